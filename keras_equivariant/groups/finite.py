@@ -1,0 +1,183 @@
+"""Finite groups of orthogonal matrices: elements, products, subgroups and cosets as index arrays."""
+
+import functools
+
+import numpy as np
+
+_DIGITS = 6  # matrices that agree to this many decimals are the same element
+
+
+class FiniteGroup:
+    """A finite group given by the orthogonal matrices that move points of the plane (or of space).
+
+    Elements are the integers `0 .. order - 1`; element 0 is the identity. The product is the matrix product:
+    `g.product(a, b)` is "first b, then a".
+
+    Args:
+        name: unique name, as written in `group="D4"`.
+        matrices: `(order, d, d)` orthogonal matrices, the identity first, closed under products.
+        element_names: one printable name per element; `g0, g1, ...` when left out.
+
+    Attributes:
+        order: number of elements.
+        dimension: d, the dimension of the points that the group moves.
+        cayley: `(order, order)` integers, `cayley[a, b]` is the product of a and b.
+        inverses: `(order,)` integers.
+
+    Example:
+        >>> import keras_equivariant as ke
+        >>> group = ke.groups.get("D4")
+        >>> group.order, group.product(1, 1), group.inverse(1)
+        (8, 2, 3)
+    """
+
+    def __init__(self, name, matrices, element_names=None):
+        matrices = np.array(matrices, dtype=np.float64)
+        if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2] or not len(matrices):
+            raise ValueError(f"`matrices` must have the shape (order, d, d). Received: shape {matrices.shape}")
+        _check_orthogonal(matrices)
+        self.name = str(name)
+        self.matrices = matrices
+        self.matrices.setflags(write=False)
+        self.order, self.dimension = matrices.shape[:2]
+        self._index = {_key(matrix): i for i, matrix in enumerate(matrices)}
+        if len(self._index) != self.order:
+            raise ValueError(f"The elements of a group must be distinct. Received: {self.order} matrices for "
+                             f"group {name!r}, {len(self._index)} of them distinct")
+        if self._index.get(_key(np.eye(self.dimension))) != 0:
+            raise ValueError(f"Element 0 of a group must be the identity. Received: {matrices[0].tolist()}")
+        self.cayley = self._products()
+        self.inverses = np.argmin(self.cayley, axis=1)
+        self.element_names = tuple(element_names or (f"g{i}" for i in range(self.order)))
+        if len(self.element_names) != self.order:
+            raise ValueError(f"`element_names` must name all {self.order} elements. "
+                             f"Received: {len(self.element_names)} names")
+
+    def _products(self):
+        table = np.empty((self.order, self.order), dtype=np.int64)
+        for a in range(self.order):
+            for b, product in enumerate(self.matrices[a] @ self.matrices):
+                index = self._index.get(_key(product))
+                if index is None:
+                    raise ValueError(f"A group must be closed under products. Received: matrices for {self.name!r} "
+                                     f"in which element {a} times element {b} is missing; "
+                                     "build it with groups.from_generators")
+                table[a, b] = index
+        table.setflags(write=False)
+        return table
+
+    def product(self, a, b):
+        """The element "first b, then a"."""
+        return int(self.cayley[a, b])
+
+    def inverse(self, a):
+        """The element that undoes `a`."""
+        return int(self.inverses[a])
+
+    def index(self, matrix):
+        """The element with this matrix; ValueError if there is none."""
+        found = self._index.get(_key(np.asarray(matrix, dtype=np.float64)))
+        if found is None:
+            raise ValueError(f"The matrix must belong to group {self.name}. Received: {np.asarray(matrix).tolist()}")
+        return found
+
+    @functools.cached_property
+    def generators(self):
+        """A short tuple of elements whose products give the whole group."""
+        chosen, reached = [], {0}
+        for element in range(1, self.order):
+            if element not in reached:
+                chosen.append(element)
+                reached = set(self.generated_by(chosen))
+        return tuple(chosen)
+
+    def generated_by(self, elements):
+        """The smallest subgroup that contains `elements`, as a sorted tuple."""
+        reached, frontier = {0}, [0]
+        while frontier:
+            frontier = [p for a in frontier for b in elements if (p := int(self.cayley[a, b])) not in reached]
+            reached.update(frontier)
+            frontier = list(dict.fromkeys(frontier))
+        return tuple(sorted(reached))
+
+    def subgroup(self, subgroup):
+        """The elements of a subgroup, as a sorted tuple.
+
+        Args:
+            subgroup: a group name such as `"C4"`, a FiniteGroup, or an iterable of elements.
+        """
+        if isinstance(subgroup, (str, FiniteGroup)):
+            from keras_equivariant.groups.registry import get
+
+            other = get(subgroup)
+            found = [self._index.get(_key(m)) for m in other.matrices] if other.dimension == self.dimension else [None]
+            if None in found:
+                raise ValueError(f"`subgroup` must be contained in {self.name}. Received: {other.name}")
+            return tuple(sorted(found))
+        elements = tuple(sorted(int(e) for e in subgroup))
+        if not elements or elements != self.generated_by(elements):
+            raise ValueError(f"`subgroup` must be closed under products. Received: {elements}; "
+                             f"they generate {self.generated_by(elements)}")
+        return elements
+
+    def left_cosets(self, subgroup):
+        """The cosets gH as rows of an integer array `(|G|/|H|, |H|)`, ordered by their smallest element."""
+        members = np.array(self.subgroup(subgroup))
+        rows = {tuple(sorted(self.cayley[g, members])): None for g in range(self.order)}
+        return np.array(sorted(rows))
+
+    @functools.cached_property
+    def grid_elements(self):
+        """The elements that map the pixel grid onto itself exactly: signed permutations of the axes."""
+        exact = np.isclose(np.abs(self.matrices), np.round(np.abs(self.matrices)), atol=1e-9).all(axis=(1, 2))
+        return tuple(int(i) for i in np.flatnonzero(exact))
+
+    def __repr__(self):
+        return f"<FiniteGroup {self.name}, order {self.order}, acting on R^{self.dimension}>"
+
+    def __eq__(self, other):
+        return (isinstance(other, FiniteGroup) and self.name == other.name
+                and self.matrices.shape == other.matrices.shape
+                and np.allclose(self.matrices, other.matrices, atol=10.0**-_DIGITS))
+
+    def __hash__(self):
+        return hash((self.name, self.order, self.dimension))
+
+    def __deepcopy__(self, memo):
+        return self  # immutable; Keras deep-copies layer attributes when it clones
+
+
+def check_axioms(group):
+    """Tests the four group axioms on the multiplication table, element by element.
+
+    Returns:
+        A dict from axiom (`closure`, `associativity`, `identity`, `inverse`) to bool.
+
+    Example:
+        >>> from keras_equivariant import groups
+        >>> all(groups.check_axioms("C4").values())
+        True
+    """
+    from keras_equivariant.groups.registry import get
+
+    table = np.asarray(get(group).cayley)
+    elements = np.arange(len(table))
+    closed = bool(((table >= 0) & (table < len(table))).all())
+    return {
+        "closure": closed,
+        "associativity": closed and all(np.array_equal(table[table[a]], table[a][table]) for a in elements),
+        "identity": bool((table[0] == elements).all() and (table[:, 0] == elements).all()),
+        "inverse": bool((table == 0).any(axis=1).all() and (table == 0).any(axis=0).all()),
+    }
+
+
+def _key(matrix):
+    return tuple((np.round(matrix, _DIGITS) + 0.0).ravel().tolist())  # + 0.0 makes -0.0 equal to 0.0
+
+
+def _check_orthogonal(matrices):
+    gram = matrices @ np.swapaxes(matrices, 1, 2)
+    bad = np.flatnonzero(~np.isclose(gram, np.eye(matrices.shape[1]), atol=1e-6).all(axis=(1, 2)))
+    if len(bad):
+        raise ValueError("Every matrix must be orthogonal, so that it keeps distances. "
+                         f"Received: {matrices[bad[0]].tolist()}")

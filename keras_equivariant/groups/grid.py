@@ -1,0 +1,99 @@
+"""How an orthogonal matrix moves a grid of pixels: exactly where it permutes them, else by interpolation.
+
+Points are (x to the right, y up) in the plane; in space, axis i of the array is coordinate i. The centre of the
+grid is the fixed point, also where it lies between pixels.
+"""
+
+import itertools
+
+import numpy as np
+
+INTERPOLATIONS = ("nearest", "linear", "cubic")
+
+
+def index_matrix(matrix):
+    """The same map in array coordinates: in the plane the first axis (rows) is -y and the second (columns) is x."""
+    matrix = np.asarray(matrix, dtype=np.float64)
+    if len(matrix) != 2:
+        return matrix
+    (a, b), (c, d) = matrix
+    return np.array([[d, -c], [-b, a]])
+
+
+def is_signed_permutation(matrix):
+    """Whether the matrix only swaps and flips axes, and so maps a pixel grid onto itself."""
+    size = np.abs(np.asarray(matrix))
+    return bool(np.isclose(size, np.round(size), atol=1e-9).all())
+
+
+def centred_points(shape):
+    """Array coordinates of all pixels about the grid's centre, `(prod(shape), d)`."""
+    axes = [np.arange(n) - (n - 1) / 2 for n in shape]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(shape))
+
+
+def permute_pixels(x, matrix, first_axis=1):
+    """[L_g x](p) = x(g^-1 p) for a signed permutation: a transposition and flips, exact.
+
+    Args:
+        x: array whose axes `first_axis, first_axis + 1, ...` are space.
+        matrix: `(d, d)` signed permutation.
+    """
+    moved = index_matrix(matrix)
+    d = len(moved)
+    source = np.argmax(np.abs(moved), axis=1)  # output axis a is filled from input axis source[a]
+    order = list(range(x.ndim))
+    order[first_axis : first_axis + d] = [first_axis + int(a) for a in source]
+    flips = [first_axis + a for a in range(d) if moved[a, source[a]] < 0]
+    return np.flip(np.transpose(x, order), axis=flips)
+
+
+def sampling(matrix, shape, interpolation="linear"):
+    """Where each pixel of the moved grid takes its value from.
+
+    Returns:
+        `(indices, weights)`, both `(prod(shape), taps)`: value = sum over taps of weight * x.flat[index]. Points
+        that fall outside the grid have weight 0. `linear` is multilinear, `cubic` is Keys' cubic convolution
+        (a = -1/2), separable.
+    """
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(f"`interpolation` must be one of {INTERPOLATIONS}. Received: {interpolation!r}")
+    shape = tuple(shape)
+    centre = (np.array(shape) - 1) / 2
+    # The inverse of an orthogonal matrix is its transpose; row vectors times the matrix apply it.
+    source = centred_points(shape) @ index_matrix(matrix) + centre
+    source = np.where(np.abs(source - np.round(source)) < 1e-9, np.round(source), source)
+    taps, weigh = _TAPS[interpolation]
+    base = np.floor(source + (0.5 if interpolation == "nearest" else 0.0))
+    indices, weights = [], []
+    for offsets in itertools.product(taps, repeat=len(shape)):
+        points = base + np.array(offsets)
+        inside = ((points >= 0) & (points < shape)).all(axis=1)
+        weights.append(np.prod(weigh(np.abs(source - points)), axis=1) * inside)
+        indices.append(np.ravel_multi_index(np.clip(points, 0, np.array(shape) - 1).astype(int).T, shape))
+    return np.stack(indices, axis=1), np.stack(weights, axis=1)
+
+
+def resample(x, matrix, interpolation="cubic", first_axis=1):
+    """[L_g x](p) = x(g^-1 p) by interpolation; the grid keeps its shape, what comes from outside is 0."""
+    d = len(matrix)
+    shape = x.shape[first_axis : first_axis + d]
+    indices, weights = sampling(matrix, shape, interpolation)
+    flat = x.reshape(*x.shape[:first_axis], -1, *x.shape[first_axis + d :])
+    tail = (1,) * (flat.ndim - first_axis - 1)
+    out = sum(np.take(flat, indices[:, t], axis=first_axis) * weights[:, t].reshape(-1, *tail)
+              for t in range(indices.shape[1]))
+    return out.astype(np.result_type(x.dtype, np.float32), copy=False).reshape(x.shape)
+
+
+def _cubic(distance):
+    near = (1.5 * distance - 2.5) * distance**2 + 1
+    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+    return np.where(distance <= 1, near, np.where(distance < 2, far, 0.0))
+
+
+_TAPS = {
+    "nearest": ((0,), np.ones_like),
+    "linear": ((0, 1), lambda distance: np.maximum(1 - distance, 0)),
+    "cubic": ((-1, 0, 1, 2), _cubic),
+}
