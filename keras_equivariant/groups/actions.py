@@ -84,9 +84,11 @@ def infer_layout(shape, group):
         return "invariant"
     if len(shape) == 3 and shape[1] == group.order:
         return "regular_vector"
-    raise ValueError(f"The layout must follow from the shape: (B, *space, C), (B, *space, {group.order}, C), "
-                     f"(B, {group.order}, C) or (B, C) for {group.name}. Received: shape {shape}; "
-                     'name it yourself: "image", "regular", "quotient(H)", "invariant" or "regular_vector"')
+    raise ValueError(
+        f"The layout must follow from the shape: (B, *space, C), (B, *space, {group.order}, C), "
+        f"(B, {group.order}, C) or (B, C) for {group.name}. Received: shape {shape}; "
+        'name it yourself: "image", "regular", "quotient(H)", "invariant" or "regular_vector"'
+    )
 
 
 def _fibre_permutation(group, element, layout):
@@ -98,8 +100,9 @@ def _fibre_permutation(group, element, layout):
         return None
     match = re.fullmatch(r"quotient\((.+)\)", str(layout))
     if not match:
-        raise ValueError('`layout` must be "image", "regular", "quotient(H)", "invariant" or "regular_vector". '
-                         f"Received: {layout!r}")
+        raise ValueError(
+            f'`layout` must be "image", "regular", "quotient(H)", "invariant" or "regular_vector". Received: {layout!r}'
+        )
     cosets = group.left_cosets(match[1])
     of_element = np.empty(group.order, dtype=int)
     for i, coset in enumerate(cosets):
@@ -111,5 +114,6 @@ def _check_shape(x, group, layout, fibre):
     rank = {"image": group.dimension + 2, "regular_vector": 3}.get(layout, group.dimension + 3)
     if x.ndim != rank or (fibre is not None and x.shape[-2] != len(fibre)):
         axis = f", {len(fibre)} entries on axis -2" if fibre is not None else ""
-        raise ValueError(f'Features of layout "{layout}" on {group.name} must have rank {rank}{axis}. '
-                         f"Received: shape {x.shape}")
+        raise ValueError(
+            f'Features of layout "{layout}" on {group.name} must have rank {rank}{axis}. Received: shape {x.shape}'
+        )

@@ -42,16 +42,19 @@ class FiniteGroup:
         self.order, self.dimension = matrices.shape[:2]
         self._index = {_key(matrix): i for i, matrix in enumerate(matrices)}
         if len(self._index) != self.order:
-            raise ValueError(f"The elements of a group must be distinct. Received: {self.order} matrices for "
-                             f"group {name!r}, {len(self._index)} of them distinct")
+            raise ValueError(
+                f"The elements of a group must be distinct. Received: {self.order} matrices for "
+                f"group {name!r}, {len(self._index)} of them distinct"
+            )
         if self._index.get(_key(np.eye(self.dimension))) != 0:
             raise ValueError(f"Element 0 of a group must be the identity. Received: {matrices[0].tolist()}")
         self.cayley = self._products()
         self.inverses = np.argmin(self.cayley, axis=1)
         self.element_names = tuple(element_names or (f"g{i}" for i in range(self.order)))
         if len(self.element_names) != self.order:
-            raise ValueError(f"`element_names` must name all {self.order} elements. "
-                             f"Received: {len(self.element_names)} names")
+            raise ValueError(
+                f"`element_names` must name all {self.order} elements. Received: {len(self.element_names)} names"
+            )
 
     def _products(self):
         table = np.empty((self.order, self.order), dtype=np.int64)
@@ -59,9 +62,11 @@ class FiniteGroup:
             for b, product in enumerate(self.matrices[a] @ self.matrices):
                 index = self._index.get(_key(product))
                 if index is None:
-                    raise ValueError(f"A group must be closed under products. Received: matrices for {self.name!r} "
-                                     f"in which element {a} times element {b} is missing; "
-                                     "build it with groups.from_generators")
+                    raise ValueError(
+                        f"A group must be closed under products. Received: matrices for {self.name!r} "
+                        f"in which element {a} times element {b} is missing; "
+                        "build it with groups.from_generators"
+                    )
                 table[a, b] = index
         table.setflags(write=False)
         return table
@@ -116,8 +121,10 @@ class FiniteGroup:
             return tuple(sorted(found))
         elements = tuple(sorted(int(e) for e in subgroup))
         if not elements or elements != self.generated_by(elements):
-            raise ValueError(f"`subgroup` must be closed under products. Received: {elements}; "
-                             f"they generate {self.generated_by(elements)}")
+            raise ValueError(
+                f"`subgroup` must be closed under products. Received: {elements}; "
+                f"they generate {self.generated_by(elements)}"
+            )
         return elements
 
     def left_cosets(self, subgroup):
@@ -136,9 +143,12 @@ class FiniteGroup:
         return f"<FiniteGroup {self.name}, order {self.order}, acting on R^{self.dimension}>"
 
     def __eq__(self, other):
-        return (isinstance(other, FiniteGroup) and self.name == other.name
-                and self.matrices.shape == other.matrices.shape
-                and np.allclose(self.matrices, other.matrices, atol=10.0**-_DIGITS))
+        return (
+            isinstance(other, FiniteGroup)
+            and self.name == other.name
+            and self.matrices.shape == other.matrices.shape
+            and np.allclose(self.matrices, other.matrices, atol=10.0**-_DIGITS)
+        )
 
     def __hash__(self):
         return hash((self.name, self.order, self.dimension))
@@ -179,5 +189,6 @@ def _check_orthogonal(matrices):
     gram = matrices @ np.swapaxes(matrices, 1, 2)
     bad = np.flatnonzero(~np.isclose(gram, np.eye(matrices.shape[1]), atol=1e-6).all(axis=(1, 2)))
     if len(bad):
-        raise ValueError("Every matrix must be orthogonal, so that it keeps distances. "
-                         f"Received: {matrices[bad[0]].tolist()}")
+        raise ValueError(
+            f"Every matrix must be orthogonal, so that it keeps distances. Received: {matrices[bad[0]].tolist()}"
+        )

@@ -81,8 +81,10 @@ def resample(x, matrix, interpolation="cubic", first_axis=1):
     indices, weights = sampling(matrix, shape, interpolation)
     flat = x.reshape(*x.shape[:first_axis], -1, *x.shape[first_axis + d :])
     tail = (1,) * (flat.ndim - first_axis - 1)
-    out = sum(np.take(flat, indices[:, t], axis=first_axis) * weights[:, t].reshape(-1, *tail)
-              for t in range(indices.shape[1]))
+    out = sum(
+        np.take(flat, indices[:, t], axis=first_axis) * weights[:, t].reshape(-1, *tail)
+        for t in range(indices.shape[1])
+    )
     return out.astype(np.result_type(x.dtype, np.float32), copy=False).reshape(x.shape)
 
 

@@ -29,8 +29,9 @@ def get(group):
         return group
     if not isinstance(group, str):
         hint = "; for grouped convolution use `groups=4`" if isinstance(group, int) else ""
-        raise TypeError(f"`group` must be the name of a symmetry such as \"C4\", or a FiniteGroup. "
-                        f"Received: {group!r}{hint}")
+        raise TypeError(
+            f'`group` must be the name of a symmetry such as "C4", or a FiniteGroup. Received: {group!r}{hint}'
+        )
     if group in _registered:
         return _registered[group]
     name = ALIASES.get(group.lower(), group)
@@ -40,8 +41,9 @@ def get(group):
     known = ["C1", "C2", "C4", "C8", "D1", "D2", "D4", "D8", *ALIASES, *_registered]
     near = difflib.get_close_matches(group, known, n=1, cutoff=0.5)
     hint = f' Did you mean "{near[0]}"?' if near else ""
-    raise ValueError('`group` must be "C<n>", "D<n>", "Z2", "p4", "p4m" or a registered group. '
-                     f"Received: {group!r}.{hint}")
+    raise ValueError(
+        f'`group` must be "C<n>", "D<n>", "Z2", "p4", "p4m" or a registered group. Received: {group!r}.{hint}'
+    )
 
 
 def cyclic(n):
@@ -87,8 +89,10 @@ def from_generators(name, matrices):
                     fresh[key] = product
         elements.update(fresh)
         if len(elements) > MAX_ORDER:
-            raise ValueError(f"The generators must give a finite group of at most {MAX_ORDER} elements. "
-                             f"Received: matrices that give more for group {name!r}")
+            raise ValueError(
+                f"The generators must give a finite group of at most {MAX_ORDER} elements. "
+                f"Received: matrices that give more for group {name!r}"
+            )
         frontier = list(fresh.values())
     return FiniteGroup(name, list(elements.values()))
 
@@ -127,8 +131,10 @@ def _dihedral(n):
 def _rotations(n):
     # Quarter turns are written as exact integers, so that pixel permutations stay exact.
     quarters = {0: (1.0, 0.0), 1: (0.0, 1.0), 2: (-1.0, 0.0), 3: (0.0, -1.0)}
-    angles = [quarters[4 * r // n] if 4 * r % n == 0 else (np.cos(2 * np.pi * r / n), np.sin(2 * np.pi * r / n))
-              for r in range(n)]
+    angles = [
+        quarters[4 * r // n] if 4 * r % n == 0 else (np.cos(2 * np.pi * r / n), np.sin(2 * np.pi * r / n))
+        for r in range(n)
+    ]
     return np.array([[[c, -s], [s, c]] for c, s in angles])
 
 

@@ -1,0 +1,155 @@
+"""Bases of rotated kernels for lifting and group convolutions.
+
+Every kernel is psi_s(x) = sum_d c_d B_s^d(x), where B_s^d(x) = B^d(s^-1 x) is the basis moved by the group element s
+and the coefficients c are learned. What differs is how B is moved:
+
+| basis       | functions B^d                         | moved by                      | groups                 |
+|-------------|---------------------------------------|-------------------------------|------------------------|
+| `exact`     | one per pixel                         | permuting the pixels          | C1, C2, C4, D1, D2, D4 |
+| `bilinear`  | one per pixel                         | bilinear interpolation        | any                    |
+| `gaussian`  | one per pixel                         | Gaussian interpolation        | any                    |
+| `steerable` | band-limited circular harmonics       | turning the function itself   | any of the plane       |
+
+Whatever the basis, the elements that map the pixel grid onto itself move it exactly: B_{e t} is the pixel
+permutation e of B_t, bit for bit.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from keras_equivariant.groups import get, grid
+from keras_equivariant.kernels import harmonic
+
+BASES = ("auto", "exact", "bilinear", "gaussian", "steerable")
+GAUSSIAN_SIGMA = 0.5  # of the interpolation, in pixels (1905.04663)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RotatedBasis:
+    """A basis of kernels and its moved copies.
+
+    Attributes:
+        name: `"exact"`, `"bilinear"`, `"gaussian"` or `"steerable"`.
+        size: number D of functions.
+        functions: `(order, D, pixels)` float64, B_s^d; scaled so that the mean over s of sum_{d, pixels} B^2 is D.
+        pixels: for `exact` only, `(order, pixels)` integers: pixel p of the kernel moved by s is pixel
+            `pixels[s, p]` of the learned one. Else None.
+    """
+
+    name: str
+    size: int
+    functions: np.ndarray
+    pixels: np.ndarray | None
+
+
+def rotated_basis(group, kernel_size, basis="auto"):
+    """The basis for a group, a kernel size and a name.
+
+    Args:
+        group: group name or FiniteGroup.
+        kernel_size: tuple of integers, one per axis of space.
+        basis: one of `BASES`; `"auto"` is exact where that exists, else steerable.
+
+    Raises:
+        ValueError: unknown basis, one that the group does not allow, or a kernel that quarter turns would change in
+            shape.
+    """
+    if basis not in BASES:
+        raise ValueError(f"`basis` must be one of {BASES}. Received: basis={basis!r}")
+    return _rotated_basis(get(group), tuple(kernel_size), basis)
+
+
+@functools.lru_cache(maxsize=64)
+def _rotated_basis(group, kernel_size, basis):
+    _check_shape(group, kernel_size)
+    exact = [_pixel_permutation(matrix, kernel_size) for matrix in group.matrices]
+    possible = all(permutation is not None for permutation in exact)
+    if basis == "auto":
+        basis = "exact" if possible else "steerable"
+    if basis == "exact":
+        if not possible:
+            raise ValueError(
+                'basis="exact" needs a group that permutes the pixels of the kernel: C1, C2, C4, D1, D2 '
+                f'or D4. Received: group "{group.name}"; use basis="steerable"'
+            )
+        pixels = np.stack(exact)
+        functions = np.eye(pixels.shape[1])[pixels].transpose(0, 2, 1)
+        return RotatedBasis("exact", pixels.shape[1], functions, pixels)
+    build = {"bilinear": _bilinear, "gaussian": _gaussian, "steerable": harmonic.planar_functions}[basis]
+    functions = _moved_exactly(group, exact, lambda elements: build(group.matrices[elements], kernel_size))
+    norm = np.sqrt(np.mean(np.sum(functions**2, axis=2), axis=0))
+    if basis == "steerable":
+        functions = functions / norm[None, :, None]
+    else:
+        functions = functions * np.sqrt(len(norm) / np.sum(norm**2))
+    functions.setflags(write=False)
+    return RotatedBasis(basis, functions.shape[1], functions, None)
+
+
+def _moved_exactly(group, permutations, build):
+    """B_s for all s, computed for one element of each coset of the pixel permutations and permuted for the rest."""
+    exact = [g for g in range(group.order) if permutations[g] is not None]
+    source, permuted = {}, {}
+    for t in range(group.order):
+        if t not in source:
+            for e in exact:
+                source[group.product(e, t)], permuted[group.product(e, t)] = t, permutations[e]
+    representatives = sorted(set(source.values()))
+    built = dict(zip(representatives, build(representatives), strict=True))
+    return np.stack([built[source[s]][:, permuted[s]] for s in range(group.order)])
+
+
+def _pixel_permutation(matrix, kernel_size):
+    """Which old pixel each pixel of the moved kernel takes; None where the pixels do not map onto each other."""
+    if np.prod(kernel_size) == 1:
+        return np.zeros(1, dtype=int)
+    if not grid.is_signed_permutation(matrix):
+        return None
+    order = np.arange(np.prod(kernel_size)).reshape(kernel_size)
+    return grid.permute_pixels(order, matrix, first_axis=0).ravel()
+
+
+def _check_shape(group, kernel_size):
+    if len(kernel_size) != group.dimension:
+        raise ValueError(
+            f"The kernel must have as many axes as the space that {group.name} acts on, "
+            f"{group.dimension}. Received: kernel_size={kernel_size}"
+        )
+    for element in group.grid_elements:
+        moved = np.abs(grid.index_matrix(group.matrices[element])) @ np.array(kernel_size)
+        if not np.array_equal(np.round(moved), kernel_size):
+            largest = max(kernel_size)
+            raise ValueError(
+                f"The kernel must keep its shape under {group.name}, which swaps the axes. Received: "
+                f"kernel_size={kernel_size}; use {(largest,) * len(kernel_size)}, or a group without "
+                "quarter turns such as C2 or D2"
+            )
+
+
+def _bilinear(matrices, kernel_size):
+    pixels = int(np.prod(kernel_size))
+    functions = np.zeros((len(matrices), pixels, pixels))
+    for s, matrix in enumerate(matrices):
+        indices, weights = grid.sampling(matrix, kernel_size, "linear")
+        for tap in range(indices.shape[1]):
+            np.add.at(functions[s], (indices[:, tap], np.arange(pixels)), weights[:, tap])
+    return functions
+
+
+def _gaussian(matrices, kernel_size):
+    # The weights are normalised over the whole lattice, so that what lies outside the kernel counts as 0.
+    pixels = grid.centred_points(kernel_size)
+    margin = 3
+    lattice = grid.centred_points([n + 2 * margin for n in kernel_size])
+    functions = []
+    for matrix in matrices:
+        source = pixels @ grid.index_matrix(matrix)
+
+        def weigh(points, source=source):
+            distance = np.sum((points[:, None] - source[None]) ** 2, axis=2)
+            return np.exp(-distance / (2 * GAUSSIAN_SIGMA**2))
+
+        functions.append(weigh(pixels) / np.sum(weigh(lattice), axis=0))
+    return np.stack(functions)

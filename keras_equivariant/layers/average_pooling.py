@@ -1,0 +1,41 @@
+from keras_equivariant.layers.base import register
+from keras_equivariant.layers.planar_pooling import PlanarPooling
+
+
+@register
+class AveragePooling2D(PlanarPooling):
+    """Mean over windows of the plane, on images and on regular features alike.
+
+    y(x, s) = mean of f(p, s) over the pixels p of the window at x
+
+    With `antialias=True` the window moves by one pixel and a binomial blur follows before every stride-th pixel is
+    kept, so that the result changes little when the input shifts or turns by less than a stride.
+
+    Args:
+        pool_size, strides, padding: as in `keras.layers.AveragePooling2D`.
+        data_format: `"channels_last"` only.
+        antialias: blur before subsampling.
+        group: symmetry of the input; None checks the sizes for all flips and quarter turns.
+        strict: raise where the sizes break the exact symmetry; with False warn once.
+
+    Input shape:
+        `(B, H, W, C)` or `(B, H, W, |group|, C)`
+
+    Output shape:
+        `(B, H', W', C)` or `(B, H', W', |group|, C)`
+
+    Equivariance: exact for flips and quarter turns on sizes that the windows cover symmetrically, e.g. an even size
+    for windows of 2; other sizes raise.
+
+    Raises:
+        ValueError: sizes that break the exact symmetry, wrong rank, a window larger than the input.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> ke.layers.AveragePooling2D(2)(np.zeros((1, 28, 28, 8, 16), "float32")).shape
+        TensorShape([1, 14, 14, 8, 16])
+
+    Reference: antialiasing: Zhang, arXiv 1904.11486.
+    """
+
+    mode = "average"

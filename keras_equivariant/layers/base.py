@@ -1,0 +1,118 @@
+"""What all layers share: registration, the strictness check, and how one becomes stock layers."""
+
+import warnings
+
+import keras
+
+from keras_equivariant.groups import grid
+from keras_equivariant.ops import convolution
+
+PACKAGE = "keras_equivariant"
+register = keras.saving.register_keras_serializable(package=PACKAGE)
+
+
+class EquivariantLayer(keras.layers.Layer):
+    """Base of the layers: nobody loses equivariance silently, and every layer can be folded to stock Keras layers.
+
+    A subclass says in `symmetry_problems` on which sizes its exact symmetry breaks and in `fold` what it is on
+    4-D features, and calls `check_symmetry` from `build`.
+
+    Args:
+        strict: raise where the sizes break the exact symmetry; with False warn once instead.
+        **kwargs: those of `keras.layers.Layer`.
+    """
+
+    def __init__(self, *, strict=True, **kwargs):
+        super().__init__(**kwargs)
+        self.strict = strict
+
+    def symmetry_problems(self, input_shape):
+        """What breaks the layer's exact symmetry on inputs of this shape: a list of sentences, empty if nothing.
+
+        Unknown sizes (None) count as symmetric. Works on a layer that is not built.
+        """
+        return []
+
+    def check_symmetry(self, input_shape):
+        """Raises ValueError, or warns if `strict` is False, where `symmetry_problems` finds any."""
+        problems = self.symmetry_problems(input_shape)
+        if not problems:
+            return
+        text = f'{type(self).__name__} "{self.name}" loses its exact symmetry: ' + "; ".join(problems)
+        if self.strict:
+            raise ValueError(f"{text}. With strict=False it is built all the same, approximately equivariant")
+        warnings.warn(f"{text}. It is only approximately equivariant (strict=False)", stacklevel=3)
+
+    def fold(self, input_shape):
+        """The stock layers that compute the same on 4-D features (B, H, W, |G| C), group axis slowest.
+
+        Args:
+            input_shape: shape of the input in the layer's own layout, with the batch axis.
+
+        Returns:
+            A list of steps `(stock layer or function of a tensor, list of weights)`, applied one after the other;
+            functions use `keras.ops` only.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot be folded to stock layers")
+
+    def get_config(self):
+        return {**super().get_config(), "strict": self.strict}
+
+
+def tuple_of(value, rank, name, minimum=1):
+    """An integer, or one integer per axis, as a tuple; ValueError names the argument."""
+    values = tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
+    good = len(values) == rank and all(isinstance(v, int) and not isinstance(v, bool) and v >= minimum for v in values)
+    if not good:
+        raise ValueError(
+            f"`{name}` must be an integer of at least {minimum}, or {rank} of them. Received: {name}={value!r}"
+        )
+    return values
+
+
+def check_data_format(data_format):
+    """Accepts None and "channels_last" only."""
+    if data_format not in (None, "channels_last"):
+        raise ValueError(
+            '`data_format` must be "channels_last": TensorFlow on CPU and TFLite have nothing else. '
+            f"Received: data_format={data_format!r}; move the channels to the last axis with "
+            "keras.layers.Permute"
+        )
+
+
+def moved_axes(group):
+    """The axes of space on which some element is not the identity, hence whose two ends must be treated alike."""
+    identity = grid.index_matrix(group.matrices[0])
+    moved = [abs(grid.index_matrix(matrix) - identity).max(axis=1) > 1e-9 for matrix in group.matrices]
+    return tuple(bool(any(m[axis] for m in moved)) for axis in range(group.dimension))
+
+
+def window_problems(axes, argument, padding):
+    """Sentences that say on which axes a sliding window is not symmetric, and what would be.
+
+    Args:
+        axes: for each axis of space None (nothing moves it) or `(size, window, stride, dilation)`.
+        argument: name of the constructor argument that sets the window.
+        padding: `"valid"` or `"same"`.
+    """
+    broken = {}
+    for axis, window in enumerate(axes):
+        if window is not None and not convolution.is_symmetric(*window, padding):
+            broken.setdefault(window, []).append("HW"[axis] if len(axes) == 2 else "DHW"[axis])
+    return [_window_problem(" and ".join(names), argument, *window, padding) for window, names in broken.items()]
+
+
+def _window_problem(names, argument, size, window, stride, dilation, padding):
+    sizes = " or ".join(map(str, convolution.symmetric_sizes(size, window, stride, dilation, padding)))
+    fixes = [f"size {sizes}"] if sizes else []
+    near = [
+        k for k in (window - 1, window + 1) if k > 0 and convolution.is_symmetric(size, k, stride, dilation, padding)
+    ]
+    fixes += [f"{argument}={near[-1]}"] if near else []
+    if stride > 1 and argument == "kernel_size":
+        fixes.append(f"AveragePooling2D({stride}) before a stride-1 convolution")
+    dilated = f", dilation_rate={dilation}" if dilation > 1 else ""
+    return (
+        f'a window of {window} pixels with strides={stride}{dilated}, padding="{padding}" does not cover the '
+        f"{size} pixels of {names} symmetrically; use " + ", or ".join(fixes)
+    )

@@ -1,0 +1,50 @@
+from keras_equivariant.layers.base import register
+from keras_equivariant.layers.rotated_conv import RotatedConv
+
+
+@register
+class LiftingConv2D(RotatedConv):
+    """Convolves an image with every turned copy of each kernel: from the plane to the group.
+
+    y(x, s) = sum over pixels p and channels c of f_c(p) psi_c(s^-1 (p - x)) + bias
+
+    where s runs over the elements of `group` and psi(s^-1 x) is the kernel moved by s. The kernel lies on a basis,
+    psi_s = sum_d coefficients_d B_s^d; `basis` says which.
+
+    Args:
+        filters: number of output fields; each has one channel per group element.
+        kernel_size: integer or two integers.
+        group: symmetry: `"C4"`, `"D4"`, `"C8"`, `"p4m"`, ... or a `groups.FiniteGroup`.
+        strides, padding, dilation_rate, groups, activation, use_bias: as in `keras.layers.Conv2D`. The bias is shared
+            over the group axis.
+        data_format: `"channels_last"` only.
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer,
+        kernel_constraint, bias_constraint: as in `keras.layers.Conv2D`; they apply to the coefficients.
+        basis: `"exact"` (all pixels, permuted; C1, C2, C4, D1, D2, D4), `"bilinear"`, `"gaussian"`, `"steerable"`
+            (band-limited circular harmonics, any group), or `"auto"`: exact where that exists, else steerable.
+        padding_mode: what `padding="same"` pads with: `"zeros"`, `"circular"` or `"reflect"`.
+        strict: raise where the sizes break the exact symmetry; with False warn once.
+
+    Input shape:
+        `(B, H, W, C)`
+
+    Output shape:
+        `(B, H', W', |group|, filters)`
+
+    Equivariance: y(L_g f) = L_g y(f) for every g of `group`, where L_g moves the pixels and permutes the group axis,
+    [L_g y](x, s) = y(g^-1 x, g^-1 s). Exact for the elements that map the pixel grid onto itself (flips and quarter
+    turns), on sizes that the window covers symmetrically; approximate for the others.
+
+    Raises:
+        ValueError: sizes that break the exact symmetry, a kernel or basis that the group does not allow.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> layer = ke.layers.LiftingConv2D(16, 3, group="D4", padding="same")
+        >>> layer(np.zeros((1, 28, 28, 3), "float32")).shape
+        TensorShape([1, 28, 28, 8, 16])
+
+    Reference: Cohen & Welling, Group Equivariant Convolutional Networks, arXiv 1602.07576, equation 10.
+    """
+
+    lifting = True

@@ -1,0 +1,126 @@
+"""What pooling and upsampling share: stock arithmetic on images and on regular features; not a layer of its own."""
+
+import keras
+from keras import ops as kops
+
+from keras_equivariant import groups
+from keras_equivariant.layers.base import (
+    EquivariantLayer,
+    check_data_format,
+    moved_axes,
+    tuple_of,
+    window_problems,
+)
+from keras_equivariant.ops import convolution, pooling
+
+
+class PixelwiseLayer(EquivariantLayer):
+    """A layer that treats all channels of a pixel alike, group axis or not; subclasses compute on (B, *space, C)."""
+
+    rank = 2
+
+    def __init__(self, group=None, strict=True, **kwargs):
+        super().__init__(strict=strict, **kwargs)
+        self.group = None if group is None else groups.get(group)
+
+    def build(self, input_shape):
+        self.compute_output_shape(input_shape)
+        self.check_symmetry(input_shape)
+
+    def call(self, inputs):
+        if len(inputs.shape) == self.rank + 2:
+            return self.compute(inputs)
+        shape = kops.shape(inputs)
+        y = self.compute(kops.reshape(inputs, (*shape[:-2], inputs.shape[-2] * inputs.shape[-1])))
+        return kops.reshape(y, (*kops.shape(y)[:-1], *inputs.shape[-2:]))
+
+    def compute(self, x):
+        raise NotImplementedError
+
+    def sizes_after(self, sizes):
+        """Sizes of space after the layer; None stays None."""
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape):
+        rank = len(input_shape)
+        order = None if self.group is None else self.group.order
+        if rank not in (self.rank + 2, self.rank + 3) or (
+            rank == self.rank + 3 and order not in (None, input_shape[-2])
+        ):
+            wanted = "|G|" if order is None else order
+            raise ValueError(
+                f"{type(self).__name__} takes an image (B, H, W, C) or regular features "
+                f"(B, H, W, {wanted}, C). Received: input_shape={tuple(input_shape)}"
+            )
+        space = self.sizes_after(input_shape[1 : 1 + self.rank])
+        return (input_shape[0], *space, *input_shape[1 + self.rank :])
+
+    def get_config(self):
+        return {**super().get_config(), "group": None if self.group is None else self.group.name}
+
+
+class PlanarPooling(PixelwiseLayer):
+    """Maximum or mean over windows; subclasses set `mode`."""
+
+    mode = "max"
+
+    def __init__(
+        self,
+        pool_size=2,
+        strides=None,
+        padding="valid",
+        data_format=None,
+        antialias=False,
+        group=None,
+        strict=True,
+        **kwargs,
+    ):
+        super().__init__(group=group, strict=strict, **kwargs)
+        check_data_format(data_format)
+        self.pool_size = tuple_of(pool_size, self.rank, "pool_size")
+        self.strides = self.pool_size if strides is None else tuple_of(strides, self.rank, "strides")
+        if padding not in convolution.PADDINGS:
+            raise ValueError(f"`padding` must be one of {convolution.PADDINGS}. Received: padding={padding!r}")
+        self.padding = padding
+        self.antialias = bool(antialias)
+
+    def compute(self, x):
+        if not self.antialias:
+            return pooling.pool(x, self.mode, self.pool_size, self.strides, self.padding)
+        return pooling.blur(pooling.pool(x, self.mode, self.pool_size, 1, self.padding), self.strides)
+
+    def sizes_after(self, sizes):
+        after = []
+        for size, window, stride in zip(sizes, self.pool_size, self.strides, strict=True):
+            covered = size if size is None or self.padding == "same" else size - window + 1
+            if covered is not None and covered < 1:
+                raise ValueError(
+                    'The window must fit into the input with padding="valid". '
+                    f"Received: size {size}, pool_size={window}"
+                )
+            after.append(None if covered is None else -(-covered // stride))
+        return after
+
+    def symmetry_problems(self, input_shape):
+        moved = (True,) * self.rank if self.group is None else moved_axes(self.group)
+        windows = [
+            (size, window, 1 if self.antialias else stride, 1)
+            for size, window, stride in zip(input_shape[1 : 1 + self.rank], self.pool_size, self.strides, strict=True)
+        ]
+        axes = [w if m else None for w, m in zip(windows, moved, strict=True)]
+        return window_problems(axes, "pool_size", self.padding)
+
+    def fold(self, input_shape):
+        if self.antialias:
+            return [(self.compute, [])]
+        stock = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[self.mode]
+        return [(stock(self.pool_size, strides=self.strides, padding=self.padding, name=self.name), [])]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "pool_size": list(self.pool_size),
+            "strides": list(self.strides),
+            "padding": self.padding,
+            "antialias": self.antialias,
+        }

@@ -1,0 +1,1 @@
+"""Numerics on tensors, keras.ops only."""

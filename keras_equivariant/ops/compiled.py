@@ -1,0 +1,30 @@
+"""The one backend switch: functions that TensorFlow compiles with XLA."""
+
+import functools
+
+import keras
+
+
+def compiled(function):
+    """XLA-compiles a function of tensors on the TensorFlow backend; elsewhere returns it unchanged.
+
+    For arithmetic that fuses well, such as normalisation with a nonlinearity: one pass over memory instead of one per
+    operation. JAX compiles whole training steps itself. Each new shape is compiled anew.
+
+    Call it only while training: TensorFlow Serving and other consumers of exported graphs refuse compiled
+    functions, and models are exported with `training=False`.
+    """
+
+    @functools.cache
+    def build(backend):
+        if backend != "tensorflow":
+            return function
+        import tensorflow as tf
+
+        return tf.function(function, jit_compile=True, reduce_retracing=False)
+
+    @functools.wraps(function)
+    def call(*tensors):
+        return build(keras.backend.backend())(*tensors)
+
+    return call

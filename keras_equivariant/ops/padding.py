@@ -1,0 +1,58 @@
+"""Padding of the space axes by zeros, around the edge (circular) or mirrored at it (reflect)."""
+
+from keras import ops
+
+PADDING_MODES = ("zeros", "circular", "reflect")
+
+
+def pad(x, extents, strides, mode):
+    """What `padding="same"` adds, in one of the `PADDING_MODES`.
+
+    Args:
+        x: features (B, *space, C).
+        extents: lengths of the window in pixels, dilation included, one per axis of space.
+        strides: steps of the window, one per axis of space; axes of unknown size need stride 1.
+        mode: one of `PADDING_MODES`. `reflect` does not repeat the edge pixel.
+    """
+    for axis, (extent, stride) in enumerate(zip(extents, strides, strict=True), start=1):
+        total = extent - 1 if stride == 1 else _total(x.shape[axis], extent, stride, axis)
+        before = total // 2
+        _check_fits(x.shape[axis], total - before, axis, mode)
+        x = _pad_axis(x, axis, before, total - before, mode)
+    return x
+
+
+def _total(size, extent, stride, axis):
+    if size is None:
+        raise ValueError(
+            'A strided convolution with padding="same" and a `padding_mode`, or with a `dilation_rate`, '
+            f"needs a known size. Received: axis {axis} of size None; give the model a fixed input shape"
+        )
+    return max((-(-size // stride) - 1) * stride + extent - size, 0)
+
+
+def _check_fits(size, width, axis, mode):
+    longest = {"zeros": width, "circular": size, "reflect": size and size - 1}[mode]
+    if size is not None and width > longest:
+        raise ValueError(
+            f'padding_mode="{mode}" can add at most {longest} pixels to {size}. '
+            f'Received: {width} on axis {axis}; use a smaller kernel or padding_mode="zeros"'
+        )
+
+
+def _pad_axis(x, axis, before, after, mode):
+    if mode == "zeros":
+        width = [(0, 0)] * len(x.shape)
+        width[axis] = (before, after)
+        return ops.pad(x, width)
+
+    def part(start, stop):
+        return x[(slice(None),) * axis + (slice(start, stop),)]
+
+    # Slices and a concatenation instead of roll or mirror padding: every backend and TFLite has them.
+    if mode == "circular":
+        left, right = part(-before, None), part(None, after)
+    else:
+        left, right = ops.flip(part(1, before + 1), axis), ops.flip(part(-after - 1, -1), axis)
+    pieces = [left] * (before > 0) + [x] + [right] * (after > 0)
+    return ops.concatenate(pieces, axis=axis) if len(pieces) > 1 else x

@@ -1,0 +1,55 @@
+"""Pooling with a blur, and upsampling, on channels-last features."""
+
+import numpy as np
+from keras import ops
+
+from keras_equivariant.ops.convolution import is_symmetric
+
+_BINOMIALS = {3: (1.0, 2.0, 1.0), 4: (1.0, 3.0, 3.0, 1.0)}
+
+
+def blur_size(size, stride):
+    """Taps of the binomial blur that covers an axis symmetrically when every stride-th output is kept: 3 or 4."""
+    return 3 if is_symmetric(size, 3, stride, padding="same") else 4
+
+
+def blur_kernel(sizes, channels):
+    """A depthwise kernel (*sizes, channels, 1), outer product of binomials, sum 1."""
+    kernel = np.ones(())
+    for size in sizes:
+        taps = np.array(_BINOMIALS[size])
+        kernel = kernel[..., None] * (taps / taps.sum())
+    return np.repeat(kernel[..., None, None], channels, axis=-2)
+
+
+def pool(x, mode, pool_size, strides, padding):
+    """Maximum or mean over windows of features (B, *space, C)."""
+    function = {"max": ops.max_pool, "average": ops.average_pool}[mode]
+    return function(x, pool_size, strides=strides, padding=padding, data_format="channels_last")
+
+
+def blur(x, strides):
+    """Binomial blur, then every stride-th pixel; zero padding, ceil(size / stride) pixels remain."""
+    sizes = [blur_size(n, s) for n, s in zip(x.shape[1:-1], strides, strict=True)]
+    kernel = ops.convert_to_tensor(blur_kernel(sizes, x.shape[-1]), dtype=x.dtype)
+    if len(set(strides)) == 1:
+        return ops.depthwise_conv(x, kernel, strides=strides[0], padding="same", data_format="channels_last")
+    y = ops.depthwise_conv(x, kernel, strides=1, padding="same", data_format="channels_last")
+    return y[(slice(None), *(slice(None, None, s) for s in strides))]
+
+
+def upsample_linear(x, factors):
+    """Multilinear upsampling by integer factors; pixel centres stay centred, edges repeat.
+
+    Each output phase is a fixed mixture of a pixel and one neighbour, so any float type keeps its precision.
+    """
+    for axis, factor in enumerate(factors, start=1):
+        head = (slice(None),) * axis
+        before = ops.concatenate([x[(*head, slice(0, 1))], x[(*head, slice(None, -1))]], axis=axis)
+        after = ops.concatenate([x[(*head, slice(1, None))], x[(*head, slice(-1, None))]], axis=axis)
+        offsets = [(phase + 0.5) / factor - 0.5 for phase in range(factor)]
+        phases = [(1 - abs(t)) * x + abs(t) * (before if t < 0 else after) for t in offsets]
+        shape = list(ops.shape(x))
+        shape[axis] = shape[axis] * factor
+        x = ops.reshape(ops.stack(phases, axis=axis + 1), shape)
+    return x
