@@ -1,0 +1,19 @@
+"""Image-classification data sets by name, and the input pipeline that feeds them to `fit`."""
+
+from keras_equivariant.data.augment import Augment
+from keras_equivariant.data.dataset import Dataset
+from keras_equivariant.data.pipeline import evaluation_pipeline, training_pipeline
+from keras_equivariant.data.preprocess import Preprocess
+from keras_equivariant.data.registry import load, names
+from keras_equivariant.data.rotation import rotate_images
+
+__all__ = [
+    "Augment",
+    "Dataset",
+    "Preprocess",
+    "evaluation_pipeline",
+    "load",
+    "names",
+    "rotate_images",
+    "training_pipeline",
+]

@@ -1,0 +1,92 @@
+"""Random rotations, reflections and shifts of a batch, as one resampling with stateless random numbers.
+
+Keras's RandomRotation, RandomFlip and RandomTranslation carry hidden generator state, so a resumed run would see
+other images than an uninterrupted one, and each resamples the image again. Here every batch has its own seed.
+"""
+
+import math
+from dataclasses import dataclass
+
+FLIPS = {None: (False, False), "horizontal": (True, False), "vertical": (False, True), "both": (True, True)}
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Random transformation of each image of a batch.
+
+    Args:
+        rotate: Largest rotation either way, in degrees: angles are uniform in [-rotate, rotate]; 180 is the full circle.
+        flip: None, "horizontal" (left-right), "vertical" (top-bottom) or "both"; each with probability 1/2.
+        translate: Largest shift either way, in whole pixels along each axis.
+        fill: What lies outside the image: "reflect" or "constant" (zero).
+
+    Rotations interpolate bilinearly; without `rotate` every output pixel is an input pixel.
+    """
+
+    rotate: float = 0.0
+    flip: str | None = None
+    translate: int = 0
+    fill: str | None = None
+
+    def __post_init__(self):
+        if not 0 <= self.rotate <= 180:
+            raise ValueError(
+                "`rotate` is the largest rotation either way, in degrees from 0 to 180. "
+                f"Received: rotate={self.rotate}. Use 180 for the full circle."
+            )
+        if self.flip not in FLIPS:
+            raise ValueError(
+                f'`flip` must be None, "horizontal", "vertical" or "both". Received: flip={self.flip!r}. Choose one of them.'
+            )
+        if self.translate != int(self.translate) or self.translate < 0:
+            raise ValueError(
+                f"`translate` counts whole pixels. Received: translate={self.translate}. Use 0 or a positive integer."
+            )
+        if self.fill is None:
+            # Turned digits leave corners that are background, shifted photographs leave borders that are not.
+            object.__setattr__(self, "fill", "constant" if self.rotate else "reflect")
+        if self.fill not in ("reflect", "constant"):
+            raise ValueError(
+                f'`fill` must be "reflect" or "constant". Received: fill={self.fill!r}. Choose one of them.'
+            )
+
+    def __bool__(self):
+        return bool(self.rotate or self.flip or self.translate)
+
+    def __call__(self, images, seed):
+        """Transform float images `(B, H, W, C)` by random numbers that depend only on the integer pair `seed`."""
+        import tensorflow as tf
+
+        count = tf.shape(images)[0]
+        draws = tf.random.stateless_uniform((5, count), seed=seed)
+        angles = (2 * draws[0] - 1) * self.rotate
+        mirror = [tf.where((draws[i + 1] < 0.5) & on, -1.0, 1.0) for i, on in enumerate(FLIPS[self.flip])]
+        shifts = [tf.floor(draws[i] * (2 * self.translate + 1)) - self.translate for i in (3, 4)]
+        return transform(images, angles, mirror[0], mirror[1], shifts[0], shifts[1], fill=self.fill)
+
+
+def transform(images, degrees, mirror_x, mirror_y, shift_x, shift_y, fill="constant"):
+    """Rotate counter-clockwise about the image centre, then mirror (-1) or not (1), then shift right and down.
+
+    All arguments but `images` are float tensors `(B,)`. Output pixels are looked up at the inverse transformation.
+    """
+    import tensorflow as tf
+
+    height, width = tf.shape(images)[1], tf.shape(images)[2]
+    centre_x, centre_y = (tf.cast(width, "float32") - 1) / 2, (tf.cast(height, "float32") - 1) / 2
+    theta = degrees * (math.pi / 180)
+    cos, sin = tf.cos(theta), tf.sin(theta)
+    # With y pointing down, source = R (mirror (output - centre - shift)) + centre, R = [[cos, -sin], [sin, cos]].
+    a, b = cos * mirror_x, -sin * mirror_y
+    d, e = sin * mirror_x, cos * mirror_y
+    c = centre_x - a * (centre_x + shift_x) - b * (centre_y + shift_y)
+    f = centre_y - d * (centre_x + shift_x) - e * (centre_y + shift_y)
+    zero = tf.zeros_like(a)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([a, b, c, d, e, f, zero, zero], axis=1),
+        output_shape=tf.stack([height, width]),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode=fill.upper(),
+    )

@@ -1,0 +1,125 @@
+"""The data set every loader returns: checked arrays, images with a channel axis, integer labels."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images `(B, H, W, C)` as uint8 or float32, and labels `(B,)` as int32, in a training and a test part.
+
+    Attributes:
+        name: The name or path it was loaded by.
+        description: One line that says where the images come from, for reports.
+        x_train, y_train, x_test, y_test: The arrays.
+        x_val, y_val: A validation part, or None.
+        num_classes: One more than the largest label.
+        default_epochs: Epochs that suit this set when a recipe was written for another one, or None.
+    """
+
+    name: str
+    description: str
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    x_val: np.ndarray | None = None
+    y_val: np.ndarray | None = None
+    num_classes: int = 0
+    default_epochs: int | None = None
+
+    def __post_init__(self):
+        parts = ("train", "test") if self.x_val is None else ("train", "val", "test")
+        for part in parts:
+            images = _check_images(self.name, part, getattr(self, f"x_{part}"))
+            labels = _check_labels(self.name, part, getattr(self, f"y_{part}"), len(images))
+            object.__setattr__(self, f"x_{part}", images)
+            object.__setattr__(self, f"y_{part}", labels)
+        shapes = {part: getattr(self, f"x_{part}").shape[1:] for part in parts}
+        if len(set(shapes.values())) > 1:
+            raise ValueError(
+                f"All parts of a data set must hold images of one shape. Received: {self.name} with {shapes}. "
+                "Crop, pad or resize them to the same height, width and channels."
+            )
+        largest = max(int(getattr(self, f"y_{part}").max()) for part in parts)
+        object.__setattr__(self, "num_classes", max(self.num_classes, largest + 1))
+
+    @property
+    def image_shape(self):
+        """`(H, W, C)`."""
+        return self.x_train.shape[1:]
+
+    def limited(self, count):
+        """The same set with at most `count` training, validation and test images each, drawn evenly over the
+        file by a fixed shuffle (a file sorted by class keeps all its classes)."""
+        if count is None:
+            return self
+        if count < 1:
+            raise ValueError(f"`limit` must be at least 1. Received: limit={count}. Leave it out to use every image.")
+        parts = {}
+        for part in ("train", "val", "test"):
+            images, labels = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
+            if images is not None:
+                chosen = np.sort(np.random.default_rng(0).permutation(len(images))[:count])
+                parts |= {f"x_{part}": images[chosen], f"y_{part}": labels[chosen]}
+        return replace(self, **parts)
+
+    def with_validation(self, count):
+        """The same set with the last `count` training images held out for validation."""
+        if not count:
+            return self
+        if not 0 < count < len(self.x_train):
+            raise ValueError(
+                "The validation part must leave at least one training image. "
+                f"Received: validation={count} of {len(self.x_train)} training images. Use a smaller number."
+            )
+        return replace(
+            self,
+            x_train=self.x_train[:-count],
+            y_train=self.y_train[:-count],
+            x_val=self.x_train[-count:],
+            y_val=self.y_train[-count:],
+        )
+
+
+def _check_images(name, part, images):
+    images = np.asarray(images)
+    if images.ndim == 3:
+        images = images[..., np.newaxis]
+    if images.ndim != 4 or 0 in images.shape:
+        raise ValueError(
+            "Images must be a non-empty array (count, height, width) or (count, height, width, channels). "
+            f"Received: {name} with x_{part} of shape {images.shape}. Reshape the array before saving it."
+        )
+    if images.dtype.kind not in "buif":
+        raise ValueError(
+            f"Images must be numbers. Received: {name} with x_{part} of dtype {images.dtype}. "
+            "Save them as uint8 (0 to 255) or float32."
+        )
+    if images.dtype.kind == "f":
+        if not np.isfinite(images).all():
+            raise ValueError(
+                f"Images must be finite. Received: {name} with {int((~np.isfinite(images)).sum())} NaN or infinite "
+                f"values in x_{part}. Remove or replace them before training."
+            )
+        return images.astype("float32", copy=False)
+    return images.astype("uint8" if images.min() >= 0 and images.max() <= 255 else "float32", copy=False)
+
+
+def _check_labels(name, part, labels, count):
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.shape != (count,):
+        raise ValueError(
+            f"There must be one label for each image. Received: {name} with {count} images in x_{part} and y_{part} "
+            f"of shape {labels.shape}. Save integer labels, one a row (not one-hot)."
+        )
+    if labels.dtype.kind not in "buif" or not np.array_equal(labels, np.floor(labels)) or labels.min() < 0:
+        raise ValueError(
+            "Labels must be class numbers 0, 1, 2, … "
+            f"Received: {name} with y_{part} of dtype {labels.dtype} such as {labels[:5].tolist()}. "
+            "Number the classes from 0."
+        )
+    return labels.astype("int32")

@@ -1,0 +1,74 @@
+"""tf.data pipelines: fixed batch shapes, an order that depends on the seed and the epoch alone, no autotuner.
+
+The autotuner is off because `fit`, `evaluate` and `predict` otherwise wait for it: their wall time is rounded up to
+1.3, 2.6, 5.1, 10.2 s.
+"""
+
+
+def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_epoch=0):
+    """Shuffled, augmented batches `(x, y)` without end; `len(images) // batch_size` of them make an epoch.
+
+    Epoch e is a fresh permutation drawn from (seed, e), so a run that resumes at epoch e sees what an uninterrupted
+    one would. Each epoch leaves out the remainder that does not fill a batch, a different one each time: batches keep
+    one shape, and compiled operations are compiled once.
+
+    Args:
+        images, labels: Arrays `(N, H, W, C)` and `(N,)`; images become float32.
+        batch_size: At most N.
+        augment: An `Augment`, or None.
+        first_epoch: The epoch to start from.
+
+    Returns:
+        `(dataset, steps_per_epoch)`.
+    """
+    import tensorflow as tf
+
+    count = len(images)
+    batch_size = min(batch_size, count)
+    steps = count // batch_size
+    # Copied into the runtime once: as tensors captured by the graph they would be embedded in it.
+    with tf.device("CPU"):
+        images, labels = tf.constant(images), tf.constant(labels)
+
+    def epoch_batches(epoch):
+        order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=tf.stack([seed, epoch]))
+        order = tf.reshape(order[: steps * batch_size], (steps, batch_size))
+        numbers = tf.data.Dataset.range(steps, output_type=tf.int32)
+        return tf.data.Dataset.zip(tf.data.Dataset.from_tensor_slices(order), numbers).map(
+            lambda rows, step: (rows, tf.stack([seed + 1, epoch * steps + step]))
+        )
+
+    def load(rows, draw):
+        batch = tf.cast(tf.gather(images, rows), "float32")
+        batch = augment(batch, draw) if augment else batch
+        return tf.ensure_shape(batch, (batch_size, *images.shape[1:])), tf.gather(labels, rows)
+
+    epochs = tf.data.Dataset.range(first_epoch, 2**31 - 1, output_type=tf.int32)
+    dataset = epochs.flat_map(epoch_batches).map(load, num_parallel_calls=2, deterministic=True)
+    return _without_autotuner(dataset.prefetch(4)), steps
+
+
+def evaluation_pipeline(images, labels=None, batch_size=250, fixed=False):
+    """Batches in order, `(x, y)` or `x` alone. With `fixed`, zero images fill the last batch up."""
+    import tensorflow as tf
+
+    count = len(images)
+    batch_size = min(batch_size, count)
+    arrays = images if labels is None else (images, labels)
+    dataset = tf.data.Dataset.from_tensor_slices(arrays)
+    if fixed and count % batch_size:
+        filler = tf.zeros((1, *images.shape[1:]), images.dtype)
+        dataset = dataset.concatenate(
+            tf.data.Dataset.from_tensor_slices(filler).repeat(batch_size - count % batch_size)
+        )
+    dataset = dataset.batch(batch_size, drop_remainder=fixed)
+    cast = (lambda x: tf.cast(x, "float32")) if labels is None else (lambda x, y: (tf.cast(x, "float32"), y))
+    return _without_autotuner(dataset.map(cast).prefetch(4))
+
+
+def _without_autotuner(dataset):
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)

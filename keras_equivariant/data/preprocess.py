@@ -1,0 +1,101 @@
+"""Preprocessing that a network needs outside itself: resizing, contrast normalisation, whitening."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+STEPS = ("resize", "contrast", "zca")
+ZCA_REGULARISER = 1e-5
+
+
+@dataclass
+class Preprocess:
+    """Steps applied to images before the network, in the order given.
+
+    - `"contrast"`: each image minus its mean, divided by its standard deviation (all channels together).
+    - `"zca"`: x ↦ (x − mean) W with W = (C + 1e-5 I)^(-1/2), C the covariance of the training images. C and the mean
+      are averaged over the eight symmetries of the square, so that W commutes with them and the network behind it
+      stays exactly equivariant; the square images this needs are checked.
+    - `{"resize": n}`: bilinear to n x n, half-pixel centres; commutes with the same symmetries.
+
+    `fit` learns what the steps need from the training images; `state` holds it, as arrays, for saving.
+    """
+
+    steps: tuple = ()
+    state: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.steps = tuple(_normalised(step) for step in self.steps)
+
+    def __bool__(self):
+        return bool(self.steps)
+
+    def fit(self, images):
+        """Learn from the training images and return them transformed."""
+        for name, value in self.steps:
+            if name == "zca":
+                self.state |= dict(zip(("zca_mean", "zca_matrix"), _fit_zca(images), strict=True))
+            images = self._apply(name, value, images)
+        return images
+
+    def __call__(self, images):
+        for name, value in self.steps:
+            images = self._apply(name, value, images)
+        return images
+
+    def _apply(self, name, value, images):
+        if name == "resize":
+            return _resize(images, value)
+        if name == "contrast":
+            images = images.astype("float32", copy=False)
+            centred = images - images.mean(axis=(1, 2, 3), keepdims=True)
+            return centred / np.maximum(centred.std(axis=(1, 2, 3), keepdims=True), 1e-8)
+        if "zca_matrix" not in self.state:
+            raise ValueError(
+                "Whitening must be fitted on the training images first. Received: no fitted state. "
+                "Call fit(training_images), or load the state saved with the run."
+            )
+        flat = images.reshape(len(images), -1) - self.state["zca_mean"]
+        return (flat @ self.state["zca_matrix"]).reshape(images.shape).astype("float32")
+
+
+def _normalised(step):
+    name, value = next(iter(step.items())) if isinstance(step, dict) and len(step) == 1 else (step, None)
+    if name not in STEPS or (name == "resize") != isinstance(value, int):
+        raise ValueError(
+            f'A preprocessing step must be "contrast", "zca" or {{"resize": pixels}}. Received: {step!r}. '
+            "Correct the `preprocess` list of the recipe."
+        )
+    return name, value
+
+
+def _resize(images, size):
+    import keras
+
+    parts = [
+        keras.ops.convert_to_numpy(
+            keras.ops.image.resize(part.astype("float32"), (size, size), data_format="channels_last")
+        )
+        for part in np.array_split(images, max(1, len(images) // 4096))
+    ]
+    return np.concatenate(parts)
+
+
+def _fit_zca(images):
+    height, width, channels = images.shape[1:]
+    if height != width:
+        raise ValueError(
+            "Whitening that keeps rotations exact needs square images. "
+            f"Received: {height}x{width}. Crop or pad them to a square, or leave out `zca`."
+        )
+    flat = images.reshape(len(images), -1).astype("float32")
+    mean = flat.mean(axis=0)
+    centred = flat - mean
+    covariance = (centred.T @ centred / len(flat)).astype("float64")
+    pixels = np.arange(height * width * channels).reshape(height, width, channels)
+    turns = [np.rot90(p, r).ravel() for p in (pixels, pixels[:, ::-1]) for r in range(4)]
+    mean = np.mean([mean[t] for t in turns], axis=0)
+    covariance = np.mean([covariance[np.ix_(t, t)] for t in turns], axis=0)
+    values, vectors = np.linalg.eigh(covariance)
+    matrix = (vectors / np.sqrt(np.maximum(values, 0) + ZCA_REGULARISER)) @ vectors.T
+    return mean.astype("float32"), matrix.astype("float32")

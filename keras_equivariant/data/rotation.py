@@ -1,0 +1,29 @@
+"""Turning images by any angle, for making rotated sets and for testing at all angles."""
+
+import numpy as np
+
+from keras_equivariant.data.extras import require
+
+
+def rotate_images(images, degrees):
+    """Rotate each image about its centre by cubic-spline interpolation; positive is counter-clockwise.
+
+    out(x) = in(R(-degrees) x), zero outside. Quarter turns are exact: `np.rot90`.
+
+    Args:
+        images: Array `(B, H, W, C)`, uint8 or float.
+        degrees: One angle, or an array of B angles.
+
+    Returns:
+        An array of the same shape and dtype; values stay within the range of `images` (splines overshoot).
+    """
+    angles = np.broadcast_to(np.asarray(degrees, "float64"), (len(images),))
+    if np.ndim(degrees) == 0 and float(degrees) % 90 == 0 and images.shape[1] == images.shape[2]:
+        return np.ascontiguousarray(np.rot90(images, int(degrees // 90), axes=(1, 2)))
+    ndimage = require("scipy.ndimage", "Rotating images")
+    source = images.astype("float32", copy=False)
+    turned = np.empty_like(source)
+    for image, angle, out in zip(source, angles, turned, strict=True):
+        ndimage.rotate(image, angle, axes=(1, 0), reshape=False, order=3, output=out)
+    turned = np.clip(turned, source.min(initial=0), source.max(initial=0))
+    return np.rint(turned).astype(images.dtype) if images.dtype.kind in "ui" else turned.astype(images.dtype)

@@ -1,0 +1,120 @@
+"""Archives: what is read, and one clear error for every kind of damage."""
+
+import numpy as np
+import pytest
+
+from keras_equivariant import data
+
+
+def arrays(**changes):
+    rng = np.random.default_rng(0)
+    good = {
+        "x_train": rng.integers(0, 256, (12, 6, 6)).astype("uint8"),
+        "y_train": np.arange(12) % 3,
+        "x_test": rng.integers(0, 256, (5, 6, 6)).astype("uint8"),
+        "y_test": np.arange(5) % 3,
+    }
+    return {key: value for key, value in {**good, **changes}.items() if value is not None}
+
+
+def save(tmp_path, **changes):
+    path = tmp_path / "set.npz"
+    np.savez(path, **arrays(**changes))
+    return str(path)
+
+
+def test_reads_images_with_a_channel_axis_and_integer_labels(tmp_path):
+    rng = np.random.default_rng(1)
+    validation = {"x_val": rng.random((4, 6, 6)), "y_val": np.array([[0], [1], [2], [1]])}
+    dataset = data.load(save(tmp_path, **validation))
+    assert dataset.x_train.shape == (12, 6, 6, 1) and dataset.x_train.dtype == np.uint8
+    assert dataset.x_val.dtype == np.float32 and dataset.y_val.tolist() == [0, 1, 2, 1]
+    assert dataset.y_train.dtype == np.int32 and dataset.num_classes == 3
+    np.testing.assert_array_equal(dataset.x_train[..., 0], arrays()["x_train"])
+
+
+def test_unused_arrays_are_not_read(tmp_path):
+    path = tmp_path / "set.npz"
+    np.savez(path, **arrays(), notes=np.array([{"an": "object"}], dtype=object))
+    assert len(data.load(str(path)).x_train) == 12
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"x_test": None}, "must hold x_train, y_train, x_test, y_test.*Received.*x_train, y_train, y_test"),
+        ({"x_val": np.zeros((2, 6, 6))}, "x_val with y_val"),
+        ({"x_train": np.zeros((12, 36))}, r"x_train of shape \(12, 36\)"),
+        ({"x_train": np.zeros((0, 6, 6)), "y_train": np.zeros(0, int)}, r"non-empty.*\(0, 6, 6, 1\)"),
+        ({"x_test": np.zeros((5, 7, 6), "uint8")}, "one shape.*'test': \\(7, 6, 1\\)"),
+        ({"x_train": np.full((12, 6, 6), np.nan)}, "finite.*432 NaN"),
+        ({"x_train": np.full((12, 6, 6), "a")}, "must be numbers"),
+        ({"y_train": np.arange(11)}, r"one label for each.*12 images.*\(11,\)"),
+        ({"y_train": np.eye(12)}, "not one-hot"),
+        ({"y_train": np.linspace(0, 1, 12)}, "class numbers"),
+        ({"y_test": np.array([0, 1, -1, 0, 1])}, "class numbers"),
+        ({"x_train": np.array([{}] * 12, dtype=object)}, "plain arrays"),
+    ],
+)
+def test_wrong_content_is_named(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        data.load(save(tmp_path, **changes))
+
+
+@pytest.mark.parametrize("keep", [0, 10, 300, -40])
+def test_a_truncated_file_is_one_clear_error(tmp_path, keep):
+    path = save(tmp_path)
+    content = open(path, "rb").read()
+    open(path, "wb").write(content[:keep])
+    with pytest.raises(ValueError, match=r"complete \.npz file.*Received.*set\.npz.*make or fetch it again"):
+        data.load(path)
+
+
+def test_a_flipped_byte_is_found_by_the_checksum(tmp_path):
+    path = save(tmp_path)
+    content = bytearray(open(path, "rb").read())
+    content[300] ^= 255
+    open(path, "wb").write(bytes(content))
+    with pytest.raises(ValueError, match="make or fetch it again"):
+        data.load(path)
+
+
+@pytest.mark.parametrize("content", [b"hello", b"\x93NUMPY", b"PK\x03\x04rubbish"])
+def test_another_kind_of_file(tmp_path, content):
+    path = tmp_path / "other.npz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="of another kind"):
+        data.load(str(path))
+
+
+def test_a_single_array_is_no_data_set(tmp_path):
+    path = tmp_path / "single.npz"
+    with open(path, "wb") as file:
+        np.save(file, np.zeros((3, 6, 6)))
+    with pytest.raises(ValueError, match="single array"):
+        data.load(str(path))
+
+
+def test_a_missing_file_and_an_unknown_name(tmp_path):
+    with pytest.raises(FileNotFoundError, match="No such data file. Received"):
+        data.load(str(tmp_path / "none.npz"))
+    with pytest.raises(ValueError, match='Unknown data set. Received: "rotated_mnits". Did you mean "rotated_mnist"?'):
+        data.load("rotated_mnits")
+    with pytest.raises(ValueError, match="Use one of digits"):
+        data.load("zzz")
+
+
+def test_limit_keeps_the_classes_of_a_sorted_file_and_validation_takes_the_end(tmp_path):
+    labels = np.repeat(np.arange(4), 25)
+    images = np.broadcast_to(labels[:, None, None], (100, 6, 6)).astype("uint8")
+    full = data.load(save(tmp_path, x_train=images, y_train=labels))
+    part = full.limited(20)
+    assert len(part.x_train) == 20 and len(part.x_test) == 5 and set(part.y_train) == set(range(4))
+    np.testing.assert_array_equal(part.x_train[:, 0, 0, 0], part.y_train)
+    assert part.num_classes == 4
+    held = full.with_validation(10)
+    assert len(held.x_train) == 90 and held.y_val.tolist() == [3] * 10
+    with pytest.raises(ValueError, match="validation=100 of 100"):
+        full.with_validation(100)
+    with pytest.raises(ValueError, match="limit=0"):
+        full.limited(0)

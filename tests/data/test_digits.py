@@ -1,0 +1,37 @@
+"""The embedded data set: fixed, enlarged, split by writer, and its turned variant."""
+
+import numpy as np
+import pytest
+
+from keras_equivariant import data
+
+pytest.importorskip("sklearn")
+
+
+def test_digits_are_fixed_and_sized_like_mnist():
+    first, second = data.load("digits"), data.load("digits", seed=5)
+    assert first.x_train.shape == (1297, 28, 28, 1) and first.x_test.shape == (500, 28, 28, 1)
+    assert first.x_train.dtype == np.uint8 and first.x_train.max() == 255 and first.num_classes == 10
+    np.testing.assert_array_equal(first.x_train, second.x_train)
+    assert set(first.y_train) == set(first.y_test) == set(range(10))
+
+
+def test_digits_fill_the_middle_and_leave_the_border_free():
+    images = data.load("digits").x_train
+    border = np.ones((28, 28), bool)
+    border[4:24, 4:24] = False
+    assert not images[:, border].any()
+    assert (images[:, 4:24, 4:24].reshape(len(images), -1).max(axis=1) > 200).all()
+
+
+def test_rotated_digits_are_turned_copies_that_depend_on_the_seed_alone():
+    upright = data.load("digits")
+    first, again, other = (data.load("rotated_digits", seed) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first.x_train, again.x_train)
+    assert (first.x_train != other.x_train).any()
+    np.testing.assert_array_equal(first.y_test, upright.y_test)
+    # A turn keeps the ink; the upright digits differ from their turned copies.
+    ink = first.x_test.sum(axis=(1, 2, 3), dtype=float) / upright.x_test.sum(axis=(1, 2, 3), dtype=float)
+    assert abs(ink.mean() - 1) < 0.01 and ink.std() < 0.05
+    changed = (np.abs(first.x_test.astype(float) - upright.x_test).mean(axis=(1, 2, 3)) > 5).mean()
+    assert changed > 0.9
