@@ -43,8 +43,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
         if not (training and self.trainable and self._fusable(inputs, mask)):
             return self.activation(super().call(inputs, training=training, mask=mask))
         fields = inputs.shape[-1]
-        gamma = ops.convert_to_tensor(self.gamma) if self.scale else ops.ones((fields,), self.variable_dtype)
-        beta = ops.convert_to_tensor(self.beta) if self.center else ops.zeros((fields,), self.variable_dtype)
+        gamma = self.gamma if self.scale else ops.ones((fields,), self.variable_dtype)
+        beta = self.beta if self.center else ops.zeros((fields,), self.variable_dtype)
         y, mean, variance = normalize_with_statistics(inputs, gamma, beta, self.epsilon, self.activation)
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             batch = ops.cast(batch, moving.dtype)
@@ -52,8 +52,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return y
 
     def _fusable(self, inputs, mask):
+        # JAX compiles whole training steps, torch has no compiler here: both take the stock arithmetic.
         last = self.axis in (-1, len(inputs.shape) - 1)
-        return last and mask is None and not self.synchronized and not getattr(self, "renorm", False)
+        compiles = keras.backend.backend() == "tensorflow"
+        return compiles and last and mask is None and not self.synchronized and not getattr(self, "renorm", False)
 
     def fold(self, input_shape):
         """Stock BatchNormalization with each parameter repeated over the group axis, and the activation."""

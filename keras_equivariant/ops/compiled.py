@@ -21,7 +21,9 @@ def compiled(function):
             return function
         import tensorflow as tf
 
-        return tf.function(function, jit_compile=True, reduce_retracing=False)
+        compiled_function = tf.function(function, jit_compile=True, reduce_retracing=False)
+        # A function traced inside another takes no Keras variables, only tensors.
+        return lambda *tensors: compiled_function(*map(tf.convert_to_tensor, tensors))
 
     @functools.wraps(function)
     def call(*tensors):
