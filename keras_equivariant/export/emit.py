@@ -1,0 +1,153 @@
+"""Puts stock layers into the folded graph: names them, sets their weights, merges what can be merged."""
+
+import contextlib
+import re
+
+import keras
+
+from keras_equivariant.export import merge, stock
+from keras_equivariant.export.features import Features
+
+
+class Emitter:
+    """The folded graph under construction.
+
+    Args:
+        dtype: dtype of every layer.
+        separate: sources of convolutions to leave unmerged, because something besides the BatchNormalization needs
+            their output.
+    """
+
+    def __init__(self, dtype, separate=()):
+        self.dtype = dtype
+        self.features = Features(self.make)
+        self._separate = separate
+        self._layers = {}
+        self._producers = {}
+        self._wasted = set()
+        self._scopes = []
+
+    @contextlib.contextmanager
+    def scope(self, graph):
+        """The layers of one model: its names are its own, and merges are judged by what is left in it."""
+        self._scopes.append(_Scope({operation.name for operation in graph.operations}))
+        _advance_automatic_names(graph)
+        try:
+            yield
+        finally:
+            self._scopes.pop()
+
+    def finish(self, inputs, outputs, name):
+        """The model of this scope."""
+        model = keras.Model(inputs, outputs, name=name)
+        alive = {id(layer) for layer in model.layers}
+        self._wasted |= {source for layer, source in self._scopes[-1].merged if id(layer) in alive}
+        return model
+
+    def own_name(self, name):
+        """The name of a layer or nested model of the unfolded model, in the folded one."""
+        return self._scopes[-1].own_name(name)
+
+    def merged_in_vain(self):
+        """Sources of the convolutions that had to stay although a merged copy of them was made."""
+        return self._wasted
+
+    def make(self, layer_class, stem, *args, **kwargs):
+        """A new stock layer with a name that the model does not have yet."""
+        return self._make(layer_class, self._scopes[-1].new_name(stem), *args, **kwargs)
+
+    def replace(self, layer, layer_class, *args, **kwargs):
+        """A new stock layer in the place, and with the name, of another one."""
+        return self._make(layer_class, self.own_name(layer.name), *args, **kwargs)
+
+    def _make(self, layer_class, name, *args, **kwargs):
+        return layer_class(*args, name=name, dtype=self.dtype, trainable=False, **kwargs)
+
+    def copy(self, operation, *args, **kwargs):
+        """Calls a copy of a stock layer, or of an operation of keras.ops, with the same weights."""
+        if not isinstance(operation, keras.layers.Layer):
+            return stock.copy_operation(operation)(*args, **kwargs)
+        weights = operation.get_weights()
+        if len(args) == 1 and not kwargs:
+            return self.apply((id(operation),), operation, weights, args[0])
+        return self._call(self._layer((id(operation),), operation), weights, *args, **kwargs)
+
+    def apply(self, source, layer, weights, tensor, **overrides):
+        """Calls a copy of the stock layer, config overridden and with these weights, or merges it with what is there.
+
+        Args:
+            source: hashable; the same source is the same layer, so that shared layers stay shared.
+        """
+        if isinstance(layer, keras.layers.BatchNormalization) and id(tensor) in self._producers:
+            return self._merge(source, layer, weights, *self._producers[id(tensor)])
+        new = self._layer(source, layer, **overrides)
+        result = self._call(new, weights, tensor)
+        if merge.can_absorb(new) and source not in self._separate:
+            self._producers[id(result)] = (source, new, weights, tensor, result)
+        return result
+
+    def _merge(self, source, normalization, weights, into, layer, kernel_and_bias, tensor, _):
+        scale, shift = merge.scale_and_shift(normalization, weights)
+        merged = (*into, *source)
+        if merged not in self._layers:
+            stem = self._scopes[-1].give_up_name(layer)
+            self._layers[merged] = stock.copy(layer, self._scopes[-1].own_name(stem), self.dtype, use_bias=True)
+        self._scopes[-1].merged.append((layer, into))
+        new = self._layers[merged]
+        kernel_and_bias = merge.absorb(layer, kernel_and_bias, scale, shift)
+        result = self._call(new, kernel_and_bias, tensor)
+        self._producers[id(result)] = (merged, new, kernel_and_bias, tensor, result)
+        return result
+
+    def _layer(self, source, layer, **overrides):
+        if source not in self._layers:
+            name = self._scopes[-1].own_name(layer.name)
+            self._layers[source] = stock.copy(layer, name, self.dtype, **overrides)
+        return self._layers[source]
+
+    def _call(self, layer, weights, *args, **kwargs):
+        fresh = not layer.built
+        result = layer(*args, **kwargs)
+        if fresh and weights:
+            layer.set_weights(weights)
+            if hasattr(layer, "finalize_state"):
+                layer.finalize_state()
+        return result
+
+
+class _Scope:
+    """Names in use in one model, and the merges made in it."""
+
+    def __init__(self, reserved):
+        self.reserved = reserved
+        self.used = set()
+        self.merged = []
+
+    def own_name(self, name):
+        """The name itself, for a layer that has it in the unfolded model; a new one for its second copy."""
+        if name in self.used:
+            return self.new_name(name)
+        self.used.add(name)
+        return name
+
+    def new_name(self, stem):
+        name, i = stem, 0
+        while name in self.used or name in self.reserved:
+            i += 1
+            name = f"{stem}_{i}"
+        self.used.add(name)
+        return name
+
+    def give_up_name(self, layer):
+        """Frees the name of a layer for the one that replaces it; returns it."""
+        name, layer.name = layer.name, self.new_name(f"{layer.name}_unmerged")
+        self.used.discard(name)
+        return name
+
+
+def _advance_automatic_names(graph):
+    """Keeps the names that Keras gives to operations from those in the graph, which another process may have given."""
+    for operation in graph.operations:
+        stem, number = re.fullmatch(r"(.*?)(?:_(\d{1,4}))?", operation.name).groups()
+        while keras.backend.get_uid(stem) <= int(number or 0):
+            pass

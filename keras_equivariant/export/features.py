@@ -1,0 +1,132 @@
+"""How regular features travel through the folded graph: as 4-D tensors, unpacked to 5-D only where a layer needs it.
+
+`Packed.tensor` has shape (B, H, W, |G| * C) with the group axis slowest. Concatenation puts such tensors side by
+side without interleaving their group axes; `sections` remembers how many fields each part has, and
+`order_of_channels` where a channel of the canonical order is found, so that the next convolution can permute its
+kernel instead of moving pixels.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+
+@dataclasses.dataclass(eq=False)
+class Packed:
+    """Regular features in the folded graph.
+
+    Attributes:
+        order: |G|, the length of the group axis.
+        sections: fields of each concatenated part; one entry means the canonical order.
+        tensor: the 4-D tensor, or None as long as nobody asked for it.
+        full: the same features as (B, H, W, |G|, C), or None as long as nobody asked for them.
+    """
+
+    order: int
+    sections: tuple
+    tensor: keras.KerasTensor | None = None
+    full: keras.KerasTensor | None = None
+
+    @property
+    def fields(self):
+        return sum(self.sections)
+
+    @property
+    def shape(self):
+        """The 5-D shape."""
+        if self.full is not None:
+            return tuple(self.full.shape)
+        return (*self.tensor.shape[:-1], self.order, self.fields)
+
+
+def order_of_channels(order, sections):
+    """Index array p: channel j of the canonical order lies at channel p[j] of the packed tensor."""
+    starts = order * np.cumsum([0, *sections[:-1]])
+    group = np.arange(order)[:, None]
+    parts = [start + group * fields + np.arange(fields) for start, fields in zip(starts, sections, strict=True)]
+    return np.concatenate(parts, axis=1).ravel()
+
+
+def in_packed_order(values, order, sections, axis=-1):
+    """`values`, given along the canonical channels, rearranged to the channels of the packed tensor."""
+    if len(sections) == 1:
+        return values
+    return np.take(values, np.argsort(order_of_channels(order, sections)), axis=axis)
+
+
+class Features:
+    """Which tensors of the folded graph are regular features, and both of their forms, made on demand.
+
+    Args:
+        make: function (stock layer class, name stem, arguments) -> stock layer; gives the layers made here their names.
+    """
+
+    def __init__(self, make):
+        self._make = make
+        self._packed = {}
+
+    def add(self, packed):
+        """Registers the features; returns the tensor that stands for them in the graph."""
+        for tensor in (packed.tensor, packed.full):
+            if tensor is not None:
+                self._packed[id(tensor)] = packed
+        return packed.full if packed.tensor is None else packed.tensor
+
+    def get(self, tensor):
+        """The features that the tensor stands for, or None for every other tensor."""
+        return self._packed.get(id(tensor))
+
+    def packed(self, tensor):
+        """The features of a tensor with the 4-D form there; any 5-D tensor will do."""
+        features = self.get(tensor)
+        if features is None:
+            features = Packed(order=tensor.shape[-2], sections=(tensor.shape[-1],), full=tensor)
+        if features.tensor is None:
+            features.tensor = self._pack(features.full)
+            self.add(features)
+        return features
+
+    def canonical(self, tensor):
+        """The features of a tensor with the 4-D form there, in the canonical channel order."""
+        features = self.packed(tensor)
+        if len(features.sections) > 1:
+            self.full(features.tensor)
+            features.tensor, features.sections = self._pack(features.full), (features.fields,)
+            self.add(features)
+        return features
+
+    def full(self, tensor):
+        """The tensor in the shape it has in the unfolded model."""
+        features = self.get(tensor)
+        if features is None:
+            return tensor
+        if features.full is None:
+            features.full = self._unpack(features)
+            self.add(features)
+        return features.full
+
+    def _pack(self, full):
+        height, width, order, fields = full.shape[1:]
+        if height is None and width is None:
+            return keras.ops.concatenate(keras.ops.unstack(full, order, axis=-2), axis=-1)
+        shape = [-1 if size is None else size for size in (height, width)]
+        return self._make(keras.layers.Reshape, "pack", (*shape, order * fields))(full)
+
+    def _unpack(self, features):
+        parts = [features.tensor]
+        if len(features.sections) > 1:
+            ends = features.order * np.cumsum(features.sections[:-1])
+            parts = keras.ops.split(features.tensor, [int(end) for end in ends], axis=-1)
+        parts = [
+            self._unpack_section(part, features.order, fields)
+            for part, fields in zip(parts, features.sections, strict=True)
+        ]
+        return parts[0] if len(parts) == 1 else self._make(keras.layers.Concatenate, "join", axis=-1)(parts)
+
+    def _unpack_section(self, tensor, order, fields):
+        height, width = tensor.shape[1:3]
+        if height is None and width is None:
+            return keras.ops.stack(keras.ops.split(tensor, order, axis=-1), axis=-2)
+        shape = [-1 if size is None else size for size in (height, width)]
+        return self._make(keras.layers.Reshape, "unpack", (*shape, order, fields))(tensor)

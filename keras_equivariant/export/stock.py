@@ -1,0 +1,71 @@
+"""Copies of stock Keras layers for a folded model: frozen, of one dtype, and without what only training needs."""
+
+import keras
+
+FLOATS = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16")
+TRAINING_ONLY = ("_regularizer", "_constraint", "_initializer")
+
+
+def copy(layer, name, dtype, **overrides):
+    """An unbuilt, frozen copy of a stock layer.
+
+    Raises:
+        ValueError: where the layer, or something in its config, is not part of Keras itself.
+    """
+    config = _for_inference(layer.get_config(), dtype)
+    foreign = _first_foreign(config)
+    if foreign is not None:
+        raise ValueError(
+            f"A folded model consists of what Keras itself defines. Received: {describe(layer)} "
+            f"with {foreign}. Use a stock layer or activation in its place, or give the layer a method "
+            "`fold(input_shape) -> [(stock_layer, weights), ...]`."
+        )
+    return type(layer).from_config({**config, "name": name, "dtype": dtype, "trainable": False, **overrides})
+
+
+def copy_operation(operation):
+    """A fresh node for an operation of keras.ops used in a functional model."""
+    config = {key: value for key, value in operation.get_config().items() if key != "name"}
+    return type(operation).from_config(config)
+
+
+def is_stock(operation):
+    return type(operation).__module__.split(".")[0] == "keras"
+
+
+def describe(layer):
+    return f'layer "{layer.name}" of class {type(layer).__module__}.{type(layer).__name__}'
+
+
+def _for_inference(config, dtype):
+    if isinstance(config, dict):
+        return {
+            key: _dtype(value, dtype) if key == "dtype" else _for_inference(value, dtype)
+            for key, value in config.items()
+            if not str(key).endswith(TRAINING_ONLY)
+        }
+    if isinstance(config, (list, tuple)):
+        return type(config)(_for_inference(value, dtype) for value in config)
+    return config
+
+
+def _dtype(value, dtype):
+    if isinstance(value, dict) and value.get("class_name") == "DTypePolicy":
+        return dtype
+    return dtype if value in FLOATS else value
+
+
+def _first_foreign(config):
+    """The name of the first thing in a serialised object that Keras does not define, or None."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "__lambda__":
+            return "a Python lambda"
+        if config.get("class_name") == "function":
+            return f"the function {config['config']!r}"
+        if "class_name" in config and "module" in config:
+            if (config["module"] or "").split(".")[0] != "keras":
+                return config.get("registered_name") or config["class_name"]
+        config = list(config.values())
+    if isinstance(config, (list, tuple)):
+        return next((found for found in map(_first_foreign, config) if found is not None), None)
+    return None
