@@ -1,6 +1,27 @@
 """Layers for Keras that are equivariant by construction, and a compiler from YAML specs to whole models."""
 
-from keras_equivariant import groups, layers
+from keras_equivariant import compiler, data, groups, layers
+from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec
+from keras_equivariant.equivariance import Report, assert_equivariant, certify, equivariance_error
+from keras_equivariant.export import fold
+from keras_equivariant.training import train
 from keras_equivariant.version import __version__
 
-__all__ = ["__version__", "groups", "layers"]
+__all__ = [
+    "Report",
+    "SpecError",
+    "__version__",
+    "assert_equivariant",
+    "build_from_spec",
+    "certify",
+    "compiler",
+    "data",
+    "equivariance_error",
+    "fold",
+    "groups",
+    "layers",
+    "lint",
+    "list_specs",
+    "load_spec",
+    "train",
+]
