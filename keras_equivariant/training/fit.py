@@ -1,0 +1,84 @@
+"""Fitting one network: preprocessing, compile, resume, `fit`."""
+
+import logging
+import os
+
+import keras
+import numpy as np
+
+from keras_equivariant.data import Preprocess, evaluation_pipeline, training_pipeline
+from keras_equivariant.data.extras import require
+from keras_equivariant.training.callbacks import Checkpoint, EpochRecord
+from keras_equivariant.training.normalization import adapt
+
+log = logging.getLogger("keras_equivariant.training")
+
+
+def fit_network(network, dataset, folder, epochs, batch_size, seed=0, tensorboard=False, verbose=1):
+    """Train a network to the end of its epochs, from its last checkpoint if the folder has one.
+
+    Args:
+        network: A `Network`; its model is trained in place.
+        dataset: A `Dataset`.
+        folder: An opened `RunFolder`; receives log.csv, checkpoint.npz, preprocess.npz and model.keras.
+        epochs, batch_size: Of this run (the recipe's may be for other data).
+        seed: Seed of the order of the images and of their augmentation.
+        tensorboard: Also write TensorBoard logs.
+        verbose: Keras's: 0 silent, 1 progress bar, 2 a line each epoch.
+
+    Returns:
+        The fitted `Preprocess`.
+    """
+    model, recipe = network.model, network.recipe
+    preprocess = Preprocess(recipe.preprocess)
+    images = preprocess.fit(dataset.x_train)
+    if preprocess.state:
+        np.savez(folder / "preprocess.npz", **preprocess.state)
+    adapt(model, images)
+    steps = max(1, len(images) // batch_size)
+    keras.utils.set_random_seed(seed)
+    compile_classifier(model, recipe.make_optimizer(steps, epochs))
+    checkpoint = Checkpoint(folder / "checkpoint.npz")
+    done = checkpoint.restore(model)
+    folder.trim_log(done)
+    if done:
+        log.info("Resuming after epoch %d of %d.", done, epochs)
+    batches, steps = training_pipeline(images, dataset.y_train, batch_size, seed, recipe.augment, done)
+    validation = None
+    if dataset.x_val is not None:
+        validation = evaluation_pipeline(preprocess(dataset.x_val), dataset.y_val)
+    callbacks = [
+        keras.callbacks.TerminateOnNaN(),
+        EpochRecord(),
+        keras.callbacks.CSVLogger(folder / "log.csv", append=True),
+        checkpoint,
+    ]
+    if tensorboard:
+        require("tensorboard", "Logging for TensorBoard")
+        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
+    if done < epochs:
+        model.fit(
+            batches,
+            steps_per_epoch=steps,
+            epochs=epochs,
+            initial_epoch=done,
+            validation_data=validation,
+            callbacks=callbacks,
+            shuffle=False,  # the pipeline has shuffled
+            verbose=verbose,
+        )
+    save_model(model, folder / "model.keras")
+    return preprocess
+
+
+def compile_classifier(model, optimizer="adam"):
+    """Cross-entropy of logits against integer labels, with the accuracy beside it."""
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
+
+
+def save_model(model, path):
+    """Save the model in one step: a killed process leaves no half file."""
+    temporary = path.with_name(f".{path.stem}.tmp.keras")
+    model.save(temporary)
+    os.replace(temporary, path)

@@ -1,0 +1,97 @@
+"""The network to train: built from a spec for the images at hand, or a Keras model given by hand."""
+
+import contextlib
+from dataclasses import dataclass
+
+import keras
+
+from keras_equivariant.data import Preprocess
+from keras_equivariant.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model, the recipe to train it by, and the text of its spec (empty for a model made by hand)."""
+
+    name: str
+    model: keras.Model
+    recipe: Recipe
+    spec_text: str = ""
+
+
+def make_network(spec, dataset, params=None, recipe=None, seed=0, mixed_precision=None):
+    """Build the network for a data set.
+
+    A parameter `classes` of the spec that `params` leaves open is set to the number of classes.
+
+    Args:
+        spec: Name, path or dict of a spec, or a built `keras.Model`.
+        dataset: The `Dataset` it will see.
+        params: Parameters of the spec.
+        recipe: Dict that replaces entries of the spec's `training` block.
+        seed: Seed of the initial weights.
+        mixed_precision: None, `"float16"` or `"bfloat16"`.
+
+    Raises:
+        ValueError: The network's input or output does not fit the data; SpecError: the spec is wrong.
+    """
+    if isinstance(spec, keras.Model):
+        if params:
+            raise ValueError("`params` are a spec's. Received: params={params} with a built model. Leave them out.")
+        network = Network(spec.name, spec, Recipe.from_dict(recipe))
+    else:
+        network = _from_spec(spec, dataset, dict(params or {}), recipe, seed, mixed_precision)
+    _check_fit(network, dataset)
+    return network
+
+
+def _from_spec(spec, dataset, params, recipe, seed, mixed_precision):
+    from keras_equivariant.compiler import build_from_spec, load_spec
+
+    declared = load_spec(spec, **params).params
+    if "classes" in declared and "classes" not in params:
+        params["classes"] = dataset.num_classes
+    resolved = load_spec(spec, **params)
+    keras.utils.set_random_seed(seed)
+    with _dtype_policy(mixed_precision):
+        model = build_from_spec(resolved)
+    training = {**(resolved.training or {}), **(recipe or {})}
+    return Network(resolved.name, model, Recipe.from_dict(training), resolved.to_yaml())
+
+
+@contextlib.contextmanager
+def _dtype_policy(mixed_precision):
+    if mixed_precision not in (None, "float16", "bfloat16"):
+        raise ValueError(
+            f'`mixed_precision` must be None, "float16" or "bfloat16". Received: {mixed_precision!r}. Choose one.'
+        )
+    before = keras.config.dtype_policy()
+    if mixed_precision:
+        keras.config.set_dtype_policy(f"mixed_{mixed_precision}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _check_fit(network, dataset):
+    wanted, outputs = tuple(network.model.input_shape[1:]), tuple(network.model.output_shape[1:])
+    given = dataset.image_shape
+    for name, size in Preprocess(network.recipe.preprocess).steps:
+        given = (size, size, given[-1]) if name == "resize" else given
+    if len(wanted) != 3 or any(w not in (None, g) for w, g in zip(wanted, given, strict=True)):
+        raise ValueError(
+            f'A network must take the images as they are. Received: network "{network.name}" for {_by(wanted)}, '
+            f'data "{dataset.name}" of {_by(given)}. Use data of that size, set the spec\'s input parameters with '
+            f"--set, or add `preprocess: [{{resize: {wanted[0]}}}]` to the recipe."
+        )
+    if len(outputs) != 1 or outputs[0] < dataset.num_classes:
+        raise ValueError(
+            f'A classifier must have an output for each class. Received: network "{network.name}" with output shape '
+            f'{outputs}, data "{dataset.name}" with {dataset.num_classes} classes. '
+            f"Use --set classes={dataset.num_classes}."
+        )
+
+
+def _by(shape):
+    return "x".join("any" if size is None else str(size) for size in shape)

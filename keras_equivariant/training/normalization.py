@@ -1,0 +1,38 @@
+"""Fitting a network's Normalization layers to the training images."""
+
+import keras
+
+SAMPLE = 10_000
+
+
+def normalization_layers(model):
+    """The stock Normalization layers of a model that have no fixed mean and variance, nested models included."""
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            found += normalization_layers(layer)
+        elif isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
+            found.append(layer)
+    return found
+
+
+def adapt(model, images):
+    """Set mean and variance of the model's Normalization layers from what reaches them of the training images.
+
+    With `axis=None` a layer has one mean and one variance for all pixels and channels, so it commutes with every
+    motion of the image.
+
+    Raises:
+        ValueError: such a layer sits inside a nested model, where what reaches it cannot be traced.
+    """
+    for layer in normalization_layers(model):
+        if layer not in model.layers:
+            raise ValueError(
+                "A Normalization layer must be in the outer model to be fitted to the training images. "
+                f'Received: layer "{layer.name}" of a nested model. Give it `mean` and `variance`, or move it out.'
+            )
+        if any(layer.input is tensor for tensor in model.inputs):
+            layer.adapt(images.astype("float32", copy=False))
+        else:
+            features = keras.Model(model.inputs, layer.input)
+            layer.adapt(features.predict(images[:SAMPLE].astype("float32"), batch_size=250, verbose=0))

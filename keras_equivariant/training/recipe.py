@@ -1,0 +1,81 @@
+"""The training recipe of a spec, turned into Keras's optimizer and schedule."""
+
+import difflib
+from dataclasses import dataclass, field
+
+from keras_equivariant.data import Augment, Preprocess
+
+KEYS = ("dataset", "epochs", "batch_size", "optimizer", "schedule", "augment", "preprocess")
+SCHEDULES = {"piecewise": ("epochs", "factor"), "cosine": ("warmup_epochs", "final")}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train one network. Every time is in epochs; learning rates are the optimizer's."""
+
+    dataset: str = "digits"
+    epochs: int = 20
+    batch_size: int = 128
+    optimizer: dict = field(default_factory=lambda: {"Adam": {"learning_rate": 1e-3}})
+    schedule: dict | None = None
+    augment: Augment = Augment()
+    preprocess: tuple = ()
+
+    @classmethod
+    def from_dict(cls, training):
+        """Read the `training` block of a spec; unknown keys raise a ValueError with the nearest right name."""
+        training = dict(training or {})
+        check_keys("training", training, KEYS)
+        if training.get("augment") is not None:
+            check_keys("training.augment", training["augment"], ("rotate", "flip", "translate", "fill"))
+            training["augment"] = Augment(**training["augment"])
+        if isinstance(training.get("optimizer"), str):
+            training["optimizer"] = {training["optimizer"]: {}}
+        for name, arguments in (training.get("schedule") or {}).items():
+            check_keys("training.schedule", {name}, SCHEDULES)
+            check_keys(f"training.schedule.{name}", arguments, SCHEDULES[name])
+        training["preprocess"] = tuple(Preprocess(tuple(training.get("preprocess") or ())).steps)
+        return cls(**{key: value for key, value in training.items() if value is not None})
+
+    def make_optimizer(self, steps_per_epoch, epochs):
+        """The Keras optimizer, with its schedule counted in steps."""
+        import keras
+
+        name, config = next(iter(self.optimizer.items()))
+        optimizers = {n: c for n, c in vars(keras.optimizers).items() if isinstance(c, type) and n != "Optimizer"}
+        check_keys("training.optimizer", {name}, optimizers)
+        config = dict(config or {})
+        if self.schedule:
+            rate = config.get("learning_rate", 1e-3)
+            config["learning_rate"] = _schedule(self.schedule, rate, steps_per_epoch, epochs)
+        return optimizers[name](**config)
+
+
+def _schedule(schedule, rate, steps, epochs):
+    from keras.optimizers import schedules
+
+    kind, options = next(iter(schedule.items()))
+    if kind == "cosine":
+        warmup = options.get("warmup_epochs", 0) * steps
+        return schedules.CosineDecay(
+            initial_learning_rate=0.0 if warmup else rate,
+            decay_steps=max(1, epochs * steps - warmup),
+            alpha=options.get("final", 0.0),
+            warmup_target=rate if warmup else None,
+            warmup_steps=warmup,
+        )
+    boundaries = options["epochs"]
+    factor = options.get("factor", 0.1)
+    # Keras holds a value up to and including its boundary step.
+    return schedules.PiecewiseConstantDecay(
+        [epoch * steps - 1 for epoch in boundaries], [rate * factor**i for i in range(len(boundaries) + 1)]
+    )
+
+
+def check_keys(place, given, known):
+    """Raise a ValueError for the first key of `given` that is not in `known`."""
+    for key in given:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), list(known), n=1)
+            hint = f'Did you mean "{near[0]}"?' if near else f"Use one of {', '.join(known)}."
+            raise ValueError(f'Unknown name in `{place}`. Received: "{key}". {hint}')

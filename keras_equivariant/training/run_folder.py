@@ -1,0 +1,144 @@
+"""The folder of one run: its settings, its log, and the right to continue it."""
+
+import csv
+import json
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+CONFIG = "config.json"
+
+
+class RunFolder:
+    """A folder that holds everything about one run.
+
+    | file | what |
+    |---|---|
+    | config.json | the settings and the versions of the software |
+    | spec.yaml | the network, with every parameter filled in |
+    | log.csv | loss, accuracy, learning rate and seconds of each epoch |
+    | checkpoint.npz | the state after the last whole epoch |
+    | model.keras | the trained network |
+    | summary.json | the results, errors in percent |
+    | accuracy_by_angle.json, .png | test accuracy of turned images |
+    | certificate.json, .txt, .png | the equivariance error of the trained network |
+    | export/ | the network as it is served |
+    """
+
+    def __init__(self, path):
+        self.path = Path(path).expanduser()
+
+    def __truediv__(self, name):
+        return self.path / name
+
+    def open(self, settings, resume):
+        """Create the folder, or reopen it for `resume`; nothing is written over.
+
+        Raises:
+            FileExistsError: It holds a run already, and `resume` is false.
+            ValueError: `resume` with other settings than the run was started with (more epochs are allowed).
+            OSError: The folder cannot be written.
+        """
+        config = self / CONFIG
+        if config.exists():
+            if not resume:
+                raise FileExistsError(
+                    f"A run folder is never written over. Received: {self.path}, which holds a run. "
+                    "Continue it with --resume, or name another folder with --run-dir."
+                )
+            self._check_same(read_json(config)["settings"], settings)
+        elif self.path.is_dir() and any(self.path.iterdir()):
+            raise FileExistsError(
+                f"A new run needs an empty folder. Received: {self.path}, which holds other files. "
+                "Name another folder with --run-dir."
+            )
+        check_writable(self.path)
+        write_json(config, {"settings": settings, "versions": versions()})
+
+    def _check_same(self, before, now):
+        different = {
+            key: (before.get(key), now.get(key))
+            for key in sorted({*before, *now})
+            if before.get(key) != now.get(key) and not (key == "epochs" and now[key] > before[key])
+        }
+        if different:
+            listed = "; ".join(f"{key}: {old!r} then, {new!r} now" for key, (old, new) in different.items())
+            raise ValueError(
+                f"A run is resumed with the settings it was started with (or more epochs). Received: {self.path} "
+                f"with {listed}. Repeat the first command with --resume, or name another folder with --run-dir."
+            )
+
+    def trim_log(self, epoch):
+        """Drop the rows of the log from `epoch` on: epochs that ended after the last checkpoint, run again."""
+        path = self / "log.csv"
+        if path.exists():
+            header, *rows = path.read_text().splitlines(keepends=True) or [""]
+            kept = [row for row in rows if row.endswith("\n") and int(row.split(",", 1)[0]) < epoch]
+            write_text(path, header + "".join(kept) if kept else "")
+
+    def history(self):
+        """The columns of the log, as lists of floats; columns without a number are left out."""
+        with open(self / "log.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {
+            key: [float(row[key]) for row in rows]
+            for key in (rows[0] if rows else ())
+            if rows[0][key] not in ("NA", "")
+        }
+
+
+def check_writable(path):
+    """Create the folder and prove that files can be written in it."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise type(error)(
+            f"The run folder must be writable. Received: {path} ({error.strerror or error}). "
+            "Name another folder with --run-dir."
+        ) from error
+
+
+def versions():
+    """The software a run was made with."""
+    import keras
+
+    from keras_equivariant.version import __version__
+
+    found = {
+        "keras_equivariant": __version__,
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
+    }
+    if found["backend"] == "tensorflow":
+        import tensorflow as tf
+
+        found["tensorflow"] = tf.__version__
+    return found
+
+
+def read_json(path):
+    """The content of a JSON file; a damaged one raises a ValueError that names it."""
+    try:
+        return json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise ValueError(f"A run's JSON files must be whole. Received: {path} ({error}). Start a new run.") from error
+
+
+def write_json(path, content):
+    """Write JSON in one step: a killed process leaves the old file or the new one."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path, text):
+    """Write a text file in one step."""
+    temporary = Path(path).with_name(f".{Path(path).name}.tmp")
+    temporary.write_text(text)
+    os.replace(temporary, path)

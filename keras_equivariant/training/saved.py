@@ -1,0 +1,63 @@
+"""A trained network on disk: a run folder or a .keras file."""
+
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_equivariant.data import Preprocess
+from keras_equivariant.training.run_folder import CONFIG, read_json
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with what its run knew: the preprocessing in front of it and the settings (empty for a bare file)."""
+
+    model: keras.Model
+    preprocess: Preprocess = field(default_factory=Preprocess)
+    settings: dict = field(default_factory=dict)
+
+
+def load_trained(path):
+    """Load the model of a run folder, or of a .keras file.
+
+    Raises:
+        FileNotFoundError: There is no such file, or the run has not ended yet.
+        ValueError: The file is damaged or no Keras model.
+    """
+    path = Path(path).expanduser()
+    if path.is_file():
+        return Trained(_load_model(path))
+    if not (path / CONFIG).is_file():
+        raise FileNotFoundError(
+            f"A trained network is a run folder or a .keras file. Received: {path}. "
+            "Give the folder that `train` reported (--run-dir)."
+        )
+    if not (path / "model.keras").is_file():
+        raise FileNotFoundError(
+            f"A run must end before its network is used. Received: {path}, which has no model.keras. "
+            "Repeat the train command with --resume."
+        )
+    settings = read_json(path / CONFIG)["settings"]
+    preprocess = Preprocess(tuple(_step(*step) for step in settings["recipe"]["preprocess"]))
+    if (path / "preprocess.npz").is_file():
+        with np.load(path / "preprocess.npz", allow_pickle=False) as saved:
+            preprocess.state.update(saved)
+    return Trained(_load_model(path / "model.keras"), preprocess, settings)
+
+
+def _step(name, value):
+    return name if value is None else {name: value}
+
+
+def _load_model(path):
+    try:
+        return keras.models.load_model(path)
+    except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        first_line = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"The file must be a whole Keras model. Received: {path} ({first_line}). "
+            "Save it again with model.save(...), or train again."
+        ) from error

@@ -1,0 +1,227 @@
+"""Train a network by its recipe and leave everything about it in one folder."""
+
+import json
+import logging
+import re
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_equivariant import data as datasets
+from keras_equivariant.data.extras import require
+from keras_equivariant.training import evaluation, reporting
+from keras_equivariant.training.fit import fit_network
+from keras_equivariant.training.network import Network, make_network
+from keras_equivariant.training.run_folder import RunFolder, write_json, write_text
+
+log = logging.getLogger("keras_equivariant.training")
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run found.
+
+    Attributes:
+        run_dir: The folder with everything.
+        model: The trained model.
+        history: Columns of the log (`loss`, `accuracy`, `seconds`, …), one entry an epoch.
+        test_accuracy: On all test images as they are, from 0 to 1.
+        accuracy_by_angle: `{degrees: accuracy}` on turned test images.
+        certificate: The report of `certify`, or None where it was not asked for.
+        comparison: The `TrainResult` of the network it was compared with, or None.
+        summary: What summary.json holds.
+    """
+
+    run_dir: Path
+    model: keras.Model
+    history: dict
+    test_accuracy: float
+    accuracy_by_angle: dict
+    certificate: object
+    comparison: "TrainResult | None"
+    summary: dict
+
+
+def train(
+    spec,
+    data="digits",
+    run_dir=None,
+    *,
+    params=None,
+    recipe=None,
+    epochs=None,
+    batch_size=None,
+    seed=0,
+    mixed_precision=None,
+    compare=None,
+    validation=0,
+    limit=None,
+    resume=False,
+    tensorboard=False,
+    angle_step=15,
+    angle_samples=2000,
+    export_formats=("saved_model", "tflite"),
+    verbose=1,
+):
+    """Train a network on images, test it upright and at all angles, certify it and export it.
+
+    Args:
+        spec: Name, path or dict of a spec, or a built `keras.Model` that returns logits.
+        data: Name of a data set or path of an .npz file (see `ke.data.load`).
+        run_dir: Folder of the run; default `runs/<network>-<data>-seed<seed>`.
+        params: Parameters of the spec, e.g. `{"filters": 23}`.
+        recipe: Entries that replace those of the spec's `training` block.
+        epochs: Default: the recipe's; if the recipe is for other data, at most the `default_epochs` of these.
+        batch_size: Default: the recipe's.
+        seed: Seed of the initial weights, the order of the images, their augmentation, and sets that are generated.
+        mixed_precision: None, `"float16"` or `"bfloat16"`.
+        compare: Another spec, trained by its own recipe on the same data and reported beside this one.
+        validation: Hold out this many of the last training images and report on them after each epoch.
+        limit: Use at most this many training and test images.
+        resume: Continue an interrupted run. At most one epoch is done again, and the result is the same.
+        tensorboard: Also write TensorBoard logs.
+        angle_step: Degrees between the angles of the test.
+        angle_samples: Test images turned to each angle (None: all).
+        export_formats: See `ke.export`; empty for no export.
+        verbose: 0 silent, 1 progress bar, 2 one line an epoch.
+
+    Returns:
+        A `TrainResult`.
+
+    Raises:
+        ValueError: Wrong names, data, parameters, or settings that differ from the run to resume.
+        FileExistsError: `run_dir` holds a run and `resume` is false.
+        FloatingPointError: The loss stopped being finite.
+
+    Example:
+
+    >>> import keras_equivariant as ke
+    >>> result = ke.train("p4_cnn", data="digits", epochs=1, run_dir="runs/first")
+    """
+    datasets.registry.check_name(data)
+    angles = evaluation.angles_of(angle_step)
+    require("matplotlib", "Plotting the results")
+    dataset = datasets.load(data, seed).limited(limit).with_validation(validation)
+    common = {"seed": seed, "mixed_precision": mixed_precision, "validation": validation, "limit": limit}
+    own = {"params": params, "recipe": recipe, "epochs": epochs, "batch_size": batch_size}
+    jobs = [_Job.prepare(spec, dataset, run_dir, **own, **common)]
+    if compare is not None:
+        jobs.append(_Job.prepare(compare, dataset, jobs[0].folder / "compare", **common))
+    for job in jobs:
+        job.open(resume)
+    results = []
+    for job in jobs:
+        preprocess = job.fit(dataset, tensorboard, verbose)
+        results.append(job.test(dataset, preprocess, angles, angle_samples))
+    return _finish(jobs[0], results, dataset, export_formats)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One network, its folder and the settings it is trained with."""
+
+    network: Network
+    folder: RunFolder
+    settings: dict
+
+    @classmethod
+    def prepare(cls, spec, dataset, run_dir, seed, mixed_precision, validation, limit, **own):
+        params, recipe = own.get("params"), own.get("recipe")
+        network = make_network(spec, dataset, params, recipe, seed, mixed_precision)
+        settings = {
+            "network": network.name,
+            "spec": sha256(network.spec_text.encode()).hexdigest()[:16],
+            "parameters": sum(int(np.prod(w.shape)) for w in network.model.trainable_weights),
+            "data": dataset.name,
+            "training_images": len(dataset.x_train),
+            "recipe": json.loads(json.dumps(asdict(network.recipe))),
+            "epochs": own.get("epochs") or _default_epochs(network.recipe, dataset),
+            "batch_size": min(own.get("batch_size") or network.recipe.batch_size, len(dataset.x_train)),
+            "seed": seed,
+            "mixed_precision": mixed_precision,
+            "validation": validation,
+            "limit": limit,
+        }
+        for key in ("epochs", "batch_size"):
+            if settings[key] < 1:
+                raise ValueError(
+                    f"`{key}` must be at least 1. Received: {key}={settings[key]}. Use a positive integer."
+                )
+        stem = f"{network.name}-{Path(dataset.name).stem}-seed{seed}"
+        folder = RunFolder(run_dir or Path("runs") / re.sub(r"[^\w.-]", "_", stem))
+        return cls(network, folder, settings)
+
+    def open(self, resume):
+        self.folder.open(self.settings, resume)
+        if self.network.spec_text:
+            write_text(self.folder / "spec.yaml", self.network.spec_text)
+
+    def fit(self, dataset, tensorboard, verbose):
+        own, recipe = self.settings, self.network.recipe
+        log.info("%s", reporting.heading(own, dataset))
+        if own["epochs"] != recipe.epochs:
+            log.info("Epochs: %d here; the recipe's %d are for %s.", own["epochs"], recipe.epochs, recipe.dataset)
+        return fit_network(
+            self.network, dataset, self.folder, own["epochs"], own["batch_size"], own["seed"], tensorboard, verbose
+        )
+
+    def test(self, dataset, preprocess, angles, angle_samples):
+        model, samples = self.network.model, slice(angle_samples)
+        accuracy = evaluation.accuracy(model, dataset.x_test, dataset.y_test, preprocess)
+        by_angle = evaluation.accuracy_by_angle(
+            model, dataset.x_test[samples], dataset.y_test[samples], angles, preprocess
+        )
+        history = self.folder.history()
+        summary = reporting.summarise(self.settings, dataset, accuracy, by_angle, history)
+        write_json(self.folder / "summary.json", summary)
+        log.info("%s: %s", self.network.name, reporting.errors_text(summary))
+        return TrainResult(self.folder.path, model, history, accuracy, by_angle, None, None, summary)
+
+
+def _default_epochs(recipe, dataset):
+    if recipe.dataset == dataset.name or dataset.default_epochs is None:
+        return recipe.epochs
+    return min(recipe.epochs, dataset.default_epochs)
+
+
+def _finish(job, results, dataset, export_formats):
+    result, comparison = results[0], results[1] if len(results) > 1 else None
+    folder = job.folder
+    curves = {r.summary["network"]: r.accuracy_by_angle for r in reversed(results)}
+    title = f"Test accuracy of turned images ({dataset.description})"
+    reporting.plot_accuracy_by_angle(curves, title, folder / "accuracy_by_angle.png")
+    summary = dict(result.summary)
+    if comparison:
+        summary["compared_with"] = comparison.summary
+    certificate = _certify(result.model, folder)
+    summary["certificate"] = {
+        "group": certificate.group,
+        "verdict": certificate.verdict,
+        "max_error": certificate.max_error,
+    }
+    if export_formats:
+        summary["export"] = _export(result.model, job.network.name, folder / "export", export_formats)
+    write_json(folder / "summary.json", summary)
+    log.info("Everything about the run is in %s.", folder.path)
+    return replace(result, certificate=certificate, comparison=comparison, summary=summary)
+
+
+def _certify(model, folder):
+    from keras_equivariant.equivariance import certify
+
+    report = certify(model)
+    report.save(folder / "certificate.json")
+    write_text(folder / "certificate.txt", f"{report}\n")
+    report.plot(folder / "certificate.png")
+    log.info("\n%s\n", report)
+    return report
+
+
+def _export(model, name, path, formats):
+    from keras_equivariant.export import export
+
+    written = export(model, path, formats=list(formats), name=name)
+    return written
