@@ -1,0 +1,56 @@
+"""How large a layer would be, counted before it exists."""
+
+import math
+
+from keras_equivariant import groups
+from keras_equivariant.compiler.limits import MAX_BASIS, MAX_PARAMETERS, MAX_TOTAL
+from keras_equivariant.compiler.network import Branches
+
+
+def check_kernel(entry):
+    """SpecError where the basis of a layer's kernels would be too large to compute."""
+    window, group = entry.arguments.get("kernel_size"), entry.arguments.get("group")
+    if window is None or group is None:
+        return
+    pixels = math.prod(window) if isinstance(window, list) else window**2
+    if groups.get(group).order * pixels**2 > MAX_BASIS:
+        raise entry.where.error(f'kernel_size={window} is too large for the group "{group}"')
+
+
+def count_parameters(entry, layer, input_shape, output_shape):
+    """An upper bound of the numbers in a layer's expanded kernel.
+
+    Raises:
+        SpecError: more than a layer may have.
+    """
+    order = math.prod(shape[-2] or 1 for shape in (input_shape, output_shape) if len(shape) == 5)
+    channels = input_shape[-1] or 1
+    window = getattr(layer, "kernel_size", None)
+    if window is not None:
+        count = math.prod(window) * channels * (output_shape[-1] or 1) * order
+    elif hasattr(layer, "units"):
+        count = channels * layer.units
+    elif entry.layer == "PReLU" or getattr(layer, "axis", -1) != -1:
+        count = math.prod(size or 1 for size in input_shape[1:])
+    else:
+        count = channels
+    if count > MAX_PARAMETERS:
+        raise entry.where.error(f"a layer must have at most {MAX_PARAMETERS:,} parameters. Received: {count:,}")
+    return count
+
+
+def check_total(count, where):
+    """SpecError where all layers together would have too many parameters."""
+    if count > MAX_TOTAL:
+        raise where.error(f"a network must have at most {MAX_TOTAL:,} parameters. Received: more, at this layer")
+
+
+def flat(entries):
+    """The layers of a network in order, branches before the layer that merges them."""
+    for entry in entries:
+        if isinstance(entry, Branches):
+            for branch in entry.branches:
+                yield from flat(branch)
+            yield entry.merge
+        else:
+            yield entry

@@ -1,0 +1,176 @@
+"""How features transform on their way through a network, and which stock layers break it.
+
+| layout      | shape            | an element g of the group           |
+|-------------|------------------|-------------------------------------|
+| image       | (B, H, W, C)     | moves the pixels                    |
+| regular G   | (B, H, W, |G|, C)| moves the pixels, permutes the axis |
+| quotient H  | (B, H, W, n, C)  | moves the pixels, permutes the cosets of H |
+| invariant   | (B, ...)         | does nothing                        |
+| broken      | any              | nothing that can be said            |
+"""
+
+import dataclasses
+
+from keras_equivariant.compiler import registry
+from keras_equivariant.layers.base import moved_axes
+from keras_equivariant.layers.up_sampling import swaps_axes
+from keras_equivariant.ops.convolution import is_symmetric
+
+CONVOLUTIONS = ("Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D")
+NORMALIZATIONS = (
+    "BatchNormalization",
+    "GroupNormalization",
+    "LayerNormalization",
+    "Normalization",
+    "Softmax",
+    "UnitNormalization",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """Features at one point of a network.
+
+    Attributes:
+        shape: with the batch axis; None where unknown.
+        layout: a layout's name.
+        group: FiniteGroup of regular features, else None.
+    """
+
+    shape: tuple
+    layout: str
+    group: object = None
+
+    def __str__(self):
+        return f"regular {self.group.name}" if self.layout == "regular" else self.layout
+
+    @property
+    def still(self):
+        """Whether nothing moves: no group axis, and a single pixel if there are pixels."""
+        return self.layout == "invariant" or (self.layout == "image" and set(self.shape[1:-1]) == {1})
+
+
+def input_features(shape):
+    """The features that an input of this shape (without the batch axis) is."""
+    layout = {1: "invariant", 3: "image"}.get(len(shape), "broken")
+    return Features((None, *shape), layout)
+
+
+def wrong_input(entry, layer, features):
+    """Why the layer cannot take these features at all, or None."""
+    rank = len(features.shape)
+    spec = getattr(layer, "input_spec", None)
+    wanted = 4 if entry.layer in CONVOLUTIONS else getattr(spec, "ndim", None)
+    if wanted is not None and rank != wanted:
+        return f"takes features with {wanted} axes. {_received(features)}{_instead(entry.layer, features)}"
+    least = getattr(spec, "min_ndim", None)
+    if least is not None and rank < least:
+        return f"takes features with {least} axes or more. {_received(features)}"
+    if entry.layer == "GroupPooling" and features.layout in ("image", "invariant"):
+        return f"takes features with a group axis. {_received(features)}; such features come from LiftingConv2D"
+    if entry.layer.startswith("GroupConv") and features.layout.startswith("quotient"):
+        return f"takes regular features. {_received(features)}"
+    group = getattr(layer, "group", None)
+    if features.layout == "regular" and group is not None and group != features.group:
+        return f'takes regular features of its own group, "{group.name}". {_received(features)}'
+    return None
+
+
+def after(entry, layer, features, shape):
+    """The features behind a layer that breaks nothing."""
+    if features.layout == "broken":
+        return Features(shape, "broken")
+    group = getattr(layer, "group", None)
+    if entry.layer.startswith(("LiftingConv", "GroupConv")):
+        return Features(shape, "regular", group)
+    if entry.layer == "GroupPooling":
+        if layer.subgroup is not None:
+            return Features(shape, f"quotient {layer.subgroup}")
+        return Features(shape, "image" if len(shape) == 4 else "invariant")
+    if entry.layer.startswith("Global") or (features.still and len(shape) < 4):
+        return Features(shape, "invariant")
+    return Features(shape, features.layout, features.group)
+
+
+def breaks(entry, layer, features, groups):
+    """Why a stock layer does not commute with the groups of the network, or None."""
+    if features.still or features.layout == "broken" or not groups:
+        return None
+    name = entry.layer
+    axis = getattr(layer, "axis", -1)
+    last = (-1, len(features.shape) - 1)
+    if name in CONVOLUTIONS:
+        return _convolution(name, layer, features, groups)
+    if name in NORMALIZATIONS and not _only_last(axis, last) and not (name == "Normalization" and axis is None):
+        return f"treats positions or group elements differently. Received: axis={entry.arguments['axis']}; use axis=-1"
+    if name == "Concatenate" and axis not in last:
+        return f"must join channels. Received: axis={axis}; use axis=-1"
+    if name == "PReLU" and not set(layer.shared_axes or ()) >= set(range(1, len(features.shape) - 1)):
+        shared = list(range(1, len(features.shape) - 1))
+        return f"has its own slope at every position. {_received(features)}; use shared_axes={shared}"
+    if name in ("ZeroPadding2D", "Cropping2D"):
+        return _border(layer, groups)
+    if name == "Flatten":
+        fix = "GlobalAveragePooling2D" if features.layout == "image" else "GroupPooling, then GlobalAveragePooling2D"
+        return f"makes each position and group element a channel of its own. {_received(features)}; use {fix}"
+    if name == "Reshape":
+        return f"mixes positions, group elements and channels. {_received(features)}; pool to (B, C) before it"
+    return None
+
+
+def differing(branches):
+    """Why branches cannot be merged, or None."""
+    if any(features.layout == "broken" for features in branches):
+        return None
+    names = list(dict.fromkeys(map(str, branches)))
+    return f"merges features that transform differently: {' and '.join(names)}" if len(names) > 1 else None
+
+
+def ending(features):
+    """A warning for a network whose answer turns with its input, or None."""
+    if features.layout == "regular" or features.layout.startswith("quotient"):
+        return (
+            f"the network ends with {features} features, which turn with the input; for an invariant answer end with "
+            "GroupPooling and GlobalAveragePooling2D"
+        )
+    return None
+
+
+def _received(features):
+    return f"Received: {features} features of shape {features.shape}"
+
+
+def _instead(name, features):
+    if features.layout != "regular":
+        return ""
+    if name in CONVOLUTIONS:
+        return "; use GroupConv2D"
+    if name in ("GlobalAveragePooling2D", "GlobalMaxPooling2D"):
+        return f"; use GroupPooling before it, or {name[:-2]}3D for the group axis as well"
+    return "; use it before LiftingConv2D or after GroupPooling"
+
+
+def _only_last(axis, last):
+    return all(a in last for a in axis) if isinstance(axis, list | tuple) else axis in last
+
+
+def _convolution(name, layer, features, groups):
+    sizes = zip(features.shape[1:3], layer.strides, strict=True)
+    if set(layer.kernel_size) == {1} and all(is_symmetric(size, 1, stride) for size, stride in sizes):
+        return None
+    names = " and ".join(group.name for group in groups)
+    return f"a stock {name} does not commute with {names}; use LiftingConv2D or GroupConv2D, or a kernel of one pixel"
+
+
+def _border(layer, groups):
+    sides = getattr(layer, "padding", None) or layer.cropping
+    uneven = any(moved_axes(g)[axis] and sides[axis][0] != sides[axis][1] for g in groups for axis in (0, 1))
+    turned = any(swaps_axes(g) for g in groups) and tuple(sides[0]) != tuple(sides[1])
+    if not uneven and not turned:
+        return None
+    return f"must treat all sides alike. Received: {tuple(map(tuple, sides))}; use one number for all sides"
+
+
+def is_ours(name):
+    """Whether the layer is one of this package and judges its own sizes."""
+    return hasattr(registry.layer_classes()[name], "symmetry_problems")

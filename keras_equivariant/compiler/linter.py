@@ -1,0 +1,190 @@
+"""The symmetry linter: walks a whole network by shapes alone, before anything is built."""
+
+import dataclasses
+
+from keras_equivariant import groups
+from keras_equivariant.compiler import layouts, registry
+from keras_equivariant.compiler.bounds import check_kernel, check_total, count_parameters, flat
+from keras_equivariant.compiler.errors import Problem, SpecError
+from keras_equivariant.compiler.kinds import instantiate, module_of
+from keras_equivariant.compiler.layouts import Features
+from keras_equivariant.compiler.network import Branches, LayerEntry
+
+
+@dataclasses.dataclass(frozen=True)
+class TracedLayer:
+    """One layer of a traced network.
+
+    Attributes:
+        entry: its `LayerEntry`.
+        layer: the unbuilt Keras layer.
+        features: what leaves it, a `layouts.Features`.
+        problems: tuple of what breaks its symmetry.
+    """
+
+    entry: LayerEntry
+    layer: object
+    features: Features
+    problems: tuple
+
+
+@dataclasses.dataclass
+class Trace:
+    """A network walked by shapes.
+
+    Attributes:
+        spec: the `Spec`.
+        layers: list of `TracedLayer`, in the order of the network.
+        problems: list of `Problem`, errors and warnings.
+        output: the last `Features`.
+    """
+
+    spec: object
+    layers: list
+    problems: list
+    output: Features | None = None
+
+    @property
+    def errors(self):
+        """The problems that forbid building."""
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+    def __str__(self):
+        rows = [(str(t.entry.where), t.entry.layer, str(t.features), str(t.features.shape)) for t in self.layers]
+        widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
+        lines = []
+        for traced, row in zip(self.layers, rows, strict=True):
+            lines.append("  ".join([*(text.ljust(n) for text, n in zip(row, widths, strict=False)), row[3]]))
+            lines += [f"    {problem.severity}: {problem.message}" for problem in traced.problems]
+        ending = [p for p in self.problems if not any(p in traced.problems for traced in self.layers)]
+        return "\n".join(lines + [f"{problem.severity}: {problem}" for problem in ending])
+
+
+def trace(spec):
+    """Walks a network by `compute_output_shape`; creates no weights.
+
+    Args:
+        spec: a `Spec`.
+
+    Returns:
+        A `Trace`. Where a shape does not fit, it ends with that layer and its problem.
+    """
+    walker = _Walker(spec)
+    try:
+        features = walker.walk(spec.layers, layouts.input_features(spec.input_shape))
+    except SpecError as error:
+        walker.trace.problems += error.problems
+        return walker.trace
+    walker.trace.output = features
+    message = layouts.ending(features) if walker.groups else None
+    if message:
+        last = list(flat(spec.layers))[-1]
+        walker.trace.problems.append(Problem(last.where, message, "warning"))
+    return walker.trace
+
+
+class _Walker:
+    def __init__(self, spec):
+        self.trace = Trace(spec, [], [])
+        self.names = {}
+        self.parameters = 0
+        entries = list(flat(spec.layers))
+        found = {entry.arguments["group"]: None for entry in entries if entry.arguments.get("group")}
+        # The groups that the network claims; a plain network claims none and is not judged.
+        self.groups = [group for group in map(groups.get, found) if group.order > 1]
+        self.taken = {entry.arguments["name"]: entry for entry in entries if entry.arguments.get("name")}
+        self._check_names(entries)
+
+    def _check_names(self, entries):
+        for entry in entries:
+            first = self.taken.get(entry.arguments.get("name"))
+            if first is not None and first is not entry:
+                name = entry.arguments["name"]
+                self.trace.problems.append(
+                    Problem(entry.where, f'the name "{name}" is given to two layers; in a repeat, add ${{index}} to it')
+                )
+                return
+
+    def walk(self, entries, features):
+        for entry in entries:
+            if isinstance(entry, Branches):
+                branches = [self.walk(branch, features) for branch in entry.branches]
+                features = self._merge(entry, branches)
+            else:
+                features = self._layer(entry, features)
+        return features
+
+    def _layer(self, entry, features):
+        layer = self._construct(entry, features)
+        reason = layouts.wrong_input(entry, layer, features)
+        if reason:
+            raise entry.where.error(reason)
+        shape = self._shape(entry, layer, features.shape)
+        self.parameters += count_parameters(entry, layer, features.shape, shape)
+        check_total(self.parameters, entry.where)
+        broken = None if layouts.is_ours(entry.layer) else layouts.breaks(entry, layer, features, self.groups)
+        found = [broken] if broken else []
+        if self.groups and layouts.is_ours(entry.layer):
+            found = layer.symmetry_problems(features.shape)
+        after = Features(shape, "broken") if broken else layouts.after(entry, layer, features, shape)
+        return self._record(entry, layer, after, found)
+
+    def _merge(self, branches, features):
+        entry = branches.merge
+        layer = self._construct(entry, features[0])
+        differing = layouts.differing(features) if self.groups else None
+        broken = differing or layouts.breaks(entry, layer, features[0], self.groups)
+        shape = self._shape(entry, layer, [f.shape for f in features])
+        lost = broken or any(f.layout == "broken" for f in features)
+        after = Features(shape, "broken") if lost else dataclasses.replace(features[0], shape=shape)
+        return self._record(entry, layer, after, [broken] if broken else [])
+
+    def _record(self, entry, layer, features, messages):
+        severity = "error" if entry.arguments.get("strict", True) else "warning"
+        problems = tuple(Problem(entry.where, message, severity) for message in messages)
+        # A repeat says the same of every round.
+        self.trace.problems += [problem for problem in problems if problem not in self.trace.problems]
+        self.trace.layers.append(TracedLayer(entry, layer, features, problems))
+        return features
+
+    def _construct(self, entry, features):
+        check_kernel(entry)
+        given = dict(entry.arguments)
+        if not registry.has_strict(entry.layer):
+            given.pop("strict", None)
+        for argument, value in given.items():
+            if module := module_of(argument):
+                given[argument] = instantiate(value, module)
+        if registry.arguments(entry.layer).get("group", "") is None and not given.get("group"):
+            given["group"] = self._assumed_group(features)
+        given.setdefault("name", self._unique_name(entry.layer))
+        try:
+            return registry.layer_classes()[entry.layer](**given)
+        except (TypeError, ValueError) as error:
+            raise entry.where.error(str(error)) from None
+
+    def _assumed_group(self, features):
+        """The symmetry to judge sizes by where the layer names none."""
+        if features.group is not None:
+            return features.group.name
+        if not self.groups:
+            return "C1"
+        return self.groups[0].name if len(self.groups) == 1 else None
+
+    def _unique_name(self, layer):
+        """Keras's own naming, counted from the start in every model."""
+        while True:
+            count = self.names[layer] = self.names.get(layer, -1) + 1
+            name = registry.snake_case(layer) + (f"_{count}" if count else "")
+            if name not in self.taken:
+                return name
+
+    def _shape(self, entry, layer, shape):
+        try:
+            found = layer.compute_output_shape(shape)
+        except (TypeError, ValueError, IndexError) as error:
+            received = "" if "Received" in str(error) else f" Received: input shape {shape}"
+            raise entry.where.error(f"{error}{received}") from None
+        if any(size is not None and size < 1 for size in found):
+            raise entry.where.error(f"nothing is left of the input of shape {shape}. Received: output shape {found}")
+        return tuple(found)

@@ -1,0 +1,152 @@
+"""The layers a spec may name: ours, and a list of stock Keras layers. Never an import path, never code.
+
+A public layer of `keras_equivariant.layers` is in here by being in its `__all__`. Where ours and Keras's have one name
+(BatchNormalization, MaxPooling2D, …) the spec gets ours.
+"""
+
+import functools
+import inspect
+import re
+
+import keras
+
+from keras_equivariant import layers
+
+STOCK = (
+    "Activation",
+    "Add",
+    "Average",
+    "AveragePooling2D",
+    "BatchNormalization",
+    "Concatenate",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Cropping2D",
+    "Dense",
+    "DepthwiseConv2D",
+    "Dropout",
+    "ELU",
+    "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "GroupNormalization",
+    "Identity",
+    "LayerNormalization",
+    "LeakyReLU",
+    "MaxPooling2D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Normalization",
+    "PReLU",
+    "ReLU",
+    "Rescaling",
+    "Reshape",
+    "SeparableConv2D",
+    "Softmax",
+    "SpatialDropout2D",
+    "UnitNormalization",
+    "UpSampling2D",
+    "ZeroPadding2D",
+)
+MERGE = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply")
+COMMON = ("name", "dtype", "trainable")
+HIDDEN = ("lora_rank", "lora_alpha", "quantization_config", *COMMON)
+REQUIRED = inspect.Parameter.empty
+PARTS = {
+    "constraints": "Constraint",
+    "initializers": "Initializer",
+    "optimizers": "Optimizer",
+    "regularizers": "Regularizer",
+}
+NOT_PARTS = ("LossScaleOptimizer", "MultiOptimizer", *PARTS.values())  # base classes, wrappers of other optimizers
+
+
+@functools.cache
+def layer_classes():
+    """Names to classes, sorted by name."""
+    classes = {name: getattr(keras.layers, name) for name in STOCK}
+    for name in layers.__all__:
+        found = getattr(layers, name)
+        if isinstance(found, type) and issubclass(found, keras.layers.Layer):
+            classes[name] = found
+    return dict(sorted(classes.items()))
+
+
+@functools.cache
+def arguments(name):
+    """The constructor arguments of a layer: a dict of names to defaults (`inspect.Parameter.empty` where required).
+
+    Read off the constructor of the class and, for what it passes on by `**kwargs`, off those of our base classes.
+    """
+    found = {}
+    for base in layer_classes()[name].__mro__:
+        stock = base.__module__.split(".")[0] == "keras"
+        if base is keras.layers.Layer:
+            break
+        if "__init__" in vars(base):
+            # A base's required arguments are set by the class, not by the user.
+            own = constructor(base)
+            found |= {k: v for k, v in own.items() if k not in found and (not found or v is not REQUIRED)}
+        if stock and found:
+            break
+    return {**{k: v for k, v in found.items() if k not in HIDDEN}, "name": None, "dtype": None, "trainable": True}
+
+
+def constructor(cls):
+    """The named arguments of a class's own constructor: a dict of names to defaults."""
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    named = (p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
+    return {p.name: p.default for p in named if p.name != "self"}
+
+
+def first_argument(name):
+    """The argument that a scalar stands for in `Name: scalar`, or None."""
+    return next((argument for argument in arguments(name) if argument not in COMMON), None)
+
+
+def has_strict(name):
+    """Whether the layer checks its own symmetry; for the others `strict` is the compiler's."""
+    return "strict" in arguments(name)
+
+
+def layer_arguments(name):
+    """`arguments(name)`, and `strict` for the stock layers as well."""
+    return {**arguments(name), "strict": arguments(name).get("strict", True)}
+
+
+@functools.cache
+def parts(module):
+    """The classes of `keras.initializers`, `regularizers`, `constraints` or `optimizers` that a spec may name."""
+    base = getattr(getattr(keras, module), PARTS[module])
+    return {
+        name: value
+        for name, value in sorted(vars(getattr(keras, module)).items())
+        if isinstance(value, type) and issubclass(value, base) and name == value.__name__ and name not in NOT_PARTS
+    }
+
+
+@functools.cache
+def part_words(module):
+    """Both spellings of each part that needs no arguments: `HeNormal` and `he_normal`, to its class."""
+    words = {}
+    for name, cls in parts(module).items():
+        if REQUIRED not in constructor(cls).values():
+            words[name] = words[re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()] = cls
+    return words
+
+
+def snake_case(name):
+    """`GroupConv2D` as `group_conv2d`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", name).lower()
+
+
+@functools.cache
+def activations():
+    """Names of Keras's activation functions."""
+    helpers = ("serialize", "deserialize", "get")
+    return tuple(name for name in sorted(vars(keras.activations)) if name[0] != "_" and name not in helpers)

@@ -1,0 +1,144 @@
+"""A spec with all its parameters filled in."""
+
+import dataclasses
+import re
+
+import yaml
+
+from keras_equivariant.compiler import source as sources
+from keras_equivariant.compiler.expand import expand
+from keras_equivariant.compiler.expressions import resolve
+from keras_equivariant.compiler.limits import MAX_SIZE
+from keras_equivariant.compiler.nodes import kind_of
+from keras_equivariant.compiler.parameters import declared, spec_parameters
+from keras_equivariant.compiler.recipe import read_recipe
+
+VERSION = 1
+KEYS = ("spec", "name", "description", "params", "input", "defaults", "blocks", "layers", "training")
+INPUT_KEYS = ("shape", "dtype", "name")
+DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8")
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """A network's description, ready to build: blocks and repeats unrolled, expressions computed.
+
+    Attributes:
+        name: the model's name.
+        description: one line, or "".
+        params: dict of the parameters' values.
+        input: dict with the `shape` of one example as a tuple (None where unknown), and `dtype` and `name` if given.
+        layers: tuple of `network.LayerEntry` and `network.Branches`.
+        training: dict, the recipe (see `recipe.py`).
+        source: name of the file it was read from.
+    """
+
+    name: str
+    description: str
+    params: dict
+    input: dict
+    layers: tuple
+    training: dict
+    source: str
+
+    @property
+    def input_shape(self):
+        """Shape of one example, without the batch axis."""
+        return self.input["shape"]
+
+    def to_dict(self):
+        """The spec as a dict without parameters, blocks or repeats; `load_spec` reads it back."""
+        described = {"description": self.description} if self.description else {}
+        return {
+            "spec": VERSION,
+            "name": self.name,
+            **described,
+            "input": {**self.input, "shape": list(self.input_shape)},
+            "layers": [entry.to_dict() for entry in self.layers],
+            **({"training": self.training} if self.training else {}),
+        }
+
+    def to_yaml(self):
+        """`to_dict()` as text, with the parameters' values in a comment; `load_spec` reads it back."""
+        values = "".join(f"# {name}: {value}\n" for name, value in self.params.items())
+        return values + yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=110)
+
+
+def load_spec(source, **params):
+    """Reads a spec and fills in its parameters; builds nothing.
+
+    Args:
+        source: path of a YAML file, the name of a packaged spec (see `list_specs()`), or a dict.
+        **params: values of the spec's parameters, instead of their defaults.
+
+    Returns:
+        A `Spec`.
+
+    Raises:
+        SpecError: a mistake in the spec or the parameters, in one line: file, line, place, what is wrong, and the
+            nearest right name.
+
+    Example:
+        >>> import keras_equivariant as ke
+        >>> ke.load_spec("p4_cnn", classes=4).params["classes"]
+        4
+    """
+    root = sources.read(source)
+    found = root.mapping("a spec", KEYS, ("spec", "name", "input", "layers"))
+    version = found["spec"].value
+    if version != VERSION or isinstance(version, bool):
+        raise found["spec"].error(f"this version reads spec: {VERSION}. Received: {found['spec'].kind}")
+    declared_params = found.get("params")
+    place = declared_params.where if declared_params else root.where.key("params")
+    values = spec_parameters(declared(declared_params, "`params`"), params, place)
+    layers = expand(found["layers"], found.get("blocks"), found.get("defaults"), values)
+    if not layers:
+        raise found["layers"].error("a network needs at least one layer")
+    return Spec(
+        name=_name(found["name"], values),
+        description=_description(found.get("description")),
+        params=values,
+        input=_input(found["input"], values),
+        layers=layers,
+        training=read_recipe(found.get("training"), values),
+        source=root.where.source,
+    )
+
+
+def _name(node, scope):
+    name = resolve(node, scope)
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,99}", name):
+        raise node.error(f"must be letters, digits and _, beginning with a letter. Received: {kind_of(name)}")
+    return name
+
+
+def _description(node):
+    if node is None or node.value is None:
+        return ""
+    if not isinstance(node.value, str):
+        raise node.error(f"must be a text. Received: {node.kind}")
+    return node.value
+
+
+def _input(node, scope):
+    found = node.mapping("`input`", INPUT_KEYS, ("shape",))
+    shape = resolve(found["shape"], scope)
+    if not isinstance(shape, list) or not shape or not all(_is_size(size) for size in shape):
+        raise found["shape"].error(
+            "must be a list of sizes without the batch axis, such as [28, 28, 1], null where unknown. "
+            f"Received: {kind_of(shape)}"
+        )
+    if shape[-1] is None:
+        raise found["shape"].error("the last size, the channels, must be known")
+    values = {"shape": tuple(shape)}
+    if "dtype" in found:
+        values["dtype"] = found["dtype"].value
+        if values["dtype"] not in DTYPES:
+            raise found["dtype"].error(f"must be one of {', '.join(DTYPES)}. Received: {found['dtype'].kind}")
+    if "name" in found:
+        values["name"] = _name(found["name"], scope)
+    return values
+
+
+def _is_size(size):
+    return size is None or (isinstance(size, int) and not isinstance(size, bool) and 1 <= size <= MAX_SIZE)

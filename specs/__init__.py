@@ -1,0 +1,1 @@
+"""The packaged specs: one YAML file for each published architecture."""
