@@ -15,7 +15,7 @@ class Augment:
     """Random transformation of each image of a batch.
 
     Args:
-        rotate: Largest rotation either way, in degrees: angles are uniform in [-rotate, rotate]; 180 is the full circle.
+        rotate: Largest rotation either way, in degrees: uniform in [-rotate, rotate]; 180 is the full circle.
         flip: None, "horizontal" (left-right), "vertical" (top-bottom) or "both"; each with probability 1/2.
         translate: Largest shift either way, in whole pixels along each axis.
         fill: What lies outside the image: "reflect" or "constant" (zero).
@@ -36,7 +36,7 @@ class Augment:
             )
         if self.flip not in FLIPS:
             raise ValueError(
-                f'`flip` must be None, "horizontal", "vertical" or "both". Received: flip={self.flip!r}. Choose one of them.'
+                f'`flip` must be None, "horizontal", "vertical" or "both". Received: flip={self.flip!r}. Choose one.'
             )
         if self.translate != int(self.translate) or self.translate < 0:
             raise ValueError(
@@ -46,9 +46,7 @@ class Augment:
             # Turned digits leave corners that are background, shifted photographs leave borders that are not.
             object.__setattr__(self, "fill", "constant" if self.rotate else "reflect")
         if self.fill not in ("reflect", "constant"):
-            raise ValueError(
-                f'`fill` must be "reflect" or "constant". Received: fill={self.fill!r}. Choose one of them.'
-            )
+            raise ValueError(f'`fill` must be "reflect" or "constant". Received: fill={self.fill!r}. Choose one.')
 
     def __bool__(self):
         return bool(self.rotate or self.flip or self.translate)

@@ -25,23 +25,31 @@ class Preprocess:
     state: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        self.steps = tuple(_normalised(step) for step in self.steps)
+        self.steps = tuple(self.steps)
+        for step in self.steps:
+            _parts(step)
 
     def __bool__(self):
         return bool(self.steps)
 
     def fit(self, images):
         """Learn from the training images and return them transformed."""
-        for name, value in self.steps:
+        for name, value in map(_parts, self.steps):
             if name == "zca":
                 self.state |= dict(zip(("zca_mean", "zca_matrix"), _fit_zca(images), strict=True))
             images = self._apply(name, value, images)
         return images
 
     def __call__(self, images):
-        for name, value in self.steps:
+        for name, value in map(_parts, self.steps):
             images = self._apply(name, value, images)
         return images
+
+    def output_shape(self, shape):
+        """`(H, W, C)` after the steps."""
+        for name, value in map(_parts, self.steps):
+            shape = (value, value, shape[-1]) if name == "resize" else tuple(shape)
+        return shape
 
     def _apply(self, name, value, images):
         if name == "resize":
@@ -59,7 +67,8 @@ class Preprocess:
         return (flat @ self.state["zca_matrix"]).reshape(images.shape).astype("float32")
 
 
-def _normalised(step):
+def _parts(step):
+    """A step as (name, value)."""
     name, value = next(iter(step.items())) if isinstance(step, dict) and len(step) == 1 else (step, None)
     if name not in STEPS or (name == "resize") != isinstance(value, int):
         raise ValueError(

@@ -88,7 +88,7 @@ def read_amat(source, label):
     if table.shape[1:] != (785,) or not len(table):
         raise ValueError(
             f"An .amat file must be lines of 785 numbers (28x28 grey values, then the class). "
-            f"Received: {label} with a table of shape {table.shape}. The file is damaged or another one: fetch it again."
+            f"Received: {label} with a table of shape {table.shape}. Fetch it again."
         )
     return table[:, :784].reshape(-1, 28, 28), table[:, 784]
 

@@ -1,6 +1,6 @@
 """Training a network by its recipe, testing it at all angles, and keeping everything about a run in one folder."""
 
 from keras_equivariant.training.evaluation import accuracy, accuracy_by_angle
-from keras_equivariant.training.train import TrainResult, train
+from keras_equivariant.training.run import TrainResult, train
 
 __all__ = ["TrainResult", "accuracy", "accuracy_by_angle", "train"]

@@ -1,4 +1,4 @@
-"""What `fit` does after each epoch besides Keras's own callbacks: record, and save a checkpoint that survives a kill."""
+"""After each epoch, besides Keras's own callbacks: a record, and a checkpoint that survives a kill."""
 
 import os
 import time
@@ -56,7 +56,7 @@ class Checkpoint(keras.callbacks.Callback):
             epoch = int(state.pop("epoch"))
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise ValueError(
-                f"A checkpoint must be a whole file. Received: {self.path} ({error}). Delete it to train from the start."
+                f"A checkpoint must be a whole file. Received: {self.path} ({error}). Delete it to start over."
             ) from error
         variables = _variables(model)
         if {key: array.shape for key, array in state.items()} != {k: tuple(v.shape) for k, v in variables.items()}:

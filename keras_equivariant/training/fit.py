@@ -7,7 +7,6 @@ import keras
 import numpy as np
 
 from keras_equivariant.data import Preprocess, evaluation_pipeline, training_pipeline
-from keras_equivariant.data.extras import require
 from keras_equivariant.training.callbacks import Checkpoint, EpochRecord
 from keras_equivariant.training.normalization import adapt
 
@@ -54,7 +53,6 @@ def fit_network(network, dataset, folder, epochs, batch_size, seed=0, tensorboar
         checkpoint,
     ]
     if tensorboard:
-        require("tensorboard", "Logging for TensorBoard")
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
     if done < epochs:
         model.fit(

@@ -1,12 +1,15 @@
 """The network to train: built from a spec for the images at hand, or a Keras model given by hand."""
 
 import contextlib
+import logging
 from dataclasses import dataclass
 
 import keras
 
 from keras_equivariant.data import Preprocess
 from keras_equivariant.training.recipe import Recipe
+
+log = logging.getLogger("keras_equivariant.training")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Network:
 def make_network(spec, dataset, params=None, recipe=None, seed=0, mixed_precision=None):
     """Build the network for a data set.
 
-    A parameter `classes` of the spec that `params` leaves open is set to the number of classes.
+    Parameters `classes`, `size` (pixels along each side) and `channels` that the spec has and `params` leaves open are
+    set to those of the data.
 
     Args:
         spec: Name, path or dict of a spec, or a built `keras.Model`.
@@ -37,7 +41,9 @@ def make_network(spec, dataset, params=None, recipe=None, seed=0, mixed_precisio
     """
     if isinstance(spec, keras.Model):
         if params:
-            raise ValueError("`params` are a spec's. Received: params={params} with a built model. Leave them out.")
+            raise ValueError(
+                f"Parameters belong to a spec. Received: params={params} with a built model. Leave them out."
+            )
         network = Network(spec.name, spec, Recipe.from_dict(recipe))
     else:
         network = _from_spec(spec, dataset, dict(params or {}), recipe, seed, mixed_precision)
@@ -48,15 +54,29 @@ def make_network(spec, dataset, params=None, recipe=None, seed=0, mixed_precisio
 def _from_spec(spec, dataset, params, recipe, seed, mixed_precision):
     from keras_equivariant.compiler import build_from_spec, load_spec
 
-    declared = load_spec(spec, **params).params
-    if "classes" in declared and "classes" not in params:
-        params["classes"] = dataset.num_classes
-    resolved = load_spec(spec, **params)
+    declared = load_spec(spec, **params)
+    training = {**declared.training, **(recipe or {})}
+    recipe = Recipe.from_dict(training)
+    fitted = _fitted_to(dataset, recipe, declared.params, params)
+    if fitted:
+        log.info("Set to fit %s: %s.", dataset.name, ", ".join(f"{k}={v}" for k, v in fitted.items()))
+    resolved = load_spec(spec, **params, **fitted)
     keras.utils.set_random_seed(seed)
     with _dtype_policy(mixed_precision):
         model = build_from_spec(resolved)
-    training = {**(resolved.training or {}), **(recipe or {})}
-    return Network(resolved.name, model, Recipe.from_dict(training), resolved.to_yaml())
+    return Network(resolved.name, model, recipe, resolved.to_yaml())
+
+
+def _fitted_to(dataset, recipe, declared, given):
+    """Values for the parameters `classes`, `size` and `channels` of a spec where the user gave none and the default
+    does not fit the data."""
+    height, width, channels = Preprocess(recipe.preprocess).output_shape(dataset.image_shape)
+    wanted = {"classes": dataset.num_classes, "size": height if height == width else None, "channels": channels}
+    return {
+        name: value
+        for name, value in wanted.items()
+        if name in declared and name not in given and value not in (None, declared[name])
+    }
 
 
 @contextlib.contextmanager
@@ -76,9 +96,7 @@ def _dtype_policy(mixed_precision):
 
 def _check_fit(network, dataset):
     wanted, outputs = tuple(network.model.input_shape[1:]), tuple(network.model.output_shape[1:])
-    given = dataset.image_shape
-    for name, size in Preprocess(network.recipe.preprocess).steps:
-        given = (size, size, given[-1]) if name == "resize" else given
+    given = Preprocess(network.recipe.preprocess).output_shape(dataset.image_shape)
     if len(wanted) != 3 or any(w not in (None, g) for w, g in zip(wanted, given, strict=True)):
         raise ValueError(
             f'A network must take the images as they are. Received: network "{network.name}" for {_by(wanted)}, '

@@ -34,7 +34,7 @@ class Recipe:
         for name, arguments in (training.get("schedule") or {}).items():
             check_keys("training.schedule", {name}, SCHEDULES)
             check_keys(f"training.schedule.{name}", arguments, SCHEDULES[name])
-        training["preprocess"] = tuple(Preprocess(tuple(training.get("preprocess") or ())).steps)
+        training["preprocess"] = Preprocess(training.get("preprocess") or ()).steps
         return cls(**{key: value for key, value in training.items() if value is not None})
 
     def make_optimizer(self, steps_per_epoch, epochs):

@@ -41,15 +41,11 @@ def load_trained(path):
             "Repeat the train command with --resume."
         )
     settings = read_json(path / CONFIG)["settings"]
-    preprocess = Preprocess(tuple(_step(*step) for step in settings["recipe"]["preprocess"]))
+    preprocess = Preprocess(settings["recipe"]["preprocess"])
     if (path / "preprocess.npz").is_file():
         with np.load(path / "preprocess.npz", allow_pickle=False) as saved:
             preprocess.state.update(saved)
     return Trained(_load_model(path / "model.keras"), preprocess, settings)
-
-
-def _step(name, value):
-    return name if value is None else {name: value}
 
 
 def _load_model(path):

@@ -12,10 +12,13 @@ import numpy as np
 
 from keras_equivariant import data as datasets
 from keras_equivariant.data.extras import require
+from keras_equivariant.equivariance import certify
 from keras_equivariant.training import evaluation, reporting
 from keras_equivariant.training.fit import fit_network
 from keras_equivariant.training.network import Network, make_network
 from keras_equivariant.training.run_folder import RunFolder, write_json, write_text
+
+CERTIFIED_IMAGES = 8
 
 log = logging.getLogger("keras_equivariant.training")
 
@@ -30,7 +33,7 @@ class TrainResult:
         history: Columns of the log (`loss`, `accuracy`, `seconds`, …), one entry an epoch.
         test_accuracy: On all test images as they are, from 0 to 1.
         accuracy_by_angle: `{degrees: accuracy}` on turned test images.
-        certificate: The report of `certify`, or None where it was not asked for.
+        certificate: The report of `certify` on test images.
         comparison: The `TrainResult` of the network it was compared with, or None.
         summary: What summary.json holds.
     """
@@ -104,6 +107,8 @@ def train(
     datasets.registry.check_name(data)
     angles = evaluation.angles_of(angle_step)
     require("matplotlib", "Plotting the results")
+    if tensorboard:
+        require("tensorboard", "Logging for TensorBoard")
     dataset = datasets.load(data, seed).limited(limit).with_validation(validation)
     common = {"seed": seed, "mixed_precision": mixed_precision, "validation": validation, "limit": limit}
     own = {"params": params, "recipe": recipe, "epochs": epochs, "batch_size": batch_size}
@@ -112,10 +117,11 @@ def train(
         jobs.append(_Job.prepare(compare, dataset, jobs[0].folder / "compare", **common))
     for job in jobs:
         job.open(resume)
+    group = symmetry_of(jobs[0].network.model)
     results = []
     for job in jobs:
         preprocess = job.fit(dataset, tensorboard, verbose)
-        results.append(job.test(dataset, preprocess, angles, angle_samples))
+        results.append(job.test(dataset, preprocess, angles, angle_samples, group))
     return _finish(jobs[0], results, dataset, export_formats)
 
 
@@ -138,7 +144,7 @@ class _Job:
             "data": dataset.name,
             "training_images": len(dataset.x_train),
             "recipe": json.loads(json.dumps(asdict(network.recipe))),
-            "epochs": own.get("epochs") or _default_epochs(network.recipe, dataset),
+            "epochs": own.get("epochs") or default_epochs(network.recipe, dataset),
             "batch_size": min(own.get("batch_size") or network.recipe.batch_size, len(dataset.x_train)),
             "seed": seed,
             "mixed_precision": mixed_precision,
@@ -168,7 +174,7 @@ class _Job:
             self.network, dataset, self.folder, own["epochs"], own["batch_size"], own["seed"], tensorboard, verbose
         )
 
-    def test(self, dataset, preprocess, angles, angle_samples):
+    def test(self, dataset, preprocess, angles, angle_samples, group):
         model, samples = self.network.model, slice(angle_samples)
         accuracy = evaluation.accuracy(model, dataset.x_test, dataset.y_test, preprocess)
         by_angle = evaluation.accuracy_by_angle(
@@ -176,48 +182,46 @@ class _Job:
         )
         history = self.folder.history()
         summary = reporting.summarise(self.settings, dataset, accuracy, by_angle, history)
-        write_json(self.folder / "summary.json", summary)
         log.info("%s: %s", self.network.name, reporting.errors_text(summary))
-        return TrainResult(self.folder.path, model, history, accuracy, by_angle, None, None, summary)
+        report = self._certify(preprocess(dataset.x_test[:CERTIFIED_IMAGES]), group)
+        summary["certificate"] = {"group": report.group, "verdict": report.verdict, "max_error": report.max_error}
+        write_json(self.folder / "summary.json", summary)
+        return TrainResult(self.folder.path, model, history, accuracy, by_angle, report, None, summary)
+
+    def _certify(self, images, group):
+        report = certify(self.network.model, group, images.astype("float32"))
+        report.save(self.folder / "certificate.json")
+        write_text(self.folder / "certificate.txt", f"{report}\n")
+        report.plot(self.folder / "certificate.png")
+        log.info("\n%s\n", report)
+        return report
 
 
-def _default_epochs(recipe, dataset):
+def default_epochs(recipe, dataset):
     if recipe.dataset == dataset.name or dataset.default_epochs is None:
         return recipe.epochs
     return min(recipe.epochs, dataset.default_epochs)
 
 
+def symmetry_of(model):
+    """Name of the group to certify a network with: that of its layers (the smallest of several), else C4."""
+    found = [layer.group for layer in model.layers if getattr(getattr(layer, "group", None), "order", 1) > 1]
+    return min(found, key=lambda group: group.order).name if found else "C4"
+
+
 def _finish(job, results, dataset, export_formats):
     result, comparison = results[0], results[1] if len(results) > 1 else None
-    folder = job.folder
     curves = {r.summary["network"]: r.accuracy_by_angle for r in reversed(results)}
     title = f"Test accuracy of turned images ({dataset.description})"
-    reporting.plot_accuracy_by_angle(curves, title, folder / "accuracy_by_angle.png")
+    reporting.plot_accuracy_by_angle(curves, title, job.folder / "accuracy_by_angle.png")
     summary = dict(result.summary)
     if comparison:
         summary["compared_with"] = comparison.summary
-    certificate = _certify(result.model, folder)
-    summary["certificate"] = {
-        "group": certificate.group,
-        "verdict": certificate.verdict,
-        "max_error": certificate.max_error,
-    }
     if export_formats:
-        summary["export"] = _export(result.model, job.network.name, folder / "export", export_formats)
-    write_json(folder / "summary.json", summary)
-    log.info("Everything about the run is in %s.", folder.path)
-    return replace(result, certificate=certificate, comparison=comparison, summary=summary)
-
-
-def _certify(model, folder):
-    from keras_equivariant.equivariance import certify
-
-    report = certify(model)
-    report.save(folder / "certificate.json")
-    write_text(folder / "certificate.txt", f"{report}\n")
-    report.plot(folder / "certificate.png")
-    log.info("\n%s\n", report)
-    return report
+        summary["export"] = _export(result.model, job.network.name, job.folder / "export", export_formats)
+    write_json(job.folder / "summary.json", summary)
+    log.info("Everything about the run is in %s.", job.folder.path)
+    return replace(result, comparison=comparison, summary=summary)
 
 
 def _export(model, name, path, formats):

@@ -1,0 +1,80 @@
+"""A small data set and networks for the training tests; as a script, the training run that gets killed."""
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+SPEC = {
+    "spec": 1,
+    "name": "tiny",
+    "params": {"classes": 10, "size": 28, "channels": 1},
+    "input": {"shape": ["${size}", "${size}", "${channels}"]},
+    "layers": [
+        {"Normalization": {"axis": None}},
+        {"LiftingConv2D": {"filters": 4, "kernel_size": 3, "group": "C4"}},
+        {"BatchNormalization": {"activation": "relu"}},
+        {"GroupPooling": "max"},
+        "GlobalAveragePooling2D",
+        {"Dense": "${classes}"},
+    ],
+    "training": {"dataset": "elsewhere", "epochs": 3, "batch_size": 16, "optimizer": {"Adam": {"learning_rate": 0.01}}},
+}
+
+
+def save_shapes(path, count=60, size=8, channels=1):
+    """Three classes that differ whichever way they are turned: a dot, a bar, a cross."""
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for part, number in (("train", count), ("test", 30)):
+        labels = np.arange(number) % 3
+        images = rng.integers(0, 30, (number, size, size, channels)).astype("uint8")
+        middle = size // 2
+        for image, label in zip(images, labels, strict=True):
+            image[middle - 1 : middle + 1, middle - 1 : middle + 1] = 200
+            if label > 0:
+                image[middle - 1 : middle + 1] = 200
+            if label > 1:
+                image[:, middle - 1 : middle + 1] = 200
+        arrays |= {f"x_{part}": images, f"y_{part}": labels}
+    np.savez(path, **arrays)
+    return str(path)
+
+
+def plain(name="plain", size=8):
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((size, size, 1))
+    x = keras.layers.Normalization(axis=None)(inputs)
+    x = keras.layers.Conv2D(4, 3, use_bias=False)(x)
+    x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+    x = keras.layers.Dropout(0.3)(x)
+    return keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(x)), name=name)
+
+
+RECIPE = {
+    "epochs": 12,
+    "batch_size": 16,
+    "augment": {"rotate": 180, "translate": 1},
+    "schedule": {"cosine": {"warmup_epochs": 1}},
+}
+
+
+def start(folder, resume=False):
+    from keras_equivariant.training import train
+
+    return train(
+        plain(),
+        str(Path(folder) / "shapes.npz"),
+        Path(folder) / "run",
+        recipe=RECIPE,
+        seed=4,
+        resume=resume,
+        angle_step=90,
+        export_formats=(),
+        verbose=0,
+    )
+
+
+if __name__ == "__main__":
+    start(sys.argv[1])
