@@ -1,5 +1,8 @@
 """Out of training, into service: models of stock Keras layers, SavedModels and .tflite files, each verified."""
 
+from keras_equivariant.export.arguments import FORMATS
+from keras_equivariant.export.exporter import export
 from keras_equivariant.export.fold import fold
+from keras_equivariant.export.report import Artefact, ExportError, ExportReport
 
-__all__ = ["fold"]
+__all__ = ["FORMATS", "Artefact", "ExportError", "ExportReport", "export", "fold"]

@@ -40,7 +40,7 @@ def fold(model, name=None, dtype="float32"):
     """
     if dtype not in ("float32", "float64"):
         raise ValueError(f'`dtype` of a folded model must be "float32" or "float64". Received: dtype={dtype!r}')
-    graph = _functional(model)
+    graph = functional(model)
     separate = set()
     while True:
         folder = _Folder(dtype, separate)
@@ -52,7 +52,7 @@ def fold(model, name=None, dtype="float32"):
         separate |= wasted
 
 
-def _functional(model):
+def functional(model):
     """The model's graph as a plain functional model over the same tensors."""
     if not isinstance(model, keras.Model):
         raise TypeError(f"`model` must be a keras.Model. Received: {model!r} of type {type(model).__name__}")
@@ -116,7 +116,7 @@ class _Folder:
         key = (id(model), *((f.order, f.sections) if f else None for f in given))
         if key not in self._models:
             name = self.emitter.own_name(model.name)
-            self._models[key] = self._fold_nested(_functional(model), given, outer, name)
+            self._models[key] = self._fold_nested(functional(model), given, outer, name)
         folded, outputs = self._models[key]
         results = keras.tree.flatten(folded(outer))
         for result, output in zip(results, outputs, strict=True):

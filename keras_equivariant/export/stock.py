@@ -1,7 +1,5 @@
 """Copies of stock Keras layers for a folded model: frozen, of one dtype, and without what only training needs."""
 
-import keras
-
 FLOATS = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16")
 TRAINING_ONLY = ("_regularizer", "_constraint", "_initializer")
 
@@ -58,7 +56,7 @@ def _dtype(value, dtype):
 def _first_foreign(config):
     """The name of the first thing in a serialised object that Keras does not define, or None."""
     if isinstance(config, dict):
-        if config.get("class_name") == "__lambda__":
+        if config.get("class_name") == "__lambda__" or set(config) == {"value"}:
             return "a Python lambda"
         if config.get("class_name") == "function":
             return f"the function {config['config']!r}"

@@ -43,7 +43,8 @@ _ELEMENTWISE_ACTIVATIONS = {
 
 def is_elementwise(activation):
     """Whether an activation function treats every number by itself, whatever axis it lies on."""
-    return keras.activations.serialize(activation) in _ELEMENTWISE_ACTIVATIONS
+    name = keras.activations.serialize(activation)
+    return isinstance(name, str) and name in _ELEMENTWISE_ACTIVATIONS
 
 
 def elementwise(emitter, operation, *args):

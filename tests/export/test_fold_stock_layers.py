@@ -7,7 +7,6 @@ from keras import layers, ops
 
 import keras_equivariant as ke
 
-
 STAY_4D = {
     "relu": lambda: layers.ReLU(max_value=0.5, negative_slope=0.1),
     "leaky_relu": lambda: layers.LeakyReLU(0.3),

@@ -1,0 +1,132 @@
+"""What was exported and what verification measured, as values: printed as a table, saved as JSON."""
+
+import dataclasses
+import json
+import math
+import pathlib
+
+from keras_equivariant.equivariance.report import number, table
+
+
+class ExportError(RuntimeError):
+    """An exported artefact does not compute what the model computes.
+
+    Attributes:
+        report: the ExportReport with what was measured.
+    """
+
+    def __init__(self, message, report):
+        super().__init__(message)
+        self.report = report
+
+
+@dataclasses.dataclass(frozen=True)
+class Artefact:
+    """One exported file or folder.
+
+    Attributes:
+        format: one of the `formats` of `export`.
+        path: relative to the report.
+        size: bytes, of all files together.
+        max_error: largest absolute difference from the Keras model, over all outputs and batches; None if unverified.
+        relative_error: the same, divided by the model's largest output.
+        tolerance: largest `relative_error` that passes.
+        equivariance: relative L2 error |f(g x) - g f(x)| / |f(x)| of the artefact by exact grid element.
+        batches: batch sizes it was run with.
+        operations: names of the operations of a .tflite file.
+        signature: names, shapes and dtypes (for int8 also scale and zero point) of inputs and outputs.
+        problems: why it does not pass.
+    """
+
+    format: str
+    path: str
+    size: int
+    max_error: float | None = None
+    relative_error: float | None = None
+    tolerance: float | None = None
+    equivariance: dict | None = None
+    batches: tuple = ()
+    operations: tuple = ()
+    signature: dict = dataclasses.field(default_factory=dict)
+    problems: tuple = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportReport:
+    """What `export` wrote; `print(report)` shows a table.
+
+    Attributes:
+        model, version, group: what was exported; `group` is None where no layer names one.
+        folder: where the paths of the artefacts start.
+        artefacts: an Artefact per format.
+        equivariance: the Keras model's own error by exact grid element, to compare with.
+        notes: what was not verified, and why.
+        libraries: versions of the libraries that wrote it.
+    """
+
+    model: str
+    version: int
+    group: str | None
+    folder: str
+    artefacts: tuple
+    equivariance: dict | None = None
+    notes: tuple = ()
+    libraries: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def passed(self):
+        return not any(artefact.problems for artefact in self.artefacts)
+
+    def path(self, format):
+        """Path of the artefact of this format."""
+        for artefact in self.artefacts:
+            if artefact.format == format:
+                return pathlib.Path(self.folder) / artefact.path
+        written = [artefact.format for artefact in self.artefacts]
+        raise ValueError(f"`format` must be one that was exported, {written}. Received: {format!r}")
+
+    def to_dict(self):
+        """The report as numbers, strings, lists and dicts, without the folder."""
+        values = dataclasses.asdict(self)
+        del values["folder"]
+        return _finite({"passed": self.passed, **values})
+
+    def save(self, path):
+        """Writes `to_dict()` as JSON."""
+        pathlib.Path(path).write_text(json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+    def __str__(self):
+        rows = [
+            (
+                a.format,
+                a.path,
+                a.size,
+                number(a.max_error),
+                number(a.relative_error),
+                _worst(a.equivariance),
+                _verdict(a),
+            )
+            for a in self.artefacts
+        ]
+        header = ("format", "path", "bytes", "max error", "relative", f"{self.group or 'group'} error", "verdict")
+        lines = [f"{self.model} exported to {self.folder}", *table(header, rows)]
+        lines += [f"! {a.path}: {problem}" for a in self.artefacts for problem in a.problems]
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+
+def _worst(errors):
+    return number(max(errors.values()) if errors else None)
+
+
+def _verdict(artefact):
+    if artefact.relative_error is None:
+        return "not verified"
+    return "failed" if artefact.problems else "verified"
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

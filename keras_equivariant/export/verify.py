@@ -1,0 +1,138 @@
+"""Verification of an artefact in the runtime that will execute it: the numbers, the symmetry, the operations."""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from keras_equivariant import groups
+from keras_equivariant.equivariance import equivariance_error
+from keras_equivariant.equivariance.models import find_group, random_inputs
+
+# Largest difference from the Keras model, relative to its largest output.
+TOLERANCES = {"keras": 1e-5, "saved_model": 1e-5, "tflite": 1e-5, "tflite_float16": 1e-2, "tflite_int8": 0.2}
+# A model that computes in half precision differs from its float32 artefacts by its own rounding.
+_ROUNDING = {"float16": 2e-2, "bfloat16": 1e-1}
+# Symmetry that an artefact may lose to its own rounding, and how much more than the Keras model has lost already.
+_SYMMETRY = {"tflite_int8": 1e-2}
+_EXACT, _FACTOR = 1e-5, 10.0
+
+BATCHES = (1, 3)
+
+
+def input_names(served):
+    return [tensor.name for tensor in served.inputs]
+
+
+def output_names(served):
+    """Names of the outputs in a SavedModel's signature, in the order of `keras.tree.flatten`."""
+    if isinstance(served.output, dict):
+        return keras.tree.flatten({key: key for key in served.output})
+    return [f"output_{i}" for i in range(len(served.outputs))]
+
+
+def test_inputs(graph, data, size=32):
+    """A few samples for every input as a list of arrays: the first of `data`, else smooth random images."""
+    samples = max(BATCHES)
+    if data is not None:
+        return [np.asarray(x)[:samples] for x in keras.tree.flatten(data)]
+    return keras.tree.flatten(random_inputs(graph, groups.get("C1"), samples, size, seed=0))
+
+
+class Reference:
+    """The Keras model's outputs and symmetry, which all artefacts are compared with.
+
+    Args:
+        model: the model as it was trained.
+        graph: the same as a functional model.
+        inputs: list of arrays.
+        group: group name, or None for that of the model's layers.
+    """
+
+    def __init__(self, model, graph, inputs, group=None):
+        self.inputs = inputs
+        self.note = None
+        self._structure = graph.input
+        self._graph = graph
+        self.outputs = self.run(inputs)
+        dtypes = {layer.compute_dtype for layer in graph.layers}
+        self.rounding = max((_ROUNDING.get(dtype, 0.0) for dtype in dtypes), default=0.0)
+        self.group, self.equivariance = None, None
+        try:
+            self.group = find_group(model) if group is None else groups.get(group)
+            self.equivariance = self.symmetry(self.run)
+        except ValueError as error:
+            if group is not None:
+                raise
+            self.note = f"the symmetry was not measured: {error}"
+
+    def run(self, arrays):
+        outputs = self._graph(keras.tree.pack_sequence_as(self._structure, list(arrays)), training=False)
+        return [keras.ops.convert_to_numpy(y) for y in keras.tree.flatten(outputs)]
+
+    def symmetry(self, function):
+        """Errors by exact grid element; None where nothing is known about the symmetry."""
+        if self.group is None or self.note is not None:
+            return None
+        return dict(equivariance_error(function, self.group, self.inputs, elements="exact"))
+
+
+def verify(artefact, run, served, reference, tolerance=None):
+    """The artefact with its measurements, and its problems if it has any.
+
+    Args:
+        artefact: Artefact.
+        run: the artefact in its runtime, from a dict of arrays to a dict of arrays.
+        served: the folded model that it was written from.
+        reference: Reference.
+        tolerance: largest relative error that passes; by default that of the format.
+    """
+    names, results = input_names(served), output_names(served)
+
+    def function(arrays):
+        outputs = run(dict(zip(names, arrays, strict=True)))
+        return [outputs[name] for name in results]
+
+    if tolerance is None:
+        tolerance = max(TOLERANCES[artefact.format], reference.rounding)
+    max_error, relative = _difference(function, reference)
+    problems = []
+    if not relative <= tolerance:
+        problems.append(
+            f"its outputs differ from the Keras model's by {relative:.2g} relative, more than {tolerance:.2g}"
+        )
+    symmetry = reference.symmetry(function)
+    if symmetry:
+        worst = max(symmetry.values())
+        own = max(reference.equivariance.values())
+        allowed = max(_SYMMETRY.get(artefact.format, _EXACT), reference.rounding, _FACTOR * own)
+        if not worst <= allowed:
+            problems.append(f"its {reference.group.name} symmetry error is {worst:.2g}, the Keras model's {own:.2g}")
+    foreign = [name for name in artefact.operations if name.startswith(("CUSTOM", "Flex"))]
+    if foreign:
+        problems.append(f"it needs operations that are not built into TFLite: {foreign}")
+    return dataclasses.replace(
+        artefact,
+        max_error=max_error,
+        relative_error=relative,
+        tolerance=tolerance,
+        equivariance=symmetry,
+        batches=BATCHES,
+        problems=tuple(problems),
+    )
+
+
+def _difference(function, reference):
+    """Largest absolute and relative difference over the batch sizes and outputs."""
+    absolute = relative = 0.0
+    for batch in BATCHES:
+        inputs = [x[:batch] for x in reference.inputs]
+        for actual, expected in zip(function(inputs), reference.outputs, strict=True):
+            expected = expected[:batch].astype("float64")
+            if actual.shape != expected.shape:
+                return float("inf"), float("inf")
+            largest = np.abs(expected).max(initial=0.0)
+            difference = float(np.abs(actual - expected).max(initial=0.0))
+            absolute = np.maximum(absolute, difference)
+            relative = np.maximum(relative, difference / largest if largest else difference)
+    return float(absolute), float(relative)
