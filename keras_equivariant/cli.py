@@ -5,7 +5,9 @@ import json
 import logging
 import sys
 
-FORMATS = ("saved_model", "tflite", "tflite_float16", "tflite_int8")
+FORMATS = ("saved_model", "tflite", "tflite_float16", "tflite_int8", "keras")
+DEFAULT_FORMATS = FORMATS[:2]
+REPRESENTATIVE_IMAGES = 128
 
 
 def main(argv=None):
@@ -19,12 +21,19 @@ def main(argv=None):
         return 130
     except BrokenPipeError:
         return 0
-    except (ValueError, TypeError, OSError, ImportError, FloatingPointError) as error:
-        if arguments.debug:
+    except Exception as error:
+        if arguments.debug or not _expected(error):
             raise
         for line in str(error).splitlines() or [type(error).__name__]:
             sys.stderr.write(f"keras-equivariant: error: {line}\n")
         return 2
+
+
+def _expected(error):
+    """Whether an error is about what the user asked for; any other is a fault of ours and keeps its traceback."""
+    from keras_equivariant.export import ExportError
+
+    return isinstance(error, ValueError | TypeError | OSError | ImportError | FloatingPointError | ExportError)
 
 
 def _echo(text):
@@ -115,12 +124,26 @@ def _check(arguments):
 
 
 def _export(arguments):
+    from keras_equivariant import data
     from keras_equivariant.export import export
     from keras_equivariant.training.saved import load_trained
 
     trained = load_trained(arguments.run)
-    result = export(trained.model, arguments.output, formats=list(arguments.formats))
-    _echo(result)
+    name = arguments.data or trained.settings.get("data")
+    images = None
+    if name is not None and "tflite_int8" in arguments.formats:
+        dataset = data.load(name, trained.settings.get("seed", 0))
+        images = trained.preprocess(dataset.x_train[:REPRESENTATIVE_IMAGES]).astype("float32")
+    report = export(
+        trained.model,
+        arguments.output,
+        tuple(arguments.formats),
+        name=trained.settings.get("network"),
+        version=arguments.model_version,
+        representative_data=images,
+        overwrite=arguments.overwrite,
+    )
+    _echo(report)
 
 
 def _specs(arguments):
@@ -238,6 +261,9 @@ def _add_export(commands):
     export.set_defaults(command=_export)
     export.add_argument("run", metavar="RUN", help="a run folder or a .keras file")
     export.add_argument("--output", required=True, metavar="DIR", help="the folder to write")
+    export.add_argument("--data", metavar="NAME", help="images that set the ranges of tflite_int8 (default: the run's)")
+    export.add_argument("--model-version", type=int, default=1, metavar="N", help="of the SavedModel (default: 1)")
+    export.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     _add_formats(export)
 
 
@@ -273,7 +299,7 @@ def _add_formats(parser):
         "--formats",
         nargs="+",
         choices=FORMATS,
-        default=FORMATS[:2],
+        default=DEFAULT_FORMATS,
         help="what to export (default: saved_model tflite)",
     )
 

@@ -6,30 +6,26 @@ import os
 import keras
 import numpy as np
 
-from keras_equivariant.data import Preprocess, evaluation_pipeline, training_pipeline
+from keras_equivariant.data import evaluation_pipeline, training_pipeline
 from keras_equivariant.training.callbacks import Checkpoint, EpochRecord
 from keras_equivariant.training.normalization import adapt
 
 log = logging.getLogger("keras_equivariant.training")
 
 
-def fit_network(network, dataset, folder, epochs, batch_size, seed=0, tensorboard=False, verbose=1):
+def fit_network(network, preprocess, dataset, folder, epochs, batch_size, seed=0, tensorboard=False, verbose=1):
     """Train a network to the end of its epochs, from its last checkpoint if the folder has one.
 
     Args:
         network: A `Network`; its model is trained in place.
+        preprocess: The recipe's `Preprocess`; fitted here.
         dataset: A `Dataset`.
         folder: An opened `RunFolder`; receives log.csv, checkpoint.npz, preprocess.npz and model.keras.
         epochs, batch_size: Of this run (the recipe's may be for other data).
         seed: Seed of the order of the images and of their augmentation.
         tensorboard: Also write TensorBoard logs.
-        verbose: Keras's: 0 silent, 1 progress bar, 2 a line each epoch.
-
-    Returns:
-        The fitted `Preprocess`.
-    """
+        verbose: Keras's: 0 silent, 1 progress bar, 2 a line each epoch."""
     model, recipe = network.model, network.recipe
-    preprocess = Preprocess(recipe.preprocess)
     images = preprocess.fit(dataset.x_train)
     if preprocess.state:
         np.savez(folder / "preprocess.npz", **preprocess.state)
@@ -66,7 +62,6 @@ def fit_network(network, dataset, folder, epochs, batch_size, seed=0, tensorboar
             verbose=verbose,
         )
     save_model(model, folder / "model.keras")
-    return preprocess
 
 
 def compile_classifier(model, optimizer="adam"):

@@ -11,14 +11,17 @@ import keras
 import numpy as np
 
 from keras_equivariant import data as datasets
+from keras_equivariant.data import Preprocess
 from keras_equivariant.data.extras import require
 from keras_equivariant.equivariance import certify
+from keras_equivariant.export import FORMATS, export
 from keras_equivariant.training import evaluation, reporting
 from keras_equivariant.training.fit import fit_network
 from keras_equivariant.training.network import Network, make_network
 from keras_equivariant.training.run_folder import RunFolder, write_json, write_text
 
 CERTIFIED_IMAGES = 8
+REPRESENTATIVE_IMAGES = 128
 
 log = logging.getLogger("keras_equivariant.training")
 
@@ -81,7 +84,8 @@ def train(
         batch_size: Default: the recipe's.
         seed: Seed of the initial weights, the order of the images, their augmentation, and sets that are generated.
         mixed_precision: None, `"float16"` or `"bfloat16"`.
-        compare: Another spec, trained by its own recipe on the same data and reported beside this one.
+        compare: Another spec, trained by its own recipe on the same data (but for `epochs` and `batch_size`, where
+            they are given) and reported beside this one.
         validation: Hold out this many of the last training images and report on them after each epoch.
         limit: Use at most this many training and test images.
         resume: Continue an interrupted run. At most one epoch is done again, and the result is the same.
@@ -109,19 +113,21 @@ def train(
     require("matplotlib", "Plotting the results")
     if tensorboard:
         require("tensorboard", "Logging for TensorBoard")
+    _check_formats(export_formats)
     dataset = datasets.load(data, seed).limited(limit).with_validation(validation)
     common = {"seed": seed, "mixed_precision": mixed_precision, "validation": validation, "limit": limit}
     own = {"params": params, "recipe": recipe, "epochs": epochs, "batch_size": batch_size}
     jobs = [_Job.prepare(spec, dataset, run_dir, **own, **common)]
     if compare is not None:
-        jobs.append(_Job.prepare(compare, dataset, jobs[0].folder / "compare", **common))
+        shared = {"epochs": epochs, "batch_size": batch_size}
+        jobs.append(_Job.prepare(compare, dataset, jobs[0].folder / "compare", **shared, **common))
     for job in jobs:
         job.open(resume)
     group = symmetry_of(jobs[0].network.model)
     results = []
     for job in jobs:
-        preprocess = job.fit(dataset, tensorboard, verbose)
-        results.append(job.test(dataset, preprocess, angles, angle_samples, group))
+        job.fit(dataset, tensorboard, verbose)
+        results.append(job.test(dataset, angles, angle_samples, group))
     return _finish(jobs[0], results, dataset, export_formats)
 
 
@@ -132,6 +138,7 @@ class _Job:
     network: Network
     folder: RunFolder
     settings: dict
+    preprocess: Preprocess
 
     @classmethod
     def prepare(cls, spec, dataset, run_dir, seed, mixed_precision, validation, limit, **own):
@@ -158,7 +165,7 @@ class _Job:
                 )
         stem = f"{network.name}-{Path(dataset.name).stem}-seed{seed}"
         folder = RunFolder(run_dir or Path("runs") / re.sub(r"[^\w.-]", "_", stem))
-        return cls(network, folder, settings)
+        return cls(network, folder, settings, Preprocess(network.recipe.preprocess))
 
     def open(self, resume):
         self.folder.open(self.settings, resume)
@@ -169,13 +176,21 @@ class _Job:
         own, recipe = self.settings, self.network.recipe
         log.info("%s", reporting.heading(own, dataset))
         if own["epochs"] != recipe.epochs:
-            log.info("Epochs: %d here; the recipe's %d are for %s.", own["epochs"], recipe.epochs, recipe.dataset)
-        return fit_network(
-            self.network, dataset, self.folder, own["epochs"], own["batch_size"], own["seed"], tensorboard, verbose
+            log.info("The recipe's %d epochs are for %s; --epochs sets another number.", recipe.epochs, recipe.dataset)
+        fit_network(
+            self.network,
+            self.preprocess,
+            dataset,
+            self.folder,
+            own["epochs"],
+            own["batch_size"],
+            own["seed"],
+            tensorboard,
+            verbose,
         )
 
-    def test(self, dataset, preprocess, angles, angle_samples, group):
-        model, samples = self.network.model, slice(angle_samples)
+    def test(self, dataset, angles, angle_samples, group):
+        model, samples, preprocess = self.network.model, slice(angle_samples), self.preprocess
         accuracy = evaluation.accuracy(model, dataset.x_test, dataset.y_test, preprocess)
         by_angle = evaluation.accuracy_by_angle(
             model, dataset.x_test[samples], dataset.y_test[samples], angles, preprocess
@@ -193,7 +208,7 @@ class _Job:
         report.save(self.folder / "certificate.json")
         write_text(self.folder / "certificate.txt", f"{report}\n")
         report.plot(self.folder / "certificate.png")
-        log.info("\n%s\n", report)
+        log.info("Under %s it is %s, largest error %.2g.", report.group, report.verdict, report.max_error)
         return report
 
 
@@ -203,6 +218,14 @@ def default_epochs(recipe, dataset):
     return min(recipe.epochs, dataset.default_epochs)
 
 
+def _check_formats(formats):
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise ValueError(f"Unknown export format. Received: {unknown[0]!r}. Use some of {', '.join(FORMATS)}, or none.")
+    if any(name.startswith("tflite") for name in formats):
+        require("ai_edge_litert", "Running the exported .tflite file")
+
+
 def symmetry_of(model):
     """Name of the group to certify a network with: that of its layers (the smallest of several), else C4."""
     found = [layer.group for layer in model.layers if getattr(getattr(layer, "group", None), "order", 1) > 1]
@@ -210,22 +233,32 @@ def symmetry_of(model):
 
 
 def _finish(job, results, dataset, export_formats):
+    images = job.preprocess(dataset.x_train[:REPRESENTATIVE_IMAGES])
     result, comparison = results[0], results[1] if len(results) > 1 else None
-    curves = {r.summary["network"]: r.accuracy_by_angle for r in reversed(results)}
+    curves = {r.summary["network"]: r.accuracy_by_angle for r in results}
     title = f"Test accuracy of turned images ({dataset.description})"
     reporting.plot_accuracy_by_angle(curves, title, job.folder / "accuracy_by_angle.png")
+    log.info("\n%s\n", result.certificate)
     summary = dict(result.summary)
     if comparison:
         summary["compared_with"] = comparison.summary
     if export_formats:
-        summary["export"] = _export(result.model, job.network.name, job.folder / "export", export_formats)
+        summary["export"] = _export(job, images, export_formats)
     write_json(job.folder / "summary.json", summary)
     log.info("Everything about the run is in %s.", job.folder.path)
     return replace(result, comparison=comparison, summary=summary)
 
 
-def _export(model, name, path, formats):
-    from keras_equivariant.export import export
-
-    written = export(model, path, formats=list(formats), name=name)
-    return written
+def _export(job, images, formats):
+    if job.network.recipe.preprocess:
+        log.info("The exported model takes images after the steps %s.", list(job.network.recipe.preprocess))
+    written = export(
+        job.network.model,
+        job.folder / "export",
+        formats,
+        name=job.network.name,
+        representative_data=images.astype("float32"),
+        overwrite=True,
+    )
+    log.info("%s\n", written)
+    return [artefact.path for artefact in written.artefacts]
