@@ -1,0 +1,29 @@
+"""Interleaved timing: two functions alternately in one process, the ratio of their medians."""
+
+import statistics
+import time
+
+
+def compare(first, second, rounds=30, warmup=3):
+    """Median seconds of both functions and the median of the ratios first / second, taken pair by pair."""
+    for _ in range(warmup):
+        first()
+        second()
+    pairs = []
+    for round_ in range(rounds):
+        order = (first, second) if round_ % 2 == 0 else (second, first)
+        times = {function: _seconds(function) for function in order}
+        pairs.append((times[first], times[second]))
+    ratio = statistics.median(a / b for a, b in pairs)
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs), ratio
+
+
+def report(name, ours, theirs, ratio):
+    """One printed line of a benchmark."""
+    print(f"\n{name}: {1e3 * ours:.2f} ms against {1e3 * theirs:.2f} ms, ratio {ratio:.3f}")
+
+
+def _seconds(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start

@@ -1,0 +1,104 @@
+"""Every layer with every option, once. Each property test runs over the whole catalogue.
+
+A new layer is added here and buys all of them.
+"""
+
+import dataclasses
+
+import keras
+
+from keras_equivariant import layers
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A layer, what it takes, and the law it keeps.
+
+    `arguments` make `layer`; `shape` is one sample's; the layouts are those of `groups.act`. `stock`, where given,
+    makes the stock Keras layer that the layer must equal on the trivial group.
+    """
+
+    layer: type
+    arguments: dict
+    shape: tuple
+    group: str
+    into: str = "regular"
+    out: str = "regular"
+    stock: type | None = None
+
+    def make(self, **kwargs):
+        return self.layer(**self.arguments, **kwargs)
+
+    def __str__(self):
+        words = [f"{k}={v}" for k, v in self.arguments.items() if k not in ("filters", "kernel_size", "bias_initializer")]
+        return f"{self.layer.__name__}({', '.join([*words, self.group, 'x'.join(map(str, self.shape))])})"
+
+
+def lifting(group="D4", size=(9, 9), fields=2, filters=3, kernel_size=3, **options):
+    arguments = {"filters": filters, "kernel_size": kernel_size, "group": group, "bias_initializer": "normal", **options}
+    return Case(layers.LiftingConv2D, arguments, (*size, fields), group, "image", stock=keras.layers.Conv2D)
+
+
+def group_conv(group="D4", size=(9, 9), fields=2, filters=3, kernel_size=3, **options):
+    order = {"C1": 1, "C2": 2, "D1": 2, "C3": 3, "C4": 4, "D2": 4}.get(group, 8)
+    arguments = {"filters": filters, "kernel_size": kernel_size, "group": group, "bias_initializer": "normal", **options}
+    return Case(layers.GroupConv2D, arguments, (*size, order, fields), group, stock=keras.layers.Conv2D)
+
+
+def transposed(size=(5, 5), kernel_size=3, **options):
+    arguments = {"filters": 3, "kernel_size": kernel_size, "group": "D4", "bias_initializer": "normal", **options}
+    return Case(layers.GroupConv2DTranspose, arguments, (*size, 8, 2), "D4", stock=keras.layers.Conv2DTranspose)
+
+
+def pixelwise(layer, size=(8, 8), image=False, group="D4", **options):
+    shape = (*size, 3) if image else (*size, 8, 3)
+    layout = "image" if image else "regular"
+    return Case(layer, options, shape, group, layout, layout)
+
+
+CATALOGUE = [
+    *(lifting(group=group, padding="same") for group in ("C1", "C2", "C4", "D1", "D2", "D4", "C8")),
+    *(group_conv(group=group, padding="same") for group in ("C1", "C2", "C4", "D1", "D2", "D4", "C8", "C3")),
+    *(lifting(basis=basis) for basis in ("bilinear", "gaussian", "steerable")),
+    *(group_conv(group="C8", kernel_size=5, basis=basis) for basis in ("bilinear", "gaussian", "steerable")),
+    lifting(strides=2, padding="same", activation="relu"),
+    lifting(kernel_size=4, size=(8, 8), strides=2, padding="same"),
+    lifting(group="C4", kernel_size=2, use_bias=False),
+    lifting(group="D2", kernel_size=(3, 5), size=(9, 7)),
+    lifting(fields=4, filters=4, groups=4),
+    lifting(padding="same", padding_mode="circular"),
+    group_conv(strides=2, activation="relu"),
+    group_conv(padding="same", dilation_rate=2),
+    group_conv(padding="same", strides=2, dilation_rate=2),
+    group_conv(group="C4", kernel_size=4, size=(8, 8), activation="elu"),
+    group_conv(group="C2", kernel_size=(5, 3), size=(9, 7), padding="same"),
+    group_conv(fields=4, filters=4, groups=2, padding="same"),
+    group_conv(fields=3, filters=3, groups=3),
+    group_conv(group="C8", fields=4, filters=4, groups=4, basis="steerable"),
+    group_conv(padding="same", padding_mode="circular"),
+    group_conv(padding="same", padding_mode="reflect", strides=2),
+    group_conv(kernel_size=1, kernel_regularizer="l2", kernel_constraint="unit_norm", bias_regularizer="l1"),
+    group_conv(group="C8", kernel_size=1, use_bias=False),
+    transposed(),
+    transposed(padding="same", strides=1, activation="relu"),
+    transposed(kernel_size=4, strides=2, padding="same"),
+    transposed(kernel_size=3, strides=2, output_padding=0),
+    transposed(dilation_rate=2, padding="same"),
+    transposed(basis="steerable", use_bias=False),
+    pixelwise(layers.MaxPooling2D, pool_size=2),
+    pixelwise(layers.MaxPooling2D, image=True, pool_size=3, strides=2, padding="same", size=(9, 9)),
+    pixelwise(layers.MaxPooling2D, pool_size=2, antialias=True),
+    pixelwise(layers.AveragePooling2D, pool_size=2, group="D4"),
+    pixelwise(layers.AveragePooling2D, image=True, pool_size=3, strides=1, padding="same"),
+    pixelwise(layers.AveragePooling2D, pool_size=2, antialias=True, image=True),
+    Case(layers.UpSampling2D, {"size": 2}, (5, 5, 8, 3), "D4"),
+    Case(layers.UpSampling2D, {"size": 3, "interpolation": "bilinear"}, (5, 5, 3), "D4", "image", "image"),
+    Case(layers.UpSampling2D, {"size": [2, 3], "group": "D2"}, (5, 4, 4, 3), "D2"),
+    Case(layers.BatchNormalization, {}, (5, 5, 8, 3), "D4"),
+    Case(layers.BatchNormalization, {"activation": "relu"}, (5, 5, 8, 3), "D4"),
+    Case(layers.BatchNormalization, {"activation": "elu", "scale": False, "center": False}, (6, 6, 3), "D4", "image", "image"),
+    Case(layers.GroupPooling, {"mode": "max"}, (5, 5, 8, 3), "D4", out="image"),
+    Case(layers.GroupPooling, {"mode": "mean", "group": "D4"}, (5, 5, 8, 3), "D4", out="image"),
+    Case(layers.GroupPooling, {"mode": "max", "group": "D4", "subgroup": "C4"}, (5, 5, 8, 3), "D4", out="quotient(C4)"),
+    Case(layers.GroupPooling, {"mode": "mean", "group": "D4", "subgroup": "D1"}, (5, 5, 8, 3), "D4", out="quotient(D1)"),
+]

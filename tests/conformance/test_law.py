@@ -1,0 +1,43 @@
+"""Every layer commutes with every element that maps the pixel grid onto itself, and a wrong action is noticed."""
+
+import numpy as np
+from keras import ops
+
+from keras_equivariant import groups
+
+
+def errors(function, x, case, group, out):
+    y = function(x)
+    scale = np.linalg.norm(y)
+    return [
+        np.linalg.norm(function(groups.act(x, group, e, case.into)) - groups.act(y, group, e, out)) / scale
+        for e in group.grid_elements
+    ]
+
+
+def test_exact_in_float64(case, network, sample):
+    model, group = network(case, dtype="float64"), groups.get(case.group)
+    x = sample(case, dtype="float64")
+
+    def function(x):
+        return ops.convert_to_numpy(model(x))
+
+    assert max(errors(function, x, case, group, case.out)) <= 1e-12
+    if len(group.grid_elements) > 1:  # negative control: an output that is said not to move
+        assert max(errors(function, x, case, group, "invariant")) > 1e-2
+
+
+def test_float32_close(case, network, sample):
+    model, group = network(case), groups.get(case.group)
+
+    def function(x):
+        return ops.convert_to_numpy(model(x))
+
+    assert max(errors(function, sample(case), case, group, case.out)) <= 1e-5
+
+
+def test_symbolic_shape_is_the_real_one(case, network, sample):
+    model = network(case)
+    y = model(sample(case, batch=3))
+    assert tuple(model.output_shape[1:]) == tuple(y.shape[1:])
+    assert tuple(model.layers[-1].compute_output_shape((3, *case.shape))) == tuple(y.shape)

@@ -1,0 +1,29 @@
+"""Mixed precision: the compute type comes out, the variables stay float32, and the numbers stay close."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+TOLERANCE = {"mixed_float16": 2e-2, "mixed_bfloat16": 8e-2}
+
+
+@pytest.mark.parametrize("policy", TOLERANCE)
+def test_mixed_precision(case, policy, network, sample):
+    x = sample(case)
+    reference = ops.convert_to_numpy(network(case)(x))
+    model = network(case, dtype=policy)
+    y = model(x)
+    assert keras.backend.standardize_dtype(y.dtype) == policy.removeprefix("mixed_")
+    assert all(keras.backend.standardize_dtype(w.dtype) == "float32" for w in model.weights)
+    y = ops.convert_to_numpy(ops.cast(y, "float32"))
+    assert np.abs(y - reference).max() <= TOLERANCE[policy] * np.abs(reference).max()
+
+
+@pytest.mark.parametrize("policy", TOLERANCE)
+def test_mixed_precision_trains(case, policy, network, sample):
+    model = network(case, dtype=policy)
+    x = sample(case)
+    model.compile("sgd", "mse")
+    loss = model.train_on_batch(x, np.zeros((2, *model.output_shape[1:]), "float32"))
+    assert np.isfinite(float(np.asarray(loss)))

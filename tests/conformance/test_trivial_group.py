@@ -1,0 +1,31 @@
+"""On the trivial group every convolution is its stock Keras twin."""
+
+import numpy as np
+from keras import ops
+
+STOCK_ARGUMENTS = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "groups", "activation", "use_bias",
+                   "output_padding")
+
+
+def test_stock_case_equals_twin(case, sample):
+    arguments = {**case.arguments, "group": "Z2", "strict": False}
+    zeros = arguments.get("padding_mode", "zeros") == "zeros"
+    pair = max(_tuple(arguments, "strides")) > 1 and max(_tuple(arguments, "dilation_rate")) > 1
+    if not zeros or pair or arguments.get("basis", "exact") not in ("exact", "bilinear"):
+        arguments = {k: v for k, v in arguments.items() if k not in ("padding_mode", "basis", "dilation_rate")}
+    if case.layer.__name__ == "GroupConv2DTranspose" and "dilation_rate" in arguments:
+        arguments.pop("dilation_rate")  # the stock layer has none on CPU
+    ours = case.layer(**arguments)
+    twin = case.stock(**{k: v for k, v in arguments.items() if k in STOCK_ARGUMENTS})
+    image = sample(case)[..., 0, :] if case.into == "regular" else sample(case)
+    ours_in = image[..., None, :] if case.into == "regular" else image
+    ours.build(ours_in.shape)
+    twin.build(image.shape)
+    twin.set_weights([w.reshape(t.shape) for w, t in zip(ours.get_weights(), twin.get_weights(), strict=True)])
+    y = ops.convert_to_numpy(ours(ours_in))
+    np.testing.assert_allclose(y[..., 0, :], ops.convert_to_numpy(twin(image)), rtol=1e-5, atol=1e-5)
+
+
+def _tuple(arguments, name):
+    value = arguments.get(name, 1)
+    return value if isinstance(value, (tuple, list)) else (value,)
