@@ -41,7 +41,7 @@ def build_from_spec(source, /, **params):
     if traced.problems:
         lines = "\n".join(str(problem) for problem in traced.problems)
         warnings.warn(f"{spec.name} is not exactly equivariant or invariant:\n{lines}", stacklevel=2)
-    inputs = keras.Input(**spec.input)
+    inputs = keras.Input(**{"name": "input_layer", **spec.input})
     with warnings.catch_warnings():
         # Said above, with file and line.
         warnings.filterwarnings("ignore", message=".*loses its exact symmetry")

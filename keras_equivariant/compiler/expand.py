@@ -139,7 +139,7 @@ class _Expander:
             if not block.parameters:
                 raise where.error(f'the block "{name}" takes no parameters. Received: {value.kind}')
             given = {next(iter(block.parameters)): value}
-        given = {key: resolve(item, context.scope) for key, item in given.items()}
+        given = {key: Node(resolve(item, context.scope), item.where) for key, item in given.items()}
         inner = context.deeper(
             where,
             scope=block_parameters(name, block.parameters, given, where, self.parameters),

@@ -119,7 +119,7 @@ def _check_group(value, where):
 def _choice(names):
     def check(value, where):
         if value not in names():
-            raise where.error(f"must be a name that exists. Received: {kind_of(value)}. {nearest(value, names())}")
+            raise where.error(f"unknown value. Received: {kind_of(value)}. {nearest(value, names())}")
         return value
 
     return Kind(check, {"enum": list(names())})

@@ -14,7 +14,6 @@ import dataclasses
 from keras_equivariant.compiler import registry
 from keras_equivariant.layers.base import moved_axes
 from keras_equivariant.layers.up_sampling import swaps_axes
-from keras_equivariant.ops.convolution import is_symmetric
 
 CONVOLUTIONS = ("Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D")
 NORMALIZATIONS = (
@@ -156,7 +155,7 @@ def _only_last(axis, last):
 
 def _convolution(name, layer, features, groups):
     sizes = zip(features.shape[1:3], layer.strides, strict=True)
-    if set(layer.kernel_size) == {1} and all(is_symmetric(size, 1, stride) for size, stride in sizes):
+    if set(layer.kernel_size) == {1} and all(size is None or (size - 1) % stride == 0 for size, stride in sizes):
         return None
     names = " and ".join(group.name for group in groups)
     return f"a stock {name} does not commute with {names}; use LiftingConv2D or GroupConv2D, or a kernel of one pixel"

@@ -92,18 +92,14 @@ class _Walker:
         found = {entry.arguments["group"]: None for entry in entries if entry.arguments.get("group")}
         # The groups that the network claims; a plain network claims none and is not judged.
         self.groups = [group for group in map(groups.get, found) if group.order > 1]
-        self.taken = {entry.arguments["name"]: entry for entry in entries if entry.arguments.get("name")}
-        self._check_names(entries)
-
-    def _check_names(self, entries):
+        self.taken = set()
         for entry in entries:
-            first = self.taken.get(entry.arguments.get("name"))
-            if first is not None and first is not entry:
-                name = entry.arguments["name"]
-                self.trace.problems.append(
-                    Problem(entry.where, f'the name "{name}" is given to two layers; in a repeat, add ${{index}} to it')
-                )
-                return
+            name = entry.arguments.get("name")
+            if name in self.taken:
+                message = f'the name "{name}" is given to two layers; in a repeat, add its index: "{name}_${{i}}"'
+                self.trace.problems.append(Problem(entry.where, message))
+            if name:
+                self.taken.add(name)
 
     def walk(self, entries, features):
         for entry in entries:
@@ -157,7 +153,8 @@ class _Walker:
                 given[argument] = instantiate(value, module)
         if registry.arguments(entry.layer).get("group", "") is None and not given.get("group"):
             given["group"] = self._assumed_group(features)
-        given.setdefault("name", self._unique_name(entry.layer))
+        if not given.get("name"):
+            given["name"] = self._unique_name(entry.layer)
         try:
             return registry.layer_classes()[entry.layer](**given)
         except (TypeError, ValueError) as error:
@@ -167,6 +164,8 @@ class _Walker:
         """The symmetry to judge sizes by where the layer names none."""
         if features.group is not None:
             return features.group.name
+        if features.layout.startswith("quotient"):
+            return None
         if not self.groups:
             return "C1"
         return self.groups[0].name if len(self.groups) == 1 else None

@@ -39,7 +39,7 @@ def spec_parameters(defaults, overrides, where):
             raise where.key(name).error(f"unknown parameter. {nearest(name, defaults)}")
     given = {name: from_python(value, where.key(name)).plain() for name, value in overrides.items()}
     scope = Scope(defaults, given)
-    return {name: _checked(name, scope, defaults[name]) for name in defaults}
+    return {name: _checked(name, scope, defaults[name].where) for name in defaults}
 
 
 def block_parameters(name, defaults, arguments, where, outer):
@@ -48,18 +48,19 @@ def block_parameters(name, defaults, arguments, where, outer):
     Args:
         name: the block.
         defaults: dict of names to Nodes; null marks a required one.
-        arguments: dict of names to plain values.
+        arguments: dict of names to Nodes, their expressions filled in.
         where: place of the call.
         outer: the spec's parameters.
     """
-    for argument in arguments:
+    for argument, node in arguments.items():
         if argument not in defaults:
-            raise where.key(argument).error(f'the block "{name}" has no such parameter. {nearest(argument, defaults)}')
+            raise node.error(f'the block "{name}" has no such parameter. {nearest(argument, defaults)}')
     for argument, default in defaults.items():
         if default.value is None and argument not in arguments:
             raise where.error(f'the block "{name}" needs the parameter "{argument}"')
-    own = Scope(defaults, arguments, outer)
-    return {**outer, **{argument: _checked(argument, own, defaults[argument]) for argument in defaults}}
+    own = Scope(defaults, {argument: node.value for argument, node in arguments.items()}, outer)
+    places = {argument: arguments.get(argument, default).where for argument, default in defaults.items()}
+    return {**outer, **{argument: _checked(argument, own, places[argument]) for argument in defaults}}
 
 
 class Scope(Mapping):
@@ -102,7 +103,7 @@ class Scope(Mapping):
             return None
 
 
-def _checked(name, scope, node):
+def _checked(name, scope, where):
     value = scope[name]
     if name not in scope.given:
         return value
@@ -120,5 +121,5 @@ def _checked(name, scope, node):
         wanted = {str: "a text", list: "a list", dict: "a table"}[type(default)]
         good = isinstance(value, type(default))
     if not good:
-        raise node.error(f"must be {wanted}, as its default {shown(default)}. Received: {kind_of(value)}")
+        raise where.error(f"must be {wanted}, as its default {shown(default)}. Received: {kind_of(value)}")
     return value

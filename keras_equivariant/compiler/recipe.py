@@ -27,11 +27,11 @@ def read_recipe(node, scope):
     """
     if node is None or node.value is None:
         return {}
-    return _mapping({**RULES}, node, scope)
+    return _mapping("training", RULES, node, scope)
 
 
-def _mapping(rules, node, scope, required=()):
-    found = node.mapping("this", tuple(rules), required)
+def _mapping(what, rules, node, scope, required=()):
+    found = node.mapping(f"`{what}`", tuple(rules), required)
     return {key: rules[key](child, scope) for key, child in found.items()}
 
 
@@ -72,7 +72,7 @@ def _schedule(node, scope):
         raise node.error(f"must be one schedule: {', '.join(SCHEDULES)}. Received: {len(found)}")
     ((name, options),) = found.items()
     rules, required = SCHEDULES[name]
-    return {name: _mapping(rules, options, scope, required)}
+    return {name: _mapping(name, rules, options, scope, required)}
 
 
 def _steps(node, scope):
@@ -107,6 +107,6 @@ RULES = {
     "batch_size": _WHOLE,
     "optimizer": _optimizer,
     "schedule": _schedule,
-    "augment": lambda node, scope: _mapping(AUGMENT, node, scope),
+    "augment": lambda node, scope: _mapping("augment", AUGMENT, node, scope),
     "preprocess": _steps,
 }

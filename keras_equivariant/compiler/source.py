@@ -39,22 +39,20 @@ def read(source):
         raise TypeError(f"A spec must be a path, the name of a packaged spec, or a dict. Received: {shown(source)}")
     text = os.fspath(source)
     path = Path(text).expanduser()
-    if path.suffix and _is_file(path):
+    if path.suffix and _is_there(path):
         return parse_yaml(_read_file(path), path.name)
     name = text.removesuffix(SUFFIX)
     if name in list_specs():
         return parse_yaml((_packaged() / (name + SUFFIX)).read_bytes(), name + SUFFIX)
-    if _is_file(path):
+    if _is_there(path):
         return parse_yaml(_read_file(path), path.name)
     where = Where(text if len(text) < 100 else shown(text))
-    if path.is_dir():
-        raise where.error("a spec must be a file. Received: a folder")
     raise where.error(f"there is no such file, nor a packaged spec of this name. {nearest(path.stem, list_specs())}")
 
 
-def _is_file(path):
+def _is_there(path):
     try:
-        return path.exists() and not path.is_dir()
+        return path.exists()
     except (OSError, ValueError):  # a name too long for the file system, or with a null character
         return False
 

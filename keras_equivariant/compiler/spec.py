@@ -19,6 +19,11 @@ INPUT_KEYS = ("shape", "dtype", "name")
 DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8")
 
 
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data):  # specs have none
+        return True
+
+
 @dataclasses.dataclass(frozen=True)
 class Spec:
     """A network's description, ready to build: blocks and repeats unrolled, expressions computed.
@@ -61,7 +66,7 @@ class Spec:
     def to_yaml(self):
         """`to_dict()` as text, with the parameters' values in a comment; `load_spec` reads it back."""
         values = "".join(f"# {name}: {value}\n" for name, value in self.params.items())
-        return values + yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=110)
+        return values + yaml.dump(self.to_dict(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 def load_spec(source, **params):

@@ -1,0 +1,141 @@
+"""Specs from strangers: whatever is in them, a SpecError soon, never a hang, a crash or somebody else's code."""
+
+# ruff: noqa: E501 (one line for each case)
+
+import os
+import random
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec
+
+HEAD = "spec: 1\nname: net\ninput: {shape: [8, 8, 1]}\n"
+SECONDS = 10  # hostile input takes one or two at most; what this catches takes hours
+
+
+def blocks(bottom, count):
+    lines = "".join(f"  b{i}: {{body: [b{i - 1}, b{i - 1}]}}\n" for i in range(1, count))
+    return f"{HEAD}blocks:\n  b0: {{body: {bottom}}}\n{lines}layers: [b{count - 1}]"
+
+
+def params(first, rest, count, order=1):
+    lines = [f"  p0: {first}", *(f"  p{i}: {rest.replace('#', f'${{p{i - 1}}}')}" for i in range(1, count))][::order]
+    return f"{HEAD}params:\n" + "\n".join(lines) + "\nlayers: [ReLU]"
+
+
+REPEAT = "repeat: {times: 2000, body: [%s]}"
+HOSTILE = {
+    "alias bomb": ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]", "anchors (&) and aliases (*) are not allowed"),
+    "code in a tag": (HEAD + "layers: !!python/object/apply:os.system ['touch pwned']", "tags are not allowed"),
+    "deep flow": ("[" * 400_000, "a spec must be nested at most 40 deep"),
+    "deep mappings": ("{a: " * 100_000, "a spec must be nested at most 40 deep"),
+    "deep blocks": ("\n".join(" " * i + "a:" for i in range(1000)), "a spec must be nested at most 40 deep"),
+    "large file": ("# " + "x" * 1_000_000, "a spec must have at most 1000000 bytes"),
+    "large text": (HEAD + "description: " + "x" * 900_000, "a text must have at most 5000 characters"),
+    "many entries": (HEAD + "layers:\n" + "- ReLU\n" * 120_000, "a spec must have at most 20000 values"),
+    "many braces": ("${" * 100_000, "a text must have at most 5000 characters"),
+    "empty repeats": (HEAD + f"layers: [{REPEAT % REPEAT % REPEAT % ''}]", "must unroll in at most 20000 steps"),
+    "repeats": (HEAD + f"layers: [{REPEAT % REPEAT % 'ReLU'}]", "a network must have at most 2000 layers"),
+    "doubling blocks": (blocks("[ReLU]", 35), "a network must have at most 2000 layers"),
+    "doubling empty blocks": (blocks("[]", 35), "must unroll in at most 20000 steps"),
+    "deep calls": (blocks("[ReLU]", 60).replace(", b", ", c"), "must be nested at most 40 deep"),
+    "doubling lists": (params("[1, 1]", "[#, #]", 20), "a list must have at most 10000 values"),
+    "nesting lists": (params("[1]", "[#]", 60), "nested at most 40 deep"),
+    "long chain": (params("1", "#", 60, order=-1), "at most 20 parameters may follow one from another"),
+    "large power": (params('"${9 ** 9 ** 9}"', "1", 2), "powers must have a base within"),
+    "repeated text": (params('"${' + "'x' * 10 ** 9" + '}"', "1", 2), "arithmetic takes numbers"),
+    "growing text": (params("x" * 900, "#" * 10, 3), "a text must have at most 1000 characters once it is filled in"),
+    "wide layer": (HEAD + "layers: [{Dense: 100000}, {Dense: 100000}]", "a layer must have at most 100,000,000 parameters"),
+    "wide network": (HEAD + "layers: [{Dense: 9000}, {repeat: {times: 90, body: [{Dense: 9000}]}}]", "a network must have at most 500,000,000"),
+    "large number": (HEAD + "layers: [{Dense: 10000000}]", "must be a whole number from 1 to 100000"),
+    "large kernel": (HEAD + "layers: [{LiftingConv2D: {filters: 1, kernel_size: 5000, group: D4}}]", 'kernel_size=5000 is too large for the group "D4"'),
+    "large group": (HEAD + "layers: [{LiftingConv2D: {filters: 1, kernel_size: 3, group: C9999}}]", "must be an integer from 1 to 720"),
+    "large shape": ("spec: 1\nname: net\ninput: {shape: [8, 100000000]}\nlayers: [PReLU]", "must be a list of sizes"),
+    "large slopes": ("spec: 1\nname: net\ninput: {shape: [99999, 99999, 1]}\nlayers: [PReLU]", "a layer must have at most 100,000,000 parameters"),
+    "import path": (HEAD + "layers: [{keras.layers.Lambda: {function: x}}]", "unknown layer"),
+    "code in an initializer": (HEAD + "layers: [{Dense: {units: 1, kernel_initializer: {class_name: os.system, config: {}}}}]", "must be the name of one of keras.initializers"),
+    "code in an activation": (HEAD + "layers: [{Activation: {class_name: Lambda, config: {}}}]", "unknown argument"),
+    "code in an optimizer": (HEAD + "layers: [ReLU]\ntraining: {optimizer: {os.system: {}}}", "unknown name"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_specs(name, write, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text, message = HOSTILE[name]
+    path = write(text)
+    start = time.perf_counter()
+    with pytest.raises(SpecError) as caught:
+        build_from_spec(path)
+    assert message in str(caught.value)
+    assert time.perf_counter() - start < SECONDS
+    assert os.listdir(tmp_path) == ["net.yaml"]
+
+
+def test_deep_and_circular_dicts():
+    source = {"spec": 1, "name": "net", "input": {"shape": [8]}, "layers": []}
+    source["layers"].append(source["layers"])
+    with pytest.raises(SpecError, match="a spec must be nested at most 40 deep"):
+        load_spec(source)
+    with pytest.raises(SpecError, match="a spec must have at most 20000 values"):
+        load_spec({**source, "layers": ["ReLU"] * 30_000})
+
+
+def test_a_file_that_cannot_be_read(write):
+    if os.geteuid() == 0:
+        pytest.skip("root reads everything")
+    path = write(HEAD)
+    path.chmod(0)
+    with pytest.raises(SpecError, match="net.yaml: the file cannot be read: Permission denied"):
+        build_from_spec(path)
+
+
+def mutated(text, draw):
+    """A spec with a few words or characters exchanged, or lines lost."""
+    words = [
+        "null",
+        "[]",
+        "{}",
+        "-1",
+        "0",
+        "1.5",
+        "true",
+        "C8",
+        "'${filters}'",
+        "[1, 2]",
+        "{a: 1}",
+        "relu",
+        "Dense",
+        "unit",
+    ]
+    for _ in range(draw.randint(1, 3)):
+        kind = draw.random()
+        if kind < 0.2:
+            lines = text.split("\n")
+            del lines[draw.randrange(len(lines))]
+            text = "\n".join(lines)
+        elif kind < 0.9:
+            spans = list(re.finditer(r"[A-Za-z_0-9.$]+|\"[^\"]*\"", text))
+            span = draw.choice(spans)
+            text = text[: span.start()] + draw.choice([*words, draw.choice(spans)[0]]) + text[span.end() :]
+        else:
+            i = draw.randrange(len(text))
+            text = text[:i] + draw.choice("{}[]:,-# \n\t'\"&*!%@") + text[i + 1 :]
+    return text
+
+
+@pytest.mark.parametrize("name", list_specs())
+def test_damaged_specs_are_read_or_refused(name, write):
+    text = (Path(__file__).parents[2] / "specs" / f"{name}.yaml").read_text()
+    draw = random.Random(name)
+    refused = 0
+    for _ in range(30):
+        try:
+            lint(write(mutated(text, draw)))
+        except SpecError as error:
+            refused += 1
+            assert re.match(r"net\.yaml(:\d+)?: ", str(error))
+    assert refused > 5

@@ -1,0 +1,201 @@
+"""The symmetry linter: what it finds, what it lets pass, and that it is right about both."""
+
+# ruff: noqa: E501 (one line for each case)
+
+import warnings
+
+import numpy as np
+import pytest
+
+from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec, trace
+
+
+def rotation_change(model, size=None):
+    """How much the output changes when the input turns by 90 degrees, relative to its largest entry."""
+    shape = model.input_shape[1:]
+    x = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
+    y, turned = (np.asarray(model(v)) for v in (x, np.rot90(x, 1, axes=(1, 2)).copy()))
+    return np.abs(y - turned).max() / np.abs(y).max()
+
+
+BROKEN = {
+    "strides": ("- GroupConv2D: {filters: 3, kernel_size: 3, strides: 2}", "does not cover the 8 pixels of H and W symmetrically; use size 7 or 9"),
+    "pooling": ("- MaxPooling2D: 3", "does not cover the 8 pixels of H and W symmetrically; use size 6 or 9, or pool_size=2"),
+    "normalization": ("- BatchNormalization: {axis: 3}", "treats positions or group elements differently. Received: axis=3; use axis=-1"),
+    "layer normalization": ("- LayerNormalization: {axis: [3, 4]}", "treats positions or group elements differently. Received: axis=[3, 4]"),
+    "softmax": ("- Softmax: {axis: 1}", "treats positions or group elements differently. Received: axis=1"),
+    "slopes": ("- PReLU", "has its own slope at every position. Received: regular D4 features of shape (None, 8, 8, 8, 4); use shared_axes=[1, 2, 3]"),
+    "concatenation": ("- parallel: {branches: [[ReLU], []], merge: {Concatenate: {axis: 1}}}", "must join channels. Received: axis=1; use axis=-1"),
+    "flattening": ("- Flatten", "use GroupPooling, then GlobalAveragePooling2D"),
+    "reshaping": ("- Reshape: [8, 8, 4, 8]", "mixes positions, group elements and channels"),
+    "late flattening": ("- GroupPooling: max\n- Flatten", "Received: image features of shape (None, 8, 8, 4); use GlobalAveragePooling2D"),
+    "stock convolution": ("- GroupPooling: max\n- Conv2D: {filters: 4, kernel_size: 3}", "a stock Conv2D does not commute with D4; use LiftingConv2D or GroupConv2D, or a kernel of one pixel"),
+    "strided pointwise": ("- GroupPooling: max\n- Conv2D: {filters: 4, kernel_size: 1, strides: 2}", "a stock Conv2D does not commute with D4"),
+    "uneven border": ("- GroupPooling: max\n- ZeroPadding2D: [[0, 1], [0, 1]]", "must treat all sides alike. Received: ((0, 1), (0, 1))"),
+    "unequal border": ("- GroupPooling: max\n- Cropping2D: [1, 0]", "must treat all sides alike. Received: ((1, 1), (0, 0))"),
+    "lost features": ("- parallel: {branches: [[GroupPooling: max], [GroupPooling: max, {LiftingConv2D: {filters: 1, kernel_size: 3}}, {Reshape: [8, 8, 8]}]], merge: Concatenate}", "mixes positions, group elements and channels"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_symmetry_is_an_error(name, in_network, write):
+    entries, message = BROKEN[name]
+    path = write(in_network(entries, pooled=False))
+    problems = lint(path)
+    assert problems[0].severity == "error"
+    assert message in problems[0].message
+    assert 15 <= problems[0].where.line <= 17
+    with pytest.raises(SpecError) as caught:
+        build_from_spec(path)
+    assert str(problems[0]) in str(caught.value).splitlines()
+
+
+TRULY_BROKEN = {
+    "strides": "- GroupConv2D: {filters: 3, kernel_size: 3, strides: 2, strict: false}\n- GroupPooling: max\n- GlobalMaxPooling2D",
+    "pooling": "- MaxPooling2D: {pool_size: 3, strict: false}\n- GroupPooling: max\n- GlobalMaxPooling2D",
+    "flattening": "- GroupPooling: max\n- Flatten: {strict: false}\n- Dense: 3",
+    "stock convolution": "- GroupPooling: max\n- Conv2D: {filters: 4, kernel_size: 3, strict: false}\n- GlobalMaxPooling2D",
+    "uneven border": "- GroupPooling: max\n- ZeroPadding2D: {padding: [[0, 1], [0, 1]], strict: false}\n- LiftingConv2D: {filters: 2, kernel_size: 3}\n- GroupPooling: max\n- MaxPooling2D: 3\n- GlobalAveragePooling2D",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRULY_BROKEN)
+def test_what_is_reported_does_break_the_symmetry(name, in_network, write):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = build_from_spec(write(in_network(TRULY_BROKEN[name], pooled=False)))
+    assert len(caught) == 1
+    text = str(caught[0].message)
+    assert text.startswith("net is not exactly equivariant or invariant:\nnet.yaml:1")
+    assert rotation_change(model) > 1e-3
+
+
+SOUND = {
+    "pointwise": "- ReLU\n- Dense: 5\n- Dropout: 0.5\n- LayerNormalization\n- Softmax\n- GroupNormalization: {groups: 5}\n- PReLU: {shared_axes: [1, 2, 3]}",
+    "branches": "- parallel: {branches: [[unit: 4], [unit: 5], []], merge: Concatenate}\n- residual: {main: [unit: 13]}",
+    "even windows": "- AveragePooling2D: 2\n- unit: 4\n- UpSampling2D: 2\n- MaxPooling2D: {pool_size: 3, strides: 1, padding: same}",
+    "after pooling": "- GroupPooling: mean\n- Conv2D: {filters: 6, kernel_size: 1}\n- ZeroPadding2D: 1\n- Cropping2D: 2\n- SpatialDropout2D: 0.5\n- LiftingConv2D: {filters: 3, kernel_size: 3}",
+    "one pixel": "- AveragePooling2D: 8\n- GroupPooling: max\n- Flatten\n- Dense: 8\n- Reshape: [2, 4]\n- GroupNormalization: {groups: 2}\n- Reshape: [1, 1, 2, 4]",
+    "cosets": "- GroupPooling: {group: D4, subgroup: C4}\n- ReLU\n- MaxPooling2D: 2",
+    "everything at once": "- ReLU\n- GlobalMaxPooling3D",
+}  # fmt: skip
+
+POOLED_ALREADY = ("one pixel", "everything at once")
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_sound_networks_pass_and_are_invariant(name, in_network, write):
+    path = write(in_network(SOUND[name], pooled=name not in POOLED_ALREADY))
+    assert lint(path) == []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = build_from_spec(path)
+    assert rotation_change(model) < 1e-5
+
+
+WRONG = {
+    "- Conv2D: {filters: 3, kernel_size: 3}": "takes features with 4 axes. Received: regular D4 features of shape (None, 8, 8, 8, 4); use GroupConv2D",
+    "- GlobalAveragePooling2D": "takes features with 4 axes. Received: regular D4 features of shape (None, 8, 8, 8, 4); use GroupPooling before it, or GlobalAveragePooling3D",
+    "- ZeroPadding2D: 1": "use it before LiftingConv2D or after GroupPooling",
+    "- GroupPooling: max\n- GroupPooling: max": "takes features with a group axis. Received: image features of shape (None, 8, 8, 4); such features come from LiftingConv2D",
+    "- GroupConv2D: {filters: 3, kernel_size: 3, group: C8}": 'takes regular features of its own group, "C8". Received: regular D4 features',
+    "- MaxPooling2D: {group: C8}": 'takes regular features of its own group, "C8". Received: regular D4 features',
+    "- GroupPooling: {group: D4, subgroup: C4}\n- GroupConv2D: {filters: 3, kernel_size: 3, group: C2}": "takes regular features. Received: quotient C4 features",
+    "- LiftingConv2D: {filters: 3, kernel_size: 3}": "LiftingConv2D",
+    "- residual: {main: [unit: 4], shortcut: [GroupPooling: max]}": "merges features that transform differently: regular D4 and image",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("entries", WRONG)
+def test_layers_on_the_wrong_features(entries, in_network, write):
+    problems = lint(write(in_network(entries)))
+    assert problems[0].severity == "error"
+    assert WRONG[entries] in problems[0].message
+
+
+def test_a_stock_convolution_before_lifting_is_found(in_network, write):
+    text = in_network("- ReLU").replace(
+        "layers:\n", "layers:\n  - Conv2D: {filters: 3, kernel_size: 3, padding: same}\n"
+    )
+    (problem,) = lint(write(text))
+    assert str(problem).startswith("net.yaml:14: layers[0].Conv2D: a stock Conv2D does not commute with D4")
+
+
+def test_all_problems_at_once(in_network, write):
+    entries = "- GroupConv2D: {filters: 3, kernel_size: 3, strides: 2}\n- ReLU\n- GroupConv2D: {filters: 3, kernel_size: 3, strides: 2}"
+    with pytest.raises(SpecError) as caught:
+        build_from_spec(write(in_network(entries)))
+    assert [line.split(": ")[0] for line in str(caught.value).splitlines()] == ["net.yaml:15", "net.yaml:17"]
+
+
+def test_one_strict_layer_is_enough_to_refuse(in_network, write):
+    entries = "- MaxPooling2D: {pool_size: 3, strict: false}\n- MaxPooling2D: {pool_size: 3, strides: 2, padding: same}"
+    problems = lint(write(in_network(entries)))
+    assert [problem.severity for problem in problems] == ["warning", "error"]
+    with pytest.raises(SpecError):
+        build_from_spec(write(in_network(entries)))
+
+
+def test_strict_may_come_from_the_defaults(in_network, write):
+    text = in_network("- Flatten", pooled=False).replace("defaults:\n", "defaults:\n  Flatten: {strict: false}\n")
+    with pytest.warns(UserWarning, match="makes each position and group element a channel of its own"):
+        build_from_spec(write(text))
+
+
+def test_a_group_without_quarter_turns_is_judged_by_its_own_moves(in_network, write):
+    text = in_network(
+        "- GroupPooling: max\n- Cropping2D: [1, 0]\n- MaxPooling2D: [3, 2]\n- LiftingConv2D: {filters: 2, kernel_size: 3}"
+    )
+    assert lint(write(text.replace("D4", "D2"))) == []
+    assert len(lint(write(text))) == 1
+    model = build_from_spec(write(text.replace("D4", "D2")))
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
+    np.testing.assert_allclose(model(x), model(x[:, ::-1]), atol=1e-5)
+    assert np.abs(model(x) - model(np.rot90(x, 1, (1, 2)).copy())).max() > 1e-4
+
+
+def test_a_plain_network_is_not_judged():
+    layers = [
+        {"Conv2D": {"filters": 3, "kernel_size": 3, "strides": 2, "padding": "same"}},
+        {"MaxPooling2D": 3},
+        "Flatten",
+    ]
+    spec = {"spec": 1, "name": "plain", "input": {"shape": [9, 8, 3]}, "layers": layers}
+    assert lint(spec) == []
+    assert build_from_spec(spec).output_shape == (None, 3)
+
+
+def test_unknown_sizes_count_as_symmetric(in_network, write):
+    text = in_network("- GroupConv2D: {filters: 3, kernel_size: 3, strides: 2}")
+    assert lint(write(text)) != []
+    assert lint(write(text.replace("[8, 8, 1]", "[null, null, 1]"))) == []
+
+
+def test_an_answer_that_turns_is_a_warning(in_network, write):
+    text = in_network("- ReLU", pooled=False)
+    (problem,) = lint(write(text))
+    assert problem.severity == "warning"
+    assert "the network ends with regular D4 features, which turn with the input" in problem.message
+    with pytest.warns(UserWarning, match="ends with regular D4 features"):
+        build_from_spec(write(text))
+
+
+def test_the_walk_builds_nothing():
+    walked = trace(load_spec("p4m_resnet", blocks=1))
+    assert walked.problems == [] and walked.errors == []
+    assert not any(traced.layer.built for traced in walked.layers)
+    assert (walked.output.shape, walked.output.layout) == ((None, 10), "invariant")
+
+
+def test_the_walk_prints_line_layer_layout_and_shape():
+    lines = str(trace(load_spec("p4_cnn"))).splitlines()
+    words = [line.split(maxsplit=2) for line in lines]
+    assert words[1][1] == "LiftingConv2D"
+    assert words[1][0].startswith("p4_cnn.yaml:")
+    assert words[1][2] == "regular C4  (None, 26, 26, 4, 10)"
+    assert [w[2].split("  ")[0] for w in words[-3:]] == ["regular C4", "image", "invariant"]
+
+
+@pytest.mark.parametrize("name", list_specs())
+def test_packaged_specs_have_no_problems(name):
+    assert lint(name) == []

@@ -1,0 +1,208 @@
+"""The published architectures: found by name, with the published numbers of parameters, equivariant by measurement."""
+
+import math
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_equivariant as ke
+from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec
+from keras_equivariant.compiler import source as sources
+
+FOLDER = Path(__file__).parents[2] / "specs"
+COUNTS = [
+    ("z2_cnn", {}, 21_750),
+    ("p4_cnn", {}, 24_680),
+    ("p4_cnn_rotation_pooling", {}, 21_750),
+    ("all_cnn", {"group": "Z2"}, 1_372_254),
+    ("all_cnn", {"group": "C4"}, 1_371_006),
+    ("all_cnn", {"group": "D4"}, 1_219_678),
+    ("p4m_resnet", {"group": "Z2"}, 2_639_434),
+    ("p4m_resnet", {}, 2_622_878),
+    ("p4m_resnet", {"blocks": 4, "width": 71, "group": "Z2"}, 7_236_046),
+    ("p4m_resnet", {"blocks": 4, "width": 71}, 7_173_110),
+]
+EXACT = [
+    ("p4_cnn", {"filters": 4}, "C4"),
+    ("p4_cnn", {"filters": 3, "group": "D4"}, "D4"),
+    ("p4_cnn", {"filters": 3, "size": 32, "channels": 2}, "C4"),
+    ("p4_cnn_rotation_pooling", {"filters": 8}, "C4"),
+    ("all_cnn", {"filters": 4}, "D4"),
+    ("all_cnn", {"filters": 4, "group": "p4", "size": 16}, "C4"),
+    ("p4m_resnet", {"blocks": 2, "filters": 4}, "D4"),
+    ("p4m_resnet", {"blocks": 1, "filters": 4, "group": "C4"}, "C4"),
+    ("p4m_resnet", {"blocks": 1, "filters": 4, "exact": False, "strict": True, "size": 33}, "D4"),
+    ("all_cnn", {"filters": 4, "exact": False, "strict": True, "size": 33}, "D4"),
+]
+INEXACT = [
+    ("z2_cnn", {}),
+    ("all_cnn", {"filters": 4, "exact": False}),
+    ("p4m_resnet", {"blocks": 1, "filters": 4, "exact": False}),
+    ("p4m_resnet", {"blocks": 1, "group": "Z2", "filters": 4}),
+]
+
+
+def ident(value):
+    return "-".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+
+
+def randomized(name, params):
+    """A network with random weights and statistics, lively in all layers, and a batch of images."""
+    draw = np.random.default_rng(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = build_from_spec(name, **params)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            shape = layer.gamma.shape
+            low_high = [(0.5, 1.5), (-0.2, 0.5), (-0.2, 0.2), (0.5, 1.5)]  # gamma, beta, mean, variance
+            layer.set_weights([draw.uniform(*bounds, size=shape) for bounds in low_high])
+        elif hasattr(layer, "kernel"):
+            kernel = draw.normal(size=layer.kernel.shape) * math.sqrt(2 / math.prod(layer.kernel.shape[:-1]))
+            layer.set_weights([kernel, *(draw.uniform(-0.1, 0.1, size=w.shape) for w in layer.weights[1:])])
+    return model, draw.normal(size=(2, *model.input_shape[1:])).astype("float32")
+
+
+def relative_change(model, x, moved):
+    y, y_moved = np.asarray(model(x)), np.asarray(model(np.ascontiguousarray(moved)))
+    assert np.abs(y[0] - y[1]).max() > 1e-2 * np.abs(y).max()  # a network that looks at its input
+    return np.abs(y - y_moved).max() / np.abs(y).max()
+
+
+@pytest.mark.parametrize(("name", "params", "count"), COUNTS, ids=ident)
+def test_published_parameter_counts(name, params, count):
+    model = build_from_spec(name, **params)
+    assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "count"),
+    [case for case in COUNTS if case[0] in ("all_cnn", "p4m_resnet") and case[1].get("group") != "Z2"],
+    ids=ident,
+)
+def test_the_published_strides_have_the_published_counts_too(name, params, count):
+    with pytest.warns(UserWarning, match="is not exactly equivariant"):
+        model = build_from_spec(name, exact=False, **params)
+    assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == count
+
+
+@pytest.mark.parametrize(("name", "params", "group"), EXACT, ids=ident)
+def test_logits_do_not_change_under_the_group(name, params, group):
+    model, x = randomized(name, params)
+    for element in ke.groups.get(group).grid_elements:
+        assert relative_change(model, x, ke.groups.act(x, group, element, "image")) <= 1e-5
+
+
+@pytest.mark.parametrize(("name", "params"), INEXACT, ids=ident)
+def test_the_others_do_change(name, params):
+    model, x = randomized(name, params)
+    assert relative_change(model, x, np.rot90(x, 1, axes=(1, 2))) > 1e-3
+
+
+def test_a_rotation_group_does_not_give_invariance_to_mirroring():
+    model, x = randomized("p4_cnn", {})
+    assert relative_change(model, x, x[:, :, ::-1]) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["all_cnn", "p4m_resnet"])
+def test_the_published_strides_are_refused_where_they_are_strict(name):
+    with pytest.raises(SpecError, match="does not cover the 32 pixels of H and W symmetrically; use size 31 or 33"):
+        build_from_spec(name, exact=False, strict=True)
+
+
+def test_the_published_widths():
+    assert [load_spec("all_cnn", group=group).params["filters"] for group in ("Z2", "p4", "D4")] == [96, 48, 32]
+    assert load_spec("all_cnn", group="C8", filters=34).params["filters"] == 34
+    with pytest.raises(SpecError, match="the table has no entry 'C8'"):
+        load_spec("all_cnn", group="C8")
+    for params, widths in [
+        ({}, [11, 23, 45]),
+        ({"width": 71}, [25, 50, 100]),
+        ({"group": "Z2", "width": 71}, [71, 142, 284]),
+    ]:
+        model = build_from_spec("p4m_resnet", blocks=1, **params)
+        found = [layer.filters for layer in model.layers if isinstance(layer, ke.layers.GroupConv2D)]
+        assert sorted(set(found)) == sorted({*widths, 10})
+
+
+def test_the_published_depths():
+    for blocks, depth in ((7, 44), (4, 26)):
+        model = build_from_spec("p4m_resnet", blocks=blocks)
+        convolutions = [layer for layer in model.layers if hasattr(layer, "kernel_size")]
+        assert len(convolutions) == depth + 2  # and the two 1x1 shortcuts
+
+
+def test_the_published_recipes():
+    optimizers = {name: load_spec(name).training["optimizer"] for name in list_specs()}
+    assert optimizers["p4_cnn"] == optimizers["z2_cnn"] == {"Adam": {"learning_rate": 1e-3}}
+    assert optimizers["p4m_resnet"] == {"SGD": {"learning_rate": 0.05, "momentum": 0.9}}
+    assert load_spec("p4m_resnet").training["schedule"] == {"piecewise": {"epochs": [50, 100, 150], "factor": 0.1}}
+    epochs = {name: load_spec(name).training["epochs"] for name in list_specs()}
+    assert epochs == {"z2_cnn": 300, "p4_cnn": 100, "p4_cnn_rotation_pooling": 100, "all_cnn": 350, "p4m_resnet": 300}
+
+
+def test_z2_cnn_drops_out_where_the_paper_does():
+    layers = [
+        layer
+        for layer in build_from_spec("z2_cnn").layers
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dropout)
+    ]
+    after = [sum(isinstance(layer, keras.layers.Conv2D) for layer in layers[:i]) for i, layer in enumerate(layers)]
+    assert [n for n, layer in zip(after, layers, strict=True) if isinstance(layer, keras.layers.Dropout)] == [
+        1,
+        3,
+        4,
+        5,
+        6,
+    ]
+
+
+def test_packaged_specs_are_found_from_anywhere(tmp_path):
+    code = "import keras_equivariant as ke; print([ke.load_spec(n).name for n in ('p4_cnn', 'p4_cnn.yaml')])"
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.stdout == "['p4_cnn', 'p4_cnn']\n", run.stderr
+
+
+def test_the_list_is_the_folder():
+    assert list_specs() == tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+    assert {"z2_cnn", "p4_cnn", "p4_cnn_rotation_pooling", "all_cnn", "p4m_resnet"} <= set(list_specs())
+    assert all(load_spec(name).name == name and load_spec(name).description for name in list_specs())
+
+
+def test_a_checkout_that_is_not_installed_has_its_specs(monkeypatch):
+    def missing(package):
+        raise ModuleNotFoundError(package)
+
+    monkeypatch.setattr(sources.importlib.resources, "files", missing)
+    assert "p4_cnn" in list_specs()
+    assert load_spec("p4_cnn").name == "p4_cnn"
+
+
+def test_a_file_comes_before_a_packaged_spec_only_with_its_suffix(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (FOLDER / "p4_cnn.yaml").read_text().replace("name: p4_cnn", "name: mine")
+    (tmp_path / "p4_cnn.yaml").write_text(text)
+    (tmp_path / "z2_cnn").mkdir()
+    assert load_spec("p4_cnn.yaml").name == "mine"
+    assert load_spec("p4_cnn").name == "p4_cnn"
+    assert load_spec("z2_cnn").name == "z2_cnn"
+    assert load_spec(tmp_path / "p4_cnn.yaml").name == "mine"
+
+
+def test_networks_survive_a_keras_file(tmp_path):
+    model, x = randomized("p4m_resnet", {"blocks": 1, "filters": 4})
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(model(x), again(x))
+
+
+def test_linting_finds_what_building_refuses():
+    problems = lint("p4m_resnet", exact=False, strict=True)
+    assert {(p.where.line, p.severity) for p in problems} == {(p.where.line, "error") for p in problems}
+    assert len(problems) == 4
+    assert [p.severity for p in lint("p4m_resnet", exact=False)] == ["warning"] * 4

@@ -1,0 +1,72 @@
+"""The `training` of a spec: what may stand in it, and its mistakes."""
+
+# ruff: noqa: E501 (one line for each case)
+
+import pytest
+
+from keras_equivariant.compiler import load_spec
+
+FULL = """\
+training:
+  dataset: rotated_mnist
+  epochs: ${2 * n}
+  batch_size: 128
+  optimizer: {SGD: {learning_rate: 1e-3, momentum: 0.9, nesterov: true}}
+  schedule: {piecewise: {epochs: [50, 100], factor: 0.1}}
+  augment: {rotate: 180, flip: horizontal, translate: 2, fill: reflect}
+  preprocess: [contrast, zca, {resize: 32}]
+"""
+HEAD = "spec: 1\nname: net\nparams: {n: 5}\ninput: {shape: [8]}\nlayers: [ReLU]\n"
+
+
+def test_a_full_recipe(write):
+    assert load_spec(write(HEAD + FULL)).training == {
+        "dataset": "rotated_mnist",
+        "epochs": 10,
+        "batch_size": 128,
+        "optimizer": {"SGD": {"learning_rate": 1e-3, "momentum": 0.9, "nesterov": True}},
+        "schedule": {"piecewise": {"epochs": [50, 100], "factor": 0.1}},
+        "augment": {"rotate": 180, "flip": "horizontal", "translate": 2, "fill": "reflect"},
+        "preprocess": ["contrast", "zca", {"resize": 32}],
+    }
+
+
+def test_short_forms(write):
+    text = HEAD + "training: {optimizer: Adam, schedule: {cosine: {warmup_epochs: 5, final: 0.01}}}"
+    expected = {"optimizer": {"Adam": {}}, "schedule": {"cosine": {"warmup_epochs": 5, "final": 0.01}}}
+    assert load_spec(write(text)).training == expected
+    assert load_spec(write(HEAD + "training: {optimizer: {Adam: 0.1}}")).training == {
+        "optimizer": {"Adam": {"learning_rate": 0.1}}
+    }
+    assert load_spec(write(HEAD)).training == load_spec(write(HEAD + "training:")).training == {}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ("{epoch: 3}", 'training.epoch: unknown key. Did you mean "epochs"?'),
+        ("[1]", "training: `training` must be a mapping. Received: a list"),
+        ("{epochs: 0}", "training.epochs: must be a whole number from 1. Received: 0"),
+        ("{epochs: many}", "training.epochs: must be a whole number from 1. Received: 'many'"),
+        ("{batch_size: 1.5}", "training.batch_size: must be a whole number from 1. Received: 1.5"),
+        ("{dataset: 3}", "training.dataset: must be the name of a data set. Received: 3"),
+        ("{optimizer: Adamm}", 'training.optimizer.Adamm: unknown name. Did you mean "Adam"?'),
+        ("{optimizer: {Adam: {learning_rte: 1}}}", 'training.optimizer.Adam.learning_rte: unknown argument. Did you mean "learning_rate"?'),
+        ("{optimizer: {Adam: {learning_rate: [1]}}}", "training.optimizer.Adam.learning_rate: must be a number or a text. Received: a list"),
+        ("{optimizer: [Adam]}", "training.optimizer: must be one optimizer, such as {Adam: {learning_rate: 1e-3}}. Received: a list"),
+        ("{schedule: {peicewise: {}}}", 'training.schedule.peicewise: unknown key. Did you mean "piecewise"?'),
+        ("{schedule: {}}", "training.schedule: must be one schedule: piecewise, cosine. Received: 0"),
+        ("{schedule: {piecewise: {factor: 0.1}}}", 'training.schedule.piecewise: `piecewise` needs the key "epochs"'),
+        ("{schedule: {piecewise: {epochs: 50}}}", "training.schedule.piecewise.epochs: must be a list of whole numbers. Received: 50"),
+        ("{schedule: {piecewise: {epochs: [50], factor: 2}}}", "training.schedule.piecewise.factor: must be a number from 0 to 1. Received: 2"),
+        ("{augment: {rotate: 200}}", "training.augment.rotate: must be degrees from 0 to 180. Received: 200"),
+        ("{augment: {flip: true}}", "training.augment.flip: must be one of horizontal, vertical, both. Received: true"),
+        ("{augment: {rotat: 3}}", 'training.augment.rotat: unknown key. Did you mean "rotate"?'),
+        ("{preprocess: [whiten]}", "training.preprocess[0]: unknown step. Known: contrast, zca, resize."),
+        ("{preprocess: [{resize: big}]}", "training.preprocess[0]: must be contrast, zca or {resize: pixels}"),
+        ("{preprocess: [{zca: 3}]}", "training.preprocess[0]: must be contrast, zca or {resize: pixels}"),
+        ("{preprocess: zca}", "training.preprocess: `preprocess` must be a list. Received: 'zca'"),
+    ],
+)  # fmt: skip
+def test_mistakes(recipe, message, error_of):
+    assert error_of(HEAD + f"training: {recipe}") == f"net.yaml:6: {message}"
