@@ -15,7 +15,7 @@ class Dataset:
         x_train, y_train, x_test, y_test: The arrays.
         x_val, y_val: A validation part, or None.
         num_classes: One more than the largest label.
-        default_epochs: Epochs that suit this set when a recipe was written for another one, or None.
+        default_epochs, default_batch_size: What suits this set when a recipe was written for a larger one, or None.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Dataset:
     y_val: np.ndarray | None = None
     num_classes: int = 0
     default_epochs: int | None = None
+    default_batch_size: int | None = None
 
     def __post_init__(self):
         parts = ("train", "test") if self.x_val is None else ("train", "val", "test")

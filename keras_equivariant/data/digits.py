@@ -25,7 +25,8 @@ def load_digits(seed=0):
         y_train=labels[:TRAIN_COUNT],
         x_test=images[TRAIN_COUNT:],
         y_test=labels[TRAIN_COUNT:],
-        default_epochs=40,
+        default_epochs=15,
+        default_batch_size=32,
     )
 
 
@@ -43,7 +44,8 @@ def load_rotated_digits(seed=0):
         y_train=np.repeat(labels[:TRAIN_COUNT], ROTATED_COPIES),
         x_test=rotate_images(test, rng.uniform(0, 360, len(test))),
         y_test=labels[TRAIN_COUNT:],
-        default_epochs=20,
+        default_epochs=10,
+        default_batch_size=64,
     )
 
 

@@ -22,8 +22,9 @@ class EpochRecord(keras.callbacks.Callback):
                 f"Training needs a finite loss. Received: loss={logs['loss']} in epoch {epoch + 1}. The state before "
                 "that epoch is kept; use a smaller learning rate, or no --mixed-precision."
             )
-        logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        logs["seconds"] = time.perf_counter() - self._start
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        logs["learning_rate"] = float(f"{rate:.6g}")  # 0.001, not float32's 0.0010000000474974513
+        logs["seconds"] = round(time.perf_counter() - self._start, 3)
 
 
 class Checkpoint(keras.callbacks.Callback):

@@ -80,8 +80,7 @@ def train(
         run_dir: Folder of the run; default `runs/<network>-<data>-seed<seed>`.
         params: Parameters of the spec, e.g. `{"filters": 23}`.
         recipe: Entries that replace those of the spec's `training` block.
-        epochs: Default: the recipe's; if the recipe is for other data, at most the `default_epochs` of these.
-        batch_size: Default: the recipe's.
+        epochs, batch_size: Default: the recipe's; if it was written for other data, at most what suits these.
         seed: Seed of the initial weights, the order of the images, their augmentation, and sets that are generated.
         mixed_precision: None, `"float16"` or `"bfloat16"`.
         compare: Another spec, trained by its own recipe on the same data (but for `epochs` and `batch_size`, where
@@ -144,6 +143,7 @@ class _Job:
     def prepare(cls, spec, dataset, run_dir, seed, mixed_precision, validation, limit, **own):
         params, recipe = own.get("params"), own.get("recipe")
         network = make_network(spec, dataset, params, recipe, seed, mixed_precision)
+        epochs, batch_size = suited(network.recipe, dataset)
         settings = {
             "network": network.name,
             "spec": sha256(network.spec_text.encode()).hexdigest()[:16],
@@ -151,8 +151,8 @@ class _Job:
             "data": dataset.name,
             "training_images": len(dataset.x_train),
             "recipe": json.loads(json.dumps(asdict(network.recipe))),
-            "epochs": own.get("epochs") or default_epochs(network.recipe, dataset),
-            "batch_size": min(own.get("batch_size") or network.recipe.batch_size, len(dataset.x_train)),
+            "epochs": epochs if own.get("epochs") is None else own["epochs"],
+            "batch_size": min(batch_size if own.get("batch_size") is None else own["batch_size"], len(dataset.x_train)),
             "seed": seed,
             "mixed_precision": mixed_precision,
             "validation": validation,
@@ -175,8 +175,13 @@ class _Job:
     def fit(self, dataset, tensorboard, verbose):
         own, recipe = self.settings, self.network.recipe
         log.info("%s", reporting.heading(own, dataset))
-        if own["epochs"] != recipe.epochs:
-            log.info("The recipe's %d epochs are for %s; --epochs sets another number.", recipe.epochs, recipe.dataset)
+        if (own["epochs"], own["batch_size"]) != (recipe.epochs, recipe.batch_size):
+            log.info(
+                "The recipe's %d epochs of batches of %d are for %s; --epochs and --batch-size set others.",
+                recipe.epochs,
+                recipe.batch_size,
+                recipe.dataset,
+            )
         fit_network(
             self.network,
             self.preprocess,
@@ -212,10 +217,13 @@ class _Job:
         return report
 
 
-def default_epochs(recipe, dataset):
-    if recipe.dataset == dataset.name or dataset.default_epochs is None:
-        return recipe.epochs
-    return min(recipe.epochs, dataset.default_epochs)
+def suited(recipe, dataset):
+    """(epochs, batch size) of a recipe; at most the data's defaults where the recipe was written for other data."""
+    found = recipe.epochs, recipe.batch_size
+    if recipe.dataset == dataset.name:
+        return found
+    defaults = dataset.default_epochs, dataset.default_batch_size
+    return tuple(value if limit is None else min(value, limit) for value, limit in zip(found, defaults, strict=True))
 
 
 def _check_formats(formats):

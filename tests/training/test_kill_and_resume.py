@@ -1,7 +1,6 @@
 """A training process is killed; the run it left continues to the result of an undisturbed one."""
 
 import csv
-import os
 import signal
 import subprocess
 import sys
@@ -10,11 +9,35 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_run import RECIPE, save_shapes, start
+import yaml
+from tiny_training import SPEC, plain, save_shapes
 
+from keras_equivariant.cli import main
+from keras_equivariant.training.callbacks import Checkpoint
+from keras_equivariant.training.fit import compile_classifier
 from keras_equivariant.training.run_folder import RunFolder
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
+EPOCHS = 6
+NETWORK = {
+    **SPEC,
+    "layers": [*SPEC["layers"][:3], {"Dropout": 0.3}, *SPEC["layers"][3:]],
+    "training": {
+        "epochs": EPOCHS,
+        "batch_size": 16,
+        "augment": {"rotate": 180, "translate": 1},
+        "schedule": {"cosine": {"warmup_epochs": 1}},
+    },
+}
+
+
+def command(folder):
+    """A run of random weights, random order, random turns and shifts, Dropout, and a rate that changes every step."""
+    spec = folder / "tiny.yaml"
+    spec.write_text(yaml.safe_dump(NETWORK, sort_keys=False))
+    data = save_shapes(folder / "shapes.npz", count=800)
+    options = ["--run-dir", str(folder / "run"), "--seed", "4", "--angle-step", "180", "--no-export", "--quiet"]
+    return ["train", str(spec), "--data", data, *options]
 
 
 def rows(folder):
@@ -22,36 +45,47 @@ def rows(folder):
     return path.read_text().count("\n") - 1 if path.exists() else 0
 
 
+def weights(folder):
+    with np.load(folder / "run" / "checkpoint.npz") as checkpoint:
+        return dict(checkpoint)
+
+
 def test_a_killed_run_resumes_to_the_same_weights(tmp_path):
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    for folder in (killed, whole):
-        folder.mkdir()
-        save_shapes(folder / "shapes.npz", count=800)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, str(HERE / "tiny_run.py"), str(killed)]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    killed.mkdir()
+    whole.mkdir()
+    arguments = command(killed)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "keras_equivariant", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     deadline = time.monotonic() + 120
-    while rows(killed) < 3 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    while rows(killed) < 2 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     _, errors = process.communicate()
     assert process.returncode == -signal.SIGKILL, errors.decode()[-2000:]
     finished = rows(killed)
-    assert 3 <= finished < RECIPE["epochs"], "the kill came too late to test anything"
-    with np.load(killed / "run" / "checkpoint.npz") as checkpoint:
-        assert finished - 1 <= checkpoint["epoch"] <= finished, "more than one epoch was lost"
+    assert 2 <= finished < EPOCHS, "the kill came too late to test anything"
+    assert finished - 1 <= weights(killed)["epoch"] <= finished, "more than one epoch was lost"
     assert not (killed / "run" / "model.keras").exists()
 
-    resumed, undisturbed = start(killed, resume=True), start(whole)
+    assert main([*arguments, "--resume"]) == 0
+    assert main(command(whole)) == 0
 
-    for a, b in zip(resumed.model.get_weights(), undisturbed.model.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
-    assert resumed.test_accuracy == undisturbed.test_accuracy
-    with open(killed / "run" / "log.csv", newline="") as file:
-        log = list(csv.DictReader(file))
-    assert [int(row["epoch"]) for row in log] == list(range(RECIPE["epochs"]))
-    np.testing.assert_allclose(resumed.history["loss"], undisturbed.history["loss"], rtol=1e-4)
-    np.testing.assert_allclose(resumed.history["learning_rate"], undisturbed.history["learning_rate"], rtol=1e-6)
+    resumed, undisturbed = weights(killed), weights(whole)
+    assert resumed.keys() == undisturbed.keys() and resumed["epoch"] == EPOCHS
+    for key in resumed:
+        np.testing.assert_allclose(resumed[key], undisturbed[key], rtol=1e-5, atol=1e-6)
+    logs = []
+    for folder in (killed, whole):
+        with open(folder / "run" / "log.csv", newline="") as file:
+            logs.append(list(csv.DictReader(file)))
+    assert [int(row["epoch"]) for row in logs[0]] == list(range(EPOCHS))
+    for column in ("loss", "accuracy", "learning_rate"):
+        np.testing.assert_allclose(*([float(row[column]) for row in log] for log in logs), rtol=1e-4)
 
 
 def test_the_log_is_trimmed_to_the_checkpoint(tmp_path):
@@ -69,11 +103,6 @@ def test_the_log_is_trimmed_to_the_checkpoint(tmp_path):
 
 
 def test_a_damaged_or_foreign_checkpoint_is_refused(tmp_path):
-    from tiny_run import plain
-
-    from keras_equivariant.training.callbacks import Checkpoint
-    from keras_equivariant.training.fit import compile_classifier
-
     model = plain()
     compile_classifier(model)
     model.optimizer.build(model.trainable_variables)

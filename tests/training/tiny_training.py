@@ -1,7 +1,4 @@
-"""A small data set and networks for the training tests; as a script, the training run that gets killed."""
-
-import sys
-from pathlib import Path
+"""A small data set and small networks for the training tests."""
 
 import keras
 import numpy as np
@@ -50,31 +47,3 @@ def plain(name="plain", size=8):
     x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
     x = keras.layers.Dropout(0.3)(x)
     return keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(x)), name=name)
-
-
-RECIPE = {
-    "epochs": 12,
-    "batch_size": 16,
-    "augment": {"rotate": 180, "translate": 1},
-    "schedule": {"cosine": {"warmup_epochs": 1}},
-}
-
-
-def start(folder, resume=False):
-    from keras_equivariant.training import train
-
-    return train(
-        plain(),
-        str(Path(folder) / "shapes.npz"),
-        Path(folder) / "run",
-        recipe=RECIPE,
-        seed=4,
-        resume=resume,
-        angle_step=90,
-        export_formats=(),
-        verbose=0,
-    )
-
-
-if __name__ == "__main__":
-    start(sys.argv[1])
