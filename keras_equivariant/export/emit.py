@@ -14,8 +14,8 @@ class Emitter:
 
     Args:
         dtype: dtype of every layer.
-        separate: sources of convolutions to leave unmerged, because something besides the BatchNormalization needs
-            their output.
+        separate: ids of convolutions of the unfolded model to leave unmerged, because something besides the
+            BatchNormalization needs their output.
     """
 
     def __init__(self, dtype, separate=()):
@@ -23,6 +23,7 @@ class Emitter:
         self.features = Features(self.make)
         self._separate = separate
         self._layers = {}
+        self._weights = {}
         self._producers = {}
         self._wasted = set()
         self._scopes = []
@@ -38,10 +39,16 @@ class Emitter:
             self._scopes.pop()
 
     def finish(self, inputs, outputs, name):
-        """The model of this scope."""
+        """The model of this scope, with its weights."""
         model = keras.Model(inputs, outputs, name=name)
         alive = {id(layer) for layer in model.layers}
-        self._wasted |= {source for layer, source in self._scopes[-1].merged if id(layer) in alive}
+        self._wasted |= {source[0] for layer, source in self._scopes[-1].merged if id(layer) in alive}
+        for layer in model.layers:
+            weights = self._weights.pop(id(layer), None)
+            if weights:
+                layer.set_weights(weights)
+                if hasattr(layer, "finalize_state"):
+                    layer.finalize_state()
         return model
 
     def own_name(self, name):
@@ -49,7 +56,7 @@ class Emitter:
         return self._scopes[-1].own_name(name)
 
     def merged_in_vain(self):
-        """Sources of the convolutions that had to stay although a merged copy of them was made."""
+        """Ids of the convolutions that had to stay although a merged copy of them was made."""
         return self._wasted
 
     def make(self, layer_class, stem, *args, **kwargs):
@@ -76,13 +83,14 @@ class Emitter:
         """Calls a copy of the stock layer, config overridden and with these weights, or merges it with what is there.
 
         Args:
-            source: hashable; the same source is the same layer, so that shared layers stay shared.
+            source: tuple that starts with the id of the unfolded layer; the same source is the same layer, so that
+                shared layers stay shared.
         """
         if isinstance(layer, keras.layers.BatchNormalization) and id(tensor) in self._producers:
             return self._merge(source, layer, weights, *self._producers[id(tensor)])
         new = self._layer(source, layer, **overrides)
         result = self._call(new, weights, tensor)
-        if merge.can_absorb(new) and source not in self._separate:
+        if merge.can_absorb(new) and source[0] not in self._separate:
             self._producers[id(result)] = (source, new, weights, tensor, result)
         return result
 
@@ -106,13 +114,10 @@ class Emitter:
         return self._layers[source]
 
     def _call(self, layer, weights, *args, **kwargs):
-        fresh = not layer.built
-        result = layer(*args, **kwargs)
-        if fresh and weights:
-            layer.set_weights(weights)
-            if hasattr(layer, "finalize_state"):
-                layer.finalize_state()
-        return result
+        """Weights wait until it is known which layers the model keeps."""
+        if not layer.built:
+            self._weights[id(layer)] = weights
+        return layer(*args, **kwargs)
 
 
 class _Scope:

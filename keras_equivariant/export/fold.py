@@ -1,5 +1,7 @@
 """fold(): the same function as a Keras model of stock layers only, ready to be served."""
 
+import collections
+
 import keras
 
 from keras_equivariant.export import stock
@@ -41,7 +43,7 @@ def fold(model, name=None, dtype="float32"):
     if dtype not in ("float32", "float64"):
         raise ValueError(f'`dtype` of a folded model must be "float32" or "float64". Received: dtype={dtype!r}')
     graph = functional(model)
-    separate = set()
+    separate = _branching(graph)
     while True:
         folder = _Folder(dtype, separate)
         folded = folder.run(graph, name or model.name)
@@ -75,6 +77,19 @@ def functional(model):
             "with keras_equivariant.build_from_spec"
         )
     return graph
+
+
+def _branching(graph):
+    """Ids of the operations whose output is needed more than once, as far as that is seen without walking."""
+    uses = collections.Counter(id(tensor) for tensor in graph.outputs)
+    called_once = []
+    for operation in graph.operations:
+        try:
+            uses.update(id(tensor) for tensor in keras.tree.flatten(operation.input))
+            called_once.append((id(operation), id(operation.output)))
+        except AttributeError:  # a shared layer has no single input; the walk finds out
+            continue
+    return {operation for operation, output in called_once if uses[output] > 1}
 
 
 class _Folder:

@@ -1,7 +1,7 @@
 """Copies of stock Keras layers for a folded model: frozen, of one dtype, and without what only training needs."""
 
 FLOATS = ("float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16")
-TRAINING_ONLY = ("_regularizer", "_constraint", "_initializer")
+TRAINING_ONLY = ("_regularizer", "_constraint")
 
 
 def copy(layer, name, dtype, **overrides):
@@ -38,13 +38,20 @@ def describe(layer):
 def _for_inference(config, dtype):
     if isinstance(config, dict):
         return {
-            key: _dtype(value, dtype) if key == "dtype" else _for_inference(value, dtype)
+            key: _setting(str(key), value, dtype)
             for key, value in config.items()
             if not str(key).endswith(TRAINING_ONLY)
         }
     if isinstance(config, (list, tuple)):
         return type(config)(_for_inference(value, dtype) for value in config)
     return config
+
+
+def _setting(key, value, dtype):
+    if key == "dtype":
+        return _dtype(value, dtype)
+    # The weights come from the unfolded layer; zeros are the cheapest to begin with.
+    return "zeros" if key.endswith("_initializer") and value else _for_inference(value, dtype)
 
 
 def _dtype(value, dtype):

@@ -1,5 +1,7 @@
 """TFLite files: converted from a SavedModel to builtin operations only, and run in LiteRT for verification."""
 
+import warnings
+
 import numpy as np
 
 from keras_equivariant.export.backend import litert, tensorflow
@@ -28,7 +30,10 @@ def convert(saved_model, precision="float32", representative_data=None, inferenc
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = lambda: _samples(representative_data)
         converter.inference_input_type = converter.inference_output_type = tf.dtypes.as_dtype(inference_type)
-    return converter.convert()
+    with warnings.catch_warnings():
+        # Calibration runs in an interpreter that TensorFlow itself calls deprecated.
+        warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite.Interpreter is deprecated")
+        return converter.convert()
 
 
 def _samples(data):

@@ -65,6 +65,8 @@ class Reference:
             if group is not None:
                 raise
             self.note = f"the symmetry was not measured: {error}"
+        if self.equivariance and not np.isfinite(list(self.equivariance.values())).all():
+            self.note = "the symmetry was not measured: the model's outputs are zero or not finite on the test inputs"
 
     def run(self, arrays):
         outputs = self._graph(keras.tree.pack_sequence_as(self._structure, list(arrays)), training=False)

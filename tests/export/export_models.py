@@ -18,6 +18,9 @@ def randomize(model, seed=0):
         elif "kernel" in weight.name:
             value = value / np.sqrt(max(np.prod(weight.shape[1:-1]), 1))
         weight.assign(value)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
     return model
 
 

@@ -329,7 +329,7 @@ def test_errors_name_the_layer_and_what_to_do_instead():
         (ValueError, r"built.*model.build", keras.Sequential([layers.Conv2D(2, 3)])),
         (ValueError, '"alien".*_Foreign.*fold', keras.Model(image, _Foreign(name="alien")(x))),
         (ValueError, '"lam".*lambda', keras.Model(image, layers.Lambda(lambda t: t, name="lam")(x))),
-        (ValueError, '"act".*function', keras.Model(image, layers.Activation(lambda t: t, name="act")(x))),
+        (ValueError, '"act".*lambda', keras.Model(image, layers.Activation(lambda t: t, name="act")(x))),
     ]
     for error, pattern, model in cases:
         with pytest.raises(error, match=pattern):
