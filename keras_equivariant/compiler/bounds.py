@@ -23,10 +23,11 @@ def count_parameters(entry, layer, input_shape, output_shape):
     Raises:
         SpecError: more than a layer may have.
     """
-    order = math.prod(shape[-2] or 1 for shape in (input_shape, output_shape) if len(shape) == 5)
     channels = input_shape[-1] or 1
     window = getattr(layer, "kernel_size", None)
     if window is not None:
+        group = getattr(layer, "group", None)
+        order = 1 if group is None else group.order * getattr(layer, "elements_in", 1)
         count = math.prod(window) * channels * (output_shape[-1] or 1) * order
     elif hasattr(layer, "units"):
         count = channels * layer.units

@@ -5,7 +5,7 @@ import warnings
 import keras
 
 from keras_equivariant.compiler.errors import Problem, SpecError
-from keras_equivariant.compiler.linter import trace
+from keras_equivariant.compiler.linter import INPUT_NAME, trace
 from keras_equivariant.compiler.network import Branches
 from keras_equivariant.compiler.spec import Spec, load_spec
 
@@ -41,7 +41,7 @@ def build_from_spec(source, /, **params):
     if traced.problems:
         lines = "\n".join(str(problem) for problem in traced.problems)
         warnings.warn(f"{spec.name} is not exactly equivariant or invariant:\n{lines}", stacklevel=2)
-    inputs = keras.Input(**{"name": "input_layer", **spec.input})
+    inputs = keras.Input(**{"name": INPUT_NAME, **spec.input})
     with warnings.catch_warnings():
         # Said above, with file and line.
         warnings.filterwarnings("ignore", message=".*loses its exact symmetry")

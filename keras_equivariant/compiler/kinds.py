@@ -50,12 +50,12 @@ def kind(name, default=registry.REQUIRED):
     if name == "group":
         return _nullable(_GROUP, default)
     if name == "activation":
-        return _nullable(_choice(registry.activations), default)
+        return _nullable(_ACTIVATION, default)
     for suffix, module in SUFFIXES.items():
         if name.endswith(suffix):
             return _nullable(_part(module), default)
     if name in CHOICES and (isinstance(default, str) or name == "data_format"):
-        return _nullable(_choice(lambda: CHOICES[name]), default)
+        return _nullable(_choice(CHOICES[name]), default)
     if name in ("name", "dtype", "subgroup", "basis"):
         return _nullable(_TEXT, default)
     if isinstance(default, bool):
@@ -116,13 +116,13 @@ def _check_group(value, where):
         raise where.error(str(error)) from None
 
 
-def _choice(names):
+def _choice(names, schema=None):
     def check(value, where):
-        if value not in names():
-            raise where.error(f"unknown value. Received: {kind_of(value)}. {nearest(value, names())}")
+        if value not in names:
+            raise where.error(f"unknown value. Received: {kind_of(value)}. {nearest(value, names)}")
         return value
 
-    return Kind(check, {"enum": list(names())})
+    return Kind(check, schema or {"enum": list(names)})
 
 
 def _nullable(inner, default):
@@ -146,7 +146,7 @@ def _part(module):
             )
         return value
 
-    return Kind(check, {"anyOf": [{"enum": list(registry.part_words(module))}, {"$ref": f"#/$defs/{module}"}]})
+    return Kind(check, {"$ref": f"#/$defs/{module}"})
 
 
 def check_part(value, where, module):
@@ -195,6 +195,7 @@ _WINDOW = Kind(
     _rule("a whole number, or one for each axis of space", _is_window, whole),
     {"anyOf": [_WHOLE, {"type": "array", "items": {"anyOf": [_WHOLE, {"$ref": "#/$defs/expression"}]}}]},
 )
+_ACTIVATION = _choice(registry.activations(), {"$ref": "#/$defs/activation"})
 _GROUP = Kind(_check_group, {"type": "string", "pattern": GROUP_PATTERN})
 _TEXT = Kind(_rule("a text", lambda value: isinstance(value, str)), {"type": "string"})
 _BOOLEAN = Kind(_rule("true or false", lambda value: isinstance(value, bool)), {"type": "boolean"})

@@ -10,6 +10,8 @@ from keras_equivariant.compiler.kinds import instantiate, module_of
 from keras_equivariant.compiler.layouts import Features
 from keras_equivariant.compiler.network import Branches, LayerEntry
 
+INPUT_NAME = "input_layer"
+
 
 @dataclasses.dataclass(frozen=True)
 class TracedLayer:
@@ -92,7 +94,7 @@ class _Walker:
         found = {entry.arguments["group"]: None for entry in entries if entry.arguments.get("group")}
         # The groups that the network claims; a plain network claims none and is not judged.
         self.groups = [group for group in map(groups.get, found) if group.order > 1]
-        self.taken = set()
+        self.taken = {spec.input.get("name", INPUT_NAME)}
         for entry in entries:
             name = entry.arguments.get("name")
             if name in self.taken:

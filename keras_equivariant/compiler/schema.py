@@ -25,6 +25,7 @@ def json_schema():
         "entry": _entry(),
         "merge": _merge(),
         "training": _training(),
+        "activation": {"enum": list(registry.activations())},
     }
     definitions |= {f"layer_{name}": _layer(name) for name in registry.layer_classes()}
     definitions |= {module: _parts(module) for module in registry.PARTS}
@@ -110,12 +111,15 @@ def _short(name):
 
 
 def _parts(module):
+    """A name, or one name with its arguments or with the first of them."""
     value = {"type": ["number", "string", "boolean", "null"]}
     rules = {}
     for name, cls in registry.parts(module).items():
         known = {argument: value for argument in registry.constructor(cls) if argument != "name"}
         rules[name] = {"anyOf": [_object(known), value]}
-    return {**_object(rules), "minProperties": 1, "maxProperties": 1}
+    given = {**_object(rules), "minProperties": 1, "maxProperties": 1}
+    names = rules if module == "optimizers" else registry.part_words(module)
+    return {"anyOf": [{"enum": list(names)}, given]}
 
 
 def _training():
@@ -136,7 +140,7 @@ def _training():
         "dataset": {"type": "string"},
         "epochs": _or_expression(whole),
         "batch_size": _or_expression(whole),
-        "optimizer": {"anyOf": [{"enum": list(registry.parts("optimizers"))}, {"$ref": "#/$defs/optimizers"}]},
+        "optimizer": {"$ref": "#/$defs/optimizers"},
         "schedule": {**_object(schedules), "minProperties": 1, "maxProperties": 1},
         "augment": _object(augment),
         "preprocess": {"type": "array", "items": step},

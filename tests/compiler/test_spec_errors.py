@@ -183,6 +183,11 @@ def test_names_given_twice(in_network, error_of):
     )
 
 
+def test_the_name_of_the_input_is_taken(in_network, error_of):
+    text = error_of(in_network("- Dense: {units: 4, name: input_layer}"))
+    assert text.startswith('net.yaml:15: layers[1].Dense: the name "input_layer" is given to two layers')
+
+
 def test_calls_are_shown_innermost_first(in_network, error_of):
     text = in_network("- outer").replace("blocks:\n", "blocks:\n  outer:\n    body: [{unit: {filters: x}}]\n")
     assert error_of(text).endswith("Received: 'x' (called at lines 10, 17)")
