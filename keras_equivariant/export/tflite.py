@@ -1,5 +1,6 @@
 """TFLite files: converted from a SavedModel to builtin operations only, and run in LiteRT for verification."""
 
+import re
 import warnings
 
 import numpy as np
@@ -33,7 +34,18 @@ def convert(saved_model, precision="float32", representative_data=None, inferenc
     with warnings.catch_warnings():
         # Calibration runs in an interpreter that TensorFlow itself calls deprecated.
         warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite.Interpreter is deprecated")
-        return converter.convert()
+        try:
+            return converter.convert()
+        except Exception as error:
+            # The class of this error is not public, and its text is pages of compiler notes.
+            foreign = dict(re.findall(r'"([^"@]+)@[^\n]*?: \'tf\.(\w+)\' op is neither a custom op', str(error)))
+            if not foreign:
+                raise
+            listed = ", ".join(f"{operation} of {place}" for place, operation in foreign.items())
+            raise ValueError(
+                f"A .tflite file may hold operations that TFLite has built in. Received: {listed}. Build that part of "
+                'the model from other layers, 2-D ones if possible, or export it as "saved_model".'
+            ) from error
 
 
 def _samples(data):

@@ -145,12 +145,32 @@ def test_layers_off_the_4d_path_convert_too(tmp_path):
     assert export(model, tmp_path, formats="tflite").passed
 
 
-def test_foreign_operations_are_listed():
+def test_foreign_operations_are_named(tmp_path):
     """A model that needs operations outside TFLite does not convert, rather than convert and fail on the device."""
-    image = keras.Input((4, 4, 1), name="image")
-    model = keras.Model(image, keras.ops.fft2((image, image))[0], name="fourier")
-    with pytest.raises(Exception, match="(?i)fft"):
-        export(model, "unused", formats="tflite")
+    image = keras.Input((4, 4, 2, 1), name="volume")
+    model = keras.Model(image, layers.MaxPooling3D(2, name="pooled")(image), name="outside")
+    with pytest.raises(ValueError, match=r"MaxPool3D of outside\S*/pooled\S*/MaxPool3D\. .*saved_model"):
+        export(model, tmp_path / "out", formats="tflite")
+    assert not (tmp_path / "out").exists()
+
+
+def test_several_inputs_in_int8(tmp_path):
+    left, right = keras.Input((12, 12, 1), name="left"), keras.Input((12, 12, 2), name="a_right")
+    lifted = [ke.layers.LiftingConv2D(2, 3, group="C4")(x) for x in (left, right)]
+    pooled = layers.GlobalAveragePooling2D()(ke.layers.GroupPooling()(layers.Add()(lifted)))
+    model = randomize(keras.Model([left, right], pooled, name="pair"))
+    data = [smooth_images(), np.repeat(smooth_images(), 2, axis=-1)]
+    report = export(model, tmp_path, "tflite_int8", representative_data=data)
+    assert report.artefacts[0].relative_error < 0.05
+    assert max(report.artefacts[0].equivariance.values()) == 0
+
+
+def test_images_of_bytes(tmp_path):
+    image = keras.Input((12, 12, 1), dtype="uint8", name="image")
+    x = ke.layers.LiftingConv2D(2, 3, group="C4", activation="relu")(layers.Rescaling(1 / 255)(image))
+    model = randomize(keras.Model(image, ke.layers.GroupPooling()(x), name="bytes"))
+    data = np.random.default_rng(0).integers(0, 255, size=(9, 12, 12, 1), dtype="uint8")
+    assert export(model, tmp_path, ["tflite", "tflite_int8"], representative_data=data).passed
 
 
 def test_operation_names_of_a_file(exported):
