@@ -1,0 +1,178 @@
+"""`certify`: the certificate of a model, from its elements, precisions, angles, layers and controls."""
+
+import dataclasses
+import functools
+
+import keras
+
+from keras_equivariant import groups
+from keras_equivariant.equivariance import models
+from keras_equivariant.equivariance.angles import angles_in_degrees, sweep
+from keras_equivariant.equivariance.errors import check_law, checked_inputs, input_layouts, output_layouts
+from keras_equivariant.equivariance.localize import localize
+from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
+from keras_equivariant.equivariance.report import Report, number
+from keras_equivariant.equivariance.verdict import judge, lowest_precision, tolerances_by_dtype, worst_error
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What stays the same through a certification."""
+
+    group: groups.FiniteGroup
+    inputs: object  # arrays in the structure that the model takes
+    arrays: list  # the same, flat
+    layouts: list  # one per input
+    output_layouts: object  # from the shapes of the model's outputs to a list of one layout each
+    subgroups: tuple
+    batch_size: int
+
+    def measure(self, fn):
+        """The law at the outputs of `fn`, for all elements."""
+        return measure(
+            as_callable(fn, self.inputs),
+            self.group,
+            self.arrays,
+            range(self.group.order),
+            self.layouts,
+            self.output_layouts,
+            self.batch_size,
+        )
+
+
+def certify(
+    model,
+    group=None,
+    inputs=None,
+    *,
+    law="equivariance",
+    input_layout="auto",
+    output_layout="auto",
+    angles=24,
+    layers=True,
+    dtypes=("float64", "float32"),
+    tolerance=None,
+    samples=2,
+    size=32,
+    seed=0,
+    batch_size=8,
+):
+    """Measures whether a model is equivariant, and where it stops being so.
+
+    For every element g of the group |f(g x) - g f(x)| / |f(x)| is measured in float64, on a clone of the model with
+    the same weights, and in float32, on the model itself; then by angle of rotation, then at every layer's output.
+    The controls show that the numbers mean something: the inputs change under g, the output is neither zero nor
+    constant, and two calls agree.
+
+    Args:
+        model: a Keras model or layer, or any function of arrays (an exported artefact wrapped as a callable); for
+            a function `group` and `inputs` are needed, and it is measured in its own precision only.
+        group: group name or FiniteGroup; by default the group of the model's layers.
+        inputs: arrays as in `equivariance_error`; by default smooth random images of the model's input shape, in
+            the range that a leading Normalization or Rescaling layer expects.
+        law: `"equivariance"`, or `"invariance"` to ask f(g x) = f(x) of every output.
+        input_layout, output_layout: as in `equivariance_error`.
+        angles: how many angles to sweep around the circle, or the angles in degrees; 0 for none. Images are taken
+            on a disc and turned by interpolation, so these errors are approximate.
+        layers: whether to measure the law at every layer's output too. A layer's layout is the one that fits best.
+        dtypes: which precisions to measure; `"float32"` stands for the model as it is.
+        tolerance: largest error that counts as exact, a number or a dict by dtype; by default 1e-12 in float64,
+            1e-5 in float32, 1e-2 in float16 and 1e-1 in bfloat16.
+        samples: number of random images.
+        size: height and width of the random images where the model leaves them open.
+        seed: seed of the random images.
+        batch_size: the most samples in one call.
+
+    Returns:
+        A Report.
+
+    Raises:
+        ValueError: if the group, the inputs or a layout do not follow from the model and are not given.
+
+    Example:
+        >>> import keras
+        >>> import keras_equivariant as ke
+        >>> inputs = keras.Input((9, 9, 1))
+        >>> x = ke.layers.LiftingConv2D(2, 3, group="C4")(inputs)
+        >>> model = keras.Model(inputs, ke.layers.GroupPooling("max")(x))
+        >>> ke.certify(model).exact
+        True
+    """
+    check_law(law)
+    if not dtypes or not set(dtypes) <= {"float64", "float32"}:
+        raise ValueError(f'`dtypes` must name "float64", "float32" or both. Received: {dtypes!r}')
+    is_keras = isinstance(model, keras.Layer)
+    network = models.as_functional(model, inputs) if is_keras else None
+    group = models.find_group(model) if group is None else groups.get(group)
+    tolerances, angles, notes = tolerances_by_dtype(tolerance), angles_in_degrees(angles), []
+    if inputs is None:
+        inputs = models.random_inputs(network, group, samples, size, seed)
+        notes.append(f"inputs are {samples} smooth random images, seed {seed}")
+        if any(None in tensor.shape[1:] for tensor in network.inputs):
+            notes.append(f"the model takes any size; tested at {size}, other sizes may differ")
+    arrays, subgroups = checked_inputs(inputs), models.find_subgroups(model)
+    setting = Setting(
+        group,
+        inputs,
+        arrays,
+        input_layouts(arrays, group, input_layout),
+        functools.partial(output_layouts, output_layout, group, law, subgroups),
+        subgroups,
+        batch_size,
+    )
+
+    own = model if isinstance(model, keras.Model) or network is None else network
+    own_dtype = models.compute_dtype(model) if is_keras else None
+    measured, unavailable, located = {}, {}, ()
+    if is_keras and "float64" in dtypes and own_dtype != "float64":
+        batch, rows = next(batches(arrays, batch_size))
+        reference = evaluate(as_callable(own, inputs), batch, rows)
+        with models.double_precision():
+            try:
+                twin = models.in_float64(network, inputs, batch, reference)
+            except models.NotClonable as error:
+                unavailable["float64"] = str(error)
+            else:
+                parts = setting.measure(twin)
+                worst, limit = worst_error(parts, False) or 0.0, tolerances["float64"]
+                if models.rounds_to_float32() and limit < worst <= tolerances["float32"]:
+                    limit = tolerances["float32"]
+                    unavailable["float64"] = (
+                        f"Keras rounds some operations to float32 on the {keras.backend.backend()} backend (error "
+                        f"{number(worst)}); certify on the tensorflow backend"
+                    )
+                else:
+                    measured["float64"] = parts
+                located = localize(twin, setting, limit) if layers else ()
+    if "float32" in dtypes or not measured:
+        parts = setting.measure(own)
+        own_dtype = own_dtype or lowest_precision(output.dtype for output in parts[0].outputs)
+        measured[own_dtype] = parts
+        if layers and network is not None and not located:
+            located = localize(network, setting, tolerances[own_dtype])
+    if not is_keras and own_dtype != "float64":
+        unavailable["float64"] = f"a function of arrays is measured in its own precision, {own_dtype}"
+
+    if layers and not located:
+        notes.append("the layers could not be measured one by one")
+
+    outputs = next(iter(measured.values()))[0].outputs
+    names = [output.layouts[0] for output in outputs]
+    return Report(
+        model=str(getattr(model, "name", None) or getattr(model, "__name__", type(model).__name__)),
+        group=group.name,
+        law="invariance" if set(names) == {"invariant"} else "equivariance",
+        inputs=_described([x.shape for x in arrays], setting.layouts),
+        outputs=_described([output.shape for output in outputs], names),
+        angles=sweep(as_callable(own, inputs), setting, names, angles),
+        layers=located,
+        notes=tuple(notes),
+        **judge(group, measured, unavailable, tolerances, located, models.symmetry_problems(network)),
+    )
+
+
+def _described(shapes, layouts):
+    return tuple(
+        f"{tuple(shape[1:])} {getattr(layout, '__name__', layout)}"
+        for shape, layout in zip(shapes, layouts, strict=True)
+    )

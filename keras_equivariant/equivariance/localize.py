@@ -1,0 +1,145 @@
+"""Where a model stops being equivariant: the law at every layer's output."""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+
+from keras_equivariant.equivariance import models
+from keras_equivariant.equivariance.layouts import candidates
+from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
+from keras_equivariant.equivariance.report import (
+    APPROXIMATE,
+    BROKEN,
+    EXACT,
+    UNKNOWN,
+    VACUOUS,
+    LayerError,
+)
+from keras_equivariant.equivariance.verdict import LARGEST_APPROXIMATE
+
+PORTION = 2**28  # bytes of features held at a time
+
+
+def localize(network, setting, tolerance):
+    """A LayerError per layer and operation of a functional model, in order; models inside it are opened if broken.
+
+    Each output is measured in the layout in which it fits best. A layer that fits none, although the law holds again
+    behind it, is not called broken: a Reshape may well leave the known layouts for a while.
+    """
+    if setting.group.order == 1:
+        return ()
+    listing = models.layer_outputs(network)
+    measured = _measure(network, setting, [tensor for _, _, tensors in listing for tensor in tensors])
+    rows = {
+        operation: _row(operation, [measured[id(t)] for t in tensors], tolerance) for operation, _, tensors in listing
+    }
+    source = {id(tensor): operation for operation, _, tensors in listing for tensor in tensors}
+    holds_behind, found = set(), []
+    for operation, reads, _ in reversed(listing):
+        row = rows[operation]
+        if row.verdict == EXACT or operation in holds_behind:
+            holds_behind.update(source[id(tensor)] for tensor in reads if id(tensor) in source)
+        if row.verdict == BROKEN and operation in holds_behind:
+            row = dataclasses.replace(row, layout="?", verdict=UNKNOWN)
+        inner = ()
+        if row.verdict == BROKEN and isinstance(operation, keras.Model):
+            inner = _inside(operation, network, reads, measured, setting, tolerance)
+        found.append(inner or (row,))
+    return tuple(row for part in reversed(found) for row in part)
+
+
+def _inside(model, network, reads, measured, setting, tolerance):
+    """The rows of a model inside the network, on the features that it gets there; empty if they have no layout."""
+    graph = models.graph(model)
+    given = dict(zip(map(id, network.inputs), setting.layouts, strict=True))
+    layouts = [given.get(id(t)) or _best_layout(measured[id(t)]) for t in reads]
+    if graph is None or None in layouts:
+        return ()
+    features = as_callable(keras.Model(network.input, reads), setting.inputs)
+    parts = [evaluate(features, batch, rows) for batch, rows in batches(setting.arrays, setting.batch_size)]
+    arrays = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+    inputs = keras.tree.pack_sequence_as(graph.input, arrays)
+    setting = dataclasses.replace(setting, inputs=inputs, arrays=arrays, layouts=layouts)
+    return tuple(
+        dataclasses.replace(row, name=f"{model.name}/{row.name}") for row in localize(graph, setting, tolerance)
+    )
+
+
+def _best_layout(outputs):
+    main = outputs.get(False) or outputs[True]
+    return None if main.best is None else main.layouts[main.best]
+
+
+def _measure(network, setting, tensors):
+    """The Measurements of each tensor by id: `{interpolated: Measurement}`."""
+    found = {}
+    for portion in _portions(tensors, setting):
+        call, misfits = as_callable(keras.Model(network.input, portion), setting.inputs), set()
+
+        def per_sample(batch, call=call, misfits=misfits):
+            # An operation inside a model may merge the batch axis with others; then there is nothing to compare.
+            outputs = call(batch)
+            misfits.update(i for i, y in enumerate(outputs) if not y.ndim or len(y) != len(batch[0]))
+            return [np.zeros(len(batch[0])) if i in misfits else y for i, y in enumerate(outputs)]
+
+        def layouts(shapes, misfits=misfits):
+            return [
+                [] if i in misfits else candidates(shape, setting.group, setting.subgroups)
+                for i, shape in enumerate(shapes)
+            ]
+
+        for part in measure(
+            per_sample,
+            setting.group,
+            setting.arrays,
+            range(1, setting.group.order),
+            setting.layouts,
+            layouts,
+            setting.batch_size,
+        ):
+            for tensor, output in zip(portion, part.outputs, strict=True):
+                found.setdefault(id(tensor), {})[part.interpolated] = output
+    return found
+
+
+def _portions(tensors, setting):
+    """The tensors in runs that fit into memory together."""
+    largest = max(max(x.shape[1:], default=1) for x in setting.arrays)
+    portion, size = [], 0
+    for tensor in tensors:
+        entries = math.prod(largest if n is None else n for n in tensor.shape[1:])
+        bytes_needed = 8 * entries * min(setting.batch_size, len(setting.arrays[0]))
+        if portion and size + bytes_needed > PORTION:
+            yield portion
+            portion, size = [], 0
+        portion.append(tensor)
+        size += bytes_needed
+    if portion:
+        yield portion
+
+
+def _row(operation, outputs, tolerance):
+    """One layer's line; of several outputs the worst counts."""
+    lines = [_line(output, tolerance) for output in outputs]
+    order = (EXACT, APPROXIMATE, UNKNOWN, VACUOUS, BROKEN)
+    shape, layout, error, interpolated, verdict = max(
+        lines, key=lambda line: order.index(line[-1]), default=((), "?", None, None, UNKNOWN)
+    )
+    return LayerError(operation.name, type(operation).__name__, shape, layout, error, interpolated, verdict)
+
+
+def _line(output, tolerance):
+    main = output.get(False) or output[True]
+    if main.best is None:
+        return main.shape[1:], "?", None, None, UNKNOWN
+    errors = {kind: float(m.errors[main.best].max()) for kind, m in output.items()}
+    error, interpolated = errors.get(False), errors.get(True)
+    if not main.finite or main.norm == 0:
+        verdict = VACUOUS
+    elif error is not None:
+        verdict = EXACT if error <= tolerance else BROKEN
+    else:
+        verdict = APPROXIMATE if interpolated <= LARGEST_APPROXIMATE else BROKEN
+    return main.shape[1:], main.layouts[main.best], error, interpolated, verdict

@@ -1,0 +1,204 @@
+"""The measurement itself: f(g x) against g f(x), in NumPy, batch by batch.
+
+The function gets arrays and whatever it returns is turned into arrays; all sums are taken in float64 (complex128 for
+complex outputs). Only one batch of outputs and its transformed twin are held at a time.
+"""
+
+import dataclasses
+import functools
+
+import keras
+import numpy as np
+
+from keras_equivariant.equivariance.layouts import transform, windowed
+
+
+@dataclasses.dataclass
+class Measurement:
+    """Sums of squares over all samples for one output: a column per element, a row per candidate layout."""
+
+    shape: tuple  # of one batch, the batch axis first
+    dtype: str
+    layouts: list
+    law: np.ndarray  # |f(gx) - g f(x)|^2
+    control: np.ndarray  # |f(gx) - f(x)|^2, a single row: g not applied to the output
+    norm: float = 0.0  # |f(x)|^2
+    change: float = 0.0  # |f(x') - f(x)|^2 for a distorted input x'
+    finite: bool = True
+
+    @property
+    def errors(self):
+        """Relative L2 errors, `(layouts, elements)`; nan where f(x) = 0 or is not finite."""
+        return relative(self.law, self.norm)
+
+    @property
+    def relative_control(self):
+        """Relative L2 errors, one per element, if g were not applied to the output."""
+        return relative(self.control, self.norm)
+
+    @property
+    def response(self):
+        """Relative change of the output when the input is distorted."""
+        return float(relative(self.change, self.norm))
+
+    @property
+    def best(self):
+        """The row of the layout with the smallest worst error; None without a layout."""
+        if not self.layouts:
+            return None
+        return int(np.argmin(np.nan_to_num(self.errors.max(axis=1), nan=np.inf)))
+
+
+@dataclasses.dataclass
+class Part:
+    """What was measured over some of the elements."""
+
+    elements: list
+    interpolated: bool
+    outputs: list  # a Measurement per output
+    moves: np.ndarray  # |gx - x| / |x| per element
+
+
+def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_size):
+    """Compares f(g x) with g f(x) for every element g, exact and interpolated ones apart.
+
+    For the interpolated elements the inputs are taken on a disc, so that nothing turns out of the grid, and the
+    outputs are compared on it.
+
+    Args:
+        fn: from a list of arrays to a list of arrays.
+        group: FiniteGroup.
+        inputs: list of arrays, the samples on axis 0.
+        elements: indices of group elements.
+        input_layouts: a layout per input.
+        output_layouts: from the list of output shapes to a list of candidate layouts per output.
+        batch_size: the most samples in one call.
+
+    Returns:
+        One or two Parts.
+    """
+    exact = [e for e in elements if e in group.grid_elements]
+    others = [e for e in elements if e not in group.grid_elements]
+    parts = []
+    if exact:
+        parts.append(
+            Part(
+                exact,
+                False,
+                *_sums(fn, group, inputs, exact, input_layouts, output_layouts, batch_size, lambda y, layout: y),
+            )
+        )
+    if others:
+
+        def window(y, layout):
+            return windowed(y, group, layout)
+
+        disc = [window(x, layout) for x, layout in zip(inputs, input_layouts, strict=True)]
+        parts.append(
+            Part(others, True, *_sums(fn, group, disc, others, input_layouts, output_layouts, batch_size, window))
+        )
+    return parts
+
+
+def _sums(fn, group, inputs, elements, input_layouts, output_layouts, batch_size, window):
+    found, moves, total = None, np.zeros(len(elements)), 0.0
+    moving = [layout != "invariant" for layout in input_layouts]
+    for batch, rows in batches(inputs, batch_size):
+        reference = evaluate(fn, batch, rows)
+        if found is None:
+            layouts = output_layouts([y.shape for y in reference])
+            found = [_empty(y, names, len(elements)) for y, names in zip(reference, layouts, strict=True)]
+        for output, y in zip(found, reference, strict=True):
+            output.norm += square(window(y, output.layouts[0] if output.layouts else "invariant"))
+            output.finite &= bool(np.isfinite(y).all())
+        total += sum(square(x[:rows]) for x, moves_it in zip(batch, moving, strict=True) if moves_it)
+        for column, element in enumerate(elements):
+            moved = [transform(x, group, element, layout) for x, layout in zip(batch, input_layouts, strict=True)]
+            moves[column] += sum(distance(a[:rows], b[:rows]) for a, b in zip(moved, batch, strict=True))
+            for output, y, image in zip(found, reference, evaluate(fn, moved, rows), strict=True):
+                likeliest = output.layouts[0] if output.layouts else "invariant"
+                output.control[column] += distance(window(image, likeliest), window(y, likeliest))
+                for row, layout in enumerate(output.layouts):
+                    expected = transform(y, group, element, layout)
+                    output.law[row, column] += distance(window(image, layout), window(expected, layout))
+        distorted = [_distorted(x) if moves_it else x for x, moves_it in zip(batch, moving, strict=True)]
+        for output, y, image in zip(found, reference, evaluate(fn, distorted, rows), strict=True):
+            output.change += distance(image, y)
+    return found, relative(moves, total)
+
+
+def batches(inputs, size):
+    """Batches of one fixed size, the last one filled up with its last sample, and how many samples of each count.
+
+    One shape throughout, so that compiled functions do not compile again.
+    """
+    samples = len(inputs[0])
+    size = min(size, samples)
+    for start in range(0, samples, size):
+        batch = [x[start : start + size] for x in inputs]
+        rows = len(batch[0])
+        if rows < size:
+            batch = [np.concatenate([x, np.repeat(x[-1:], size - rows, axis=0)]) for x in batch]
+        yield batch, rows
+
+
+def evaluate(fn, batch, rows):
+    """The function's outputs, cut to the samples that count."""
+    outputs = fn(batch)
+    for y in outputs:
+        if y.ndim == 0 or len(y) != len(batch[0]):
+            raise ValueError(
+                "The function must return one output per sample, on axis 0. "
+                f"Received: an output of shape {y.shape} for {len(batch[0])} samples"
+            )
+    return [y[:rows] for y in outputs]
+
+
+def as_callable(fn, structure):
+    """`fn` from a flat list of arrays to a flat list of arrays; Keras layers and models run in inference."""
+    if isinstance(fn, keras.Model) and keras.backend.backend() == "jax":
+        run = fn.predict_on_batch  # compiled once; JAX would compile every operation by itself
+    elif isinstance(fn, keras.Layer):
+        run = functools.partial(fn, training=False)
+    else:
+        run = fn
+
+    def call(arrays):
+        outputs = keras.tree.flatten(run(keras.tree.pack_sequence_as(structure, arrays)))
+        return [y if isinstance(y, np.ndarray) else _array(y) for y in outputs]
+
+    return call
+
+
+def _array(y):
+    return np.asarray(y) if np.isscalar(y) else keras.ops.convert_to_numpy(y)
+
+
+def relative(square_error, square_norm):
+    """sqrt(square_error / square_norm), nan for 0/0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.sqrt(np.divide(square_error, square_norm))
+
+
+def square(x):
+    """|x|^2, summed in float64."""
+    return float(np.sum(np.abs(_wide(x)) ** 2))
+
+
+def distance(a, b):
+    """|a - b|^2; infinite where the shapes differ."""
+    with np.errstate(invalid="ignore"):  # inf - inf
+        return square(_wide(a) - _wide(b)) if a.shape == b.shape else np.inf
+
+
+def _wide(x):
+    return x.astype(np.complex128 if np.iscomplexobj(x) else np.float64, copy=False)
+
+
+def _distorted(x):
+    noise = np.random.default_rng(0).uniform(0.5, 1.5, x.shape[1:])
+    return (x * noise).astype(x.dtype)
+
+
+def _empty(y, layouts, elements):
+    return Measurement(y.shape, y.dtype.name, list(layouts), np.zeros((len(layouts), elements)), np.zeros(elements))

@@ -1,0 +1,222 @@
+"""What certification found, as a value: printed as a table, saved as JSON, drawn as a picture."""
+
+import dataclasses
+import json
+import math
+import pathlib
+
+EXACT, APPROXIMATE, BROKEN, VACUOUS, UNKNOWN = "exact", "approximate", "broken", "vacuous", "unknown layout"
+
+
+@dataclasses.dataclass(frozen=True)
+class Precision:
+    """One arithmetic that the law was measured in; `unavailable` says why it was not."""
+
+    dtype: str
+    tolerance: float
+    error: float | None = None  # the worst over the elements that the grid carries exactly; None if there are none
+    interpolated_error: float | None = None  # the worst over the others
+    unavailable: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Element:
+    """One group element: relative L2 errors by dtype, and the controls that show that they mean something."""
+
+    name: str
+    interpolated: bool  # whether its action on the grid needs interpolation
+    errors: dict
+    control: float  # |f(gx) - f(x)| / |f(x)|: the error if g were not applied to the output
+    move: float  # |gx - x| / |x|
+    verdict: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Angle:
+    """A turn by any angle of images on a disc; both numbers hold the error of the interpolation."""
+
+    degrees: float
+    error: float
+    interpolation: float  # |turn back(turn(x)) - x| / |x|: what interpolating twice costs by itself
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerError:
+    """The law at one layer's output: errors over the exact and over the interpolated elements, the worst of each."""
+
+    name: str
+    kind: str
+    shape: tuple
+    layout: str
+    error: float | None
+    interpolated_error: float | None
+    verdict: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """The certificate of one model: `print(report)`, `report.exact`, `report.save("certificate.json")`.
+
+    Attributes:
+        verdict: `"exact"`: every element acts on the pixel grid without interpolation and keeps the law within the
+            tolerance of each precision. `"approximate"`: it holds up to interpolation or rounding. `"broken"`: it does
+            not hold. `"vacuous"`: nothing was tested, and `reasons` say why.
+        elements: an Element per group element; the identity's error says whether the model repeats itself.
+        precisions: a Precision per dtype.
+        angles: an Angle per angle of the sweep.
+        layers: a LayerError per layer, in order; empty if the layers are not known.
+        reasons: what is wrong, in words.
+        notes: what else to know.
+    """
+
+    model: str
+    group: str
+    law: str
+    inputs: tuple
+    outputs: tuple
+    response: float
+    verdict: str
+    elements: tuple
+    precisions: tuple
+    angles: tuple = ()
+    layers: tuple = ()
+    reasons: tuple = ()
+    notes: tuple = ()
+
+    @property
+    def exact(self):
+        """Whether the law holds for every element within every tolerance."""
+        return self.verdict == EXACT
+
+    @property
+    def max_error(self):
+        """The worst error of the elements that the grid carries exactly (of all if it carries none exactly), in the
+        highest precision measured."""
+        best = next((p for p in self.precisions if not p.unavailable), None)
+        if best is None:
+            return math.nan
+        return best.interpolated_error if best.error is None else best.error
+
+    @property
+    def broken_layer(self):
+        """The first layer at whose output the law fails although it holds at its inputs; None if there is none."""
+        return next((layer for layer in self.layers if layer.verdict == BROKEN), None)
+
+    def raise_if_broken(self):
+        """Raises an AssertionError with the table if the verdict is broken or vacuous; else returns the report."""
+        if self.verdict in (BROKEN, VACUOUS):
+            raise AssertionError(str(self))
+        return self
+
+    def to_dict(self):
+        """The report as numbers, strings, lists and dicts; numbers that are not finite become "nan" or "inf"."""
+        values = {"exact": self.exact, "max_error": self.max_error, **dataclasses.asdict(self)}
+        return _finite(values)
+
+    @classmethod
+    def from_dict(cls, values):
+        """The report that `to_dict` wrote."""
+        parts = {"elements": Element, "precisions": Precision, "angles": Angle, "layers": LayerError}
+        names = {field.name for field in dataclasses.fields(cls)}
+        values = {key: value for key, value in values.items() if key in names}
+        rows = {key: [_read(part, row) for row in values.get(key, ())] for key, part in parts.items()}
+        return _read(cls, {**values, **rows})
+
+    def save(self, path):
+        """Writes `to_dict()` as JSON."""
+        pathlib.Path(path).write_text(json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path):
+        """The report in a file that `save` wrote."""
+        return cls.from_dict(json.loads(pathlib.Path(path).read_text(encoding="utf-8")))
+
+    def plot(self, path):
+        """Draws the errors per element, by angle (polar) and per layer into a picture; needs matplotlib."""
+        from keras_equivariant.equivariance.plot import draw
+
+        draw(self, path)
+
+    def __str__(self):
+        law = "f(gx) = f(x)" if self.law == "invariance" else "f(gx) = g f(x)"
+        lines = [
+            f"{self.model} under {self.group}: {self.verdict.upper()}",
+            f"law {law}; in {', '.join(self.inputs)}; out {', '.join(self.outputs)}",
+            *(f"! {reason}" for reason in self.reasons),
+            "",
+            *self._element_lines(),
+            "",
+            *map(_precision_line, self.precisions),
+            f"control: distorting the input changes the output by {number(self.response)}",
+        ]
+        if self.angles:
+            worst = max(self.angles, key=lambda angle: angle.error)
+            floor = max(angle.interpolation for angle in self.angles)
+            lines.append(
+                f"{len(self.angles)} angles of rotation{', approximate' if floor > 0 else ''}: worst error "
+                f"{number(worst.error)} at {worst.degrees:g} degrees; interpolation alone {number(floor)}"
+            )
+        lines += [f"note: {note}" for note in self.notes]
+        return "\n".join(lines + (["", *self._layer_lines()] if self.layers else []))
+
+    def _element_lines(self):
+        dtypes = [p.dtype for p in self.precisions if not p.unavailable]
+        with_control = self.law != "invariance"  # else it is the error itself
+        rows = []
+        for e in self.elements:
+            action = "interpolated" if e.interpolated else "exact"
+            control = [number(e.control)] if with_control else []
+            rows.append((e.name, action, *(number(e.errors.get(dtype)) for dtype in dtypes), *control, e.verdict))
+        control = ["g not applied"] if with_control else []
+        return table(("element", "action", *dtypes, *control, "verdict"), rows)
+
+    def _layer_lines(self):
+        rows = [
+            (r.name, r.kind, r.shape, r.layout, number(r.error), number(r.interpolated_error), r.verdict)
+            for r in self.layers
+        ]
+        return table(("layer", "class", "output", "layout", "error", "interpolated", "verdict"), rows)
+
+
+def _precision_line(p):
+    if p.unavailable:
+        return f"{p.dtype}: not available; {p.unavailable}"
+    interpolated = "" if p.interpolated_error is None else f"; interpolated elements {number(p.interpolated_error)}"
+    return f"{p.dtype}: worst error {number(p.error)}, tolerance {number(p.tolerance)}{interpolated}"
+
+
+def table(header, rows):
+    """Rows as lines with aligned columns; columns with nothing in them are left out."""
+    columns = [column for column in zip(header, *rows, strict=True) if any(str(cell) != "-" for cell in column[1:])]
+    rows = [tuple(map(str, row)) for row in zip(*columns, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
+
+
+def number(value):
+    """Two digits, as errors are read; "-" where there is none, "undefined" for 0/0."""
+    if value is None:
+        return "-"
+    return "undefined" if math.isnan(value) else "0" if value == 0 else f"{value:.2g}"
+
+
+def _finite(value):
+    """JSON knows no nan and no infinity."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _read(cls, values):
+    """A dataclass from its dict: the inverse of `_finite`."""
+    numbers = {field.name for field in dataclasses.fields(cls) if field.type in (float, float | None)}
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    values = {
+        key: float(value) if key in numbers and isinstance(value, str) else value for key, value in values.items()
+    }
+    if "errors" in values:
+        values["errors"] = {dtype: float(error) for dtype, error in values["errors"].items()}
+    return cls(**values)

@@ -1,0 +1,183 @@
+"""When an error counts as exact, approximate or broken, and when it means nothing at all."""
+
+import numpy as np
+
+from keras_equivariant.equivariance.report import (
+    APPROXIMATE,
+    BROKEN,
+    EXACT,
+    VACUOUS,
+    Element,
+    Precision,
+    number,
+)
+
+TOLERANCE = {"float64": 1e-12, "float32": 1e-5, "float16": 1e-2, "bfloat16": 1e-1}
+# Above this the error of an interpolated element is not called approximate any more.
+LARGEST_APPROXIMATE = 0.25
+# A transformation that changes the input by less, relative to the input's norm, tests nothing.
+SMALLEST_MOVE = 1e-3
+
+
+def judge(group, measured, unavailable, tolerances, layers, problems):
+    """The judged fields of a Report.
+
+    Args:
+        group: FiniteGroup.
+        measured: Parts by dtype, the highest precision first.
+        unavailable: why the other precisions were not measured.
+        tolerances: by dtype.
+        layers: LayerErrors.
+        problems: what each layer says breaks its symmetry, by layer name.
+
+    Returns:
+        A dict with `verdict`, `elements`, `precisions`, `response` and `reasons`.
+    """
+    best = next(iter(measured))
+    errors = {
+        dtype: {e: error for part in parts for e, error in part_errors(part).items()}
+        for dtype, parts in measured.items()
+    }
+    passed = {e for e in range(group.order) if errors[best][e] <= tolerances[best]}
+    elements = tuple(element for part in measured[best] for element in _elements(group, part, errors, tolerances, best))
+    elements = tuple(sorted(elements, key=lambda element: group.element_names.index(element.name)))
+    faults = [fault for part in measured[best] for fault in vacuous(group, part, tolerances[best])]
+    if group.order == 1:
+        faults.append(f"the group {group.name}, which has no element but the identity")
+    verdicts = {element.verdict for element in elements}
+    if faults:
+        verdict, reasons = VACUOUS, [f"nothing was tested on {fault}" for fault in dict.fromkeys(faults)]
+    elif BROKEN in verdicts:
+        verdict, reasons = BROKEN, [hint(group, measured[best], passed)]
+        reasons = _where(layers, problems) + reasons
+    else:
+        verdict = APPROXIMATE if APPROXIMATE in verdicts else EXACT
+        reasons = [
+            f"{dtype} rounds by more than its tolerance, although {best} is exact"
+            for dtype in measured
+            if any(errors[dtype][e] > tolerances[dtype] for e in passed)
+        ]
+    return {
+        "verdict": verdict,
+        "elements": elements,
+        "precisions": tuple(
+            [_precision(dtype, parts, tolerances) for dtype, parts in measured.items()]
+            + [Precision(dtype, tolerances[dtype], unavailable=why) for dtype, why in unavailable.items()]
+        ),
+        "response": min(output.response for output in measured[best][0].outputs),
+        "reasons": tuple(reasons),
+    }
+
+
+def _elements(group, part, errors, tolerances, best):
+    for column, element in enumerate(part.elements):
+        by_dtype = {dtype: values[element] for dtype, values in errors.items()}
+        within = [by_dtype[dtype] <= tolerances[dtype] for dtype in by_dtype]
+        if part.interpolated:
+            verdict = APPROXIMATE if by_dtype[best] <= LARGEST_APPROXIMATE else BROKEN
+        else:
+            verdict = EXACT if all(within) else APPROXIMATE if within[0] else BROKEN
+        control = max(float(output.relative_control[column]) for output in part.outputs)
+        yield Element(
+            group.element_names[element], part.interpolated, by_dtype, control, float(part.moves[column]), verdict
+        )
+
+
+def _precision(dtype, parts, tolerances):
+    return Precision(dtype, tolerances[dtype], worst_error(parts, False), worst_error(parts, True))
+
+
+def worst_error(parts, interpolated):
+    """The worst error of the exact or of the interpolated elements, the identity apart; None if there are none."""
+    errors = [e for part in parts if part.interpolated == interpolated for i, e in part_errors(part).items() if i]
+    return float(np.max(errors)) if errors else None
+
+
+def _where(layers, problems):
+    broken = next((layer for layer in layers if layer.verdict == BROKEN), None)
+    if broken is None:
+        return []
+    why = "".join(f": {problem}" for problem in problems.get(broken.name.split("/")[-1], ()))
+    return [f"it breaks at layer {broken.name!r} ({broken.kind}), error {number(broken.error)}{why}"]
+
+
+def tolerances_by_dtype(tolerance):
+    """The tolerance of every dtype, from a number for all or a dict."""
+    if tolerance is None:
+        return TOLERANCE
+    given = tolerance if isinstance(tolerance, dict) else dict.fromkeys(TOLERANCE, tolerance)
+    unknown = set(given) - set(TOLERANCE)
+    if unknown or any(not 0 <= value < 1 for value in given.values()):
+        raise ValueError(
+            f"`tolerance` must be a number from 0 to 1, or a dict of them with keys {tuple(TOLERANCE)}. "
+            f"Received: {tolerance!r}"
+        )
+    return {**TOLERANCE, **given}
+
+
+def lowest_precision(dtypes):
+    """The dtype that rounds most; integers and booleans count as float64."""
+    return max((_real(dtype) for dtype in dtypes), key=TOLERANCE.get)
+
+
+def _real(dtype):
+    dtype = {"complex128": "float64", "complex64": "float32"}.get(str(dtype), str(dtype))
+    return dtype if dtype in TOLERANCE else "float64"
+
+
+def limit(output, rtol=None):
+    """The relative tolerance for an output: the one given, else its precision's."""
+    return TOLERANCE[_real(output.dtype)] if rtol is None else rtol
+
+
+def part_errors(part):
+    """The worst error over the outputs by element; each output counts in its likeliest layout."""
+    errors = np.max([y.errors[0] for y in part.outputs], axis=0)
+    return dict(zip(part.elements, errors.tolist(), strict=True))
+
+
+def vacuous(group, part, rtol=None):
+    """Why a small error would prove nothing; empty if it would."""
+    faults = [
+        f"inputs that hardly change under {group.element_names[e]} (relative change {number(move)})"
+        for e, move in zip(part.elements, part.moves, strict=True)
+        if e and not move > SMALLEST_MOVE
+    ]
+    for i, y in enumerate(part.outputs):
+        if not y.finite:
+            faults.append(f"output {i} that is not finite")
+        elif y.norm == 0:
+            faults.append(f"output {i} that is zero everywhere")
+        elif not y.response > smallest_response(limit(y, rtol)):
+            faults.append(
+                f"output {i} that does not depend on the input (distorting the input changes it by "
+                f"{number(y.response)})"
+            )
+    return faults
+
+
+def smallest_response(tolerance):
+    """The least relative response with which a total failure of the law would show beyond the tolerance."""
+    return min(10 * tolerance, max(tolerance, 1e-2))
+
+
+def hint(group, parts, passed):
+    """What the pattern of failures suggests."""
+    exact = {e for part in parts if not part.interpolated for e in part.elements}
+    names = ", ".join(group.element_names[e] for e in sorted(passed))
+    if 0 in exact and 0 not in passed:
+        return (
+            "f(x) differs between two calls on the same x; switch off dropout, sampling and other state, and call "
+            "layers with training=False"
+        )
+    if exact and exact <= passed:
+        return (
+            'only interpolated elements fail; test the exact ones with elements="exact", or allow for the '
+            "interpolation with rtol="
+        )
+    if len(passed) > 1 and group.generated_by(sorted(passed)) == tuple(sorted(passed)):
+        return f"the law holds on the subgroup {{{names}}}; perhaps a smaller group was meant"
+    return (
+        "look for a stride or padding on a size that its window does not cover symmetrically, for a layer that mixes "
+        "the group axis, or for a wrong input_layout or output_layout"
+    )
