@@ -300,7 +300,8 @@ def _add_formats(parser):
         nargs="+",
         choices=FORMATS,
         default=DEFAULT_FORMATS,
-        help="what to export (default: saved_model tflite)",
+        metavar="FORMAT",
+        help=f"what to export: {', '.join(FORMATS)} (default: {' '.join(DEFAULT_FORMATS)})",
     )
 
 

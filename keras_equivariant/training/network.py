@@ -95,6 +95,13 @@ def _dtype_policy(mixed_precision):
 
 
 def _check_fit(network, dataset):
+    inputs, results = (len(getattr(network.model, part, None) or ()) for part in ("inputs", "outputs"))
+    if (inputs, results) != (1, 1):
+        raise ValueError(
+            "A network to train must be a built functional or Sequential model of one input and one output. "
+            f'Received: "{network.name}" with {inputs} inputs and {results} outputs. '
+            "Give a Sequential model an Input, and wrap others in keras.Model."
+        )
     wanted, outputs = tuple(network.model.input_shape[1:]), tuple(network.model.output_shape[1:])
     given = Preprocess(network.recipe.preprocess).output_shape(dataset.image_shape)
     if len(wanted) != 3 or any(w not in (None, g) for w, g in zip(wanted, given, strict=True)):

@@ -1,5 +1,6 @@
 """Train a network by its recipe and leave everything about it in one folder."""
 
+import contextlib
 import json
 import logging
 import re
@@ -120,14 +121,16 @@ def train(
     if compare is not None:
         shared = {"epochs": epochs, "batch_size": batch_size}
         jobs.append(_Job.prepare(compare, dataset, jobs[0].folder / "compare", **shared, **common))
-    for job in jobs:
-        job.open(resume)
     group = symmetry_of(jobs[0].network.model)
-    results = []
-    for job in jobs:
-        job.fit(dataset, tensorboard, verbose)
-        results.append(job.test(dataset, angles, angle_samples, group))
-    return _finish(jobs[0], results, dataset, export_formats)
+    with contextlib.ExitStack() as stack:
+        for job in jobs:
+            stack.callback(job.folder.close)
+            job.open(resume)
+        results = []
+        for job in jobs:
+            job.fit(dataset, tensorboard, verbose)
+            results.append(job.test(dataset, angles, angle_samples, group))
+        return _finish(jobs[0], results, dataset, export_formats)
 
 
 @dataclass(frozen=True)
@@ -175,12 +178,12 @@ class _Job:
     def fit(self, dataset, tensorboard, verbose):
         own, recipe = self.settings, self.network.recipe
         log.info("%s", reporting.heading(own, dataset))
-        if (own["epochs"], own["batch_size"]) != (recipe.epochs, recipe.batch_size):
+        if recipe.dataset != dataset.name:
             log.info(
-                "The recipe's %d epochs of batches of %d are for %s; --epochs and --batch-size set others.",
+                "The recipe was written for %s: %d epochs of batches of %d. --epochs and --batch-size set others here.",
+                recipe.dataset,
                 recipe.epochs,
                 recipe.batch_size,
-                recipe.dataset,
             )
         fit_network(
             self.network,

@@ -30,6 +30,7 @@ class RunFolder:
 
     def __init__(self, path):
         self.path = Path(path).expanduser()
+        self._lock = None
 
     def __truediv__(self, name):
         return self.path / name
@@ -40,7 +41,8 @@ class RunFolder:
         Raises:
             FileExistsError: It holds a run already, and `resume` is false.
             ValueError: `resume` with other settings than the run was started with (more epochs are allowed).
-            OSError: The folder cannot be written.
+            FileExistsError: Another process works in it.
+        OSError: The folder cannot be written.
         """
         config = self / CONFIG
         if config.exists():
@@ -50,13 +52,35 @@ class RunFolder:
                     "Continue it with --resume, or name another folder with --run-dir."
                 )
             self._check_same(read_json(config)["settings"], settings)
-        elif self.path.is_dir() and any(self.path.iterdir()):
+        elif self.path.is_dir() and any(not path.name.startswith(".") for path in self.path.iterdir()):
             raise FileExistsError(
                 f"A new run needs an empty folder. Received: {self.path}, which holds other files. "
                 "Name another folder with --run-dir."
             )
         check_writable(self.path)
+        self._lock_folder()
         write_json(config, {"settings": settings, "versions": versions()})
+
+    def close(self):
+        """Let another process open the folder; the end of the process, however it ends, does the same."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _lock_folder(self):
+        try:
+            import fcntl
+        except ImportError:  # not a POSIX system
+            return
+        self._lock = open(self / ".lock", "w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            raise FileExistsError(
+                f"One process at a time may work in a run folder. Received: {self.path}, in which a run is going on. "
+                "Wait for it or stop it, or name another folder with --run-dir."
+            ) from None
 
     def _check_same(self, before, now):
         different = {

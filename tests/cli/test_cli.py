@@ -156,6 +156,17 @@ def test_damaged_files(run, capsys, tmp_path):
     assert "--run-dir" in failure(capsys, "train", "p4_cnn", "--run-dir", blocked / "run")
 
 
+def test_an_interrupted_command_says_how_to_go_on(monkeypatch, capsys):
+    from keras_equivariant import training
+
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train", interrupted)
+    assert main(["train", "p4_cnn"]) == 130
+    assert "--resume" in capsys.readouterr().err
+
+
 def test_debug_shows_the_traceback():
     with pytest.raises(ValueError, match="Did you mean"):
         main(["--debug", "train", "p4_cnn", "--data", "digit"])

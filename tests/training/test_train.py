@@ -10,6 +10,7 @@ from tiny_training import SPEC, plain, save_shapes
 
 import keras_equivariant as ke
 from keras_equivariant.training.normalization import adapt
+from keras_equivariant.training.run_folder import RunFolder
 from keras_equivariant.training.saved import load_trained
 
 
@@ -32,11 +33,10 @@ def finished(tmp_path_factory):
 
 
 def test_everything_is_in_the_run_folder(finished):
-    names = {path.name for path in finished.run_dir.iterdir()}
-    assert names == {
-        "accuracy_by_angle.png", "certificate.json", "certificate.png", "certificate.txt", "checkpoint.npz", "compare",
-        "config.json", "log.csv", "model.keras", "spec.yaml", "summary.json", "tensorboard",
-    }  # fmt: skip
+    names = sorted(path.name for path in finished.run_dir.iterdir() if not path.name.startswith("."))
+    pictures = ["accuracy_by_angle.png", "certificate.json", "certificate.png", "certificate.txt"]
+    others = ["checkpoint.npz", "compare", "config.json", "log.csv", "model.keras", "spec.yaml", "summary.json"]
+    assert names == [*pictures, *others, "tensorboard"]
     config = json.loads((finished.run_dir / "config.json").read_text())
     assert config["settings"]["epochs"] == 8 and config["settings"]["seed"] == 0
     assert config["versions"]["keras"] == keras.__version__ and "python" in config["versions"]
@@ -151,6 +151,27 @@ def test_networks_that_do_not_fit_the_data(shapes, tmp_path):
     with pytest.raises(ValueError, match="for 9x9x1"):
         quiet(SPEC, shapes, tmp_path / "run", params={"size": 9})
     assert not (tmp_path / "run").exists(), "a folder was left for a run that never began"
+
+
+def test_built_models_that_cannot_be_trained(shapes, tmp_path):
+    image = keras.Input((8, 8, 1))
+    several = keras.Model([image, keras.Input((3,))], keras.layers.Flatten()(image))
+    for model, counts in ((several, "2 inputs and 1 outputs"), (keras.Sequential([keras.layers.Dense(3)]), "0 inputs")):
+        with pytest.raises(ValueError, match=counts):
+            quiet(model, shapes, tmp_path / "run")
+    with pytest.raises(ValueError, match="decide how a spec is built"):
+        quiet(plain(), shapes, tmp_path / "run", mixed_precision="bfloat16")
+
+
+def test_two_processes_cannot_share_a_folder(tmp_path):
+    pytest.importorskip("fcntl")
+    first, second = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "run")
+    first.open({"seed": 0}, resume=False)
+    with pytest.raises(FileExistsError, match="a run is going on"):
+        second.open({"seed": 0}, resume=True)
+    first.close()
+    second.open({"seed": 0}, resume=True)
+    second.close()
 
 
 def test_preprocessing_is_saved_with_the_run(shapes, tmp_path):
