@@ -40,9 +40,10 @@ def make_network(spec, dataset, params=None, recipe=None, seed=0, mixed_precisio
         ValueError: The network's input or output does not fit the data; SpecError: the spec is wrong.
     """
     if isinstance(spec, keras.Model):
-        if params:
+        if params or mixed_precision:
             raise ValueError(
-                f"Parameters belong to a spec. Received: params={params} with a built model. Leave them out."
+                "`params` and `mixed_precision` decide how a spec is built. "
+                f"Received: params={params}, mixed_precision={mixed_precision} with a built model. Leave them out."
             )
         network = Network(spec.name, spec, Recipe.from_dict(recipe))
     else:
