@@ -16,10 +16,13 @@ class Emitter:
         dtype: dtype of every layer.
         separate: ids of convolutions of the unfolded model to leave unmerged, because something besides the
             BatchNormalization needs their output.
+        advance_names: keep the names that Keras gives to operations away from those of the unfolded model, which may
+            have got theirs in another process. Changes the names of what is built afterwards.
     """
 
-    def __init__(self, dtype, separate=()):
+    def __init__(self, dtype, separate=(), advance_names=False):
         self.dtype = dtype
+        self._advance_names = advance_names
         self.features = Features(self.make)
         self._separate = separate
         self._layers = {}
@@ -32,7 +35,8 @@ class Emitter:
     def scope(self, graph):
         """The layers of one model: its names are its own, and merges are judged by what is left in it."""
         self._scopes.append(_Scope({operation.name for operation in graph.operations}))
-        _advance_automatic_names(graph)
+        if self._advance_names:
+            _advance_automatic_names(graph)
         try:
             yield
         finally:
@@ -151,7 +155,6 @@ class _Scope:
 
 
 def _advance_automatic_names(graph):
-    """Keeps the names that Keras gives to operations from those in the graph, which another process may have given."""
     for operation in graph.operations:
         stem, number = re.fullmatch(r"(.*?)(?:_(\d{1,4}))?", operation.name).groups()
         while keras.backend.get_uid(stem) <= int(number or 0):

@@ -43,15 +43,24 @@ def fold(model, name=None, dtype="float32"):
     if dtype not in ("float32", "float64"):
         raise ValueError(f'`dtype` of a folded model must be "float32" or "float64". Received: dtype={dtype!r}')
     graph = functional(model)
+    try:
+        folded = _fold(graph, name or model.name, dtype)
+    except ValueError as error:
+        if "unique" not in str(error):
+            raise
+        folded = _fold(graph, name or model.name, dtype, advance_names=True)
+    folded.trainable = False
+    return folded
+
+
+def _fold(graph, name, dtype, advance_names=False):
     separate = _branching(graph)
     while True:
-        folder = _Folder(dtype, separate)
-        folded = folder.run(graph, name or model.name)
-        wasted = folder.emitter.merged_in_vain()
-        if not wasted:
-            folded.trainable = False
+        emitter = Emitter(dtype, separate, advance_names)
+        folded = _Folder(emitter).run(graph, name)
+        if not emitter.merged_in_vain():
             return folded
-        separate |= wasted
+        separate |= emitter.merged_in_vain()
 
 
 def functional(model):
@@ -95,9 +104,8 @@ def _branching(graph):
 class _Folder:
     """One walk through the graph."""
 
-    def __init__(self, dtype, separate):
-        self.dtype = dtype
-        self.emitter = Emitter(dtype, separate)
+    def __init__(self, emitter):
+        self.emitter = emitter
         self._models = {}
 
     def run(self, graph, name):
@@ -108,7 +116,7 @@ class _Folder:
             return self.emitter.finish(inputs, outputs, name)
 
     def _input(self, tensor):
-        dtype = self.dtype if tensor.dtype in stock.FLOATS else tensor.dtype
+        dtype = self.emitter.dtype if tensor.dtype in stock.FLOATS else tensor.dtype
         return keras.Input(batch_shape=tensor.shape, dtype=dtype, name=tensor.name)
 
     def _walk(self, graph, inputs):

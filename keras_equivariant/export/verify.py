@@ -36,7 +36,10 @@ def test_inputs(graph, data, size=32):
     samples = max(BATCHES)
     if data is not None:
         return [np.asarray(x)[:samples] for x in keras.tree.flatten(data)]
-    return keras.tree.flatten(random_inputs(graph, groups.get("C1"), samples, size, seed=0))
+    try:
+        return keras.tree.flatten(random_inputs(graph, groups.get("C1"), samples, size, seed=0))
+    except ValueError as error:
+        raise ValueError(f"Test inputs cannot be made up; pass a few as `representative_data`. {error}") from error
 
 
 class Reference:

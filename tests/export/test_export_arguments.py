@@ -148,8 +148,19 @@ def test_symmetry_that_cannot_be_measured_is_said(tmp_path):
     plain = keras.Model(image, layers.Conv2D(2, 3)(image), name="plain")
     report = export(plain, tmp_path, formats="keras")
     assert report.group is None and "the symmetry was not measured" in report.notes[0]
+    wide = keras.Input((8, 12, 1), name="image")
+    turned = keras.Model(wide, ke.layers.LiftingConv2D(2, 3, group="C4")(wide), name="wide")
+    assert "the symmetry was not measured" in export(turned, tmp_path, formats="keras").notes[0]
     zero = keras.Model(image, keras.ops.zeros_like(ke.layers.LiftingConv2D(2, 3, group="C4")(image)), name="zero")
     assert "outputs are zero" in export(zero, tmp_path, formats="keras").notes[0]
+
+
+def test_inputs_that_cannot_be_made_up(tmp_path):
+    token = keras.Input((3,), dtype="int32", name="token")
+    model = keras.Model(token, layers.Embedding(5, 2)(token), name="tokens")
+    with pytest.raises(ValueError, match="pass a few as `representative_data`"):
+        export(model, tmp_path, formats="keras")
+    assert export(model, tmp_path, formats="keras", representative_data=np.ones((3, 3), "int32")).passed
 
 
 OTHER_BACKEND = """

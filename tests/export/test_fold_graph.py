@@ -266,11 +266,18 @@ def test_the_model_is_left_alone():
 
 def test_automatic_names_of_another_process(check_fold):
     """Names in a loaded model may be the very ones that Keras is about to give to operations made here."""
-    image, x = lifted((None, None, 1))
     keras.backend.clear_session()
-    x = layers.ReLU(name="split")(layers.ReLU(name="maximum")(x))
-    x = layers.ReLU(name="unpack")(layers.ReLU(name="split_1")(x))
-    check_fold(keras.Model(image, [ke.layers.GroupPooling("max")(x), x]))
+    image, x = lifted((None, None, 1))
+    for name in ("split", "split_1", "maximum", "unpack", "stack_1"):
+        x = layers.ReLU(name=name)(x)
+    folded = check_fold(keras.Model(image, [ke.layers.GroupPooling("max")(x), x]))
+    assert {"split", "split_1", "maximum", "unpack", "stack_1"} <= {layer.name for layer in folded.layers}
+
+
+def test_automatic_names_of_later_layers_do_not_change():
+    keras.backend.clear_session()
+    fold(small_cnn())
+    assert layers.ReLU().name == "re_lu_1"  # small_cnn has one, re_lu
 
 
 LOAD_WITHOUT_PACKAGE = """
