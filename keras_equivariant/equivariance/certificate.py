@@ -127,23 +127,22 @@ def certify(
     if is_keras and "float64" in dtypes and own_dtype != "float64":
         batch, rows = next(batches(arrays, batch_size))
         reference = evaluate(as_callable(own, inputs), batch, rows)
-        with models.double_precision():
-            try:
-                twin = models.in_float64(network, inputs, batch, reference)
-            except models.NotClonable as error:
-                unavailable["float64"] = str(error)
+        try:
+            twin = models.in_float64(network, inputs, batch, reference)
+        except models.NotClonable as error:
+            unavailable["float64"] = str(error)
+        else:
+            parts = setting.measure(twin)
+            worst, limit = worst_error(parts, False) or 0.0, tolerances["float64"]
+            if models.rounds_to_float32() and limit < worst <= tolerances["float32"]:
+                limit = tolerances["float32"]
+                unavailable["float64"] = (
+                    f"Keras rounds some operations to float32 on the {keras.backend.backend()} backend (error "
+                    f"{number(worst)}); certify on the tensorflow backend"
+                )
             else:
-                parts = setting.measure(twin)
-                worst, limit = worst_error(parts, False) or 0.0, tolerances["float64"]
-                if models.rounds_to_float32() and limit < worst <= tolerances["float32"]:
-                    limit = tolerances["float32"]
-                    unavailable["float64"] = (
-                        f"Keras rounds some operations to float32 on the {keras.backend.backend()} backend (error "
-                        f"{number(worst)}); certify on the tensorflow backend"
-                    )
-                else:
-                    measured["float64"] = parts
-                located = localize(twin, setting, limit) if layers else ()
+                measured["float64"] = parts
+            located = localize(twin, setting, limit) if layers else ()
     if "float32" in dtypes or not measured:
         parts = setting.measure(own)
         own_dtype = own_dtype or lowest_precision(output.dtype for output in parts[0].outputs)

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.equivariance.measure import as_callable
-from keras_equivariant.equivariance.verdict import lowest_precision
+from keras_equivariant.equivariance.verdict import TOLERANCE, lowest_precision
 
 
 def walk(layer):
@@ -125,17 +125,19 @@ def smooth_noise(shape, dimension, generator, wavelength=10.0):
 
 
 @contextlib.contextmanager
-def double_precision():
-    """Within it Keras builds layers in float64, and JAX, which otherwise rounds to float32, keeps them so."""
+def float64_policy():
+    """Within it layers that name no dtype policy of their own are built in float64."""
     policy = keras.config.dtype_policy()
-    with contextlib.ExitStack() as stack:
-        if keras.backend.backend() == "jax":
-            stack.enter_context(_jax_in_64_bits())
-        keras.config.set_dtype_policy("float64")
-        try:
-            yield
-        finally:
-            keras.config.set_dtype_policy(policy)
+    keras.config.set_dtype_policy("float64")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def has_float64():
+    """Whether the backend keeps float64; JAX rounds all arrays to float32 unless told otherwise at its start."""
+    return keras.backend.standardize_dtype(keras.ops.zeros((1,), dtype="float64").dtype) == "float64"
 
 
 def rounds_to_float32():
@@ -144,22 +146,12 @@ def rounds_to_float32():
     return float(keras.ops.convert_to_numpy(keras.ops.mean(keras.ops.convert_to_tensor(x)))) == 1.0
 
 
-def _jax_in_64_bits():
-    import jax
-
-    if hasattr(jax, "enable_x64"):
-        return jax.enable_x64(True)
-    from jax.experimental import enable_x64  # its place before JAX 0.8
-
-    return enable_x64(True)
-
-
 class NotClonable(Exception):
     """Why a model has no twin in float64."""
 
 
 def in_float64(network, inputs, batch, reference):
-    """A functional model that computes the same in float64; call it within `double_precision()` only.
+    """A functional model that computes the same in float64.
 
     Args:
         network: the model's graph, or None if it is not known.
@@ -168,14 +160,18 @@ def in_float64(network, inputs, batch, reference):
         reference: the model's outputs for them.
 
     Raises:
-        NotClonable: where a layer cannot be made anew, computes in less than float64 whatever its policy, or where
-            the twin's outputs are not the model's.
+        NotClonable: where the backend has no float64, a layer cannot be made anew or computes in less than float64
+            whatever its policy, or the twin's outputs are not the model's.
     """
+    if not has_float64():
+        raise NotClonable(
+            f"the {keras.backend.backend()} backend has no float64; set JAX_ENABLE_X64=1 in the environment"
+        )
     if network is None:
         raise NotClonable("the graph of a subclassed model is not known")
     pairs = []
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), float64_policy():
             warnings.simplefilter("ignore")  # layers said what they had to say when the user built them
             twin = _clone(network, pairs)
         for old, new in pairs:
@@ -192,7 +188,8 @@ def in_float64(network, inputs, batch, reference):
         _check_float64(twin)
     for ours, theirs in zip(outputs, reference, strict=True):
         size = np.max(np.abs(theirs.astype(np.float64)), initial=0)
-        if np.isfinite(size) and not np.allclose(ours, theirs.astype(np.float64), rtol=0, atol=0.05 * size):
+        rounding = max(0.05, 3 * TOLERANCE.get(theirs.dtype.name, 0)) * size
+        if np.isfinite(size) and not np.allclose(ours, theirs.astype(np.float64), rtol=0, atol=rounding):
             raise NotClonable(
                 "its clone in float64 gives other outputs; some layer's get_config() and weights do not "
                 "describe all of it"

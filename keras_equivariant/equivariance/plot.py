@@ -2,7 +2,7 @@
 
 import math
 
-FLOOR = 1e-17  # errors of 0 are drawn here
+FLOOR = 1e-18  # errors of 0 are drawn here
 COLOURS = {"exact": "#2a9d8f", "approximate": "#e9a23b", "broken": "#d1495b"}
 GREY = "#8d99ae"
 
@@ -47,8 +47,8 @@ def _elements(figure, position, report):
     )
     axes.invert_yaxis()
     _error_axis(axes)
-    axes.set_title("per element (dashed: tolerance)", fontsize=10)
-    axes.legend(fontsize=8, loc="lower right")
+    axes.set_title("per element (dashed: tolerance)", fontsize=10, loc="left")
+    axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1.02, 0.99), ncols=2, frameon=False, handlelength=1)
 
 
 def _angles(figure, position, report):
@@ -89,12 +89,14 @@ def _layers(figure, position, report):
         next(p.tolerance for p in report.precisions if not p.unavailable), color="black", linestyle="--", linewidth=1
     )
     _error_axis(axes)
-    axes.set_title("layer by layer (exact elements)", fontsize=10)
+    axes.set_title("layer by layer (exact elements)", fontsize=10, loc="left")
 
 
 def _error_axis(axes):
     axes.set_xscale("log")
     axes.set_xlim(FLOOR, 30)
+    axes.set_xticks([1e-16, 1e-12, 1e-8, 1e-4, 1])
+    axes.minorticks_off()
     axes.set_xlabel("relative L2 error")
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)

@@ -48,8 +48,7 @@ def judge(group, measured, unavailable, tolerances, layers, problems):
     if faults:
         verdict, reasons = VACUOUS, [f"nothing was tested on {fault}" for fault in dict.fromkeys(faults)]
     elif BROKEN in verdicts:
-        verdict, reasons = BROKEN, [hint(group, measured[best], passed)]
-        reasons = _where(layers, problems) + reasons
+        verdict, reasons = BROKEN, _why(group, measured[best], passed, layers, problems)
     else:
         verdict = APPROXIMATE if APPROXIMATE in verdicts else EXACT
         reasons = [
@@ -93,12 +92,15 @@ def worst_error(parts, interpolated):
     return float(np.max(errors)) if errors else None
 
 
-def _where(layers, problems):
+def _why(group, parts, passed, layers, problems):
+    if _exact(parts) <= passed:
+        return [f"interpolated elements err by more than {LARGEST_APPROXIMATE:.0%}"]
     broken = next((layer for layer in layers if layer.verdict == BROKEN), None)
     if broken is None:
-        return []
+        return [hint(group, parts, passed)]
     why = "".join(f": {problem}" for problem in problems.get(broken.name.split("/")[-1], ()))
-    return [f"it breaks at layer {broken.name!r} ({broken.kind}), error {number(broken.error)}{why}"]
+    where = f"it breaks at layer {broken.name!r} ({broken.kind}), error {number(broken.error)}{why}"
+    return [where, *filter(None, [_pattern(group, parts, passed)])]
 
 
 def tolerances_by_dtype(tolerance):
@@ -163,21 +165,28 @@ def smallest_response(tolerance):
 
 def hint(group, parts, passed):
     """What the pattern of failures suggests."""
-    exact = {e for part in parts if not part.interpolated for e in part.elements}
-    names = ", ".join(group.element_names[e] for e in sorted(passed))
-    if 0 in exact and 0 not in passed:
-        return (
-            "f(x) differs between two calls on the same x; switch off dropout, sampling and other state, and call "
-            "layers with training=False"
-        )
-    if exact and exact <= passed:
+    if _exact(parts) and _exact(parts) <= passed:
         return (
             'only interpolated elements fail; test the exact ones with elements="exact", or allow for the '
             "interpolation with rtol="
         )
-    if len(passed) > 1 and group.generated_by(sorted(passed)) == tuple(sorted(passed)):
-        return f"the law holds on the subgroup {{{names}}}; perhaps a smaller group was meant"
-    return (
+    return _pattern(group, parts, passed) or (
         "look for a stride or padding on a size that its window does not cover symmetrically, for a layer that mixes "
         "the group axis, or for a wrong input_layout or output_layout"
     )
+
+
+def _exact(parts):
+    return {element for part in parts if not part.interpolated for element in part.elements}
+
+
+def _pattern(group, parts, passed):
+    if 0 in _exact(parts) - passed:
+        return (
+            "f(x) differs between two calls on the same x; switch off dropout, sampling and other state, and call "
+            "layers with training=False"
+        )
+    if len(passed) > 1 and group.generated_by(sorted(passed)) == tuple(sorted(passed)):
+        names = ", ".join(group.element_names[e] for e in sorted(passed))
+        return f"the law holds on the subgroup {{{names}}}; perhaps a smaller group was meant"
+    return ""
