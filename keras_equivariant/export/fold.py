@@ -35,7 +35,7 @@ def fold(model, name=None, dtype="float32"):
         >>> image = keras.Input((28, 28, 1))
         >>> x = ke.layers.LiftingConv2D(8, 3, group="C4", padding="same", activation="relu")(image)
         >>> folded = ke.fold(keras.Model(image, ke.layers.GroupPooling("max")(x)))
-        >>> folded.layers[1].kernel.shape
+        >>> folded.layers[1].get_weights()[0].shape
         (3, 3, 1, 32)
 
     Equivariance: that of `model`; folding moves no numbers but by rounding.
