@@ -63,7 +63,8 @@ def irreps(group):
     """All irreducible real representations, up to equivalence, the trivial one first.
 
     They are found inside the regular representation: a generic symmetric map that commutes with it has irreducible
-    eigenspaces. Named `irrep(0)`, `irrep(1)`, ... by dimension, then by character.
+    eigenspaces. Those of two dimensions are given in the basis in which a turn by an angle t is a turn by a multiple
+    of t. Named `irrep(0)`, `irrep(1)`, ... by dimension, then by character.
     """
     group = get(group)
     left = regular(group).matrices
@@ -80,8 +81,24 @@ def irreps(group):
         character = np.trace(matrices, axis1=1, axis2=2)
         if all(not np.allclose(character, other, atol=1e-6) for other, _ in found):
             found.append((character, matrices))
+    for frequency in range(1, group.order) if group.dimension == 2 else ():
+        matrices = _wound(group.matrices, frequency)
+        character = np.trace(matrices, axis1=1, axis2=2)
+        found = [(c, matrices if np.allclose(c, character, atol=1e-6) else m) for c, m in found]
     found.sort(key=lambda pair: (pair[1].shape[1], tuple(-np.round(pair[0], 6))))
     return tuple(Representation(group, f"irrep({i})", matrices) for i, (_, matrices) in enumerate(found))
+
+
+def _wound(matrices, frequency):
+    """Every rotation of the plane by t as one by `frequency` t, mirrors kept: [M R(t)] -> M R(frequency t)."""
+    mirrored = np.linalg.det(matrices) < 0
+    mirror = np.diag([-1.0, 1.0])
+    rotations = np.where(mirrored[:, None, None], mirror @ matrices, matrices)
+    turns = (rotations[:, 0, 0] + 1j * rotations[:, 1, 0]) ** frequency
+    wound = np.stack([np.stack([turns.real, -turns.imag], -1), np.stack([turns.imag, turns.real], -1)], axis=1)
+    halves = np.round(2 * wound) / 2 + 0.0
+    wound = np.where(np.abs(wound - halves) < 1e-12, halves, wound)
+    return np.where(mirrored[:, None, None], mirror @ wound, wound)
 
 
 def _runs(values):

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant import groups
-from keras_equivariant.kernels import rotated_basis
+from keras_equivariant.kernels import fourier_basis, rotated_basis, spectral_pays
 from keras_equivariant.layers.base import (
     EquivariantLayer,
     check_data_format,
@@ -13,7 +13,7 @@ from keras_equivariant.layers.base import (
     tuple_of,
     window_problems,
 )
-from keras_equivariant.ops import convolution, expansion
+from keras_equivariant.ops import convolution, expansion, spectral
 from keras_equivariant.ops.padding import PADDING_MODES, pad
 
 SYMMETRY_HINT = 'For grouped convolution use `groups=4`; `group` names a symmetry, e.g. group="C4"'
@@ -77,6 +77,7 @@ class RotatedConv(EquivariantLayer):
         self.bias_constraint = keras.constraints.get(bias_constraint)
         self.basis = basis
         self._basis = rotated_basis(self.group, self.kernel_size, basis)
+        self._fourier = None
         order = self.group.order
         # relative[s', s] = s'^-1 s: which coefficient the kernel of orientation s' has for the input orientation s.
         self._relative = np.zeros((order, 1), int) if self.lifting else self.group.cayley[self.group.inverses]
@@ -90,6 +91,9 @@ class RotatedConv(EquivariantLayer):
         fields = self._input_fields(input_shape)
         self.check_symmetry(input_shape)
         self.compute_output_shape(input_shape)
+        pointwise = not self.lifting and self.groups == 1 and np.prod(self.kernel_size) == 1
+        if pointwise and spectral_pays(self.group, fields, self.filters):
+            self._fourier = fourier_basis(self.group)
         elements = () if self.lifting else (self.elements_in,)
         self._add_weights((*elements, fields // self.groups, self.filters), fields)
 
@@ -116,6 +120,10 @@ class RotatedConv(EquivariantLayer):
         self.input_spec = keras.layers.InputSpec(ndim=self.rank + (2 if self.lifting else 3), axes=axes)
 
     def call(self, inputs):
+        if self._fourier is not None:
+            x = convolution.subsample(inputs, self.strides) if max(self.strides) > 1 else inputs
+            y = spectral.convolve_pointwise(x, self._fibre_kernel(), *self._fourier.arrays)
+            return self._finish(self._flatten(y))
         x = self._flatten(inputs)
         x = expansion.to_field_groups(x, self.elements_in, self.groups)
         y = convolution.convolve(
@@ -151,6 +159,11 @@ class RotatedConv(EquivariantLayer):
         else:
             kernel = expansion.expand(kernel, self._basis.functions, self._relative, self.groups)
         return ops.reshape(kernel, (*self.kernel_size, *kernel.shape[-2:]))
+
+    def _fibre_kernel(self):
+        """The kernel of a 1x1 convolution, (S, C, F)."""
+        kernel = ops.convert_to_tensor(self.kernel)
+        return ops.reshape(kernel, kernel.shape[-3:])
 
     def expanded_kernel(self):
         """The kernel of the equal stock convolution, (*kernel_size, S C, order F), group axes slowest."""

@@ -50,10 +50,10 @@ def transposed(size=(5, 5), kernel_size=3, **options):
     return Case(layers.GroupConv2DTranspose, arguments, (*size, 8, 2), "D4", stock=keras.layers.Conv2DTranspose)
 
 
-def pixelwise(layer, size=(8, 8), image=False, group="D4", **options):
+def pixelwise(layer, size=(8, 8), image=False, **options):
     shape = (*size, 3) if image else (*size, 8, 3)
     layout = "image" if image else "regular"
-    return Case(layer, options, shape, group, layout, layout)
+    return Case(layer, options, shape, "D4", layout, layout)
 
 
 CATALOGUE = [
@@ -79,6 +79,7 @@ CATALOGUE = [
     group_conv(padding="same", padding_mode="reflect", strides=2),
     group_conv(kernel_size=1, kernel_regularizer="l2", kernel_constraint="unit_norm", bias_regularizer="l1"),
     group_conv(group="C8", kernel_size=1, use_bias=False),
+    group_conv(kernel_size=1, size=(3, 3), fields=128, filters=128),  # so many fields go by the Fourier transform
     transposed(),
     transposed(padding="same", strides=1, activation="relu"),
     transposed(kernel_size=4, strides=2, padding="same"),

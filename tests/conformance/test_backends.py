@@ -1,0 +1,33 @@
+"""Runs the portable part of the catalogue on the other backends, each in a process of its own."""
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from test_portable import write_reference
+
+pytestmark = pytest.mark.tensorflow
+HERE = pathlib.Path(__file__).parent
+PORTABLE = ("test_portable.py", "test_law.py", "test_serialization.py", "test_precision.py", "test_trivial_group.py")
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backend(backend, network, sample, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    write_reference(tmp_path / "reference.npz", network, sample)
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": backend,
+        "KERAS_EQUIVARIANT_CONFORMANCE_REFERENCE": str(tmp_path / "reference.npz"),
+        "JAX_ENABLE_X64": "1",
+    }
+    # Training steps are compiled anew for every case on JAX; test_portable takes one of Adam on each without that.
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", "not trains"]
+    command += [*(str(HERE / f) for f in PORTABLE)]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-1000:]
+    assert " passed" in run.stdout

@@ -1,0 +1,137 @@
+"""The rules of the package's own architecture: who imports whom, what the library never does, what must be tested."""
+
+import ast
+import inspect
+import pathlib
+import sys
+
+import pytest
+
+import keras_equivariant as ke
+
+PACKAGE = pathlib.Path(ke.__file__).parent
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "conformance"))
+
+# part -> the parts it may import; a part is a folder or a module of the package.
+ARROWS = {
+    "groups": set(),
+    "kernels": {"groups"},
+    "ops": set(),
+    "layers": {"groups", "kernels", "ops"},
+    "equivariance": {"groups", "ops"},
+    "data": {"groups"},
+    "compiler": {"groups", "layers"},
+    "export": {"groups", "layers", "ops", "equivariance"},
+    "training": {"compiler", "data", "equivariance", "export", "groups"},
+}
+NUMPY_ONLY = ("groups", "kernels")
+BACKEND_SWITCHES = ("ops/compiled.py", "export/")
+MAX_LINES = 400
+
+
+def sources(*parts):
+    for part in parts or [""]:
+        yield from sorted((PACKAGE / part).rglob("*.py"))
+
+
+def imports(path):
+    """Absolute module names that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            if node.module == "keras_equivariant":
+                yield from (f"keras_equivariant.{alias.name}" for alias in node.names)
+
+
+def own_parts(path):
+    names = (name.split(".") for name in imports(path))
+    return {name[1] for name in names if name[0] == "keras_equivariant" and len(name) > 1}
+
+
+@pytest.mark.parametrize("part", ARROWS)
+def test_imports_follow_the_arrows(part):
+    for path in sources(part):
+        strangers = own_parts(path) - ARROWS[part] - {part, "version"}
+        assert not strangers, f"{path.relative_to(PACKAGE)} may not import {sorted(strangers)}"
+
+
+def test_every_part_has_its_arrows():
+    parts = {p.name for p in PACKAGE.iterdir() if p.is_dir() and (p / "__init__.py").exists()}
+    assert parts - {"__pycache__"} == set(ARROWS)
+
+
+@pytest.mark.parametrize("part", NUMPY_ONLY)
+def test_groups_and_kernels_know_no_framework(part):
+    for path in sources(part):
+        roots = {name.split(".")[0] for name in imports(path)}
+        assert not roots & {"keras", "tensorflow", "jax", "torch"}, path.name
+
+
+def test_backends_are_named_only_where_allowed():
+    for path in sources():
+        where = path.relative_to(PACKAGE).as_posix()
+        allowed = where.startswith((*BACKEND_SWITCHES, "data/", "training/"))
+        roots = {name.split(".")[0] for name in imports(path)}
+        assert allowed or not roots & {"tensorflow", "jax", "torch"}, f"{where} imports a backend"
+
+
+def test_no_backend_is_imported_at_the_top():
+    for path in sources():
+        for node in ast.parse(path.read_text()).body:
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {n.split(".")[0] for n in names} & {"tensorflow", "jax", "torch"}, path.name
+
+
+def test_no_private_keras_api():
+    for path in sources():
+        assert not [name for name in imports(path) if name.startswith("keras.src")], path.name
+
+
+def test_library_neither_asserts_nor_prints():
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not isinstance(node, ast.Assert), f"{path.name}:{node.lineno} asserts; raise ValueError instead"
+            called = getattr(getattr(node, "func", None), "id", None)
+            printing = isinstance(node, ast.Call) and called == "print"
+            assert not printing or path.name == "cli.py", f"{path.name}:{node.lineno} prints"
+
+
+def test_files_are_short():
+    long = [p.name for p in sources() if len(p.read_text().splitlines()) > MAX_LINES]
+    assert not long
+
+
+def test_names_are_exported_explicitly():
+    for path in sources():
+        assert "import *" not in path.read_text(), path.name
+    for name in ke.__all__:
+        assert hasattr(ke, name)
+
+
+def test_catalogue_is_complete():
+    from catalogue import CATALOGUE
+
+    tested = {case.layer.__name__ for case in CATALOGUE}
+    assert tested == set(ke.layers.__all__)
+
+
+def test_every_option_is_in_the_catalogue():
+    from catalogue import CATALOGUE
+
+    stock = {"self", "args", "kwargs", "axis", "data_format", "momentum", "epsilon", "kernel_initializer", "strict",
+             "activity_regularizer", "bias_constraint"}
+    for layer in {case.layer for case in CATALOGUE}:
+        cases = [case for case in CATALOGUE if issubclass(case.layer, layer.__mro__[1]) or case.layer is layer]
+        used = set().union(*(case.arguments for case in cases))
+        missing = set(inspect.signature(layer.__init__).parameters) - stock - used
+        assert not missing, f"{layer.__name__}: {sorted(missing)} in no case of the catalogue"
+
+
+def test_every_public_docstring_states_its_law():
+    for name in ke.layers.__all__:
+        text = getattr(ke.layers, name).__doc__
+        for heading in ("Input shape:", "Output shape:", "Equivariance:", "Example:", "Reference:"):
+            assert heading in text, f"{name} lacks {heading!r}"
