@@ -12,6 +12,9 @@ REPRESENTATIVE_IMAGES = 128
 
 def main(argv=None):
     """Run one command and return its exit status: 0 done, 1 the symmetry is broken, 2 an error in what was asked."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without the degree sign gets a question mark
     arguments = _parser().parse_args(argv)
     _show_progress(arguments)
     try:
@@ -107,6 +110,7 @@ def _evaluate(arguments):
 def _check(arguments):
     from keras_equivariant.compiler import build_from_spec, lint
     from keras_equivariant.equivariance import certify
+    from keras_equivariant.training.run import symmetry_of
 
     params = _pairs(arguments.set, "--set")
     problems = lint(arguments.spec, **params)
@@ -114,7 +118,8 @@ def _check(arguments):
         _echo(f"{problem.severity}: {problem}")
     if any(problem.severity == "error" for problem in problems):
         return 1
-    report = certify(build_from_spec(arguments.spec, **params), group=arguments.group)
+    model = build_from_spec(arguments.spec, **params)
+    report = certify(model, group=arguments.group or symmetry_of(model))
     _echo(report)
     if arguments.json:
         report.save(arguments.json)
@@ -251,7 +256,7 @@ def _add_check(commands):
     )
     check.set_defaults(command=_check)
     _add_spec(check)
-    check.add_argument("--group", help="the symmetry to test; default: that of the spec's layers")
+    check.add_argument("--group", help="the symmetry to test (default: that of the spec's layers, else C4)")
     check.add_argument("--json", metavar="FILE", help="also write the certificate as JSON")
     check.add_argument("--plot", metavar="FILE", help="also draw the certificate, e.g. check.png")
 

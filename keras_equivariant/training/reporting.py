@@ -62,7 +62,7 @@ def errors_text(errors):
 def angle_table(errors):
     """An `error_summary`'s errors by angle, one angle a line, with a bar of one mark for every 2 %."""
     by_angle = errors["error_percent_by_angle"].items()
-    return "\n".join(f"{angle:>6}°  {error:6.2f} %  {'▪' * round(error / 2)}" for angle, error in by_angle)
+    return "\n".join(f"{angle:>6}°  {error:6.2f} %  {'#' * round(error / 2)}" for angle, error in by_angle)
 
 
 def plot_accuracy_by_angle(curves, title, path):

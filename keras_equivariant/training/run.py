@@ -106,14 +106,18 @@ def train(
     Example:
 
     >>> import keras_equivariant as ke
-    >>> result = ke.train("p4_cnn", data="digits", epochs=1, run_dir="runs/first")
+    >>> import tempfile
+    >>> options = {"epochs": 1, "limit": 64, "angle_step": 90, "export_formats": (), "verbose": 0}
+    >>> result = ke.train("p4_cnn", data="digits", run_dir=tempfile.mkdtemp(), **options)
+    >>> result.certificate.exact
+    True
     """
     datasets.registry.check_name(data)
     angles = evaluation.angles_of(angle_step)
     require("matplotlib", "Plotting the results")
     if tensorboard:
         require("tensorboard", "Logging for TensorBoard")
-    _check_formats(export_formats)
+    check_formats(export_formats)
     dataset = datasets.load(data, seed).limited(limit).with_validation(validation)
     common = {"seed": seed, "mixed_precision": mixed_precision, "validation": validation, "limit": limit}
     own = {"params": params, "recipe": recipe, "epochs": epochs, "batch_size": batch_size}
@@ -180,7 +184,7 @@ class _Job:
         log.info("%s", reporting.heading(own, dataset))
         if recipe.dataset != dataset.name:
             log.info(
-                "The recipe was written for %s: %d epochs of batches of %d. --epochs and --batch-size set others here.",
+                "The recipe was written for %s (%d epochs, batches of %d); --epochs and --batch-size change this run's.",
                 recipe.dataset,
                 recipe.epochs,
                 recipe.batch_size,
@@ -229,10 +233,17 @@ def suited(recipe, dataset):
     return tuple(value if limit is None else min(value, limit) for value, limit in zip(found, defaults, strict=True))
 
 
-def _check_formats(formats):
+def check_formats(formats):
+    """Raise before training what would stop the export after it."""
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise ValueError(f"Unknown export format. Received: {unknown[0]!r}. Use some of {', '.join(FORMATS)}, or none.")
+    backend = keras.backend.backend()
+    if backend != "tensorflow" and set(formats) - {"keras"}:
+        raise ValueError(
+            f"Export needs the TensorFlow backend. Received: the backend {backend} and the formats {list(formats)}. "
+            "Train with --no-export, then run `keras-equivariant export` with KERAS_BACKEND=tensorflow."
+        )
     if any(name.startswith("tflite") for name in formats):
         require("ai_edge_litert", "Running the exported .tflite file")
 

@@ -204,6 +204,15 @@ def test_normalization_is_fitted_to_what_reaches_it():
         adapt(nested, images)
 
 
+def test_an_export_that_cannot_be_is_refused_before_training(monkeypatch, shapes, tmp_path):
+    with pytest.raises(ValueError, match="Unknown export format. Received: 'onyx'"):
+        quiet(plain(), shapes, tmp_path / "run", export_formats=["onyx"])
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="Received: the backend jax.*--no-export"):
+        quiet(plain(), shapes, tmp_path / "run", export_formats=["tflite"])
+    assert not (tmp_path / "run").exists()
+
+
 def test_wrong_names_stop_at_once(tmp_path, shapes):
     with pytest.raises(ValueError, match='Did you mean "digits"'):
         quiet("p4_cnn", "digit", tmp_path / "run")
