@@ -35,7 +35,7 @@ class FiniteGroup:
         matrices = np.array(matrices, dtype=np.float64)
         if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2] or not len(matrices):
             raise ValueError(f"`matrices` must have the shape (order, d, d). Received: shape {matrices.shape}")
-        _check_orthogonal(matrices)
+        check_orthogonal(matrices)
         self.name = str(name)
         self.matrices = matrices
         self.matrices.setflags(write=False)
@@ -185,7 +185,8 @@ def _key(matrix):
     return tuple((np.round(matrix, _DIGITS) + 0.0).ravel().tolist())  # + 0.0 makes -0.0 equal to 0.0
 
 
-def _check_orthogonal(matrices):
+def check_orthogonal(matrices):
+    """ValueError unless every matrix keeps distances."""
     gram = matrices @ np.swapaxes(matrices, 1, 2)
     bad = np.flatnonzero(~np.isclose(gram, np.eye(matrices.shape[1]), atol=1e-6).all(axis=(1, 2)))
     if len(bad):

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from keras_equivariant.groups.finite import FiniteGroup
+from keras_equivariant.groups.finite import FiniteGroup, check_orthogonal
 
 ALIASES = {"z2": "C1", "p4": "C4", "p4m": "D4"}
 MAX_ORDER = 720
@@ -76,6 +76,7 @@ def from_generators(name, matrices):
     generators = np.array(matrices, dtype=np.float64)
     if generators.ndim != 3 or generators.shape[1] != generators.shape[2]:
         raise ValueError(f"`matrices` must have the shape (generators, d, d). Received: shape {generators.shape}")
+    check_orthogonal(generators)
     dimension = generators.shape[1]
     elements = {tuple(np.eye(dimension).ravel()): np.eye(dimension)}
     frontier = list(elements.values())

@@ -33,7 +33,9 @@ class RotatedBasis:
     Attributes:
         name: `"exact"`, `"bilinear"`, `"gaussian"` or `"steerable"`.
         size: number D of functions.
-        functions: `(order, D, pixels)` float64, B_s^d; scaled so that the mean over s of sum_{d, pixels} B^2 is D.
+        functions: `(order, D, pixels)` float64, B_s^d; scaled so that the mean over s of
+            sum_d (sum over pixels of B_s^d)^2 is D. With independent coefficients of variance 1 / fan-in, constant
+            features then keep their second moment, as they do on the exact basis. Deep features tend to be smooth.
         pixels: for `exact` only, `(order, pixels)` integers: pixel p of the kernel moved by s is pixel
             `pixels[s, p]` of the learned one. Else None.
     """
@@ -79,11 +81,10 @@ def _rotated_basis(group, kernel_size, basis):
         return RotatedBasis("exact", pixels.shape[1], functions, pixels)
     build = {"bilinear": _bilinear, "gaussian": _gaussian, "steerable": harmonic.planar_functions}[basis]
     functions = _moved_exactly(group, exact, lambda elements: build(group.matrices[elements], kernel_size))
-    norm = np.sqrt(np.mean(np.sum(functions**2, axis=2), axis=0))
     if basis == "steerable":
-        functions = functions / norm[None, :, None]
-    else:
-        functions = functions * np.sqrt(len(norm) / np.sum(norm**2))
+        functions = functions / np.sqrt(np.mean(np.sum(functions**2, axis=2), axis=0))[None, :, None]
+    response = np.mean(np.sum(np.sum(functions, axis=2) ** 2, axis=1))
+    functions = functions * np.sqrt(functions.shape[1] / response)
     functions.setflags(write=False)
     return RotatedBasis(basis, functions.shape[1], functions, None)
 

@@ -71,8 +71,8 @@ class GroupConv2DTranspose(RotatedConv):
 
     def build(self, input_shape):
         fields = self._input_fields(input_shape)
-        self.check_symmetry(input_shape)
         self.compute_output_shape(input_shape)
+        self.check_symmetry(input_shape)
         self._add_weights((self.elements_in, self.filters, fields), fields)
 
     def call(self, inputs):

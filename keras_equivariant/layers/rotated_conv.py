@@ -89,8 +89,8 @@ class RotatedConv(EquivariantLayer):
 
     def build(self, input_shape):
         fields = self._input_fields(input_shape)
-        self.check_symmetry(input_shape)
         self.compute_output_shape(input_shape)
+        self.check_symmetry(input_shape)
         pointwise = not self.lifting and self.groups == 1 and np.prod(self.kernel_size) == 1
         if pointwise and spectral_pays(self.group, fields, self.filters):
             self._fourier = fourier_basis(self.group)

@@ -68,9 +68,7 @@ class UpSampling2D(PixelwiseLayer):
         ]
 
     def fold(self, input_shape):
-        if self.interpolation == "bilinear":
-            return [(self.compute, [])]
-        return [(keras.layers.UpSampling2D(self.size, name=self.name), [])]
+        return [(keras.layers.UpSampling2D(self.size, interpolation=self.interpolation, name=self.name), [])]
 
     def get_config(self):
         return {**super().get_config(), "size": list(self.size), "interpolation": self.interpolation}

@@ -1,0 +1,84 @@
+import itertools
+
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_equivariant.ops import convolution, expansion, pooling
+from keras_equivariant.ops.padding import pad
+
+
+def mirrors(window, size):
+    """Whether a map of one axis commutes with mirroring it, on random numbers."""
+    x = np.random.default_rng(0).normal(size=(1, size, size, 1))
+    return np.allclose(window(x[:, ::-1]), np.asarray(window(x))[:, ::-1], atol=1e-9)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_rule_of_symmetric_windows_against_brute_force(padding):
+    checked = 0
+    for n, k, s, d in itertools.product(range(5, 11), (1, 2, 3, 4), (1, 2, 3), (1, 2)):
+        if (k - 1) * d + 1 > n:
+            continue
+        half = np.random.default_rng(k).normal(size=k)
+        kernel = np.ones((k, k)) * (half + half[::-1])[:, None]
+
+        def window(x, kernel=kernel, s=s, d=d):
+            return convolution.convolve(
+                ops.convert_to_tensor(x), ops.convert_to_tensor(kernel[..., None, None]), (s, s), padding, (d, d)
+            )
+
+        assert convolution.is_symmetric(n, k, s, d, padding) == mirrors(window, n), (n, k, s, d)
+        checked += 1
+    assert checked > 100
+
+
+def test_sizes_that_would_work():
+    assert convolution.symmetric_sizes(32, 3, 2, 1, "same") == [31, 33]
+    assert convolution.is_symmetric(33, 3, 2, 1, "same")
+    assert convolution.is_symmetric(None, 3, 2)
+
+
+@pytest.mark.parametrize(("mode", "numpy_mode"), [("zeros", "constant"), ("circular", "wrap"), ("reflect", "reflect")])
+@pytest.mark.parametrize(("extent", "stride"), [(3, 1), (4, 1), (5, 2)])
+def test_padding_is_numpys(mode, numpy_mode, extent, stride):
+    x = np.random.default_rng(0).normal(size=(2, 7, 7, 3)).astype("float32")
+    total = (-(-7 // stride) - 1) * stride + extent - 7
+    width = (total // 2, total - total // 2)
+    expected = np.pad(x, [(0, 0), width, width, (0, 0)], mode=numpy_mode)
+    np.testing.assert_array_equal(ops.convert_to_numpy(pad(x, (extent, extent), (stride, stride), mode)), expected)
+
+
+def test_padding_refuses_what_it_cannot():
+    with pytest.raises(ValueError, match="at most 2 pixels"):
+        pad(np.zeros((1, 3, 3, 1), "float32"), (7, 7), (1, 1), "reflect")
+
+
+def test_strided_dilated_equals_two_steps():
+    rng = np.random.default_rng(0)
+    x, kernel = rng.normal(size=(1, 9, 9, 2)), rng.normal(size=(3, 3, 2, 4))
+    both = convolution.convolve(ops.convert_to_tensor(x), ops.convert_to_tensor(kernel), (2, 2), "valid", (2, 2))
+    dense = convolution.convolve(ops.convert_to_tensor(x), ops.convert_to_tensor(kernel), (1, 1), "valid", (2, 2))
+    np.testing.assert_allclose(both, np.asarray(dense)[:, ::2, ::2], atol=1e-12)
+
+
+def test_dilated_kernel():
+    kernel = np.arange(1.0, 5.0).reshape(2, 2, 1, 1)
+    dilated = ops.convert_to_numpy(expansion.dilate(kernel, (2, 3)))[..., 0, 0]
+    np.testing.assert_array_equal(dilated, [[1, 0, 0, 2], [0, 0, 0, 0], [3, 0, 0, 4]])
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+def test_linear_upsampling_reproduces_straight_lines(factor):
+    ramp = np.broadcast_to(np.arange(6.0)[:, None], (6, 6))[None, ..., None]
+    large = ops.convert_to_numpy(pooling.upsample_linear(ops.convert_to_tensor(ramp), (factor, factor)))[0, :, 0, 0]
+    inside = slice(factor, -factor)
+    expected = (np.arange(6 * factor) + 0.5) / factor - 0.5
+    np.testing.assert_allclose(large[inside], expected[inside], atol=1e-12)
+
+
+def test_blur_keeps_a_constant_inside():
+    flat = ops.ones((1, 12, 12, 2))
+    y = ops.convert_to_numpy(pooling.blur(flat, (2, 2)))
+    assert y.shape == (1, 6, 6, 2)
+    np.testing.assert_allclose(y[:, 1:-1, 1:-1], 1, rtol=1e-6)
