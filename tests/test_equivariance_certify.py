@@ -1,6 +1,7 @@
 """certify on Keras models: verdicts, precisions, the layer that breaks, controls, files."""
 
 import json
+import sys
 
 import keras
 import numpy as np
@@ -332,6 +333,15 @@ def test_wrong_arguments_say_what_is_right(arguments, message):
         certify(invariant_net(), **arguments)
 
 
+def test_layers_are_measured_on_generators():
+    from keras_equivariant.equivariance.localize import _generators
+
+    for name, expected in (("D4", ["r90", "m"]), ("C8", ["r90", "r45"]), ("C4", ["r90"]), ("C3", ["r120"])):
+        group = ke.groups.get(name)
+        assert [group.element_names[e] for e in _generators(group)] == expected
+        assert len(group.generated_by(_generators(group))) == group.order
+
+
 def test_the_same_seed_gives_the_same_report():
     model = invariant_net()
     first, second, other = (certify(model, angles=3, seed=seed) for seed in (1, 1, 2))
@@ -365,3 +375,9 @@ def test_plot(report, broken_report, tmp_path):
         kind.plot(tmp_path / f"{i}.png")
         content = (tmp_path / f"{i}.png").read_bytes()
         assert content.startswith(b"\x89PNG") and len(content) > 20_000
+
+
+def test_plot_says_how_to_install_matplotlib(report, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"pip install 'keras-equivariant\[train\]'"):
+        report.plot(tmp_path / "0.png")

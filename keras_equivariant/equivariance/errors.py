@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.equivariance.layouts import resolve
-from keras_equivariant.equivariance.measure import as_callable, measure
+from keras_equivariant.equivariance.measure import as_array, as_callable, measure
 from keras_equivariant.equivariance.report import number, table
 from keras_equivariant.equivariance.verdict import hint, limit, part_errors, vacuous
 
@@ -164,10 +164,7 @@ def _measure(fn, group, x, law, elements, input_layout, output_layout, batch_siz
 
 def checked_inputs(x):
     """The arrays in a structure, checked to hold the same number of samples."""
-    arrays = [
-        np.asarray(a) if isinstance(a, (np.ndarray, np.generic, int, float)) else keras.ops.convert_to_numpy(a)
-        for a in keras.tree.flatten(x)
-    ]
+    arrays = [as_array(a) for a in keras.tree.flatten(x)]
     if not arrays or any(a.ndim < 1 for a in arrays) or len({len(a) for a in arrays}) > 1 or not len(arrays[0]):
         raise ValueError(
             "The inputs must be arrays with the same number of samples on axis 0, at least one. "

@@ -25,8 +25,9 @@ PORTION = 2**28  # bytes of features held at a time
 def localize(network, setting, tolerance):
     """A LayerError per layer and operation of a functional model, in order; models inside it are opened if broken.
 
-    Each output is measured in the layout in which it fits best. A layer that fits none, although the law holds again
-    behind it, is not called broken: a Reshape may well leave the known layouts for a while.
+    The group's generators are measured, which suffices for their products. Each output is measured in the layout in
+    which it fits best. A layer that fits none, although the law holds again behind it, is not called broken: a
+    Reshape may well leave the known layouts for a while.
     """
     if setting.group.order == 1:
         return ()
@@ -90,18 +91,20 @@ def _measure(network, setting, tensors):
                 for i, shape in enumerate(shapes)
             ]
 
-        for part in measure(
-            per_sample,
-            setting.group,
-            setting.arrays,
-            range(1, setting.group.order),
-            setting.layouts,
-            layouts,
-            setting.batch_size,
-        ):
+        arguments = setting.layouts, layouts, setting.batch_size
+        for part in measure(per_sample, setting.group, setting.arrays, _generators(setting.group), *arguments):
             for tensor, output in zip(portion, part.outputs, strict=True):
                 found.setdefault(id(tensor), {})[part.interpolated] = output
     return found
+
+
+def _generators(group):
+    """Elements that suffice: the law for them gives it for their products. Exact ones for the exact subgroup first."""
+    chosen = []
+    for element in (*group.grid_elements, *range(group.order)):
+        if element not in group.generated_by(chosen):
+            chosen.append(element)
+    return chosen
 
 
 def _portions(tensors, setting):

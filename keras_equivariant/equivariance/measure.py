@@ -165,13 +165,14 @@ def as_callable(fn, structure):
 
     def call(arrays):
         outputs = keras.tree.flatten(run(keras.tree.pack_sequence_as(structure, arrays)))
-        return [y if isinstance(y, np.ndarray) else _array(y) for y in outputs]
+        return [as_array(y) for y in outputs]
 
     return call
 
 
-def _array(y):
-    return np.asarray(y) if np.isscalar(y) else keras.ops.convert_to_numpy(y)
+def as_array(y):
+    """A tensor of any backend, an array or a number as an array."""
+    return keras.ops.convert_to_numpy(y) if keras.ops.is_tensor(y) else np.asarray(y)
 
 
 def relative(square_error, square_norm):

@@ -101,6 +101,8 @@ def _check_square(sizes, group):
 
 def _input_range(model):
     """Mean and deviation of raw inputs, read off the Normalization or Rescaling layer that a model starts with."""
+    if len(model.inputs) > 1:
+        return 0.0, 1.0
     first = next(
         (layer for layer in walk(model) if not isinstance(layer, (keras.Model, keras.layers.InputLayer))), None
     )
@@ -137,7 +139,9 @@ def float64_policy():
 
 def has_float64():
     """Whether the backend keeps float64; JAX rounds all arrays to float32 unless told otherwise at its start."""
-    return keras.backend.standardize_dtype(keras.ops.zeros((1,), dtype="float64").dtype) == "float64"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # JAX warns of what is asked here
+        return keras.backend.standardize_dtype(keras.ops.zeros((1,), dtype="float64").dtype) == "float64"
 
 
 def rounds_to_float32():

@@ -47,7 +47,7 @@ def _elements(figure, position, report):
     )
     axes.invert_yaxis()
     _error_axis(axes)
-    axes.set_title("per element (dashed: tolerance)", fontsize=10, loc="left")
+    axes.set_title("per element", fontsize=10, loc="left")
     axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1.02, 0.99), ncols=2, frameon=False, handlelength=1)
 
 
@@ -97,7 +97,7 @@ def _error_axis(axes):
     axes.set_xlim(FLOOR, 30)
     axes.set_xticks([1e-16, 1e-12, 1e-8, 1e-4, 1])
     axes.minorticks_off()
-    axes.set_xlabel("relative L2 error")
+    axes.set_xlabel("relative L2 error (dashed: tolerance)")
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     for side in ("top", "right"):

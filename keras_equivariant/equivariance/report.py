@@ -42,7 +42,7 @@ class Angle:
 
 @dataclasses.dataclass(frozen=True)
 class LayerError:
-    """The law at one layer's output: errors over the exact and over the interpolated elements, the worst of each."""
+    """The law at one layer's output: the worst errors of the exact and of the interpolated generators of the group."""
 
     name: str
     kind: str
@@ -58,9 +58,10 @@ class Report:
     """The certificate of one model: `print(report)`, `report.exact`, `report.save("certificate.json")`.
 
     Attributes:
-        verdict: `"exact"`: every element acts on the pixel grid without interpolation and keeps the law within the
-            tolerance of each precision. `"approximate"`: it holds up to interpolation or rounding. `"broken"`: it does
-            not hold. `"vacuous"`: nothing was tested, and `reasons` say why.
+        verdict: `"exact"`: every element maps the pixel grid onto itself and keeps the law within the tolerance of
+            each precision. `"approximate"`: those that do keep it, but others need interpolation (errors up to 25 %)
+            or a lower precision rounds by more than its tolerance. `"broken"`: the law does not hold. `"vacuous"`:
+            nothing was tested, and `reasons` say why.
         elements: an Element per group element; the identity's error says whether the model repeats itself.
         precisions: a Precision per dtype.
         angles: an Angle per angle of the sweep.
