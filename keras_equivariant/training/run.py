@@ -184,7 +184,7 @@ class _Job:
         log.info("%s", reporting.heading(own, dataset))
         if recipe.dataset != dataset.name:
             log.info(
-                "The recipe was written for %s (%d epochs, batches of %d); --epochs and --batch-size change this run's.",
+                "The recipe was written for %s (%d epochs, batches of %d); --epochs and --batch-size change this.",
                 recipe.dataset,
                 recipe.epochs,
                 recipe.batch_size,
