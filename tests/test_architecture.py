@@ -121,8 +121,19 @@ def test_catalogue_is_complete():
 def test_every_option_is_in_the_catalogue():
     from catalogue import CATALOGUE
 
-    stock = {"self", "args", "kwargs", "axis", "data_format", "momentum", "epsilon", "kernel_initializer", "strict",
-             "activity_regularizer", "bias_constraint"}
+    stock = {
+        "self",
+        "args",
+        "kwargs",
+        "axis",
+        "data_format",
+        "momentum",
+        "epsilon",
+        "kernel_initializer",
+        "strict",
+        "activity_regularizer",
+        "bias_constraint",
+    }
     for layer in {case.layer for case in CATALOGUE}:
         cases = [case for case in CATALOGUE if issubclass(case.layer, layer.__mro__[1]) or case.layer is layer]
         used = set().union(*(case.arguments for case in cases))

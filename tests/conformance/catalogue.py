@@ -30,18 +30,32 @@ class Case:
         return self.layer(**self.arguments, **kwargs)
 
     def __str__(self):
-        words = [f"{k}={v}" for k, v in self.arguments.items() if k not in ("filters", "kernel_size", "bias_initializer")]
+        words = [
+            f"{k}={v}" for k, v in self.arguments.items() if k not in ("filters", "kernel_size", "bias_initializer")
+        ]
         return f"{self.layer.__name__}({', '.join([*words, self.group, 'x'.join(map(str, self.shape))])})"
 
 
 def lifting(group="D4", size=(9, 9), fields=2, filters=3, kernel_size=3, **options):
-    arguments = {"filters": filters, "kernel_size": kernel_size, "group": group, "bias_initializer": "normal", **options}
+    arguments = {
+        "filters": filters,
+        "kernel_size": kernel_size,
+        "group": group,
+        "bias_initializer": "normal",
+        **options,
+    }
     return Case(layers.LiftingConv2D, arguments, (*size, fields), group, "image", stock=keras.layers.Conv2D)
 
 
 def group_conv(group="D4", size=(9, 9), fields=2, filters=3, kernel_size=3, **options):
     order = {"C1": 1, "C2": 2, "D1": 2, "C3": 3, "C4": 4, "D2": 4}.get(group, 8)
-    arguments = {"filters": filters, "kernel_size": kernel_size, "group": group, "bias_initializer": "normal", **options}
+    arguments = {
+        "filters": filters,
+        "kernel_size": kernel_size,
+        "group": group,
+        "bias_initializer": "normal",
+        **options,
+    }
     return Case(layers.GroupConv2D, arguments, (*size, order, fields), group, stock=keras.layers.Conv2D)
 
 
@@ -97,9 +111,18 @@ CATALOGUE = [
     Case(layers.UpSampling2D, {"size": [2, 3], "group": "D2"}, (5, 4, 4, 3), "D2"),
     Case(layers.BatchNormalization, {}, (5, 5, 8, 3), "D4"),
     Case(layers.BatchNormalization, {"activation": "relu"}, (5, 5, 8, 3), "D4"),
-    Case(layers.BatchNormalization, {"activation": "elu", "scale": False, "center": False}, (6, 6, 3), "D4", "image", "image"),
+    Case(
+        layers.BatchNormalization,
+        {"activation": "elu", "scale": False, "center": False},
+        (6, 6, 3),
+        "D4",
+        "image",
+        "image",
+    ),
     Case(layers.GroupPooling, {"mode": "max"}, (5, 5, 8, 3), "D4", out="image"),
     Case(layers.GroupPooling, {"mode": "mean", "group": "D4"}, (5, 5, 8, 3), "D4", out="image"),
     Case(layers.GroupPooling, {"mode": "max", "group": "D4", "subgroup": "C4"}, (5, 5, 8, 3), "D4", out="quotient(C4)"),
-    Case(layers.GroupPooling, {"mode": "mean", "group": "D4", "subgroup": "D1"}, (5, 5, 8, 3), "D4", out="quotient(D1)"),
+    Case(
+        layers.GroupPooling, {"mode": "mean", "group": "D4", "subgroup": "D1"}, (5, 5, 8, 3), "D4", out="quotient(D1)"
+    ),
 ]

@@ -3,8 +3,17 @@
 import numpy as np
 from keras import ops
 
-STOCK_ARGUMENTS = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "groups", "activation", "use_bias",
-                   "output_padding")
+STOCK_ARGUMENTS = (
+    "filters",
+    "kernel_size",
+    "strides",
+    "padding",
+    "dilation_rate",
+    "groups",
+    "activation",
+    "use_bias",
+    "output_padding",
+)
 
 
 def test_stock_case_equals_twin(case, sample):

@@ -1,0 +1,110 @@
+"""Group convolutions against stock Keras layers of equal expanded width; TensorFlow on CPU, ratios of pairs.
+
+Run by hand, on a machine with nothing else to do: `pytest -m benchmark -s tests/benchmarks`.
+"""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+from timing import compare, report
+
+import keras_equivariant as ke
+
+pytestmark = pytest.mark.benchmark
+LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def p4m_network(fields=10, depth=6):
+    x = inputs = keras.Input((28, 28, 1))
+    x = ke.layers.LiftingConv2D(fields, 3, "D4", padding="same", use_bias=False)(x)
+    x = ke.layers.BatchNormalization(activation="relu")(x)
+    for _ in range(depth - 1):
+        x = ke.layers.GroupConv2D(fields, 3, "D4", padding="same", use_bias=False)(x)
+        x = ke.layers.BatchNormalization(activation="relu")(x)
+    x = layers.GlobalAveragePooling2D()(ke.layers.GroupPooling("max")(x))
+    return keras.Model(inputs, layers.Dense(10)(x))
+
+
+def plain_network(channels=80, depth=6, pool=False):
+    x = inputs = keras.Input((28, 28, 1))
+    for _ in range(depth):
+        x = layers.Conv2D(channels, 3, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+    if pool:
+        x = keras.ops.max(layers.Reshape((28, 28, 8, channels // 8))(x), axis=-2)
+    return keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+
+
+def training_step(model, images, labels):
+    model.compile("adam", LOSS, jit_compile=False)
+    return lambda: model.train_on_batch(images, labels)
+
+
+def test_training_step():
+    rng = np.random.default_rng(0)
+    images, labels = rng.random((64, 28, 28, 1), "float32"), rng.integers(0, 10, 64)
+    ours, plain = (training_step(m, images, labels) for m in (p4m_network(), plain_network()))
+    *times, ratio = compare(ours, plain)
+    report("training step, p4m 6 x 8 x 10, 28x28, batch 64", *times, ratio)
+    assert ratio <= 1.0
+
+
+def saved_model(folder):
+    loaded = tf.saved_model.load(str(next(folder.rglob("saved_model.pb")).parent))
+    return loaded, loaded.signatures["serving_default"]
+
+
+@pytest.mark.parametrize("batch", [1, 64])
+def test_folded_saved_model_latency(tmp_path, batch):
+    image = tf.constant(np.random.default_rng(0).random((batch, 28, 28, 1), "float32"))
+    functions = []
+    for name, model in {"p4m": p4m_network(), "plain": plain_network(pool=True)}.items():
+        ke.export(model, tmp_path / name, ["saved_model"], verify=False)
+        loaded, signature = saved_model(tmp_path / name)
+        functions.append(lambda s=signature, keep=loaded: next(iter(s(image).values())).numpy())
+    *times, ratio = compare(*functions, rounds=200 if batch == 1 else 40, warmup=20)
+    report(f"folded SavedModel, batch {batch}", *times, ratio)
+    assert ratio <= 1.02
+
+
+def test_tflite_latency_and_operations(tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    image = np.random.default_rng(0).random((1, 28, 28, 1), "float32")
+    functions, operations = [], []
+    for name, model in {"p4m": p4m_network(), "plain": plain_network(pool=True)}.items():
+        outcome = ke.export(model, tmp_path / name, ["tflite"], verify=True)
+        operations.append(outcome.artefacts[0].operations)
+        interpreter = Interpreter(str(outcome.path("tflite")), num_threads=1)
+        run = interpreter.get_signature_runner()
+        (argument,) = run.get_input_details()
+        functions.append(lambda run=run, argument=argument, keep=interpreter: run(**{argument: image}))
+    *times, ratio = compare(*functions, rounds=200, warmup=20)
+    report("TFLite, one thread, batch 1", *times, ratio)
+    assert operations[0] == operations[1]
+    assert ratio <= 1.02
+
+
+@pytest.mark.parametrize("fields", [32, 64, 128])
+def test_pointwise_group_convolution(fields):
+    x = tf.random.normal((4, 32, 32, 8, fields))
+    flat = tf.reshape(x, (4, 32, 32, 8 * fields))
+    ours, plain = ke.layers.GroupConv2D(fields, 1, "D4", use_bias=False), layers.Conv2D(8 * fields, 1, use_bias=False)
+    ours(x), plain(flat)
+    ours_function, plain_function = tf.function(lambda: ours(x)), tf.function(lambda: plain(flat))
+    *times, ratio = compare(ours_function, plain_function)
+    report(f"1x1 on D4, {fields} fields", *times, ratio)
+    assert ratio <= (1 / 1.8 if fields == 128 else 1.1)
+
+
+def test_build_from_spec_is_quick():
+    code = ("import time, keras, keras_equivariant as ke; start = time.perf_counter(); "
+            "ke.build_from_spec('p4m_resnet'); print(time.perf_counter() - start)")
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    print(f"\nbuild_from_spec('p4m_resnet') in a fresh process: {float(output):.2f} s")
+    assert float(output) < 3

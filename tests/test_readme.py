@@ -1,0 +1,66 @@
+"""What the README says is so: its commands, its Python, its spec, its error messages, its numbers of parameters."""
+
+import pathlib
+import re
+
+import numpy as np
+import pytest
+
+import keras_equivariant as ke
+
+README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_two_commands_set_everything_up():
+    install = [line for block in blocks("bash") for line in block.splitlines()]
+    assert install == [
+        'pip install -e ".[train]" && keras-equivariant train p4_cnn --data digits',
+        'pip install -e ".[test]" && pytest',
+    ]
+
+
+def test_python_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), {"ke": ke, **names}, names)
+    assert names["model"].output_shape == (None, 10)
+    assert list((tmp_path / "out").rglob("saved_model.pb"))
+
+
+def test_spec_builds_and_its_mistake_is_explained_as_shown(tmp_path):
+    text = blocks("yaml")[0]
+    path = tmp_path / "small.yaml"
+    path.write_text(text)
+    model = ke.build_from_spec(path, filters=4)
+    assert ke.certify(model).exact
+    path.write_text(text.replace('filters: "${filters}", kernel_size: 3}\n  - repeat', 'fitlers: 3, kernel_size: 3}\n  - repeat'))
+    with pytest.raises(ke.SpecError) as error:
+        ke.build_from_spec(path)
+    shown = next(block for block in blocks("text") if "small.yaml" in block).strip()
+    assert shown in str(error.value)
+
+
+def test_strictness_message_is_the_one_shown():
+    with pytest.raises(ValueError) as error:
+        ke.layers.GroupConv2D(1, 3, "D4", strides=2, padding="same", name="group_conv2d")(np.zeros((1, 32, 32, 8, 1), "float32"))
+    shown = next(block for block in blocks("text") if "loses its exact" in block)
+    assert " ".join(shown.split()) in str(error.value)
+
+
+def test_conventions():
+    d4 = ke.groups.get("D4")
+    x = np.random.default_rng(0).normal(size=(1, 4, 4, 8, 2))
+    turned = ke.groups.act(x, d4, 1, "regular")
+    for s in range(8):
+        np.testing.assert_array_equal(turned[..., s, :], np.rot90(x[..., d4.product(d4.inverse(1), s), :], 1, axes=(1, 2)))
+
+
+def test_packaged_specs_are_listed():
+    table = README.split("| spec |")[1].split("\n\n")[0]
+    for name in ke.list_specs():
+        assert f"`{name}`" in table
