@@ -56,6 +56,7 @@ def certify(
     size=32,
     seed=0,
     batch_size=8,
+    name=None,
 ):
     """Measures whether a model is equivariant, and where it stops being so.
 
@@ -82,6 +83,7 @@ def certify(
         size: height and width of the random images where the model leaves them open.
         seed: seed of the random images.
         batch_size: the most samples in one call.
+        name: what the report calls the model; by default its own name.
 
     Returns:
         A Report.
@@ -152,13 +154,13 @@ def certify(
     if not is_keras and own_dtype != "float64":
         unavailable["float64"] = f"a function of arrays is measured in its own precision, {own_dtype}"
 
-    if layers and not located:
+    if layers and is_keras and not located:
         notes.append("the layers could not be measured one by one")
 
     outputs = next(iter(measured.values()))[0].outputs
     names = [output.layouts[0] for output in outputs]
     return Report(
-        model=str(getattr(model, "name", None) or getattr(model, "__name__", type(model).__name__)),
+        model=str(name or getattr(model, "name", None) or getattr(model, "__name__", type(model).__name__)),
         group=group.name,
         law="invariance" if set(names) == {"invariant"} else "equivariance",
         inputs=_described([x.shape for x in arrays], setting.layouts),

@@ -1,6 +1,7 @@
 """What certification asks of a Keras model: its group, test inputs, its twin in float64, its layers' outputs."""
 
 import contextlib
+import textwrap
 import warnings
 
 import keras
@@ -187,7 +188,8 @@ def in_float64(network, inputs, batch, reference):
         raise
     except Exception as error:
         # Whatever a user's layer raises when it is made anew, the certificate in float32 can still be given.
-        raise NotClonable(f"the model could not be cloned: {' '.join(str(error).split())[:200]}") from error
+        why = textwrap.shorten(str(error), 200, placeholder=" ...")
+        raise NotClonable(f"the model could not be cloned: {why}") from error
     if not rounds_to_float32():
         _check_float64(twin)
     for ours, theirs in zip(outputs, reference, strict=True):
