@@ -1,5 +1,6 @@
 """SavedModels for TensorFlow Serving: written from a folded model, and read back for verification."""
 
+import contextlib
 import pathlib
 
 from keras_equivariant.export import warmup
@@ -18,11 +19,23 @@ def write(folded, folder, name, example):
         example: dict from input name to an array of one sample, the warm-up request.
     """
     tf = tensorflow(["saved_model"])
-    folded.export(str(folder), format="tf_saved_model", verbose=False)
+    with _quiet(tf.get_logger()):
+        folded.export(str(folder), format="tf_saved_model", verbose=False)
     extra = pathlib.Path(folder) / "assets.extra"
     extra.mkdir()
     with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as records:
         records.write(warmup.prediction_log(name, SIGNATURE, example))
+
+
+@contextlib.contextmanager
+def _quiet(logger):
+    """TensorFlow reports the folder that it writes to, which is a temporary one here."""
+    level = logger.level
+    logger.setLevel("WARNING")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def load(folder):

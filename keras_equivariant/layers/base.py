@@ -1,5 +1,7 @@
 """What all layers share: registration, the strictness check, and how one becomes stock layers."""
 
+import pathlib
+import sys
 import warnings
 
 import keras
@@ -41,7 +43,7 @@ class EquivariantLayer(keras.layers.Layer):
         text = f'{type(self).__name__} "{self.name}" loses its exact symmetry: ' + "; ".join(problems)
         if self.strict:
             raise ValueError(f"{text}. With strict=False it is built all the same, approximately equivariant")
-        warnings.warn(f"{text}. It is only approximately equivariant (strict=False)", stacklevel=3)
+        warnings.warn(f"{text}. It is only approximately equivariant (strict=False)", stacklevel=_users_frame())
 
     def fold(self, input_shape):
         """The stock layers that compute the same on 4-D features (B, H, W, |G| C), group axis slowest.
@@ -57,6 +59,15 @@ class EquivariantLayer(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "strict": self.strict}
+
+
+def _users_frame():
+    """The `stacklevel` of the first frame that belongs neither to Keras nor to this package, seen from the caller."""
+    libraries = (str(pathlib.Path(keras.__file__).parent), str(pathlib.Path(__file__).parents[1]))
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(libraries):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def tuple_of(value, rank, name, minimum=1):
