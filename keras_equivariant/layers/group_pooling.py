@@ -60,7 +60,11 @@ class GroupPooling(EquivariantLayer):
             shape = ops.shape(x)
             x = ops.take(x, self._cosets.ravel().astype("int32"), axis=-2)
             x = ops.reshape(x, (*shape[:-2], *self._cosets.shape, x.shape[-1]))
-        return ops.max(x, axis=-2) if self.mode == "max" else ops.mean(x, axis=-2)
+        return self._reduce(x)
+
+    def _reduce(self, x):
+        # A sum, for ops.mean rounds float64 to float32 on JAX and torch.
+        return ops.max(x, axis=-2) if self.mode == "max" else ops.sum(x, axis=-2) / x.shape[-2]
 
     def compute_output_shape(self, input_shape):
         order = None if self.group is None else self.group.order
@@ -81,10 +85,9 @@ class GroupPooling(EquivariantLayer):
         if None in space:
             merge = keras.layers.Maximum if self.mode == "max" else keras.layers.Average
             return [(lambda x: merge()(ops.split(x, elements, axis=-1)), [])]
-        reduce = ops.max if self.mode == "max" else ops.mean
         return [
             (keras.layers.Reshape((*space, elements, fields), name=self.name), []),
-            (lambda x: reduce(x, axis=-2), []),
+            (self._reduce, []),
         ]
 
     def _pool_cosets(self, x, elements):

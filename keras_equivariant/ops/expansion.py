@@ -49,7 +49,7 @@ def expand(coefficients, functions, relative, field_groups=1):
     turned = ops.take(rows, relative.ravel().astype("int32"), axis=1)
     turned = ops.reshape(turned, (size, order, elements * fields_in * filters))
     functions = ops.convert_to_tensor(functions.transpose(0, 2, 1), dtype=coefficients.dtype)
-    kernel = ops.matmul(functions, ops.transpose(turned, (1, 0, 2)))  # (order, pixels, S C F)
+    kernel = functions @ ops.transpose(turned, (1, 0, 2))  # (order, pixels, S C F)
     shape = (order, pixels, elements * fields_in, field_groups, filters // field_groups)
     kernel = ops.transpose(ops.reshape(kernel, shape), (1, 2, 3, 0, 4))
     return ops.reshape(kernel, (pixels, elements * fields_in, order * filters))

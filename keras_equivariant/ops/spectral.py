@@ -32,7 +32,8 @@ def convolve_pointwise(x, kernel, forward, inverse, blocks):
 def _transform(planes, matrix):
     """A matrix on the first axis of (S, N, C): one wide product."""
     flat = ops.reshape(planes, (planes.shape[0], -1))
-    flat = ops.matmul(ops.convert_to_tensor(matrix, dtype=planes.dtype), flat)
+    # The operator @, for ops.matmul rounds float64 to float32 on torch.
+    flat = ops.convert_to_tensor(matrix, dtype=planes.dtype) @ flat
     return ops.reshape(flat, (planes.shape[0], -1, planes.shape[-1]))
 
 
@@ -40,15 +41,15 @@ def _block(kernel, matrices):
     """w^(rho)_j'j = sum_t w(t) rho(t)_j'j, as `(dim, dim, C, F)`."""
     elements, size = matrices.shape[:2]
     rho = ops.convert_to_tensor(matrices.reshape(elements, -1).T, dtype=kernel.dtype)
-    flat = ops.matmul(rho, ops.reshape(kernel, (elements, -1)))
+    flat = rho @ ops.reshape(kernel, (elements, -1))
     return ops.reshape(flat, (size, size, *kernel.shape[1:]))
 
 
 def _mix(planes, start, size, weight):
     """The columns j' of one row of coefficients, each `(N, F)`."""
     if size == 1:
-        return [ops.matmul(planes[start], weight[0, 0])]
+        return [planes[start] @ weight[0, 0]]
     row = ops.concatenate([planes[start + j] for j in range(size)], axis=-1)
     fields, filters = weight.shape[2:]
     stacked = ops.reshape(ops.transpose(weight, (1, 2, 0, 3)), (size * fields, size * filters))
-    return ops.split(ops.matmul(row, stacked), size, axis=-1)
+    return ops.split(row @ stacked, size, axis=-1)
