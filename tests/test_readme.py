@@ -38,7 +38,9 @@ def test_spec_builds_and_its_mistake_is_explained_as_shown(tmp_path):
     path.write_text(text)
     model = ke.build_from_spec(path, filters=4)
     assert ke.certify(model).exact
-    path.write_text(text.replace('filters: "${filters}", kernel_size: 3}\n  - repeat', 'fitlers: 3, kernel_size: 3}\n  - repeat'))
+    path.write_text(
+        text.replace('filters: "${filters}", kernel_size: 3}\n  - repeat', "fitlers: 3, kernel_size: 3}\n  - repeat")
+    )
     with pytest.raises(ke.SpecError) as error:
         ke.build_from_spec(path)
     shown = next(block for block in blocks("text") if "small.yaml" in block).strip()
@@ -47,7 +49,9 @@ def test_spec_builds_and_its_mistake_is_explained_as_shown(tmp_path):
 
 def test_strictness_message_is_the_one_shown():
     with pytest.raises(ValueError) as error:
-        ke.layers.GroupConv2D(1, 3, "D4", strides=2, padding="same", name="group_conv2d")(np.zeros((1, 32, 32, 8, 1), "float32"))
+        ke.layers.GroupConv2D(1, 3, "D4", strides=2, padding="same", name="group_conv2d")(
+            np.zeros((1, 32, 32, 8, 1), "float32")
+        )
     shown = next(block for block in blocks("text") if "loses its exact" in block)
     assert " ".join(shown.split()) in str(error.value)
 
@@ -57,7 +61,9 @@ def test_conventions():
     x = np.random.default_rng(0).normal(size=(1, 4, 4, 8, 2))
     turned = ke.groups.act(x, d4, 1, "regular")
     for s in range(8):
-        np.testing.assert_array_equal(turned[..., s, :], np.rot90(x[..., d4.product(d4.inverse(1), s), :], 1, axes=(1, 2)))
+        np.testing.assert_array_equal(
+            turned[..., s, :], np.rot90(x[..., d4.product(d4.inverse(1), s), :], 1, axes=(1, 2))
+        )
 
 
 def test_packaged_specs_are_listed():

@@ -23,7 +23,7 @@ class RunFolder:
     | checkpoint.npz | the state after the last whole epoch |
     | model.keras | the trained network |
     | summary.json | the results, errors in percent |
-    | accuracy_by_angle.png | test accuracy of turned images |      
+    | accuracy_by_angle.png | test accuracy of turned images |
     | certificate.json, .txt, .png | the equivariance error of the trained network |
     | export/ | the network as it is served |
     """

@@ -103,8 +103,10 @@ def test_pointwise_group_convolution(fields):
 
 
 def test_build_from_spec_is_quick():
-    code = ("import time, keras, keras_equivariant as ke; start = time.perf_counter(); "
-            "ke.build_from_spec('p4m_resnet'); print(time.perf_counter() - start)")
+    code = (
+        "import time, keras, keras_equivariant as ke; start = time.perf_counter(); "
+        "ke.build_from_spec('p4m_resnet'); print(time.perf_counter() - start)"
+    )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     print(f"\nbuild_from_spec('p4m_resnet') in a fresh process: {float(output):.2f} s")
     assert float(output) < 3

@@ -26,8 +26,19 @@ def test_other_backend(backend, network, sample, tmp_path):
         "JAX_ENABLE_X64": "1",
     }
     # Training steps are compiled anew for every case on JAX; test_portable takes one of Adam on each without that.
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "0",
-               "-k", "not trains and not symbolic and not float32_close and not bfloat16"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "-n",
+        "0",
+        "-k",
+        "not trains and not symbolic and not float32_close and not bfloat16",
+    ]
     command += [*(str(HERE / f) for f in PORTABLE)]
     run = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-1000:]
