@@ -3,6 +3,7 @@ from keras import ops
 
 from keras_equivariant import groups
 from keras_equivariant.layers.base import EquivariantLayer, register
+from keras_equivariant.ops import pooling
 
 MODES = ("max", "mean")
 
@@ -54,13 +55,13 @@ class GroupPooling(EquivariantLayer):
     def build(self, input_shape):
         self.compute_output_shape(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         x = inputs
         if self._cosets is not None:
             shape = ops.shape(x)
             x = ops.take(x, self._cosets.ravel().astype("int32"), axis=-2)
             x = ops.reshape(x, (*shape[:-2], *self._cosets.shape, x.shape[-1]))
-        return self._reduce(x)
+        return pooling.compiled_group_max(x) if training and self.mode == "max" else self._reduce(x)
 
     def _reduce(self, x):
         # A sum, for ops.mean rounds float64 to float32 on JAX and torch.

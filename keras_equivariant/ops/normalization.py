@@ -1,10 +1,12 @@
 """Normalisation by batch statistics with a nonlinearity, in as few passes over memory as there can be.
 
 Forward: one pass for the statistics, one for the result. Backward: one pass for two sums, one for the gradient. Left
-to automatic differentiation, the compiler makes several more.
+to automatic differentiation, the compiler makes several more. Each pass is compiled by itself and takes its few
+numbers per field as a vector as long as a row: repeated inside, they would cost an index division per pixel.
 """
 
 import functools
+import math
 
 import keras
 from keras import ops
@@ -24,75 +26,99 @@ def normalize_with_statistics(x, gamma, beta, epsilon, activation):
     Returns:
         `(y, mean, variance)`; the statistics are `(C,)`, float32 at least, and carry no gradient.
     """
-    return _compiled(float(epsilon), activation)(x, gamma, beta)
+    fields, width = x.shape[-1], _width(x.shape)
+    repeats = width // fields
+    apply, sums, input_gradient = _passes(activation)
+
+    # The passes see rows only: over the axes of x their loops would run along a few fields.
+    def rows_of(x):
+        return ops.reshape(x, (-1, width))
+
+    def widen(vector):
+        return ops.tile(vector, repeats)
+
+    def narrow(vector):
+        return ops.reshape(vector, (repeats, fields))
+
+    def forward(rows, gamma, beta):
+        mean, variance = _combine(*map(narrow, _moments(rows)))
+        gamma, beta = ops.cast(gamma, mean.dtype), ops.cast(beta, mean.dtype)
+        inverse = ops.rsqrt(variance + epsilon)
+        slope = gamma * inverse
+        row = widen(slope), widen(beta - mean * slope)
+        return apply(rows, *row), mean, variance, inverse, slope, row
+
+    if sums is None:
+        y, mean, variance = forward(rows_of(x), gamma, beta)[:3]
+        return ops.reshape(y, ops.shape(x)), ops.stop_gradient(mean), ops.stop_gradient(variance)
+
+    @ops.custom_gradient
+    def with_gradient(rows, gamma, beta):
+        y, mean, variance, inverse, slope, row = forward(rows, gamma, beta)
+
+        def gradient(*upstream):
+            total, product = (ops.sum(narrow(s), axis=0) for s in sums(rows, upstream[0], *row))
+            d_gamma = (product - mean * total) * inverse
+            count = ops.cast(ops.shape(rows)[0] * repeats, mean.dtype)
+            along = -slope * inverse * d_gamma / count
+            offset = -slope * total / count - along * mean
+            return input_gradient(rows, upstream[0], *row, widen(along), widen(offset)), d_gamma, total
+
+        return (y, mean, variance), gradient
+
+    # The reshapes turn variables into tensors, which is all that a custom gradient takes.
+    y, mean, variance = with_gradient(rows_of(x), ops.reshape(gamma, (-1,)), ops.reshape(beta, (-1,)))
+    return ops.reshape(y, ops.shape(x)), mean, variance
 
 
-@functools.lru_cache(maxsize=256)
-def _compiled(epsilon, activation):
-    derivative = _DERIVATIVES.get(activation)
-
-    def normalize(x, gamma, beta):
-        dtype = "float32" if x.dtype in ("float16", "bfloat16") else x.dtype
-        gamma, beta = ops.cast(gamma, dtype), ops.cast(beta, dtype)
-        # Rows of (group, field) fill vector units, rows of fields alone often do not.
-        repeats = x.shape[-2] if len(x.shape) > 3 else 1
-        fields = x.shape[-1]
-
-        def widen(vector):
-            return ops.tile(vector, repeats)
-
-        def narrow(vector):
-            return ops.sum(ops.reshape(vector, (repeats, fields)), axis=0)
-
-        def forward(rows, gamma, beta):
-            wide = ops.cast(rows, dtype)
-            mean, variance = _statistics(wide, repeats)
-            inverse = ops.rsqrt(variance + epsilon)
-            slope = gamma * inverse
-            shift = beta - mean * slope
-            z = wide * widen(slope) + widen(shift)
-            return wide, z, mean, variance, inverse, slope
-
-        if derivative is None:
-            rows = ops.reshape(x, (-1, repeats * fields))
-            _, z, mean, variance, _, _ = forward(rows, gamma, beta)
-            y = ops.reshape(ops.cast(activation(z), x.dtype), ops.shape(x))
-            return y, ops.stop_gradient(mean), ops.stop_gradient(variance)
-
-        @ops.custom_gradient
-        def with_gradient(x, gamma, beta):
-            rows = ops.reshape(x, (-1, repeats * fields))
-            wide, z, mean, variance, inverse, slope = forward(rows, gamma, beta)
-            count = ops.cast(ops.shape(rows)[0] * repeats, dtype)
-
-            def gradient(*upstream):
-                dy = ops.cast(ops.reshape(upstream[0], ops.shape(rows)), dtype)
-                dz = derivative(z, dy)
-                d_beta = narrow(ops.sum(dz, axis=0))
-                d_gamma = (narrow(ops.sum(dz * wide, axis=0)) - mean * d_beta) * inverse
-                along = -slope * inverse * d_gamma / count
-                offset = -slope * d_beta / count - along * mean
-                dx = dz * widen(slope) + wide * widen(along) + widen(offset)
-                return ops.reshape(ops.cast(dx, x.dtype), ops.shape(x)), d_gamma, d_beta
-
-            y = ops.reshape(ops.cast(activation(z), x.dtype), ops.shape(x))
-            return (y, mean, variance), gradient
-
-        return with_gradient(x, gamma, beta)
-
-    return compiled(normalize)
-
-
-def _statistics(rows, repeats):
-    """Mean and variance per field of `(N, repeats C)` in one pass, about a pivot so that nothing cancels."""
+@compiled
+def _moments(rows):
+    """First and second moments of each column about a pivot, so that nothing cancels, and the pivot."""
+    rows = _wide(rows)
     pivot = ops.stop_gradient(rows[0])
     centred = rows - pivot
-    first = ops.mean(centred, axis=0)
-    second = ops.mean(centred * centred, axis=0)
-    means = ops.reshape(first + pivot, (repeats, -1))
-    spreads = ops.reshape(second - first * first, (repeats, -1))
+    return ops.mean(centred, axis=0), ops.mean(centred * centred, axis=0), pivot
+
+
+def _combine(first, second, pivot):
+    """Mean and variance of all columns of a field together, from `(repeats, C)` each."""
+    means = first + pivot
     mean = ops.mean(means, axis=0)
-    return mean, ops.mean(spreads + ops.square(means - mean), axis=0)
+    return mean, ops.mean(second - first * first + ops.square(means - mean), axis=0)
+
+
+@functools.lru_cache(maxsize=64)
+def _passes(activation):
+    """The compiled passes for an activation; only the first where its derivative is left to the backend."""
+
+    def apply(rows, slope, shift):
+        return ops.cast(activation(_wide(rows) * slope + shift), rows.dtype)
+
+    derivative = _DERIVATIVES.get(activation)
+    if derivative is None:
+        return compiled(apply), None, None
+
+    def sums(rows, upstream, slope, shift):
+        rows = _wide(rows)
+        dz = derivative(rows * slope + shift, _wide(upstream))
+        return ops.sum(dz, axis=0), ops.sum(dz * rows, axis=0)
+
+    def input_gradient(rows, upstream, slope, shift, along, offset):
+        wide = _wide(rows)
+        dz = derivative(wide * slope + shift, _wide(upstream))
+        return ops.cast(dz * slope + wide * along + offset, rows.dtype)
+
+    return compiled(apply), compiled(sums), compiled(input_gradient)
+
+
+def _width(shape):
+    """Numbers in a row: sums over long rows are vectorised and shared between cores, those over few fields are not."""
+    return math.prod(shape[2:]) if len(shape) > 2 and None not in shape[2:] else shape[-1]
+
+
+def _wide(rows):
+    half = keras.backend.standardize_dtype(rows.dtype) in ("float16", "bfloat16")
+    return ops.cast(rows, "float32") if half else rows
 
 
 _DERIVATIVES = {

@@ -3,9 +3,16 @@
 import numpy as np
 from keras import ops
 
+from keras_equivariant.ops.compiled import compiled
 from keras_equivariant.ops.convolution import is_symmetric
 
 _BINOMIALS = {3: (1.0, 2.0, 1.0), 4: (1.0, 3.0, 3.0, 1.0)}
+
+
+@compiled
+def compiled_group_max(x):
+    """Maximum over the group axis of (..., S, C), for training: TensorFlow's gradient of it makes six passes."""
+    return ops.max(x, axis=-2)
 
 
 def blur_size(size, stride):
