@@ -66,6 +66,21 @@ def test_conventions():
         )
 
 
+COUNTS = {
+    ("z2_cnn", "p4_cnn", "p4_cnn_rotation_pooling"): [{}],
+    ("all_cnn",): [{"group": "Z2"}, {"group": "C4"}, {"group": "D4"}],
+    ("p4m_resnet",): [{"group": "Z2"}, {"group": "D4"}],
+    ("p4m_resnet ",): [{"blocks": 4, "width": 71, "group": "Z2"}, {"blocks": 4, "width": 71, "group": "D4"}],
+}
+
+
+def test_numbers_of_parameters():
+    for names, variants in COUNTS.items():
+        models = [ke.build_from_spec(name.strip(), **params) for name in names for params in variants]
+        counts = [sum(int(np.prod(w.shape)) for w in model.trainable_weights) for model in models]
+        assert f"| {' · '.join(f'{count:,}' for count in counts)} |" in README
+
+
 def test_packaged_specs_are_listed():
     table = README.split("| spec |")[1].split("\n\n")[0]
     for name in ke.list_specs():

@@ -13,7 +13,6 @@ import dataclasses
 
 from keras_equivariant.compiler import registry
 from keras_equivariant.layers.base import moved_axes
-from keras_equivariant.layers.up_sampling import swaps_axes
 
 CONVOLUTIONS = ("Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D")
 NORMALIZATIONS = (
@@ -164,7 +163,7 @@ def _convolution(name, layer, features, groups):
 def _border(layer, groups):
     sides = getattr(layer, "padding", None) or layer.cropping
     uneven = any(moved_axes(g)[axis] and sides[axis][0] != sides[axis][1] for g in groups for axis in (0, 1))
-    turned = any(swaps_axes(g) for g in groups) and tuple(sides[0]) != tuple(sides[1])
+    turned = any(g.swaps_axes for g in groups) and tuple(sides[0]) != tuple(sides[1])
     if not uneven and not turned:
         return None
     return f"must treat all sides alike. Received: {tuple(map(tuple, sides))}; use one number for all sides"

@@ -1,4 +1,4 @@
-"""The `training` of a spec: how the published network was trained. Checked here, carried out by `training.py`.
+"""The `training` of a spec: how the published network was trained. Checked here, carried out by `training/`.
 
 dataset: rotated_mnist        a data set's name or an .npz file
 epochs: 100

@@ -92,8 +92,7 @@ def random_inputs(model, group, samples, size, seed):
 
 
 def _check_square(sizes, group):
-    turns = any(abs(m[0, 0]) < 0.5 for m in group.matrices[list(group.grid_elements)])
-    if turns and len(set(sizes)) > 1:
+    if group.swaps_axes and len(set(sizes)) > 1:
         raise ValueError(
             f"Group {group.name} has quarter turns, for which the input must be as high as it is wide. "
             f'Received: input sizes {sizes}; use group="C2" or "D2", or pad the input to a square'

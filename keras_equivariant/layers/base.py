@@ -1,5 +1,6 @@
 """What all layers share: registration, the strictness check, and how one becomes stock layers."""
 
+import os
 import pathlib
 import sys
 import warnings
@@ -63,7 +64,8 @@ class EquivariantLayer(keras.layers.Layer):
 
 def _users_frame():
     """The `stacklevel` of the first frame that belongs neither to Keras nor to this package, seen from the caller."""
-    libraries = (str(pathlib.Path(keras.__file__).parent), str(pathlib.Path(__file__).parents[1]))
+    folders = pathlib.Path(keras.__file__).parent, pathlib.Path(__file__).parents[1]
+    libraries = tuple(f"{folder}{os.sep}" for folder in folders)
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_code.co_filename.startswith(libraries):
         frame, level = frame.f_back, level + 1
@@ -91,6 +93,11 @@ def check_data_format(data_format):
         )
 
 
+def axis_names(rank):
+    """One letter per axis of space: HW in the plane, DHW in space."""
+    return "DHW"[3 - rank :]
+
+
 def moved_axes(group):
     """The axes of space on which some element is not the identity, hence whose two ends must be treated alike."""
     identity = grid.index_matrix(group.matrices[0])
@@ -109,7 +116,7 @@ def window_problems(axes, argument, padding):
     broken = {}
     for axis, window in enumerate(axes):
         if window is not None and not convolution.is_symmetric(*window, padding):
-            broken.setdefault(window, []).append("HW"[axis] if len(axes) == 2 else "DHW"[axis])
+            broken.setdefault(window, []).append(axis_names(len(axes))[axis])
     return [_window_problem(" and ".join(names), argument, *window, padding) for window, names in broken.items()]
 
 

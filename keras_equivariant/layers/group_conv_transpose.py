@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_equivariant.layers.base import moved_axes, register
+from keras_equivariant.layers.base import axis_names, moved_axes, register
 from keras_equivariant.layers.rotated_conv import RotatedConv
 from keras_equivariant.ops import convolution, expansion
 
@@ -28,7 +28,7 @@ class GroupConv2DTranspose(RotatedConv):
 
     Equivariance: y(L_g f) = L_g y(f), exact for the elements that map the pixel grid onto itself where both ends of an
     axis are treated alike, whatever its size: `padding="valid"` with a kernel of at least `strides` pixels, or
-    `padding="same"` with kernel - strides even, e.g. a kernel of 4 for strides of 2.
+    `padding="same"` with kernel - strides even and not negative, e.g. a kernel of 4 for strides of 2.
 
     Raises:
         ValueError: a window that breaks the exact symmetry, options that it does not have.
@@ -94,18 +94,14 @@ class GroupConv2DTranspose(RotatedConv):
         return expansion.dilate(self._grouped_kernel(), self.dilation_rate)
 
     def symmetry_problems(self, input_shape):
-        problems = []
         paddings = self.output_padding or (None,) * self.rank
-        for axis, moved in enumerate(moved_axes(self.group)):
-            k, s, d = self.kernel_size[axis], self.strides[axis], self.dilation_rate[axis]
-            if moved and not convolution.is_symmetric_transpose(k, s, d, self.padding, paddings[axis]):
-                problems.append(
-                    f"on axis {axis} a window of {k} pixels, strides={s}, dilation_rate={d}, "
-                    f'padding="{self.padding}", output_padding={paddings[axis]} treats the two ends '
-                    f"differently; use kernel_size={k + 1 if s > 1 or k % 2 == 0 else k}, "
-                    'or padding="valid", with output_padding=None'
-                )
-        return problems
+        windows = zip(self.kernel_size, self.strides, self.dilation_rate, paddings, strict=True)
+        broken = {}
+        for axis, (window, moved) in enumerate(zip(windows, moved_axes(self.group), strict=True)):
+            kernel, stride, dilation, output_padding = window
+            if moved and not convolution.is_symmetric_transpose(kernel, stride, dilation, self.padding, output_padding):
+                broken.setdefault(window, []).append(axis_names(self.rank)[axis])
+        return [_problem(" and ".join(names), *window, self.padding) for window, names in broken.items()]
 
     def compute_output_shape(self, input_shape):
         self._input_fields(input_shape)
@@ -125,21 +121,39 @@ class GroupConv2DTranspose(RotatedConv):
 
     def fold(self, input_shape):
         stock = {2: keras.layers.Conv2DTranspose, 3: keras.layers.Conv3DTranspose}[self.rank]
-        window = self.expanded_kernel().shape[: self.rank]
+        kernel = self.expanded_kernel()
         layer = stock(
             self.group.order * self.filters,
-            tuple(window),
+            tuple(kernel.shape[: self.rank]),
             strides=self.strides,
             padding=self.padding,
             output_padding=self.output_padding,
             name=self.name,
             activation=keras.activations.serialize(self.activation),
         )
-        return [(layer, [self.expanded_kernel(), self.expanded_bias()])]
+        return [(layer, [kernel, self.expanded_bias()])]
 
     def get_config(self):
         padding = self.output_padding
         return {**super().get_config(), "output_padding": None if padding is None else list(padding)}
+
+
+def _problem(names, kernel, stride, dilation, output_padding, padding):
+    """The sentence that says why a window treats the ends of these axes differently, and what would not."""
+
+    def works(kernel, padding):
+        return convolution.is_symmetric_transpose(kernel, stride, dilation, padding)
+
+    fixes = ["output_padding=None"] if output_padding is not None and works(kernel, padding) else []
+    near = [k for k in range(1, kernel + 2 * stride + 1) if works(k, padding)]
+    fixes += [f"kernel_size={min(near, key=lambda k: (abs(k - kernel), -k))}"] if near and not fixes else []
+    fixes += ['padding="valid"'] if padding == "same" and works(kernel, "valid") else []
+    dilated = f", dilation_rate={dilation}" if dilation > 1 else ""
+    kept = f", output_padding={output_padding}" if output_padding is not None else ""
+    return (
+        f'a window of {kernel} pixels with strides={stride}{dilated}{kept}, padding="{padding}" treats the two ends of '
+        f"{names} differently; use " + ", or ".join(fixes)
+    )
 
 
 def _padding_is_short(kernel_size, dilation_rate, padding, output_padding):

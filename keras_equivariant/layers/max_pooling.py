@@ -14,7 +14,7 @@ class MaxPooling2D(PlanarPooling):
     Args:
         pool_size, strides, padding: as in `keras.layers.MaxPooling2D`.
         data_format: `"channels_last"` only.
-        antialias: blur before subsampling.
+        antialias: blur before subsampling; with strides above 1 the input's size must be known.
         group: symmetry of the input; None checks the sizes for all flips and quarter turns.
         strict: raise where the sizes break the exact symmetry; with False warn once.
 
@@ -28,7 +28,8 @@ class MaxPooling2D(PlanarPooling):
     for windows of 2; other sizes raise.
 
     Raises:
-        ValueError: sizes that break the exact symmetry, wrong rank, a window larger than the input.
+        ValueError: sizes that break the exact symmetry, wrong rank, a window larger than the input, `antialias` on
+            an unknown size.
 
     Example:
         >>> import numpy as np, keras_equivariant as ke

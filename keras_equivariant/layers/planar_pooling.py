@@ -84,6 +84,12 @@ class PlanarPooling(PixelwiseLayer):
         self.padding = padding
         self.antialias = bool(antialias)
 
+    def build(self, input_shape):
+        super().build(input_shape)
+        if self.antialias:
+            for size, stride in zip(input_shape[1 : 1 + self.rank], self.strides, strict=True):
+                pooling.blur_size(size, stride)
+
     def compute(self, x):
         if not self.antialias:
             return pooling.pool(x, self.mode, self.pool_size, self.strides, self.padding)

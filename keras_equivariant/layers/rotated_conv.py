@@ -8,6 +8,7 @@ from keras_equivariant import groups
 from keras_equivariant.kernels import fourier_basis, rotated_basis, spectral_pays
 from keras_equivariant.layers.base import (
     EquivariantLayer,
+    axis_names,
     check_data_format,
     moved_axes,
     tuple_of,
@@ -223,7 +224,7 @@ class RotatedConv(EquivariantLayer):
     def _input_fields(self, input_shape):
         """Number of input fields; ValueError unless the shape is the layer's layout."""
         order = self.group.order
-        space = ", ".join("HWD"[: self.rank] if self.rank == 2 else "DHW")
+        space = ", ".join(axis_names(self.rank))
         wanted = f"(B, {space}, C)" if self.lifting else f"(B, {space}, {order}, C)"
         bad = len(input_shape) != self.rank + (2 if self.lifting else 3) or input_shape[-1] is None
         if bad or (not self.lifting and input_shape[-2] != order):

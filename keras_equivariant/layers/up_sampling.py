@@ -60,7 +60,7 @@ class UpSampling2D(PixelwiseLayer):
         return [None if n is None else n * factor for n, factor in zip(sizes, self.size, strict=True)]
 
     def symmetry_problems(self, input_shape):
-        if len(set(self.size)) == 1 or (self.group is not None and not swaps_axes(self.group)):
+        if len(set(self.size)) == 1 or (self.group is not None and not self.group.swaps_axes):
             return []
         return [
             f"a quarter turn swaps the axes, which grow by different factors, size={self.size}; use "
@@ -72,8 +72,3 @@ class UpSampling2D(PixelwiseLayer):
 
     def get_config(self):
         return {**super().get_config(), "size": list(self.size), "interpolation": self.interpolation}
-
-
-def swaps_axes(group):
-    """Whether some element maps one axis of the pixel grid onto another."""
-    return any(abs(group.matrices[e].diagonal()).min() < 0.5 for e in group.grid_elements)

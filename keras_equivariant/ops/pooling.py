@@ -1,12 +1,13 @@
 """Pooling with a blur, and upsampling, on channels-last features."""
 
+import itertools
+import math
+
 import numpy as np
 from keras import ops
 
 from keras_equivariant.ops.compiled import compiled
 from keras_equivariant.ops.convolution import is_symmetric
-
-_BINOMIALS = {3: (1.0, 2.0, 1.0), 4: (1.0, 3.0, 3.0, 1.0)}
 
 
 @compiled
@@ -16,15 +17,23 @@ def compiled_group_max(x):
 
 
 def blur_size(size, stride):
-    """Taps of the binomial blur that covers an axis symmetrically when every stride-th output is kept: 3 or 4."""
-    return 3 if is_symmetric(size, 3, stride, padding="same") else 4
+    """Taps of the shortest binomial blur, from 3, that covers an axis symmetrically keeping every stride-th pixel.
+
+    With a stride above 1 this depends on the size, which must be known.
+    """
+    if size is None and stride > 1:
+        raise ValueError(
+            "The blur of antialiased pooling is chosen by the size of its input, so that it stays symmetric. Received: "
+            "an unknown size; give the model a fixed input shape, or leave out `antialias`"
+        )
+    return next(taps for taps in itertools.count(3) if is_symmetric(size, taps, stride, padding="same"))
 
 
 def blur_kernel(sizes, channels):
     """A depthwise kernel (*sizes, channels, 1), outer product of binomials, sum 1."""
     kernel = np.ones(())
     for size in sizes:
-        taps = np.array(_BINOMIALS[size])
+        taps = np.array([math.comb(size - 1, i) for i in range(size)], dtype=np.float64)
         kernel = kernel[..., None] * (taps / taps.sum())
     return np.repeat(kernel[..., None, None], channels, axis=-2)
 

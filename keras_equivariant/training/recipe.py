@@ -3,10 +3,8 @@
 import difflib
 from dataclasses import dataclass, field
 
+from keras_equivariant.compiler import recipe as grammar
 from keras_equivariant.data import Augment, Preprocess
-
-KEYS = ("dataset", "epochs", "batch_size", "optimizer", "schedule", "augment", "preprocess")
-SCHEDULES = {"piecewise": ("epochs", "factor"), "cosine": ("warmup_epochs", "final")}
 
 
 @dataclass(frozen=True)
@@ -25,15 +23,15 @@ class Recipe:
     def from_dict(cls, training):
         """Read the `training` block of a spec; unknown keys raise a ValueError with the nearest right name."""
         training = dict(training or {})
-        check_keys("training", training, KEYS)
+        check_keys("training", training, grammar.RULES)
         if training.get("augment") is not None:
-            check_keys("training.augment", training["augment"], ("rotate", "flip", "translate", "fill"))
+            check_keys("training.augment", training["augment"], grammar.AUGMENT)
             training["augment"] = Augment(**training["augment"])
         if isinstance(training.get("optimizer"), str):
             training["optimizer"] = {training["optimizer"]: {}}
         for name, arguments in (training.get("schedule") or {}).items():
-            check_keys("training.schedule", {name}, SCHEDULES)
-            check_keys(f"training.schedule.{name}", arguments, SCHEDULES[name])
+            check_keys("training.schedule", {name}, grammar.SCHEDULES)
+            check_keys(f"training.schedule.{name}", arguments, grammar.SCHEDULES[name][0])
         training["preprocess"] = Preprocess(training.get("preprocess") or ()).steps
         return cls(**{key: value for key, value in training.items() if value is not None})
 

@@ -39,10 +39,9 @@ class RunFolder:
         """Create the folder, or reopen it for `resume`; nothing is written over.
 
         Raises:
-            FileExistsError: It holds a run already, and `resume` is false.
+            FileExistsError: It holds a run already, and `resume` is false; or another process works in it.
             ValueError: `resume` with other settings than the run was started with (more epochs are allowed).
-            FileExistsError: Another process works in it.
-        OSError: The folder cannot be written.
+            OSError: The folder cannot be written.
         """
         config = self / CONFIG
         if config.exists():

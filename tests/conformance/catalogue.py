@@ -30,9 +30,7 @@ class Case:
         return self.layer(**self.arguments, **kwargs)
 
     def __str__(self):
-        words = [
-            f"{k}={v}" for k, v in self.arguments.items() if k not in ("filters", "kernel_size", "bias_initializer")
-        ]
+        words = [f"{k}={v}" for k, v in self.arguments.items() if k not in ("filters", "group", "bias_initializer")]
         return f"{self.layer.__name__}({', '.join([*words, self.group, 'x'.join(map(str, self.shape))])})"
 
 
@@ -94,6 +92,8 @@ CATALOGUE = [
     group_conv(kernel_size=1, kernel_regularizer="l2", kernel_constraint="unit_norm", bias_regularizer="l1"),
     group_conv(group="C8", kernel_size=1, use_bias=False),
     group_conv(kernel_size=1, size=(3, 3), fields=128, filters=128),  # so many fields go by the Fourier transform
+    lifting(kernel_initializer="he_normal", activity_regularizer="l2", bias_constraint="non_neg"),
+    lifting(data_format="channels_last", padding="same", padding_mode="reflect"),
     transposed(),
     transposed(padding="same", strides=1, activation="relu"),
     transposed(kernel_size=4, strides=2, padding="same"),
@@ -106,10 +106,11 @@ CATALOGUE = [
     pixelwise(layers.AveragePooling2D, pool_size=2, group="D4"),
     pixelwise(layers.AveragePooling2D, image=True, pool_size=3, strides=1, padding="same"),
     pixelwise(layers.AveragePooling2D, pool_size=2, antialias=True, image=True),
-    Case(layers.UpSampling2D, {"size": 2}, (5, 5, 8, 3), "D4"),
+    pixelwise(layers.MaxPooling2D, pool_size=2, strides=6, antialias=True, size=(24, 24), data_format="channels_last"),
+    Case(layers.UpSampling2D, {"size": 2, "data_format": "channels_last"}, (5, 5, 8, 3), "D4"),
     Case(layers.UpSampling2D, {"size": 3, "interpolation": "bilinear"}, (5, 5, 3), "D4", "image", "image"),
     Case(layers.UpSampling2D, {"size": [2, 3], "group": "D2"}, (5, 4, 4, 3), "D2"),
-    Case(layers.BatchNormalization, {}, (5, 5, 8, 3), "D4"),
+    Case(layers.BatchNormalization, {"axis": 4, "momentum": 0.9, "epsilon": 1e-5}, (5, 5, 8, 3), "D4"),
     Case(layers.BatchNormalization, {"activation": "relu"}, (5, 5, 8, 3), "D4"),
     Case(
         layers.BatchNormalization,

@@ -7,11 +7,14 @@ import subprocess
 import sys
 
 import pytest
-from test_portable import write_reference
+from portable import REFERENCE, write_reference
 
 pytestmark = pytest.mark.tensorflow
 HERE = pathlib.Path(__file__).parent
-PORTABLE = ("test_portable.py", "test_law.py", "test_serialization.py", "test_precision.py")
+PORTABLE = (
+    *("portable.py", "test_law.py", "test_serialization.py", "test_precision.py", "test_trivial_group.py"),
+    *("../ops/test_convolution.py", "../layers/test_rotated_convolutions.py"),
+)
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
@@ -22,7 +25,7 @@ def test_other_backend(backend, network, sample, tmp_path):
     environment = {
         **os.environ,
         "KERAS_BACKEND": backend,
-        "KERAS_EQUIVARIANT_CONFORMANCE_REFERENCE": str(tmp_path / "reference.npz"),
+        REFERENCE: str(tmp_path / "reference.npz"),
         "JAX_ENABLE_X64": "1",
     }
     # Training steps are compiled anew for every case on JAX; test_portable takes one of Adam on each without that.

@@ -107,6 +107,7 @@ def test_even_size_trap_raises_and_odd_size_is_exact():
         layer(x)
         layer(x)
     assert len(caught) == 1
+    assert caught[0].filename == __file__  # the user's line, not one of Keras
     assert max(ke.equivariance_error(layer, "D4", x).values()) > 0.1
     layer, x = build(33)
     assert max(ke.equivariance_error(layer, "D4", x).values()) < 1e-12
@@ -128,6 +129,33 @@ def test_unknown_sizes_pass_and_run():
     model = keras.Model(inputs, ke.layers.GroupPooling()(x))
     assert model.output_shape == (None, None, None, 4)
     assert model(np.zeros((1, 12, 8, 3), "float32")).shape == (1, 6, 4, 4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3, "strides": 2, "padding": "same"},
+        {"kernel_size": 1, "strides": 3},
+        {"kernel_size": 3, "strides": 2, "output_padding": 1},
+        {"kernel_size": 2, "strides": 1, "padding": "same"},
+    ],
+)
+def test_advice_for_transposed_convolutions_works(options):
+    x = RNG.normal(size=(1, 5, 5, 8, 1))
+    with pytest.raises(ValueError, match="two ends of H and W differently; use ") as error:
+        ke.layers.GroupConv2DTranspose(1, group="D4", **options)(x)
+    advice = str(error.value).split("; use ")[1].split(". With")[0]
+    for fix in advice.split(", or "):
+        name, value = fix.split("=")
+        fixed = {**options, name: {"None": None}.get(value, value.strip('"') if '"' in value else value)}
+        fixed[name] = int(fixed[name]) if name == "kernel_size" else fixed[name]
+        layer = ke.layers.GroupConv2DTranspose(1, group="D4", dtype="float64", **fixed)
+        assert max(ke.equivariance_error(layer, "D4", x).values()) < 1e-12, fix
+
+
+def test_antialiased_pooling_needs_known_sizes():
+    with pytest.raises(ValueError, match="give the model a fixed input shape"):
+        ke.layers.MaxPooling2D(2, antialias=True)(keras.Input((None, 8, 1)))
 
 
 def test_own_group_in_a_saved_model(tmp_path):
@@ -173,7 +201,7 @@ IMAGE, REGULAR = (1, 9, 9, 4), (1, 9, 9, 8, 4)
             None,
             "smaller than `strides`",
         ),
-        (lambda: ke.layers.GroupConv2DTranspose(2, 3, "D4", strides=2, padding="same"), REGULAR, "two ends"),
+        (lambda: ke.layers.GroupConv2DTranspose(2, 3, "D4", strides=2, padding="same"), REGULAR, "treats the two ends"),
         (lambda: ke.layers.GroupPooling("median"), None, "`mode` must be one of"),
         (lambda: ke.layers.GroupPooling(subgroup="C4"), None, "`subgroup` needs the `group`"),
         (lambda: ke.layers.GroupPooling(group="D4", subgroup="C8"), None, "must be contained in D4"),

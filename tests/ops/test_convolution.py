@@ -33,6 +33,27 @@ def test_rule_of_symmetric_windows_against_brute_force(padding):
     assert checked > 100
 
 
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("output_padding", [None, 0, 1])
+def test_rule_of_symmetric_transposed_windows_against_brute_force(padding, output_padding):
+    found = set()
+    for k, s, d in itertools.product((1, 2, 3, 4, 5), (1, 2, 3), (1, 2)):
+        extent = (k - 1) * d + 1
+        if output_padding is not None and (output_padding >= s or (padding == "same" and extent % 2 == 0)):
+            continue
+        half = np.random.default_rng(k).normal(size=k)
+        kernel = np.ones((k, k)) * (half + half[::-1])[:, None]
+        kernel = expansion.dilate(ops.convert_to_tensor(kernel[..., None, None]), (d, d))
+
+        def window(x, kernel=kernel, s=s):
+            return ops.conv_transpose(ops.convert_to_tensor(x), kernel, s, padding, output_padding=output_padding)
+
+        symmetric = mirrors(window, 6)
+        assert convolution.is_symmetric_transpose(k, s, d, padding, output_padding) == symmetric, (k, s, d)
+        found.add(symmetric)
+    assert True in found or output_padding == 1
+
+
 def test_sizes_that_would_work():
     assert convolution.symmetric_sizes(32, 3, 2, 1, "same") == [31, 33]
     assert convolution.is_symmetric(33, 3, 2, 1, "same")
@@ -75,6 +96,19 @@ def test_linear_upsampling_reproduces_straight_lines(factor):
     inside = slice(factor, -factor)
     expected = (np.arange(6 * factor) + 0.5) / factor - 0.5
     np.testing.assert_allclose(large[inside], expected[inside], atol=1e-12)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 4, 5, 6, 7])
+def test_blur_is_symmetric_on_every_size(stride):
+    for size in range(8, 24):
+        assert mirrors(lambda x: pooling.blur(ops.convert_to_tensor(x), (stride, stride)), size), size
+        assert convolution.is_symmetric(size, pooling.blur_size(size, stride), stride, padding="same")
+
+
+def test_blur_refuses_an_unknown_size():
+    assert pooling.blur_size(None, 1) == 3
+    with pytest.raises(ValueError, match="leave out `antialias`"):
+        pooling.blur_size(None, 2)
 
 
 def test_blur_keeps_a_constant_inside():
