@@ -1,4 +1,4 @@
-"""Image-classification data sets by name, and the input pipeline that feeds them to `fit`."""
+"""Data sets of images with labels or masks by name, and the input pipeline that feeds them to `fit`."""
 
 from keras_equivariant.data.augment import Augment
 from keras_equivariant.data.dataset import Dataset

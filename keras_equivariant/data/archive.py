@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_equivariant.data.dataset import Dataset
+from keras_equivariant.data.targets import task_of
 
 REQUIRED = ("x_train", "y_train", "x_test", "y_test")
 OPTIONAL = ("x_val", "y_val")
@@ -29,6 +30,8 @@ def find(*file_names):
 def load_archive(path, **details):
     """Load an `.npz` file with the arrays x_train, y_train, x_test, y_test and, if wanted, x_val, y_val.
 
+    Where y is as high and wide as x, it holds masks, and the data set is one for segmentation.
+
     Args:
         path: The file. Pickled arrays are refused, so an archive cannot run code.
         **details: Further fields of `Dataset` (`name`, `description`, `default_epochs`).
@@ -36,7 +39,7 @@ def load_archive(path, **details):
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file is truncated or no archive, an array is missing, or its shape, type or values do
-            not describe labelled images.
+            not describe images with labels or masks.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -49,17 +52,18 @@ def load_archive(path, **details):
             f"Received: {path} with {', '.join(arrays) or 'nothing'}. Save it with numpy.savez(path, x_train=…, …)."
         )
     chosen = {key: arrays[key] for key in REQUIRED + OPTIONAL if key in arrays}
-    return Dataset(**{"name": str(path), "description": f"images of {path.name}", **chosen, **details})
+    task = task_of(chosen["x_train"], chosen["y_train"])
+    return Dataset(**{"name": str(path), "description": f"images of {path.name}", "task": task, **chosen, **details})
 
 
-def read_arrays(path):
-    """The arrays of a data archive that `Dataset` has a use for; every damage becomes one ValueError."""
+def read_arrays(path, keys=REQUIRED + OPTIONAL):
+    """The arrays of an archive that are among `keys`; every damage becomes one ValueError."""
     try:
         archive = np.load(path, allow_pickle=False)
         if isinstance(archive, np.ndarray):
             raise ValueError("the file holds a single array")
         with archive:
-            return {key: archive[key] for key in archive.files if key in REQUIRED + OPTIONAL}
+            return {key: archive[key] for key in archive.files if key in keys}
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(
             f"A data archive must be a complete .npz file of plain arrays. Received: {path} ({error}). "

@@ -16,17 +16,20 @@ class Augment:
 
     Args:
         rotate: Largest rotation either way, in degrees: uniform in [-rotate, rotate]; 180 is the full circle.
+        quarter_turns: Whether to turn by 0, 90, 180 or 270 degrees, besides; for square images.
         flip: None, "horizontal" (left-right), "vertical" (top-bottom) or "both"; each with probability 1/2.
         translate: Largest shift either way, in whole pixels along each axis.
         fill: What lies outside the image: "reflect" or "constant" (zero).
 
-    Rotations interpolate bilinearly; without `rotate` every output pixel is an input pixel.
+    Rotations interpolate bilinearly; without `rotate` every output pixel is an input pixel. Masks take the nearest
+    pixel of the same transformation as their image.
     """
 
     rotate: float = 0.0
     flip: str | None = None
     translate: int = 0
     fill: str | None = None
+    quarter_turns: bool = False
 
     def __post_init__(self):
         if not 0 <= self.rotate <= 180:
@@ -49,24 +52,43 @@ class Augment:
             raise ValueError(f'`fill` must be "reflect" or "constant". Received: fill={self.fill!r}. Choose one.')
 
     def __bool__(self):
-        return bool(self.rotate or self.flip or self.translate)
+        return bool(self.rotate or self.flip or self.translate or self.quarter_turns)
 
-    def __call__(self, images, seed):
-        """Transform float images `(B, H, W, C)` by random numbers that depend only on the integer pair `seed`."""
+    def __call__(self, images, seed, masks=None):
+        """Transform float images `(B, H, W, C)` by random numbers that depend only on the integer pair `seed`.
+
+        With `masks` `(B, H, W, 1)` returns both, moved alike.
+        """
         import tensorflow as tf
 
         count = tf.shape(images)[0]
-        draws = tf.random.stateless_uniform((5, count), seed=seed)
+        draws = tf.random.stateless_uniform((6 if self.quarter_turns else 5, count), seed=seed)
         angles = (2 * draws[0] - 1) * self.rotate
         mirror = [tf.where((draws[i + 1] < 0.5) & on, -1.0, 1.0) for i, on in enumerate(FLIPS[self.flip])]
         shifts = [tf.floor(draws[i] * (2 * self.translate + 1)) - self.translate for i in (3, 4)]
-        return transform(images, angles, mirror[0], mirror[1], shifts[0], shifts[1], fill=self.fill)
+        quarters = self._quarters(images, draws[5]) if self.quarter_turns else None
+        motion = (angles, *mirror, *shifts, self.fill, quarters)
+        moved = transform(images, *motion)
+        return moved if masks is None else (moved, transform(masks, *motion, interpolation="NEAREST"))
+
+    def _quarters(self, images, draw):
+        import tensorflow as tf
+
+        if images.shape[1] != images.shape[2]:
+            raise ValueError(
+                f"`quarter_turns` needs square images. Received: images of {images.shape[1]}x{images.shape[2]}. "
+                "Cut them to squares, or use rotate=180."
+            )
+        return tf.cast(tf.floor(4 * draw), "int32")
 
 
-def transform(images, degrees, mirror_x, mirror_y, shift_x, shift_y, fill="constant"):
+def transform(
+    images, degrees, mirror_x, mirror_y, shift_x, shift_y, fill="constant", quarters=None, interpolation="BILINEAR"
+):
     """Rotate counter-clockwise about the image centre, then mirror (-1) or not (1), then shift right and down.
 
-    All arguments but `images` are float tensors `(B,)`. Output pixels are looked up at the inverse transformation.
+    Angles, mirrors and shifts are float tensors `(B,)`; `quarters` are further quarter turns, integers `(B,)`, done
+    without rounding. Output pixels are looked up at the inverse transformation.
     """
     import tensorflow as tf
 
@@ -74,6 +96,11 @@ def transform(images, degrees, mirror_x, mirror_y, shift_x, shift_y, fill="const
     centre_x, centre_y = (tf.cast(width, "float32") - 1) / 2, (tf.cast(height, "float32") - 1) / 2
     theta = degrees * (math.pi / 180)
     cos, sin = tf.cos(theta), tf.sin(theta)
+    if quarters is not None:
+        # Cosine and sine of a quarter turn are 0 and ±1 exactly, those of a rounded pi / 2 are not.
+        turns = tf.stack([cos, -sin, -cos, sin]), tf.stack([sin, cos, -sin, -cos])
+        pick = tf.stack([quarters, tf.range(tf.size(quarters))], axis=1)
+        cos, sin = (tf.gather_nd(values, pick) for values in turns)
     # With y pointing down, source = R (mirror (output - centre - shift)) + centre, R = [[cos, -sin], [sin, cos]].
     a, b = cos * mirror_x, -sin * mirror_y
     d, e = sin * mirror_x, cos * mirror_y
@@ -85,6 +112,6 @@ def transform(images, degrees, mirror_x, mirror_y, shift_x, shift_y, fill="const
         transforms=tf.stack([a, b, c, d, e, f, zero, zero], axis=1),
         output_shape=tf.stack([height, width]),
         fill_value=0.0,
-        interpolation="BILINEAR",
+        interpolation=interpolation,
         fill_mode=fill.upper(),
     )

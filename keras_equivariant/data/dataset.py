@@ -1,20 +1,26 @@
-"""The data set every loader returns: checked arrays, images with a channel axis, integer labels."""
+"""The data set every loader returns: checked arrays, images with a channel axis, and labels or masks."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from keras_equivariant.data.targets import check_targets
+
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images `(B, H, W, C)` as uint8 or float32, and labels `(B,)` as int32, in a training and a test part.
+    """Images `(B, H, W, C)` as uint8 or float32 and what they show, in a training and a test part.
+
+    For classification that is a label each, `(B,)` as int32. For segmentation it is a mask each, `(B, H, W, 1)` as
+    float32: 1 on the pixels looked for (the boundaries, the membranes), 0 elsewhere.
 
     Attributes:
         name: The name or path it was loaded by.
         description: One line that says where the images come from, for reports.
         x_train, y_train, x_test, y_test: The arrays.
         x_val, y_val: A validation part, or None.
-        num_classes: One more than the largest label.
+        num_classes: One more than the largest label; 1 for masks.
+        task: "classification" or "segmentation".
         default_epochs, default_batch_size: What suits this set when a recipe was written for a larger one, or None.
     """
 
@@ -29,14 +35,15 @@ class Dataset:
     num_classes: int = 0
     default_epochs: int | None = None
     default_batch_size: int | None = None
+    task: str = "classification"
 
     def __post_init__(self):
         parts = ("train", "test") if self.x_val is None else ("train", "val", "test")
         for part in parts:
             images = _check_images(self.name, part, getattr(self, f"x_{part}"))
-            labels = _check_labels(self.name, part, getattr(self, f"y_{part}"), len(images))
+            targets = check_targets(self.task, self.name, part, getattr(self, f"y_{part}"), images)
             object.__setattr__(self, f"x_{part}", images)
-            object.__setattr__(self, f"y_{part}", labels)
+            object.__setattr__(self, f"y_{part}", targets)
         shapes = {part: getattr(self, f"x_{part}").shape[1:] for part in parts}
         if len(set(shapes.values())) > 1:
             raise ValueError(
@@ -44,7 +51,8 @@ class Dataset:
                 "Crop, pad or resize them to the same height, width and channels."
             )
         largest = max(int(getattr(self, f"y_{part}").max()) for part in parts)
-        object.__setattr__(self, "num_classes", max(self.num_classes, largest + 1))
+        count = 1 if self.task == "segmentation" else max(self.num_classes, largest + 1)
+        object.__setattr__(self, "num_classes", count)
 
     @property
     def image_shape(self):
@@ -106,21 +114,3 @@ def _check_images(name, part, images):
             )
         return images.astype("float32", copy=False)
     return images.astype("uint8" if images.min() >= 0 and images.max() <= 255 else "float32", copy=False)
-
-
-def _check_labels(name, part, labels, count):
-    labels = np.asarray(labels)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.shape != (count,):
-        raise ValueError(
-            f"There must be one label for each image. Received: {name} with {count} images in x_{part} and y_{part} "
-            f"of shape {labels.shape}. Save integer labels, one a row (not one-hot)."
-        )
-    if labels.dtype.kind not in "buif" or not np.array_equal(labels, np.floor(labels)) or labels.min() < 0:
-        raise ValueError(
-            "Labels must be class numbers 0, 1, 2, … "
-            f"Received: {name} with y_{part} of dtype {labels.dtype} such as {labels[:5].tolist()}. "
-            "Number the classes from 0."
-        )
-    return labels.astype("int32")

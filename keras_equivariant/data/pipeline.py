@@ -13,7 +13,8 @@ def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_ep
     one shape, and compiled operations are compiled once.
 
     Args:
-        images, labels: Arrays `(N, H, W, C)` and `(N,)`; images become float32.
+        images, labels: Arrays `(N, H, W, C)` and `(N,)`, or masks `(N, H, W, 1)` that are augmented with their images;
+            images become float32.
         batch_size: At most N.
         augment: An `Augment`, or None.
         first_epoch: The epoch to start from.
@@ -40,8 +41,13 @@ def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_ep
 
     def load(rows, draw):
         batch = tf.cast(tf.gather(images, rows), "float32")
-        batch = augment(batch, draw) if augment else batch
-        return tf.ensure_shape(batch, (batch_size, *images.shape[1:])), tf.gather(labels, rows)
+        targets = tf.gather(labels, rows)
+        if augment and labels.shape.rank == 4:
+            batch, targets = augment(batch, draw, targets)
+        elif augment:
+            batch = augment(batch, draw)
+        shapes = ((batch_size, *part.shape[1:]) for part in (images, labels))
+        return tuple(tf.ensure_shape(*pair) for pair in zip((batch, targets), shapes, strict=True))
 
     epochs = tf.data.Dataset.range(first_epoch, 2**31 - 1, output_type=tf.int32)
     dataset = epochs.flat_map(epoch_batches).map(load, num_parallel_calls=2, deterministic=True)

@@ -1,11 +1,14 @@
 """Data sets by name."""
 
 import difflib
+import inspect
 from pathlib import Path
 
 from keras_equivariant.data.archive import load_archive
+from keras_equivariant.data.cells import load_cells
 from keras_equivariant.data.cifar10 import load_cifar10
 from keras_equivariant.data.digits import load_digits, load_rotated_digits
+from keras_equivariant.data.membranes import load_isbi2012_em
 from keras_equivariant.data.mnist import load_mnist
 from keras_equivariant.data.rotated_mnist import load_rotated_mnist
 
@@ -15,6 +18,8 @@ LOADERS = {
     "mnist": load_mnist,
     "rotated_mnist": load_rotated_mnist,
     "cifar10": load_cifar10,
+    "cells": load_cells,
+    "isbi2012_em": load_isbi2012_em,
 }
 
 
@@ -32,13 +37,15 @@ def check_name(name):
     raise ValueError(f'Unknown data set. Received: "{name}". {hint}')
 
 
-def load(name, seed=0):
+def load(name, seed=0, **options):
     """Load a data set.
 
     Args:
-        name: `"digits"`, `"rotated_digits"`, `"mnist"`, `"rotated_mnist"`, `"cifar10"`, or the path of an .npz file
-            with the arrays x_train, y_train, x_test, y_test (and x_val, y_val).
+        name: `"digits"`, `"rotated_digits"`, `"mnist"`, `"rotated_mnist"`, `"cifar10"`; for segmentation `"cells"`,
+            `"isbi2012_em"`; or the path of an .npz file with the arrays x_train, y_train, x_test, y_test (and x_val,
+            y_val), where y holds labels, or masks as high and wide as the images.
         seed: Seed of the sets that are made rather than read (random angles).
+        **options: Of some sets: `size` of the images of "cells", `tile` of "isbi2012_em", in pixels.
 
     Returns:
         A `Dataset`.
@@ -55,5 +62,14 @@ def load(name, seed=0):
     """
     check_name(name)
     if name in LOADERS:
-        return LOADERS[name](seed=seed)
+        known = [key for key in inspect.signature(LOADERS[name]).parameters if key != "seed"]
+        unknown = [key for key in options if key not in known]
+        if unknown:
+            raise ValueError(
+                f'Unknown option of a data set. Received: {unknown[0]} for "{name}". '
+                f"It takes {', '.join(known) or 'none but `seed`'}."
+            )
+        return LOADERS[name](seed=seed, **options)
+    if options:
+        raise ValueError(f"A data archive takes no options. Received: {', '.join(options)} for {name}. Leave them out.")
     return load_archive(Path(name))

@@ -1,0 +1,147 @@
+"""Images with masks: archives, the generated cells, the micrographs, and an augmentation that moves both alike."""
+
+import numpy as np
+import pytest
+
+from keras_equivariant import data
+from keras_equivariant.data import Augment, rotate_images, training_pipeline
+from keras_equivariant.data.membranes import tiles
+
+pytest.importorskip("scipy")
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return data.load("cells")
+
+
+def save(path, **changes):
+    rng = np.random.default_rng(0)
+    good = {
+        "x_train": rng.integers(0, 256, (6, 8, 8, 3)).astype("uint8"),
+        "y_train": rng.integers(0, 2, (6, 8, 8)),
+        "x_test": rng.integers(0, 256, (3, 8, 8, 3)).astype("uint8"),
+        "y_test": rng.integers(0, 2, (3, 8, 8)),
+    }
+    np.savez(path, **{**good, **changes})
+    return str(path)
+
+
+def test_cells_are_the_same_each_time_and_their_membranes_are_dark(cells):
+    assert cells.task == "segmentation" and cells.num_classes == 1 and cells.image_shape == (64, 64, 1)
+    assert len(cells.x_train) == len(cells.y_train) == 160 and len(cells.x_test) == len(cells.y_test) == 40
+    assert cells.x_train.dtype == np.uint8 and cells.y_train.dtype == np.float32
+    assert set(np.unique(cells.y_train)) == {0, 1} and 0.15 < cells.y_train.mean() < 0.35
+    assert cells.x_train[cells.y_train == 1].mean() + 60 < cells.x_train[cells.y_train == 0].mean()
+    again = data.load("cells")
+    np.testing.assert_array_equal(cells.x_train, again.x_train)
+    np.testing.assert_array_equal(cells.y_test, again.y_test)
+    assert (data.load("cells", 1, size=32).y_test != again.y_test[:, :32, :32]).any()
+
+
+@pytest.mark.parametrize("scale", [1, 255, True, 0.75])
+def test_an_archive_with_masks_is_for_segmentation(tmp_path, scale):
+    masks = np.random.default_rng(1).integers(0, 2, (6, 8, 8))
+    masks = masks.astype(bool) if scale is True else masks * scale if scale < 1 else (masks * scale).astype("uint8")
+    dataset = data.load(save(tmp_path / "set.npz", y_train=masks))
+    assert dataset.task == "segmentation" and dataset.y_train.shape == (6, 8, 8, 1)
+    assert dataset.y_train.max() == min(scale, 1)
+    held = dataset.limited(4).with_validation(1)
+    assert held.y_val.shape == (1, 8, 8, 1) and len(held.y_train) == 3 and held.task == "segmentation"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"y_test": np.zeros((3, 8, 7))}, r"as high and wide as it is.*y_test of shape \(3, 8, 7, 1\)"),
+        ({"y_test": np.zeros((3, 8, 8, 2))}, r"y_test of shape \(3, 8, 8, 2\)"),
+        ({"y_test": np.full((3, 8, 8), 3)}, "must hold 1 where.*from 3 to 3"),
+        ({"y_test": np.full((3, 8, 8), np.nan)}, "from nan to nan"),
+        ({"y_test": np.full((3, 8, 8), "a")}, "0 elsewhere"),
+        ({"y_test": np.zeros((3, 8, 8))}, "both kinds of pixels"),
+        ({"y_test": np.arange(3)}, "as high and wide"),
+        ({"y_train": np.arange(6)}, "one label for each.*or masks"),
+    ],
+)
+def test_wrong_masks_are_named(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        data.load(save(tmp_path / "set.npz", **changes))
+
+
+def test_micrographs_are_split_by_slice_and_membrane_is_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_EQUIVARIANT_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="no isbi2012_em.npz.*--data cells"):
+        data.load("isbi2012_em")
+    slices = np.broadcast_to(np.arange(30, dtype="uint8")[:, None, None], (30, 16, 20))
+    y = np.ones((30, 16, 20), "uint8")
+    y[:, 2, 3] = 0
+    np.savez(tmp_path / "isbi2012_em.npz", x=slices, y=y)
+    dataset = data.load("isbi2012_em", tile=8)
+    parts = [set(np.unique(getattr(dataset, f"x_{part}"))) for part in ("train", "val", "test")]
+    assert parts == [set(range(21)), set(range(21, 24)), set(range(24, 30))]
+    assert [len(x) for x in (dataset.x_train, dataset.x_val, dataset.x_test)] == [84, 12, 24]
+    assert dataset.y_train[0, 2, 3, 0] == 1 and dataset.y_train.sum() == 21
+    for options, message in (({"tile": 17}, "tile=17"), ({"tiles": 8}, "takes tile"), ({"seeds": 8}, "takes tile")):
+        with pytest.raises(ValueError, match=message):
+            data.load("isbi2012_em", **options)
+    np.savez(tmp_path / "isbi2012_em.npz", x=slices[:20], y=y[:20])
+    with pytest.raises(ValueError, match=r"shape \(30, height, width\)"):
+        data.load("isbi2012_em", tile=8)
+    with pytest.raises(ValueError, match="takes none"):
+        data.load("digits", size=8)
+    with pytest.raises(ValueError, match="takes no options"):
+        data.load(save(tmp_path / "set.npz"), size=8)
+
+
+def test_tiles_put_together_are_the_image():
+    image = np.arange(2 * 7 * 9).reshape(2, 7, 9)
+    cut = tiles(image, 3)
+    assert cut.shape == (12, 3, 3)
+    np.testing.assert_array_equal(np.block([[cut[6], cut[7], cut[8]], [cut[9], cut[10], cut[11]]]), image[1, :6])
+
+
+def test_masks_are_turned_to_the_nearest_pixel(cells):
+    masks = cells.y_test[:3]
+    turned = rotate_images(masks, 33.0, order=0)
+    assert set(np.unique(turned)) == {0, 1}
+    np.testing.assert_array_equal(rotate_images(masks, 90, order=0), np.rot90(masks, axes=(1, 2)))
+
+
+def test_quarter_turns_and_flips_move_images_and_masks_exactly(cells):
+    images, masks = cells.x_train.astype("float32"), cells.y_train
+    augment = Augment(quarter_turns=True, flip="horizontal")
+    assert augment and augment.fill == "reflect"
+    moved, answers = (part.numpy() for part in augment(images, (3, 1), masks))
+    found = []
+    for image, mask, x, y in zip(images, masks, moved, answers, strict=True):
+        motions = [(m, r) for m in (1, -1) for r in range(4) if (np.rot90(image, r)[:, ::m] == x).all()]
+        assert len(motions) == 1, "the image is none of the eight"
+        found += motions
+        mirror, turn = motions[0]
+        np.testing.assert_array_equal(np.rot90(mask, turn)[:, ::mirror], y)
+    counts = [found.count((m, r)) for m in (1, -1) for r in range(4)]
+    assert min(counts) > 6 and max(counts) < 40  # 20 expected
+    assert (answers != masks).any()
+    np.testing.assert_array_equal(augment(images, (3, 1)), moved)
+    with pytest.raises(ValueError, match="square images. Received: images of 64x60"):
+        augment(images[:, :, :60], (3, 1), masks[:, :, :60])
+
+
+def test_any_angle_and_shift_keeps_masks_on_their_images():
+    masks = np.zeros((40, 33, 33, 1), "float32")
+    masks[:, 10:16, 18:28] = 1
+    images = 200 * masks
+    moved, answers = (part.numpy() for part in Augment(rotate=180, translate=3, flip="both")(images, (5, 5), masks))
+    assert set(np.unique(answers)) == {0, 1} and (answers != masks).any()
+    overlap = ((moved > 100) == (answers > 0.5)).mean(axis=(1, 2, 3))
+    assert overlap.min() > 0.98
+    shuffled = ((moved > 100) == (np.roll(answers, 1, axis=0) > 0.5)).mean(axis=(1, 2, 3))
+    assert shuffled.mean() < 0.95, "the comparison would not notice a mask of another image"
+
+
+def test_the_pipeline_gives_pairs_of_fixed_shapes(cells):
+    pipeline, steps = training_pipeline(cells.x_train, cells.y_train, 8, 0, Augment(quarter_turns=True, rotate=10))
+    x, y = next(iter(pipeline))
+    assert steps == 20 and x.shape == (8, 64, 64, 1) and y.shape == (8, 64, 64, 1)
+    x, y = x.numpy(), y.numpy()
+    assert x[y == 1].mean() + 30 < x[y == 0].mean(), "masks and images do not belong together"
