@@ -4,12 +4,14 @@ from keras_equivariant import compiler, data, groups, layers
 from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec
 from keras_equivariant.equivariance import Report, assert_equivariant, certify, equivariance_error
 from keras_equivariant.export import ExportError, ExportReport, export, fold
+from keras_equivariant.groups import FieldType
 from keras_equivariant.training import train
 from keras_equivariant.version import __version__
 
 __all__ = [
     "ExportError",
     "ExportReport",
+    "FieldType",
     "Report",
     "SpecError",
     "__version__",

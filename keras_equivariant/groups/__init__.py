@@ -1,25 +1,44 @@
-"""Symmetry as data: groups, how their elements multiply, and how they act on grids and features."""
+"""Symmetry as data: groups, their representations, and how their elements act on grids and features."""
 
 from keras_equivariant.groups.actions import act, infer_layout, move_pixels, rotate
+from keras_equivariant.groups.continuous import ContinuousGroup
+from keras_equivariant.groups.decomposition import Decomposition, decompose, intertwiners
+from keras_equivariant.groups.field_type import Block, FieldType
 from keras_equivariant.groups.finite import FiniteGroup, check_axioms
+from keras_equivariant.groups.irreps import irrep, irreps
+from keras_equivariant.groups.products import clebsch_gordan, direct_sum, induced, tensor_product
 from keras_equivariant.groups.registry import cyclic, dihedral, from_generators, get, register
-from keras_equivariant.groups.representations import Representation, irreps, quotient, regular, trivial
+from keras_equivariant.groups.representations import Representation, quotient, regular, trivial
+from keras_equivariant.groups.restriction import Restriction, restriction
 
 __all__ = [
+    "Block",
+    "ContinuousGroup",
+    "Decomposition",
+    "FieldType",
     "FiniteGroup",
     "Representation",
+    "Restriction",
     "act",
     "check_axioms",
+    "clebsch_gordan",
     "cyclic",
+    "decompose",
     "dihedral",
+    "direct_sum",
     "from_generators",
     "get",
+    "induced",
     "infer_layout",
+    "intertwiners",
+    "irrep",
     "irreps",
     "move_pixels",
     "quotient",
     "register",
     "regular",
+    "restriction",
     "rotate",
+    "tensor_product",
     "trivial",
 ]

@@ -6,9 +6,11 @@ import re
 
 import numpy as np
 
+from keras_equivariant.groups.continuous import O2, SO2, ContinuousGroup
 from keras_equivariant.groups.finite import FiniteGroup, check_orthogonal
 
 ALIASES = {"z2": "C1", "p4": "C4", "p4m": "D4"}
+CONTINUOUS = {"so2": SO2, "so(2)": SO2, "o2": O2, "o(2)": O2}
 MAX_ORDER = 720
 
 _registered = {}
@@ -19,13 +21,13 @@ def get(group):
 
     Args:
         group: `"C<n>"` (n rotations of the plane), `"D<n>"` (n rotations and n reflections), an alias of the papers
-            (`"Z2"` is C1, translations only; `"p4"` is C4; `"p4m"` is D4), the name of a registered group, or a
-            FiniteGroup.
+            (`"Z2"` is C1, translations only; `"p4"` is C4; `"p4m"` is D4), `"SO2"` (all rotations), `"O2"` (all
+            rotations and reflections), the name of a registered group, or a group.
 
     Returns:
-        A FiniteGroup. The same name always gives the same object.
+        A FiniteGroup or ContinuousGroup. The same name always gives the same object.
     """
-    if isinstance(group, FiniteGroup):
+    if isinstance(group, (FiniteGroup, ContinuousGroup)):
         return group
     if not isinstance(group, str):
         hint = "; for grouped convolution use `groups=4`" if isinstance(group, int) else ""
@@ -34,15 +36,18 @@ def get(group):
         )
     if group in _registered:
         return _registered[group]
+    if group.lower() in CONTINUOUS:
+        return CONTINUOUS[group.lower()]
     name = ALIASES.get(group.lower(), group)
     match = re.fullmatch(r"([CcDd])([0-9]{1,4})", name)
     if match and 1 <= int(match[2]):
         return (cyclic if match[1] in "Cc" else dihedral)(int(match[2]))
-    known = ["C1", "C2", "C4", "C8", "D1", "D2", "D4", "D8", *ALIASES, *_registered]
+    known = ["C1", "C2", "C4", "C8", "D1", "D2", "D4", "D8", "SO2", "O2", *ALIASES, *_registered]
     near = difflib.get_close_matches(group, known, n=1, cutoff=0.5)
     hint = f' Did you mean "{near[0]}"?' if near else ""
     raise ValueError(
-        f'`group` must be "C<n>", "D<n>", "Z2", "p4", "p4m" or a registered group. Received: {group!r}.{hint}'
+        '`group` must be "C<n>", "D<n>", "SO2", "O2", "Z2", "p4", "p4m" or a registered group. '
+        f"Received: {group!r}.{hint}"
     )
 
 

@@ -1,6 +1,18 @@
 """Spaces of equivariant kernels as NumPy arrays."""
 
 from keras_equivariant.kernels.fourier import FourierBasis, fourier_basis, spectral_pays
+from keras_equivariant.kernels.rings import Rings
 from keras_equivariant.kernels.rotated import BASES, RotatedBasis, rotated_basis
+from keras_equivariant.kernels.steerable import SteerableBasis, steerable_basis
 
-__all__ = ["BASES", "FourierBasis", "RotatedBasis", "fourier_basis", "rotated_basis", "spectral_pays"]
+__all__ = [
+    "BASES",
+    "FourierBasis",
+    "Rings",
+    "RotatedBasis",
+    "SteerableBasis",
+    "fourier_basis",
+    "rotated_basis",
+    "spectral_pays",
+    "steerable_basis",
+]

@@ -66,7 +66,7 @@ def rotated_basis(group, kernel_size, basis="auto"):
 @functools.lru_cache(maxsize=64)
 def _rotated_basis(group, kernel_size, basis):
     _check_shape(group, kernel_size)
-    exact = [_pixel_permutation(matrix, kernel_size) for matrix in group.matrices]
+    exact = [pixel_permutation(matrix, kernel_size) for matrix in group.matrices]
     possible = all(permutation is not None for permutation in exact)
     if basis == "auto":
         basis = "exact" if possible else "steerable"
@@ -102,8 +102,8 @@ def _moved_exactly(group, permutations, build):
     return np.stack([built[source[s]][:, permuted[s]] for s in range(group.order)])
 
 
-def _pixel_permutation(matrix, kernel_size):
-    """Which old pixel each pixel of the moved kernel takes; None where the pixels do not map onto each other."""
+def pixel_permutation(matrix, kernel_size):
+    """Which old pixel each pixel of the moved kernel takes, `(pixels,)`; None if it takes no pixel."""
     if np.prod(kernel_size) == 1:
         return np.zeros(1, dtype=int)
     if not grid.is_signed_permutation(matrix):

@@ -7,6 +7,7 @@ from keras_equivariant.layers.group_conv_transpose import GroupConv2DTranspose
 from keras_equivariant.layers.group_pooling import GroupPooling
 from keras_equivariant.layers.lifting_conv import LiftingConv2D
 from keras_equivariant.layers.max_pooling import MaxPooling2D
+from keras_equivariant.layers.steerable_conv import SteerableConv2D
 from keras_equivariant.layers.up_sampling import UpSampling2D
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "GroupPooling",
     "LiftingConv2D",
     "MaxPooling2D",
+    "SteerableConv2D",
     "UpSampling2D",
 ]

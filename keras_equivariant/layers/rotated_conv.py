@@ -4,29 +4,19 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_equivariant import groups
+from keras_equivariant.groups import FiniteGroup
 from keras_equivariant.kernels import fourier_basis, rotated_basis, spectral_pays
-from keras_equivariant.layers.base import (
-    EquivariantLayer,
-    axis_names,
-    check_data_format,
-    moved_axes,
-    tuple_of,
-    window_problems,
-)
+from keras_equivariant.layers.base import axis_names
+from keras_equivariant.layers.windowed_conv import WindowedConv, field_groups, positive, symmetry_group
 from keras_equivariant.ops import convolution, expansion, spectral
-from keras_equivariant.ops.padding import PADDING_MODES, pad
-
-SYMMETRY_HINT = 'For grouped convolution use `groups=4`; `group` names a symmetry, e.g. group="C4"'
 
 
-class RotatedConv(EquivariantLayer):
+class RotatedConv(WindowedConv):
     """Convolution with kernels on a basis that a finite group moves; the subclasses say what comes in.
 
     Subclasses set `rank` (axes of space) and `lifting` (whether the input is an image or regular features).
     """
 
-    rank = 2
     lifting = False
 
     def __init__(
@@ -53,29 +43,28 @@ class RotatedConv(EquivariantLayer):
         strict=True,
         **kwargs,
     ):
-        super().__init__(strict=strict, activity_regularizer=activity_regularizer, **kwargs)
-        check_data_format(data_format)
-        self.filters = _positive(filters, "filters")
-        self.group = _group(group)
-        self.kernel_size = tuple_of(kernel_size, self.rank, "kernel_size")
-        self.strides = tuple_of(strides, self.rank, "strides")
-        self.dilation_rate = tuple_of(dilation_rate, self.rank, "dilation_rate")
-        self.groups = _field_groups(groups, self.filters)
-        self.padding = _choice(padding, convolution.PADDINGS, "padding")
-        self.padding_mode = _choice(padding_mode, PADDING_MODES, "padding_mode")
-        if self.padding_mode != "zeros" and self.padding == "valid":
-            raise ValueError(
-                f'`padding_mode` only applies to padding="same". Received: padding="valid", '
-                f'padding_mode="{padding_mode}"'
-            )
-        self.activation = keras.activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
+        super().__init__(
+            kernel_size,
+            strides=strides,
+            padding=padding,
+            data_format=data_format,
+            dilation_rate=dilation_rate,
+            activation=activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
+            padding_mode=padding_mode,
+            strict=strict,
+            **kwargs,
+        )
+        self.filters = positive(filters, "filters")
+        self.group = _finite(type(self).__name__, symmetry_group(group))
+        self.groups = field_groups(groups, self.filters)
         self.basis = basis
         self._basis = rotated_basis(self.group, self.kernel_size, basis)
         self._fourier = None
@@ -100,23 +89,8 @@ class RotatedConv(EquivariantLayer):
 
     def _add_weights(self, fibre_shape, fields):
         exact = self._basis.pixels is not None
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(*(self.kernel_size if exact else (self._basis.size,)), *fibre_shape),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            autocast=False,  # expanded in full precision, cast once
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.filters,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+        self._add_kernel((*(self.kernel_size if exact else (self._basis.size,)), *fibre_shape))
+        self._add_bias(self.filters)
         axes = {-1: fields} if self.lifting else {-1: fields, -2: self.elements_in}
         self.input_spec = keras.layers.InputSpec(ndim=self.rank + (2 if self.lifting else 3), axes=axes)
 
@@ -127,14 +101,7 @@ class RotatedConv(EquivariantLayer):
             return self._finish(self._flatten(y))
         x = self._flatten(inputs)
         x = expansion.to_field_groups(x, self.elements_in, self.groups)
-        y = convolution.convolve(
-            x,
-            ops.cast(self._grouped_kernel(), self.compute_dtype),
-            self.strides,
-            self.padding,
-            self.dilation_rate,
-            self.padding_mode,
-        )
+        y = self._convolve(x, self._grouped_kernel())
         y = expansion.from_field_groups(y, self.group.order, self.groups)
         return self._finish(y)
 
@@ -176,50 +143,9 @@ class RotatedConv(EquivariantLayer):
             return ops.zeros((self.group.order * self.filters,), dtype=self.variable_dtype)
         return ops.tile(ops.convert_to_tensor(self.bias), self.group.order)
 
-    def symmetry_problems(self, input_shape):
-        sizes = input_shape[1 : 1 + self.rank]
-        windows = zip(sizes, self.kernel_size, self.strides, self.dilation_rate, strict=True)
-        axes = [w if moved else None for w, moved in zip(windows, moved_axes(self.group), strict=True)]
-        return window_problems(axes, "kernel_size", self.padding)
-
     def compute_output_shape(self, input_shape):
         self._input_fields(input_shape)
-        space = []
-        for axis, size in enumerate(input_shape[1 : 1 + self.rank]):
-            if size is None:
-                space.append(None)
-                continue
-            extent = (self.kernel_size[axis] - 1) * self.dilation_rate[axis] + 1
-            covered = size if self.padding == "same" else size - extent + 1
-            if covered < 1:
-                raise ValueError(
-                    f'The kernel must fit into the input with padding="valid". Received: axis {axis} of '
-                    f'size {size}, a window of {extent} pixels; use padding="same" or a smaller kernel'
-                )
-            space.append(-(-covered // self.strides[axis]))
-        return (input_shape[0], *space, self.group.order, self.filters)
-
-    def fold(self, input_shape):
-        conv = {2: keras.layers.Conv2D, 3: keras.layers.Conv3D}[self.rank]
-        extents = [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True)]
-        # Stock convolutions have neither other padding modes nor strides together with dilation.
-        dilated = max(self.strides) > 1 and max(self.dilation_rate) > 1
-        pads = self.padding == "same" and (dilated or self.padding_mode != "zeros")
-        layer = conv(
-            self.group.order * self.filters,
-            self.kernel_size,
-            strides=1 if dilated else self.strides,
-            padding="valid" if pads else self.padding,
-            dilation_rate=self.dilation_rate,
-            activation=keras.activations.serialize(self.activation),
-            name=self.name,
-        )
-        steps = [(layer, [self.expanded_kernel(), self.expanded_bias()])]
-        if pads:
-            steps.insert(0, (lambda x: pad(x, extents, self.strides, self.padding_mode), []))
-        if dilated:
-            steps.append((lambda y: convolution.subsample(y, self.strides), []))
-        return steps
+        return (input_shape[0], *self._sizes_after(input_shape[1 : 1 + self.rank]), self.group.order, self.filters)
 
     def _input_fields(self, input_shape):
         """Number of input fields; ValueError unless the shape is the layer's layout."""
@@ -244,47 +170,16 @@ class RotatedConv(EquivariantLayer):
         return {
             **super().get_config(),
             "filters": self.filters,
-            "kernel_size": list(self.kernel_size),
             "group": self.group.name,
-            "strides": list(self.strides),
-            "padding": self.padding,
-            "dilation_rate": list(self.dilation_rate),
             "groups": self.groups,
-            "activation": keras.activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
             "basis": self.basis,
-            "padding_mode": self.padding_mode,
         }
 
 
-def _group(group):
-    if isinstance(group, int):
-        raise ValueError(f"{SYMMETRY_HINT}. Received: group={group!r}")
-    return groups.get(group)
-
-
-def _field_groups(value, filters):
-    if isinstance(value, str):
-        raise ValueError(f"{SYMMETRY_HINT}. Received: groups={value!r}")
-    if _positive(value, "groups") and filters % value:
-        raise ValueError(f"`filters` must be divisible by `groups`. Received: filters={filters}, groups={value}")
-    return value
-
-
-def _positive(value, name):
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
-    return value
-
-
-def _choice(value, choices, name):
-    if value not in choices:
-        raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
-    return value
+def _finite(layer, group):
+    if not isinstance(group, FiniteGroup):
+        raise ValueError(
+            f"{layer} needs a finite group. Received: group={group.name!r}; use so many rotations, such as "
+            '"C8" or "D8", or SteerableConv2D with field types of the continuous group'
+        )
+    return group

@@ -27,8 +27,8 @@ def test_irreps_are_complete_orthogonal_homomorphisms(group):
 
 
 def test_dimensions_of_known_groups():
-    assert [r.dim for r in groups.irreps("D4")] == [1, 1, 1, 1, 2]
-    assert [(r.dim, r.endomorphism_dimension) for r in groups.irreps("C4")] == [(1, 1), (1, 1), (2, 2)]
+    assert [(r.name, r.dim) for r in groups.irreps("D4")] == [("0+", 1), ("0-", 1), ("1", 2), ("2+", 1), ("2-", 1)]
+    assert [(r.name, r.type) for r in groups.irreps("C4")] == [("0", "real"), ("1", "complex"), ("2", "real")]
     assert sorted(r.dim for r in groups.irreps(own_group())) == [1, 1, 2, 3, 3]
 
 

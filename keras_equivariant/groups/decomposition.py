@@ -1,0 +1,98 @@
+"""A representation as a sum of irreducible ones: rho(g) = Q (irreps) Q^T."""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from keras_equivariant.groups.continuous import ContinuousGroup
+from keras_equivariant.groups.irreps import gram_schmidt, irrep, irreps
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Decomposition:
+    """rho(g) = sum over the parts of Q_i psi_i(g) Q_i^T, component by component.
+
+    Attributes:
+        parts: tuple of `(irrep, copies)`; copies is `(multiplicity, dim of rho, dim of the irrep)`, the orthonormal
+            columns that span each copy.
+    """
+
+    parts: tuple
+
+    @property
+    def multiplicities(self):
+        """A dict of labels to multiplicities."""
+        return {representation.name: len(copies) for representation, copies in self.parts}
+
+    @property
+    def change_of_basis(self):
+        """The orthogonal matrix Q, `(dim, dim)`: part after part, copy after copy."""
+        return np.concatenate([column for _, copies in self.parts for column in copies], axis=1)
+
+
+def intertwiners(source, target):
+    """An orthonormal basis of the maps X with target(g) X = X source(g), `(n, dim of target, dim of source)`.
+
+    Both are representations of one group; the basis is found by averaging X -> target(g) X source(g)^T over it.
+    """
+    source, target = common(source, target)
+    products = np.einsum("gab,gcd->acbd", target.matrices, source.matrices) / source.group.order
+    size = target.dim * source.dim
+    rows = products.reshape(size, size).T
+    count = int(round(float(np.mean(source.character * target.character))))
+    return gram_schmidt(rows, count).reshape(count, target.dim, source.dim)
+
+
+def decompose(representation):
+    """The irreducible parts of a representation; real ones, also where they are of complex type.
+
+    Returns:
+        A Decomposition. Of every copy the columns are chosen one after the other, so that they are the same in every
+        process.
+
+    Example:
+        >>> from keras_equivariant import groups
+        >>> groups.decompose(groups.regular("D4")).multiplicities
+        {'0+': 1, '0-': 1, '1': 2, '2+': 1, '2-': 1}
+    """
+    return _decompose(representation, representation.group)
+
+
+@functools.lru_cache(maxsize=512)
+def _decompose(representation, group):
+    finite = representation.finite
+    parts = []
+    for candidate in irreps(finite.group):
+        copies = _copies(candidate, finite)
+        if len(copies):
+            name = candidate.name
+            own = irrep(group, name) if isinstance(group, ContinuousGroup) else candidate
+            parts.append((own, copies))
+    return Decomposition(tuple(parts))
+
+
+def _copies(part, whole):
+    """Orthonormal columns of each copy of an irrep in a representation."""
+    if abs(np.mean(part.character * whole.character)) < 0.5:
+        return np.zeros((0, whole.dim, part.dim))
+    found = []
+    for candidate in intertwiners(part, whole):
+        for copy in found:  # what is left of it outside the copies found already is a map into a further copy, or 0
+            candidate = candidate - copy @ (copy.T @ candidate)
+        length = np.sqrt(np.sum(candidate**2) / part.dim)
+        if length > 1e-6:
+            found.append(candidate / length)
+    return np.stack(found)
+
+
+def common(*representations):
+    """The representations, restricted to one finite group on which their frequencies stay apart."""
+    group = representations[0].group
+    if any(r.group != group for r in representations):
+        names = " and ".join(dict.fromkeys(r.group.name for r in representations))
+        raise ValueError(f"Representations must belong to one group. Received: those of {names}")
+    if not isinstance(group, ContinuousGroup):
+        return representations
+    stand_in = group.discrete(2 * sum(r.frequency for r in representations) + 1)
+    return tuple(r.restricted(stand_in) for r in representations)

@@ -1,0 +1,174 @@
+"""Irreducible real representations, and their labels.
+
+| group       | labels                                  | an element                                                |
+|-------------|-----------------------------------------|-----------------------------------------------------------|
+| SO(2)       | `0`, `1`, `2`, ...                      | turns the two components of `k` by k times its angle      |
+| O(2)        | `0+`, `0-`, `1`, `2`, ...               | `0-` changes its sign under mirrors; `k` as a vector does |
+| C_n         | `0`, `1`, ..., `n/2`                    | for even n, `n/2` alternates in sign                      |
+| D_n         | `0+`, `0-`, `1`, ..., `n/2+`, `n/2-`    | `n/2+` keeps its sign under the left-right mirror         |
+| other       | `irrep(0)`, `irrep(1)`, ...             | by dimension, then character                              |
+
+An element "rotate by t, then mirror left and right" acts on `k` as diag(-1, 1) R(k t). The names of chemistry (A1, A2,
+B1, B2, E, E1, E2, ...) are understood as well.
+"""
+
+import functools
+import re
+
+import numpy as np
+
+from keras_equivariant.groups.continuous import ContinuousGroup
+from keras_equivariant.groups.registry import get
+from keras_equivariant.groups.representations import Representation, regular
+
+MAX_FREQUENCY = 64
+
+
+@functools.cache
+def irreps(group):
+    """All irreducible real representations of a finite group, up to equivalence, the trivial one first.
+
+    They are found inside the regular representation: a generic symmetric map that commutes with it has irreducible
+    eigenspaces. Those of the plane are labelled by frequency, and those of two dimensions are given in the basis in
+    which a turn by an angle t is a turn by a multiple of t.
+    """
+    group = get(group)
+    if isinstance(group, ContinuousGroup):
+        raise ValueError(f"{group.name} has irreps without end. Received: irreps({group.name!r}); use irrep(group, k)")
+    left = regular(group).matrices
+    # A symmetric element of the right group algebra commutes with every left translation. The weights are fixed,
+    # so the result is the same in every process.
+    weights = np.random.default_rng(0).normal(size=group.order)
+    weights = weights + weights[group.inverses]
+    commuting = weights[group.cayley[group.inverses]]
+    values, vectors = np.linalg.eigh(commuting)
+    found = []
+    for start, stop in _runs(values):
+        basis = gram_schmidt((vectors[:, start:stop] @ vectors[:, start:stop].T).T, stop - start).T
+        matrices = basis.T @ left @ basis
+        character = np.trace(matrices, axis1=1, axis2=2)
+        if all(not np.allclose(character, other, atol=1e-6) for other, _ in found):
+            found.append((character, matrices))
+    if group.dimension == 2:
+        labelled = sorted(_labelled(group, *pair) for pair in found)
+        return tuple(Representation(group, label, matrices) for _, label, matrices in labelled)
+    found.sort(key=lambda pair: (pair[1].shape[1], tuple(-np.round(pair[0], 6))))
+    return tuple(Representation(group, f"irrep({i})", matrices) for i, (_, matrices) in enumerate(found))
+
+
+def irrep(group, label):
+    """The irreducible representation with this label, see the table above."""
+    group = get(group)
+    label = _without_alias(group, str(label))
+    if isinstance(group, ContinuousGroup):
+        return _continuous(group, label)
+    for found in irreps(group):
+        if found.name == label:
+            return found
+    known = ", ".join(found.name for found in irreps(group))
+    raise ValueError(f"{group.name} has the irreps {known}. Received: {label!r}; use one of them")
+
+
+def is_irrep_label(group, label):
+    """Whether the text names an irreducible representation of the group."""
+    try:
+        irrep(group, label)
+    except ValueError:
+        return False
+    return True
+
+
+@functools.cache
+def _continuous(group, label):
+    match = re.fullmatch(r"([0-9]+)([+-]?)", label)
+    frequency = int(match[1]) if match else -1
+    signed = group.mirrors and frequency == 0
+    if not match or bool(match[2]) != signed or frequency > MAX_FREQUENCY:
+        known = "0+, 0-, 1, 2, ..." if group.mirrors else "0, 1, 2, ..."
+        raise ValueError(f"{group.name} has the irreps {known} up to {MAX_FREQUENCY}. Received: {label!r}")
+    return Representation(group, label, functools.partial(_planar, frequency, match[2] == "-"), frequency)
+
+
+def _planar(frequency, odd, points):
+    if frequency:
+        return wound(points, frequency)
+    signs = np.sign(np.linalg.det(points)) if odd else np.ones(len(points))
+    return signs[:, None, None]
+
+
+def _without_alias(group, label):
+    inner = re.fullmatch(r"irrep\((.+)\)", label)
+    if group.dimension != 2:
+        return label
+    if inner:
+        label = inner[1].strip()
+    mirrors = np.linalg.det(group.matrices[-1]) < 0
+    turns = group.order // (2 if mirrors else 1)
+    if label == "trivial":
+        return "0+" if mirrors else "0"
+    match = re.fullmatch(r"(A|B)([12]?)|E([0-9]*)", label)
+    if not match or turns == np.inf or (match[1] == "B" and turns % 2):
+        return label
+    if match[1] is None:
+        return match[3] or "1"
+    sign = {"1": "+", "2": "-", "": ""}[match[2]]
+    return f"{0 if match[1] == 'A' else turns // 2}{sign}"
+
+
+def _labelled(group, character, matrices):
+    """(sort key, label, matrices) of an irrep of a finite group of the plane."""
+    proper = np.linalg.det(group.matrices) > 0
+    turns = int(proper.sum())
+    if matrices.shape[1] == 2:
+        for frequency in range(1, turns // 2 + 1):
+            candidate = wound(group.matrices, frequency)
+            if np.allclose(np.trace(candidate, axis1=1, axis2=2), character, atol=1e-6):
+                return (frequency, 0), str(frequency), candidate
+    values = np.round(character)
+    frequency = 0 if (values[proper] > 0).all() else turns // 2
+    if proper.all():
+        return (frequency, 0), str(frequency), values[:, None, None]
+    odd = bool(values[np.argmin(proper)] < 0)  # of the first mirror
+    return (frequency, int(odd)), f"{frequency}{'-' if odd else '+'}", values[:, None, None]
+
+
+def wound(points, frequency):
+    """Every rotation of the plane by t as one by `frequency` t, mirrors kept: [M R(t)] -> M R(frequency t)."""
+    points = np.asarray(points, dtype=np.float64)
+    mirrored = np.linalg.det(points) < 0
+    mirror = np.diag([-1.0, 1.0])
+    rotations = np.where(mirrored[:, None, None], mirror @ points, points)
+    turns = (rotations[:, 0, 0] + 1j * rotations[:, 1, 0]) ** frequency
+    turned = np.stack([np.stack([turns.real, -turns.imag], -1), np.stack([turns.imag, turns.real], -1)], axis=1)
+    halves = np.round(2 * turned) / 2 + 0.0
+    turned = np.where(np.abs(turned - halves) < 1e-12, halves, turned)
+    return np.where(mirrored[:, None, None], mirror @ turned, turned)
+
+
+def gram_schmidt(rows, most=None, tolerance=1e-6):
+    """The rows made orthonormal one after the other, dependent ones left out; signs and order stay.
+
+    The same in every process, which an eigensolver's vectors are not. A row counts as dependent if less than
+    `tolerance` of its length is left.
+    """
+    found = []
+    for row in np.asarray(rows, dtype=np.float64):
+        length = np.linalg.norm(row)
+        if length < tolerance:
+            continue
+        rest = row
+        for _ in range(2):  # the second pass removes what rounding left of the first
+            for vector in found:
+                rest = rest - vector * (vector @ rest)
+        if np.linalg.norm(rest) > tolerance * length:
+            found.append(rest / np.linalg.norm(rest))
+        if len(found) == most:
+            break
+    found = np.array(found).reshape(len(found), np.shape(rows)[1])
+    return np.where(np.abs(found) < 1e-14, 0.0, found)
+
+
+def _runs(values):
+    """Start and stop of each run of equal eigenvalues."""
+    edges = np.flatnonzero(np.diff(values) > 1e-8 * np.abs(values).max()) + 1
+    return list(zip([0, *edges], [*edges, len(values)], strict=True))

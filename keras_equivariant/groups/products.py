@@ -1,0 +1,96 @@
+"""Representations made of others: sums, tensor products, induced ones, and Clebsch-Gordan coefficients."""
+
+import functools
+
+import numpy as np
+
+from keras_equivariant.groups.continuous import ContinuousGroup
+from keras_equivariant.groups.decomposition import _copies, common
+from keras_equivariant.groups.irreps import irrep
+from keras_equivariant.groups.registry import get
+from keras_equivariant.groups.representations import Representation
+
+
+def direct_sum(*representations):
+    """All of them side by side: block-diagonal matrices."""
+    name = " + ".join(r.name for r in representations)
+    return _combined(representations, name, _blocks, max)
+
+
+def tensor_product(first, second):
+    """Products of one component of each: the Kronecker product of the matrices, `second`'s component fastest."""
+
+    def kronecker(a, b):
+        return np.einsum("gij,gkl->gikjl", a, b).reshape(len(a), a.shape[1] * b.shape[1], -1)
+
+    return _combined((first, second), f"{first.name} x {second.name}", kronecker, lambda pair: sum(pair))
+
+
+def induced(group, subgroup, representation):
+    """The representation of the group that one of a subgroup H induces: [rho(g)] moves coset aH to gaH and turns the
+    fibre there by psi(h), where g a = b h with a, b the smallest elements of their cosets."""
+    group, subgroup = get(group), get(subgroup)
+    members = group.subgroup(subgroup)
+    inner = dict(zip(members, representation.at(group.matrices[list(members)]), strict=True))
+    cosets = group.left_cosets(members)
+    of_element = {int(e): i for i, coset in enumerate(cosets) for e in coset}
+    size, dim = len(cosets), representation.dim
+    matrices = np.zeros((group.order, size, dim, size, dim))
+    for g in range(group.order):
+        for i, coset in enumerate(cosets):
+            moved = group.product(g, coset[0])
+            j = of_element[moved]
+            h = group.product(group.inverse(cosets[j][0]), moved)
+            matrices[g, j, :, i, :] = inner[h]
+    name = f"induced({subgroup.name},{representation.name})"
+    return Representation(group, name, matrices.reshape(group.order, size * dim, size * dim))
+
+
+@functools.lru_cache(maxsize=512)
+def clebsch_gordan(group, first, second, into):
+    """How the product of two irreps contains a third: the maps X with X (psi_1 x psi_2)(g) = psi(g) X.
+
+    Args:
+        group: a group.
+        first, second, into: labels of irreps.
+
+    Returns:
+        `(multiplicity, dim of into, dim of first, dim of second)` float64, real. Every copy is an isometry onto
+        `into`, scaled by 1 / sqrt(dim): sum of squares 1 per component. The sign is fixed by the first entry that
+        does not vanish, which is positive, in the order (into, first, second).
+
+    Example:
+        >>> from keras_equivariant import groups
+        >>> groups.clebsch_gordan("SO2", 1, 1, 2).shape
+        (1, 2, 2, 2)
+    """
+    group = get(group)
+    product = tensor_product(irrep(group, first), irrep(group, second))
+    target, whole = common(irrep(group, into), product)
+    copies = _copies(target, whole)
+    shape = (len(copies), target.dim, irrep(group, first).dim, irrep(group, second).dim)
+    maps = copies.transpose(0, 2, 1).reshape(shape)
+    return np.stack([m * np.sign(m.ravel()[np.argmax(np.abs(m.ravel()) > 1e-9)]) for m in maps]) if len(maps) else maps
+
+
+def _combined(representations, name, combine, frequency):
+    group = representations[0].group
+    if any(r.group != group for r in representations):
+        raise ValueError(f"Representations must belong to one group. Received: {representations}")
+    if not isinstance(group, ContinuousGroup):
+        return Representation(group, name, combine(*(r.matrices for r in representations)))
+    return Representation(
+        group,
+        name,
+        lambda points: combine(*(r.at(points) for r in representations)),
+        frequency([r.frequency for r in representations]),
+    )
+
+
+def _blocks(*stacks):
+    dims = [stack.shape[1] for stack in stacks]
+    ends = np.cumsum(dims)
+    whole = np.zeros((len(stacks[0]), ends[-1], ends[-1]))
+    for stack, dim, end in zip(stacks, dims, ends, strict=True):
+        whole[:, end - dim : end, end - dim : end] = stack
+    return whole

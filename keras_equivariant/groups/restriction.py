@@ -1,0 +1,104 @@
+"""What a field type becomes on a subgroup, and the change of basis that goes with it."""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from keras_equivariant.groups.continuous import ContinuousGroup
+from keras_equivariant.groups.decomposition import decompose
+from keras_equivariant.groups.field_type import FieldType
+from keras_equivariant.groups.irreps import irrep
+from keras_equivariant.groups.registry import get
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Restriction:
+    """A type on a subgroup, and how its channels follow from those of the whole group's type.
+
+    Attributes:
+        out_type: the FieldType on the subgroup.
+        maps: for every block of the old type a tuple of arrays `(copies, new dim, old dim)`: the new block holds
+            `copies` fields for each old one, copy after copy.
+    """
+
+    out_type: FieldType
+    maps: tuple
+
+
+def restriction(field_type, subgroup):
+    """Restricts a field type: the same features, seen by fewer symmetries.
+
+    Permutation types stay permutation types, orbit by orbit; all others become irreps.
+
+    Args:
+        field_type: a FieldType.
+        subgroup: a group that is contained in the type's.
+
+    Example:
+        >>> import keras_equivariant as ke
+        >>> print(ke.groups.restriction(ke.FieldType.parse("2xregular", "D4"), "C4").out_type)
+        4xregular
+    """
+    return _restriction(field_type, get(subgroup))
+
+
+@functools.lru_cache(maxsize=256)
+def _restriction(field_type, subgroup):
+    group = field_type.group
+    if isinstance(subgroup, ContinuousGroup):
+        contained = isinstance(group, ContinuousGroup) and (group.mirrors or not subgroup.mirrors)
+    elif isinstance(group, ContinuousGroup):
+        contained = subgroup.dimension == 2 and all(group.contains(matrix) for matrix in subgroup.matrices)
+    else:
+        contained = bool(group.subgroup(subgroup))
+    if not contained:
+        raise ValueError(f"`subgroup` must be contained in {group.name}. Received: {subgroup.name}")
+    terms, maps = [], []
+    for block in field_type.blocks:
+        parts = _parts(block.representation, subgroup)
+        terms += [(len(copies) * block.multiplicity, name) for name, copies in parts]
+        maps.append(tuple(copies for _, copies in parts))
+    return Restriction(FieldType._of(subgroup, terms), tuple(maps))
+
+
+def _parts(representation, subgroup):
+    """Names of the parts and their `(copies, new dim, old dim)` maps."""
+    if isinstance(subgroup, ContinuousGroup):
+        stand_in = subgroup.discrete(2 * representation.frequency + 1)
+        found = decompose(representation.restricted(stand_in)).parts
+        return [(irrep(subgroup, part.name).name, copies.transpose(0, 2, 1)) for part, copies in found]
+    restricted = representation.restricted(subgroup)
+    if representation.permutation and representation.dim > 1:
+        return _orbits(restricted)
+    return [(part.name, copies.transpose(0, 2, 1)) for part, copies in decompose(restricted).parts]
+
+
+def _orbits(representation):
+    """A permutation representation as one of cosets per orbit, orbits of one kind together."""
+    group = representation.group
+    images = np.argmax(representation.matrices, axis=1)  # images[g, i]: where component i goes
+    kinds, seen = {}, set()
+    for base in range(representation.dim):
+        if base in seen:
+            continue
+        seen.update(images[:, base].tolist())
+        stabilizer = tuple(np.flatnonzero(images[:, base] == base).tolist())
+        cosets = group.left_cosets(stabilizer)
+        rows = np.zeros((len(cosets), representation.dim))
+        rows[np.arange(len(cosets)), images[cosets[:, 0], base]] = 1.0
+        kinds.setdefault(_coset_name(group, stabilizer), []).append(rows)
+    return [(name, np.stack(copies)) for name, copies in kinds.items()]
+
+
+def _coset_name(group, stabilizer):
+    if len(stabilizer) == 1:
+        return "regular" if group.order > 1 else irrep(group, "trivial").name
+    if len(stabilizer) == group.order:
+        return irrep(group, "trivial" if group.dimension == 2 else "irrep(0)").name
+    generators, reached = [], (0,)
+    for element in stabilizer:
+        if element not in reached:
+            generators.append(element)
+            reached = group.generated_by(generators)
+    return f"quotient({','.join(group.element_names[g].replace(' ', '') for g in generators)})"

@@ -1,0 +1,251 @@
+"""Spaces of steerable kernels: all K with K(g x) = rho_out(g) K(x) rho_in(g)^-1 for every g of the group.
+
+| basis       | spans                                                                  | groups                       |
+|-------------|------------------------------------------------------------------------|------------------------------|
+| `exact`     | every such kernel on the pixels: the whole space of intertwiners       | C1, C2, C4, D1, D2, D4       |
+| `steerable` | rings times circular harmonics times the maps between the two types    | any of the plane, SO(2), O(2)|
+
+A kernel between two field types is made of kernels between their irreps, with the changes of basis at both ends.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from keras_equivariant.groups import ContinuousGroup, decompose, get, grid, irrep
+from keras_equivariant.groups.irreps import gram_schmidt, wound
+from keras_equivariant.kernels.harmonic import ring_harmonics
+from keras_equivariant.kernels.rings import Rings
+from keras_equivariant.kernels.rotated import pixel_permutation
+
+STEERABLE_BASES = ("auto", "exact", "steerable")
+# A sampled kernel of which less than this is new beside the ones before it is no function of its own on the pixels.
+INDEPENDENT = 1e-2
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class IrrepCopies:
+    """An irrep and all its copies in a field type.
+
+    Attributes:
+        label: the irrep's label.
+        dim: its dimension.
+        copies: number of copies.
+    """
+
+    label: str
+    dim: int
+    copies: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BlockParts:
+    """How a block of fields is put together from the copies of irreps.
+
+    Attributes:
+        multiplicity: fields of the block.
+        parts: tuple of `(irrep index, first copy, copies per field)`.
+        change_of_basis: `(dim, dim)`, from the parts' components, copy after copy, to the block's; None for the
+            identity.
+    """
+
+    multiplicity: int
+    parts: tuple
+    change_of_basis: np.ndarray | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SteerableBasis:
+    """A basis of the kernels from one field type to another.
+
+    Attributes:
+        name: `"exact"` or `"steerable"`.
+        sources, targets: tuples of IrrepCopies, of the input and the output type.
+        pairs: dict from (source index, target index) to `(D, pixels, out dim, in dim)` float64, orthonormal; pairs
+            without kernels are missing.
+        in_blocks, out_blocks: tuples of BlockParts.
+    """
+
+    name: str
+    sources: tuple
+    targets: tuple
+    pairs: dict
+    in_blocks: tuple
+    out_blocks: tuple
+
+    @property
+    def shapes(self):
+        """Shape `(D, copies in, copies out)` of the coefficients of each pair, in order."""
+        return {
+            (i, o): (len(functions), self.sources[i].copies, self.targets[o].copies)
+            for (i, o), functions in self.pairs.items()
+        }
+
+    @property
+    def size(self):
+        """Number of coefficients: the dimension of the space of kernels."""
+        return sum(int(np.prod(shape)) for shape in self.shapes.values())
+
+
+def steerable_basis(in_type, out_type, kernel_size, basis="auto", rings=None):
+    """The basis of kernels between two field types of one group.
+
+    Args:
+        in_type, out_type: FieldTypes.
+        kernel_size: (rows, columns).
+        basis: one of `STEERABLE_BASES`; `"auto"` is exact where that exists, else steerable.
+        rings: Rings of the band-limited basis.
+
+    Raises:
+        ValueError: unknown basis, one that the group does not allow, types of different groups, and fields of the
+            output to which no kernel leads.
+    """
+    group = in_type.group
+    if out_type.group != group:
+        raise ValueError(
+            f"`in_type` and `out_type` must be of one group. Received: {group.name} and {out_type.group.name}; "
+            "use the layer Restrict between groups"
+        )
+    name = basis_name(group, kernel_size, basis)
+    return _steerable_basis(in_type, out_type, tuple(kernel_size), name, rings or Rings())
+
+
+def basis_name(group, kernel_size, basis):
+    """`"exact"` or `"steerable"`; ValueError where the group does not allow it."""
+    if basis not in STEERABLE_BASES:
+        raise ValueError(f"`basis` must be one of {STEERABLE_BASES}. Received: basis={basis!r}")
+    exact = not isinstance(group, ContinuousGroup) and _permutations(group, tuple(kernel_size)) is not None
+    if basis == "exact" and not exact:
+        raise ValueError(
+            'basis="exact" needs a group that permutes the pixels of the kernel: C1, C2, C4, D1, D2 or D4. '
+            f'Received: group "{group.name}", kernel_size={tuple(kernel_size)}; use basis="steerable"'
+        )
+    if basis == "auto":
+        return "exact" if exact else "steerable"
+    return basis
+
+
+@functools.lru_cache(maxsize=128)
+def _steerable_basis(in_type, out_type, kernel_size, name, rings):
+    group = in_type.group
+    sources, in_blocks = _irreps_of(in_type)
+    targets, out_blocks = _irreps_of(out_type)
+    pairs = {}
+    for o, target in enumerate(targets):
+        for i, source in enumerate(sources):
+            functions = irrep_kernels(group, source.label, target.label, kernel_size, name, rings)
+            if len(functions):
+                pairs[i, o] = functions
+    reached = {o for _, o in pairs}
+    for (_, field), block in zip(out_type.terms, out_blocks, strict=True):
+        if not reached & {index for index, _, _ in block.parts}:
+            wider = "" if name == "exact" else ', or frequency_cutoff="nyquist"'
+            raise ValueError(
+                f"Every output field needs a kernel that leads to it. Received: kernel_size={kernel_size}, which has "
+                f'none from "{in_type}" to "{field}" on {group.name}; use a larger kernel{wider}, or leave the field '
+                "out of `out_type`"
+            )
+    return SteerableBasis(name, sources, targets, pairs, in_blocks, out_blocks)
+
+
+def irrep_kernels(group, source, target, kernel_size, name, rings=None):
+    """The kernels from one irrep to another, `(D, pixels, dim of target, dim of source)`.
+
+    Orthonormal, in a fixed order and with fixed signs: the same in every process.
+
+    Args:
+        group: group name or object.
+        source, target: labels of irreps.
+        kernel_size: (rows, columns).
+        name: `"exact"` or `"steerable"`.
+        rings: Rings of the band-limited basis.
+    """
+    group, kernel_size = get(group), tuple(kernel_size)
+    if name == "exact":
+        return _exact_kernels(group, source, target, kernel_size)
+    return _band_limited_kernels(group, source, target, kernel_size, rings or Rings())
+
+
+@functools.lru_cache(maxsize=1024)
+def _exact_kernels(group, source, target, kernel_size):
+    """Each kernel lives on one orbit of pixels and is the average of a kernel on a single pixel."""
+    source, target = irrep(group, source), irrep(group, target)
+    permutations = _permutations(group, kernel_size)
+    size = target.dim * source.dim
+    seen, found = np.zeros(permutations.shape[1], dtype=bool), []
+    for pixel in range(permutations.shape[1]):
+        if seen[pixel]:
+            continue
+        # The moved kernel takes pixel `permutations[g, p]` at p, so it brings `pixel` to where that is `pixel`.
+        places = np.argmax(permutations == pixel, axis=1)
+        seen[places] = True
+        averages = np.zeros((size, permutations.shape[1], size))
+        for g, place in enumerate(places):
+            averages[:, place, :] += np.kron(target.matrices[g], source.matrices[g]).T / group.order
+        found.append(gram_schmidt(averages.reshape(size, -1)))
+    return _frozen(np.concatenate(found).reshape(-1, permutations.shape[1], target.dim, source.dim))
+
+
+@functools.lru_cache(maxsize=4096)
+def _band_limited_kernels(group, source, target, kernel_size, rings):
+    candidates = []
+    for m, harmonic in ring_harmonics(kernel_size, rings):
+        for solution in _harmonic_maps(group, source, target, m):
+            candidates.append(np.einsum("oic,cp->poi", solution, harmonic).ravel())
+    dims = irrep(group, target).dim, irrep(group, source).dim
+    pixels = int(np.prod(kernel_size))
+    rows = np.array(candidates).reshape(len(candidates), pixels * dims[0] * dims[1])
+    return _frozen(gram_schmidt(rows, tolerance=INDEPENDENT).reshape(-1, pixels, *dims))
+
+
+@functools.lru_cache(maxsize=4096)
+def _harmonic_maps(group, source, target, m):
+    """The maps C with K(x) = sum_c C_c Y_c(x) steerable, Y the harmonic of frequency m: `(n, out, in, 1 or 2)`.
+
+    C must be invariant under target x source x psi_m: the average over the group of every C is.
+    """
+    source, target = irrep(group, source), irrep(group, target)
+    if isinstance(group, ContinuousGroup):
+        stand_in = group.discrete(m + source.frequency + target.frequency + 1)
+        source, target = source.restricted(stand_in), target.restricted(stand_in)
+    finite = source.group
+    turns = wound(finite.matrices, m) if m else np.ones((finite.order, 1, 1))
+    average = np.einsum("gab,gcd,gef->acebdf", target.matrices, source.matrices, turns) / finite.order
+    shape = target.dim, source.dim, turns.shape[1]
+    size = int(np.prod(shape))
+    return gram_schmidt(average.reshape(size, size).T).reshape(-1, *shape)
+
+
+@functools.lru_cache(maxsize=64)
+def _permutations(group, kernel_size):
+    """`(order, pixels)`: which pixel each pixel of the moved kernel takes; None unless all elements permute them."""
+    if len(kernel_size) != group.dimension:
+        return None
+    sizes = np.array(kernel_size)
+    for matrix in group.matrices:
+        moved = np.abs(np.round(grid.index_matrix(matrix))) @ sizes
+        if not grid.is_signed_permutation(matrix) or not np.array_equal(moved, sizes):
+            return None
+    return np.stack([pixel_permutation(matrix, kernel_size) for matrix in group.matrices])
+
+
+@functools.lru_cache(maxsize=256)
+def _irreps_of(field_type):
+    """The irreps in a field type with their copies, and how its blocks are made of them."""
+    copies, dims, blocks = {}, {}, []
+    for block in field_type.blocks:
+        parts = []
+        for part, found in decompose(block.representation).parts:
+            first = copies.get(part.name, 0)
+            copies[part.name], dims[part.name] = first + len(found) * block.multiplicity, part.dim
+            parts.append((list(copies).index(part.name), first, len(found)))
+        change = decompose(block.representation).change_of_basis
+        identity = np.allclose(change, np.eye(block.dim), atol=1e-12)
+        blocks.append(BlockParts(block.multiplicity, tuple(parts), None if identity else change))
+    return tuple(IrrepCopies(label, dims[label], number) for label, number in copies.items()), tuple(blocks)
+
+
+def _frozen(array):
+    array.setflags(write=False)
+    return array

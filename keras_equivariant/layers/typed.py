@@ -1,0 +1,126 @@
+"""What the layers on field types share: the types, and that nothing untyped came between; not a layer of its own."""
+
+import keras
+
+from keras_equivariant import groups
+from keras_equivariant.groups import FieldType
+
+# Stock layers that act on every channel alike and linearly, or not at all, commute with any representation.
+LINEAR = (
+    "Add",
+    "AveragePooling2D",
+    "Cropping2D",
+    "GlobalAveragePooling2D",
+    "Identity",
+    "Subtract",
+    "Average",
+    "UpSampling2D",
+    "ZeroPadding2D",
+)
+# And these commute with permutations of the channels as well.
+POINTWISE = ("Activation", "ELU", "LeakyReLU", "ReLU", "MaxPooling2D", "GlobalMaxPooling2D", "Maximum", "Minimum")
+
+
+def as_type(value, group, argument):
+    """The FieldType that a layer's argument gives; ValueError names the argument."""
+    try:
+        if isinstance(value, FieldType) and group is None:
+            return value
+        if group is None:
+            raise ValueError(f'A field type in words needs the `group`. Received: {value!r}; add e.g. group="D4"')
+        return FieldType.parse(value, group)
+    except ValueError as error:
+        raise ValueError(f"`{argument}`: {error}") from None
+
+
+class Typed:
+    """Mixin of layers whose input, and mostly output, has a field type.
+
+    Subclasses set `in_type` and, where there is one, `out_type`.
+    """
+
+    out_type = None
+
+    @property
+    def group(self):
+        return self.in_type.group
+
+    def __call__(self, inputs, *args, **kwargs):
+        for tensor in keras.tree.flatten(inputs):
+            if isinstance(tensor, keras.KerasTensor):
+                self._check_source(tensor)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def _check_channels(self, input_shape, rank=None):
+        """ValueError unless the features have the channels of `in_type`."""
+        if (rank is not None and len(input_shape) != rank) or input_shape[-1] != self.in_type.size:
+            space = {None: "...", 2: "B", 4: "B, H, W", 5: "B, D, H, W"}[rank]
+            raise ValueError(
+                f'{type(self).__name__} takes features ({space}, {self.in_type.size}) of type "{self.in_type}" on '
+                f"{self.group.name}. Received: input_shape={tuple(input_shape)}"
+            )
+
+    def _check_source(self, tensor):
+        """ValueError where a symbolic tensor is known to be of another type, or of none any more."""
+        source = source_type(tensor)
+        if source is None or source == self.in_type:
+            return
+        if isinstance(source, str):
+            raise ValueError(f"{type(self).__name__} takes features of a field type. Received: {source}")
+        raise ValueError(
+            f'{type(self).__name__} takes features of type "{self.in_type}" on {self.group.name}. Received: features '
+            f'of type "{source}" on {source.group.name}; give the layer in_type="{source}"'
+        )
+
+
+def source_type(tensor):
+    """What a symbolic tensor transforms as, by the layers that made it.
+
+    Returns:
+        A FieldType; a sentence where a stock layer broke the type; None where nothing is known.
+    """
+    history = getattr(tensor, "_keras_history", None)
+    operation = getattr(history, "operation", None)
+    if operation is None or isinstance(operation, keras.layers.InputLayer):
+        return None
+    own = getattr(operation, "out_type", None)
+    if own is not None:
+        return own
+    if isinstance(operation, (Typed, keras.Model)):
+        return None
+    node = operation._inbound_nodes[history.node_index]
+    inputs = [t for t in keras.tree.flatten(node.arguments.keras_tensors)]
+    types = [source_type(t) for t in inputs]
+    broken = next((t for t in types if isinstance(t, str)), None)
+    known = [t for t in types if t is not None]
+    if broken or not known or not isinstance(known[0], FieldType):
+        return broken
+    name = type(operation).__name__
+    if len(set(known)) > 1 and name != "Concatenate":
+        return f"the {name} of features of types {' and '.join(map(repr, dict.fromkeys(map(str, known))))}"
+    if name == "Concatenate" and len(known) == len(inputs) and getattr(operation, "axis", -1) in (-1, 3):
+        joined = known[0]
+        for further in known[1:]:
+            joined = joined + further
+        return joined
+    if name in LINEAR or (name == "Dropout" and getattr(operation, "rate", 1) == 0):
+        return known[0]
+    if name == "Activation" and operation.activation is keras.activations.linear:
+        return known[0]
+    if known[0].permutation and name in POINTWISE:
+        return known[0]
+    return (
+        f'what the stock layer {name} "{operation.name}" made of features of type "{known[0]}" on '
+        f"{known[0].group.name}, which it mixes as the group does not; use the layers for field types of "
+        "keras_equivariant.layers"
+    )
+
+
+def type_config(layer):
+    """The part of `get_config` that says the types."""
+    return {"in_type": str(layer.in_type), "group": layer.group.name}
+
+
+def scalars(number, group):
+    """So many invariant fields, as a FieldType."""
+    return FieldType.scalars(number, groups.get(group))

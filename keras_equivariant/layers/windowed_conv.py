@@ -1,0 +1,194 @@
+"""What all convolutions share: windows, weights' options and the fold to a stock layer; not a layer of its own."""
+
+import keras
+from keras import ops
+
+from keras_equivariant import groups
+from keras_equivariant.layers.base import (
+    EquivariantLayer,
+    check_data_format,
+    moved_axes,
+    tuple_of,
+    window_problems,
+)
+from keras_equivariant.ops import convolution
+from keras_equivariant.ops.padding import PADDING_MODES, pad
+
+SYMMETRY_HINT = 'For grouped convolution use `groups=4`; `group` names a symmetry, e.g. group="C4"'
+
+
+class WindowedConv(EquivariantLayer):
+    """A window that slides over space with a kernel that is expanded from learned coefficients.
+
+    Subclasses set `rank` (axes of space) and `group`, add the weights `kernel` and `bias` by `_add_kernel` and
+    `_add_bias`, and give `expanded_kernel()` and `expanded_bias()`, those of the equal stock convolution.
+    """
+
+    rank = 2
+
+    def __init__(
+        self,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        data_format=None,
+        dilation_rate=1,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        padding_mode="zeros",
+        strict=True,
+        **kwargs,
+    ):
+        super().__init__(strict=strict, activity_regularizer=activity_regularizer, **kwargs)
+        check_data_format(data_format)
+        self.kernel_size = tuple_of(kernel_size, self.rank, "kernel_size")
+        self.strides = tuple_of(strides, self.rank, "strides")
+        self.dilation_rate = tuple_of(dilation_rate, self.rank, "dilation_rate")
+        self.padding = choice(padding, convolution.PADDINGS, "padding")
+        self.padding_mode = choice(padding_mode, PADDING_MODES, "padding_mode")
+        if self.padding_mode != "zeros" and self.padding == "valid":
+            raise ValueError(
+                f'`padding_mode` only applies to padding="same". Received: padding="valid", '
+                f'padding_mode="{padding_mode}"'
+            )
+        self.activation = keras.activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+
+    def _add_kernel(self, shape, initializer=None):
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=shape,
+            initializer=initializer or self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            autocast=False,  # expanded in full precision, cast once
+        )
+
+    def _add_bias(self, size):
+        self.bias = None
+        if self.use_bias and size:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(size,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def _convolve(self, x, kernel):
+        return convolution.convolve(
+            x,
+            ops.cast(kernel, self.compute_dtype),
+            self.strides,
+            self.padding,
+            self.dilation_rate,
+            self.padding_mode,
+        )
+
+    def symmetry_problems(self, input_shape):
+        sizes = input_shape[1 : 1 + self.rank]
+        windows = zip(sizes, self.kernel_size, self.strides, self.dilation_rate, strict=True)
+        axes = [w if moved else None for w, moved in zip(windows, moved_axes(self.group), strict=True)]
+        return window_problems(axes, "kernel_size", self.padding)
+
+    def _sizes_after(self, sizes):
+        """Sizes of space after the layer; None stays None."""
+        space = []
+        for axis, size in enumerate(sizes):
+            if size is None:
+                space.append(None)
+                continue
+            extent = (self.kernel_size[axis] - 1) * self.dilation_rate[axis] + 1
+            covered = size if self.padding == "same" else size - extent + 1
+            if covered < 1:
+                raise ValueError(
+                    f'The kernel must fit into the input with padding="valid". Received: axis {axis} of '
+                    f'size {size}, a window of {extent} pixels; use padding="same" or a smaller kernel'
+                )
+            space.append(-(-covered // self.strides[axis]))
+        return tuple(space)
+
+    def fold(self, input_shape):
+        conv = {2: keras.layers.Conv2D, 3: keras.layers.Conv3D}[self.rank]
+        kernel = self.expanded_kernel()
+        extents = [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True)]
+        # Stock convolutions have neither other padding modes nor strides together with dilation.
+        dilated = max(self.strides) > 1 and max(self.dilation_rate) > 1
+        pads = self.padding == "same" and (dilated or self.padding_mode != "zeros")
+        layer = conv(
+            kernel.shape[-1],
+            self.kernel_size,
+            strides=1 if dilated else self.strides,
+            padding="valid" if pads else self.padding,
+            dilation_rate=self.dilation_rate,
+            activation=keras.activations.serialize(self.activation),
+            name=self.name,
+        )
+        steps = [(layer, [kernel, self.expanded_bias()])]
+        if pads:
+            steps.insert(0, (lambda x: pad(x, extents, self.strides, self.padding_mode), []))
+        if dilated:
+            steps.append((lambda y: convolution.subsample(y, self.strides), []))
+        return steps
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kernel_size": list(self.kernel_size),
+            "strides": list(self.strides),
+            "padding": self.padding,
+            "dilation_rate": list(self.dilation_rate),
+            "activation": keras.activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+            "padding_mode": self.padding_mode,
+        }
+
+
+def symmetry_group(group):
+    """The group of this name; a number gets the hint that `groups` is the other argument."""
+    if isinstance(group, int):
+        raise ValueError(f"{SYMMETRY_HINT}. Received: group={group!r}")
+    return groups.get(group)
+
+
+def field_groups(value, filters=None):
+    """Checks Keras's `groups`."""
+    if isinstance(value, str):
+        raise ValueError(f"{SYMMETRY_HINT}. Received: groups={value!r}")
+    if positive(value, "groups") and filters is not None and filters % value:
+        raise ValueError(f"`filters` must be divisible by `groups`. Received: filters={filters}, groups={value}")
+    return value
+
+
+def positive(value, name):
+    """A positive integer, or ValueError."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+    return value
+
+
+def choice(value, choices, name):
+    """One of the choices, or ValueError."""
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
+    return value
