@@ -1,6 +1,7 @@
 """Spaces of equivariant kernels as NumPy arrays."""
 
 from keras_equivariant.kernels.fourier import FourierBasis, fourier_basis, spectral_pays
+from keras_equivariant.kernels.harmonic_rings import RingBasis, ring_basis
 from keras_equivariant.kernels.rings import Rings
 from keras_equivariant.kernels.rotated import BASES, RotatedBasis, rotated_basis
 from keras_equivariant.kernels.steerable import SteerableBasis, steerable_basis
@@ -8,10 +9,12 @@ from keras_equivariant.kernels.steerable import SteerableBasis, steerable_basis
 __all__ = [
     "BASES",
     "FourierBasis",
+    "RingBasis",
     "Rings",
     "RotatedBasis",
     "SteerableBasis",
     "fourier_basis",
+    "ring_basis",
     "rotated_basis",
     "spectral_pays",
     "steerable_basis",

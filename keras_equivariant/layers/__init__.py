@@ -5,6 +5,10 @@ from keras_equivariant.layers.batch_normalization import BatchNormalization
 from keras_equivariant.layers.group_conv import GroupConv2D
 from keras_equivariant.layers.group_conv_transpose import GroupConv2DTranspose
 from keras_equivariant.layers.group_pooling import GroupPooling
+from keras_equivariant.layers.harmonic_activation import HarmonicActivation
+from keras_equivariant.layers.harmonic_batch_normalization import HarmonicBatchNormalization
+from keras_equivariant.layers.harmonic_conv import HarmonicConv2D
+from keras_equivariant.layers.harmonic_magnitude import HarmonicMagnitude
 from keras_equivariant.layers.lifting_conv import LiftingConv2D
 from keras_equivariant.layers.max_pooling import MaxPooling2D
 from keras_equivariant.layers.steerable_conv import SteerableConv2D
@@ -16,6 +20,10 @@ __all__ = [
     "GroupConv2D",
     "GroupConv2DTranspose",
     "GroupPooling",
+    "HarmonicActivation",
+    "HarmonicBatchNormalization",
+    "HarmonicConv2D",
+    "HarmonicMagnitude",
     "LiftingConv2D",
     "MaxPooling2D",
     "SteerableConv2D",

@@ -4,7 +4,7 @@ from keras_equivariant.layers.planar_pooling import PlanarPooling
 
 @register
 class AveragePooling2D(PlanarPooling):
-    """Mean over windows of the plane, on images and on regular features alike.
+    """Mean over windows of the plane, on images, regular and harmonic features alike.
 
     y(x, s) = mean of f(p, s) over the pixels p of the window at x
 
@@ -19,10 +19,10 @@ class AveragePooling2D(PlanarPooling):
         strict: raise where the sizes break the exact symmetry; with False warn once.
 
     Input shape:
-        `(B, H, W, C)` or `(B, H, W, |group|, C)`
+        `(B, H, W, C)`, `(B, H, W, |group|, C)` or `(B, H, W, M+1, 2, C)`
 
     Output shape:
-        `(B, H', W', C)` or `(B, H', W', |group|, C)`
+        `(B, H', W', C)`, `(B, H', W', |group|, C)` or `(B, H', W', M+1, 2, C)`
 
     Equivariance: exact for flips and quarter turns on sizes that the windows cover symmetrically, e.g. an even size
     for windows of 2; other sizes raise.

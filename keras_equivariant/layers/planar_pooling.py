@@ -1,6 +1,9 @@
-"""What pooling and upsampling share: stock arithmetic on images and on regular features; not a layer of its own."""
+"""What pooling and upsampling share: stock arithmetic on whatever lies above a pixel; not a layer of its own."""
+
+import math
 
 import keras
+import numpy as np
 from keras import ops as kops
 
 from keras_equivariant import groups
@@ -15,9 +18,14 @@ from keras_equivariant.ops import convolution, pooling
 
 
 class PixelwiseLayer(EquivariantLayer):
-    """A layer that treats all channels of a pixel alike, group axis or not; subclasses compute on (B, *space, C)."""
+    """A layer that treats all channels of a pixel alike; subclasses compute on (B, *space, C).
+
+    The fibre between space and the channels is nothing on images, the group axis on regular features, and the orders
+    with their two parts on harmonic ones; the last only where the layer is `linear`.
+    """
 
     rank = 2
+    linear = True
 
     def __init__(self, group=None, strict=True, **kwargs):
         super().__init__(strict=strict, **kwargs)
@@ -31,8 +39,9 @@ class PixelwiseLayer(EquivariantLayer):
         if len(inputs.shape) == self.rank + 2:
             return self.compute(inputs)
         shape = kops.shape(inputs)
-        y = self.compute(kops.reshape(inputs, (*shape[:-2], inputs.shape[-2] * inputs.shape[-1])))
-        return kops.reshape(y, (*kops.shape(y)[:-1], *inputs.shape[-2:]))
+        fibre = inputs.shape[1 + self.rank :]
+        y = self.compute(kops.reshape(inputs, (*shape[: 1 + self.rank], math.prod(fibre))))
+        return kops.reshape(y, (*kops.shape(y)[:-1], *fibre))
 
     def compute(self, x):
         raise NotImplementedError
@@ -43,17 +52,34 @@ class PixelwiseLayer(EquivariantLayer):
 
     def compute_output_shape(self, input_shape):
         rank = len(input_shape)
+        if rank == self.rank + 4 and input_shape[-2] == 2:
+            self._check_harmonic(input_shape)
+            return (input_shape[0], *self.sizes_after(input_shape[1 : 1 + self.rank]), *input_shape[1 + self.rank :])
         order = None if self.group is None else self.group.order
         if rank not in (self.rank + 2, self.rank + 3) or (
             rank == self.rank + 3 and order not in (None, input_shape[-2])
         ):
             wanted = "|G|" if order is None else order
+            or_harmonic = " or harmonic features (B, H, W, M+1, 2, C)" if self.linear else ""
             raise ValueError(
-                f"{type(self).__name__} takes an image (B, H, W, C) or regular features "
-                f"(B, H, W, {wanted}, C). Received: input_shape={tuple(input_shape)}"
+                f"{type(self).__name__} takes an image (B, H, W, C), regular features "
+                f"(B, H, W, {wanted}, C){or_harmonic}. Received: input_shape={tuple(input_shape)}"
             )
         space = self.sizes_after(input_shape[1 : 1 + self.rank])
         return (input_shape[0], *space, *input_shape[1 + self.rank :])
+
+    def _check_harmonic(self, input_shape):
+        if not self.linear:
+            raise ValueError(
+                f"{type(self).__name__} does not commute with the rotations of complex features: the largest real part "
+                f"changes with the angle. Received: harmonic features of input_shape={tuple(input_shape)}; use "
+                "AveragePooling2D, or HarmonicMagnitude before it"
+            )
+        if self.group is not None and (np.linalg.det(self.group.matrices) < 0).any():
+            raise ValueError(
+                "Harmonic features turn, but have no mirror images. "
+                f'Received: group="{self.group.name}"; use a group of rotations such as "C4"'
+            )
 
     def get_config(self):
         return {**super().get_config(), "group": None if self.group is None else self.group.name}
@@ -63,6 +89,10 @@ class PlanarPooling(PixelwiseLayer):
     """Maximum or mean over windows; subclasses set `mode`."""
 
     mode = "max"
+
+    @property
+    def linear(self):
+        return self.mode == "average"
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ INTERPOLATIONS = ("nearest", "bilinear")
 
 @register
 class UpSampling2D(PixelwiseLayer):
-    """Enlarges images and regular features by integer factors.
+    """Enlarges images, regular and harmonic features by integer factors.
 
     nearest: y(x, s) = f(floor(x / size), s); bilinear: the mixture of the four nearest pixel centres.
 
@@ -21,10 +21,10 @@ class UpSampling2D(PixelwiseLayer):
         group: symmetry of the input; None for any.
 
     Input shape:
-        `(B, H, W, C)` or `(B, H, W, |group|, C)`
+        `(B, H, W, C)`, `(B, H, W, |group|, C)` or `(B, H, W, M+1, 2, C)`
 
     Output shape:
-        `(B, size H, size W, C)` or `(B, size H, size W, |group|, C)`
+        `(B, size H, size W, C)`, `(B, size H, size W, |group|, C)` or `(B, size H, size W, M+1, 2, C)`
 
     Equivariance: exact for flips and quarter turns on every size, if both factors are equal; otherwise for the flips.
 

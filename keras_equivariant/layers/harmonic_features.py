@@ -1,0 +1,28 @@
+"""What the layers on harmonic features (B, H, W, M+1, 2, C) share; not a layer of its own."""
+
+from keras_equivariant import groups
+
+# The quarter turns: the rotations that the pixel grid knows. The other angles hold approximately.
+GRID_GROUP = groups.get("C4")
+
+
+def orders_and_fields(name, input_shape):
+    """(M + 1, C) of harmonic features; ValueError for every other shape."""
+    shape = tuple(input_shape)
+    if len(shape) != 6 or shape[4] != 2 or None in (shape[3], shape[5]):
+        raise ValueError(
+            f"{name} takes harmonic features (B, H, W, M+1, 2, C): orders 0..M, real and imaginary part, channels. "
+            f"Received: input_shape={shape}; an image becomes that by HarmonicConv2D"
+        )
+    return shape[3], shape[5]
+
+
+def check_epsilon(epsilon):
+    """The number as a float; ValueError unless positive."""
+    good = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool) and epsilon > 0
+    if not good:
+        raise ValueError(
+            "`epsilon` must be a positive number: the gradient of a magnitude is infinite at 0. "
+            f"Received: epsilon={epsilon!r}"
+        )
+    return float(epsilon)
