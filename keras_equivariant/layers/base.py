@@ -46,6 +46,10 @@ class EquivariantLayer(keras.layers.Layer):
             raise ValueError(f"{text}. With strict=False it is built all the same, approximately equivariant")
         warnings.warn(f"{text}. It is only approximately equivariant (strict=False)", stacklevel=_users_frame())
 
+    def add_loss(self, loss):
+        """Adds a regularisation loss, in the precision of the variables; in half precision Keras cannot sum them."""
+        super().add_loss(keras.tree.map_structure(lambda term: keras.ops.cast(term, self.variable_dtype), loss))
+
     def fold(self, input_shape):
         """The stock layers that compute the same on 4-D features (B, H, W, |G| C), group axis slowest.
 

@@ -45,6 +45,8 @@ def test_network_becomes_the_plain_cnn(group, check_fold):
     ids=lambda layer: getattr(layer, "name", layer),
 )
 def test_each_of_our_layers(layer, size, check_fold, tmp_path):
+    if size is None and getattr(layer, "antialias", False):
+        pytest.skip("antialiased pooling needs a known size")
     image, x = lifted((size, size, 1), group="D4", activation="relu")
     layer = type(layer).from_config(layer.get_config())
     model = keras.Model(image, layer(x))
