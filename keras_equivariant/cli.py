@@ -80,31 +80,33 @@ def _train(arguments):
 
 def _evaluate(arguments):
     from keras_equivariant import data
-    from keras_equivariant.training import evaluation, reporting
+    from keras_equivariant.training.evaluation import angles_of
     from keras_equivariant.training.saved import load_trained
+    from keras_equivariant.training.tasks import task_of
 
     trained = load_trained(arguments.run)
     name = arguments.data or trained.settings.get("data", "digits")
     seed = trained.settings.get("seed", 0) if arguments.seed is None else arguments.seed
     dataset = data.load(name, seed).limited(arguments.limit)
-    accuracy = evaluation.accuracy(trained.model, dataset.x_test, dataset.y_test, trained.preprocess)
-    part = slice(arguments.angle_samples or None)
-    by_angle = evaluation.accuracy_by_angle(
+    task, part = task_of(dataset), slice(arguments.angle_samples or None)
+    scores = task.scores(trained.model, dataset.x_test, dataset.y_test, trained.preprocess)
+    by_angle = task.score_by_angle(
         trained.model,
         dataset.x_test[part],
         dataset.y_test[part],
-        evaluation.angles_of(arguments.angle_step),
+        angles_of(arguments.angle_step),
         trained.preprocess,
+        scores,
     )
-    errors = reporting.error_summary(accuracy, by_angle)
+    results = task.summary(scores, by_angle)
     network = trained.settings.get("network", trained.model.name)
     _echo(f"{network} on {dataset.description}, {len(dataset.x_test):,} test images")
-    _echo(reporting.errors_text(errors))
-    _echo(reporting.angle_table(errors))
+    _echo(task.text(results))
+    _echo(task.angle_table(results))
     if arguments.json:
         from keras_equivariant.training.run_folder import write_json
 
-        write_json(arguments.json, {"network": network, "data": dataset.name, **errors})
+        write_json(arguments.json, {"network": network, "data": dataset.name, **results})
 
 
 def _check(arguments):
@@ -206,7 +208,7 @@ def _add_train(commands):
         "train",
         help="train a spec, test it at all angles, certify and export it",
         description="Train a spec by its recipe. Everything about the run ends in one folder: log, checkpoint, model, "
-        "accuracy at all angles, certificate, plots, exported model, summary.json.",
+        "accuracy (or F1 of masks) at all angles, certificate, plots, exported model, summary.json.",
     )
     train.set_defaults(command=_train)
     _add_spec(train)
@@ -244,7 +246,7 @@ def _add_evaluate(commands):
     evaluate.add_argument("run", metavar="RUN", help="a run folder or a .keras file")
     _add_data(evaluate, None)
     _add_angles(evaluate)
-    evaluate.add_argument("--json", metavar="FILE", help="also write the errors as JSON")
+    evaluate.add_argument("--json", metavar="FILE", help="also write the results as JSON")
 
 
 def _add_check(commands):

@@ -5,7 +5,9 @@ epochs: 100
 batch_size: 128
 optimizer: {Adam: {learning_rate: 1e-3}}      a Keras optimizer and its arguments
 schedule: {piecewise: {epochs: [50, 100], factor: 0.1}}, or {cosine: {warmup_epochs: 5, final: 0.0}}
+loss: balanced_crossentropy   for masks: both kinds of pixels weigh the same; else crossentropy
 augment: {rotate: 180, flip: horizontal, translate: 2, fill: reflect}     largest turn in degrees, shift in pixels
+         quarter_turns: true  turns by 0, 90, 180 or 270 degrees, without interpolation
 preprocess: [contrast, zca]   in this order; also {resize: 32}
 """
 
@@ -16,6 +18,7 @@ from keras_equivariant.compiler.nodes import kind_of
 
 FLIPS = ("horizontal", "vertical", "both")
 FILLS = ("reflect", "constant")
+LOSSES = ("crossentropy", "balanced_crossentropy")
 STEPS = ("contrast", "zca", "resize")
 
 
@@ -100,6 +103,7 @@ AUGMENT = {
     "flip": _one_of(FLIPS),
     "translate": _value("a whole number from 0", lambda value: _is_whole(value, 0)),
     "fill": _one_of(FILLS),
+    "quarter_turns": _value("true or false", lambda value: isinstance(value, bool)),
 }
 RULES = {
     "dataset": _value("the name of a data set", lambda value: isinstance(value, str)),
@@ -107,6 +111,7 @@ RULES = {
     "batch_size": _WHOLE,
     "optimizer": _optimizer,
     "schedule": _schedule,
+    "loss": _one_of(LOSSES),
     "augment": lambda node, scope: _mapping("augment", AUGMENT, node, scope),
     "preprocess": _steps,
 }

@@ -3,7 +3,7 @@
 from keras_equivariant.compiler import recipe, registry
 from keras_equivariant.compiler.expand import STRUCTURES
 from keras_equivariant.compiler.kinds import kind
-from keras_equivariant.compiler.recipe import FILLS, FLIPS
+from keras_equivariant.compiler.recipe import FILLS, FLIPS, LOSSES
 from keras_equivariant.compiler.spec import DTYPES, VERSION
 
 BLOCK_NAME = "^[a-z][A-Za-z0-9_]*$"
@@ -134,6 +134,7 @@ def _training():
         "flip": {"enum": list(FLIPS)},
         "translate": {"type": "integer", "minimum": 0, "description": "pixels either way"},
         "fill": {"enum": list(FILLS)},
+        "quarter_turns": {"type": "boolean", "description": "also turn by multiples of 90 degrees"},
     }
     step = {"anyOf": [{"enum": ["contrast", "zca"]}, _object({"resize": whole}, ("resize",))]}
     rules = {
@@ -142,6 +143,7 @@ def _training():
         "batch_size": _or_expression(whole),
         "optimizer": {"$ref": "#/$defs/optimizers"},
         "schedule": {**_object(schedules), "minProperties": 1, "maxProperties": 1},
+        "loss": {"enum": list(LOSSES)},
         "augment": _object(augment),
         "preprocess": {"type": "array", "items": step},
     }

@@ -2,5 +2,6 @@
 
 from keras_equivariant.training.evaluation import accuracy, accuracy_by_angle
 from keras_equivariant.training.run import TrainResult, train
+from keras_equivariant.training.segmentation import pixel_scores
 
-__all__ = ["TrainResult", "accuracy", "accuracy_by_angle", "train"]
+__all__ = ["TrainResult", "accuracy", "accuracy_by_angle", "pixel_scores", "train"]

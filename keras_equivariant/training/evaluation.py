@@ -2,22 +2,20 @@
 
 import numpy as np
 
-from keras_equivariant.data import Preprocess, evaluation_pipeline, rotate_images
+from keras_equivariant.data import rotate_images
+from keras_equivariant.training.task import predict
 
-BATCH_SIZE = 250
 
-
-def accuracy(model, images, labels, preprocess=None, batch_size=BATCH_SIZE):
+def accuracy(model, images, labels, preprocess=None, batch_size=None):
     """The fraction of `images` whose largest logit is at their label.
 
     Args:
         model: A Keras model (B, H, W, C) -> (B, classes).
         images, labels: Arrays `(N, H, W, C)` and `(N,)`.
         preprocess: A fitted `Preprocess`, applied to the images first.
+        batch_size: Images in one prediction; default: 250, fewer where they are large.
     """
-    images = (preprocess or Preprocess())(images)
-    batches = evaluation_pipeline(images, batch_size=batch_size, fixed=True)
-    logits = model.predict(batches, verbose=0)[: len(images)]
+    logits = predict(model, images, preprocess, batch_size)
     return float(np.mean(np.argmax(logits, axis=-1) == labels))
 
 
@@ -28,7 +26,7 @@ def angles_of(step):
     return tuple(float(a) for a in np.arange(0, 360, step))
 
 
-def accuracy_by_angle(model, images, labels, angles, preprocess=None, batch_size=BATCH_SIZE):
+def accuracy_by_angle(model, images, labels, angles, preprocess=None, batch_size=None):
     """Accuracy on images turned counter-clockwise by each angle (degrees): `{angle: accuracy}`.
 
     The images are turned by cubic-spline interpolation (quarter turns exactly) before any preprocessing.

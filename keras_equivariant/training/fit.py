@@ -9,6 +9,8 @@ import numpy as np
 from keras_equivariant.data import evaluation_pipeline, training_pipeline
 from keras_equivariant.training.callbacks import Checkpoint, EpochRecord
 from keras_equivariant.training.normalization import adapt
+from keras_equivariant.training.task import batch_of
+from keras_equivariant.training.tasks import task_of
 
 log = logging.getLogger("keras_equivariant.training")
 
@@ -32,7 +34,7 @@ def fit_network(network, preprocess, dataset, folder, epochs, batch_size, seed=0
     adapt(model, images)
     steps = max(1, len(images) // batch_size)
     keras.utils.set_random_seed(seed)
-    compile_classifier(model, recipe.make_optimizer(steps, epochs))
+    task_of(dataset).compile(model, recipe.make_optimizer(steps, epochs), recipe.loss, dataset.y_train)
     checkpoint = Checkpoint(folder / "checkpoint.npz")
     done = checkpoint.restore(model)
     folder.trim_log(done)
@@ -41,7 +43,7 @@ def fit_network(network, preprocess, dataset, folder, epochs, batch_size, seed=0
     batches, steps = training_pipeline(images, dataset.y_train, batch_size, seed, recipe.augment, done)
     validation = None
     if dataset.x_val is not None:
-        validation = evaluation_pipeline(preprocess(dataset.x_val), dataset.y_val)
+        validation = evaluation_pipeline(preprocess(dataset.x_val), dataset.y_val, batch_of(images))
     callbacks = [
         keras.callbacks.TerminateOnNaN(),
         EpochRecord(),
@@ -62,12 +64,6 @@ def fit_network(network, preprocess, dataset, folder, epochs, batch_size, seed=0
             verbose=verbose,
         )
     save_model(model, folder / "model.keras")
-
-
-def compile_classifier(model, optimizer="adam"):
-    """Cross-entropy of logits against integer labels, with the accuracy beside it."""
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"])
 
 
 def save_model(model, path):

@@ -8,6 +8,7 @@ import keras
 
 from keras_equivariant.data import Preprocess
 from keras_equivariant.training.recipe import Recipe
+from keras_equivariant.training.tasks import task_of
 
 log = logging.getLogger("keras_equivariant.training")
 
@@ -72,7 +73,11 @@ def _fitted_to(dataset, recipe, declared, given):
     """Values for the parameters `classes`, `size` and `channels` of a spec where the user gave none and the default
     does not fit the data."""
     height, width, channels = Preprocess(recipe.preprocess).output_shape(dataset.image_shape)
-    wanted = {"classes": dataset.num_classes, "size": height if height == width else None, "channels": channels}
+    wanted = {
+        "classes": dataset.num_classes if dataset.task == "classification" else None,
+        "size": height if height == width else None,
+        "channels": channels,
+    }
     return {
         name: value
         for name, value in wanted.items()
@@ -103,7 +108,7 @@ def _check_fit(network, dataset):
             f'Received: "{network.name}" with {inputs} inputs and {results} outputs. '
             "Give a Sequential model an Input, and wrap others in keras.Model."
         )
-    wanted, outputs = tuple(network.model.input_shape[1:]), tuple(network.model.output_shape[1:])
+    wanted = tuple(network.model.input_shape[1:])
     given = Preprocess(network.recipe.preprocess).output_shape(dataset.image_shape)
     if len(wanted) != 3 or any(w not in (None, g) for w, g in zip(wanted, given, strict=True)):
         raise ValueError(
@@ -111,12 +116,7 @@ def _check_fit(network, dataset):
             f'data "{dataset.name}" of {_by(given)}. Use data of that size, set the spec\'s input parameters with '
             f"--set, or add `preprocess: [{{resize: {wanted[0]}}}]` to the recipe."
         )
-    if len(outputs) != 1 or outputs[0] < dataset.num_classes:
-        raise ValueError(
-            f'A classifier must have an output for each class. Received: network "{network.name}" with output shape '
-            f'{outputs}, data "{dataset.name}" with {dataset.num_classes} classes. '
-            f"Use --set classes={dataset.num_classes}."
-        )
+    task_of(dataset).check(network, dataset)
 
 
 def _by(shape):

@@ -18,6 +18,7 @@ class Recipe:
     schedule: dict | None = None
     augment: Augment = Augment()
     preprocess: tuple = ()
+    loss: str | None = None  # the task's own
 
     @classmethod
     def from_dict(cls, training):

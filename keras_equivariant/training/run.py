@@ -16,10 +16,12 @@ from keras_equivariant.data import Preprocess
 from keras_equivariant.data.extras import require
 from keras_equivariant.equivariance import certify
 from keras_equivariant.export import FORMATS, export
-from keras_equivariant.training import evaluation, reporting
+from keras_equivariant.training import reporting
+from keras_equivariant.training.evaluation import angles_of
 from keras_equivariant.training.fit import fit_network
 from keras_equivariant.training.network import Network, make_network
 from keras_equivariant.training.run_folder import RunFolder, write_json, write_text
+from keras_equivariant.training.tasks import task_of
 
 CERTIFIED_IMAGES = 8
 REPRESENTATIVE_IMAGES = 128
@@ -34,9 +36,10 @@ class TrainResult:
     Attributes:
         run_dir: The folder with everything.
         model: The trained model.
-        history: Columns of the log (`loss`, `accuracy`, `seconds`, …), one entry an epoch.
-        test_accuracy: On all test images as they are, from 0 to 1.
-        accuracy_by_angle: `{degrees: accuracy}` on turned test images.
+        history: Columns of the log (`loss`, `accuracy` or `f1`, `seconds`, …), one entry an epoch.
+        scores: On all test images as they are, from 0 to 1: `accuracy`; or, for masks, `f1` of the pixels at the
+            best `threshold`, and `average_precision`.
+        score_by_angle: `{degrees: accuracy or f1}` on turned test images.
         certificate: The report of `certify` on test images.
         comparison: The `TrainResult` of the network it was compared with, or None.
         summary: What summary.json holds.
@@ -45,11 +48,21 @@ class TrainResult:
     run_dir: Path
     model: keras.Model
     history: dict
-    test_accuracy: float
-    accuracy_by_angle: dict
+    scores: dict
+    score_by_angle: dict
     certificate: object
     comparison: "TrainResult | None"
     summary: dict
+
+    @property
+    def test_accuracy(self):
+        """The accuracy of a classifier on all test images as they are, from 0 to 1."""
+        return self.scores["accuracy"]
+
+    @property
+    def accuracy_by_angle(self):
+        """`{degrees: accuracy}` of a classifier on turned test images."""
+        return self.score_by_angle
 
 
 def train(
@@ -76,8 +89,9 @@ def train(
     """Train a network on images, test it upright and at all angles, certify it and export it.
 
     Args:
-        spec: Name, path or dict of a spec, or a built `keras.Model` that returns logits.
-        data: Name of a data set or path of an .npz file (see `ke.data.load`).
+        spec: Name, path or dict of a spec, or a built `keras.Model` that returns logits: one a class, or one a pixel.
+        data: Name of a data set or path of an .npz file (see `ke.data.load`), or a `Dataset`. It decides the
+            task: labels make it classification, masks segmentation.
         run_dir: Folder of the run; default `runs/<network>-<data>-seed<seed>`.
         params: Parameters of the spec, e.g. `{"filters": 23}`.
         recipe: Entries that replace those of the spec's `training` block.
@@ -112,13 +126,15 @@ def train(
     >>> result.certificate.exact
     True
     """
-    datasets.registry.check_name(data)
-    angles = evaluation.angles_of(angle_step)
+    if not isinstance(data, datasets.Dataset):
+        datasets.registry.check_name(data)
+    angles = angles_of(angle_step)
     require("matplotlib", "Plotting the results")
     if tensorboard:
         require("tensorboard", "Logging for TensorBoard")
     check_formats(export_formats)
-    dataset = datasets.load(data, seed).limited(limit).with_validation(validation)
+    loaded = data if isinstance(data, datasets.Dataset) else datasets.load(data, seed)
+    dataset = loaded.limited(limit).with_validation(validation)
     common = {"seed": seed, "mixed_precision": mixed_precision, "validation": validation, "limit": limit}
     own = {"params": params, "recipe": recipe, "epochs": epochs, "batch_size": batch_size}
     jobs = [_Job.prepare(spec, dataset, run_dir, **own, **common)]
@@ -202,18 +218,17 @@ class _Job:
         )
 
     def test(self, dataset, angles, angle_samples, group):
-        model, samples, preprocess = self.network.model, slice(angle_samples), self.preprocess
-        accuracy = evaluation.accuracy(model, dataset.x_test, dataset.y_test, preprocess)
-        by_angle = evaluation.accuracy_by_angle(
-            model, dataset.x_test[samples], dataset.y_test[samples], angles, preprocess
-        )
+        model, task, preprocess = self.network.model, task_of(dataset), self.preprocess
+        scores = task.scores(model, dataset.x_test, dataset.y_test, preprocess)
+        turned = (part[slice(angle_samples)] for part in (dataset.x_test, dataset.y_test))
+        by_angle = task.score_by_angle(model, *turned, angles, preprocess, scores)
         history = self.folder.history()
-        summary = reporting.summarise(self.settings, dataset, accuracy, by_angle, history)
-        log.info("%s: %s", self.network.name, reporting.errors_text(summary))
+        summary = reporting.summarise(self.settings, dataset, task.summary(scores, by_angle), history)
+        log.info("%s: %s", self.network.name, task.text(summary))
         report = self._certify(preprocess(dataset.x_test[:CERTIFIED_IMAGES]), group)
         summary["certificate"] = {"group": report.group, "verdict": report.verdict, "max_error": report.max_error}
         write_json(self.folder / "summary.json", summary)
-        return TrainResult(self.folder.path, model, history, accuracy, by_angle, report, None, summary)
+        return TrainResult(self.folder.path, model, history, scores, by_angle, report, None, summary)
 
     def _certify(self, images, group):
         report = certify(self.network.model, group, images.astype("float32"))
@@ -257,9 +272,9 @@ def symmetry_of(model):
 def _finish(job, results, dataset, export_formats):
     images = job.preprocess(dataset.x_train[:REPRESENTATIVE_IMAGES])
     result, comparison = results[0], results[1] if len(results) > 1 else None
-    curves = {r.summary["network"]: r.accuracy_by_angle for r in results}
-    title = f"Test accuracy of turned images ({dataset.description})"
-    reporting.plot_accuracy_by_angle(curves, title, job.folder / "accuracy_by_angle.png")
+    task, curves = task_of(dataset), {r.summary["network"]: r.score_by_angle for r in results}
+    title = f"Test {task.score_text} of turned images ({dataset.description})"
+    reporting.plot_by_angle(curves, title, task.score_text, job.folder / f"{task.score}_by_angle.png")
     log.info("\n%s\n", result.certificate)
     summary = dict(result.summary)
     if comparison:

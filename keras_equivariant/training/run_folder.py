@@ -19,11 +19,11 @@ class RunFolder:
     |---|---|
     | config.json | the settings and the versions of the software |
     | spec.yaml | the network, with every parameter filled in |
-    | log.csv | loss, accuracy, learning rate and seconds of each epoch |
+    | log.csv | loss, accuracy (or F1), learning rate and seconds of each epoch |
     | checkpoint.npz | the state after the last whole epoch |
     | model.keras | the trained network |
-    | summary.json | the results, errors in percent |
-    | accuracy_by_angle.png | test accuracy of turned images |
+    | summary.json | the results, in percent |
+    | accuracy_by_angle.png, f1_by_angle.png | the test score of turned images |
     | certificate.json, .txt, .png | the equivariance error of the trained network |
     | export/ | the network as it is served |
     """

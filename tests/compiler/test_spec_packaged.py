@@ -26,6 +26,8 @@ COUNTS = [
     ("p4m_resnet", {}, 2_622_878),
     ("p4m_resnet", {"blocks": 4, "width": 71, "group": "Z2"}, 7_236_046),
     ("p4m_resnet", {"blocks": 4, "width": 71}, 7_173_110),
+    ("unet_segmentation", {}, 134_529),
+    ("unet_segmentation", {"levels": 2}, 32_705),
 ]
 EXACT = [
     ("p4_cnn", {"filters": 4}, "C4"),
@@ -143,7 +145,21 @@ def test_the_published_recipes():
     assert optimizers["p4m_resnet"] == {"SGD": {"learning_rate": 0.05, "momentum": 0.9}}
     assert load_spec("p4m_resnet").training["schedule"] == {"piecewise": {"epochs": [50, 100, 150], "factor": 0.1}}
     epochs = {name: load_spec(name).training["epochs"] for name in list_specs()}
-    assert epochs == {"z2_cnn": 300, "p4_cnn": 100, "p4_cnn_rotation_pooling": 100, "all_cnn": 350, "p4m_resnet": 300}
+    published = {"z2_cnn": 300, "p4_cnn": 100, "p4_cnn_rotation_pooling": 100, "all_cnn": 350, "p4m_resnet": 300}
+    assert published.items() <= epochs.items()
+
+
+def test_the_segmentation_network_answers_at_every_pixel():
+    for levels in (1, 2, 3, 4):
+        model = build_from_spec("unet_segmentation", width=2, levels=levels, size=48, channels=3)
+        assert model.output_shape == (None, 48, 48, 1)
+        halved = [layer.output.shape[1] for layer in model.layers if isinstance(layer, ke.layers.MaxPooling2D)]
+        assert halved == [24, 12, 6, 3][:levels]
+        skips = [layer for layer in model.layers if isinstance(layer, keras.layers.Concatenate)]
+        assert len(skips) == levels
+    assert load_spec("unet_segmentation").training["loss"] == "balanced_crossentropy"
+    with pytest.raises(SpecError, match="matching shapes"):
+        build_from_spec("unet_segmentation", size=50)
 
 
 def test_z2_cnn_drops_out_where_the_paper_does():

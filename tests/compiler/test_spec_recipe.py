@@ -13,7 +13,8 @@ training:
   batch_size: 128
   optimizer: {SGD: {learning_rate: 1e-3, momentum: 0.9, nesterov: true}}
   schedule: {piecewise: {epochs: [50, 100], factor: 0.1}}
-  augment: {rotate: 180, flip: horizontal, translate: 2, fill: reflect}
+  loss: balanced_crossentropy
+  augment: {rotate: 180, flip: horizontal, translate: 2, fill: reflect, quarter_turns: true}
   preprocess: [contrast, zca, {resize: 32}]
 """
 HEAD = "spec: 1\nname: net\nparams: {n: 5}\ninput: {shape: [8]}\nlayers: [ReLU]\n"
@@ -26,7 +27,8 @@ def test_a_full_recipe(write):
         "batch_size": 128,
         "optimizer": {"SGD": {"learning_rate": 1e-3, "momentum": 0.9, "nesterov": True}},
         "schedule": {"piecewise": {"epochs": [50, 100], "factor": 0.1}},
-        "augment": {"rotate": 180, "flip": "horizontal", "translate": 2, "fill": "reflect"},
+        "loss": "balanced_crossentropy",
+        "augment": {"rotate": 180, "flip": "horizontal", "translate": 2, "fill": "reflect", "quarter_turns": True},
         "preprocess": ["contrast", "zca", {"resize": 32}],
     }
 
@@ -61,6 +63,8 @@ def test_short_forms(write):
         ("{schedule: {piecewise: {epochs: [50], factor: 2}}}", "training.schedule.piecewise.factor: must be a number from 0 to 1. Received: 2"),
         ("{augment: {rotate: 200}}", "training.augment.rotate: must be degrees from 0 to 180. Received: 200"),
         ("{augment: {flip: true}}", "training.augment.flip: must be one of horizontal, vertical, both. Received: true"),
+        ("{augment: {quarter_turns: 4}}", "training.augment.quarter_turns: must be true or false. Received: 4"),
+        ("{loss: focal}", "training.loss: must be one of crossentropy, balanced_crossentropy. Received: 'focal'"),
         ("{augment: {rotat: 3}}", 'training.augment.rotat: unknown key. Did you mean "rotate"?'),
         ("{preprocess: [whiten]}", "training.preprocess[0]: unknown step. Known: contrast, zca, resize."),
         ("{preprocess: [{resize: big}]}", "training.preprocess[0]: must be contrast, zca or {resize: pixels}"),

@@ -14,7 +14,7 @@ from tiny_training import SPEC, plain, save_shapes
 
 from keras_equivariant.cli import main
 from keras_equivariant.training.callbacks import Checkpoint
-from keras_equivariant.training.fit import compile_classifier
+from keras_equivariant.training.classification import Classification
 from keras_equivariant.training.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +104,7 @@ def test_the_log_is_trimmed_to_the_checkpoint(tmp_path):
 
 def test_a_damaged_or_foreign_checkpoint_is_refused(tmp_path):
     model = plain()
-    compile_classifier(model)
+    Classification().compile(model)
     model.optimizer.build(model.trainable_variables)
     checkpoint = Checkpoint(tmp_path / "checkpoint.npz")
     assert checkpoint.restore(model) == 0
@@ -112,7 +112,7 @@ def test_a_damaged_or_foreign_checkpoint_is_refused(tmp_path):
     checkpoint.on_epoch_end(4)
     assert checkpoint.restore(model) == 5
     larger = plain(size=9)
-    compile_classifier(larger)
+    Classification().compile(larger)
     with pytest.raises(ValueError, match="belong to the network that resumes"):
         checkpoint.restore(larger)
     content = checkpoint.path.read_bytes()
