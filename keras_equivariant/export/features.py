@@ -1,12 +1,14 @@
-"""How regular features travel through the folded graph: as 4-D tensors, unpacked to 5-D only where a layer needs it.
+"""How features with a fibre travel through the folded graph: as 4-D tensors, unpacked only where a layer needs it.
 
-`Packed.tensor` has shape (B, H, W, |G| * C) with the group axis slowest. Concatenation puts such tensors side by
-side without interleaving their group axes; `sections` remembers how many fields each part has, and
-`order_of_channels` where a channel of the canonical order is found, so that the next convolution can permute its
-kernel instead of moving pixels.
+The fibre is what lies between the pixels and the channels: the group axis (|G|,) of regular features, the orders and
+parts (M+1, 2) of harmonic ones. `Packed.tensor` has shape (B, H, W, size of the fibre * C), the fibre slowest.
+Concatenation puts such tensors side by side without interleaving their fibres; `sections` remembers how many fields
+each part has, and `order_of_channels` where a channel of the canonical order is found, so that the next convolution
+can permute its kernel instead of moving pixels.
 """
 
 import dataclasses
+import math
 
 import keras
 import numpy as np
@@ -14,19 +16,24 @@ import numpy as np
 
 @dataclasses.dataclass(eq=False)
 class Packed:
-    """Regular features in the folded graph.
+    """Features with a fibre in the folded graph.
 
     Attributes:
-        order: |G|, the length of the group axis.
+        fibre: sizes of the axes between space and the channels.
         sections: fields of each concatenated part; one entry means the canonical order.
         tensor: the 4-D tensor, or None as long as nobody asked for it.
-        full: the same features as (B, H, W, |G|, C), or None as long as nobody asked for them.
+        full: the same features as (B, H, W, *fibre, C), or None as long as nobody asked for them.
     """
 
-    order: int
+    fibre: tuple
     sections: tuple
     tensor: keras.KerasTensor | None = None
     full: keras.KerasTensor | None = None
+
+    @property
+    def order(self):
+        """Size of the fibre: how often each field is there."""
+        return math.prod(self.fibre)
 
     @property
     def fields(self):
@@ -34,10 +41,10 @@ class Packed:
 
     @property
     def shape(self):
-        """The 5-D shape."""
+        """The shape in the unfolded model."""
         if self.full is not None:
             return tuple(self.full.shape)
-        return (*self.tensor.shape[:-1], self.order, self.fields)
+        return (*self.tensor.shape[:-1], *self.fibre, self.fields)
 
 
 def order_of_channels(order, sections):
@@ -56,7 +63,7 @@ def in_packed_order(values, order, sections, axis=-1):
 
 
 class Features:
-    """Which tensors of the folded graph are regular features, and both of their forms, made on demand.
+    """Which tensors of the folded graph are features with a fibre, and both of their forms, made on demand.
 
     Args:
         make: function (stock layer class, name stem, arguments) -> stock layer; gives the layers made here their names.
@@ -78,10 +85,10 @@ class Features:
         return self._packed.get(id(tensor))
 
     def packed(self, tensor):
-        """The features of a tensor with the 4-D form there; any 5-D tensor will do."""
+        """The features of a tensor with the 4-D form there; any tensor of more than four axes will do."""
         features = self.get(tensor)
         if features is None:
-            features = Packed(order=tensor.shape[-2], sections=(tensor.shape[-1],), full=tensor)
+            features = Packed(fibre=tuple(tensor.shape[3:-1]), sections=(tensor.shape[-1],), full=tensor)
         if features.tensor is None:
             features.tensor = self._pack(features.full)
             self.add(features)
@@ -107,11 +114,13 @@ class Features:
         return features.full
 
     def _pack(self, full):
-        height, width, order, fields = full.shape[1:]
+        height, width, *fibre, fields = full.shape[1:]
         if height is None and width is None:
-            return keras.ops.concatenate(keras.ops.unstack(full, order, axis=-2), axis=-1)
+            for size in reversed(fibre):
+                full = keras.ops.concatenate(keras.ops.unstack(full, size, axis=-2), axis=-1)
+            return full
         shape = [-1 if size is None else size for size in (height, width)]
-        return self._make(keras.layers.Reshape, "pack", (*shape, order * fields))(full)
+        return self._make(keras.layers.Reshape, "pack", (*shape, math.prod(fibre) * fields))(full)
 
     def _unpack(self, features):
         parts = [features.tensor]
@@ -119,14 +128,16 @@ class Features:
             ends = features.order * np.cumsum(features.sections[:-1])
             parts = keras.ops.split(features.tensor, [int(end) for end in ends], axis=-1)
         parts = [
-            self._unpack_section(part, features.order, fields)
+            self._unpack_section(part, features.fibre, fields)
             for part, fields in zip(parts, features.sections, strict=True)
         ]
         return parts[0] if len(parts) == 1 else self._make(keras.layers.Concatenate, "join", axis=-1)(parts)
 
-    def _unpack_section(self, tensor, order, fields):
+    def _unpack_section(self, tensor, fibre, fields):
         height, width = tensor.shape[1:3]
         if height is None and width is None:
-            return keras.ops.stack(keras.ops.split(tensor, order, axis=-1), axis=-2)
+            for size in fibre:
+                tensor = keras.ops.stack(keras.ops.split(tensor, size, axis=-1), axis=-2)
+            return tensor
         shape = [-1 if size is None else size for size in (height, width)]
-        return self._make(keras.layers.Reshape, "unpack", (*shape, order, fields))(tensor)
+        return self._make(keras.layers.Reshape, "unpack", (*shape, *fibre, fields))(tensor)

@@ -13,9 +13,10 @@ from keras_equivariant.export.rules import apply_rule
 def fold(model, name=None, dtype="float32"):
     """A Keras model of stock layers only that computes what `model` computes at inference.
 
-    Rotated kernels become the kernels of `keras.layers.Conv2D`, regular features (B, H, W, |G|, C) become
-    4-D tensors (B, H, W, |G| * C), BatchNormalization is absorbed by the convolution before it
-    (y = γ (k ⋆ x + b − μ) / √(σ² + ε) + β is a convolution again), and what only acts in training is left out.
+    Rotated and harmonic kernels become the kernels of `keras.layers.Conv2D`, regular features (B, H, W, |G|, C) become
+    4-D tensors (B, H, W, |G| * C), harmonic ones (B, H, W, (M+1) * 2 * C), BatchNormalization is absorbed by the
+    convolution before it (y = γ (k ⋆ x + b − μ) / √(σ² + ε) + β is a convolution again), and what only acts in
+    training is left out.
     The result is frozen, and its `.keras` file loads where keras_equivariant is not installed.
 
     Args:
@@ -132,11 +133,11 @@ class _Folder:
         return apply_rule(self.emitter, operation, args, kwargs)
 
     def _call_model(self, model, inputs):
-        """A model within the model stays one; regular features cross its border in their 4-D form."""
+        """A model within the model stays one; features with a fibre cross its border in their 4-D form."""
         features = self.emitter.features
         given = [features.get(tensor) for tensor in keras.tree.flatten(inputs)]
         outer = keras.tree.map_structure(self._crossing, inputs)
-        key = (id(model), *((f.order, f.sections) if f else None for f in given))
+        key = (id(model), *((f.fibre, f.sections) if f else None for f in given))
         if key not in self._models:
             name = self.emitter.own_name(model.name)
             self._models[key] = self._fold_nested(functional(model), given, outer, name)
@@ -144,7 +145,7 @@ class _Folder:
         results = keras.tree.flatten(folded(outer))
         for result, output in zip(results, outputs, strict=True):
             if output is not None:
-                features.add(Packed(output.order, output.sections, tensor=result))
+                features.add(Packed(output.fibre, output.sections, tensor=result))
         return keras.tree.pack_sequence_as(folded.output, results)
 
     def _fold_nested(self, graph, given, outer, name):
@@ -156,7 +157,7 @@ class _Folder:
             ):
                 flat.append(keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=reference.name))
                 if known:
-                    features.add(Packed(known.order, known.sections, tensor=flat[-1]))
+                    features.add(Packed(known.fibre, known.sections, tensor=flat[-1]))
             inputs = keras.tree.pack_sequence_as(graph.input, flat)
             clone = self._walk(graph, inputs)
             outputs = keras.tree.map_structure(self._crossing, clone.output)

@@ -42,7 +42,7 @@ def apply_rule(emitter, operation, args, kwargs):
         result = _by_table(emitter, operation, args)
         if result is not None:
             return result
-    return _unpacked(emitter, operation, args, kwargs, next(f.order for f in given if f))
+    return _unpacked(emitter, operation, args, kwargs, next(f.fibre for f in given if f))
 
 
 def _by_table(emitter, operation, args):
@@ -54,13 +54,13 @@ def _by_table(emitter, operation, args):
     return None
 
 
-def _unpacked(emitter, operation, args, kwargs, order):
+def _unpacked(emitter, operation, args, kwargs, fibre):
     """Any stock layer whatever, on the features as they are in the unfolded model."""
     args, kwargs = keras.tree.map_structure(emitter.features.full, (args, kwargs))
     results = emitter.copy(operation, *args, **kwargs)
     for result in keras.tree.flatten(results):
-        if len(result.shape) == 5 and result.shape[-2] == order:
-            emitter.features.add(Packed(order, (result.shape[-1],), full=result))
+        if len(result.shape) > 4 and tuple(result.shape[3:-1]) == fibre:
+            emitter.features.add(Packed(fibre, (result.shape[-1],), full=result))
     return results
 
 
@@ -72,9 +72,9 @@ def _apply_own(emitter, layer, inputs):
     output_shape = layer.compute_output_shape(input_shape)
     steps = [(step, [keras.ops.convert_to_numpy(w) for w in weights]) for step, weights in layer.fold(input_shape)]
     tensor, activation = inputs, None
-    if len(output_shape) == 5 and steps:
+    if len(output_shape) > 4 and steps:
         steps, activation = _split_activation(steps)
-    if len(input_shape) == 5:
+    if len(input_shape) > 4:
         if known and known.tensor is None and _only_unpacks(steps, input_shape):
             steps, tensor = steps[1:], known.full
         else:
@@ -91,10 +91,11 @@ def _apply_own(emitter, layer, inputs):
         return tensor
     if not _keeps_order(steps):
         sections = (output_shape[-1],)
-    tensor = features.add(Packed(output_shape[-2], sections, tensor=tensor))
+    fibre = tuple(output_shape[3:-1])
+    tensor = features.add(Packed(fibre, sections, tensor=tensor))
     if activation is None:
         return tensor
-    return _unpacked(emitter, activation, (tensor,), {}, output_shape[-2])
+    return _unpacked(emitter, activation, (tensor,), {}, fibre)
 
 
 def _split_activation(steps):

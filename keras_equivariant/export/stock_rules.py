@@ -1,4 +1,4 @@
-"""Stock layers on regular features, on their 4-D form. A rule returns None where only the 5-D form will do."""
+"""Stock layers on features with a fibre, on their 4-D form. A rule returns None where only the full form will do."""
 
 import keras
 import numpy as np
@@ -48,7 +48,7 @@ def is_elementwise(activation):
 
 
 def elementwise(emitter, operation, *args):
-    """The operation on the 4-D forms, where all tensors are regular features of one shape."""
+    """The operation on the 4-D forms, where all tensors are features of one shape."""
     tensors = [x for x in keras.tree.flatten(args) if isinstance(x, keras.KerasTensor)]
     features = [emitter.features.get(x) for x in tensors]
     if not all(features) or len({f.shape for f in features}) > 1 or all(f.tensor is None for f in features):
@@ -64,7 +64,7 @@ def elementwise(emitter, operation, *args):
         return emitter.features.get(x).tensor if isinstance(x, keras.KerasTensor) else x
 
     result = emitter.copy(operation, *keras.tree.map_structure(four, args))
-    return emitter.features.add(Packed(features[0].order, features[0].sections, tensor=result))
+    return emitter.features.add(Packed(features[0].fibre, features[0].sections, tensor=result))
 
 
 def _activation(emitter, layer, x):
@@ -77,16 +77,16 @@ def _is_elementwise_rescaling(emitter, layer, x):
 
 
 def _batch_normalization(emitter, layer, x):
-    """One set of parameters for the whole group axis becomes |G| copies of it."""
+    """One set of parameters for the whole fibre becomes a copy for each of its entries."""
     features = emitter.features.get(x)
-    if layer.axis not in (-1, 4) or features.tensor is None:
+    if layer.axis not in (-1, len(features.shape) - 1) or features.tensor is None:
         return None
     weights = [
         in_packed_order(np.tile(w, features.order), features.order, features.sections) for w in layer.get_weights()
     ]
     source = (id(layer), features.order, features.sections)
     result = emitter.apply(source, layer, weights, features.tensor, axis=-1)
-    return emitter.features.add(Packed(features.order, features.sections, tensor=result))
+    return emitter.features.add(Packed(features.fibre, features.sections, tensor=result))
 
 
 def _prelu(emitter, layer, x):
@@ -95,23 +95,25 @@ def _prelu(emitter, layer, x):
         return None
     features = emitter.features.canonical(x)
     alpha = layer.get_weights()[0]
-    alpha = np.broadcast_to(alpha, (*alpha.shape[:2], features.order, features.fields))
+    alpha = np.broadcast_to(alpha, (*alpha.shape[:2], *features.fibre, features.fields))
     alpha = alpha.reshape(*alpha.shape[:2], -1)
     shared = [axis for axis in (layer.shared_axes or ()) if axis < 3]
     source = (id(layer), features.order, features.sections)
     result = emitter.apply(source, layer, [alpha], features.tensor, shared_axes=shared or None)
-    return emitter.features.add(Packed(features.order, features.sections, tensor=result))
+    return emitter.features.add(Packed(features.fibre, features.sections, tensor=result))
 
 
 def _concatenate(emitter, layer, xs):
     """Along the fields: the parts side by side, each with its own group axis."""
     features = [emitter.features.get(x) for x in xs]
-    if layer.axis not in (-1, 4) or not all(features) or len({f.order for f in features}) > 1:
+    if not all(features) or len({f.fibre for f in features}) > 1:
+        return None
+    if layer.axis not in (-1, len(features[0].shape) - 1):
         return None
     features = [emitter.features.packed(x) for x in xs]
     result = emitter.replace(layer, layers.Concatenate, axis=-1)([f.tensor for f in features])
     sections = sum((f.sections for f in features), ())
-    return emitter.features.add(Packed(features[0].order, sections, tensor=result))
+    return emitter.features.add(Packed(features[0].fibre, sections, tensor=result))
 
 
 def _dense(emitter, layer, x):
@@ -129,7 +131,7 @@ def _dense(emitter, layer, x):
     )
     source = (id(layer), features.order, features.sections)
     result = emitter.apply(source, convolution, weights, features.tensor)
-    return emitter.features.add(Packed(features.order, (layer.units,), tensor=result))
+    return emitter.features.add(Packed(features.fibre, (layer.units,), tensor=result))
 
 
 def _as_2d(twin, arguments):
@@ -145,7 +147,7 @@ def _as_2d(twin, arguments):
         same = {name: config[name] for name in ("padding",) if name in config and name not in arguments}
         new = emitter.replace(layer, twin, **same, **{name: size[:2] for name, size in sizes.items()})
         result = new(features.tensor)
-        return emitter.features.add(Packed(features.order, features.sections, tensor=result))
+        return emitter.features.add(Packed(features.fibre, features.sections, tensor=result))
 
     return rule
 
