@@ -7,6 +7,7 @@ Layouts (channels last; `B` is the batch):
 | `image`           | (B, *space, C)      | moves pixels                               |
 | `regular`         | (B, *space, \\|G\\|, C) | moves pixels, permutes the group axis      |
 | `quotient(H)`     | (B, *space, \\|G/H\\|, C) | moves pixels, permutes the cosets of H   |
+| `harmonic`        | (B, H, W, M+1, 2, C) | moves pixels, turns order m by e^{i m t}; rotations of the plane only |
 | `invariant`       | (B, ...)            | not at all                                 |
 | `regular_vector`  | (B, \\|G\\|, C)         | permutes the group axis                    |
 """
@@ -45,6 +46,8 @@ def act(x, group, element, layout, interpolation="cubic"):
         raise ValueError(f"`element` must be from 0 to {group.order - 1} in {group.name}. Received: {element}")
     if layout == "invariant":
         return x
+    if layout == "harmonic":
+        return move_pixels(_turn_orders(x, group, element), group.matrices[element], interpolation)
     fibre = _fibre_permutation(group, element, layout)
     _check_shape(x, group, layout, fibre)
     if fibre is not None:
@@ -80,6 +83,9 @@ def infer_layout(shape, group):
         return "regular"
     if len(shape) == d + 2:
         return "image"
+    if len(shape) == d + 4 and d == 2 and shape[-2] == 2:
+        check_only_rotations(group)
+        return "harmonic"
     if len(shape) <= 2:
         return "invariant"
     if len(shape) == 3 and shape[1] == group.order:
@@ -87,8 +93,31 @@ def infer_layout(shape, group):
     raise ValueError(
         f"The layout must follow from the shape: (B, *space, C), (B, *space, {group.order}, C), "
         f"(B, {group.order}, C) or (B, C) for {group.name}. Received: shape {shape}; "
-        'name it yourself: "image", "regular", "quotient(H)", "invariant" or "regular_vector"'
+        'name it yourself: "image", "regular", "quotient(H)", "harmonic", "invariant" or "regular_vector"'
     )
+
+
+def check_only_rotations(group):
+    """ValueError unless all elements are rotations of the plane, the only ones that act on harmonic features."""
+    if group.dimension != 2 or (np.linalg.det(group.matrices) < 0).any():
+        raise ValueError(
+            "Harmonic features turn with the plane and have no action of mirrors: filters with phases do not commute "
+            f'with them. Received: the group "{group.name}"; use its rotations, such as "C4"'
+        )
+
+
+def _turn_orders(x, group, element):
+    """Order m of (B, H, W, M+1, 2, C) times e^{i m t}, for a rotation by t."""
+    check_only_rotations(group)
+    if x.ndim != 6 or x.shape[4] != 2:
+        raise ValueError(
+            f'Features of layout "harmonic" must have the shape (B, H, W, M+1, 2, C). Received: shape {x.shape}'
+        )
+    (cos, _), (sin, _) = group.matrices[element]
+    turns = np.arange(x.shape[3]) * np.arctan2(sin, cos)
+    cos, sin = np.cos(turns)[:, None].astype(x.dtype), np.sin(turns)[:, None].astype(x.dtype)
+    real, imaginary = x[..., 0, :], x[..., 1, :]
+    return np.stack([cos * real - sin * imaginary, sin * real + cos * imaginary], axis=-2)
 
 
 def _fibre_permutation(group, element, layout):
@@ -101,7 +130,8 @@ def _fibre_permutation(group, element, layout):
     match = re.fullmatch(r"quotient\((.+)\)", str(layout))
     if not match:
         raise ValueError(
-            f'`layout` must be "image", "regular", "quotient(H)", "invariant" or "regular_vector". Received: {layout!r}'
+            '`layout` must be "image", "regular", "quotient(H)", "harmonic", "invariant" or "regular_vector". '
+            f"Received: {layout!r}"
         )
     cosets = group.left_cosets(match[1])
     of_element = np.empty(group.order, dtype=int)

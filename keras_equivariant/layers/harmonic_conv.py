@@ -5,19 +5,16 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.kernels import ring_basis
-from keras_equivariant.layers.base import (
-    EquivariantLayer,
-    check_data_format,
-    register,
-    tuple_of,
-    window_problems,
-)
+from keras_equivariant.layers.base import register, tuple_of
 from keras_equivariant.layers.harmonic_features import GRID_GROUP, orders_and_fields
-from keras_equivariant.ops import convolution, harmonic
+from keras_equivariant.layers.windowed_conv import WindowedConv, positive
+from keras_equivariant.ops import harmonic
+
+_NOT_HERE = ("activation", "use_bias", "bias_initializer", "bias_regularizer", "bias_constraint")
 
 
 @register
-class HarmonicConv2D(EquivariantLayer):
+class HarmonicConv2D(WindowedConv):
     """Convolution of complex features with circular harmonics, equivariant to rotations.
 
     y_n = sum over m of W_{n-m} * x_m,  W_m(r, phi) = R_m(r) e^{i (m phi + beta_m)},  W_{-m} = conj(W_m)
@@ -31,6 +28,7 @@ class HarmonicConv2D(EquivariantLayer):
         kernel_size: side of the square kernel.
         max_order: highest order of the output; that of the input follows from its shape.
         strides, padding, dilation_rate: as in `keras.layers.Conv2D`.
+        padding_mode: what `padding="same"` pads with: `"zeros"`, `"circular"` or `"reflect"`.
         data_format: `"channels_last"` only.
         use_phase: learn the phases; without, they are 0.
         num_rings: rings of each order; None for `max(kernel_size // 2, 2)`. Orders above 0 start at radius 1, all end
@@ -54,8 +52,8 @@ class HarmonicConv2D(EquivariantLayer):
     better the smoother the input. Mirror images have no such law.
 
     Raises:
-        ValueError: a kernel that is not square or too small for an order, sizes that break the exact symmetry, an input
-            that is neither an image nor harmonic.
+        ValueError: a bias or an activation, a kernel that is not square or too small for an order, sizes that break the
+            exact symmetry, an input that is neither an image nor harmonic.
 
     Example:
         >>> import numpy as np, keras_equivariant as ke
@@ -85,29 +83,40 @@ class HarmonicConv2D(EquivariantLayer):
         phase_regularizer=None,
         kernel_constraint=None,
         phase_constraint=None,
+        padding_mode="zeros",
         strict=True,
         **kwargs,
     ):
-        super().__init__(strict=strict, **kwargs)
-        check_data_format(data_format)
-        self.filters = tuple_of(filters, 1, "filters")[0]
-        self.kernel_size = _square(tuple_of(kernel_size, 2, "kernel_size"))
+        for name in _NOT_HERE:
+            if name in kwargs:
+                raise ValueError(
+                    "HarmonicConv2D has neither bias nor activation, for these must act on magnitudes. "
+                    f"Received: {name}={kwargs[name]!r}; put a HarmonicActivation behind it"
+                )
+        super().__init__(
+            kernel_size,
+            strides=strides,
+            padding=padding,
+            data_format=data_format,
+            dilation_rate=dilation_rate,
+            use_bias=False,
+            kernel_initializer=kernel_initializer,
+            kernel_regularizer=kernel_regularizer,
+            kernel_constraint=kernel_constraint,
+            padding_mode=padding_mode,
+            strict=strict,
+            **kwargs,
+        )
+        _check_square(self.kernel_size)
+        self.filters = positive(filters, "filters")
         self.max_order = tuple_of(max_order, 1, "max_order", minimum=0)[0]
-        self.strides = tuple_of(strides, 2, "strides")
-        self.dilation_rate = tuple_of(dilation_rate, 2, "dilation_rate")
-        if padding not in convolution.PADDINGS:
-            raise ValueError(f"`padding` must be one of {convolution.PADDINGS}. Received: padding={padding!r}")
-        self.padding = padding
         self.use_phase = bool(use_phase)
-        self.num_rings = None if num_rings is None else tuple_of(num_rings, 1, "num_rings")[0]
-        self.ring_width = _positive(ring_width)
+        self.num_rings = None if num_rings is None else positive(num_rings, "num_rings")
+        self.ring_width = _check_width(ring_width)
         if phase_initializer is None:
             phase_initializer = keras.initializers.RandomUniform(0.0, 2 * math.pi)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.phase_initializer = keras.initializers.get(phase_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.phase_regularizer = keras.regularizers.get(phase_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
         self.phase_constraint = keras.constraints.get(phase_constraint)
         self.group = GRID_GROUP  # on which the law is exact
 
@@ -117,14 +126,7 @@ class HarmonicConv2D(EquivariantLayer):
         self.check_symmetry(input_shape)
         self._basis = self._ring_basis(orders or 1)
         self._filters, self._signs = _routes(self._basis.orders, orders, self.max_order + 1)
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(self._basis.size, fields, self.filters),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            autocast=False,  # expanded in full precision, cast once
-        )
+        self._add_kernel((self._basis.size, fields, self.filters))
         self.phase = None
         if self.use_phase:
             self.phase = self.add_weight(
@@ -141,8 +143,7 @@ class HarmonicConv2D(EquivariantLayer):
     def call(self, inputs):
         shape = ops.shape(inputs)
         x = ops.reshape(inputs, (*shape[:3], math.prod(inputs.shape[3:])))
-        kernel = ops.cast(self.expanded_kernel(), self.compute_dtype)
-        y = convolution.convolve(x, kernel, self.strides, self.padding, self.dilation_rate)
+        y = self._convolve(x, self.expanded_kernel())
         return ops.reshape(y, (*ops.shape(y)[:3], self.max_order + 1, 2, self.filters))
 
     def expanded_kernel(self):
@@ -153,40 +154,15 @@ class HarmonicConv2D(EquivariantLayer):
         )
         return ops.reshape(kernel, (*self.kernel_size, *kernel.shape[1:]))
 
-    def symmetry_problems(self, input_shape):
-        windows = zip(input_shape[1:3], self.kernel_size, self.strides, self.dilation_rate, strict=True)
-        return window_problems(list(windows), "kernel_size", self.padding)
+    def expanded_bias(self):
+        """The bias of the equal stock convolution: zeros."""
+        return ops.zeros(((self.max_order + 1) * 2 * self.filters,), dtype=self.variable_dtype)
 
     def compute_output_shape(self, input_shape):
         orders, _ = self._orders_and_fields(input_shape)
         self._check_reached(self._ring_basis(orders or 1).orders, orders or 1)
-        space = []
-        for axis, size in enumerate(input_shape[1:3]):
-            extent = (self.kernel_size[axis] - 1) * self.dilation_rate[axis] + 1
-            covered = size if size is None or self.padding == "same" else size - extent + 1
-            if covered is not None and covered < 1:
-                raise ValueError(
-                    f'The kernel must fit into the input with padding="valid". Received: axis {axis} of size {size}, '
-                    f'a window of {extent} pixels; use padding="same" or a smaller kernel'
-                )
-            space.append(None if covered is None else -(-covered // self.strides[axis]))
+        space = self._sizes_after(input_shape[1:3])
         return (input_shape[0], *space, self.max_order + 1, 2, self.filters)
-
-    def fold(self, input_shape):
-        dilated = max(self.strides) > 1 and max(self.dilation_rate) > 1  # which stock convolutions refuse
-        layer = keras.layers.Conv2D(
-            (self.max_order + 1) * 2 * self.filters,
-            self.kernel_size,
-            strides=1 if dilated else self.strides,
-            padding=self.padding,
-            dilation_rate=self.dilation_rate,
-            use_bias=False,
-            name=self.name,
-        )
-        steps = [(layer, [self.expanded_kernel()])]
-        if dilated:
-            steps.append((lambda y: convolution.subsample(y, self.strides), []))
-        return steps
 
     def _orders_and_fields(self, input_shape):
         """(M + 1, C) of the input, (None, C) of an image."""
@@ -209,22 +185,16 @@ class HarmonicConv2D(EquivariantLayer):
                 )
 
     def get_config(self):
+        config = {name: value for name, value in super().get_config().items() if name not in _NOT_HERE}
         return {
-            **super().get_config(),
+            **config,
             "filters": self.filters,
-            "kernel_size": list(self.kernel_size),
             "max_order": self.max_order,
-            "strides": list(self.strides),
-            "padding": self.padding,
-            "dilation_rate": list(self.dilation_rate),
             "use_phase": self.use_phase,
             "num_rings": self.num_rings,
             "ring_width": self.ring_width,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "phase_initializer": keras.initializers.serialize(self.phase_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
             "phase_regularizer": keras.regularizers.serialize(self.phase_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
             "phase_constraint": keras.constraints.serialize(self.phase_constraint),
         }
 
@@ -254,16 +224,15 @@ def _routes(available, orders_in, orders_out):
     return filters, signs.astype(float)
 
 
-def _square(size):
+def _check_square(size):
     if size[0] != size[1]:
         raise ValueError(
             "`kernel_size` must be square, for its rings are round. "
             f"Received: kernel_size={size}; use kernel_size={max(size)}"
         )
-    return size
 
 
-def _positive(width):
+def _check_width(width):
     if not isinstance(width, (int, float)) or isinstance(width, bool) or width <= 0:
         raise ValueError(f"`ring_width` must be a positive number of pixels. Received: ring_width={width!r}")
     return float(width)
