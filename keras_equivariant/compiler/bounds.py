@@ -26,9 +26,9 @@ def count_parameters(entry, layer, input_shape, output_shape):
     channels = input_shape[-1] or 1
     window = getattr(layer, "kernel_size", None)
     if window is not None:
-        group = getattr(layer, "group", None)
-        order = 1 if group is None else group.order * getattr(layer, "elements_in", 1)
-        count = math.prod(window) * channels * (output_shape[-1] or 1) * order
+        above = 1 + len(window)  # where the axes between space and channels begin
+        fibres = math.prod(input_shape[above:-1]) * math.prod(output_shape[above:-1])
+        count = math.prod(window) * channels * (output_shape[-1] or 1) * fibres
     elif hasattr(layer, "units"):
         count = channels * layer.units
     elif entry.layer == "PReLU" or getattr(layer, "axis", -1) != -1:

@@ -5,13 +5,14 @@
 | image       | (B, H, W, C)     | moves the pixels                    |
 | regular G   | (B, H, W, |G|, C)| moves the pixels, permutes the axis |
 | quotient H  | (B, H, W, n, C)  | moves the pixels, permutes the cosets of H |
+| harmonic    | (B, H, W, M+1, 2, C) | moves the pixels, turns order m by e^{i m t} |
 | invariant   | (B, ...)         | does nothing                        |
 | broken      | any              | nothing that can be said            |
 """
 
 import dataclasses
 
-from keras_equivariant.compiler import registry
+from keras_equivariant.compiler import harmonic, registry
 from keras_equivariant.layers.base import moved_axes
 
 CONVOLUTIONS = ("Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D")
@@ -64,7 +65,7 @@ def wrong_input(entry, layer, features):
     least = getattr(spec, "min_ndim", None)
     if least is not None and rank < least:
         return f"takes features with {least} axes or more. {_received(features)}"
-    if entry.layer == "GroupPooling" and features.layout in ("image", "invariant"):
+    if entry.layer == "GroupPooling" and features.layout in ("image", "invariant", "harmonic"):
         return f"takes features with a group axis. {_received(features)}; such features come from LiftingConv2D"
     if entry.layer.startswith("GroupConv") and features.layout.startswith("quotient"):
         return f"takes regular features. {_received(features)}"
@@ -81,6 +82,10 @@ def after(entry, layer, features, shape):
     group = getattr(layer, "group", None)
     if entry.layer.startswith(("LiftingConv", "GroupConv")):
         return Features(shape, "regular", group)
+    if entry.layer == harmonic.PRODUCER:
+        return Features(shape, "harmonic")
+    if entry.layer == "HarmonicMagnitude":
+        return Features(shape, "image")
     if entry.layer == "GroupPooling":
         if layer.subgroup is not None:
             return Features(shape, f"quotient {layer.subgroup}")
@@ -97,6 +102,8 @@ def breaks(entry, layer, features, groups):
     name = entry.layer
     axis = getattr(layer, "axis", -1)
     last = (-1, len(features.shape) - 1)
+    if features.layout == "harmonic":
+        return harmonic.breaks(name, layer, axis)
     if name in CONVOLUTIONS:
         return _convolution(name, layer, features, groups)
     if name in NORMALIZATIONS and not _only_last(axis, last) and not (name == "Normalization" and axis is None):
@@ -131,6 +138,11 @@ def ending(features):
             f"the network ends with {features} features, which turn with the input; for an invariant answer end with "
             "GroupPooling and GlobalAveragePooling2D"
         )
+    if features.layout == "harmonic":
+        return (
+            "the network ends with harmonic features, which turn with the input; for an invariant answer end with "
+            "HarmonicMagnitude and GlobalAveragePooling2D"
+        )
     return None
 
 
@@ -139,6 +151,8 @@ def _received(features):
 
 
 def _instead(name, features):
+    if features.layout == "harmonic":
+        return "; use HarmonicConv2D" if name in CONVOLUTIONS else "; use HarmonicMagnitude before it"
     if features.layout != "regular":
         return ""
     if name in CONVOLUTIONS:
@@ -167,6 +181,11 @@ def _border(layer, groups):
     if not uneven and not turned:
         return None
     return f"must treat all sides alike. Received: {tuple(map(tuple, sides))}; use one number for all sides"
+
+
+def claimed_group(entry):
+    """Name of the group that a layer makes the network claim, or None."""
+    return entry.arguments.get("group") or (harmonic.GROUP if entry.layer == harmonic.PRODUCER else None)
 
 
 def is_ours(name):

@@ -3,7 +3,7 @@
 import dataclasses
 
 from keras_equivariant import groups
-from keras_equivariant.compiler import layouts, registry
+from keras_equivariant.compiler import harmonic, layouts, registry
 from keras_equivariant.compiler.bounds import check_kernel, check_total, count_parameters, flat
 from keras_equivariant.compiler.errors import Problem, SpecError
 from keras_equivariant.compiler.kinds import instantiate, module_of
@@ -91,7 +91,7 @@ class _Walker:
         self.names = {}
         self.parameters = 0
         entries = list(flat(spec.layers))
-        found = {entry.arguments["group"]: None for entry in entries if entry.arguments.get("group")}
+        found = {group: None for group in map(layouts.claimed_group, entries) if group}
         # The groups that the network claims; a plain network claims none and is not judged.
         self.groups = [group for group in map(groups.get, found) if group.order > 1]
         self.taken = {spec.input.get("name", INPUT_NAME)}
@@ -123,7 +123,7 @@ class _Walker:
         broken = None if layouts.is_ours(entry.layer) else layouts.breaks(entry, layer, features, self.groups)
         found = [broken] if broken else []
         if self.groups and layouts.is_ours(entry.layer):
-            found = layer.symmetry_problems(features.shape)
+            found = [*layer.symmetry_problems(features.shape), *harmonic.mirrored(entry.layer, self.groups)]
         after = Features(shape, "broken") if broken else layouts.after(entry, layer, features, shape)
         return self._record(entry, layer, after, found)
 

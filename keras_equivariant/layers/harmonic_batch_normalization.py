@@ -8,6 +8,12 @@ from keras_equivariant.layers.harmonic_activation import fold_on_magnitudes
 from keras_equivariant.layers.harmonic_features import check_epsilon, orders_and_fields
 from keras_equivariant.ops import harmonic
 
+_OPTIONS = (
+    *("momentum", "epsilon", "center", "scale", "synchronized"),
+    *("beta_initializer", "gamma_initializer", "moving_mean_initializer", "moving_variance_initializer"),
+    *("beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint"),
+)
+
 
 @register
 class HarmonicBatchNormalization(EquivariantLayer):
@@ -114,7 +120,5 @@ class HarmonicBatchNormalization(EquivariantLayer):
 
     def get_config(self):
         inner = self.normalization.get_config()
-        for name in ("name", "trainable", "dtype", "axis", "activation"):
-            inner.pop(name, None)
         own = {**super().get_config(), "activation": keras.activations.serialize(self.activation)}
-        return {**inner, **own}
+        return {**own, **{name: inner[name] for name in _OPTIONS}}
