@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_equivariant.equivariance.layouts import rotation, turned, windowed
+from keras_equivariant.equivariance.layouts import rotation, turned, turns_freely, windowed
 from keras_equivariant.equivariance.measure import batches, distance, evaluate, relative, square
 from keras_equivariant.equivariance.report import Angle
 
@@ -24,7 +24,7 @@ def sweep(fn, setting, output_layouts, degrees):
     group, layouts = setting.group, [*setting.layouts, *output_layouts]
     if group.dimension != 2 or "image" not in setting.layouts or any(callable(layout) for layout in layouts):
         return ()
-    if not set(layouts) <= {"image", "invariant"}:
+    if not all(turns_freely(layout) for layout in layouts):
         degrees = [angle for angle in degrees if rotation(group, angle) is not None]
     errors, floors = np.zeros((len(degrees), len(output_layouts))), np.zeros(len(degrees))
     norms, total = np.zeros(len(output_layouts)), 0.0

@@ -9,6 +9,7 @@ from keras_equivariant import groups
 from keras_equivariant.equivariance import models
 from keras_equivariant.equivariance.angles import angles_in_degrees, sweep
 from keras_equivariant.equivariance.errors import check_law, checked_inputs, input_layouts, output_layouts
+from keras_equivariant.equivariance.layouts import AUTO, finite
 from keras_equivariant.equivariance.localize import localize
 from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
 from keras_equivariant.equivariance.report import Report, number
@@ -25,6 +26,7 @@ class Setting:
     layouts: list  # one per input
     output_layouts: object  # from the shapes of the model's outputs to a list of one layout each
     subgroups: tuple
+    types: tuple  # field types of the model's layers
     batch_size: int
 
     def measure(self, fn):
@@ -68,7 +70,8 @@ def certify(
     Args:
         model: a Keras model or layer, or any function of arrays (an exported artefact wrapped as a callable); for
             a function `group` and `inputs` are needed, and it is measured in its own precision only.
-        group: group name or FiniteGroup; by default the group of the model's layers.
+        group: group name or object; by default the group of the model's layers, the smallest one where it narrows
+            from layer to layer. SO(2) is tested on C8, O(2) on D8.
         inputs: arrays as in `equivariance_error`; by default smooth random images of the model's input shape, in
             the range that a leading Normalization or Rescaling layer expects.
         law: `"equivariance"`, or `"invariance"` to ask f(g x) = f(x) of every output.
@@ -105,14 +108,19 @@ def certify(
         raise ValueError(f'`dtypes` must name "float64", "float32" or both. Received: {dtypes!r}')
     is_keras = isinstance(model, keras.Layer)
     network = models.as_functional(model, inputs) if is_keras else None
-    group = models.find_group(model) if group is None else groups.get(group)
+    claimed = models.find_group(model) if group is None else groups.get(group)
+    group = finite(claimed)
     tolerances, angles, notes = tolerances_by_dtype(tolerance), angles_in_degrees(angles), []
+    if group != claimed:
+        notes.append(f"{claimed.name} is tested on {group.name}, and by angle")
     if inputs is None:
         inputs = models.random_inputs(network, group, samples, size, seed)
         notes.append(f"inputs are {samples} smooth random images, seed {seed}")
         if any(None in tensor.shape[1:] for tensor in network.inputs):
             notes.append(f"the model takes any size; tested at {size}, other sizes may differ")
     arrays, subgroups = checked_inputs(inputs), models.find_subgroups(model)
+    if isinstance(output_layout, str) and output_layout == AUTO and network is not None:
+        output_layout = models.output_types(network, AUTO)
     setting = Setting(
         group,
         inputs,
@@ -120,6 +128,7 @@ def certify(
         input_layouts(arrays, group, input_layout),
         functools.partial(output_layouts, output_layout, group, law, subgroups),
         subgroups,
+        models.find_types(model),
         batch_size,
     )
 
@@ -161,7 +170,7 @@ def certify(
     names = [output.layouts[0] for output in outputs]
     return Report(
         model=str(name or getattr(model, "name", None) or getattr(model, "__name__", type(model).__name__)),
-        group=group.name,
+        group=claimed.name,
         law="invariance" if set(names) == {"invariant"} else "equivariance",
         inputs=_described([x.shape for x in arrays], setting.layouts),
         outputs=_described([output.shape for output in outputs], names),

@@ -7,8 +7,7 @@ import operator
 import keras
 import numpy as np
 
-from keras_equivariant import groups
-from keras_equivariant.equivariance.layouts import resolve
+from keras_equivariant.equivariance.layouts import finite, resolve
 from keras_equivariant.equivariance.measure import as_array, as_callable, measure
 from keras_equivariant.equivariance.report import number, table
 from keras_equivariant.equivariance.verdict import hint, limit, part_errors, vacuous
@@ -47,14 +46,14 @@ def equivariance_error(
 
     Args:
         fn: any function of NumPy arrays, a Keras layer or a Keras model (both run in inference).
-        group: group name or FiniteGroup.
+        group: group name or object; SO(2) is tested on C8, O(2) on D8.
         x: an array with the samples on axis 0, or a list or dict of such arrays, passed to `fn` as it is.
         law: `"equivariance"`: f(g x) = g f(x). `"invariance"`: f(g x) = f(x), whatever the output's shape.
         elements: indices or names of elements; `"exact"` for those that need no interpolation; all by default.
         input_layout, output_layout: how a group element acts on the arrays (`groups.act`): `"image"`, `"regular"`,
             `"quotient(H)"`, `"invariant"`, `"regular_vector"`; `"folded"` for regular features whose group axis is
-            merged into the channels; or a callable `(array, group, element) -> array`. One for all arrays or one
-            per array; `"auto"` reads it off the shape.
+            merged into the channels; a FieldType; or a callable `(array, group, element) -> array`. One for all
+            arrays or one per array; `"auto"` reads it off the shape.
         batch_size: the most samples in one call. The last batch is filled up to this size.
 
     Returns:
@@ -148,7 +147,7 @@ def assert_equivariant(
 
 
 def _measure(fn, group, x, law, elements, input_layout, output_layout, batch_size):
-    group = groups.get(group)
+    group = finite(group)
     arrays = checked_inputs(x)
     check_law(law)
     return group, measure(

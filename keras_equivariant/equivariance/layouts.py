@@ -4,6 +4,8 @@
 |------------|------------------------------------|------------------------------------------------------|
 | `folded`   | (B, *space, \\|G\\| C), (B, \\|G\\| C) | regular features, the group axis merged into channels |
 | a callable | any                                | `layout(x, group, element)` returns the moved array  |
+
+A continuous group is tested on a finite one: SO(2) on C8, O(2) on D8.
 """
 
 import keras
@@ -12,6 +14,13 @@ import numpy as np
 from keras_equivariant import groups
 
 AUTO = "auto"
+STAND_IN = 8  # rotations on which a continuous group is tested: the quarter turns, and as many between them
+
+
+def finite(group):
+    """The group itself, or the finite one on which a continuous group is tested."""
+    group = groups.get(group)
+    return group.discrete(STAND_IN) if isinstance(group, groups.ContinuousGroup) else group
 
 
 def transform(x, group, element, layout):
@@ -34,19 +43,28 @@ def turned(x, group, degrees, layout):
     """`x` turned counter-clockwise: images by any angle, features with a group axis by the group's rotations."""
     if layout == "invariant":
         return x
+    if isinstance(layout, groups.FieldType) and isinstance(layout.group, groups.ContinuousGroup):
+        fibre = layout.moved(x, groups.rotation_matrix(degrees))
+        return groups.rotate(fibre, degrees) if x.ndim > 2 else fibre
     return groups.rotate(x, degrees) if layout == "image" else transform(x, group, rotation(group, degrees), layout)
+
+
+def turns_freely(layout):
+    """Whether features of this layout can be turned by any angle."""
+    if isinstance(layout, groups.FieldType):
+        return isinstance(layout.group, groups.ContinuousGroup)
+    return layout in ("image", "invariant")
 
 
 def rotation(group, degrees):
     """The element that turns the plane by this angle; None if the group has none."""
-    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     try:
-        return group.index([[c, -s], [s, c]])
+        return group.index(groups.rotation_matrix(degrees))
     except ValueError:
         return None
 
 
-def candidates(shape, group, subgroups=()):
+def candidates(shape, group, subgroups=(), types=()):
     """Every layout that features of this shape may have, the likeliest first; empty where none fits."""
     try:
         found = [groups.infer_layout(shape, group)]
@@ -59,12 +77,15 @@ def candidates(shape, group, subgroups=()):
         found += [f"quotient({name})" for name in subgroups if _cosets(group, name) == shape[-2]]
     if rank == 3 and "invariant" not in found:
         found.append("invariant")
+    if rank in (2, group.dimension + 2):
+        found += [field_type for field_type in types if field_type.size == shape[-1]]
     return found
 
 
 def resolve(layout, shapes, group, argument, subgroups=()):
     """A layout per array from what the user gave: "auto", one for all, or a structure of them."""
-    given = [layout] * len(shapes) if isinstance(layout, str) or callable(layout) else keras.tree.flatten(layout)
+    one = isinstance(layout, (str, groups.FieldType)) or callable(layout)
+    given = [layout] * len(shapes) if one else keras.tree.flatten(layout)
     if len(given) != len(shapes):
         raise ValueError(
             f"`{argument}` must name one layout, or one per array. Received: {layout!r} for {len(shapes)} arrays"
@@ -79,7 +100,7 @@ def _inferred(shape, group, argument, subgroups):
     try:
         return groups.infer_layout(shape, group)
     except ValueError as error:
-        cosets = [name for name in candidates(shape, group, subgroups) if name.startswith("quotient")]
+        cosets = [name for name in candidates(shape, group, subgroups) if str(name).startswith("quotient")]
         if len(cosets) == 1:
             return cosets[0]
         raise ValueError(f"`{argument}`: {error}") from None
@@ -94,7 +115,7 @@ def _cosets(group, subgroup):
 
 def windowed(x, group, layout):
     """`x` times a smooth window, 1 in the middle and 0 outside the disc in the grid; unchanged without a grid."""
-    has_grid = isinstance(layout, str) and layout not in ("invariant", "regular_vector")
+    has_grid = not callable(layout) and layout not in ("invariant", "regular_vector")
     if not has_grid or x.ndim < group.dimension + 2:
         return x
     shape = x.shape[1 : 1 + group.dimension]

@@ -87,7 +87,7 @@ def _measure(network, setting, tensors):
 
         def layouts(shapes, misfits=misfits):
             return [
-                [] if i in misfits else candidates(shape, setting.group, setting.subgroups)
+                [] if i in misfits else candidates(shape, setting.group, setting.subgroups, setting.types)
                 for i, shape in enumerate(shapes)
             ]
 
@@ -145,4 +145,4 @@ def _line(output, tolerance):
         verdict = EXACT if error <= tolerance else BROKEN
     else:
         verdict = APPROXIMATE if interpolated <= LARGEST_APPROXIMATE else BROKEN
-    return main.shape[1:], main.layouts[main.best], error, interpolated, verdict
+    return main.shape[1:], str(main.layouts[main.best]), error, interpolated, verdict

@@ -10,6 +10,9 @@ import numpy as np
 from keras_equivariant import groups
 from keras_equivariant.equivariance.measure import as_callable
 from keras_equivariant.equivariance.verdict import TOLERANCE, lowest_precision
+from keras_equivariant.groups import FieldType
+
+GROUPS = (groups.FiniteGroup, groups.ContinuousGroup)
 
 
 def walk(layer):
@@ -24,15 +27,31 @@ def walk(layer):
 
 
 def find_group(model):
-    """The one group that the model's layers name."""
+    """The group that the model's layers name; of several, one within the other, the smallest."""
     layers = list(walk(model)) if isinstance(model, keras.Layer) else []
-    found = {layer.group for layer in layers if isinstance(getattr(layer, "group", None), groups.FiniteGroup)}
-    if len(found) != 1:
+    found = {layer.group for layer in layers if isinstance(getattr(layer, "group", None), GROUPS)}
+    found |= {layer.out_type.group for layer in layers if isinstance(getattr(layer, "out_type", None), FieldType)}
+    smallest = [group for group in found if all(groups.contains(other, group) for other in found)]
+    if not smallest:
         raise ValueError(
             "The group must follow from the model's layers, else be given as in certify(model, "
             f'group="D4"). Received: a model with {_listed(sorted(g.name for g in found))}'
         )
-    return found.pop()
+    return smallest[0]
+
+
+def find_types(model):
+    """The field types of the model's layers."""
+    layers = walk(model) if isinstance(model, keras.Layer) else ()
+    found = [getattr(layer, name, None) for layer in layers for name in ("in_type", "out_type")]
+    return tuple(dict.fromkeys(field_type for field_type in found if isinstance(field_type, FieldType)))
+
+
+def output_types(network, otherwise):
+    """The field type of each of a functional model's outputs, or `otherwise` where its last layer names none."""
+    operations = [tensor._keras_history.operation for tensor in keras.tree.flatten(network.output)]
+    found = [getattr(operation, "out_type", None) for operation in operations]
+    return [field_type if isinstance(field_type, FieldType) else otherwise for field_type in found]
 
 
 def find_subgroups(model):

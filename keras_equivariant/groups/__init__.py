@@ -1,6 +1,6 @@
 """Symmetry as data: groups, their representations, and how their elements act on grids and features."""
 
-from keras_equivariant.groups.actions import act, infer_layout, move_pixels, rotate
+from keras_equivariant.groups.actions import act, infer_layout, move_pixels, rotate, rotation_matrix
 from keras_equivariant.groups.continuous import ContinuousGroup
 from keras_equivariant.groups.decomposition import Decomposition, decompose, intertwiners
 from keras_equivariant.groups.field_type import Block, FieldType
@@ -9,7 +9,7 @@ from keras_equivariant.groups.irreps import irrep, irreps
 from keras_equivariant.groups.products import clebsch_gordan, direct_sum, induced, tensor_product
 from keras_equivariant.groups.registry import cyclic, dihedral, from_generators, get, register
 from keras_equivariant.groups.representations import Representation, quotient, regular, trivial
-from keras_equivariant.groups.restriction import Restriction, restriction
+from keras_equivariant.groups.restriction import Restriction, contains, restriction
 
 __all__ = [
     "Block",
@@ -22,6 +22,7 @@ __all__ = [
     "act",
     "check_axioms",
     "clebsch_gordan",
+    "contains",
     "cyclic",
     "decompose",
     "dihedral",
@@ -39,6 +40,7 @@ __all__ = [
     "regular",
     "restriction",
     "rotate",
+    "rotation_matrix",
     "tensor_product",
     "trivial",
 ]

@@ -8,6 +8,7 @@ Layouts (channels last; `B` is the batch):
 | `regular`         | (B, *space, \\|G\\|, C) | moves pixels, permutes the group axis      |
 | `quotient(H)`     | (B, *space, \\|G/H\\|, C) | moves pixels, permutes the cosets of H   |
 | `harmonic`        | (B, H, W, M+1, 2, C) | moves pixels, turns order m by e^{i m t}; rotations of the plane only |
+| a FieldType       | (B, *space, D), (B, D) | moves pixels, multiplies the channels by rho(g) |
 | `invariant`       | (B, ...)            | not at all                                 |
 | `regular_vector`  | (B, \\|G\\|, C)         | permutes the group axis                    |
 """
@@ -17,6 +18,7 @@ import re
 import numpy as np
 
 from keras_equivariant.groups import grid
+from keras_equivariant.groups.field_type import FieldType
 from keras_equivariant.groups.registry import get
 
 
@@ -27,7 +29,7 @@ def act(x, group, element, layout, interpolation="cubic"):
         x: NumPy array in one of the layouts above.
         group: group name or FiniteGroup.
         element: index of the element g.
-        layout: one of the layouts above.
+        layout: one of the layouts above; a FieldType may be of a larger group that contains this one.
         interpolation: `"nearest"`, `"linear"` or `"cubic"`, used only for elements that do not map the pixel grid
             onto itself; the others are exact permutations of pixels.
 
@@ -46,6 +48,9 @@ def act(x, group, element, layout, interpolation="cubic"):
         raise ValueError(f"`element` must be from 0 to {group.order - 1} in {group.name}. Received: {element}")
     if layout == "invariant":
         return x
+    if isinstance(layout, FieldType):
+        moved = layout.moved(x, group.matrices[element])
+        return move_pixels(moved, group.matrices[element], interpolation) if x.ndim > 2 else moved
     if layout == "harmonic":
         return move_pixels(_turn_orders(x, group, element), group.matrices[element], interpolation)
     fibre = _fibre_permutation(group, element, layout)
@@ -64,11 +69,14 @@ def move_pixels(x, matrix, interpolation="cubic"):
 
 def rotate(x, degrees, interpolation="cubic"):
     """Images (B, H, W, C) turned counter-clockwise about their centre; multiples of 90 degrees are exact."""
+    return move_pixels(np.asarray(x), rotation_matrix(degrees), interpolation)
+
+
+def rotation_matrix(degrees):
+    """The counter-clockwise rotation of the plane, exact for multiples of 90 degrees."""
     turns, rest = divmod(float(degrees), 90.0)
-    if rest == 0:
-        return np.rot90(x, int(turns), axes=(1, 2))
-    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    return grid.resample(np.asarray(x), np.array([[c, -s], [s, c]]), interpolation)
+    c, s = np.cos(np.deg2rad(rest)), np.sin(np.deg2rad(rest))
+    return np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), int(turns) % 4) @ np.array([[c, -s], [s, c]])
 
 
 def infer_layout(shape, group):

@@ -26,6 +26,19 @@ class Restriction:
     maps: tuple
 
 
+def contains(group, subgroup):
+    """Whether all elements of a group, finite or not, are elements of another."""
+    group, subgroup = get(group), get(subgroup)
+    if isinstance(subgroup, ContinuousGroup):
+        return isinstance(group, ContinuousGroup) and (group.mirrors or not subgroup.mirrors)
+    if isinstance(group, ContinuousGroup):
+        return subgroup.dimension == 2 and all(group.contains(matrix) for matrix in subgroup.matrices)
+    try:
+        return bool(group.subgroup(subgroup))
+    except ValueError:
+        return False
+
+
 def restriction(field_type, subgroup):
     """Restricts a field type: the same features, seen by fewer symmetries.
 
@@ -45,15 +58,8 @@ def restriction(field_type, subgroup):
 
 @functools.lru_cache(maxsize=256)
 def _restriction(field_type, subgroup):
-    group = field_type.group
-    if isinstance(subgroup, ContinuousGroup):
-        contained = isinstance(group, ContinuousGroup) and (group.mirrors or not subgroup.mirrors)
-    elif isinstance(group, ContinuousGroup):
-        contained = subgroup.dimension == 2 and all(group.contains(matrix) for matrix in subgroup.matrices)
-    else:
-        contained = bool(group.subgroup(subgroup))
-    if not contained:
-        raise ValueError(f"`subgroup` must be contained in {group.name}. Received: {subgroup.name}")
+    if not contains(field_type.group, subgroup):
+        raise ValueError(f"`subgroup` must be contained in {field_type.group.name}. Received: {subgroup.name}")
     terms, maps = [], []
     for block in field_type.blocks:
         parts = _parts(block.representation, subgroup)

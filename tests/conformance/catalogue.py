@@ -7,15 +7,15 @@ import dataclasses
 
 import keras
 
-from keras_equivariant import layers
+from keras_equivariant import FieldType, groups, layers
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
     """A layer, what it takes, and the law it keeps.
 
-    `arguments` make `layer`; `shape` is one sample's; the layouts are those of `groups.act`. `stock`, where given,
-    makes the stock Keras layer that the layer must equal on the trivial group.
+    `arguments` make `layer`; `shape` is one sample's; the layouts are those of `groups.act`, for typed layers field
+    types. `stock`, where given, makes the stock Keras layer that the layer must equal on the trivial group.
     """
 
     layer: type
@@ -28,6 +28,12 @@ class Case:
 
     def make(self, **kwargs):
         return self.layer(**self.arguments, **kwargs)
+
+    @property
+    def finite_group(self):
+        """The group, or of a continuous one the elements that map the pixel grid onto itself."""
+        group = groups.get(self.group)
+        return group.discrete(4) if isinstance(group, groups.ContinuousGroup) else group
 
     def __str__(self):
         words = [f"{k}={v}" for k, v in self.arguments.items() if k not in ("filters", "group", "bias_initializer")]
@@ -66,6 +72,31 @@ def pixelwise(layer, size=(8, 8), image=False, **options):
     shape = (*size, 3) if image else (*size, 8, 3)
     layout = "image" if image else "regular"
     return Case(layer, options, shape, "D4", layout, layout)
+
+
+def typed(layer, in_type, group, out_type=None, space=(9, 9), **options):
+    """A layer on a field type; `out_type` is given where it is an argument, else read off the layer."""
+    arguments = {"in_type": in_type, "group": group, **options}
+    if out_type is not None:
+        arguments["out_type"] = out_type
+    into = FieldType.parse(in_type, group)
+    return Case(layer, arguments, (*space, into.size), group, into, layer(**arguments).out_type)
+
+
+def steerable(in_type, out_type, group, kernel_size=3, **options):
+    options = {"kernel_size": kernel_size, "bias_initializer": "normal", **options}
+    return typed(layers.SteerableConv2D, in_type, group, out_type, **options)
+
+
+def harmonic(layer, orders=2, size=(8, 8), out="harmonic", **options):
+    return Case(layer, options, (*size, orders, 2, 3), "C4", "harmonic", out)
+
+
+def harmonic_conv(orders=2, size=(9, 9), **options):
+    options = {"filters": 4, "kernel_size": 5, "phase_initializer": "normal", **options}
+    if orders is None:
+        return Case(layers.HarmonicConv2D, options, (*size, 3), "C4", "image", "harmonic")
+    return Case(layers.HarmonicConv2D, options, (*size, orders, 2, 3), "C4", "harmonic", "harmonic")
 
 
 CATALOGUE = [
@@ -120,6 +151,71 @@ CATALOGUE = [
         "image",
         "image",
     ),
+    steerable("3x0", "2x0 + 2x1 + 1x2", "SO2", 5, padding="same"),
+    steerable("2x0+ + 1x0- + 2x1", "2x0+ + 1x0- + 2x1 + 1x2", "O2", 5, strides=2, frequency_cutoff="nyquist"),
+    steerable("2xregular", "2xregular + 1x1", "C8", dilation_rate=2, activity_regularizer="l2"),
+    steerable("2xregular", "2xregular + 1xquotient(C2)", "D4", activation="relu", padding="same"),
+    steerable(
+        "2xirreps", "2xirreps", "D4", groups=2, padding="same", padding_mode="reflect", kernel_initializer="he_normal"
+    ),
+    steerable("4xregular + 2x1", "2xregular + 2x1", "C8", 5, groups=2, basis="steerable", num_rings=4, ring_width=0.7),
+    steerable("2x0 + 2x1", "2x0 + 1x1", "C4", 4, space=(8, 8), use_bias=False, kernel_regularizer="l2"),
+    steerable(
+        "1x0 + 1x2", "1x0 + 2x1", "SO2", 5, radial_profile="linear", bias_regularizer="l1", bias_constraint="non_neg"
+    ),
+    steerable("1xinduced(C4,1)", "1xregular", "D4", kernel_constraint="max_norm", data_format="channels_last"),
+    harmonic_conv(None, padding="same", num_rings=4, ring_width=0.6),
+    harmonic_conv(
+        None, kernel_size=4, size=(8, 8), max_order=2, kernel_constraint="max_norm", phase_constraint="non_neg"
+    ),
+    harmonic_conv(padding="same", kernel_regularizer="l2", phase_regularizer="l2"),
+    harmonic_conv(orders=3, max_order=1, strides=2, data_format="channels_last"),
+    harmonic_conv(orders=1, max_order=3, dilation_rate=2, kernel_initializer="he_normal"),
+    harmonic_conv(kernel_size=3, padding="same", padding_mode="circular", activity_regularizer="l2"),
+    harmonic_conv(kernel_size=1, use_phase=False),
+    harmonic_conv(kernel_size=3, max_order=0, strides=2, dilation_rate=2, padding="same"),
+    harmonic(layers.HarmonicActivation, bias_initializer="normal"),
+    harmonic(
+        layers.HarmonicActivation,
+        orders=1,
+        activation="softplus",
+        bias_regularizer="l2",
+        bias_constraint="max_norm",
+        epsilon=1e-6,
+    ),
+    harmonic(layers.HarmonicActivation, activation="tanh", use_bias=False),
+    harmonic(layers.HarmonicBatchNormalization, activation="relu", gamma_regularizer="l2", beta_constraint="max_norm"),
+    harmonic(layers.HarmonicBatchNormalization, orders=1, momentum=0.9, epsilon=1e-5, center=False, synchronized=False),
+    harmonic(
+        layers.HarmonicBatchNormalization,
+        activation="softplus",
+        scale=False,
+        beta_initializer="normal",
+        beta_regularizer="l2",
+    ),
+    harmonic(
+        layers.HarmonicBatchNormalization,
+        gamma_initializer="normal",
+        gamma_constraint="max_norm",
+        moving_mean_initializer="ones",
+        moving_variance_initializer="ones",
+    ),
+    harmonic(layers.HarmonicMagnitude, out="image"),
+    harmonic(
+        layers.HarmonicMagnitude,
+        out="image",
+        reduction=None,
+        use_bias=True,
+        bias_initializer="normal",
+        bias_regularizer="l2",
+        bias_constraint="max_norm",
+        epsilon=1e-6,
+    ),
+    harmonic(layers.HarmonicMagnitude, orders=1, out="image", reduction=None),
+    harmonic(layers.AveragePooling2D, pool_size=2, group="C4"),
+    harmonic(layers.AveragePooling2D, pool_size=2, antialias=True),
+    harmonic(layers.UpSampling2D, size=2, interpolation="bilinear"),
+    harmonic(layers.UpSampling2D, size=2),
     Case(layers.GroupPooling, {"mode": "max"}, (5, 5, 8, 3), "D4", out="image"),
     Case(layers.GroupPooling, {"mode": "mean", "group": "D4"}, (5, 5, 8, 3), "D4", out="image"),
     Case(layers.GroupPooling, {"mode": "max", "group": "D4", "subgroup": "C4"}, (5, 5, 8, 3), "D4", out="quotient(C4)"),

@@ -20,8 +20,13 @@ def classifier(network):
 
     def make(case):
         model = network(case)
-        if case.into == "image":
+        if len(case.shape) < 4:
             inputs, x = model.inputs, model.output
+        elif case.into == "harmonic":
+            *space, orders, _, fields = case.shape
+            inputs = keras.Input((*space, 2))
+            x = ke.layers.HarmonicConv2D(fields, 3, max_order=orders - 1, padding="same")(inputs)
+            x = model.layers[-1](x)
         else:
             *space, _, fields = case.shape
             inputs = keras.Input((*space, 2))

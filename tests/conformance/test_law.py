@@ -16,7 +16,7 @@ def errors(function, x, case, group, out):
 
 
 def test_exact_in_float64(case, network, sample):
-    model, group = network(case, dtype="float64"), groups.get(case.group)
+    model, group = network(case, dtype="float64"), case.finite_group
     x = sample(case, dtype="float64")
 
     def function(x):
@@ -28,7 +28,7 @@ def test_exact_in_float64(case, network, sample):
 
 
 def test_float32_close(case, network, sample):
-    model, group = network(case), groups.get(case.group)
+    model, group = network(case), case.finite_group
 
     def function(x):
         return ops.convert_to_numpy(model(x))
