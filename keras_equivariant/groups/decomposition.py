@@ -6,7 +6,7 @@ import functools
 import numpy as np
 
 from keras_equivariant.groups.continuous import ContinuousGroup
-from keras_equivariant.groups.irreps import gram_schmidt, irrep, irreps
+from keras_equivariant.groups.irreps import gram_schmidt, irrep, irreps, without_noise
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ def _copies(part, whole):
         length = np.sqrt(np.sum(candidate**2) / part.dim)
         if length > 1e-6:
             found.append(candidate / length)
-    return np.stack(found)
+    return without_noise(np.stack(found))
 
 
 def common(*representations):

@@ -8,16 +8,17 @@ import numpy as np
 
 from keras_equivariant.groups.continuous import ContinuousGroup
 from keras_equivariant.groups.decomposition import decompose
-from keras_equivariant.groups.irreps import irrep, irreps, is_irrep_label
+from keras_equivariant.groups.irreps import MAX_FREQUENCY, irrep, irreps, is_irrep_label
 from keras_equivariant.groups.products import induced
 from keras_equivariant.groups.registry import get
 from keras_equivariant.groups.representations import quotient, regular
 
 MAX_CHANNELS = 1_000_000
+MAX_TEXT = 10_000  # characters
 GRAMMAR = 'terms such as "8x0", "4xregular", "2xquotient(C2)", "induced(C4,1)" joined by +'
 # A sign belongs to the label only where a + or the end follows: "8x0+8x1" is "8x0 + 8x1", "8x0+ + 8x1" is not.
 _NAME = r"(?:[0-9]+(?:[+-](?=\s*(?:\+|$)))?|[A-Za-z]\w*(?:\((?:[^()]|\([^()]*\))*\))?)"
-_TERM = re.compile(rf"\s*(?:([0-9]+)\s*x\s*)?({_NAME})\s*(\+|$)")
+_TERM = re.compile(rf"\s*(?:([0-9]{{1,12}})\s*x\s*)?({_NAME})\s*(\+|$)")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -106,6 +107,11 @@ class FieldType:
             return text
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f"A field type must be a string: {GRAMMAR}. Received: {text!r}")
+        if len(text) > MAX_TEXT:
+            raise ValueError(
+                f"A field type must be at most {MAX_TEXT} characters long. Received: {len(text)} characters that start "
+                f"with {text[:40]!r}"
+            )
         terms, position = [], 0
         while position < len(text):
             match = _TERM.match(text, position)
@@ -127,8 +133,12 @@ class FieldType:
     @classmethod
     def _of(cls, group, terms):
         found = cls(group, tuple((int(multiplicity), name) for multiplicity, name in terms if multiplicity))
-        if not found.terms or found.size > MAX_CHANNELS:
-            raise ValueError(f"A field type must have 1 to {MAX_CHANNELS} channels. Received: {terms}")
+        if not 0 < found.size <= MAX_CHANNELS or min(multiplicity for multiplicity, _ in found.terms) < 1:
+            received = " + ".join(f"{multiplicity}x{name}" for multiplicity, name in terms)
+            raise ValueError(
+                f"A field type must have 1 to {MAX_CHANNELS} channels, and every multiplicity must be at least 1. "
+                f"Received: {received!r}"
+            )
         return found
 
     @functools.cached_property
@@ -175,7 +185,11 @@ class FieldType:
 
     def __mul__(self, times):
         """Every block so many times as large."""
+        if isinstance(times, bool) or not isinstance(times, (int, np.integer)):
+            return NotImplemented
         return FieldType._of(self.group, [(times * multiplicity, name) for multiplicity, name in self.terms])
+
+    __rmul__ = __mul__
 
     def __str__(self):
         return " + ".join(f"{multiplicity}x{name}" for multiplicity, name in self.terms)
@@ -185,6 +199,9 @@ class FieldType:
 
     def __deepcopy__(self, memo):
         return self
+
+    def __reduce__(self):
+        return FieldType, (self.group, self.terms)  # what is cached follows from these
 
 
 @functools.lru_cache(maxsize=1024)
@@ -214,7 +231,7 @@ def named(group, name):
 def _expanded(multiplicity, name, group, text):
     """The terms that one term of the text stands for, names in their canonical spelling."""
     name = re.sub(r"\s", "", name)
-    several = re.fullmatch(r"irreps(?:\(([0-9]+)\))?", name)
+    several = re.fullmatch(r"irreps(?:\(([0-9]{1,9})\))?", name)
     if several:
         if several[1] is None and isinstance(group, ContinuousGroup):
             raise ValueError(
@@ -228,6 +245,10 @@ def _expanded(multiplicity, name, group, text):
 
 def _up_to(group, frequency):
     if isinstance(group, ContinuousGroup):
+        if int(frequency) > MAX_FREQUENCY:
+            raise ValueError(
+                f"{group.name} has the irreps up to the frequency {MAX_FREQUENCY}. Received: irreps({frequency})"
+            )
         labels = (f"{k}{sign}" for k in range(int(frequency) + 1) for sign in ("", "+", "-"))
         return [label for label in labels if is_irrep_label(group, label)]
     names = [found.name for found in irreps(group)]

@@ -22,19 +22,22 @@ from keras_equivariant.groups.registry import get
 from keras_equivariant.groups.representations import Representation, regular
 
 MAX_FREQUENCY = 64
+_MIRROR = np.diag([-1.0, 1.0])  # left and right
 
 
 @functools.cache
 def irreps(group):
     """All irreducible real representations of a finite group, up to equivalence, the trivial one first.
 
-    They are found inside the regular representation: a generic symmetric map that commutes with it has irreducible
-    eigenspaces. Those of the plane are labelled by frequency, and those of two dimensions are given in the basis in
-    which a turn by an angle t is a turn by a multiple of t.
+    Those of the plane are written down, frequency by frequency, in the basis in which a turn by an angle t is a turn
+    by a multiple of t. Those of other groups are found inside the regular representation: a generic symmetric map
+    that commutes with it has irreducible eigenspaces.
     """
     group = get(group)
     if isinstance(group, ContinuousGroup):
         raise ValueError(f"{group.name} has irreps without end. Received: irreps({group.name!r}); use irrep(group, k)")
+    if group.dimension == 2:
+        return tuple(Representation(group, label, matrices) for label, matrices in _of_the_plane(group))
     left = regular(group).matrices
     # A symmetric element of the right group algebra commutes with every left translation. The weights are fixed,
     # so the result is the same in every process.
@@ -44,14 +47,11 @@ def irreps(group):
     values, vectors = np.linalg.eigh(commuting)
     found = []
     for start, stop in _runs(values):
-        basis = gram_schmidt((vectors[:, start:stop] @ vectors[:, start:stop].T).T, stop - start).T
-        matrices = basis.T @ left @ basis
+        basis = gram_schmidt(vectors[:, start:stop] @ vectors[:, start:stop].T, stop - start).T
+        matrices = _snapped(basis.T @ left @ basis)
         character = np.trace(matrices, axis1=1, axis2=2)
         if all(not np.allclose(character, other, atol=1e-6) for other, _ in found):
             found.append((character, matrices))
-    if group.dimension == 2:
-        labelled = sorted(_labelled(group, *pair) for pair in found)
-        return tuple(Representation(group, label, matrices) for _, label, matrices in labelled)
     found.sort(key=lambda pair: (pair[1].shape[1], tuple(-np.round(pair[0], 6))))
     return tuple(Representation(group, f"irrep({i})", matrices) for i, (_, matrices) in enumerate(found))
 
@@ -80,7 +80,7 @@ def is_irrep_label(group, label):
 
 @functools.cache
 def _continuous(group, label):
-    match = re.fullmatch(r"([0-9]+)([+-]?)", label)
+    match = re.fullmatch(r"([0-9]{1,9})([+-]?)", label)
     frequency = int(match[1]) if match else -1
     signed = group.mirrors and frequency == 0
     if not match or bool(match[2]) != signed or frequency > MAX_FREQUENCY:
@@ -97,52 +97,59 @@ def _planar(frequency, odd, points):
 
 
 def _without_alias(group, label):
-    inner = re.fullmatch(r"irrep\((.+)\)", label)
     if group.dimension != 2:
-        return label
+        return "irrep(0)" if label == "trivial" else label
+    inner = re.fullmatch(r"irrep\((.+)\)", label)
     if inner:
         label = inner[1].strip()
-    mirrors = np.linalg.det(group.matrices[-1]) < 0
-    turns = group.order // (2 if mirrors else 1)
+    mirrors = bool((np.linalg.det(group.matrices) < 0).any())
     if label == "trivial":
         return "0+" if mirrors else "0"
     match = re.fullmatch(r"(A|B)([12]?)|E([0-9]*)", label)
-    if not match or turns == np.inf or (match[1] == "B" and turns % 2):
+    if not match:
         return label
     if match[1] is None:
         return match[3] or "1"
     sign = {"1": "+", "2": "-", "": ""}[match[2]]
-    return f"{0 if match[1] == 'A' else turns // 2}{sign}"
+    if match[1] == "A":
+        return f"0{sign}"
+    turns = 1 if isinstance(group, ContinuousGroup) else group.order // (2 if mirrors else 1)
+    return f"{turns // 2}{sign}" if turns % 2 == 0 else label
 
 
-def _labelled(group, character, matrices):
-    """(sort key, label, matrices) of an irrep of a finite group of the plane."""
+def _of_the_plane(group):
+    """(label, matrices) of every irrep of n rotations of the plane, perhaps with n mirrors, by frequency."""
     proper = np.linalg.det(group.matrices) > 0
     turns = int(proper.sum())
-    if matrices.shape[1] == 2:
-        for frequency in range(1, turns // 2 + 1):
-            candidate = wound(group.matrices, frequency)
-            if np.allclose(np.trace(candidate, axis1=1, axis2=2), character, atol=1e-6):
-                return (frequency, 0), str(frequency), candidate
-    values = np.round(character)
-    frequency = 0 if (values[proper] > 0).all() else turns // 2
-    if proper.all():
-        return (frequency, 0), str(frequency), values[:, None, None]
-    odd = bool(values[np.argmin(proper)] < 0)  # of the first mirror
-    return (frequency, int(odd)), f"{frequency}{'-' if odd else '+'}", values[:, None, None]
+    signs = np.where(proper, 1.0, -1.0)
+    # The mirror that tells n/2+ from n/2-: left-right where the group has it, else its first one.
+    mirror = next(
+        (m for m in [_MIRROR, *group.matrices[~proper]] if any(np.allclose(m, e) for e in group.matrices)), None
+    )
+    for frequency in range(turns // 2 + 1):
+        if 0 < 2 * frequency < turns:
+            yield str(frequency), wound(group.matrices, frequency)
+            continue
+        rotations = (
+            group.matrices
+            if mirror is None
+            else np.where(proper[:, None, None], group.matrices, mirror @ group.matrices)
+        )
+        even = np.round(wound(rotations, frequency)[:, 0, 0]) if frequency else np.ones(group.order)
+        yield f"{frequency}{'' if proper.all() else '+'}", even[:, None, None]
+        if not proper.all():
+            yield f"{frequency}-", (signs * even)[:, None, None]
 
 
 def wound(points, frequency):
     """Every rotation of the plane by t as one by `frequency` t, mirrors kept: [M R(t)] -> M R(frequency t)."""
     points = np.asarray(points, dtype=np.float64)
     mirrored = np.linalg.det(points) < 0
-    mirror = np.diag([-1.0, 1.0])
-    rotations = np.where(mirrored[:, None, None], mirror @ points, points)
+    rotations = np.where(mirrored[:, None, None], _MIRROR @ points, points)
     turns = (rotations[:, 0, 0] + 1j * rotations[:, 1, 0]) ** frequency
     turned = np.stack([np.stack([turns.real, -turns.imag], -1), np.stack([turns.imag, turns.real], -1)], axis=1)
-    halves = np.round(2 * turned) / 2 + 0.0
-    turned = np.where(np.abs(turned - halves) < 1e-12, halves, turned)
-    return np.where(mirrored[:, None, None], mirror @ turned, turned)
+    turned = _snapped(turned)
+    return np.where(mirrored[:, None, None], _MIRROR @ turned + 0.0, turned)
 
 
 def gram_schmidt(rows, most=None, tolerance=1e-6):
@@ -151,21 +158,34 @@ def gram_schmidt(rows, most=None, tolerance=1e-6):
     The same in every process, which an eigensolver's vectors are not. A row counts as dependent if less than
     `tolerance` of its length is left.
     """
-    found = []
-    for row in np.asarray(rows, dtype=np.float64):
-        length = np.linalg.norm(row)
+    rows = np.asarray(rows, dtype=np.float64)
+    lengths = np.sqrt(np.sum(rows**2, axis=1))
+    found = np.zeros((min(rows.shape) if most is None else min(most, *rows.shape), rows.shape[1]))
+    count = 0
+    for row, length in zip(rows, lengths, strict=True):
+        if count == len(found):
+            break
         if length < tolerance:
             continue
-        rest = row
-        for _ in range(2):  # the second pass removes what rounding left of the first
-            for vector in found:
-                rest = rest - vector * (vector @ rest)
-        if np.linalg.norm(rest) > tolerance * length:
-            found.append(rest / np.linalg.norm(rest))
-        if len(found) == most:
-            break
-    found = np.array(found).reshape(len(found), np.shape(rows)[1])
-    return np.where(np.abs(found) < 1e-14, 0.0, found)
+        before = found[:count]
+        rest = row - (before @ row) @ before
+        rest = rest - (before @ rest) @ before  # removes what rounding left
+        left = np.sqrt(rest @ rest)
+        if left > tolerance * length:
+            found[count] = rest / left
+            count += 1
+    return without_noise(found[:count])
+
+
+def without_noise(values):
+    """The values with those that only rounding keeps from 0 set to 0, and no negative zeros."""
+    return np.where(np.abs(values) < 1e-14, 0.0, values)
+
+
+def _snapped(matrices):
+    """Entries that only rounding keeps from a multiple of 1/2 set to it, and no negative zeros."""
+    halves = np.round(2 * matrices) / 2 + 0.0
+    return np.where(np.abs(matrices - halves) < 1e-12, halves, matrices)
 
 
 def _runs(values):

@@ -1,6 +1,7 @@
 """Representations made of others: sums, tensor products, induced ones, and Clebsch-Gordan coefficients."""
 
 import functools
+import math
 
 import numpy as np
 
@@ -8,13 +9,13 @@ from keras_equivariant.groups.continuous import ContinuousGroup
 from keras_equivariant.groups.decomposition import _copies, common
 from keras_equivariant.groups.irreps import irrep
 from keras_equivariant.groups.registry import get
-from keras_equivariant.groups.representations import Representation
+from keras_equivariant.groups.representations import Representation, check_size
 
 
 def direct_sum(*representations):
     """All of them side by side: block-diagonal matrices."""
     name = " + ".join(r.name for r in representations)
-    return _combined(representations, name, _blocks, max)
+    return _combined(representations, name, _blocks, sum, max)
 
 
 def tensor_product(first, second):
@@ -23,18 +24,24 @@ def tensor_product(first, second):
     def kronecker(a, b):
         return np.einsum("gij,gkl->gikjl", a, b).reshape(len(a), a.shape[1] * b.shape[1], -1)
 
-    return _combined((first, second), f"{first.name} x {second.name}", kronecker, lambda pair: sum(pair))
+    return _combined((first, second), f"{first.name} x {second.name}", kronecker, math.prod, sum)
 
 
 def induced(group, subgroup, representation):
     """The representation of the group that one of a subgroup H induces: [rho(g)] moves coset aH to gaH and turns the
     fibre there by psi(h), where g a = b h with a, b the smallest elements of their cosets."""
     group, subgroup = get(group), get(subgroup)
+    if isinstance(group, ContinuousGroup) or isinstance(subgroup, ContinuousGroup):
+        raise ValueError(f"Induction needs finite groups. Received: {group.name} and {subgroup.name}")
+    if representation.group != subgroup:
+        raise ValueError(f"`representation` must be one of the subgroup, {subgroup.name}. Received: {representation!r}")
     members = group.subgroup(subgroup)
     inner = dict(zip(members, representation.at(group.matrices[list(members)]), strict=True))
     cosets = group.left_cosets(members)
     of_element = {int(e): i for i, coset in enumerate(cosets) for e in coset}
     size, dim = len(cosets), representation.dim
+    name = f"induced({subgroup.name},{representation.name})"
+    check_size(group, size * dim, name)
     matrices = np.zeros((group.order, size, dim, size, dim))
     for g in range(group.order):
         for i, coset in enumerate(cosets):
@@ -42,7 +49,6 @@ def induced(group, subgroup, representation):
             j = of_element[moved]
             h = group.product(group.inverse(cosets[j][0]), moved)
             matrices[g, j, :, i, :] = inner[h]
-    name = f"induced({subgroup.name},{representation.name})"
     return Representation(group, name, matrices.reshape(group.order, size * dim, size * dim))
 
 
@@ -70,14 +76,20 @@ def clebsch_gordan(group, first, second, into):
     copies = _copies(target, whole)
     shape = (len(copies), target.dim, irrep(group, first).dim, irrep(group, second).dim)
     maps = copies.transpose(0, 2, 1).reshape(shape)
-    return np.stack([m * np.sign(m.ravel()[np.argmax(np.abs(m.ravel()) > 1e-9)]) for m in maps]) if len(maps) else maps
+    for copy in maps:
+        first_entry = copy.flat[np.argmax(np.abs(copy.ravel()) > 1e-9)]
+        copy *= np.sign(first_entry)
+    maps = maps + 0.0  # no negative zeros
+    maps.setflags(write=False)
+    return maps
 
 
-def _combined(representations, name, combine, frequency):
+def _combined(representations, name, combine, dim, frequency):
     group = representations[0].group
     if any(r.group != group for r in representations):
         raise ValueError(f"Representations must belong to one group. Received: {representations}")
     if not isinstance(group, ContinuousGroup):
+        check_size(group, dim([r.dim for r in representations]), name)
         return Representation(group, name, combine(*(r.matrices for r in representations)))
     return Representation(
         group,

@@ -7,6 +7,8 @@ import numpy as np
 from keras_equivariant.groups.continuous import ContinuousGroup
 from keras_equivariant.groups.registry import get
 
+MAX_ENTRIES = 30_000_000  # of all matrices of a representation together
+
 
 class Representation:
     """A real orthogonal representation: one matrix per element, rho(a b) = rho(a) rho(b).
@@ -89,6 +91,8 @@ class Representation:
 def trivial(group):
     """The representation in which nothing happens."""
     group = get(group)
+    if isinstance(group, ContinuousGroup):
+        return Representation(group, "trivial", lambda points: np.ones((len(points), 1, 1)), 0)
     return Representation(group, "trivial", np.ones((group.order, 1, 1)))
 
 
@@ -100,10 +104,25 @@ def regular(group):
 def quotient(group, subgroup, name=None):
     """Functions on the cosets of a subgroup H: [rho(g) f](aH) = f(g^-1 a H), permutation matrices."""
     group = get(group)
+    if isinstance(group, ContinuousGroup):
+        raise ValueError(
+            f"Functions on a group or its cosets need a finite group. Received: {group.name}; use its irreps, or a "
+            f"subgroup such as {group.discrete(8).name}"
+        )
     cosets = group.left_cosets(subgroup)
+    check_size(group, len(cosets), name or f"quotient({subgroup})")
     of_element = np.empty(group.order, dtype=int)
     for i, coset in enumerate(cosets):
         of_element[coset] = i
     images = of_element[group.cayley[:, cosets[:, 0]]]  # images[g, i] is the coset that g moves coset i to
     matrices = np.eye(len(cosets))[images].transpose(0, 2, 1)
     return Representation(group, name or f"quotient({subgroup})", matrices)
+
+
+def check_size(group, dim, name):
+    """ValueError if the matrices of a representation of this dimension would be too large to keep."""
+    if group.order * dim**2 > MAX_ENTRIES:
+        raise ValueError(
+            f"All matrices of a representation must have at most {MAX_ENTRIES} entries together. Received: {name} of "
+            f"{group.name}, of dimension {dim}; use its irreps, or a smaller group"
+        )
