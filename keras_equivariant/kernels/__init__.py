@@ -4,7 +4,7 @@ from keras_equivariant.kernels.fourier import FourierBasis, fourier_basis, spect
 from keras_equivariant.kernels.harmonic_rings import RingBasis, ring_basis
 from keras_equivariant.kernels.rings import Rings
 from keras_equivariant.kernels.rotated import BASES, RotatedBasis, rotated_basis
-from keras_equivariant.kernels.steerable import SteerableBasis, steerable_basis
+from keras_equivariant.kernels.steerable import SteerableBasis, intertwiner_basis, steerable_basis
 
 __all__ = [
     "BASES",
@@ -14,6 +14,7 @@ __all__ = [
     "RotatedBasis",
     "SteerableBasis",
     "fourier_basis",
+    "intertwiner_basis",
     "ring_basis",
     "rotated_basis",
     "spectral_pays",

@@ -14,6 +14,7 @@ import functools
 import numpy as np
 
 from keras_equivariant.groups import ContinuousGroup, decompose, get, grid, irrep
+from keras_equivariant.groups.decomposition import intertwiners
 from keras_equivariant.groups.irreps import gram_schmidt, wound
 from keras_equivariant.kernels.harmonic import ring_harmonics
 from keras_equivariant.kernels.rings import Rings
@@ -101,14 +102,17 @@ def steerable_basis(in_type, out_type, kernel_size, basis="auto", rings=None):
         ValueError: unknown basis, one that the group does not allow, types of different groups, and fields of the
             output to which no kernel leads.
     """
-    group = in_type.group
-    if out_type.group != group:
-        raise ValueError(
-            f"`in_type` and `out_type` must be of one group. Received: {group.name} and {out_type.group.name}; "
-            "use the layer Restrict between groups"
-        )
-    name = basis_name(group, kernel_size, basis)
+    _check_one_group(in_type, out_type)
+    name = basis_name(in_type.group, kernel_size, basis)
     return _steerable_basis(in_type, out_type, tuple(kernel_size), name, rings or Rings())
+
+
+def _check_one_group(in_type, out_type):
+    if out_type.group != in_type.group:
+        raise ValueError(
+            f"`in_type` and `out_type` must be of one group. Received: {in_type.group.name} and "
+            f"{out_type.group.name}; use the layer Restrict between groups"
+        )
 
 
 def basis_name(group, kernel_size, basis):
@@ -126,27 +130,74 @@ def basis_name(group, kernel_size, basis):
     return basis
 
 
+def intertwiner_basis(in_type, out_type):
+    """The basis of the linear maps between two field types that commute with the group: kernels of one pixel.
+
+    By Schur's lemma a map leads only from an irrep to the same irrep. It exists for every group.
+
+    Raises:
+        ValueError: types of different groups, and fields of the output to which no map leads.
+    """
+    _check_one_group(in_type, out_type)
+    return _intertwiner_basis(in_type, out_type)
+
+
+@functools.lru_cache(maxsize=128)
+def _intertwiner_basis(in_type, out_type):
+    basis, missing = _between(in_type, out_type, "exact", functools.partial(_irrep_maps, in_type.group))
+    if missing:
+        raise ValueError(
+            f"Every output field needs a map that leads to it, hence an irrep that the input has as well. Received: "
+            f'in_type="{in_type}", which has none in common with "{missing}" on {in_type.group.name}; use a '
+            "convolution with a kernel of several pixels, or leave the field out of `out_type`"
+        )
+    return basis
+
+
+@functools.lru_cache(maxsize=1024)
+def _irrep_maps(group, source, target):
+    source, target = irrep(group, source), irrep(group, target)
+    if source.dim != target.dim or source.name != target.name:
+        return np.zeros((0, 1, target.dim, source.dim))
+    return _frozen(intertwiners(source, target)[:, None])
+
+
 @functools.lru_cache(maxsize=128)
 def _steerable_basis(in_type, out_type, kernel_size, name, rings):
     group = in_type.group
+
+    def kernels(source, target):
+        return irrep_kernels(group, source, target, kernel_size, name, rings)
+
+    basis, missing = _between(in_type, out_type, name, kernels)
+    if missing:
+        cut = name == "steerable" and max(kernel_size) > 1
+        wider = ', or frequency_cutoff="nyquist"' if cut else ""
+        raise ValueError(
+            f"Every output field needs a kernel that leads to it. Received: kernel_size={kernel_size}, which has "
+            f'none from "{in_type}" to "{missing}" on {group.name}; use a larger kernel{wider}, or leave the field '
+            "out of `out_type`"
+        )
+    return basis
+
+
+def _between(in_type, out_type, name, kernels):
+    """The SteerableBasis, and a field of the output to which none of the kernels leads or None."""
     sources, in_blocks = _irreps_of(in_type)
     targets, out_blocks = _irreps_of(out_type)
     pairs = {}
     for o, target in enumerate(targets):
         for i, source in enumerate(sources):
-            functions = irrep_kernels(group, source.label, target.label, kernel_size, name, rings)
+            functions = kernels(source.label, target.label)
             if len(functions):
                 pairs[i, o] = functions
     reached = {o for _, o in pairs}
-    for (_, field), block in zip(out_type.terms, out_blocks, strict=True):
-        if not reached & {index for index, _, _ in block.parts}:
-            wider = "" if name == "exact" else ', or frequency_cutoff="nyquist"'
-            raise ValueError(
-                f"Every output field needs a kernel that leads to it. Received: kernel_size={kernel_size}, which has "
-                f'none from "{in_type}" to "{field}" on {group.name}; use a larger kernel{wider}, or leave the field '
-                "out of `out_type`"
-            )
-    return SteerableBasis(name, sources, targets, pairs, in_blocks, out_blocks)
+    missing = (
+        field
+        for (_, field), block in zip(out_type.terms, out_blocks, strict=True)
+        if not reached & {index for index, _, _ in block.parts}
+    )
+    return SteerableBasis(name, sources, targets, pairs, in_blocks, out_blocks), next(missing, None)
 
 
 def irrep_kernels(group, source, target, kernel_size, name, rings=None):

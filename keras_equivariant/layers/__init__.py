@@ -12,6 +12,8 @@ from keras_equivariant.layers.harmonic_magnitude import HarmonicMagnitude
 from keras_equivariant.layers.lifting_conv import LiftingConv2D
 from keras_equivariant.layers.max_pooling import MaxPooling2D
 from keras_equivariant.layers.steerable_conv import SteerableConv2D
+from keras_equivariant.layers.steerable_conv_transpose import SteerableConv2DTranspose
+from keras_equivariant.layers.steerable_dense import SteerableDense
 from keras_equivariant.layers.up_sampling import UpSampling2D
 
 __all__ = [
@@ -27,5 +29,7 @@ __all__ = [
     "LiftingConv2D",
     "MaxPooling2D",
     "SteerableConv2D",
+    "SteerableConv2DTranspose",
+    "SteerableDense",
     "UpSampling2D",
 ]

@@ -4,24 +4,19 @@ import keras
 from keras import ops
 
 from keras_equivariant import groups
-from keras_equivariant.layers.base import (
-    EquivariantLayer,
-    check_data_format,
-    moved_axes,
-    tuple_of,
-    window_problems,
-)
+from keras_equivariant.layers.base import check_data_format, moved_axes, tuple_of, window_problems
+from keras_equivariant.layers.weighted import Weighted
 from keras_equivariant.ops import convolution
 from keras_equivariant.ops.padding import PADDING_MODES, pad
 
 SYMMETRY_HINT = 'For grouped convolution use `groups=4`; `group` names a symmetry, e.g. group="C4"'
 
 
-class WindowedConv(EquivariantLayer):
+class WindowedConv(Weighted):
     """A window that slides over space with a kernel that is expanded from learned coefficients.
 
-    Subclasses set `rank` (axes of space) and `group`, add the weights `kernel` and `bias` by `_add_kernel` and
-    `_add_bias`, and give `expanded_kernel()` and `expanded_bias()`, those of the equal stock convolution.
+    Subclasses set `rank` (axes of space) and `group`, add the weights, and give `expanded_kernel()` and
+    `expanded_bias()`, those of the equal stock convolution.
     """
 
     rank = 2
@@ -33,20 +28,10 @@ class WindowedConv(EquivariantLayer):
         padding="valid",
         data_format=None,
         dilation_rate=1,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
         padding_mode="zeros",
-        strict=True,
         **kwargs,
     ):
-        super().__init__(strict=strict, activity_regularizer=activity_regularizer, **kwargs)
+        super().__init__(**kwargs)
         check_data_format(data_format)
         self.kernel_size = tuple_of(kernel_size, self.rank, "kernel_size")
         self.strides = tuple_of(strides, self.rank, "strides")
@@ -57,35 +42,6 @@ class WindowedConv(EquivariantLayer):
             raise ValueError(
                 f'`padding_mode` only applies to padding="same". Received: padding="valid", '
                 f'padding_mode="{padding_mode}"'
-            )
-        self.activation = keras.activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
-
-    def _add_kernel(self, shape, initializer=None):
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=shape,
-            initializer=initializer or self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            autocast=False,  # expanded in full precision, cast once
-        )
-
-    def _add_bias(self, size):
-        self.bias = None
-        if self.use_bias and size:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(size,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
             )
 
     def _convolve(self, x, kernel):
@@ -151,15 +107,6 @@ class WindowedConv(EquivariantLayer):
             "strides": list(self.strides),
             "padding": self.padding,
             "dilation_rate": list(self.dilation_rate),
-            "activation": keras.activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
             "padding_mode": self.padding_mode,
         }
 
