@@ -5,16 +5,18 @@ import math
 from keras_equivariant import groups
 from keras_equivariant.compiler.limits import MAX_BASIS, MAX_PARAMETERS, MAX_TOTAL
 from keras_equivariant.compiler.network import Branches
+from keras_equivariant.groups.registry import MAX_ORDER
 
 
 def check_kernel(entry):
     """SpecError where the basis of a layer's kernels would be too large to compute."""
     window, group = entry.arguments.get("kernel_size"), entry.arguments.get("group")
-    if window is None or group is None:
+    if window is None or (group is None and "out_type" not in entry.arguments):
         return
     pixels = math.prod(window) if isinstance(window, list) else window**2
-    if groups.get(group).order * pixels**2 > MAX_BASIS:
-        raise entry.where.error(f'kernel_size={window} is too large for the group "{group}"')
+    order = 1 if group is None else min(groups.get(group).order, MAX_ORDER)
+    if order * pixels**2 > MAX_BASIS:
+        raise entry.where.error(f"kernel_size={window} is too large" + (f' for the group "{group}"' if group else ""))
 
 
 def count_parameters(entry, layer, input_shape, output_shape):

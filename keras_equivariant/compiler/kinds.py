@@ -58,6 +58,8 @@ def kind(name, default=registry.REQUIRED):
         return _nullable(_choice(CHOICES[name]), default)
     if name in ("name", "dtype", "subgroup", "basis"):
         return _nullable(_TEXT, default)
+    if name == "reduction":  # null is a choice of its own, whatever the default
+        return _nullable(_TEXT, None)
     if isinstance(default, bool):
         return _BOOLEAN
     if isinstance(default, str):

@@ -6,13 +6,15 @@
 | regular G   | (B, H, W, |G|, C)| moves the pixels, permutes the axis |
 | quotient H  | (B, H, W, n, C)  | moves the pixels, permutes the cosets of H |
 | harmonic    | (B, H, W, M+1, 2, C) | moves the pixels, turns order m by e^{i m t} |
+| typed       | (B, H, W, D), (B, D) | moves the pixels, acts on the channels as their field type says |
 | invariant   | (B, ...)         | does nothing                        |
 | broken      | any              | nothing that can be said            |
 """
 
 import dataclasses
 
-from keras_equivariant.compiler import harmonic, registry
+from keras_equivariant import groups
+from keras_equivariant.compiler import harmonic, registry, typed
 from keras_equivariant.layers.base import moved_axes
 
 CONVOLUTIONS = ("Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D")
@@ -33,14 +35,26 @@ class Features:
     Attributes:
         shape: with the batch axis; None where unknown.
         layout: a layout's name.
-        group: FiniteGroup of regular features, else None.
+        group: the group of regular and typed features, and of scalars that came out of typed layers; else None.
+        type: FieldType of typed features, else None.
     """
 
     shape: tuple
     layout: str
     group: object = None
+    type: object = None
+
+    @classmethod
+    def typed(cls, shape, field_type):
+        """Features of a field type; scalars are an image, or invariant."""
+        trivial = groups.FieldType.scalars(field_type.size, field_type.group)
+        if {name for _, name in field_type.terms} == {name for _, name in trivial.terms}:
+            return cls(shape, "image" if len(shape) > 2 else "invariant", field_type.group)
+        return cls(shape, "typed", field_type.group, field_type)
 
     def __str__(self):
+        if self.type is not None:
+            return f'"{self.type}" on {self.group.name}'
         return f"regular {self.group.name}" if self.layout == "regular" else self.layout
 
     @property
@@ -65,6 +79,9 @@ def wrong_input(entry, layer, features):
     least = getattr(spec, "min_ndim", None)
     if least is not None and rank < least:
         return f"takes features with {least} axes or more. {_received(features)}"
+    reason = typed.wrong_input(entry.layer, layer, features)
+    if reason:
+        return reason
     if entry.layer == "GroupPooling" and features.layout in ("image", "invariant", "harmonic"):
         return f"takes features with a group axis. {_received(features)}; such features come from LiftingConv2D"
     if entry.layer.startswith("GroupConv") and features.layout.startswith("quotient"):
@@ -80,8 +97,14 @@ def after(entry, layer, features, shape):
     if features.layout == "broken":
         return Features(shape, "broken")
     group = getattr(layer, "group", None)
-    if entry.layer.startswith(("LiftingConv", "GroupConv")):
+    if getattr(layer, "out_type", None) is not None:
+        return Features.typed(shape, layer.out_type)
+    if entry.layer.startswith(("LiftingConv", "GroupConv", "UnflattenFields")):
         return Features(shape, "regular", group)
+    if entry.layer == "FlattenFields":
+        return Features.typed(shape, groups.FieldType.parse(f"{shape[-1] // group.order}xregular", group))
+    if features.type is not None and not typed.takes_type(entry.layer):
+        return Features(shape, "typed", features.group, features.type)
     if entry.layer == harmonic.PRODUCER:
         return Features(shape, "harmonic")
     if entry.layer == "HarmonicMagnitude":
@@ -91,21 +114,23 @@ def after(entry, layer, features, shape):
             return Features(shape, f"quotient {layer.subgroup}")
         return Features(shape, "image" if len(shape) == 4 else "invariant")
     if entry.layer.startswith("Global") or (features.still and len(shape) < 4):
-        return Features(shape, "invariant")
+        return Features(shape, "invariant", features.group if features.layout == "image" else None)
     return Features(shape, features.layout, features.group)
 
 
-def breaks(entry, layer, features, groups):
+def breaks(entry, layer, features, claimed):
     """Why a stock layer does not commute with the groups of the network, or None."""
-    if features.still or features.layout == "broken" or not groups:
+    if features.still or features.layout == "broken" or not claimed:
         return None
+    if features.type is not None:
+        return typed.breaks(entry.layer, layer, features)
     name = entry.layer
     axis = getattr(layer, "axis", -1)
     last = (-1, len(features.shape) - 1)
     if features.layout == "harmonic":
         return harmonic.breaks(name, layer, axis)
     if name in CONVOLUTIONS:
-        return _convolution(name, layer, features, groups)
+        return _convolution(name, layer, features, claimed)
     if name in NORMALIZATIONS and not _only_last(axis, last) and not (name == "Normalization" and axis is None):
         return f"treats positions or group elements differently. Received: axis={entry.arguments['axis']}; use axis=-1"
     if name == "Concatenate" and axis not in last:
@@ -114,7 +139,7 @@ def breaks(entry, layer, features, groups):
         shared = list(range(1, len(features.shape) - 1))
         return f"has its own slope at every position. {_received(features)}; use shared_axes={shared}"
     if name in ("ZeroPadding2D", "Cropping2D"):
-        return _border(layer, groups)
+        return _border(layer, claimed)
     if name == "Flatten":
         fix = "GlobalAveragePooling2D" if features.layout == "image" else "GroupPooling, then GlobalAveragePooling2D"
         return f"makes each position and group element a channel of its own. {_received(features)}; use {fix}"
@@ -123,11 +148,13 @@ def breaks(entry, layer, features, groups):
     return None
 
 
-def differing(branches):
+def differing(branches, concatenates=False):
     """Why branches cannot be merged, or None."""
     if any(features.layout == "broken" for features in branches):
         return None
     names = list(dict.fromkeys(map(str, branches)))
+    if concatenates and typed.joined(branches) is not None:
+        return None
     return f"merges features that transform differently: {' and '.join(names)}" if len(names) > 1 else None
 
 
@@ -137,6 +164,11 @@ def ending(features):
         return (
             f"the network ends with {features} features, which turn with the input; for an invariant answer end with "
             "GroupPooling and GlobalAveragePooling2D"
+        )
+    if features.layout == "typed":
+        return (
+            f"the network ends with {features} features, which turn with the input; for an invariant answer end with "
+            "NormPooling, or with scalar fields, and GlobalAveragePooling2D"
         )
     if features.layout == "harmonic":
         return (
@@ -166,18 +198,18 @@ def _only_last(axis, last):
     return all(a in last for a in axis) if isinstance(axis, list | tuple) else axis in last
 
 
-def _convolution(name, layer, features, groups):
+def _convolution(name, layer, features, claimed):
     sizes = zip(features.shape[1:3], layer.strides, strict=True)
     if set(layer.kernel_size) == {1} and all(size is None or (size - 1) % stride == 0 for size, stride in sizes):
         return None
-    names = " and ".join(group.name for group in groups)
+    names = " and ".join(group.name for group in claimed)
     return f"a stock {name} does not commute with {names}; use LiftingConv2D or GroupConv2D, or a kernel of one pixel"
 
 
-def _border(layer, groups):
+def _border(layer, claimed):
     sides = getattr(layer, "padding", None) or layer.cropping
-    uneven = any(moved_axes(g)[axis] and sides[axis][0] != sides[axis][1] for g in groups for axis in (0, 1))
-    turned = any(g.swaps_axes for g in groups) and tuple(sides[0]) != tuple(sides[1])
+    uneven = any(moved_axes(g)[axis] and sides[axis][0] != sides[axis][1] for g in claimed for axis in (0, 1))
+    turned = any(g.swaps_axes for g in claimed) and tuple(sides[0]) != tuple(sides[1])
     if not uneven and not turned:
         return None
     return f"must treat all sides alike. Received: {tuple(map(tuple, sides))}; use one number for all sides"

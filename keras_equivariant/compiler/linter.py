@@ -3,7 +3,7 @@
 import dataclasses
 
 from keras_equivariant import groups
-from keras_equivariant.compiler import harmonic, layouts, registry
+from keras_equivariant.compiler import harmonic, layouts, registry, typed
 from keras_equivariant.compiler.bounds import check_kernel, check_total, count_parameters, flat
 from keras_equivariant.compiler.errors import Problem, SpecError
 from keras_equivariant.compiler.kinds import instantiate, module_of
@@ -124,17 +124,23 @@ class _Walker:
         found = [broken] if broken else []
         if self.groups and layouts.is_ours(entry.layer):
             found = [*layer.symmetry_problems(features.shape), *harmonic.mirrored(entry.layer, self.groups)]
+            if features.type is not None and not typed.takes_type(entry.layer):
+                broken = typed.breaks(entry.layer, layer, features)
+                found += [broken] if broken else []
         after = Features(shape, "broken") if broken else layouts.after(entry, layer, features, shape)
         return self._record(entry, layer, after, found)
 
     def _merge(self, branches, features):
         entry = branches.merge
         layer = self._construct(entry, features[0])
-        differing = layouts.differing(features) if self.groups else None
+        concatenates = entry.layer == "Concatenate"
+        differing = layouts.differing(features, concatenates) if self.groups else None
         broken = differing or layouts.breaks(entry, layer, features[0], self.groups)
         shape = self._shape(entry, layer, [f.shape for f in features])
         lost = broken or any(f.layout == "broken" for f in features)
         after = Features(shape, "broken") if lost else dataclasses.replace(features[0], shape=shape)
+        if not lost and concatenates and after.type is not None:
+            after = dataclasses.replace(after, type=typed.joined(features))
         return self._record(entry, layer, after, [broken] if broken else [])
 
     def _record(self, entry, layer, features, messages):
@@ -155,6 +161,10 @@ class _Walker:
                 given[argument] = instantiate(value, module)
         if registry.arguments(entry.layer).get("group", "") is None and not given.get("group"):
             given["group"] = self._assumed_group(features)
+        if typed.takes_type(entry.layer):
+            if typed.needs_group(entry.layer) and features.group is None and not entry.arguments.get("group"):
+                raise entry.where.error('needs the argument "group" where no layer before it has one, e.g. group: SO2')
+            given["in_type"] = typed.given_type(entry.layer, features, given.get("group"))
         if not given.get("name"):
             given["name"] = self._unique_name(entry.layer)
         try:

@@ -55,7 +55,7 @@ STOCK = (
 )
 MERGE = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply")
 COMMON = ("name", "dtype", "trainable")
-HIDDEN = ("lora_rank", "lora_alpha", "quantization_config", *COMMON)
+HIDDEN = ("lora_rank", "lora_alpha", "quantization_config", "in_type", *COMMON)  # a type flows along by itself
 REQUIRED = inspect.Parameter.empty
 PARTS = {
     "constraints": "Constraint",
