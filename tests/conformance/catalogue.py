@@ -88,8 +88,8 @@ def steerable(in_type, out_type, group, kernel_size=3, **options):
     return typed(layers.SteerableConv2D, in_type, group, out_type, **options)
 
 
-def harmonic(layer, orders=2, size=(8, 8), out="harmonic", **options):
-    return Case(layer, options, (*size, orders, 2, 3), "C4", "harmonic", out)
+def harmonic(layer, orders=2, out="harmonic", **options):
+    return Case(layer, options, (8, 8, orders, 2, 3), "C4", "harmonic", out)
 
 
 def harmonic_conv(orders=2, size=(9, 9), **options):
