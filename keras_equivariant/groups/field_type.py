@@ -117,8 +117,8 @@ class FieldType:
             match = _TERM.match(text, position)
             if not match or (match[3] and match.end() == len(text)):
                 raise ValueError(
-                    f"A field type must be {GRAMMAR}. Received: {text!r}, which stops making sense at "
-                    f"{text[position:].strip()!r}"
+                    f"A field type must be {GRAMMAR}. Received: {text[:200]!r}, which stops making sense at "
+                    f"{text[position:].strip()[:40]!r}"
                 )
             terms += _expanded(int(match[1] or 1), match[2], group, text)
             position = match.end()
@@ -224,7 +224,7 @@ def named(group, name):
     known = ", ".join(found.name for found in irreps(group))
     raise ValueError(
         f"{group.name} has the irreps {known}, and the representations trivial, regular, quotient(H) and "
-        f"induced(H,irrep). Received: {name!r}"
+        f"induced(H,irrep). Received: {name[:80]!r}"
     )
 
 

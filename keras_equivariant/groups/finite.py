@@ -59,8 +59,8 @@ class FiniteGroup:
     def _products(self):
         table = np.empty((self.order, self.order), dtype=np.int64)
         for a in range(self.order):
-            for b, product in enumerate(self.matrices[a] @ self.matrices):
-                index = self._index.get(_key(product))
+            for b, key in enumerate(_keys(self.matrices[a] @ self.matrices)):
+                index = self._index.get(key)
                 if index is None:
                     raise ValueError(
                         f"A group must be closed under products. Received: matrices for {self.name!r} "
@@ -115,7 +115,8 @@ class FiniteGroup:
             from keras_equivariant.groups.registry import get
 
             other = get(subgroup)
-            found = [self._index.get(_key(m)) for m in other.matrices] if other.dimension == self.dimension else [None]
+            possible = other.dimension == self.dimension and other.order <= self.order  # SO2 and O2 are infinite
+            found = [self._index.get(_key(m)) for m in other.matrices] if possible else [None]
             if None in found:
                 raise ValueError(f"`subgroup` must be contained in {self.name}. Received: {other.name}")
             return tuple(sorted(found))
@@ -187,7 +188,12 @@ def check_axioms(group):
 
 
 def _key(matrix):
-    return tuple((np.round(matrix, _DIGITS) + 0.0).ravel().tolist())  # + 0.0 makes -0.0 equal to 0.0
+    return _keys(matrix[None])[0]
+
+
+def _keys(matrices):
+    rounded = np.round(matrices, _DIGITS) + 0.0  # + 0.0 makes -0.0 equal to 0.0
+    return [tuple(entries) for entries in rounded.reshape(len(matrices), -1).tolist()]
 
 
 def check_orthogonal(matrices):

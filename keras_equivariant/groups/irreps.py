@@ -66,7 +66,7 @@ def irrep(group, label):
         if found.name == label:
             return found
     known = ", ".join(found.name for found in irreps(group))
-    raise ValueError(f"{group.name} has the irreps {known}. Received: {label!r}; use one of them")
+    raise ValueError(f"{group.name} has the irreps {known}. Received: {label[:80]!r}; use one of them")
 
 
 def is_irrep_label(group, label):
@@ -80,12 +80,12 @@ def is_irrep_label(group, label):
 
 @functools.cache
 def _continuous(group, label):
-    match = re.fullmatch(r"([0-9]{1,9})([+-]?)", label)
+    match = re.fullmatch(r"(0|[1-9][0-9]{0,8})([+-]?)", label)
     frequency = int(match[1]) if match else -1
     signed = group.mirrors and frequency == 0
     if not match or bool(match[2]) != signed or frequency > MAX_FREQUENCY:
         known = "0+, 0-, 1, 2, ..." if group.mirrors else "0, 1, 2, ..."
-        raise ValueError(f"{group.name} has the irreps {known} up to {MAX_FREQUENCY}. Received: {label!r}")
+        raise ValueError(f"{group.name} has the irreps {known} up to {MAX_FREQUENCY}. Received: {label[:80]!r}")
     return Representation(group, label, functools.partial(_planar, frequency, match[2] == "-"), frequency)
 
 
