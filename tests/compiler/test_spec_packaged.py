@@ -26,6 +26,7 @@ COUNTS = [
     ("p4m_resnet", {}, 2_622_878),
     ("p4m_resnet", {"blocks": 4, "width": 71, "group": "Z2"}, 7_236_046),
     ("p4m_resnet", {"blocks": 4, "width": 71}, 7_173_110),
+    ("hnet_rotated_mnist", {}, 22_826),
     ("unet_segmentation", {}, 134_529),
     ("unet_segmentation", {"levels": 2}, 32_705),
 ]
@@ -34,6 +35,8 @@ EXACT = [
     ("p4_cnn", {"filters": 3, "group": "D4"}, "D4"),
     ("p4_cnn", {"filters": 3, "size": 32, "channels": 2}, "C4"),
     ("p4_cnn_rotation_pooling", {"filters": 8}, "C4"),
+    ("hnet_rotated_mnist", {"filters": 2}, "C4"),
+    ("hnet_rotated_mnist", {"filters": 2, "max_order": 2, "size": 20, "channels": 3, "classes": 4}, "C4"),
     ("all_cnn", {"filters": 4}, "D4"),
     ("all_cnn", {"filters": 4, "group": "p4", "size": 16}, "C4"),
     ("p4m_resnet", {"blocks": 2, "filters": 4}, "D4"),
@@ -142,6 +145,7 @@ def test_the_published_depths():
 def test_the_published_recipes():
     optimizers = {name: load_spec(name).training["optimizer"] for name in list_specs()}
     assert optimizers["p4_cnn"] == optimizers["z2_cnn"] == {"Adam": {"learning_rate": 1e-3}}
+    assert optimizers["hnet_rotated_mnist"] == {"Adam": {"learning_rate": 7.6e-3}}
     assert optimizers["p4m_resnet"] == {"SGD": {"learning_rate": 0.05, "momentum": 0.9}}
     assert load_spec("p4m_resnet").training["schedule"] == {"piecewise": {"epochs": [50, 100, 150], "factor": 0.1}}
     epochs = {name: load_spec(name).training["epochs"] for name in list_specs()}
