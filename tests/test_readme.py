@@ -72,7 +72,7 @@ COUNTS = {
     ("p4m_resnet",): [{"group": "Z2"}, {"group": "D4"}],
     ("p4m_resnet ",): [{"blocks": 4, "width": 71, "group": "Z2"}, {"blocks": 4, "width": 71, "group": "D4"}],
     ("hnet_rotated_mnist",): [{}],
-    ("unet_segmentation",): [{}],
+    ("unet_segmentation", "hnet_segmentation"): [{}],
 }
 
 

@@ -5,15 +5,16 @@ import numpy as np
 from keras_equivariant.data.extras import require
 
 
-def rotate_images(images, degrees, order=3):
+def rotate_images(images, degrees, order=3, outside="constant"):
     """Rotate each image about its centre by spline interpolation; positive is counter-clockwise.
 
-    out(x) = in(R(-degrees) x), zero outside. Quarter turns are exact: `np.rot90`.
+    out(x) = in(R(-degrees) x). Quarter turns are exact: `np.rot90`.
 
     Args:
         images: Array `(B, H, W, C)`, uint8 or float.
         degrees: One angle, or an array of B angles.
         order: Of the spline: 3 for images; 0, the nearest pixel, for masks.
+        outside: What lies outside the image: `"constant"` (zero) or `"reflect"`.
 
     Returns:
         An array of the same shape and dtype; values stay within the range of `images` (splines overshoot).
@@ -25,6 +26,6 @@ def rotate_images(images, degrees, order=3):
     source = images.astype("float32", copy=False)
     turned = np.empty_like(source)
     for image, angle, out in zip(source, angles, turned, strict=True):
-        ndimage.rotate(image, angle, axes=(1, 0), reshape=False, order=order, output=out)
+        ndimage.rotate(image, angle, axes=(1, 0), reshape=False, order=order, mode=outside, output=out)
     turned = np.clip(turned, source.min(initial=0), source.max(initial=0))
     return np.rint(turned).astype(images.dtype) if images.dtype.kind in "ui" else turned.astype(images.dtype)

@@ -85,7 +85,7 @@ class RunFolder:
         different = {
             key: (before.get(key), now.get(key))
             for key in sorted({*before, *now})
-            if before.get(key) != now.get(key) and not (key == "epochs" and now[key] > before[key])
+            if _given(before.get(key)) != _given(now.get(key)) and not (key == "epochs" and now[key] > before[key])
         }
         if different:
             listed = "; ".join(f"{key}: {old!r} then, {new!r} now" for key, (old, new) in different.items())
@@ -111,6 +111,13 @@ class RunFolder:
             for key in (rows[0] if rows else ())
             if rows[0][key] not in ("NA", "")
         }
+
+
+def _given(value):
+    """A setting without the entries that say nothing, which another version of the software may not have."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _given(entry) for key, entry in value.items() if entry is not None and entry is not False}
 
 
 def check_writable(path):

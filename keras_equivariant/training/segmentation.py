@@ -50,12 +50,13 @@ class Segmentation(Task):
         """F1 where images and masks are turned, within the disc that stays inside the image, at one threshold.
 
         The images are turned by cubic-spline interpolation (quarter turns exactly), the masks to the nearest pixel.
+        The corners are filled by reflection: black ones would look like boundaries, into the disc.
         """
         threshold = (scores or self.scores(model, images, targets, preprocess))["threshold"]
         inside = disc(images.shape[1:3])
         found = {}
         for angle in angles:
-            logits = predict(model, rotate_images(images, angle), preprocess)
+            logits = predict(model, rotate_images(images, angle, outside="reflect"), preprocess)
             masks = rotate_images(targets, angle, order=0)
             found[float(angle)] = f1_at(threshold, logits[:, inside], masks[:, inside])
         return found

@@ -29,6 +29,8 @@ COUNTS = [
     ("hnet_rotated_mnist", {}, 22_826),
     ("unet_segmentation", {}, 134_529),
     ("unet_segmentation", {"levels": 2}, 32_705),
+    ("hnet_segmentation", {}, 126_319),
+    ("hnet_segmentation", {"stages": 3}, 15_659),
 ]
 EXACT = [
     ("p4_cnn", {"filters": 4}, "C4"),
@@ -164,6 +166,21 @@ def test_the_segmentation_network_answers_at_every_pixel():
     assert load_spec("unet_segmentation").training["loss"] == "balanced_crossentropy"
     with pytest.raises(SpecError, match="matching shapes"):
         build_from_spec("unet_segmentation", size=50)
+
+
+def test_the_harmonic_segmentation_network_turns_with_its_input():
+    for stages in (1, 2, 3, 4, 5):
+        model = build_from_spec("hnet_segmentation", width=2, stages=stages, size=48, channels=2)
+        sides = [layer for layer in model.layers if isinstance(layer, ke.layers.HarmonicMagnitude)]
+        assert model.output_shape == (None, 48, 48, 1) and len(sides) == stages
+    widths = [layer.filters for layer in model.layers if isinstance(layer, ke.layers.HarmonicConv2D)]
+    assert sorted(widths) == [2, 2, 4, 4, 8, 8, 16, 16, 16, 16]
+    assert not lint("hnet_segmentation")
+    exact = ke.certify(build_from_spec("hnet_segmentation", width=2, stages=3, size=24), "C4", layers=False, angles=0)
+    plain = ke.certify(build_from_spec("unet_segmentation", width=2, size=24), "C4", layers=False, angles=0)
+    assert exact.exact and exact.law == "equivariance" and plain.verdict == "broken"
+    with pytest.raises(SpecError, match="does not cover the 25 pixels"):
+        build_from_spec("hnet_segmentation", size=50)
 
 
 def test_z2_cnn_drops_out_where_the_paper_does():

@@ -105,6 +105,9 @@ def test_masks_are_turned_to_the_nearest_pixel(cells):
     turned = rotate_images(masks, 33.0, order=0)
     assert set(np.unique(turned)) == {0, 1}
     np.testing.assert_array_equal(rotate_images(masks, 90, order=0), np.rot90(masks, axes=(1, 2)))
+    even = np.full((1, 9, 9, 1), 7.0)
+    corners = [rotate_images(even, 45.0, outside=outside)[0, 0, 0, 0] for outside in ("constant", "reflect")]
+    assert corners == pytest.approx([0, 7])
 
 
 def test_quarter_turns_and_flips_move_images_and_masks_exactly(cells):

@@ -119,3 +119,13 @@ def test_a_damaged_or_foreign_checkpoint_is_refused(tmp_path):
     checkpoint.path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=r"whole file.*checkpoint\.npz.*Delete it"):
         checkpoint.restore(model)
+
+
+def test_a_run_of_a_version_without_a_setting_is_resumed(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.open({"seed": 1, "recipe": {"augment": {"rotate": 5}}}, resume=False)
+    folder.close()
+    folder.open({"seed": 1, "recipe": {"loss": None, "augment": {"rotate": 5, "quarter_turns": False}}}, resume=True)
+    folder.close()
+    with pytest.raises(ValueError, match="recipe: .* then"):
+        folder.open({"seed": 1, "recipe": {"augment": {"rotate": 5, "quarter_turns": True}}}, resume=True)
