@@ -9,7 +9,7 @@ from keras_equivariant.groups.irreps import irrep, irreps
 from keras_equivariant.groups.products import clebsch_gordan, direct_sum, induced, tensor_product
 from keras_equivariant.groups.registry import cyclic, dihedral, from_generators, get, register
 from keras_equivariant.groups.representations import Representation, quotient, regular, trivial
-from keras_equivariant.groups.restriction import Restriction, contains, restriction
+from keras_equivariant.groups.restriction import Restriction, contains, orbits, restriction
 
 __all__ = [
     "Block",
@@ -35,6 +35,7 @@ __all__ = [
     "irrep",
     "irreps",
     "move_pixels",
+    "orbits",
     "quotient",
     "register",
     "regular",

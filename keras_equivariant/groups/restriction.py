@@ -76,12 +76,22 @@ def _parts(representation, subgroup):
         return [(irrep(subgroup, part.name).name, copies.transpose(0, 2, 1)) for part, copies in found]
     restricted = representation.restricted(subgroup)
     if representation.permutation and representation.dim > 1:
-        return _orbits(restricted)
+        return orbits(restricted)
     return [(part.name, copies.transpose(0, 2, 1)) for part, copies in decompose(restricted).parts]
 
 
-def _orbits(representation):
-    """A permutation representation as one of cosets per orbit, orbits of one kind together."""
+def orbits(representation):
+    """A permutation representation as one of cosets per orbit, orbits of one kind together.
+
+    Returns:
+        A list of `(name, maps)`: what the cosets are called in a field type, and for each orbit of that kind the
+        permutation onto it, `(orbits, cosets, dim)`.
+
+    Example:
+        >>> from keras_equivariant import groups
+        >>> [(name, maps.shape) for name, maps in groups.orbits(groups.regular("D4").restricted("C4"))]
+        [('regular', (2, 4, 8))]
+    """
     group = representation.group
     images = np.argmax(representation.matrices, axis=1)  # images[g, i]: where component i goes
     kinds, seen = {}, set()

@@ -2,6 +2,10 @@
 
 from keras_equivariant.layers.average_pooling import AveragePooling2D
 from keras_equivariant.layers.batch_normalization import BatchNormalization
+from keras_equivariant.layers.concatenated_relu import ConcatenatedReLU
+from keras_equivariant.layers.field_pooling import FieldPooling
+from keras_equivariant.layers.fourier_activation import FourierActivation
+from keras_equivariant.layers.gated_activation import GatedActivation
 from keras_equivariant.layers.group_conv import GroupConv2D
 from keras_equivariant.layers.group_conv_transpose import GroupConv2DTranspose
 from keras_equivariant.layers.group_pooling import GroupPooling
@@ -11,14 +15,22 @@ from keras_equivariant.layers.harmonic_conv import HarmonicConv2D
 from keras_equivariant.layers.harmonic_magnitude import HarmonicMagnitude
 from keras_equivariant.layers.lifting_conv import LiftingConv2D
 from keras_equivariant.layers.max_pooling import MaxPooling2D
+from keras_equivariant.layers.norm_activation import NormActivation
+from keras_equivariant.layers.norm_pooling import NormPooling
+from keras_equivariant.layers.pointwise_activation import PointwiseActivation
 from keras_equivariant.layers.steerable_conv import SteerableConv2D
 from keras_equivariant.layers.steerable_conv_transpose import SteerableConv2DTranspose
 from keras_equivariant.layers.steerable_dense import SteerableDense
+from keras_equivariant.layers.tensor_product_activation import TensorProductActivation
 from keras_equivariant.layers.up_sampling import UpSampling2D
 
 __all__ = [
     "AveragePooling2D",
     "BatchNormalization",
+    "ConcatenatedReLU",
+    "FieldPooling",
+    "FourierActivation",
+    "GatedActivation",
     "GroupConv2D",
     "GroupConv2DTranspose",
     "GroupPooling",
@@ -28,8 +40,12 @@ __all__ = [
     "HarmonicMagnitude",
     "LiftingConv2D",
     "MaxPooling2D",
+    "NormActivation",
+    "NormPooling",
+    "PointwiseActivation",
     "SteerableConv2D",
     "SteerableConv2DTranspose",
     "SteerableDense",
+    "TensorProductActivation",
     "UpSampling2D",
 ]

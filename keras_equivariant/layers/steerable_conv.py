@@ -5,7 +5,7 @@ from keras_equivariant.groups import FieldType
 from keras_equivariant.kernels import Rings, steerable_basis
 from keras_equivariant.layers.base import register
 from keras_equivariant.layers.steerable_base import bias_size, expand_bias, per_pair, scaled
-from keras_equivariant.layers.typed import Typed, as_type
+from keras_equivariant.layers.typed import Typed, as_type, check_activation
 from keras_equivariant.layers.windowed_conv import WindowedConv, field_groups
 from keras_equivariant.ops import steerable
 
@@ -183,18 +183,6 @@ class SteerableConv2D(SteerableConv):
     Reference: Cohen & Welling, arXiv 1612.08498, sections 2-3 (exact basis); Weiler & Cesa, arXiv 1911.08251,
     section 2 (band-limited).
     """
-
-
-def check_activation(activation, field_type):
-    """ValueError unless a pointwise activation commutes with the type."""
-    if getattr(activation, "__name__", "") == "linear" or field_type.permutation:
-        return
-    moved = next(b.representation.name for b in field_type.blocks if not b.representation.permutation)
-    raise ValueError(
-        "A pointwise activation commutes only with fields whose components are permuted: scalars, regular and "
-        f'quotient fields. Received: activation={getattr(activation, "__name__", activation)!r} on "{field_type}", '
-        f'in which "{moved}" mixes its components; use NormActivation, GatedActivation or FourierActivation'
-    )
 
 
 def _part(field_type, groups, argument):

@@ -116,6 +116,28 @@ def source_type(tensor):
     )
 
 
+def check_activation(activation, field_type):
+    """ValueError unless a pointwise activation commutes with the type."""
+    if getattr(activation, "__name__", "") == "linear" or field_type.permutation:
+        return
+    moved = next(b.representation.name for b in field_type.blocks if not b.representation.permutation)
+    raise ValueError(
+        "A pointwise activation commutes only with fields whose components are permuted: scalars, regular and "
+        f'quotient fields. Received: activation={getattr(activation, "__name__", activation)!r} on "{field_type}", '
+        f'in which "{moved}" mixes its components; use NormActivation, GatedActivation or FourierActivation'
+    )
+
+
+def layout(field_type):
+    """The `(dim, multiplicity)` of each block, as the functions of `ops` take it."""
+    return tuple((block.dim, block.multiplicity) for block in field_type.blocks)
+
+
+def scalar_blocks(field_type):
+    """For each block whether it holds scalars, fields of one component that no element moves."""
+    return tuple(block.dim == 1 and len(block.invariants) == 1 for block in field_type.blocks)
+
+
 def type_config(layer):
     """The part of `get_config` that says the types."""
     return {"in_type": str(layer.in_type), "group": layer.group.name}

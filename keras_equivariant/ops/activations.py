@@ -1,0 +1,226 @@
+"""Nonlinearities of fields: of norms, by gates, of samples, of products.
+
+Features (..., D) are cut into planes: every component of every block is a slice of the channels, (..., multiplicity).
+Slices and concatenations work on any rank and on unknown sizes, and every converter has them. `layout` is a tuple of
+`(dim, multiplicity)`, one per block.
+"""
+
+import functools
+import itertools
+import operator
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_equivariant.ops.compiled import compiled
+
+LEAST_SQUARE = 1e-4  # of a norm
+
+
+def planes(x, layout):
+    """The components of features `(..., D)`: for each block a list of `dim` tensors `(..., multiplicity)`."""
+    widths = [multiplicity for dim, multiplicity in layout for _ in range(dim)]
+    ends = list(itertools.accumulate(widths))
+    parts = iter([x] if len(widths) == 1 else ops.split(x, ends[:-1], axis=-1))
+    return [[next(parts) for _ in range(dim)] for dim, _ in layout]
+
+
+def norm(components, epsilon=LEAST_SQUARE):
+    """|v| = sqrt(max(sum of squares, epsilon)) of a list of planes; the gradient is 0 where epsilon counts.
+
+    In float32 at least: the squares of half precision overflow from 256 on.
+    """
+    return ops.sqrt(ops.maximum(square(components), epsilon))
+
+
+def square(components):
+    """|v|^2 of a list of planes, in float32 at least."""
+    wide = [_wide(component) for component in components]
+    return functools.reduce(operator.add, [component * component for component in wide])
+
+
+def norms(x, layout, scalars, epsilon):
+    """The norm of every field, a scalar field itself: `(..., fields)`.
+
+    Args:
+        scalars: tuple of bools, which blocks are scalars.
+    """
+    return _cast(_joined([_size(*pair, epsilon) for pair in zip(planes(x, layout), scalars, strict=True)]), x)
+
+
+def norm_activate(x, bias, layout, scalars, epsilon, activation, training=False):
+    """v activation(|v| + b) / |v| for each field v, activation(x + b) for scalars.
+
+    Args:
+        bias: `(fields,)`, or None for none.
+    """
+    if not training:
+        return _norm_activate(x, bias, layout, scalars, epsilon, activation)
+    tensors = (x,) if bias is None else (x, bias)
+    return _compiled_norm_activate(layout, scalars, epsilon, activation)(*tensors)
+
+
+def gate(x, bias, layout, kept, gating, activation, training=False):
+    """gating(s) v for each field v that is no scalar, activation(s) for the scalars that are no gates.
+
+    Args:
+        bias: `(scalars,)`, added to all scalars, gates included; None for none.
+        kept: for each block None where its fields are gated; else it holds scalars, and the number of those, from its
+            end, that are no gates. Gates and gated fields follow each other in the same order.
+        gating, activation: functions of a tensor.
+    """
+    if not training:
+        return _gate(x, bias, layout, kept, gating, activation)
+    tensors = (x,) if bias is None else (x, bias)
+    return _compiled_gate(layout, kept, gating, activation)(*tensors)
+
+
+def rectify_signed(x, layout, sources):
+    """relu(+-x) of the components in a new order: the concatenated rectifier.
+
+    Args:
+        sources: list of `(block, component, sign)`, one for each plane of the result.
+    """
+    parts = planes(x, layout)
+    signed = [parts[block][i] if sign > 0 else -parts[block][i] for block, i, sign in sources]
+    return ops.relu(_joined(signed))
+
+
+def activate_samples(x, sampling, activation, training=False):
+    """The projection of activation(f) for functions f given by coefficients: S^T activation(S x) / samples.
+
+    Args:
+        x: `(..., coefficients n)`, n functions, fastest.
+        sampling: `(samples, coefficients)` NumPy array S with S^T S = samples times the identity.
+    """
+    matrix = ops.convert_to_tensor(sampling, dtype=x.dtype)
+    if training:
+        return _compiled_activate_samples(activation)(x, matrix)
+    return _activate_samples(x, matrix, activation)
+
+
+def multiply(x, layout, products, training=False):
+    """Quadratic functions of the components, channel by channel.
+
+    Args:
+        products: tuple with one entry for each plane of the result: a tuple of `(coefficient, first, second)`, each
+            of the two a `(block, component)`.
+    """
+    return _compiled_multiply(layout, products)(x) if training else _multiply(x, layout, products)
+
+
+def pool_components(x, layout, mode):
+    """Maximum or mean over the components of each field: `(..., fields)`."""
+    pooled = []
+    for components in planes(x, layout):
+        combine = ops.maximum if mode == "max" else operator.add
+        total = functools.reduce(combine, components)
+        pooled.append(total if mode == "max" else total / len(components))
+    return _joined(pooled)
+
+
+def _norm_activate(x, bias, layout, scalars, epsilon, activation):
+    parts = planes(x, layout)
+    sizes = _joined([_size(*pair, epsilon) for pair in zip(parts, scalars, strict=True)])
+    shifted = sizes if bias is None else sizes + _like(bias, sizes)
+    fields = tuple((1, multiplicity) for _, multiplicity in layout)
+    found = []
+    rows = zip(parts, scalars, planes(sizes, fields), planes(activation(shifted), fields), strict=True)
+    for components, scalar, (old,), (new,) in rows:
+        if scalar:
+            found.append(new)
+        else:
+            factor = new / old
+            found += [_wide(component) * factor for component in components]
+    return _cast(_joined(found), x)
+
+
+def _gate(x, bias, layout, kept, gating, activation):
+    parts = planes(x, layout)
+    gated = [pair for pair in zip(parts, layout, kept, strict=True) if pair[2] is None]
+    gates = sum(multiplicity for _, (_, multiplicity), _ in gated)
+    values = _wide(_joined([components[0] for components, left in zip(parts, kept, strict=True) if left is not None]))
+    values = values if bias is None else values + _like(bias, values)
+    factors = _cut(gating(values[..., :gates]), [multiplicity for _, (_, multiplicity), _ in gated]) if gates else None
+    widths = [left for left in kept if left]
+    rest = _cut(activation(values[..., gates:]), widths) if widths else None
+    found = []
+    for components, left in zip(parts, kept, strict=True):
+        if left is None:
+            factor = next(factors)
+            found += [_wide(component) * factor for component in components]
+        elif left:
+            found.append(next(rest))
+    return _cast(_joined(found), x)
+
+
+def _activate_samples(x, sampling, activation):
+    samples, coefficients = sampling.shape
+    functions = x.shape[-1] // coefficients
+    rows = ops.swapaxes(ops.reshape(x, (-1, coefficients, functions)), 1, 2)
+    values = activation(ops.reshape(rows, (-1, coefficients)) @ ops.transpose(sampling))
+    rows = ops.reshape((values @ sampling) / samples, (-1, functions, coefficients))
+    return ops.reshape(ops.swapaxes(rows, 1, 2), ops.shape(x))
+
+
+def _multiply(x, layout, products):
+    parts = planes(x, layout)
+    known, found = {}, []
+    for terms in products:
+        summands = []
+        for coefficient, first, second in terms:
+            if (first, second) not in known:
+                a, b = (_wide(parts[block][component]) for block, component in (first, second))
+                known[first, second] = a * b
+            summands.append(coefficient * known[first, second])
+        found.append(functools.reduce(operator.add, summands))
+    return _cast(_joined(found), x)
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled_norm_activate(layout, scalars, epsilon, activation):
+    return compiled(lambda x, bias=None: _norm_activate(x, bias, layout, scalars, epsilon, activation))
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled_gate(layout, kept, gating, activation):
+    return compiled(lambda x, bias=None: _gate(x, bias, layout, kept, gating, activation))
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled_activate_samples(activation):
+    return compiled(lambda x, sampling: _activate_samples(x, sampling, activation))
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled_multiply(layout, products):
+    return compiled(lambda x: _multiply(x, layout, products))
+
+
+def _size(components, scalar, epsilon):
+    return _wide(components[0]) if scalar else norm(components, epsilon)
+
+
+def _cut(x, widths):
+    """An iterator over slices of these widths along the last axis."""
+    return (components[0] for components in planes(x, tuple((1, width) for width in widths)))
+
+
+def _joined(parts):
+    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
+
+
+def _like(values, x):
+    """A vector in the type of x; an array stays one, so that it can stand in a graph that is built symbolically."""
+    if isinstance(values, np.ndarray):
+        return values.astype(keras.backend.standardize_dtype(x.dtype))
+    return ops.cast(values, x.dtype)
+
+
+def _wide(x):
+    return ops.cast(x, "float32") if keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16") else x
+
+
+def _cast(y, x):
+    return y if y.dtype == x.dtype else ops.cast(y, x.dtype)
