@@ -4,7 +4,8 @@ dataset: rotated_mnist        a data set's name or an .npz file
 epochs: 100
 batch_size: 128
 optimizer: {Adam: {learning_rate: 1e-3}}      a Keras optimizer and its arguments
-schedule: {piecewise: {epochs: [50, 100], factor: 0.1}}, or {cosine: {warmup_epochs: 5, final: 0.0}}
+schedule: {piecewise: {epochs: [50, 100], factor: 0.1}}, or {cosine: {warmup_epochs: 5, final: 0.0}},
+          or {exponential: {start: 15, factor: 0.8}}: times 0.8 in epoch 16 (the first is 1) and every one after it
 loss: balanced_crossentropy   for masks: both kinds of pixels weigh the same; else crossentropy
 augment: {rotate: 180, flip: horizontal, translate: 2, fill: reflect}     largest turn in degrees, shift in pixels
          quarter_turns: true  turns by 0, 90, 180 or 270 degrees, without interpolation
@@ -96,6 +97,7 @@ _EPOCHS = _value("a list of whole numbers", lambda v: isinstance(v, list) and al
 _FRACTION = _value("a number from 0 to 1", lambda value: _is_number(value, 0, 1))
 SCHEDULES = {
     "piecewise": ({"epochs": _EPOCHS, "factor": _FRACTION}, ("epochs",)),
+    "exponential": ({"start": _WHOLE, "factor": _FRACTION}, ("factor",)),
     "cosine": ({"warmup_epochs": _value("a number from 0", lambda v: _is_number(v, 0, 1e6)), "final": _FRACTION}, ()),
 }
 AUGMENT = {

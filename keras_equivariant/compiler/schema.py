@@ -127,6 +127,7 @@ def _training():
     epochs = {"type": "array", "items": {"type": "integer", "minimum": 0}}
     schedules = {
         "piecewise": _object({"epochs": epochs, "factor": fraction}, ("epochs",)),
+        "exponential": _object({"start": whole, "factor": fraction}, ("factor",)),
         "cosine": _object({"warmup_epochs": {"type": "number", "minimum": 0}, "final": fraction}),
     }
     augment = {

@@ -63,7 +63,7 @@ def _schedule(schedule, rate, steps, epochs):
             warmup_target=rate if warmup else None,
             warmup_steps=warmup,
         )
-    boundaries = options["epochs"]
+    boundaries = options["epochs"] if kind == "piecewise" else list(range(options.get("start", 1), epochs))
     factor = options.get("factor", 0.1)
     # Keras holds a value up to and including its boundary step.
     return schedules.PiecewiseConstantDecay(

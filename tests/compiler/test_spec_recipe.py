@@ -57,7 +57,7 @@ def test_short_forms(write):
         ("{optimizer: {Adam: {learning_rate: [1]}}}", "training.optimizer.Adam.learning_rate: must be a number or a text. Received: a list"),
         ("{optimizer: [Adam]}", "training.optimizer: must be one optimizer, such as {Adam: {learning_rate: 1e-3}}. Received: a list"),
         ("{schedule: {peicewise: {}}}", 'training.schedule.peicewise: unknown key. Did you mean "piecewise"?'),
-        ("{schedule: {}}", "training.schedule: must be one schedule: piecewise, cosine. Received: 0"),
+        ("{schedule: {}}", "training.schedule: must be one schedule: piecewise, exponential, cosine. Received: 0"),
         ("{schedule: {piecewise: {factor: 0.1}}}", 'training.schedule.piecewise: `piecewise` needs the key "epochs"'),
         ("{schedule: {piecewise: {epochs: 50}}}", "training.schedule.piecewise.epochs: must be a list of whole numbers. Received: 50"),
         ("{schedule: {piecewise: {epochs: [50], factor: 2}}}", "training.schedule.piecewise.factor: must be a number from 0 to 1. Received: 2"),

@@ -30,6 +30,14 @@ def test_defaults_and_the_published_recipe():
     assert Recipe.from_dict({"optimizer": "Lion"}).make_optimizer(1, 1).name == "lion"
 
 
+def test_exponential_falls_from_its_start_on():
+    recipe = Recipe.from_dict(
+        {"optimizer": {"SGD": {"learning_rate": 0.5}}, "schedule": {"exponential": {"start": 2, "factor": 0.5}}}
+    )
+    rate = recipe.make_optimizer(steps_per_epoch=10, epochs=5)._learning_rate
+    assert [round(float(rate(step)), 6) for step in (0, 19, 20, 29, 30, 49)] == [0.5, 0.5, 0.25, 0.25, 0.125, 0.0625]
+
+
 def test_piecewise_drops_at_the_start_of_the_named_epochs():
     recipe = Recipe.from_dict(
         {"optimizer": {"SGD": {"learning_rate": 0.5}}, "schedule": {"piecewise": {"epochs": [2, 3], "factor": 0.1}}}
