@@ -58,8 +58,12 @@ def irreps(group):
 
 def irrep(group, label):
     """The irreducible representation with this label, see the table above."""
-    group = get(group)
-    label = _without_alias(group, str(label))
+    return _irrep(get(group), str(label))
+
+
+@functools.lru_cache(maxsize=4096)
+def _irrep(group, label):
+    label = _without_alias(group, label)
     if isinstance(group, ContinuousGroup):
         return _continuous(group, label)
     for found in irreps(group):

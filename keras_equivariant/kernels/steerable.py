@@ -223,31 +223,41 @@ def _exact_kernels(group, source, target, kernel_size):
     """Each kernel lives on one orbit of pixels and is the average of a kernel on a single pixel."""
     source, target = irrep(group, source), irrep(group, target)
     permutations = _permutations(group, kernel_size)
-    size = target.dim * source.dim
-    seen, found = np.zeros(permutations.shape[1], dtype=bool), []
-    for pixel in range(permutations.shape[1]):
+    pixels, size = permutations.shape[1], target.dim * source.dim
+    # Row (b, d) of moves[g] is what element g makes of the matrix that is 1 at (b, d) and 0 elsewhere.
+    moves = np.einsum("gab,gcd->gbdac", target.matrices, source.matrices).reshape(group.order, size, size) / group.order
+    seen, found = np.zeros(pixels, dtype=bool), []
+    for pixel in range(pixels):
         if seen[pixel]:
             continue
         # The moved kernel takes pixel `permutations[g, p]` at p, so it brings `pixel` to where that is `pixel`.
-        places = np.argmax(permutations == pixel, axis=1)
-        seen[places] = True
-        averages = np.zeros((size, permutations.shape[1], size))
-        for g, place in enumerate(places):
-            averages[:, place, :] += np.kron(target.matrices[g], source.matrices[g]).T / group.order
-        found.append(gram_schmidt(averages.reshape(size, -1)))
-    return _frozen(np.concatenate(found).reshape(-1, permutations.shape[1], target.dim, source.dim))
+        orbit, place = np.unique(np.argmax(permutations == pixel, axis=1), return_inverse=True)
+        seen[orbit] = True
+        averages = np.zeros((len(orbit), size, size))
+        np.add.at(averages, place, moves)
+        kernels = gram_schmidt(averages.transpose(1, 0, 2).reshape(size, -1)).reshape(-1, len(orbit), size)
+        whole = np.zeros((len(kernels), pixels, size))
+        whole[:, orbit] = kernels
+        found.append(whole)
+    return _frozen(np.concatenate(found).reshape(-1, pixels, target.dim, source.dim))
 
 
 @functools.lru_cache(maxsize=4096)
 def _band_limited_kernels(group, source, target, kernel_size, rings):
-    candidates = []
-    for m, harmonic in ring_harmonics(kernel_size, rings):
-        for solution in _harmonic_maps(group, source, target, m):
-            candidates.append(np.einsum("oic,cp->poi", solution, harmonic).ravel())
     dims = irrep(group, target).dim, irrep(group, source).dim
     pixels = int(np.prod(kernel_size))
-    rows = np.array(candidates).reshape(len(candidates), pixels * dims[0] * dims[1])
+    candidates = [np.zeros((0, pixels, *dims))]
+    for m, harmonic in _harmonics(kernel_size, rings):
+        maps = _harmonic_maps(group, source, target, m)
+        if len(maps):
+            candidates.append(np.einsum("noic,cp->npoi", maps, harmonic))
+    rows = np.concatenate(candidates).reshape(-1, pixels * dims[0] * dims[1])
     return _frozen(gram_schmidt(rows, tolerance=INDEPENDENT).reshape(-1, pixels, *dims))
+
+
+@functools.lru_cache(maxsize=64)
+def _harmonics(kernel_size, rings):
+    return tuple(ring_harmonics(kernel_size, rings))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -257,15 +267,31 @@ def _harmonic_maps(group, source, target, m):
     C must be invariant under target x source x psi_m: the average over the group of every C is.
     """
     source, target = irrep(group, source), irrep(group, target)
+    finite = group
     if isinstance(group, ContinuousGroup):
-        stand_in = group.discrete(m + source.frequency + target.frequency + 1)
-        source, target = source.restricted(stand_in), target.restricted(stand_in)
-    finite = source.group
-    turns = wound(finite.matrices, m) if m else np.ones((finite.order, 1, 1))
-    average = np.einsum("gab,gcd,gef->acebdf", target.matrices, source.matrices, turns) / finite.order
-    shape = target.dim, source.dim, turns.shape[1]
+        # More rotations than the sum of the frequencies average as all of them do; powers of two, to meet again.
+        finite = group.discrete(2 ** int(m + source.frequency + target.frequency).bit_length())
+    matrices = [_sampled(rho, finite) for rho in (target, source)] + [_waves(finite, m)]
+    shape = tuple(stack.shape[1] for stack in matrices)
+    count = int(round(float(np.mean(np.prod([np.trace(stack, axis1=1, axis2=2) for stack in matrices], axis=0)))))
+    if not count:
+        return np.zeros((0, *shape))
     size = int(np.prod(shape))
-    return gram_schmidt(average.reshape(size, size).T).reshape(-1, *shape)
+    products = np.einsum("gab,gcd->gacbd", *matrices[:2]).reshape(finite.order, -1)
+    average = (products.T @ matrices[2].reshape(finite.order, -1)).reshape(*shape[:2], *shape[:2], shape[2], shape[2])
+    average = average.transpose(2, 3, 5, 0, 1, 4).reshape(size, size) / finite.order
+    return gram_schmidt(average, count).reshape(-1, *shape)
+
+
+@functools.lru_cache(maxsize=1024)
+def _sampled(representation, finite):
+    return representation.at(finite.matrices)
+
+
+@functools.lru_cache(maxsize=1024)
+def _waves(finite, m):
+    """How a harmonic of frequency m moves, `(order, 1 or 2, 1 or 2)`."""
+    return wound(finite.matrices, m) if m else np.ones((finite.order, 1, 1))
 
 
 @functools.lru_cache(maxsize=64)
