@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import keras_equivariant as ke
-from keras_equivariant.compiler import SpecError, build_from_spec, lint, trace
+from keras_equivariant.compiler import SpecError, build_from_spec, lint, load_spec, trace
 
 CONV = {"HarmonicConv2D": {"filters": 4, "kernel_size": 3, "padding": "same"}}
 END = [CONV, "HarmonicMagnitude", "GlobalAveragePooling2D"]
@@ -97,7 +97,7 @@ def test_mirrors_are_not_claimed():
 
 
 def test_features_on_their_way():
-    walked = trace(network())
+    walked = trace(load_spec(network()))
     assert [traced.features.layout for traced in walked.layers] == ["harmonic", "harmonic", "image", "invariant"]
     (problem,) = lint(network(end=[]))
     assert problem.severity == "warning"
