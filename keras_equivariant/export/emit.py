@@ -59,6 +59,13 @@ class Emitter:
         """The name of a layer or nested model of the unfolded model, in the folded one."""
         return self._scopes[-1].own_name(name)
 
+    def view(self, tensor):
+        """The same numbers as a tensor of its own, which can stand for features of another form."""
+        result = self.make(keras.layers.Identity, "view")(tensor)
+        if id(tensor) in self._producers:
+            self._producers[id(result)] = (*self._producers[id(tensor)][:-1], result)
+        return result
+
     def merged_in_vain(self):
         """Ids of the convolutions that had to stay although a merged copy of them was made."""
         return self._wasted

@@ -78,7 +78,8 @@ def _apply_own(emitter, layer, inputs):
         if known and known.tensor is None and _only_unpacks(steps, input_shape):
             steps, tensor = steps[1:], known.full
         else:
-            packed = features.packed(inputs) if _takes_any_order(steps) else features.canonical(inputs)
+            any_order = _takes_any_order(steps) and (steps or len(output_shape) > 4)
+            packed = features.packed(inputs) if any_order else features.canonical(inputs)
             tensor, order, sections = packed.tensor, packed.order, packed.sections
     for i, (step, weights) in enumerate(steps):
         if not isinstance(step, keras.layers.Layer):
@@ -88,9 +89,10 @@ def _apply_own(emitter, layer, inputs):
             weights = _permute(step, weights, order, sections)
         tensor = emitter.apply((id(layer), i, input_shape, sections), step, weights, tensor)
     if len(output_shape) < 5:
-        return tensor
-    if not _keeps_order(steps):
+        return emitter.view(tensor) if features.get(tensor) else tensor
+    if len(input_shape) < 5 or not _keeps_order(steps):
         sections = (output_shape[-1],)
+        tensor = emitter.view(tensor) if tensor is inputs else tensor
     fibre = tuple(output_shape[3:-1])
     tensor = features.add(Packed(fibre, sections, tensor=tensor))
     if activation is None:

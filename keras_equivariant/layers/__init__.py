@@ -3,7 +3,9 @@
 from keras_equivariant.layers.average_pooling import AveragePooling2D
 from keras_equivariant.layers.batch_normalization import BatchNormalization
 from keras_equivariant.layers.concatenated_relu import ConcatenatedReLU
+from keras_equivariant.layers.field_dropout import FieldDropout
 from keras_equivariant.layers.field_pooling import FieldPooling
+from keras_equivariant.layers.flatten_fields import FlattenFields
 from keras_equivariant.layers.fourier_activation import FourierActivation
 from keras_equivariant.layers.gated_activation import GatedActivation
 from keras_equivariant.layers.group_conv import GroupConv2D
@@ -16,19 +18,28 @@ from keras_equivariant.layers.harmonic_magnitude import HarmonicMagnitude
 from keras_equivariant.layers.lifting_conv import LiftingConv2D
 from keras_equivariant.layers.max_pooling import MaxPooling2D
 from keras_equivariant.layers.norm_activation import NormActivation
+from keras_equivariant.layers.norm_max_pooling import NormMaxPooling2D
 from keras_equivariant.layers.norm_pooling import NormPooling
 from keras_equivariant.layers.pointwise_activation import PointwiseActivation
+from keras_equivariant.layers.restrict import Restrict
+from keras_equivariant.layers.steerable_batch_normalization import SteerableBatchNormalization
 from keras_equivariant.layers.steerable_conv import SteerableConv2D
 from keras_equivariant.layers.steerable_conv_transpose import SteerableConv2DTranspose
 from keras_equivariant.layers.steerable_dense import SteerableDense
+from keras_equivariant.layers.steerable_group_normalization import SteerableGroupNormalization
+from keras_equivariant.layers.steerable_instance_normalization import SteerableInstanceNormalization
+from keras_equivariant.layers.steerable_layer_normalization import SteerableLayerNormalization
 from keras_equivariant.layers.tensor_product_activation import TensorProductActivation
+from keras_equivariant.layers.unflatten_fields import UnflattenFields
 from keras_equivariant.layers.up_sampling import UpSampling2D
 
 __all__ = [
     "AveragePooling2D",
     "BatchNormalization",
     "ConcatenatedReLU",
+    "FieldDropout",
     "FieldPooling",
+    "FlattenFields",
     "FourierActivation",
     "GatedActivation",
     "GroupConv2D",
@@ -41,11 +52,18 @@ __all__ = [
     "LiftingConv2D",
     "MaxPooling2D",
     "NormActivation",
+    "NormMaxPooling2D",
     "NormPooling",
     "PointwiseActivation",
+    "Restrict",
+    "SteerableBatchNormalization",
     "SteerableConv2D",
     "SteerableConv2DTranspose",
     "SteerableDense",
+    "SteerableGroupNormalization",
+    "SteerableInstanceNormalization",
+    "SteerableLayerNormalization",
     "TensorProductActivation",
+    "UnflattenFields",
     "UpSampling2D",
 ]

@@ -4,8 +4,7 @@ from keras import ops
 from keras_equivariant.kernels import intertwiner_basis
 from keras_equivariant.layers.base import register
 from keras_equivariant.layers.steerable_base import bias_size, expand_bias, per_pair, scaled
-from keras_equivariant.layers.steerable_conv import check_activation
-from keras_equivariant.layers.typed import Typed, as_type
+from keras_equivariant.layers.typed import Typed, as_type, check_activation
 from keras_equivariant.layers.weighted import Weighted
 from keras_equivariant.ops import steerable
 

@@ -12,9 +12,10 @@ import keras
 from keras import ops
 
 from keras_equivariant.ops.compiled import compiled
+from keras_equivariant.ops.fields import combine
 
 
-def normalize_with_statistics(x, gamma, beta, epsilon, activation):
+def normalize_with_statistics(x, gamma, beta, epsilon, activation, means=None):
     """activation(gamma (x - mean) / sqrt(variance + epsilon) + beta) over all axes but the last.
 
     Args:
@@ -22,6 +23,7 @@ def normalize_with_statistics(x, gamma, beta, epsilon, activation):
         gamma, beta: `(C,)`.
         epsilon: number added to the variance.
         activation: function of a tensor.
+        means: FieldMeans of channels that have their statistics in common; None for each by itself.
 
     Returns:
         `(y, mean, variance)`; the statistics are `(C,)`, float32 at least, and carry no gradient.
@@ -42,6 +44,8 @@ def normalize_with_statistics(x, gamma, beta, epsilon, activation):
 
     def forward(rows, gamma, beta):
         mean, variance = _combine(*map(narrow, _moments(rows)))
+        if means is not None:
+            mean, variance = combine(mean, variance, means)
         gamma, beta = ops.cast(gamma, mean.dtype), ops.cast(beta, mean.dtype)
         inverse = ops.rsqrt(variance + epsilon)
         slope = gamma * inverse
@@ -60,8 +64,9 @@ def normalize_with_statistics(x, gamma, beta, epsilon, activation):
             total, product = (ops.sum(narrow(s), axis=0) for s in sums(rows, upstream[0], *row))
             d_gamma = (product - mean * total) * inverse
             count = ops.cast(ops.shape(rows)[0] * repeats, mean.dtype)
-            along = -slope * inverse * d_gamma / count
-            offset = -slope * total / count - along * mean
+            average, shared = (d_gamma, total) if means is None else (means.average(d_gamma), means.project(total))
+            along = -slope * inverse * average / count
+            offset = -slope * shared / count - along * mean
             return input_gradient(rows, upstream[0], *row, widen(along), widen(offset)), d_gamma, total
 
         return (y, mean, variance), gradient
@@ -74,7 +79,7 @@ def normalize_with_statistics(x, gamma, beta, epsilon, activation):
 @compiled
 def _moments(rows):
     """First and second moments of each column about a pivot, so that nothing cancels, and the pivot."""
-    rows = _wide(rows)
+    rows = in_full(rows)
     pivot = ops.stop_gradient(rows[0])
     centred = rows - pivot
     return ops.mean(centred, axis=0), ops.mean(centred * centred, axis=0), pivot
@@ -92,20 +97,20 @@ def _passes(activation):
     """The compiled passes for an activation; only the first where its derivative is left to the backend."""
 
     def apply(rows, slope, shift):
-        return ops.cast(activation(_wide(rows) * slope + shift), rows.dtype)
+        return ops.cast(activation(in_full(rows) * slope + shift), rows.dtype)
 
     derivative = _DERIVATIVES.get(activation)
     if derivative is None:
         return compiled(apply), None, None
 
     def sums(rows, upstream, slope, shift):
-        rows = _wide(rows)
-        dz = derivative(rows * slope + shift, _wide(upstream))
+        rows = in_full(rows)
+        dz = derivative(rows * slope + shift, in_full(upstream))
         return ops.sum(dz, axis=0), ops.sum(dz * rows, axis=0)
 
     def input_gradient(rows, upstream, slope, shift, along, offset):
-        wide = _wide(rows)
-        dz = derivative(wide * slope + shift, _wide(upstream))
+        wide = in_full(rows)
+        dz = derivative(wide * slope + shift, in_full(upstream))
         return ops.cast(dz * slope + wide * along + offset, rows.dtype)
 
     return compiled(apply), compiled(sums), compiled(input_gradient)
@@ -116,7 +121,8 @@ def _width(shape):
     return math.prod(shape[2:]) if len(shape) > 2 and None not in shape[2:] else shape[-1]
 
 
-def _wide(rows):
+def in_full(rows):
+    """The rows in float32 at least."""
     half = keras.backend.standardize_dtype(rows.dtype) in ("float16", "bfloat16")
     return ops.cast(rows, "float32") if half else rows
 

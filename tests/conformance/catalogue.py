@@ -88,6 +88,25 @@ def steerable(in_type, out_type, group, kernel_size=3, **options):
     return typed(layers.SteerableConv2D, in_type, group, out_type, **options)
 
 
+def steerable_transposed(in_type, out_type, group, kernel_size=4, space=(5, 5), **options):
+    options = {"kernel_size": kernel_size, "bias_initializer": "normal", **options}
+    return typed(layers.SteerableConv2DTranspose, in_type, group, out_type, space=space, **options)
+
+
+def dense(in_type, out_type, group, **options):
+    return typed(layers.SteerableDense, in_type, group, out_type, bias_initializer="normal", **options)
+
+
+def typed_norm(name, in_type, group, **options):
+    return typed(getattr(layers, f"Steerable{name}Normalization"), in_type, group, **options)
+
+
+def restricted(in_type, group, subgroup):
+    """The law holds for the elements of the subgroup."""
+    case = typed(layers.Restrict, in_type, group, subgroup=subgroup)
+    return dataclasses.replace(case, group=subgroup)
+
+
 def harmonic(layer, orders=2, out="harmonic", **options):
     return Case(layer, options, (8, 8, orders, 2, 3), "C4", "harmonic", out)
 
@@ -221,5 +240,72 @@ CATALOGUE = [
     Case(layers.GroupPooling, {"mode": "max", "group": "D4", "subgroup": "C4"}, (5, 5, 8, 3), "D4", out="quotient(C4)"),
     Case(
         layers.GroupPooling, {"mode": "mean", "group": "D4", "subgroup": "D1"}, (5, 5, 8, 3), "D4", out="quotient(D1)"
+    ),
+    steerable_transposed(
+        "2x0 + 1x1", "1x0 + 1x1 + 1x2", "SO2", strides=2, padding="same", kernel_initializer="he_normal"
+    ),
+    steerable_transposed("1xregular + 1x1", "2xregular", "D4", 3, activation="relu", strides=2, output_padding=0),
+    steerable_transposed(
+        "2x0+ + 1x1", "1x0- + 1x1", "O2", 5, num_rings=4, ring_width=0.7, frequency_cutoff="nyquist", use_bias=False
+    ),
+    steerable_transposed(
+        "1xregular",
+        "1xregular",
+        "C4",
+        3,
+        padding="same",
+        dilation_rate=2,
+        basis="steerable",
+        radial_profile="linear",
+        data_format="channels_last",
+        kernel_regularizer="l2",
+        bias_regularizer="l1",
+        activity_regularizer="l2",
+        kernel_constraint="max_norm",
+        bias_constraint="non_neg",
+        groups=1,
+        padding_mode="zeros",
+    ),
+    dense("4x0 + 2x1 + 1x2", "2x0 + 3x1 + 1x2", "SO2"),
+    dense("2x0+ + 1x0- + 2x1", "2x0+ + 2x0- + 1x1", "O2", kernel_initializer="he_normal", use_bias=False),
+    dense("2xregular + 1x1", "1xregular + 2xquotient(C2)", "D4", activation="relu", kernel_regularizer="l2"),
+    dense(
+        "2xregular + 1x3",
+        "1x3 + 1xregular",
+        "C8",
+        bias_regularizer="l1",
+        activity_regularizer="l2",
+        kernel_constraint="max_norm",
+        bias_constraint="non_neg",
+    ),
+    typed_norm("Batch", "3x0 + 2x1 + 1x2", "SO2", momentum=0.9, epsilon=1e-5),
+    typed_norm("Batch", "2xregular + 1xquotient(C2)", "D4", activation="relu", gamma_regularizer="l2"),
+    typed_norm("Batch", "1x0+ + 2x0- + 1xinduced(C4,1) + 2xinduced(C2,0)", "D4", beta_constraint="max_norm"),
+    typed_norm("Batch", "2x1", "SO2", beta_regularizer="l2", moving_variance_initializer="ones"),
+    typed_norm("Batch", "2xregular", "C8", scale=False, activation="elu", moving_mean_initializer="ones"),
+    typed_norm("Batch", "2x0 + 2x1", "C4", center=False, gamma_constraint="max_norm"),
+    typed_norm("Layer", "3x0 + 2x1 + 2x2", "SO2", epsilon=1e-5, beta_initializer="ones"),
+    typed_norm("Layer", "2xregular + 1xinduced(C2,0) + 1x0-", "D4", gamma_initializer="ones", beta_regularizer="l2"),
+    typed_norm("Layer", "2x1", "SO2", gamma_regularizer="l2", gamma_constraint="max_norm"),
+    typed_norm("Group", "4x0 + 2x1 + 2x2", "SO2", groups=2, beta_constraint="max_norm"),
+    typed_norm("Group", "4xregular + 2xinduced(C2,0)", "D4", groups=1, center=False),
+    typed_norm("Group", "2x1 + 3x0", "C4", groups=-1, scale=False),
+    typed_norm("Instance", "3x0 + 2x1", "SO2", epsilon=1e-4),
+    typed_norm("Instance", "2xregular + 1xquotient(C2)", "D4", center=False, scale=False),
+    typed(layers.FieldDropout, "2x0 + 2x1", "SO2", rate=0.5, seed=1),
+    typed(layers.FieldDropout, "2xregular", "D4", rate=0.3, spatial=True),
+    typed(layers.FieldDropout, "2x1", "C4", rate=0.0),
+    restricted("2xregular + 1x1 + 1x2+", "D4", "C4"),
+    restricted("1xregular + 2xquotient(C4) + 1x3 + 1x2", "D8", "D4"),
+    restricted("2xregular + 1x1", "D4", "D1"),
+    restricted("2x0+ + 1x0- + 2x1 + 1x2", "O2", "SO2"),
+    restricted("2x1 + 1x4 + 1x2", "SO2", "C4"),
+    Case(layers.FlattenFields, {"group": "D4"}, (5, 5, 8, 3), "D4", out=FieldType.parse("3xregular", "D4")),
+    Case(
+        layers.UnflattenFields,
+        {"in_type": "3xregular", "group": "D4"},
+        (5, 5, 24),
+        "D4",
+        FieldType.parse("3xregular", "D4"),
     ),
 ]

@@ -1,0 +1,121 @@
+"""Arithmetic of whole fields on features `(..., D)`: means over them, values spread over their components."""
+
+import itertools
+
+import keras
+import numpy as np
+from keras import ops
+
+
+class FieldMeans:
+    """Means over groups of fields of one block, spread over the channels again: orthogonal projections.
+
+    Args:
+        blocks: objects with `dim`, `multiplicity` and `invariants`, as `FieldType.blocks`.
+        groups: into how many groups the fields of each block are split; None for each field apart.
+
+    Attributes:
+        centers: whether there is any vector that no element of the group moves, so that a mean can be subtracted.
+    """
+
+    def __init__(self, blocks, groups=None):
+        self._sizes = [(b.multiplicity, groups or b.multiplicity) for b in blocks]
+        self._ones = [np.ones((1, b.dim)) for b in blocks]
+        self._invariants = [np.asarray(b.invariants) for b in blocks]
+        self._ends = list(itertools.accumulate(b.dim * b.multiplicity for b in blocks))[:-1]
+        self.centers = any(len(vectors) for vectors in self._invariants)
+
+    def average(self, x):
+        """The mean over the components and fields of each group.
+
+        Features `(..., D)` where each block is one group, else `(D,)` or `(B, D)`.
+        """
+        return self._along(x, self._ones)
+
+    def project(self, x):
+        """The mean over the fields of each group of the part that nothing moves; 0 where everything is moved."""
+        return self._along(x, self._invariants)
+
+    def _along(self, x, vectors):
+        parts = ops.split(x, self._ends, axis=-1) if self._ends else [x]
+        found = [_project(*block) for block in zip(parts, vectors, self._sizes, strict=True)]
+        return found[0] if len(found) == 1 else ops.concatenate(found, axis=-1)
+
+
+def _project(part, vectors, sizes):
+    """The part of a block `(..., dim * multiplicity)` along orthogonal vectors, averaged over groups of fields."""
+    total = None
+    for vector in vectors:
+        along = _project_on(part, vector, *sizes)
+        total = along if total is None else total + along
+    return ops.zeros_like(part) if total is None else total
+
+
+def _project_on(part, vector, multiplicity, groups):
+    each = multiplicity // groups
+    weights = np.broadcast_to(vector[:, None, None], (len(vector), groups, each))
+    weights = weights.astype(keras.backend.standardize_dtype(part.dtype))
+    length = float(vector @ vector) * each
+    if groups == 1:  # no axes of its own, so that features of any rank and of unknown sizes will do
+        weights = weights.ravel()
+        return ops.sum(part * weights, axis=-1, keepdims=True) * (weights / weights.dtype.type(length))
+    lead = (-1,) * (len(part.shape) - 1)
+    apart = ops.reshape(part, (*lead, *weights.shape))
+    mean = ops.sum(apart * weights, axis=(-3, -1), keepdims=True)
+    return ops.reshape(mean * (weights / weights.dtype.type(length)), (*lead, weights.size))
+
+
+def spread(values, layout):
+    """A number per field, `(..., fields)`, as channels `(..., D)`: the same for all components of a field.
+
+    Args:
+        layout: tuple of `(dim, multiplicity)`, one per block.
+    """
+    ends = list(itertools.accumulate(multiplicity for _, multiplicity in layout))[:-1]
+    parts = ops.split(values, ends, axis=-1) if ends else [values]
+    repeated = [part for (dim, _), part in zip(layout, parts, strict=True) for _ in range(dim)]
+    return repeated[0] if len(repeated) == 1 else ops.concatenate(repeated, axis=-1)
+
+
+def normalize(x, means, epsilon, over_space=True):
+    """x minus what `means.project` finds, divided by sqrt(`means.average` of the squares of the rest + epsilon).
+
+    Args:
+        x: `(B, ..., D)`.
+        means: FieldMeans.
+        epsilon: number added to the mean square.
+        over_space: both means also over all axes between the batch and the channels; else position by position.
+
+    Returns:
+        `(slope, shift)` with slope x + shift the result, `(B, 1, ..., 1, D)` or of the shape of `x`.
+    """
+    axes = tuple(range(1, len(x.shape) - 1))
+    if not over_space or not axes:
+        mean = means.project(x) if means.centers else None
+        rest = x if mean is None else x - mean
+        slope = ops.rsqrt(means.average(rest * rest) + epsilon)
+        return slope, None if mean is None else -mean * slope
+    moment = ops.mean(x, axis=axes, keepdims=True)
+    centred = x - moment
+    variance = ops.mean(centred * centred, axis=axes)
+    moment = ops.reshape(moment, (-1, x.shape[-1]))
+    mean = means.project(moment)
+    rest = moment - mean
+    slope = ops.rsqrt(means.average(variance + rest * rest) + epsilon)
+    wide = (-1, *(1,) * len(axes), x.shape[-1])
+    return ops.reshape(slope, wide), ops.reshape(-mean * slope, wide) if means.centers else None
+
+
+def batch_moments(x, means):
+    """Per channel the mean that is subtracted and the mean square of the rest, over all axes but the last."""
+    axes = tuple(range(len(x.shape) - 1))
+    moment = ops.mean(x, axis=axes)
+    centred = x - moment
+    return combine(moment, ops.mean(centred * centred, axis=axes), means)
+
+
+def combine(mean, variance, means):
+    """The same from the mean and variance of each channel by itself, `(D,)`."""
+    own, mean = mean, means.project(mean)
+    rest = own - mean
+    return mean, means.average(variance + rest * rest)
