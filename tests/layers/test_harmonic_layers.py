@@ -295,3 +295,19 @@ def test_certificate_takes_the_quarter_turns():
     assert report.group == "C4"
     wrong = keras.Model(inputs, keras.layers.ReLU()(x))
     assert not ke.certify(wrong).exact
+
+
+def test_logits_of_the_published_network_are_exactly_invariant():
+    keras.config.set_floatx("float64")
+    try:
+        model = ke.build_from_spec("hnet_rotated_mnist", filters=2)
+    finally:
+        keras.config.set_floatx("float32")
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.uniform(0.2, 1, size=w.shape) for w in model.get_weights()])
+    assert model.compute_dtype == "float64"
+    x = draw(2, 28, 28, 1)
+    logits = run(model, x)
+    for turns in (1, 2, 3):
+        assert np.abs(run(model, np.rot90(x, turns, axes=(1, 2)).copy()) - logits).max() <= 1e-12 * np.abs(logits).max()
+    assert np.abs(run(model, x[:, ::-1].copy()) - logits).max() > 1e-6 * np.abs(logits).max()  # a mirror image
