@@ -85,7 +85,46 @@ class PixelwiseLayer(EquivariantLayer):
         return {**super().get_config(), "group": None if self.group is None else self.group.name}
 
 
-class PlanarPooling(PixelwiseLayer):
+class Windows:
+    """Mixin of the poolings: windows over space, the sizes after them and what makes them unsymmetric."""
+
+    rank = 2
+
+    def _set_windows(self, pool_size, strides, padding, data_format):
+        check_data_format(data_format)
+        self.pool_size = tuple_of(pool_size, self.rank, "pool_size")
+        self.strides = self.pool_size if strides is None else tuple_of(strides, self.rank, "strides")
+        if padding not in convolution.PADDINGS:
+            raise ValueError(f"`padding` must be one of {convolution.PADDINGS}. Received: padding={padding!r}")
+        self.padding = padding
+
+    def sizes_after(self, sizes):
+        after = []
+        for size, window, stride in zip(sizes, self.pool_size, self.strides, strict=True):
+            covered = size if size is None or self.padding == "same" else size - window + 1
+            if covered is not None and covered < 1:
+                raise ValueError(
+                    'The window must fit into the input with padding="valid". '
+                    f"Received: size {size}, pool_size={window}"
+                )
+            after.append(None if covered is None else -(-covered // stride))
+        return after
+
+    def symmetry_problems(self, input_shape):
+        moved = (True,) * self.rank if self.group is None else moved_axes(self.group)
+        steps = self._window_steps()
+        windows = zip(input_shape[1 : 1 + self.rank], self.pool_size, steps, (1,) * self.rank, strict=True)
+        axes = [w if m else None for w, m in zip(windows, moved, strict=True)]
+        return window_problems(axes, "pool_size", self.padding)
+
+    def _window_steps(self):
+        return self.strides
+
+    def _window_config(self):
+        return {"pool_size": list(self.pool_size), "strides": list(self.strides), "padding": self.padding}
+
+
+class PlanarPooling(Windows, PixelwiseLayer):
     """Maximum or mean over windows; subclasses set `mode`."""
 
     mode = "max"
@@ -106,12 +145,7 @@ class PlanarPooling(PixelwiseLayer):
         **kwargs,
     ):
         super().__init__(group=group, strict=strict, **kwargs)
-        check_data_format(data_format)
-        self.pool_size = tuple_of(pool_size, self.rank, "pool_size")
-        self.strides = self.pool_size if strides is None else tuple_of(strides, self.rank, "strides")
-        if padding not in convolution.PADDINGS:
-            raise ValueError(f"`padding` must be one of {convolution.PADDINGS}. Received: padding={padding!r}")
-        self.padding = padding
+        self._set_windows(pool_size, strides, padding, data_format)
         self.antialias = bool(antialias)
 
     def build(self, input_shape):
@@ -125,26 +159,8 @@ class PlanarPooling(PixelwiseLayer):
             return pooling.pool(x, self.mode, self.pool_size, self.strides, self.padding)
         return pooling.blur(pooling.pool(x, self.mode, self.pool_size, 1, self.padding), self.strides)
 
-    def sizes_after(self, sizes):
-        after = []
-        for size, window, stride in zip(sizes, self.pool_size, self.strides, strict=True):
-            covered = size if size is None or self.padding == "same" else size - window + 1
-            if covered is not None and covered < 1:
-                raise ValueError(
-                    'The window must fit into the input with padding="valid". '
-                    f"Received: size {size}, pool_size={window}"
-                )
-            after.append(None if covered is None else -(-covered // stride))
-        return after
-
-    def symmetry_problems(self, input_shape):
-        moved = (True,) * self.rank if self.group is None else moved_axes(self.group)
-        windows = [
-            (size, window, 1 if self.antialias else stride, 1)
-            for size, window, stride in zip(input_shape[1 : 1 + self.rank], self.pool_size, self.strides, strict=True)
-        ]
-        axes = [w if m else None for w, m in zip(windows, moved, strict=True)]
-        return window_problems(axes, "pool_size", self.padding)
+    def _window_steps(self):
+        return (1,) * self.rank if self.antialias else self.strides
 
     def fold(self, input_shape):
         if self.antialias:
@@ -153,10 +169,4 @@ class PlanarPooling(PixelwiseLayer):
         return [(stock(self.pool_size, strides=self.strides, padding=self.padding, name=self.name), [])]
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "pool_size": list(self.pool_size),
-            "strides": list(self.strides),
-            "padding": self.padding,
-            "antialias": self.antialias,
-        }
+        return {**super().get_config(), **self._window_config(), "antialias": self.antialias}

@@ -49,6 +49,13 @@ def norms(x, layout, scalars, epsilon):
     return _cast(_joined([_size(*pair, epsilon) for pair in zip(planes(x, layout), scalars, strict=True)]), x)
 
 
+def scale(x, factors, layout):
+    """Each field times a number of its own: features `(..., D)`, factors `(..., fields)`."""
+    fields = tuple((1, multiplicity) for _, multiplicity in layout)
+    rows = zip(planes(x, layout), planes(factors, fields), strict=True)
+    return _joined([component * factor for components, (factor,) in rows for component in components])
+
+
 def norm_activate(x, bias, layout, scalars, epsilon, activation, training=False):
     """v activation(|v| + b) / |v| for each field v, activation(x + b) for scalars.
 

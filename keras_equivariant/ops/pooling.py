@@ -1,13 +1,19 @@
 """Pooling with a blur, and upsampling, on channels-last features."""
 
+import functools
 import itertools
 import math
+import operator
 
 import numpy as np
 from keras import ops
 
+from keras_equivariant.ops import activations
 from keras_equivariant.ops.compiled import compiled
 from keras_equivariant.ops.convolution import is_symmetric
+from keras_equivariant.ops.padding import pad
+
+EQUAL = 1e-5  # squared norms that differ relatively by less count as equal
 
 
 @compiled
@@ -42,6 +48,35 @@ def pool(x, mode, pool_size, strides, padding):
     """Maximum or mean over windows of features (B, *space, C)."""
     function = {"max": ops.max_pool, "average": ops.average_pool}[mode]
     return function(x, pool_size, strides=strides, padding=padding, data_format="channels_last")
+
+
+def norm_max_pool(x, layout, pool_size, strides, padding):
+    """In each window and for each field the one of largest norm; the mean of those of equal norm.
+
+    Norms count as equal within rounding, so that symmetric windows give a symmetric result.
+
+    Args:
+        x: features `(B, *space, D)`.
+        layout: `(dim, multiplicity)` of each block of the field type.
+    """
+    squares = ops.concatenate([activations.square(components) for components in activations.planes(x, layout)], axis=-1)
+    if padding == "same":
+        x = pad(x, pool_size, strides, "zeros")
+        inside = pad(ops.ones_like(squares[..., :1]), pool_size, strides, "zeros")
+        squares = pad(squares, pool_size, strides, "zeros") + (inside - 1.0)  # -1 outside, below every norm
+    taps = [_tap(x, offsets, pool_size, strides) for offsets in itertools.product(*map(range, pool_size))]
+    sizes = [_tap(squares, offsets, pool_size, strides) for offsets in itertools.product(*map(range, pool_size))]
+    least = ops.stop_gradient(functools.reduce(ops.maximum, sizes)) * (1.0 - EQUAL)
+    chosen = [ops.cast(size >= least, x.dtype) for size in sizes]
+    share = 1.0 / functools.reduce(operator.add, chosen)
+    picked = [activations.scale(tap, one * share, layout) for tap, one in zip(taps, chosen, strict=True)]
+    return functools.reduce(operator.add, picked)
+
+
+def _tap(x, offsets, pool_size, strides):
+    """The pixels that lie at these offsets in their windows."""
+    steps = zip(offsets, pool_size, strides, strict=True)
+    return x[(slice(None), *(slice(i, i - k + 1 or None, stride) for i, k, stride in steps))]
 
 
 def blur(x, strides):
