@@ -298,11 +298,12 @@ def test_certificate_takes_the_quarter_turns():
 
 
 def test_logits_of_the_published_network_are_exactly_invariant():
-    keras.config.set_floatx("float64")
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
     try:
         model = ke.build_from_spec("hnet_rotated_mnist", filters=2)
     finally:
-        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy(policy)
     rng = np.random.default_rng(0)
     model.set_weights([rng.uniform(0.2, 1, size=w.shape) for w in model.get_weights()])
     assert model.compute_dtype == "float64"
