@@ -33,6 +33,8 @@ class FlattenFields(EquivariantLayer):
         >>> layer = ke.layers.FlattenFields("D4")
         >>> layer(np.zeros((1, 9, 9, 8, 3), "float32")).shape, str(layer.out_type)
         (TensorShape([1, 9, 9, 24]), '3xregular')
+
+    Reference: Weiler & Cesa, arXiv 1911.08251, section 2.2 (regular fields).
     """
 
     out_type = None

@@ -32,6 +32,8 @@ class UnflattenFields(Typed, EquivariantLayer):
         >>> import numpy as np, keras_equivariant as ke
         >>> ke.layers.UnflattenFields("3xregular", group="D4")(np.zeros((1, 9, 9, 24), "float32")).shape
         TensorShape([1, 9, 9, 8, 3])
+
+    Reference: Weiler & Cesa, arXiv 1911.08251, section 2.2 (regular fields).
     """
 
     def __init__(self, in_type, group=None, **kwargs):
