@@ -66,6 +66,23 @@ def test_conventions():
         )
 
 
+def test_conventions_of_field_types():
+    t = 0.3
+    turn = np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]])
+    twice = np.array([[np.cos(2 * t), -np.sin(2 * t)], [np.sin(2 * t), np.cos(2 * t)]])
+    mirror = np.diag([-1.0, 1.0])
+    rho = ke.groups.irrep("O2", "2")
+    np.testing.assert_allclose(rho.at(np.array([turn, mirror @ turn])), [twice, mirror @ twice], atol=1e-12)
+    d4 = ke.groups.get("D4")
+    assert (
+        ke.groups.irrep("D4", "2+").matrices[4].item() == 1.0 and ke.groups.irrep("D4", "2-").matrices[4].item() == -1.0
+    )
+    assert str(ke.FieldType.parse("A1 + A2 + B1 + B2 + E", d4)) == "1x0+ + 1x0- + 1x2+ + 1x2- + 1x1"
+    x = np.random.default_rng(0).normal(size=(1, 5, 5, 8, 3))
+    typed = ke.groups.act(x.reshape(1, 5, 5, 24), d4, 5, ke.FieldType.parse("3xregular", "D4"))
+    np.testing.assert_array_equal(typed.reshape(x.shape), ke.groups.act(x, d4, 5, "regular"))
+
+
 COUNTS = {
     ("steerable_d4_resnet",): [{}, {"type": "irreps"}],
     ("e2_sfcnn",): [{}, {"group": "D16", "restrict": "C16"}],
