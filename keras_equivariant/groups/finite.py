@@ -149,7 +149,7 @@ class FiniteGroup:
         return f"<FiniteGroup {self.name}, order {self.order}, acting on R^{self.dimension}>"
 
     def __eq__(self, other):
-        return (
+        return self is other or (
             isinstance(other, FiniteGroup)
             and self.name == other.name
             and self.matrices.shape == other.matrices.shape
