@@ -1,6 +1,7 @@
 """Arithmetic of whole fields on features `(..., D)`: means over them, values spread over their components."""
 
 import itertools
+import math
 
 import keras
 import numpy as np
@@ -95,9 +96,9 @@ def normalize(x, means, epsilon, over_space=True):
         rest = x if mean is None else x - mean
         slope = ops.rsqrt(means.average(rest * rest) + epsilon)
         return slope, None if mean is None else -mean * slope
-    moment = ops.mean(x, axis=axes, keepdims=True)
+    moment = _mean(x, axes, keepdims=True)
     centred = x - moment
-    variance = ops.mean(centred * centred, axis=axes)
+    variance = _mean(centred * centred, axes)
     moment = ops.reshape(moment, (-1, x.shape[-1]))
     mean = means.project(moment)
     rest = moment - mean
@@ -106,12 +107,20 @@ def normalize(x, means, epsilon, over_space=True):
     return ops.reshape(slope, wide), ops.reshape(-mean * slope, wide) if means.centers else None
 
 
+def _mean(x, axes, keepdims=False):
+    sizes = [x.shape[axis] for axis in axes]
+    if None in sizes:
+        return ops.mean(x, axis=axes, keepdims=keepdims)
+    # JAX and torch would take the mean of float64 in float32.
+    return ops.sum(x, axis=axes, keepdims=keepdims) * (1 / math.prod(sizes))
+
+
 def batch_moments(x, means):
     """Per channel the mean that is subtracted and the mean square of the rest, over all axes but the last."""
     axes = tuple(range(len(x.shape) - 1))
-    moment = ops.mean(x, axis=axes)
+    moment = _mean(x, axes)
     centred = x - moment
-    return combine(moment, ops.mean(centred * centred, axis=axes), means)
+    return combine(moment, _mean(centred * centred, axes), means)
 
 
 def combine(mean, variance, means):

@@ -35,6 +35,11 @@ class Case:
         group = groups.get(self.group)
         return group.discrete(4) if isinstance(group, groups.ContinuousGroup) else group
 
+    @property
+    def random(self):
+        """Whether training draws random numbers, which are others under XLA and on every backend."""
+        return self.arguments.get("rate", 0) > 0
+
     def __str__(self):
         words = [f"{k}={v}" for k, v in self.arguments.items() if k not in ("filters", "group", "bias_initializer")]
         return f"{self.layer.__name__}({', '.join([*words, self.group, 'x'.join(map(str, self.shape))])})"

