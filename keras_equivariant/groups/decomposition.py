@@ -6,7 +6,7 @@ import functools
 import numpy as np
 
 from keras_equivariant.groups.continuous import ContinuousGroup
-from keras_equivariant.groups.irreps import gram_schmidt, irrep, irreps, without_noise
+from keras_equivariant.groups.irreps import gram_schmidt, irrep, irreps, is_irrep_label, without_noise
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,6 +61,9 @@ def decompose(representation):
 
 @functools.lru_cache(maxsize=512)
 def _decompose(representation, group):
+    name = representation.name
+    if is_irrep_label(group, name) and irrep(group, name) is representation:
+        return Decomposition(((representation, np.eye(representation.dim)[None]),))
     finite = representation.finite
     parts = []
     for candidate in irreps(finite.group):
