@@ -31,7 +31,9 @@ def norm(components, epsilon=LEAST_SQUARE):
 
     In float32 at least: the squares of half precision overflow from 256 on.
     """
-    return ops.sqrt(ops.maximum(square(components), epsilon))
+    found = square(components)
+    # The larger of the two: on torch ops.maximum with a number rounds float64 to float32.
+    return ops.sqrt(found + ops.relu(epsilon - found))
 
 
 def square(components):
