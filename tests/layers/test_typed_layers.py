@@ -66,7 +66,7 @@ MAKERS = {
     "layer": lambda t: SteerableLayerNormalization(t, dtype="float64"),
     "group": lambda t: SteerableGroupNormalization(t, groups=2, dtype="float64"),
     "instance": lambda t: SteerableInstanceNormalization(t, dtype="float64"),
-    "dropout": lambda t: FieldDropout(t, 0.5, dtype="float64"),
+    "dropout": lambda t: FieldDropout(t, 0.5, seed=1, dtype="float64"),
 }
 
 
@@ -82,7 +82,7 @@ def test_law_at_every_element(maker, group, text, training):
     function = filled(layer, x, **kwargs)
 
     def run(x):
-        before = [ops.convert_to_numpy(v) for v in layer.variables]
+        before = [np.array(ops.convert_to_numpy(v)) for v in layer.variables]
         y = function(x)
         for variable, value in zip(layer.variables, before, strict=True):
             variable.assign(value)  # moving statistics, and what is dropped next, as before
@@ -229,7 +229,7 @@ def test_sample_normalizations_equal_the_stock_ones(ours, stock):
     stock.set_weights(weights)
     ours.set_weights(weights)
     y = ops.convert_to_numpy(ours(x.reshape(3, 5, 6, -1))).reshape(x.shape)
-    np.testing.assert_allclose(y, ops.convert_to_numpy(stock(x)), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(y, ops.convert_to_numpy(stock(x)), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("training", [False, True])
