@@ -155,7 +155,7 @@ def test_every_public_layer_may_be_named():
 
 @pytest.mark.parametrize("name", ke.compiler.list_specs())
 def test_a_resolved_spec_builds_the_same_network(name, write):
-    spec = load_spec(name, classes=3)
+    spec = load_spec(name, size=32)
     again = load_spec(write(spec.to_yaml(), "again.yaml"))
     assert again.params == {}
     assert (again.name, again.input, again.training) == (spec.name, spec.input, spec.training)
