@@ -65,7 +65,7 @@ class FourierActivation(Fibrewise):
         self._sampling = _sampling(self.in_type, _grid(self.in_type, self.grid), stabilizer)
 
     def compute(self, x, training=False):
-        return activations.activate_samples(x, self._sampling, self.activation, training)
+        return activations.activate_samples(x, self._sampling, self.activation)
 
     def fold(self, input_shape):
         """Two linear maps with the activation between them, stock convolutions of one pixel."""
