@@ -47,8 +47,7 @@ class Features:
     @classmethod
     def typed(cls, shape, field_type):
         """Features of a field type; scalars are an image, or invariant."""
-        trivial = groups.FieldType.scalars(field_type.size, field_type.group)
-        if {name for _, name in field_type.terms} == {name for _, name in trivial.terms}:
+        if field_type.scalar:
             return cls(shape, "image" if len(shape) > 2 else "invariant", field_type.group)
         return cls(shape, "typed", field_type.group, field_type)
 

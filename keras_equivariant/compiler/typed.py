@@ -5,12 +5,7 @@ import inspect
 
 from keras_equivariant import groups
 from keras_equivariant.compiler import registry
-from keras_equivariant.layers.typed import LINEAR, POINTWISE, Typed
-
-# Layers of this package that treat every channel alike: linearly, or with permutation types only.
-OWN_LINEAR = ("AveragePooling2D", "UpSampling2D")
-OWN_POINTWISE = ("MaxPooling2D",)
-PIXELS_APART = ("AveragePooling2D", "Cropping2D", "MaxPooling2D", "UpSampling2D", "ZeroPadding2D")
+from keras_equivariant.layers.typed import LINEAR, POINTWISE, Typed, keeps_type, mixes
 
 
 @functools.cache
@@ -36,9 +31,8 @@ def given_type(name, features, group):
 
 def wrong_input(name, layer, features):
     """Why the layer cannot take features with a field type, or none, or None."""
-    if features.type is None or takes_type(name) or not hasattr(layer, "symmetry_problems"):
-        return None
-    if name in OWN_LINEAR + OWN_POINTWISE:
+    knows_no_types = not hasattr(layer, "symmetry_problems") or name in LINEAR + POINTWISE
+    if features.type is None or takes_type(name) or knows_no_types:
         return None
     return (
         f"takes no features with a field type. Received: {features} features; use SteerableConv2D and the other layers "
@@ -48,28 +42,7 @@ def wrong_input(name, layer, features):
 
 def breaks(name, layer, features):
     """Why a layer that knows nothing of field types breaks this one, or None."""
-    linear = getattr(getattr(layer, "activation", None), "__name__", "linear") == "linear"
-    if name in LINEAR + OWN_LINEAR or (name in ("Activation", "Dropout") and linear and not getattr(layer, "rate", 0)):
-        return None
-    if name == "Concatenate" and layer.axis in (-1, len(features.shape) - 1):
-        return None
-    if features.type.permutation and name in POINTWISE + OWN_POINTWISE:
-        return None
-    remedy = {
-        "Activation": "NormActivation, GatedActivation or FourierActivation",
-        "ReLU": "NormActivation, GatedActivation or FourierActivation",
-        "BatchNormalization": "SteerableBatchNormalization",
-        "LayerNormalization": "SteerableLayerNormalization",
-        "GroupNormalization": "SteerableGroupNormalization",
-        "Dense": "SteerableDense, or NormPooling before it",
-        "Dropout": "FieldDropout",
-        "SpatialDropout2D": "FieldDropout",
-        "MaxPooling2D": "NormMaxPooling2D or AveragePooling2D",
-        "GlobalMaxPooling2D": "NormPooling before it",
-        "Conv2D": "SteerableConv2D",
-        "Conv2DTranspose": "SteerableConv2DTranspose",
-    }.get(name, "NormPooling before it, for features that do not turn")
-    return f'mixes the components of features of type "{features.type}" on {features.group.name}; use {remedy}'
+    return None if keeps_type(name, layer, features.type, len(features.shape)) else mixes(name, features.type)
 
 
 def joined(branches):

@@ -67,7 +67,7 @@ def _decompose(representation, group):
     finite = representation.finite
     parts = []
     for candidate in irreps(finite.group):
-        copies = _copies(candidate, finite)
+        copies = copies_of(candidate, finite)
         if len(copies):
             name = candidate.name
             own = irrep(group, name) if isinstance(group, ContinuousGroup) else candidate
@@ -75,7 +75,7 @@ def _decompose(representation, group):
     return Decomposition(tuple(parts))
 
 
-def _copies(part, whole):
+def copies_of(part, whole):
     """Orthonormal columns of each copy of an irrep in a representation."""
     if abs(np.mean(part.character * whole.character)) < 0.5:
         return np.zeros((0, whole.dim, part.dim))

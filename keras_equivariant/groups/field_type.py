@@ -29,29 +29,23 @@ class Block:
         representation: how each field transforms.
         multiplicity: number of fields.
         start, stop: the channels, `x[..., start:stop]`.
-        first_field: index of its first field among all fields of the type.
     """
 
     representation: object
     multiplicity: int
     start: int
     stop: int
-    first_field: int
 
     @property
     def dim(self):
         return self.representation.dim
 
-    @property
-    def fields(self):
-        """Slice of its fields among all fields of the type."""
-        return slice(self.first_field, self.first_field + self.multiplicity)
-
     @functools.cached_property
     def invariants(self):
         """The vectors that no element moves, `(n, dim)`: 1 at most for an irrep, all ones for a permutation."""
+        trivial = irrep(self.representation.group, "trivial")
         for part, copies in decompose(self.representation).parts:
-            if part.dim == 1 and np.allclose(part.at(part.group.matrices), 1) and part.name in ("0", "0+", "irrep(0)"):
+            if part is trivial:
                 vectors = copies[:, :, 0]
                 return vectors / np.abs(vectors).max(axis=1, keepdims=True) * np.sign(vectors.sum(axis=1))[:, None]
         return np.zeros((0, self.dim))
@@ -128,7 +122,7 @@ class FieldType:
     def scalars(cls, number, group):
         """So many fields that nothing moves."""
         group = get(group)
-        return cls._of(group, [(number, irrep(group, _trivial(group)).name)])
+        return cls._of(group, [(number, irrep(group, "trivial").name)])
 
     @classmethod
     def _of(cls, group, terms):
@@ -143,12 +137,12 @@ class FieldType:
 
     @functools.cached_property
     def blocks(self):
-        blocks, start, first = [], 0, 0
+        blocks, start = [], 0
         for multiplicity, name in self.terms:
             representation = named(self.group, name)
             stop = start + multiplicity * representation.dim
-            blocks.append(Block(representation, multiplicity, start, stop, first))
-            start, first = stop, first + multiplicity
+            blocks.append(Block(representation, multiplicity, start, stop))
+            start = stop
         return tuple(blocks)
 
     @property
@@ -158,6 +152,12 @@ class FieldType:
     @property
     def fields(self):
         return sum(block.multiplicity for block in self.blocks)
+
+    @property
+    def scalar(self):
+        """Whether every field is a scalar, so that nothing but pixels moves."""
+        trivial = irrep(self.group, "trivial").name
+        return all(name == trivial for _, name in self.terms)
 
     @property
     def permutation(self):
@@ -267,7 +267,3 @@ def _subgroup(group, text):
         unknown = next(word for word in words if word not in spelled)
         raise ValueError(f"{group.name} has the elements {', '.join(spelled)}. Received: {unknown!r}")
     return group.subgroup(text)
-
-
-def _trivial(group):
-    return "trivial" if group.dimension == 2 else "irrep(0)"

@@ -130,16 +130,14 @@ def _of_the_plane(group):
     mirror = next(
         (m for m in [_MIRROR, *group.matrices[~proper]] if any(np.allclose(m, e) for e in group.matrices)), None
     )
+    unmirrored = group.matrices
+    if mirror is not None:
+        unmirrored = np.where(proper[:, None, None], group.matrices, mirror @ group.matrices)
     for frequency in range(turns // 2 + 1):
         if 0 < 2 * frequency < turns:
             yield str(frequency), wound(group.matrices, frequency)
             continue
-        rotations = (
-            group.matrices
-            if mirror is None
-            else np.where(proper[:, None, None], group.matrices, mirror @ group.matrices)
-        )
-        even = np.round(wound(rotations, frequency)[:, 0, 0]) if frequency else np.ones(group.order)
+        even = np.round(wound(unmirrored, frequency)[:, 0, 0]) if frequency else np.ones(group.order)
         yield f"{frequency}{'' if proper.all() else '+'}", even[:, None, None]
         if not proper.all():
             yield f"{frequency}-", (signs * even)[:, None, None]

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from keras_equivariant.groups.continuous import ContinuousGroup
-from keras_equivariant.groups.decomposition import _copies, common
+from keras_equivariant.groups.decomposition import common, copies_of
 from keras_equivariant.groups.irreps import irrep
 from keras_equivariant.groups.registry import get
 from keras_equivariant.groups.representations import Representation, check_size
@@ -73,7 +73,7 @@ def clebsch_gordan(group, first, second, into):
     group = get(group)
     product = tensor_product(irrep(group, first), irrep(group, second))
     target, whole = common(irrep(group, into), product)
-    copies = _copies(target, whole)
+    copies = copies_of(target, whole)
     shape = (len(copies), target.dim, irrep(group, first).dim, irrep(group, second).dim)
     maps = copies.transpose(0, 2, 1).reshape(shape)
     for copy in maps:

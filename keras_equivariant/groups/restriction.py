@@ -108,10 +108,10 @@ def orbits(representation):
 
 
 def _coset_name(group, stabilizer):
-    if len(stabilizer) == 1:
-        return "regular" if group.order > 1 else irrep(group, "trivial").name
     if len(stabilizer) == group.order:
-        return irrep(group, "trivial" if group.dimension == 2 else "irrep(0)").name
+        return irrep(group, "trivial").name
+    if len(stabilizer) == 1:
+        return "regular"
     generators, reached = [], (0,)
     for element in stabilizer:
         if element not in reached:

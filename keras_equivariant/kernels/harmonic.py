@@ -16,8 +16,9 @@ def planar_functions(matrices, kernel_size):
     Returns:
         `(elements, D, pixels)` float64, not normalised. Functions of frequency m > 0 are 0 at the centre.
     """
-    points = _points(kernel_size)
-    return np.stack([_at(points @ grid.index_matrix(matrix), kernel_size) for matrix in matrices])
+    points, rings = _points(kernel_size), Rings()
+    moved = (points @ grid.index_matrix(matrix) for matrix in matrices)
+    return np.stack([np.concatenate([waves for _, waves in _waves(p, kernel_size, rings)]) for p in moved])
 
 
 def ring_harmonics(kernel_size, rings):
@@ -27,13 +28,20 @@ def ring_harmonics(kernel_size, rings):
         `(m, Y)`: Y is `(1, pixels)` for m = 0, else `(2, pixels)`, and moves as the irrep m of O(2):
         Y(g^-1 x) = psi_m(g)^T Y(x). For m = 1 it points outwards.
     """
-    rows, columns = _points(kernel_size).T
-    radius, angle = np.hypot(rows, columns), np.arctan2(-rows, columns) - np.pi / 2
+    # From the mirror axis of O(2), y, on: the cosine keeps its sign under the mirror, the sine changes it.
+    for m, waves in _waves(_points(kernel_size), kernel_size, rings, start=np.pi / 2):
+        yield m, np.stack([-waves[1], waves[0]]) if m else waves
+
+
+def _waves(points, kernel_size, rings, start=0.0):
+    """`(m, (R, ) or (R cos m phi, R sin m phi))` at the points for every ring and frequency, phi from `start` on."""
+    rows, columns = points.T
+    radius, angle = np.hypot(rows, columns), np.arctan2(-rows, columns) - start
     for ring, width, limit in rings(kernel_size):
         profile = rings.profile(radius, ring, width)
         yield 0, profile[None]
         for m in range(1, limit + 1):
-            yield m, profile * (radius > 1e-9) * np.stack([-np.sin(m * angle), np.cos(m * angle)])
+            yield m, profile * (radius > 1e-9) * np.stack([np.cos(m * angle), np.sin(m * angle)])
 
 
 def _points(kernel_size):
@@ -43,16 +51,3 @@ def _points(kernel_size):
             f'Received: kernel_size={tuple(kernel_size)}; use basis="exact"'
         )
     return grid.centred_points(kernel_size)
-
-
-def _at(points, kernel_size):
-    rows, columns = points.T
-    radius, angle = np.hypot(rows, columns), np.arctan2(-rows, columns)
-    values, rings = [], Rings()
-    for ring, width, limit in rings(kernel_size):
-        profile = rings.profile(radius, ring, width)
-        values.append(profile)
-        off_centre = profile * (radius > 1e-9)
-        for m in range(1, limit + 1):
-            values += [off_centre * np.cos(m * angle), off_centre * np.sin(m * angle)]
-    return np.stack(values)

@@ -3,6 +3,7 @@
 import keras
 
 from keras_equivariant.layers.base import EquivariantLayer
+from keras_equivariant.layers.biased import Biased
 from keras_equivariant.layers.typed import Typed, as_type, layout, type_config
 
 
@@ -41,32 +42,18 @@ class Fibrewise(Typed, EquivariantLayer):
         return {**super().get_config(), **type_config(self)}
 
 
-class Biased(Fibrewise):
+class BiasedActivation(Fibrewise, Biased):
     """A fibrewise layer with an activation and one bias for each of `bias_size` numbers."""
 
     bias_size = 0
 
-    def __init__(
-        self, activation, use_bias, bias_initializer, bias_regularizer, bias_constraint, *, in_type, group, **kwargs
-    ):
+    def __init__(self, in_type, group, activation, **kwargs):
         super().__init__(in_type, group, **kwargs)
         self.activation = keras.activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
 
     def build(self, input_shape):
         super().build(input_shape)
-        self.bias = None
-        if self.use_bias and self.bias_size:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(self.bias_size,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+        self._add_bias(self.bias_size)
 
     def call(self, inputs, training=None):
         bias = None if self.bias is None else keras.ops.convert_to_tensor(self.bias)
@@ -77,11 +64,4 @@ class Biased(Fibrewise):
         return [(lambda x: self.compute(x, bias), [])]
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "activation": keras.activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
-        }
+        return {**super().get_config(), "activation": keras.activations.serialize(self.activation)}

@@ -2,13 +2,13 @@ import keras
 
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.base import register
-from keras_equivariant.layers.fibrewise import Biased
+from keras_equivariant.layers.fibrewise import BiasedActivation
 from keras_equivariant.layers.typed import as_type, scalar_blocks
 from keras_equivariant.ops import activations
 
 
 @register
-class GatedActivation(Biased):
+class GatedActivation(BiasedActivation):
     """Fields scaled by gates, numbers that scalar fields give; the other scalars get an activation.
 
     y_i = gate(s_i + b_i) v_i for the i-th field v_i that is no scalar;  y = activation(x + b) for the other scalars
@@ -61,13 +61,13 @@ class GatedActivation(Biased):
         **kwargs,
     ):
         super().__init__(
+            in_type,
+            group,
             activation,
-            use_bias,
-            bias_initializer,
-            bias_regularizer,
-            bias_constraint,
-            in_type=in_type,
-            group=group,
+            use_bias=use_bias,
+            bias_initializer=bias_initializer,
+            bias_regularizer=bias_regularizer,
+            bias_constraint=bias_constraint,
             **kwargs,
         )
         self.gate = keras.activations.get(gate)

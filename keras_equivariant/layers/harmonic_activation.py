@@ -2,13 +2,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_equivariant.layers.base import EquivariantLayer, register
+from keras_equivariant.layers.base import register
+from keras_equivariant.layers.biased import Biased
 from keras_equivariant.layers.harmonic_features import check_epsilon, orders_and_fields
 from keras_equivariant.ops import harmonic
 
 
 @register
-class HarmonicActivation(EquivariantLayer):
+class HarmonicActivation(Biased):
     """An activation of the magnitudes of complex features; the phases stay.
 
     y = activation(|x| + b) x / |x|,  |x| = sqrt(max(Re x^2 + Im x^2, epsilon))
@@ -49,28 +50,22 @@ class HarmonicActivation(EquivariantLayer):
         bias_initializer="zeros",
         bias_regularizer=None,
         bias_constraint=None,
-        epsilon=1e-4,
+        epsilon=harmonic.LEAST_SQUARE,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(
+            use_bias=use_bias,
+            bias_initializer=bias_initializer,
+            bias_regularizer=bias_regularizer,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
         self.activation = keras.activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
         self.epsilon = check_epsilon(epsilon)
 
     def build(self, input_shape):
         orders, fields = orders_and_fields("HarmonicActivation", input_shape)
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(orders, fields),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+        self._add_bias(orders, fields)
         self.input_spec = keras.layers.InputSpec(ndim=6, axes={3: orders, 4: 2, 5: fields})
 
     def call(self, inputs, training=None):
@@ -92,10 +87,6 @@ class HarmonicActivation(EquivariantLayer):
         return {
             **super().get_config(),
             "activation": keras.activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
             "epsilon": self.epsilon,
         }
 

@@ -1,7 +1,8 @@
 import keras
 from keras import ops
 
-from keras_equivariant.layers.base import EquivariantLayer, register
+from keras_equivariant.layers.base import register
+from keras_equivariant.layers.biased import Biased
 from keras_equivariant.layers.harmonic_features import check_epsilon, orders_and_fields
 from keras_equivariant.ops import harmonic
 
@@ -9,7 +10,7 @@ REDUCTIONS = ("sum", None)
 
 
 @register
-class HarmonicMagnitude(EquivariantLayer):
+class HarmonicMagnitude(Biased):
     """Magnitudes of complex features: what does not turn.
 
     y = sum over m of |x_m| (+ bias),  |x| = sqrt(max(Re x^2 + Im x^2, epsilon));  without the sum the magnitudes of all
@@ -48,30 +49,24 @@ class HarmonicMagnitude(EquivariantLayer):
         bias_initializer="zeros",
         bias_regularizer=None,
         bias_constraint=None,
-        epsilon=1e-4,
+        epsilon=harmonic.LEAST_SQUARE,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(
+            use_bias=use_bias,
+            bias_initializer=bias_initializer,
+            bias_regularizer=bias_regularizer,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
         if reduction not in REDUCTIONS:
             raise ValueError(f"`reduction` must be one of {REDUCTIONS}. Received: reduction={reduction!r}")
         self.reduction = reduction
-        self.use_bias = bool(use_bias)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
         self.epsilon = check_epsilon(epsilon)
 
     def build(self, input_shape):
         orders, fields = orders_and_fields("HarmonicMagnitude", input_shape)
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=self.compute_output_shape(input_shape)[-1:],
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+        self._add_bias(self.compute_output_shape(input_shape)[-1])
         self.input_spec = keras.layers.InputSpec(ndim=6, axes={3: orders, 4: 2, 5: fields})
 
     def call(self, inputs):
@@ -107,9 +102,5 @@ class HarmonicMagnitude(EquivariantLayer):
         return {
             **super().get_config(),
             "reduction": self.reduction,
-            "use_bias": self.use_bias,
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
             "epsilon": self.epsilon,
         }

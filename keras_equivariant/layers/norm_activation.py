@@ -1,12 +1,12 @@
 from keras_equivariant.layers.base import register
-from keras_equivariant.layers.fibrewise import Biased
+from keras_equivariant.layers.fibrewise import BiasedActivation
 from keras_equivariant.layers.harmonic_features import check_epsilon
 from keras_equivariant.layers.typed import scalar_blocks
 from keras_equivariant.ops import activations
 
 
 @register
-class NormActivation(Biased):
+class NormActivation(BiasedActivation):
     """An activation of the norms of fields; their directions stay.
 
     y = activation(|v| + b) v / |v|,  |v| = sqrt(max(sum of squares, epsilon));  for scalars y = activation(x + b)
@@ -54,13 +54,13 @@ class NormActivation(Biased):
         **kwargs,
     ):
         super().__init__(
+            in_type,
+            group,
             activation,
-            use_bias,
-            bias_initializer,
-            bias_regularizer,
-            bias_constraint,
-            in_type=in_type,
-            group=group,
+            use_bias=use_bias,
+            bias_initializer=bias_initializer,
+            bias_regularizer=bias_regularizer,
+            bias_constraint=bias_constraint,
             **kwargs,
         )
         self.epsilon = check_epsilon(epsilon)

@@ -7,7 +7,8 @@ from keras_equivariant.layers.steerable_base import bias_size, expand_bias
 from keras_equivariant.layers.typed import check_activation
 from keras_equivariant.layers.typed_normalization import TypedNormalization
 from keras_equivariant.ops import fields
-from keras_equivariant.ops.normalization import in_full, normalize_with_statistics
+from keras_equivariant.ops.normalization import normalize_with_statistics
+from keras_equivariant.ops.precision import in_full
 
 
 @register

@@ -1,24 +1,35 @@
 """What the layers on field types share: the types, and that nothing untyped came between; not a layer of its own."""
 
+import functools
+import operator
+
 import keras
 
-from keras_equivariant import groups
 from keras_equivariant.groups import FieldType
 
-# Stock layers that act on every channel alike and linearly, or not at all, commute with any representation.
+# Layers that act on every channel alike and linearly, or not at all, commute with any representation.
 LINEAR = (
-    "Add",
-    "AveragePooling2D",
-    "Cropping2D",
-    "GlobalAveragePooling2D",
-    "Identity",
-    "Subtract",
-    "Average",
-    "UpSampling2D",
-    "ZeroPadding2D",
+    *("Add", "Average", "AveragePooling2D", "Cropping2D", "GlobalAveragePooling2D", "Identity", "Subtract"),
+    *("UpSampling2D", "ZeroPadding2D"),
 )
 # And these commute with permutations of the channels as well.
-POINTWISE = ("Activation", "ELU", "LeakyReLU", "ReLU", "MaxPooling2D", "GlobalMaxPooling2D", "Maximum", "Minimum")
+POINTWISE = (
+    *("Activation", "ELU", "GlobalMaxPooling2D", "LeakyReLU", "MaxPooling2D", "Maximum", "Minimum", "Multiply", "ReLU"),
+)
+REMEDIES = {
+    "Activation": "NormActivation, GatedActivation or FourierActivation",
+    "ReLU": "NormActivation, GatedActivation or FourierActivation",
+    "BatchNormalization": "SteerableBatchNormalization",
+    "LayerNormalization": "SteerableLayerNormalization",
+    "GroupNormalization": "SteerableGroupNormalization",
+    "Dense": "SteerableDense, or NormPooling before it",
+    "Dropout": "FieldDropout",
+    "SpatialDropout2D": "FieldDropout",
+    "MaxPooling2D": "NormMaxPooling2D or AveragePooling2D",
+    "GlobalMaxPooling2D": "NormPooling before it",
+    "Conv2D": "SteerableConv2D",
+    "Conv2DTranspose": "SteerableConv2DTranspose",
+}
 
 
 def as_type(value, group, argument):
@@ -65,6 +76,8 @@ class Typed:
         source = source_type(tensor)
         if source is None or source == self.in_type:
             return
+        if not isinstance(source, str) and source.scalar and self.in_type.scalar and source.group == self.group:
+            return  # of another size at most, which `_check_channels` notices; blocks of scalars may be cut anywhere
         if isinstance(source, str):
             raise ValueError(f"{type(self).__name__} takes features of a field type. Received: {source}")
         raise ValueError(
@@ -96,24 +109,39 @@ def source_type(tensor):
     if broken or not known or not isinstance(known[0], FieldType):
         return broken
     name = type(operation).__name__
-    if len(set(known)) > 1 and name != "Concatenate":
+    kept = keeps_type(name, operation, known[0], len(inputs[0].shape))
+    if name == "Concatenate" and kept:
+        return functools.reduce(operator.add, known) if len(known) == len(inputs) else None
+    if len(set(known)) > 1:
         return f"the {name} of features of types {' and '.join(map(repr, dict.fromkeys(map(str, known))))}"
-    if name == "Concatenate" and len(known) == len(inputs) and getattr(operation, "axis", -1) in (-1, 3):
-        joined = known[0]
-        for further in known[1:]:
-            joined = joined + further
-        return joined
-    if name in LINEAR or (name == "Dropout" and getattr(operation, "rate", 1) == 0):
+    if kept:
         return known[0]
-    if name == "Activation" and operation.activation is keras.activations.linear:
-        return known[0]
-    if known[0].permutation and name in POINTWISE:
-        return known[0]
-    return (
-        f'what the stock layer {name} "{operation.name}" made of features of type "{known[0]}" on '
-        f"{known[0].group.name}, which it mixes as the group does not; use the layers for field types of "
-        "keras_equivariant.layers"
-    )
+    if known[0].scalar:
+        return None  # an image, on which stock layers work
+    return f'what the layer "{operation.name}" ({name}) made of them: it {mixes(name, known[0])}'
+
+
+def keeps_type(name, layer, field_type, rank):
+    """Whether a layer that knows nothing of field types commutes with one.
+
+    Args:
+        name: its class's name, of Keras's layers and operations or of this package.
+        layer: the layer.
+        field_type: the FieldType of what goes in.
+        rank: number of its axes.
+    """
+    linear = getattr(getattr(layer, "activation", None), "__name__", "linear") == "linear"
+    if name in LINEAR or (name in ("Activation", "Dropout") and linear and not getattr(layer, "rate", 0)):
+        return True
+    if name == "Concatenate":
+        return layer.axis in (-1, rank - 1)
+    return field_type.permutation and name in POINTWISE
+
+
+def mixes(name, field_type):
+    """The sentence that says that a layer does not commute with a field type, and what to use instead."""
+    remedy = REMEDIES.get(name, "NormPooling before it, for features that do not turn")
+    return f'mixes the components of features of type "{field_type}" on {field_type.group.name}; use {remedy}'
 
 
 def check_activation(activation, field_type):
@@ -141,8 +169,3 @@ def scalar_blocks(field_type):
 def type_config(layer):
     """The part of `get_config` that says the types."""
     return {"in_type": str(layer.in_type), "group": layer.group.name}
-
-
-def scalars(number, group):
-    """So many invariant fields, as a FieldType."""
-    return FieldType.scalars(number, groups.get(group))

@@ -6,7 +6,7 @@ from keras import ops
 from keras_equivariant.layers.fibrewise import Fibrewise
 from keras_equivariant.layers.steerable_base import bias_size, expand_bias
 from keras_equivariant.ops import fields
-from keras_equivariant.ops.normalization import in_full
+from keras_equivariant.ops.precision import in_full
 
 
 class TypedNormalization(Fibrewise):

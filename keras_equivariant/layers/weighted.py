@@ -2,10 +2,10 @@
 
 import keras
 
-from keras_equivariant.layers.base import EquivariantLayer
+from keras_equivariant.layers.biased import Biased
 
 
-class Weighted(EquivariantLayer):
+class Weighted(Biased):
     """An affine map with a kernel that is expanded from learned coefficients, and an activation.
 
     Subclasses add the weights `kernel` and `bias` by `_add_kernel` and `_add_bias`.
@@ -14,25 +14,16 @@ class Weighted(EquivariantLayer):
     def __init__(
         self,
         activation=None,
-        use_bias=True,
         kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
         kernel_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
         kernel_constraint=None,
-        bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        super().__init__(**kwargs)
         self.activation = keras.activations.get(activation)
-        self.use_bias = bool(use_bias)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
         self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
 
     def _add_kernel(self, shape, initializer=None):
         self.kernel = self.add_weight(
@@ -44,27 +35,12 @@ class Weighted(EquivariantLayer):
             autocast=False,  # expanded in full precision, cast once
         )
 
-    def _add_bias(self, size):
-        self.bias = None
-        if self.use_bias and size:
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(size,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
-
     def get_config(self):
         return {
             **super().get_config(),
             "activation": keras.activations.serialize(self.activation),
-            "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
             "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
             "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
         }

@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.ops.compiled import compiled
+from keras_equivariant.ops.precision import in_full
 
 LEAST_SQUARE = 1e-4  # of a norm
 
@@ -38,7 +39,7 @@ def norm(components, epsilon=LEAST_SQUARE):
 
 def square(components):
     """|v|^2 of a list of planes, in float32 at least."""
-    wide = [_wide(component) for component in components]
+    wide = [in_full(component) for component in components]
     return functools.reduce(operator.add, [component * component for component in wide])
 
 
@@ -145,7 +146,7 @@ def _norm_activate(x, bias, layout, scalars, epsilon, activation):
             found.append(new)
         else:
             factor = new / old
-            found += [_wide(component) * factor for component in components]
+            found += [in_full(component) * factor for component in components]
     return _cast(_joined(found), x)
 
 
@@ -153,7 +154,7 @@ def _gate(x, bias, layout, kept, gating, activation):
     parts = planes(x, layout)
     gated = [pair for pair in zip(parts, layout, kept, strict=True) if pair[2] is None]
     gates = sum(multiplicity for _, (_, multiplicity), _ in gated)
-    values = _wide(_joined([components[0] for components, left in zip(parts, kept, strict=True) if left is not None]))
+    values = in_full(_joined([components[0] for components, left in zip(parts, kept, strict=True) if left is not None]))
     values = values if bias is None else values + _like(bias, values)
     factors = _cut(gating(values[..., :gates]), [multiplicity for _, (_, multiplicity), _ in gated]) if gates else None
     widths = [left for left in kept if left]
@@ -162,7 +163,7 @@ def _gate(x, bias, layout, kept, gating, activation):
     for components, left in zip(parts, kept, strict=True):
         if left is None:
             factor = next(factors)
-            found += [_wide(component) * factor for component in components]
+            found += [in_full(component) * factor for component in components]
         elif left:
             found.append(next(rest))
     return _cast(_joined(found), x)
@@ -175,7 +176,7 @@ def _multiply(x, layout, products):
         summands = []
         for coefficient, first, second in terms:
             if (first, second) not in known:
-                a, b = (_wide(parts[block][component]) for block, component in (first, second))
+                a, b = (in_full(parts[block][component]) for block, component in (first, second))
                 known[first, second] = a * b
             summands.append(coefficient * known[first, second])
         found.append(functools.reduce(operator.add, summands))
@@ -198,7 +199,7 @@ def _compiled_multiply(layout, products):
 
 
 def _size(components, scalar, epsilon):
-    return _wide(components[0]) if scalar else norm(components, epsilon)
+    return in_full(components[0]) if scalar else norm(components, epsilon)
 
 
 def _cut(x, widths):
@@ -215,10 +216,6 @@ def _like(values, x):
     if isinstance(values, np.ndarray):
         return values.astype(keras.backend.standardize_dtype(x.dtype))
     return ops.cast(values, x.dtype)
-
-
-def _wide(x):
-    return ops.cast(x, "float32") if keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16") else x
 
 
 def _cast(y, x):

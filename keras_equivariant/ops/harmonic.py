@@ -2,12 +2,13 @@
 
 import functools
 
-import keras
 from keras import ops
 
+from keras_equivariant.ops import activations
 from keras_equivariant.ops.compiled import compiled
+from keras_equivariant.ops.precision import in_full
 
-LEAST_SQUARE = 1e-4  # of a magnitude, as in the code of 1612.04642
+LEAST_SQUARE = activations.LEAST_SQUARE  # of a magnitude
 
 
 def expand(coefficients, phases, functions, filters, signs):
@@ -45,17 +46,14 @@ def expand(coefficients, phases, functions, filters, signs):
 
 
 def magnitude(x, epsilon=LEAST_SQUARE):
-    """|X| = sqrt(max(Re^2 + Im^2, epsilon)) of (..., 2, C); the gradient is 0 where epsilon counts, never infinite.
-
-    In float32 at least: the squares of half precision overflow from 256 on.
-    """
-    return _length(x[..., 0, :], x[..., 1, :], epsilon)
+    """|X| = sqrt(max(Re^2 + Im^2, epsilon)) of (..., 2, C), in float32 at least."""
+    return activations.norm([x[..., 0, :], x[..., 1, :]], epsilon)
 
 
 def with_magnitude(x, old, new):
     """X new / old: the features (..., 2, C) with new magnitudes (..., C) and their own phases."""
     factor = ops.cast(new, old.dtype) / old
-    return ops.cast(_wide(x) * ops.expand_dims(factor, -2), x.dtype)
+    return ops.cast(in_full(x) * ops.expand_dims(factor, -2), x.dtype)
 
 
 def activate(x, bias, epsilon, activation, training=False):
@@ -73,7 +71,7 @@ def planes(x, orders):
 
 def plane_magnitudes(x, orders, epsilon):
     """Magnitudes of features (..., orders 2 C), a list of `(..., C)`, one per order."""
-    return [_length(a, b, epsilon) for a, b in zip(*planes(x, orders), strict=True)]
+    return [activations.norm(parts, epsilon) for parts in zip(*planes(x, orders), strict=True)]
 
 
 def split_phases(x, orders, epsilon):
@@ -102,13 +100,3 @@ def _compiled_activate(activation, epsilon):
 
 compiled_magnitude = compiled(magnitude)
 compiled_with_magnitude = compiled(with_magnitude)
-
-
-def _length(a, b, epsilon):
-    a, b = _wide(a), _wide(b)
-    return ops.sqrt(ops.maximum(a * a + b * b, epsilon))
-
-
-def _wide(x):
-    half = keras.backend.standardize_dtype(x.dtype) in ("float16", "bfloat16")
-    return ops.cast(x, "float32") if half else x

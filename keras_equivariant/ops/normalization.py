@@ -13,6 +13,7 @@ from keras import ops
 
 from keras_equivariant.ops.compiled import compiled
 from keras_equivariant.ops.fields import combine
+from keras_equivariant.ops.precision import in_full
 
 
 def normalize_with_statistics(x, gamma, beta, epsilon, activation, means=None):
@@ -119,12 +120,6 @@ def _passes(activation):
 def _width(shape):
     """Numbers in a row: sums over long rows are vectorised and shared between cores, those over few fields are not."""
     return math.prod(shape[2:]) if len(shape) > 2 and None not in shape[2:] else shape[-1]
-
-
-def in_full(rows):
-    """The rows in float32 at least."""
-    half = keras.backend.standardize_dtype(rows.dtype) in ("float16", "bfloat16")
-    return ops.cast(rows, "float32") if half else rows
 
 
 _DERIVATIVES = {

@@ -1,4 +1,4 @@
-"""Coefficients -> dense kernels between field types, and fields as an axis of their own."""
+"""Coefficients -> dense kernels between field types."""
 
 import itertools
 
@@ -27,7 +27,7 @@ def expand(coefficients, basis):
     columns = []
     for o, target in enumerate(basis.targets):
         rows = [
-            between.get((i, o), None)
+            between[i, o]
             if (i, o) in between
             else ops.zeros((pixels, source.dim, source.copies, target.dim, target.copies), coefficients.dtype)
             for i, source in enumerate(basis.sources)
@@ -69,19 +69,3 @@ def _assemble(irreps, blocks, axis):
             part = change @ ops.reshape(part, (int(np.prod(shape[:axis])), size, -1))
         assembled.append(ops.reshape(part, (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :])))
     return assembled[0] if len(assembled) == 1 else ops.concatenate(assembled, axis=axis)
-
-
-def split(x, blocks):
-    """The blocks of typed features `(..., D)`, each `(..., dim, multiplicity)`.
-
-    Args:
-        blocks: objects with `start`, `stop`, `dim` and `multiplicity`, as `FieldType.blocks`.
-    """
-    lead = ops.shape(x)[:-1]
-    return [ops.reshape(x[..., b.start : b.stop], (*lead, b.dim, b.multiplicity)) for b in blocks]
-
-
-def join(parts):
-    """The inverse of `split`: `(..., dim, multiplicity)` parts to features `(..., D)`."""
-    flat = [ops.reshape(part, (*ops.shape(part)[:-2], part.shape[-2] * part.shape[-1])) for part in parts]
-    return flat[0] if len(flat) == 1 else ops.concatenate(flat, axis=-1)

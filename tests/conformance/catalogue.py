@@ -337,8 +337,8 @@ CATALOGUE = [
     typed_norm("Instance", "3x0 + 2x1", "SO2", epsilon=1e-4),
     typed_norm("Instance", "2xregular + 1xquotient(C2)", "D4", center=False, scale=False),
     # No rate above 0: what is dropped differs between the backends and under XLA.
-    typed(layers.FieldDropout, "2x0 + 2x1", "SO2", rate=0.0, seed=1),
-    typed(layers.FieldDropout, "2xregular", "D4", rate=0.0, spatial=True),
+    typed(layers.FieldDropout, "2x0 + 2x1", "SO2", rate=0.3, seed=1),
+    typed(layers.FieldDropout, "2xregular", "D4", rate=0.5, spatial=True),
     restricted("2xregular + 1x1 + 1x2+", "D4", "C4"),
     restricted("1xregular + 2xquotient(C4) + 1x3 + 1x2", "D8", "D4"),
     restricted("2xregular + 1x1", "D4", "D1"),

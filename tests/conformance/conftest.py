@@ -12,13 +12,6 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("case", cases, ids=str)
 
 
-def pytest_collection_modifyitems(items):
-    if keras.backend.backend() != "tensorflow":
-        for item in items:
-            if item.get_closest_marker("tensorflow"):
-                item.add_marker(pytest.mark.skip(reason="a property of the TensorFlow backend"))
-
-
 @pytest.fixture(autouse=True)
 def _seed():
     keras.utils.set_random_seed(0)

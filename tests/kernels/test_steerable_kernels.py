@@ -1,7 +1,4 @@
-import hashlib
 import itertools
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -9,7 +6,7 @@ from null_space import band_limited_kernels, exact_kernels
 
 from keras_equivariant import FieldType, groups
 from keras_equivariant.groups import grid
-from keras_equivariant.kernels import Rings, rotated_basis, steerable_basis
+from keras_equivariant.kernels import Rings, steerable_basis
 from keras_equivariant.kernels.steerable import irrep_kernels
 
 IRREPS = ("0+", "0-", "2+", "2-", "1")  # A1, A2, B1, B2, E
@@ -129,33 +126,11 @@ def label_of(group, label):
     ],
 )
 def test_solutions_per_ring(group, source, target, per_frequency):
-    # One ring of radius 4 that carries every frequency up to 4.
-    rings = Rings(num_rings=1, frequency_cutoff=100, ring_width=1.0)
-    assert rings((9, 9))[0][0] == 0.0  # a single ring is the centre, so take the last of two
-    two = Rings(num_rings=2, frequency_cutoff=1.0, ring_width=1.0)
-    ours = len(irrep_kernels(group, source, target, (9, 9), "steerable", two))
+    # The centre, and a ring of radius 4 that carries every frequency up to 4.
+    rings = Rings(num_rings=2, frequency_cutoff=1.0, ring_width=1.0)
+    ours = len(irrep_kernels(group, source, target, (9, 9), "steerable", rings))
     centre = 1 if source == target == "0" or source == target == "0+" else 0
     assert ours == per_frequency + centre
-
-
-@pytest.mark.parametrize(
-    ("group", "name", "size"), [("D4", "exact", 3), ("D4", "steerable", 5), ("C8", "steerable", 5)]
-)
-def test_regular_types_hold_the_filters_of_group_convolutions(group, name, size):
-    group = groups.get(group)
-    functions = rotated_basis(group, (size, size), name).functions
-    found = basis(group, "regular", "regular", size, name)
-    assert found.size == functions.shape[1] * group.order
-    assert basis(group, irrep_of(group), "regular", size, name).size == functions.shape[1]
-
-
-def irrep_of(group):
-    return groups.irreps(group)[0].name
-
-
-def test_band_limit_leaves_out_filters_of_a_group_convolution():
-    assert basis("C4", "regular", "regular", 3, "steerable").size == 24
-    assert basis("C4", "regular", "regular", 3, "exact").size == 36
 
 
 @pytest.mark.parametrize(("group", "name"), [("D4", "exact"), ("D4", "steerable"), ("C4", "steerable")])
@@ -195,20 +170,3 @@ def test_cutoffs_and_profiles():
 def test_what_cannot_be_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         basis(*arguments)
-
-
-DIGEST = """
-import hashlib
-from keras_equivariant import groups
-from keras_equivariant.kernels.steerable import irrep_kernels
-found = [groups.decompose(groups.regular("D16")).change_of_basis, groups.clebsch_gordan("D8", "1", "2", "3")]
-found += [irrep_kernels(*a) for a in (("D4", "1", "1", (5, 5), "exact"), ("SO2", "2", "3", (7, 7), "steerable"))]
-print(hashlib.sha256(b"".join(x.tobytes() for x in found)).hexdigest())
-"""
-
-
-def test_the_same_bits_in_another_process():
-    runs = [
-        subprocess.run([sys.executable, "-c", DIGEST], capture_output=True, text=True, check=True) for _ in range(2)
-    ]
-    assert runs[0].stdout == runs[1].stdout and len(runs[0].stdout.strip()) == hashlib.sha256().digest_size * 2
