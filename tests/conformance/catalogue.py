@@ -45,6 +45,14 @@ class Case:
         return f"{self.layer.__name__}({', '.join([*words, self.group, 'x'.join(map(str, self.shape))])})"
 
 
+JAX = keras.backend.backend() == "jax"
+
+
+def outputs(model, x):
+    """The model's outputs as an array; on JAX compiled as a whole, for one by one its operations compile for long."""
+    return keras.ops.convert_to_numpy(model.predict_on_batch(x) if JAX else model(x))
+
+
 def lifting(group="D4", size=(9, 9), fields=2, filters=3, kernel_size=3, **options):
     arguments = {
         "filters": filters,

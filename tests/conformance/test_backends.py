@@ -27,8 +27,9 @@ def test_other_backend(backend, network, sample, tmp_path):
         "KERAS_BACKEND": backend,
         REFERENCE: str(tmp_path / "reference.npz"),
         "JAX_ENABLE_X64": "1",
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",  # most of JAX's time here is compilation
     }
-    # Training steps are compiled anew for every case on JAX; test_portable takes one of Adam on each without that.
+    # What trains is in portable.py, one step for each case; compiling further ones on JAX takes long.
     command = [
         sys.executable,
         "-m",
