@@ -162,9 +162,7 @@ class _Walker:
         if registry.arguments(entry.layer).get("group", "") is None and not given.get("group"):
             given["group"] = self._assumed_group(features)
         if typed.takes_type(entry.layer):
-            if typed.needs_group(entry.layer) and features.group is None and not entry.arguments.get("group"):
-                raise entry.where.error('needs the argument "group" where no layer before it has one, e.g. group: SO2')
-            given["in_type"] = typed.given_type(entry.layer, features, given.get("group"))
+            given["in_type"] = typed.given_type(entry, features, given.get("group"))
         if not given.get("name"):
             given["name"] = self._unique_name(entry.layer)
         try:

@@ -1,31 +1,38 @@
 """How field types flow through a network: every typed layer gets the type of what reaches it."""
 
 import functools
-import inspect
 
 from keras_equivariant import groups
 from keras_equivariant.compiler import registry
 from keras_equivariant.layers.typed import LINEAR, POINTWISE, Typed, keeps_type, mixes
 
 
-@functools.cache
 def takes_type(name):
     """Whether the layer is told the field type of its input."""
-    return "in_type" in inspect.signature(registry.layer_classes()[name].__init__).parameters
-
-
-def needs_group(name):
-    """Whether the layer cannot do without a group."""
     return issubclass(registry.layer_classes()[name], Typed)
 
 
-def given_type(name, features, group):
-    """The `in_type` of a layer for features that reach it: their own, or scalars of the group; None for no type."""
+def given_type(entry, features, group):
+    """The `in_type` of a typed layer for the features that reach it: their own, or scalars of the group.
+
+    Args:
+        entry: the `LayerEntry`.
+        features: a `layouts.Features`.
+        group: name of the group where the features have none.
+
+    Raises:
+        SpecError: features with an axis of their own, or no group.
+    """
     if features.type is not None:
         return features.type
-    scalar = features.layout in ("image", "invariant") and features.shape[-1]
-    if not scalar or group is None or not needs_group(name):
-        return None
+    if features.layout not in ("image", "invariant", "broken") or features.shape[-1] is None:
+        remedy = "FlattenFields" if features.layout == "regular" else "GroupPooling or HarmonicMagnitude"
+        raise entry.where.error(
+            f"takes an image or features with a field type. Received: {features} features of shape {features.shape}; "
+            f"use {remedy} before it"
+        )
+    if features.group is None and not entry.arguments.get("group"):
+        raise entry.where.error('needs the argument "group" where no layer before it has one, e.g. group: SO2')
     return groups.FieldType.scalars(features.shape[-1], group)
 
 

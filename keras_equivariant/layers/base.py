@@ -87,6 +87,17 @@ def tuple_of(value, rank, name, minimum=1):
     return values
 
 
+def check_epsilon(epsilon):
+    """The number as a float; ValueError unless positive."""
+    good = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool) and epsilon > 0
+    if not good:
+        raise ValueError(
+            "`epsilon` must be a positive number, which keeps values and gradients at 0 finite. "
+            f"Received: epsilon={epsilon!r}; use e.g. 1e-3"
+        )
+    return float(epsilon)
+
+
 def check_data_format(data_format):
     """Accepts None and "channels_last" only."""
     if data_format not in (None, "channels_last"):

@@ -2,10 +2,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_equivariant.layers.base import EquivariantLayer, register
+from keras_equivariant.layers.base import EquivariantLayer, check_epsilon, register
 from keras_equivariant.layers.batch_normalization import BatchNormalization
 from keras_equivariant.layers.harmonic_activation import fold_on_magnitudes
-from keras_equivariant.layers.harmonic_features import check_epsilon, orders_and_fields
+from keras_equivariant.layers.harmonic_features import orders_and_fields
 from keras_equivariant.ops import harmonic
 
 _OPTIONS = (

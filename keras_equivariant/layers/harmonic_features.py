@@ -15,14 +15,3 @@ def orders_and_fields(name, input_shape):
             f"Received: input_shape={shape}; an image becomes that by HarmonicConv2D"
         )
     return shape[3], shape[5]
-
-
-def check_epsilon(epsilon):
-    """The number as a float; ValueError unless positive."""
-    good = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool) and epsilon > 0
-    if not good:
-        raise ValueError(
-            "`epsilon` must be a positive number: the gradient of a magnitude is infinite at 0. "
-            f"Received: epsilon={epsilon!r}"
-        )
-    return float(epsilon)

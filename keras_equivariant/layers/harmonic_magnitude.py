@@ -1,9 +1,9 @@
 import keras
 from keras import ops
 
-from keras_equivariant.layers.base import register
+from keras_equivariant.layers.base import check_epsilon, register
 from keras_equivariant.layers.biased import Biased
-from keras_equivariant.layers.harmonic_features import check_epsilon, orders_and_fields
+from keras_equivariant.layers.harmonic_features import orders_and_fields
 from keras_equivariant.ops import harmonic
 
 REDUCTIONS = ("sum", None)

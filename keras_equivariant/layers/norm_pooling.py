@@ -1,7 +1,6 @@
 from keras_equivariant.groups import FieldType
-from keras_equivariant.layers.base import register
+from keras_equivariant.layers.base import check_epsilon, register
 from keras_equivariant.layers.fibrewise import Fibrewise
-from keras_equivariant.layers.harmonic_features import check_epsilon
 from keras_equivariant.layers.typed import scalar_blocks
 from keras_equivariant.ops import activations
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_equivariant.layers.base import check_epsilon
 from keras_equivariant.layers.fibrewise import Fibrewise
 from keras_equivariant.layers.steerable_base import bias_size, expand_bias
 from keras_equivariant.ops import fields
@@ -32,9 +33,7 @@ class TypedNormalization(Fibrewise):
         **kwargs,
     ):
         super().__init__(in_type, group, **kwargs)
-        if not isinstance(epsilon, (int, float)) or not epsilon > 0:
-            raise ValueError(f"`epsilon` must be positive. Received: epsilon={epsilon!r}; use e.g. 1e-3")
-        self.epsilon = float(epsilon)
+        self.epsilon = check_epsilon(epsilon)
         self.center = bool(center)
         self.scale = bool(scale)
         self.beta_initializer = keras.initializers.get(beta_initializer)

@@ -108,6 +108,12 @@ def test_the_first_typed_layer_names_the_group():
         ke.build_from_spec(spec(first={"SteerableConv2D": {"out_type": "8x0", "kernel_size": 3}}))
 
 
+def test_regular_features_are_to_be_flattened_first():
+    first = {"LiftingConv2D": {"filters": 3, "kernel_size": 3, "group": "D4"}}
+    with pytest.raises(SpecError, match="takes an image or features with a field type. .* use FlattenFields before it"):
+        ke.build_from_spec(spec("NormActivation", first=first))
+
+
 def test_a_network_that_ends_with_turning_fields_is_warned_of():
     (problem,) = lint(spec("NormActivation"))
     assert problem.severity == "warning" and "end with NormPooling" in problem.message

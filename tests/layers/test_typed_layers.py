@@ -385,7 +385,7 @@ def test_wrong_type_is_refused_after_flattening():
         (lambda: SteerableGroupNormalization("4x0", "SO2", "SO2"), "names a symmetry"),
         (lambda: SteerableGroupNormalization("4x0", 0, "SO2"), "positive integer, or -1"),
         (lambda: SteerableBatchNormalization("4x1", "SO2", activation="relu"), "permuted"),
-        (lambda: SteerableBatchNormalization("4x1", "SO2", epsilon=0), "`epsilon` must be positive"),
+        (lambda: SteerableBatchNormalization("4x1", "SO2", epsilon=0), "`epsilon` must be a positive number"),
         (lambda: SteerableBatchNormalization("4x1", "SO2").build((1, 5, 5, 4)), "takes features"),
         (lambda: SteerableInstanceNormalization("4x1", "SO2").build((1, 8)), "SteerableLayerNormalization"),
         (lambda: FieldDropout("4x1", 1.5, "SO2"), "from 0 to 1"),
