@@ -207,8 +207,9 @@ def _convolution(name, layer, features, claimed):
 
 def _border(layer, claimed):
     sides = getattr(layer, "padding", None) or layer.cropping
-    uneven = any(moved_axes(g)[axis] and sides[axis][0] != sides[axis][1] for g in claimed for axis in (0, 1))
-    turned = any(g.swaps_axes for g in claimed) and tuple(sides[0]) != tuple(sides[1])
+    moved = [any(axes) for axes in zip(*map(moved_axes, claimed), strict=True)]
+    uneven = any(moves and low != high for moves, (low, high) in zip(moved, sides, strict=True))
+    turned = not all(groups.grid.keeps_shape(g, [sum(side) for side in sides]) for g in claimed)
     if not uneven and not turned:
         return None
     return f"must treat all sides alike. Received: {tuple(map(tuple, sides))}; use one number for all sides"

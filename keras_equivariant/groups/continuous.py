@@ -41,11 +41,6 @@ class ContinuousGroup:
         return matrix.shape == (2, 2) and (self.mirrors or np.linalg.det(matrix) > 0)
 
     @property
-    def swaps_axes(self):
-        """Whether some element maps one axis of the pixel grid onto another, as quarter turns do."""
-        return True
-
-    @property
     def matrices(self):
         """The elements that map the pixel grid onto itself."""
         return self.discrete(4).matrices

@@ -8,6 +8,7 @@ import itertools
 
 import numpy as np
 
+UPRIGHT = {2: "C2 or D2", 3: "C2z or D2h"}  # by dimension: groups that swap no axes
 INTERPOLATIONS = ("nearest", "linear", "cubic")
 
 
@@ -24,6 +25,12 @@ def is_signed_permutation(matrix):
     """Whether the matrix only swaps and flips axes, and so maps a pixel grid onto itself."""
     size = np.abs(np.asarray(matrix))
     return bool(np.isclose(size, np.round(size), atol=1e-9).all())
+
+
+def keeps_shape(group, shape):
+    """Whether no element of a group that maps the pixel grid onto itself swaps axes of different lengths."""
+    moved = (np.abs(index_matrix(m)) @ np.asarray(shape) for m in group.matrices if is_signed_permutation(m))
+    return all(np.array_equal(np.round(m), shape) for m in moved)
 
 
 def centred_points(shape):

@@ -1,6 +1,6 @@
 from keras_equivariant.layers.base import register
 from keras_equivariant.layers.fibrewise import Fibrewise
-from keras_equivariant.layers.planar_pooling import Windows
+from keras_equivariant.layers.window_pooling import Windows
 from keras_equivariant.ops import pooling
 
 

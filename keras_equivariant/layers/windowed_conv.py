@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_equivariant import groups
-from keras_equivariant.layers.base import check_data_format, moved_axes, tuple_of, window_problems
+from keras_equivariant.layers.base import check_data_format, moved_axes, stock, tuple_of, window_problems
 from keras_equivariant.layers.weighted import Weighted
 from keras_equivariant.ops import convolution
 from keras_equivariant.ops.padding import PADDING_MODES, pad
@@ -78,13 +78,12 @@ class WindowedConv(Weighted):
         return tuple(space)
 
     def fold(self, input_shape):
-        conv = {2: keras.layers.Conv2D, 3: keras.layers.Conv3D}[self.rank]
         kernel = self.expanded_kernel()
         extents = [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True)]
         # Stock convolutions have neither other padding modes nor strides together with dilation.
         dilated = max(self.strides) > 1 and max(self.dilation_rate) > 1
         pads = self.padding == "same" and (dilated or self.padding_mode != "zeros")
-        layer = conv(
+        layer = stock("Conv", self.rank)(
             kernel.shape[-1],
             self.kernel_size,
             strides=1 if dilated else self.strides,

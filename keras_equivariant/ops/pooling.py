@@ -10,9 +10,10 @@ from keras import ops
 
 from keras_equivariant.ops import activations
 from keras_equivariant.ops.compiled import compiled
-from keras_equivariant.ops.convolution import is_symmetric
+from keras_equivariant.ops.convolution import is_symmetric, subsample
 from keras_equivariant.ops.padding import pad
 
+PLANES, DEPTH = slice(1, 3), slice(0, 1)  # the axes of space that `by_planes` treats first, and then
 EQUAL = 1e-5  # squared norms that differ relatively by less count as equal
 
 
@@ -47,7 +48,18 @@ def blur_kernel(sizes, channels):
 def pool(x, mode, pool_size, strides, padding):
     """Maximum or mean over windows of features (B, *space, C)."""
     function = {"max": ops.max_pool, "average": ops.average_pool}[mode]
-    return function(x, pool_size, strides=strides, padding=padding, data_format="channels_last")
+
+    def over(part, beside=()):
+        def apply(x):
+            sizes, steps = (*pool_size[part], *beside), (*steps_of[part], *beside)
+            return function(x, sizes, strides=steps, padding=padding, data_format="channels_last")
+
+        return apply
+
+    steps_of = (strides,) * len(pool_size) if isinstance(strides, int) else tuple(strides)
+    if len(pool_size) == 3:  # TensorFlow pools volumes of float64 not at all, TFLite none
+        return by_planes(x, over(PLANES), over(DEPTH, beside=(1,)))
+    return over(slice(None))(x)
 
 
 def norm_max_pool(x, layout, pool_size, strides, padding):
@@ -82,11 +94,32 @@ def _tap(x, offsets, pool_size, strides):
 def blur(x, strides):
     """Binomial blur, then every stride-th pixel; zero padding, ceil(size / stride) pixels remain."""
     sizes = [blur_size(n, s) for n, s in zip(x.shape[1:-1], strides, strict=True)]
+    if len(sizes) == 3:
+        planes = functools.partial(_blur, sizes=sizes[PLANES], strides=strides[PLANES])
+        depth = functools.partial(_blur, sizes=(*sizes[DEPTH], 1), strides=(*strides[DEPTH], 1))
+        return by_planes(x, planes, depth)
+    return _blur(x, sizes, strides)
+
+
+def _blur(x, sizes, strides):
     kernel = ops.convert_to_tensor(blur_kernel(sizes, x.shape[-1]), dtype=x.dtype)
     if len(set(strides)) == 1:
         return ops.depthwise_conv(x, kernel, strides=strides[0], padding="same", data_format="channels_last")
     y = ops.depthwise_conv(x, kernel, strides=1, padding="same", data_format="channels_last")
-    return y[(slice(None), *(slice(None, None, s) for s in strides))]
+    return subsample(y, strides)
+
+
+def by_planes(x, over_planes, over_depth):
+    """A separable map of volumes (B, D, H, W, C) as two of planes, which every runtime has.
+
+    Args:
+        over_planes: from the planes (B D, H, W, C).
+        over_depth: from the depths (B, D, H W, C); keeps the last two axes.
+    """
+    planes = over_planes(ops.reshape(x, (-1, *ops.shape(x)[2:])))
+    height, width, channels = ops.shape(planes)[1:]
+    y = over_depth(ops.reshape(planes, (-1, ops.shape(x)[1], height * width, channels)))
+    return ops.reshape(y, (-1, ops.shape(y)[1], height, width, channels))
 
 
 def upsample_linear(x, factors):

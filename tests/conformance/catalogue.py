@@ -53,6 +53,16 @@ def outputs(model, x):
     return keras.ops.convert_to_numpy(model.predict_on_batch(x) if JAX else model(x))
 
 
+PAIRS = {
+    ("LiftingConv", 2): (layers.LiftingConv2D, keras.layers.Conv2D),
+    ("LiftingConv", 3): (layers.LiftingConv3D, keras.layers.Conv3D),
+    ("GroupConv", 2): (layers.GroupConv2D, keras.layers.Conv2D),
+    ("GroupConv", 3): (layers.GroupConv3D, keras.layers.Conv3D),
+    ("GroupConvTranspose", 2): (layers.GroupConv2DTranspose, keras.layers.Conv2DTranspose),
+    ("GroupConvTranspose", 3): (layers.GroupConv3DTranspose, keras.layers.Conv3DTranspose),
+}
+
+
 def lifting(group="D4", size=(9, 9), fields=2, filters=3, kernel_size=3, **options):
     arguments = {
         "filters": filters,
@@ -61,11 +71,11 @@ def lifting(group="D4", size=(9, 9), fields=2, filters=3, kernel_size=3, **optio
         "bias_initializer": "normal",
         **options,
     }
-    return Case(layers.LiftingConv2D, arguments, (*size, fields), group, "image", stock=keras.layers.Conv2D)
+    layer, stock = PAIRS["LiftingConv", len(size)]
+    return Case(layer, arguments, (*size, fields), group, "image", stock=stock)
 
 
 def group_conv(group="D4", size=(9, 9), fields=2, filters=3, kernel_size=3, **options):
-    order = {"C1": 1, "C2": 2, "D1": 2, "C3": 3, "C4": 4, "D2": 4}.get(group, 8)
     arguments = {
         "filters": filters,
         "kernel_size": kernel_size,
@@ -73,18 +83,21 @@ def group_conv(group="D4", size=(9, 9), fields=2, filters=3, kernel_size=3, **op
         "bias_initializer": "normal",
         **options,
     }
-    return Case(layers.GroupConv2D, arguments, (*size, order, fields), group, stock=keras.layers.Conv2D)
+    layer, stock = PAIRS["GroupConv", len(size)]
+    return Case(layer, arguments, (*size, groups.get(group).order, fields), group, stock=stock)
 
 
-def transposed(size=(5, 5), kernel_size=3, **options):
-    arguments = {"filters": 3, "kernel_size": kernel_size, "group": "D4", "bias_initializer": "normal", **options}
-    return Case(layers.GroupConv2DTranspose, arguments, (*size, 8, 2), "D4", stock=keras.layers.Conv2DTranspose)
+def transposed(group="D4", size=(5, 5), kernel_size=3, **options):
+    arguments = {"filters": 3, "kernel_size": kernel_size, "group": group, "bias_initializer": "normal", **options}
+    layer, stock = PAIRS["GroupConvTranspose", len(size)]
+    return Case(layer, arguments, (*size, groups.get(group).order, 2), group, stock=stock)
 
 
 def pixelwise(layer, size=(8, 8), image=False, **options):
-    shape = (*size, 3) if image else (*size, 8, 3)
+    group = {2: "D4", 3: "T"}[len(size)]
+    shape = (*size, 3) if image else (*size, groups.get(group).order, 3)
     layout = "image" if image else "regular"
-    return Case(layer, options, shape, "D4", layout, layout)
+    return Case(layer, options, shape, group, layout, layout)
 
 
 def typed(layer, in_type, group, out_type=None, space=(9, 9), **options):
@@ -130,6 +143,31 @@ def harmonic_conv(orders=2, size=(9, 9), **options):
         return Case(layers.HarmonicConv2D, options, (*size, 3), "C4", "image", "harmonic")
     return Case(layers.HarmonicConv2D, options, (*size, orders, 2, 3), "C4", "harmonic", "harmonic")
 
+
+VOLUMES = [
+    lifting("O", (5, 5, 5), padding="same"),
+    lifting("Oh", (4, 4, 4), kernel_size=2, filters=2, strides=2, activation="relu"),
+    lifting("D4h", (5, 5, 4), kernel_size=(3, 3, 2), padding="valid", use_bias=False),
+    lifting("C6h", (5, 5, 5), basis="bilinear"),
+    lifting("I", (3, 3, 3), filters=1, basis="gaussian"),
+    group_conv("T", (5, 5, 5), strides=2, padding="same", activation="relu"),
+    group_conv("C4h", (5, 5, 3), kernel_size=(3, 3, 1), padding="same", padding_mode="circular"),
+    group_conv("S4", (5, 5, 5), fields=4, filters=4, groups=2, dilation_rate=2),
+    group_conv("D2d", (3, 3, 4), kernel_size=(3, 3, 2), strides=(2, 2, 1), kernel_regularizer="l2"),
+    group_conv("Oh", (2, 2, 2), fields=1, filters=2, kernel_size=1),
+    group_conv("T", (2, 2, 2), kernel_size=1, fields=128, filters=128),  # by the Fourier transform
+    transposed("C4v", (3, 3, 3), kernel_size=4, strides=2, padding="same"),
+    transposed("T", (2, 2, 2), kernel_size=2, dilation_rate=2),
+    pixelwise(layers.MaxPooling3D, (4, 4, 4), pool_size=2),
+    pixelwise(layers.MaxPooling3D, (4, 4, 4), image=True, pool_size=2, strides=2, antialias=True),
+    pixelwise(layers.AveragePooling3D, (5, 5, 5), pool_size=3, strides=2, padding="same", group="T"),
+    pixelwise(layers.AveragePooling3D, (4, 4, 4), image=True, pool_size=2, data_format="channels_last"),
+    Case(layers.UpSampling3D, {"size": 2, "data_format": "channels_last"}, (2, 2, 2, 12, 3), "T"),
+    Case(layers.UpSampling3D, {"size": 3, "interpolation": "trilinear"}, (2, 2, 2, 3), "T", "image", "image"),
+    Case(layers.BatchNormalization, {"activation": "relu"}, (3, 3, 3, 12, 2), "T"),
+    Case(layers.GroupPooling, {"mode": "max"}, (3, 3, 3, 12, 2), "T", out="image"),
+    Case(layers.GroupPooling, {"group": "Td", "subgroup": "D2d"}, (2, 2, 2, 24, 2), "Td", out="quotient(D2d)"),
+]
 
 CATALOGUE = [
     *(lifting(group=group, padding="same") for group in ("C1", "C2", "C4", "D1", "D2", "D4", "C8")),
@@ -183,6 +221,7 @@ CATALOGUE = [
         "image",
         "image",
     ),
+    *VOLUMES,
     steerable("3x0", "2x0 + 2x1 + 1x2", "SO2", 5, padding="same"),
     steerable("2x0+ + 1x0- + 2x1", "2x0+ + 1x0- + 2x1 + 1x2", "O2", 5, strides=2, frequency_cutoff="nyquist"),
     steerable("2xregular", "2xregular + 1x1", "C8", dilation_rate=2, activity_regularizer="l2"),
