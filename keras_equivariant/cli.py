@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 
-FORMATS = ("saved_model", "tflite", "tflite_float16", "tflite_int8", "keras")
+FORMATS = ("saved_model", "tflite", "tflite_float16", "tflite_int8", "onnx", "openvino", "keras")
 DEFAULT_FORMATS = FORMATS[:2]
 REPRESENTATIVE_IMAGES = 128
 
