@@ -10,8 +10,9 @@ def tensorflow(formats):
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
             "SavedModels, and the formats made from them, are written by TensorFlow only. "
-            f'Received: formats={list(formats)} on the "{keras.backend.backend()}" backend. Save the model with model.save("model.keras") (or with '
-            'formats=["keras"]), set the environment variable KERAS_BACKEND=tensorflow, load it and export it there.'
+            f'Received: formats={list(formats)} on the "{keras.backend.backend()}" backend. Save the model with '
+            'model.save("model.keras") (or with formats=["keras"]), set the environment variable '
+            "KERAS_BACKEND=tensorflow, load it and export it there."
         )
     import tensorflow
 
