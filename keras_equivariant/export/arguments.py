@@ -10,7 +10,7 @@ from keras_equivariant.equivariance.models import walk
 from keras_equivariant.export.verify import BATCHES
 
 PRECISIONS = {"tflite": "float32", "tflite_float16": "float16", "tflite_int8": "int8"}
-FORMATS = ("keras", "saved_model", *PRECISIONS)
+FORMATS = ("keras", "saved_model", *PRECISIONS, "onnx", "openvino")
 
 
 def checked_formats(formats):
