@@ -34,8 +34,8 @@ COUNTS = [
     ("e2_sfcnn", {"group": "D16", "restrict": "C16"}, 2_940_615),
     ("so2_irreps", {}, 139_970),
     ("steerable_d4_resnet", {}, 195_736),
-    ("e2_wrn", {}, 13_051_980),
-    ("e2_wrn", {"blocks": 4, "width": 10}, 40_945_004),
+    ("e2_wrn_16_8", {}, 13_051_980),
+    ("e2_wrn_28_10", {}, 40_945_004),
     ("hnet_segmentation", {"stages": 3}, 15_659),
 ]
 EXACT = [
@@ -45,7 +45,7 @@ EXACT = [
     ("so2_irreps", {"filters": 2, "nonlinearity": "fourier"}, "C4"),
     ("steerable_d4_resnet", {"blocks": 1, "width": 12, "type": "irreps"}, "D4"),
     ("steerable_d4_resnet", {"blocks": 1, "width": 8, "type": "quotient(D1)"}, "D4"),
-    ("e2_wrn", {"blocks": 1, "width": 1}, "D1"),
+    ("e2_wrn_16_8", {"blocks": 1, "width": 1}, "D1"),
     ("p4_cnn", {"filters": 4}, "C4"),
     ("p4_cnn", {"filters": 3, "group": "D4"}, "D4"),
     ("p4_cnn", {"filters": 3, "size": 32, "channels": 2}, "C4"),
