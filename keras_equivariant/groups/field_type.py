@@ -249,6 +249,8 @@ def _up_to(group, frequency):
     names = [found.name for found in irreps(group)]
     if frequency is None:
         return names
+    if group.dimension != 2:
+        raise ValueError(f"{group.name} has no frequencies. Received: irreps({frequency}); use irreps for all of them")
     return [name for name in names if int(re.sub(r"\D", "", name)) <= int(frequency)]
 
 

@@ -8,7 +8,8 @@
 | O(3)        | `0e`, `0o`, `1e`, `1o`, ...             | the inversion keeps `e` and changes the sign of `o`       |
 | C_n         | `0`, `1`, ..., `n/2`                    | for even n, `n/2` alternates in sign                      |
 | D_n         | `0+`, `0-`, `1`, ..., `n/2+`, `n/2-`    | `n/2+` keeps its sign under the left-right mirror         |
-| other       | `irrep(0)`, `irrep(1)`, ...             | by dimension, then character                              |
+| of space    | `A`, `A1g`, `E`, `T1`, `T2u`, ...       | Mulliken's labels; in O, `T1` turns as (x, y, z)          |
+| registered  | `irrep(0)`, `irrep(1)`, ...             | by dimension, then character                              |
 
 An element "rotate by t, then mirror left and right" acts on `k` as diag(-1, 1) R(k t). The names of chemistry (A1, A2,
 B1, B2, E, E1, E2, ...) are understood as well.
@@ -19,6 +20,7 @@ import re
 
 import numpy as np
 
+from keras_equivariant.groups import mulliken
 from keras_equivariant.groups.continuous import ContinuousGroup
 from keras_equivariant.groups.registry import get
 from keras_equivariant.groups.representations import Representation, regular
@@ -33,8 +35,8 @@ def irreps(group, frequency=None):
     continuous one those up to a frequency (degree).
 
     Those of the plane are written down, frequency by frequency, in the basis in which a turn by an angle t is a turn
-    by a multiple of t. Those of other groups are found inside the regular representation: a generic symmetric map
-    that commutes with it has irreducible eigenspaces.
+    by a multiple of t. Those of other groups are found inside the regular representation, for a generic symmetric map
+    that commutes with it has irreducible eigenspaces; in space familiar coordinates are taken where there are any.
     """
     return _irreps(get(group), frequency)
 
@@ -52,6 +54,24 @@ def _irreps(group, frequency):
         return tuple(irrep(group, label) for label in labels if is_irrep_label(group, label))
     if group.dimension == 2:
         return tuple(Representation(group, label, matrices) for label, matrices in _of_the_plane(group))
+    found = _inside_the_regular(group)
+    names = None
+    if group.dimension == 3:
+        known = mulliken.familiar(group, [matrices for _, matrices in found if matrices.shape[1] == 1])
+        found = [(character, _alike(character, known, matrices)) for character, matrices in found]
+        names = mulliken.labels(group, [character for character, _ in found])
+    names = names or [f"irrep({i})" for i in range(len(found))]
+    return tuple(Representation(group, name, matrices) for name, (_, matrices) in zip(names, found, strict=True))
+
+
+def _alike(character, known, otherwise):
+    """Of the known matrices those with this character, else the others."""
+    traces = ((matrices, np.trace(matrices, axis1=1, axis2=2)) for matrices in known)
+    return next((matrices for matrices, trace in traces if np.allclose(trace, character, atol=1e-6)), otherwise)
+
+
+def _inside_the_regular(group):
+    """The (character, matrices) of every irrep, sorted by dimension and character."""
     left = regular(group).matrices
     # A symmetric element of the right group algebra commutes with every left translation. The weights are fixed,
     # so the result is the same in every process.
@@ -67,7 +87,7 @@ def _irreps(group, frequency):
         if all(not np.allclose(character, other, atol=1e-6) for other, _ in found):
             found.append((character, matrices))
     found.sort(key=lambda pair: (pair[1].shape[1], tuple(-np.round(pair[0], 6))))
-    return tuple(Representation(group, f"irrep({i})", matrices) for i, (_, matrices) in enumerate(found))
+    return found
 
 
 def irrep(group, label):
@@ -136,7 +156,9 @@ def _without_alias(group, label):
     if isinstance(group, ContinuousGroup) and group.dimension == 3:
         return {"trivial": "0e" if group.mirrors else "0"}.get(label, label)
     if group.dimension != 2:
-        return "irrep(0)" if label == "trivial" else label
+        index = re.fullmatch(r"irrep\(([0-9]{1,4})\)", "irrep(0)" if label == "trivial" else label)
+        found = irreps(group)
+        return found[int(index[1])].name if index and int(index[1]) < len(found) else label
     inner = re.fullmatch(r"irrep\((.+)\)", label)
     if inner:
         label = inner[1].strip()
