@@ -67,8 +67,8 @@ def get(group):
     near = difflib.get_close_matches(group, known, n=1, cutoff=0.5)
     hint = f' Did you mean "{near[0]}"?' if near else ""
     raise ValueError(
-        '`group` must be "C<n>", "D<n>", "SO2", "O2", "SO3", "O3", "Z2", "p4", "p4m", a point group of space such as "O", "Oh", '
-        '"T", "C4h", "D4h", "C4z" or "Z3", or a registered group. '
+        '`group` must be "C<n>", "D<n>", "SO2", "O2", "SO3", "O3", "Z2", "p4", "p4m", a point group of space such as "O", '
+        '"Oh", "T", "C4h", "D4h", "C4z" or "Z3", or a registered group. '
         f"Received: {group!r}.{hint}"
     )
 

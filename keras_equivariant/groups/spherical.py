@@ -2,7 +2,8 @@
 
 Points are (x, y, z). Of degree l there are 2 l + 1 harmonics, of order m = -l, ..., l, with y as the polar axis:
 
-    Y_m = N cos(m phi) P_m(cos theta)  for m >= 0,   Y_-m = N sin(m phi) P_m(cos theta),   cos theta = y,  tan phi = x / z
+    Y_m = N cos(m phi) P_m(cos theta)  for m >= 0,    Y_-m = N sin(m phi) P_m(cos theta),    cos theta = y,
+    tan phi = x / z
 
 with P_m the associated Legendre functions without the sign (-1)^m, and N > 0 such that the squares of a degree add up
 to 1 on the unit sphere. So the degree 1 is the unit vector (x, y, z) itself, and turns as such.
