@@ -26,9 +26,9 @@ def get(group):
     Args:
         group: `"C<n>"` (n rotations of the plane), `"D<n>"` (n rotations and n reflections), an alias of the papers
             (`"Z2"` is C1, translations only; `"p4"` is C4; `"p4m"` is D4), `"SO2"` (all rotations of the plane),
-            `"O2"` (reflections too), `"SO3"` and `"O3"` (the same of space), a point group of space by its Schoenflies name (`"O"`, `"Oh"`, `"T"`, `"C4h"`,
-            `"D4h"`, ...; `"C4z"` and `"D4z"` for the rotations of space whose planar namesakes are C4 and D4), the
-            name of a registered group, or a group.
+            `"O2"` (reflections too), `"SO3"` and `"O3"` (the same of space), a point group of space by its Schoenflies
+            name (`"O"`, `"Oh"`, `"T"`, `"C4h"`, `"D4h"`, ...; `"C4z"` and `"D4z"` for the rotations of space whose
+            planar namesakes are C4 and D4), the name of a registered group, or a group.
 
     Returns:
         A FiniteGroup or ContinuousGroup. The same name always gives the same object.
@@ -67,8 +67,8 @@ def get(group):
     near = difflib.get_close_matches(group, known, n=1, cutoff=0.5)
     hint = f' Did you mean "{near[0]}"?' if near else ""
     raise ValueError(
-        '`group` must be "C<n>", "D<n>", "SO2", "O2", "SO3", "O3", "Z2", "p4", "p4m", a point group of space such as "O", '
-        '"Oh", "T", "C4h", "D4h", "C4z" or "Z3", or a registered group. '
+        '`group` must be "C<n>", "D<n>", "SO2", "O2", "SO3", "O3", "Z2", "p4", "p4m", a point group of space such as '
+        '"O", "Oh", "T", "C4h", "D4h", "C4z" or "Z3", or a registered group. '
         f"Received: {group!r}.{hint}"
     )
 

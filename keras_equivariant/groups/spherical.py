@@ -110,15 +110,14 @@ def rotations(degree):
     about_y = np.zeros((len(angles), 3, 3))
     about_y[:, 0, 0] = about_y[:, 2, 2] = np.cos(angles)
     about_y[:, 0, 2], about_y[:, 2, 0], about_y[:, 1, 1] = np.sin(angles), -np.sin(angles), 1.0
-    frames = np.stack([_frame(point) for point in points])  # each takes the y axis to one of the points
-    return (frames[:, None] @ about_y).reshape(-1, 3, 3), np.repeat(weights, len(angles)) / len(angles)
+    return (frames(points)[:, None] @ about_y).reshape(-1, 3, 3), np.repeat(weights, len(angles)) / len(angles)
 
 
-def _frame(y):
-    """A rotation whose second column is the unit vector y."""
-    x = np.cross(y, np.eye(3)[np.argmin(np.abs(y))])
-    x = x / np.sqrt(x @ x)
-    return np.stack([x, y, np.cross(x, y)], axis=1)
+def frames(points):
+    """Rotations that take (0, 1, 0) to the points of the unit sphere, `(n, 3, 3)`."""
+    x = np.cross(points, np.eye(3)[np.argmin(np.abs(points), axis=1)])
+    x = x / np.sqrt(np.sum(x**2, axis=1, keepdims=True))
+    return np.stack([x, points, np.cross(x, points)], axis=2)
 
 
 @functools.lru_cache(maxsize=4096)
