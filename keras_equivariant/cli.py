@@ -1,11 +1,11 @@
-"""The command line: `keras-equivariant train | evaluate | check | export | specs | schema`."""
+"""The command line: `keras-equivariant train | evaluate | check | summary | export | specs | schema`."""
 
 import argparse
 import json
 import logging
 import sys
 
-FORMATS = ("saved_model", "tflite", "tflite_float16", "tflite_int8", "keras")
+FORMATS = ("saved_model", "tflite", "tflite_float16", "tflite_int8", "onnx", "openvino", "keras")
 DEFAULT_FORMATS = FORMATS[:2]
 REPRESENTATIVE_IMAGES = 128
 
@@ -130,6 +130,26 @@ def _check(arguments):
     return 0 if report.verdict in ("exact", "approximate") else 1
 
 
+def _summary(arguments):
+    from keras_equivariant.training import estimate, match
+
+    params = _pairs(arguments.set, "--set")
+    if (arguments.match is None) != (arguments.baseline is None) or (arguments.match is None) != (
+        arguments.vary is None
+    ):
+        raise ValueError("--match, --baseline and --vary go together. Received: not all of them.")
+    if arguments.match:
+        found = match(arguments.spec, arguments.baseline, arguments.vary, arguments.match.replace("-", "_"), params)
+        _echo(found)
+        return
+    found = estimate(arguments.spec, **params)
+    _echo(found)
+    if arguments.json:
+        from keras_equivariant.training.run_folder import write_json
+
+        write_json(arguments.json, found.to_dict())
+
+
 def _export(arguments):
     from keras_equivariant import data
     from keras_equivariant.export import export
@@ -195,6 +215,7 @@ def _parser():
     _add_train(commands)
     _add_evaluate(commands)
     _add_check(commands)
+    _add_summary(commands)
     _add_export(commands)
     specs = commands.add_parser("specs", help="list the packaged specs")
     specs.set_defaults(command=_specs)
@@ -261,6 +282,22 @@ def _add_check(commands):
     check.add_argument("--group", help="the symmetry to test (default: that of the spec's layers, else C4)")
     check.add_argument("--json", metavar="FILE", help="also write the certificate as JSON")
     check.add_argument("--plot", metavar="FILE", help="also draw the certificate, e.g. check.png")
+
+
+def _add_summary(commands):
+    summary = commands.add_parser(
+        "summary",
+        help="what a spec's network costs: parameters, multiply-adds, memory, size",
+        description="Count what the network of a spec costs before it is trained, layer by layer and for one example; "
+        "or find the width at which it costs as much as another network: --match parameters --baseline z2_cnn "
+        "--vary filters.",
+    )
+    summary.set_defaults(command=_summary)
+    _add_spec(summary)
+    summary.add_argument("--json", metavar="FILE", help="also write the numbers as JSON")
+    summary.add_argument("--match", choices=("parameters", "multiply-adds"), help="the cost to make equal")
+    summary.add_argument("--baseline", metavar="SPEC", help="the network to match, e.g. z2_cnn")
+    summary.add_argument("--vary", metavar="KEY", help="the parameter to choose, a whole number, e.g. filters")
 
 
 def _add_export(commands):

@@ -113,6 +113,12 @@ def stock(stem, rank):
     return getattr(keras.layers, stem.replace("Transpose", "") + f"{rank}D" + "Transpose" * stem.endswith("Transpose"))
 
 
+def space_rank(layer):
+    """Axes of space of the features of a layer, ours or Keras's; None where it does not know."""
+    group = getattr(layer, "group", None)
+    return getattr(layer, "rank", None) or getattr(group, "dimension", None)
+
+
 def axis_names(rank):
     """One letter per axis of space: HW in the plane, DHW in space."""
     return "DHW"[3 - rank :]

@@ -42,6 +42,13 @@ class UpSampling(PixelwiseLayer):
     def fold(self, input_shape):
         if self.rank == 2:
             return [(keras.layers.UpSampling2D(self.size, interpolation=self.interpolation, name=self.name), [])]
+        if self.interpolation == "nearest":
+            return [(keras.layers.UpSampling3D(self.size, name=self.name), [])]
+        if None in input_shape[1:4]:
+            raise ValueError(
+                f'UpSampling3D "{self.name}" with interpolation="trilinear" folds on known sizes only. Received: '
+                f'input_shape={input_shape}; give the model a fixed input shape, or use interpolation="nearest"'
+            )
         return [(self.compute, [])]
 
     def get_config(self):

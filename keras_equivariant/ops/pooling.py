@@ -155,7 +155,7 @@ def upsample_linear(x, factors):
         after = ops.concatenate([x[(*head, slice(1, None))], x[(*head, slice(-1, None))]], axis=axis)
         offsets = [(phase + 0.5) / factor - 0.5 for phase in range(factor)]
         phases = [(1 - abs(t)) * x + abs(t) * (before if t < 0 else after) for t in offsets]
-        shape = list(ops.shape(x))
+        shape = [-1, *ops.shape(x)[1:]]
         shape[axis] = shape[axis] * factor
         x = ops.reshape(ops.stack(phases, axis=axis + 1), shape)
     return x
