@@ -177,7 +177,7 @@ class _Walker:
         if features.layout.startswith("quotient"):
             return None
         if not self.groups:
-            return "C1"
+            return "Z3" if features.rank == 3 else "C1"
         return self.groups[0].name if len(self.groups) == 1 else None
 
     def _unique_name(self, layer):

@@ -133,6 +133,7 @@ class _Job:
         self._contents = {}
 
     def write(self, formats):
+        arguments.check_integers(self.served, formats)
         names = verify.input_names(self.served)
         inputs = [x.astype(tensor.dtype) for x, tensor in zip(self.inputs, self.served.inputs, strict=True)]
         if set(formats) - {"keras"}:

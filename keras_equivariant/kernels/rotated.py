@@ -5,8 +5,8 @@ and the coefficients c are learned. What differs is how B is moved:
 
 | basis       | functions B^d                         | moved by                      | groups                 |
 |-------------|---------------------------------------|-------------------------------|------------------------|
-| `exact`     | one per pixel                         | permuting the pixels          | C1, C2, C4, D1, D2, D4 |
-| `bilinear`  | one per pixel                         | bilinear interpolation        | any                    |
+| `exact`     | one per pixel                         | permuting the pixels          | of square and cube     |
+| `bilinear`  | one per pixel                         | (tri)linear interpolation     | any                    |
 | `gaussian`  | one per pixel                         | Gaussian interpolation        | any                    |
 | `steerable` | band-limited circular harmonics       | turning the function itself   | any of the plane       |
 
@@ -23,6 +23,7 @@ from keras_equivariant.groups import get, grid
 from keras_equivariant.kernels import harmonic
 
 BASES = ("auto", "exact", "bilinear", "gaussian", "steerable")
+OTHERWISE = {2: "steerable", 3: "gaussian"}  # by dimension: for a group that does not permute the pixels
 GAUSSIAN_SIGMA = 0.5  # of the interpolation, in pixels (1905.04663)
 
 
@@ -73,12 +74,17 @@ def _rotated_basis(group, kernel_size, basis):
     if basis == "exact":
         if not possible:
             raise ValueError(
-                'basis="exact" needs a group that permutes the pixels of the kernel: C1, C2, C4, D1, D2 '
-                f'or D4. Received: group "{group.name}"; use basis="steerable"'
+                'basis="exact" needs a group that permutes the pixels of the kernel: C1, C2, C4, D1, D2 or D4; in '
+                f'space a group of the cube. Received: group "{group.name}"; use basis="{OTHERWISE[group.dimension]}"'
             )
         pixels = np.stack(exact)
         functions = np.eye(pixels.shape[1])[pixels].transpose(0, 2, 1)
         return RotatedBasis("exact", pixels.shape[1], functions, pixels)
+    if basis == "steerable" and group.dimension != 2:
+        raise ValueError(
+            f'basis="steerable" needs a group of the plane. Received: group "{group.name}" of space; use '
+            'basis="gaussian" or "bilinear", or SteerableConv3D'
+        )
     build = {"bilinear": _bilinear, "gaussian": _gaussian, "steerable": harmonic.planar_functions}[basis]
     functions = _moved_exactly(group, exact, lambda elements: build(group.matrices[elements], kernel_size))
     if basis == "steerable":
@@ -114,19 +120,18 @@ def pixel_permutation(matrix, kernel_size):
 
 def _check_shape(group, kernel_size):
     if len(kernel_size) != group.dimension:
+        other = {2: 'a group of the plane such as "C4" or "D4"', 3: 'a group of space such as "O", "D4h" or "C4z"'}
         raise ValueError(
             f"The kernel must have as many axes as the space that {group.name} acts on, "
-            f"{group.dimension}. Received: kernel_size={kernel_size}"
+            f"{group.dimension}. Received: kernel_size={kernel_size}; use {other[len(kernel_size)]}"
         )
-    for element in group.grid_elements:
-        moved = np.abs(grid.index_matrix(group.matrices[element])) @ np.array(kernel_size)
-        if not np.array_equal(np.round(moved), kernel_size):
-            largest = max(kernel_size)
-            raise ValueError(
-                f"The kernel must keep its shape under {group.name}, which swaps the axes. Received: "
-                f"kernel_size={kernel_size}; use {(largest,) * len(kernel_size)}, or a group without "
-                "quarter turns such as C2 or D2"
-            )
+    if not grid.keeps_shape(group, kernel_size):
+        largest = max(kernel_size)
+        raise ValueError(
+            f"The kernel must keep its shape under {group.name}, which swaps the axes. Received: "
+            f"kernel_size={kernel_size}; use {(largest,) * len(kernel_size)}, or a group without "
+            f"quarter turns such as {grid.UPRIGHT[group.dimension]}"
+        )
 
 
 def _bilinear(matrices, kernel_size):
