@@ -87,6 +87,11 @@ class FiniteGroup:
         return found
 
     @functools.cached_property
+    def weights(self):
+        """Those of a mean over the elements: all alike."""
+        return np.full(self.order, 1.0 / self.order)
+
+    @functools.cached_property
     def generators(self):
         """A short tuple of elements whose products give the whole group."""
         chosen, reached = [], {0}

@@ -6,12 +6,15 @@ import re
 
 import numpy as np
 
-from keras_equivariant.groups.continuous import O2, SO2, ContinuousGroup
+from keras_equivariant.groups.continuous import O2, O3, SO2, SO3, ContinuousGroup
 from keras_equivariant.groups.finite import FiniteGroup, check_orthogonal
 from keras_equivariant.groups.point_groups import EXAMPLES, point_group
 
 ALIASES = {"z2": "C1", "p4": "C4", "p4m": "D4"}
-CONTINUOUS = {"so2": SO2, "so(2)": SO2, "o2": O2, "o(2)": O2}
+CONTINUOUS = {
+    **{"so2": SO2, "so(2)": SO2, "o2": O2, "o(2)": O2},
+    **{"so3": SO3, "so(3)": SO3, "o3": O3, "o(3)": O3},
+}
 MAX_ORDER = 720
 
 _registered = {}
@@ -22,10 +25,10 @@ def get(group):
 
     Args:
         group: `"C<n>"` (n rotations of the plane), `"D<n>"` (n rotations and n reflections), an alias of the papers
-            (`"Z2"` is C1, translations only; `"p4"` is C4; `"p4m"` is D4), `"SO2"` (all rotations), `"O2"` (all
-            rotations and reflections), a point group of space by its Schoenflies name (`"O"`, `"Oh"`, `"T"`, `"C4h"`,
-            `"D4h"`, ...; `"C4z"` and `"D4z"` for the rotations of space whose planar namesakes are C4 and D4), the
-            name of a registered group, or a group.
+            (`"Z2"` is C1, translations only; `"p4"` is C4; `"p4m"` is D4), `"SO2"` (all rotations of the plane),
+            `"O2"` (reflections too), `"SO3"` and `"O3"` (the same of space), a point group of space by its Schoenflies
+            name (`"O"`, `"Oh"`, `"T"`, `"C4h"`, `"D4h"`, ...; `"C4z"` and `"D4z"` for the rotations of space whose
+            planar namesakes are C4 and D4), the name of a registered group, or a group.
 
     Returns:
         A FiniteGroup or ContinuousGroup. The same name always gives the same object.
@@ -44,12 +47,28 @@ def get(group):
     found = _built_in(group)
     if found is not None:
         return found
-    known = ["C1", "C2", "C4", "C8", "D1", "D2", "D4", "D8", "SO2", "O2", *ALIASES, *EXAMPLES, *_registered]
+    known = [
+        "C1",
+        "C2",
+        "C4",
+        "C8",
+        "D1",
+        "D2",
+        "D4",
+        "D8",
+        "SO2",
+        "O2",
+        "SO3",
+        "O3",
+        *ALIASES,
+        *EXAMPLES,
+        *_registered,
+    ]
     near = difflib.get_close_matches(group, known, n=1, cutoff=0.5)
     hint = f' Did you mean "{near[0]}"?' if near else ""
     raise ValueError(
-        '`group` must be "C<n>", "D<n>", "SO2", "O2", "Z2", "p4", "p4m", a point group of space such as "O", "Oh", '
-        '"T", "C4h", "D4h", "C4z" or "Z3", or a registered group. '
+        '`group` must be "C<n>", "D<n>", "SO2", "O2", "SO3", "O3", "Z2", "p4", "p4m", a point group of space such as '
+        '"O", "Oh", "T", "C4h", "D4h", "C4z" or "Z3", or a registered group. '
         f"Received: {group!r}.{hint}"
     )
 

@@ -18,13 +18,13 @@ from keras_equivariant.layers.harmonic_magnitude import HarmonicMagnitude
 from keras_equivariant.layers.lifting_conv import LiftingConv2D, LiftingConv3D
 from keras_equivariant.layers.max_pooling import MaxPooling2D, MaxPooling3D
 from keras_equivariant.layers.norm_activation import NormActivation
-from keras_equivariant.layers.norm_max_pooling import NormMaxPooling2D
+from keras_equivariant.layers.norm_max_pooling import NormMaxPooling2D, NormMaxPooling3D
 from keras_equivariant.layers.norm_pooling import NormPooling
 from keras_equivariant.layers.pointwise_activation import PointwiseActivation
 from keras_equivariant.layers.restrict import Restrict
 from keras_equivariant.layers.steerable_batch_normalization import SteerableBatchNormalization
-from keras_equivariant.layers.steerable_conv import SteerableConv2D
-from keras_equivariant.layers.steerable_conv_transpose import SteerableConv2DTranspose
+from keras_equivariant.layers.steerable_conv import SteerableConv2D, SteerableConv3D
+from keras_equivariant.layers.steerable_conv_transpose import SteerableConv2DTranspose, SteerableConv3DTranspose
 from keras_equivariant.layers.steerable_dense import SteerableDense
 from keras_equivariant.layers.steerable_group_normalization import SteerableGroupNormalization
 from keras_equivariant.layers.steerable_instance_normalization import SteerableInstanceNormalization
@@ -58,12 +58,15 @@ __all__ = [
     "MaxPooling3D",
     "NormActivation",
     "NormMaxPooling2D",
+    "NormMaxPooling3D",
     "NormPooling",
     "PointwiseActivation",
     "Restrict",
     "SteerableBatchNormalization",
     "SteerableConv2D",
     "SteerableConv2DTranspose",
+    "SteerableConv3D",
+    "SteerableConv3DTranspose",
     "SteerableDense",
     "SteerableGroupNormalization",
     "SteerableInstanceNormalization",

@@ -36,12 +36,24 @@ def blur_size(size, stride):
     return next(taps for taps in itertools.count(3) if is_symmetric(size, taps, stride, padding="same"))
 
 
-def blur_kernel(sizes, channels):
-    """A depthwise kernel (*sizes, channels, 1), outer product of binomials, sum 1."""
-    kernel = np.ones(())
-    for size in sizes:
-        taps = np.array([math.comb(size - 1, i) for i in range(size)], dtype=np.float64)
-        kernel = kernel[..., None] * (taps / taps.sum())
+def binomial(size):
+    """So many taps of a binomial blur, sum 1."""
+    taps = np.array([math.comb(size - 1, i) for i in range(size)], dtype=np.float64)
+    return taps / taps.sum()
+
+
+def gaussian(stride):
+    """Taps of the Gaussian that leaves what a stride can carry: deviation sqrt(stride^2 - 1) / 2, an odd number."""
+    deviation = 0.5 * math.sqrt(stride**2 - 1)
+    reach = int(1 + 5 * deviation) // 2
+    offsets = np.arange(-reach, reach + 1, dtype=np.float64)
+    taps = np.exp(-((offsets / max(deviation, 1e-9)) ** 2) / 2)
+    return taps / taps.sum()
+
+
+def depthwise_kernel(taps, channels):
+    """A depthwise kernel (*sizes, channels, 1), the outer product of the taps along each axis."""
+    kernel = functools.reduce(np.multiply.outer, taps)
     return np.repeat(kernel[..., None, None], channels, axis=-2)
 
 
@@ -93,16 +105,26 @@ def _tap(x, offsets, pool_size, strides):
 
 def blur(x, strides):
     """Binomial blur, then every stride-th pixel; zero padding, ceil(size / stride) pixels remain."""
-    sizes = [blur_size(n, s) for n, s in zip(x.shape[1:-1], strides, strict=True)]
-    if len(sizes) == 3:
-        planes = functools.partial(_blur, sizes=sizes[PLANES], strides=strides[PLANES])
-        depth = functools.partial(_blur, sizes=(*sizes[DEPTH], 1), strides=(*strides[DEPTH], 1))
+    taps = [binomial(blur_size(n, s)) for n, s in zip(x.shape[1:-1], strides, strict=True)]
+    return _separable(x, taps, strides)
+
+
+def low_pass(x, strides):
+    """Gaussian blur of the width that suits strides to come; zero padding, all pixels remain."""
+    return _separable(x, [gaussian(stride) for stride in strides], (1,) * len(strides))
+
+
+def _separable(x, taps, strides):
+    """Each channel filtered by the same taps along each axis, then every stride-th pixel."""
+    if len(taps) == 3:
+        planes = functools.partial(_depthwise, taps=taps[PLANES], strides=strides[PLANES])
+        depth = functools.partial(_depthwise, taps=(*taps[DEPTH], np.ones(1)), strides=(*strides[DEPTH], 1))
         return by_planes(x, planes, depth)
-    return _blur(x, sizes, strides)
+    return _depthwise(x, taps, strides)
 
 
-def _blur(x, sizes, strides):
-    kernel = ops.convert_to_tensor(blur_kernel(sizes, x.shape[-1]), dtype=x.dtype)
+def _depthwise(x, taps, strides):
+    kernel = ops.convert_to_tensor(depthwise_kernel(taps, x.shape[-1]), dtype=x.dtype)
     if len(set(strides)) == 1:
         return ops.depthwise_conv(x, kernel, strides=strides[0], padding="same", data_format="channels_last")
     y = ops.depthwise_conv(x, kernel, strides=1, padding="same", data_format="channels_last")

@@ -33,7 +33,7 @@ class Case:
     def finite_group(self):
         """The group, or of a continuous one the elements that map the pixel grid onto itself."""
         group = groups.get(self.group)
-        return group.discrete(4) if isinstance(group, groups.ContinuousGroup) else group
+        return group.on_grid if isinstance(group, groups.ContinuousGroup) else group
 
     @property
     def random(self):
@@ -109,14 +109,16 @@ def typed(layer, in_type, group, out_type=None, space=(9, 9), **options):
     return Case(layer, arguments, (*space, into.size), group, into, layer(**arguments).out_type)
 
 
-def steerable(in_type, out_type, group, kernel_size=3, **options):
+def steerable(in_type, out_type, group, kernel_size=3, space=(9, 9), **options):
     options = {"kernel_size": kernel_size, "bias_initializer": "normal", **options}
-    return typed(layers.SteerableConv2D, in_type, group, out_type, **options)
+    layer = getattr(layers, f"SteerableConv{len(space)}D")
+    return typed(layer, in_type, group, out_type, space=space, **options)
 
 
 def steerable_transposed(in_type, out_type, group, kernel_size=4, space=(5, 5), **options):
     options = {"kernel_size": kernel_size, "bias_initializer": "normal", **options}
-    return typed(layers.SteerableConv2DTranspose, in_type, group, out_type, space=space, **options)
+    layer = getattr(layers, f"SteerableConv{len(space)}DTranspose")
+    return typed(layer, in_type, group, out_type, space=space, **options)
 
 
 def dense(in_type, out_type, group, **options):
@@ -127,9 +129,9 @@ def typed_norm(name, in_type, group, **options):
     return typed(getattr(layers, f"Steerable{name}Normalization"), in_type, group, **options)
 
 
-def restricted(in_type, group, subgroup):
+def restricted(in_type, group, subgroup, space=(9, 9)):
     """The law holds for the elements of the subgroup."""
-    case = typed(layers.Restrict, in_type, group, subgroup=subgroup)
+    case = typed(layers.Restrict, in_type, group, subgroup=subgroup, space=space)
     return dataclasses.replace(case, group=subgroup)
 
 
@@ -167,6 +169,41 @@ VOLUMES = [
     Case(layers.BatchNormalization, {"activation": "relu"}, (3, 3, 3, 12, 2), "T"),
     Case(layers.GroupPooling, {"mode": "max"}, (3, 3, 3, 12, 2), "T", out="image"),
     Case(layers.GroupPooling, {"group": "Td", "subgroup": "D2d"}, (2, 2, 2, 24, 2), "Td", out="quotient(D2d)"),
+]
+
+SPACE = (5, 5, 5)
+TYPED_VOLUMES = [
+    steerable("2x0", "2x0 + 1x1 + 1x2", "SO3", 5, SPACE, padding="same"),
+    steerable("1x0e + 1x1e", "1x0e + 1x0o + 1x1o", "O3", 3, SPACE, strides=2, antialias=True, padding="same"),
+    steerable("2x0 + 2x1", "2x0 + 2x1", "SO3", 3, SPACE, groups=2, frequency_cutoff=[0, 2], kernel_regularizer="l2"),
+    steerable("1xregular", "1xregular", "T", 2, (3, 3, 3), activation="relu"),
+    steerable("1xT1 + 1xA1", "1xT1 + 1xE", "O", 3, (5, 5, 5), dilation_rate=2, padding_mode="circular", padding="same"),
+    steerable(
+        "1xA + 1xE",
+        "1xA + 1xE",
+        "C4z",
+        (3, 3, 2),
+        (4, 4, 3),
+        frequency_cutoff="sfcnn",
+        basis="steerable",
+        voxel_size=[1, 1, 2],
+        radial_profile="linear",
+    ),
+    steerable_transposed("1x0 + 1x1", "1x0 + 1x2", "SO3", 4, (2, 2, 2), strides=2, padding="same"),
+    typed(layers.NormMaxPooling3D, "2x0 + 1x1", "SO3", space=(4, 4, 4)),
+    typed(layers.NormActivation, "2x0 + 2x1", "SO3", space=(2, 2, 2), bias_initializer="normal"),
+    typed(layers.GatedActivation, "3x0e + 2x1o", "O3", space=(2, 2, 2), use_bias=True),
+    typed(layers.FourierActivation, "1x0 + 3x1 + 5x2", "SO3", space=(2, 2, 2)),
+    typed(layers.FourierActivation, "2x0e + 2x1o", "O3", space=(2, 2, 2)),
+    typed(layers.FourierActivation, "1x0e + 1x0o + 3x1e + 3x1o", "O3", space=(2, 2, 2), activation="elu"),
+    typed(layers.TensorProductActivation, "2x0 + 2x1", "SO3", space=(2, 2, 2), max_frequency=2),
+    typed(layers.FieldDropout, "2x0 + 2x1", "SO3", space=(2, 2, 2), rate=0.2, spatial=True),
+    typed(layers.NormPooling, "2x0e + 2x1o", "O3", space=(2, 2, 2)),
+    dense("2x0 + 2x1", "1x0 + 3x1", "SO3", space=(2, 2, 2)),
+    typed_norm("Batch", "2x0 + 1x1 + 1x2", "SO3", space=(2, 2, 2)),
+    typed_norm("Group", "2x0e + 2x1o", "O3", groups=2, space=(2, 2, 2)),
+    restricted("1x0 + 2x1 + 1x2 + 1x3", "SO3", "O", (2, 2, 2)),
+    restricted("1x0e + 1x1o + 1x2e", "O3", "C4h", (2, 2, 2)),
 ]
 
 CATALOGUE = [
@@ -222,6 +259,7 @@ CATALOGUE = [
         "image",
     ),
     *VOLUMES,
+    *TYPED_VOLUMES,
     steerable("3x0", "2x0 + 2x1 + 1x2", "SO2", 5, padding="same"),
     steerable("2x0+ + 1x0- + 2x1", "2x0+ + 1x0- + 2x1 + 1x2", "O2", 5, strides=2, frequency_cutoff="nyquist"),
     steerable("2xregular", "2xregular + 1x1", "C8", dilation_rate=2, activity_regularizer="l2"),
