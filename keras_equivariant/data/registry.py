@@ -50,8 +50,8 @@ def load(name, seed=0, **options):
             with the arrays x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of them, where y
             holds labels, or masks as high and wide as the images.
         seed: Seed of the sets that are made rather than read (random angles).
-        **options: Of some sets: `size` of the images of "cells" and the volumes of "shapes", `tile` of "isbi2012_em", in
-            pixels.
+        **options: Of some sets: `size` of the images of "cells" and the volumes of "shapes", `tile` of
+            "isbi2012_em", in pixels.
 
     Returns:
         A `Dataset`.

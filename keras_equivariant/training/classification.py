@@ -77,8 +77,8 @@ class Classification(Task):
         if "error_over_cube_rotations_percent" not in summary:
             return text
         return (
-            f"{text} Over the 24 rotations of the cube {summary['error_over_cube_rotations_percent']:.2f} %, over random "
-            f"rotations {summary['error_over_random_rotations_percent']:.2f} %."
+            f"{text} Over the 24 rotations of the cube {summary['error_over_cube_rotations_percent']:.2f} %, over "
+            f"random rotations {summary['error_over_random_rotations_percent']:.2f} %."
         )
 
     def angle_table(self, summary):

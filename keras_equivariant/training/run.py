@@ -265,7 +265,7 @@ def check_formats(formats):
 
 
 def symmetry_of(model):
-    """Name of the group to certify a network with: that of its layers (the smallest of several), else C4, in space O."""
+    """Name of the group to certify a network with: that of its layers (the smallest of several), else C4 or O."""
     found = [layer.group for layer in model.layers if getattr(getattr(layer, "group", None), "order", 1) > 1]
     return min(found, key=lambda group: group.order).name if found else {5: "O"}.get(len(model.input_shape), "C4")
 
