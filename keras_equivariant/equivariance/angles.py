@@ -22,9 +22,12 @@ def sweep(fn, setting, output_layouts, degrees):
     Features with a group axis turn by the group's own rotations only.
     """
     group, layouts = setting.group, [*setting.layouts, *output_layouts]
-    if group.dimension != 2 or "image" not in setting.layouts or any(callable(layout) for layout in layouts):
+    freely = all(turns_freely(layout) for layout in layouts if not callable(layout))
+    if "image" not in setting.layouts or any(callable(layout) for layout in layouts):
         return ()
-    if not all(turns_freely(layout) for layout in layouts):
+    if group.dimension not in (2, 3) or (group.dimension == 3 and not freely):
+        return ()
+    if not freely:
         degrees = [angle for angle in degrees if rotation(group, angle) is not None]
     errors, floors = np.zeros((len(degrees), len(output_layouts))), np.zeros(len(degrees))
     norms, total = np.zeros(len(output_layouts)), 0.0

@@ -5,7 +5,7 @@
 | `folded`   | (B, *space, \\|G\\| C), (B, \\|G\\| C) | regular features, the group axis merged into channels |
 | a callable | any                                | `layout(x, group, element)` returns the moved array  |
 
-A continuous group is tested on a finite one: SO(2) on C8, O(2) on D8.
+A continuous group is tested on a finite one: SO(2) on C8, O(2) on D8, SO(3) on O, O(3) on Oh.
 """
 
 import keras
@@ -14,13 +14,13 @@ import numpy as np
 from keras_equivariant import groups
 
 AUTO = "auto"
-STAND_IN = 8  # rotations on which a continuous group is tested: the quarter turns, and as many between them
+AXIS = (1.0, 2.0, 3.0)  # about which volumes are turned by an angle: far from all axes of the cube
 
 
 def finite(group):
     """The group itself, or the finite one on which a continuous group is tested."""
     group = groups.get(group)
-    return group.discrete(STAND_IN) if isinstance(group, groups.ContinuousGroup) else group
+    return group.finite if isinstance(group, groups.ContinuousGroup) else group
 
 
 def transform(x, group, element, layout):
@@ -40,13 +40,20 @@ def transform(x, group, element, layout):
 
 
 def turned(x, group, degrees, layout):
-    """`x` turned counter-clockwise: images by any angle, features with a group axis by the group's rotations."""
+    """`x` turned counter-clockwise, in space about `AXIS`: images by any angle, features with a group axis by the
+    group's rotations."""
     if layout == "invariant":
         return x
+    matrix = turn(group, degrees)
     if isinstance(layout, groups.FieldType) and isinstance(layout.group, groups.ContinuousGroup):
-        fibre = layout.moved(x, groups.rotation_matrix(degrees))
-        return groups.rotate(fibre, degrees) if x.ndim > 2 else fibre
-    return groups.rotate(x, degrees) if layout == "image" else transform(x, group, rotation(group, degrees), layout)
+        fibre = layout.moved(x, matrix)
+        return groups.move_pixels(fibre, matrix) if x.ndim > 2 else fibre
+    return groups.move_pixels(x, matrix) if layout == "image" else transform(x, group, group.index(matrix), layout)
+
+
+def turn(group, degrees):
+    """The rotation of the plane, or of space about `AXIS`, by an angle."""
+    return groups.rotation_matrix(degrees, AXIS if group.dimension == 3 else None)
 
 
 def turns_freely(layout):
@@ -57,9 +64,9 @@ def turns_freely(layout):
 
 
 def rotation(group, degrees):
-    """The element that turns the plane by this angle; None if the group has none."""
+    """The element that turns by this angle; None if the group has none."""
     try:
-        return group.index(groups.rotation_matrix(degrees))
+        return group.index(turn(group, degrees))
     except ValueError:
         return None
 
