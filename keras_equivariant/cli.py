@@ -90,14 +90,10 @@ def _evaluate(arguments):
     dataset = data.load(name, seed).limited(arguments.limit)
     task, part = task_of(dataset), slice(arguments.angle_samples or None)
     scores = task.scores(trained.model, dataset.x_test, dataset.y_test, trained.preprocess)
-    by_angle = task.score_by_angle(
-        trained.model,
-        dataset.x_test[part],
-        dataset.y_test[part],
-        angles_of(arguments.angle_step),
-        trained.preprocess,
-        scores,
-    )
+    turned = dataset.x_test[part], dataset.y_test[part]
+    scores |= task.scores_turned(trained.model, *turned, trained.preprocess)
+    angles = angles_of(arguments.angle_step)
+    by_angle = task.score_by_angle(trained.model, *turned, angles, trained.preprocess, scores)
     results = task.summary(scores, by_angle)
     network = trained.settings.get("network", trained.model.name)
     _echo(f"{network} on {dataset.description}, {len(dataset.x_test):,} test images")

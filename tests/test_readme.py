@@ -86,7 +86,7 @@ def test_conventions_of_field_types():
 COUNTS = {
     ("steerable_d4_resnet",): [{}, {"type": "irreps"}],
     ("e2_sfcnn",): [{}, {"group": "D16", "restrict": "C16"}],
-    ("e2_wrn",): [{}, {"blocks": 4, "width": 10}],
+    ("e2_wrn_16_8", "e2_wrn_28_10"): [{}],
     ("so2_irreps",): [{"nonlinearity": name} for name in ("gated", "norm", "fourier")],
     ("z2_cnn", "p4_cnn", "p4_cnn_rotation_pooling"): [{}],
     ("all_cnn",): [{"group": "Z2"}, {"group": "C4"}, {"group": "D4"}],

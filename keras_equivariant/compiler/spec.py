@@ -8,13 +8,16 @@ import yaml
 from keras_equivariant.compiler import source as sources
 from keras_equivariant.compiler.expand import expand
 from keras_equivariant.compiler.expressions import resolve
+from keras_equivariant.compiler.extends import extended
 from keras_equivariant.compiler.limits import MAX_SIZE
 from keras_equivariant.compiler.nodes import kind_of
 from keras_equivariant.compiler.parameters import declared, spec_parameters
 from keras_equivariant.compiler.recipe import read_recipe
 
 VERSION = 1
-KEYS = ("spec", "name", "description", "law", "params", "input", "defaults", "blocks", "layers", "training")
+KEYS = (
+    *("spec", "extends", "name", "description", "law", "params", "input", "defaults", "blocks", "layers", "training"),
+)
 INPUT_KEYS = ("shape", "dtype", "name")
 LAWS = ("invariance", "equivariance")
 DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8")
@@ -93,7 +96,7 @@ def load_spec(source, **params):
         >>> ke.load_spec("p4_cnn", classes=4).params["classes"]
         4
     """
-    root = sources.read(source)
+    root = extended(sources.read(source))
     found = root.mapping("a spec", KEYS, ("spec", "name", "input", "layers"))
     version = found["spec"].value
     if version != VERSION or isinstance(version, bool):

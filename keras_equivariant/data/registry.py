@@ -11,6 +11,7 @@ from keras_equivariant.data.digits import load_digits, load_rotated_digits
 from keras_equivariant.data.membranes import load_isbi2012_em
 from keras_equivariant.data.mnist import load_mnist
 from keras_equivariant.data.rotated_mnist import load_rotated_mnist
+from keras_equivariant.data.voxels import load_adrenalmnist3d, load_modelnet10, load_shapes
 
 LOADERS = {
     "digits": load_digits,
@@ -20,6 +21,9 @@ LOADERS = {
     "cifar10": load_cifar10,
     "cells": load_cells,
     "isbi2012_em": load_isbi2012_em,
+    "shapes": load_shapes,
+    "modelnet10": load_modelnet10,
+    "adrenalmnist3d": load_adrenalmnist3d,
 }
 
 
@@ -42,10 +46,12 @@ def load(name, seed=0, **options):
 
     Args:
         name: `"digits"`, `"rotated_digits"`, `"mnist"`, `"rotated_mnist"`, `"cifar10"`; for segmentation `"cells"`,
-            `"isbi2012_em"`; or the path of an .npz file with the arrays x_train, y_train, x_test, y_test (and x_val,
-            y_val), where y holds labels, or masks as high and wide as the images.
+            `"isbi2012_em"`; of volumes `"shapes"`, `"modelnet10"`, `"adrenalmnist3d"`; or the path of an .npz file
+            with the arrays x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of them, where y
+            holds labels, or masks as high and wide as the images.
         seed: Seed of the sets that are made rather than read (random angles).
-        **options: Of some sets: `size` of the images of "cells", `tile` of "isbi2012_em", in pixels.
+        **options: Of some sets: `size` of the images of "cells" and the volumes of "shapes", `tile` of
+            "isbi2012_em", in pixels.
 
     Returns:
         A `Dataset`.

@@ -34,9 +34,12 @@ COUNTS = [
     ("e2_sfcnn", {"group": "D16", "restrict": "C16"}, 2_940_615),
     ("so2_irreps", {}, 139_970),
     ("steerable_d4_resnet", {}, 195_736),
-    ("e2_wrn", {}, 13_051_980),
-    ("e2_wrn", {"blocks": 4, "width": 10}, 40_945_004),
+    ("e2_wrn_16_8", {}, 13_051_980),
+    ("e2_wrn_28_10", {}, 40_945_004),
     ("hnet_segmentation", {"stages": 3}, 15_659),
+    ("voxnet", {"classes": 40}, 921_736),
+    ("octahedral_resnet", {}, 104_866),
+    ("octahedral_resnet", {"group": "Z3"}, 110_850),
 ]
 EXACT = [
     ("e2_sfcnn", {"width": 0.1, "group": "D8", "restrict": "C8"}, "C4"),
@@ -45,7 +48,7 @@ EXACT = [
     ("so2_irreps", {"filters": 2, "nonlinearity": "fourier"}, "C4"),
     ("steerable_d4_resnet", {"blocks": 1, "width": 12, "type": "irreps"}, "D4"),
     ("steerable_d4_resnet", {"blocks": 1, "width": 8, "type": "quotient(D1)"}, "D4"),
-    ("e2_wrn", {"blocks": 1, "width": 1}, "D1"),
+    ("e2_wrn_16_8", {"blocks": 1, "width": 1}, "D1"),
     ("p4_cnn", {"filters": 4}, "C4"),
     ("p4_cnn", {"filters": 3, "group": "D4"}, "D4"),
     ("p4_cnn", {"filters": 3, "size": 32, "channels": 2}, "C4"),
@@ -58,12 +61,16 @@ EXACT = [
     ("p4m_resnet", {"blocks": 1, "filters": 4, "group": "C4"}, "C4"),
     ("p4m_resnet", {"blocks": 1, "filters": 4, "exact": False, "strict": True, "size": 33}, "D4"),
     ("all_cnn", {"filters": 4, "exact": False, "strict": True, "size": 33}, "D4"),
+    ("octahedral_resnet", {"width": 5, "size": 12}, "O"),
+    ("octahedral_resnet", {"width": 5, "size": 9, "group": "D4h"}, "D4h"),
 ]
 INEXACT = [
     ("z2_cnn", {}),
     ("all_cnn", {"filters": 4, "exact": False}),
     ("p4m_resnet", {"blocks": 1, "filters": 4, "exact": False}),
     ("p4m_resnet", {"blocks": 1, "group": "Z2", "filters": 4}),
+    ("octahedral_resnet", {"width": 4, "size": 12, "group": "Z3"}),
+    ("voxnet", {"filters": 4, "size": 16}),
 ]
 
 
