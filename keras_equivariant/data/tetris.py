@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.data.extras import require
+from keras_equivariant.data.rotation import random_rotations
 
 # Cubes by their corner nearest the origin; the first two are mirror images of each other.
 SHAPES = {
@@ -28,14 +29,18 @@ def load_tetris(seed=0, size=33, draws=100):
         size: Voxels along each axis.
         draws: Random rotations of each shape.
     """
-    rng = np.random.default_rng(seed)
-    turns = random_rotations(rng, draws * len(SHAPES))
+    if not isinstance(size, int) or size < 12 or not isinstance(draws, int) or draws < 1:
+        raise ValueError(
+            "`size` must be at least 12 voxels and `draws` at least 1. "
+            f"Received: size={size!r}, draws={draws!r}. Use size=33, draws=100."
+        )
+    turns = random_rotations(draws * len(SHAPES), seed)
     shapes = [np.array(cubes, dtype=np.float64) for cubes in SHAPES.values()]
     labels = np.arange(len(SHAPES))
     test = np.tile(labels, draws)
     return Dataset(
         name="tetris",
-        description=f"eight Tetris shapes of {size}x{size}x{size} voxels in one orientation, tested turned (seed {seed})",
+        description=f"eight Tetris shapes, {size}x{size}x{size}, in one orientation, tested turned (seed {seed})",
         x_train=np.stack([draw(cubes, np.eye(3), size) for cubes in shapes])[..., None],
         y_train=labels,
         x_test=np.stack([draw(shapes[i], turn, size) for i, turn in zip(test, turns, strict=True)])[..., None],
@@ -64,10 +69,3 @@ def draw(cubes, rotation, size):
         edges = [special.ndtr((offsets + sign * side / 2) / BLUR) for sign in (1, -1)]
         volume += np.prod(edges[0] - edges[1], axis=-1)
     return volume.astype("float32")
-
-
-def random_rotations(rng, count):
-    """Rotations of space, uniformly distributed, `(count, 3, 3)`."""
-    frames = np.linalg.qr(rng.normal(size=(count, 3, 3)))
-    turned = frames.Q * np.sign(np.diagonal(frames.R, axis1=1, axis2=2))[:, None]
-    return turned * np.linalg.det(turned)[:, None, None]
