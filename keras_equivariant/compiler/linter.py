@@ -78,7 +78,7 @@ def trace(spec):
         walker.trace.problems += error.problems
         return walker.trace
     walker.trace.output = features
-    message = layouts.ending(features) if walker.groups else None
+    message = layouts.ending(features) if walker.groups and spec.law == "invariance" else None
     if message:
         last = list(flat(spec.layers))[-1]
         walker.trace.problems.append(Problem(last.where, message, "warning"))

@@ -4,7 +4,7 @@ from keras_equivariant.compiler import recipe, registry
 from keras_equivariant.compiler.expand import STRUCTURES
 from keras_equivariant.compiler.kinds import kind
 from keras_equivariant.compiler.recipe import FILLS, FLIPS, LOSSES
-from keras_equivariant.compiler.spec import DTYPES, VERSION
+from keras_equivariant.compiler.spec import DTYPES, LAWS, VERSION
 
 BLOCK_NAME = "^[a-z][A-Za-z0-9_]*$"
 _ANYTHING = {"description": "any value"}
@@ -48,6 +48,7 @@ def _root():
         "extends": {"type": "string", "description": "a packaged spec; then only other parameters and another recipe"},
         "name": {"type": "string"},
         "description": {"type": "string"},
+        "law": {"enum": list(LAWS)},
         "params": {"$ref": "#/$defs/params"},
         "input": _object({"shape": shape, "dtype": {"enum": list(DTYPES)}, "name": {"type": "string"}}, ("shape",)),
         "defaults": _object({name: {"$ref": f"#/$defs/layer_{name}"} for name in registry.layer_classes()}),

@@ -15,8 +15,11 @@ from keras_equivariant.compiler.parameters import declared, spec_parameters
 from keras_equivariant.compiler.recipe import read_recipe
 
 VERSION = 1
-KEYS = ("spec", "extends", "name", "description", "params", "input", "defaults", "blocks", "layers", "training")
+KEYS = (
+    *("spec", "extends", "name", "description", "law", "params", "input", "defaults", "blocks", "layers", "training"),
+)
 INPUT_KEYS = ("shape", "dtype", "name")
+LAWS = ("invariance", "equivariance")
 DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8")
 
 
@@ -32,6 +35,8 @@ class Spec:
     Attributes:
         name: the model's name.
         description: one line, or "".
+        law: what the network's answer is meant to do when the input turns: stay as it is, `"invariance"`, or turn with
+            it, `"equivariance"`. The linter warns of an answer that turns only in the first case.
         params: dict of the parameters' values.
         input: dict with the `shape` of one example as a tuple (None where unknown), and `dtype` and `name` if given.
         layers: tuple of `network.LayerEntry` and `network.Branches`.
@@ -46,6 +51,7 @@ class Spec:
     layers: tuple
     training: dict
     source: str
+    law: str = "invariance"
 
     @property
     def input_shape(self):
@@ -59,6 +65,7 @@ class Spec:
             "spec": VERSION,
             "name": self.name,
             **described,
+            **({"law": self.law} if self.law != "invariance" else {}),
             "input": {**self.input, "shape": list(self.input_shape)},
             "layers": [entry.to_dict() for entry in self.layers],
             **({"training": self.training} if self.training else {}),
@@ -108,6 +115,7 @@ def load_spec(source, **params):
         layers=layers,
         training=read_recipe(found.get("training"), values),
         source=root.where.source,
+        law=_law(found.get("law")),
     )
 
 
@@ -123,6 +131,14 @@ def _description(node):
         return ""
     if not isinstance(node.value, str):
         raise node.error(f"must be a text. Received: {node.kind}")
+    return node.value
+
+
+def _law(node):
+    if node is None:
+        return "invariance"
+    if node.value not in LAWS:
+        raise node.error(f"must be one of {', '.join(LAWS)}. Received: {node.kind}")
     return node.value
 
 

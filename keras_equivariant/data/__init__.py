@@ -1,5 +1,6 @@
 """Data sets of images and volumes with labels or masks by name, and the input pipeline that feeds them to `fit`."""
 
+from keras_equivariant.data.atoms import density
 from keras_equivariant.data.augment import Augment
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.data.pipeline import evaluation_pipeline, training_pipeline
@@ -11,6 +12,7 @@ __all__ = [
     "Augment",
     "Dataset",
     "Preprocess",
+    "density",
     "evaluation_pipeline",
     "load",
     "names",

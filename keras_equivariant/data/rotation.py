@@ -31,6 +31,12 @@ def rotate_images(images, degrees, order=3, outside="constant"):
     return np.rint(turned).astype(images.dtype) if images.dtype.kind in "ui" else turned.astype(images.dtype)
 
 
+def random_rotations(count, seed=0):
+    """So many rotations of space, uniform over all there are, `(count, 3, 3)`."""
+    rotations = require("scipy.spatial.transform", "Rotating volumes").Rotation
+    return rotations.from_quat(np.random.default_rng(seed).normal(size=(count, 4))).as_matrix()
+
+
 def rotate_volumes(volumes, seed=0):
     """Each volume turned about its centre by a random rotation of its own, by trilinear interpolation.
 
@@ -42,9 +48,7 @@ def rotate_volumes(volumes, seed=0):
         A float32 array of the same shape; outside the volume is zero.
     """
     ndimage = require("scipy.ndimage", "Rotating volumes")
-    rotations = require("scipy.spatial.transform", "Rotating volumes").Rotation
-    quaternions = np.random.default_rng(seed).normal(size=(len(volumes), 4))
-    matrices = rotations.from_quat(quaternions).as_matrix()
+    matrices = random_rotations(len(volumes), seed)
     centre = (np.array(volumes.shape[1:4]) - 1) / 2
     turned = np.empty(volumes.shape, "float32")
     for volume, matrix, out in zip(volumes, matrices, turned, strict=True):

@@ -5,7 +5,7 @@
 | `folded`   | (B, *space, \\|G\\| C), (B, \\|G\\| C) | regular features, the group axis merged into channels |
 | a callable | any                                | `layout(x, group, element)` returns the moved array  |
 
-A continuous group is tested on a finite one: SO(2) on C8, O(2) on D8.
+A continuous group is tested on a finite one: SO(2) on C8, O(2) on D8, SO(3) on O, O(3) on Oh.
 """
 
 import keras
@@ -14,13 +14,12 @@ import numpy as np
 from keras_equivariant import groups
 
 AUTO = "auto"
-STAND_IN = 8  # rotations on which a continuous group is tested: the quarter turns, and as many between them
 
 
 def finite(group):
     """The group itself, or the finite one on which a continuous group is tested."""
     group = groups.get(group)
-    return group.discrete(STAND_IN) if isinstance(group, groups.ContinuousGroup) else group
+    return group.finite if isinstance(group, groups.ContinuousGroup) else group
 
 
 def transform(x, group, element, layout):

@@ -40,6 +40,12 @@ COUNTS = [
     ("voxnet", {"classes": 40}, 921_736),
     ("octahedral_resnet", {}, 104_866),
     ("octahedral_resnet", {"group": "Z3"}, 110_850),
+    ("se3_tetris", {}, 41_198),
+    ("se3_shrec17", {}, 142_617),
+    ("se3_cath_resnet34", {}, 143_560),
+    ("cath_resnet34", {}, 15_878_764),
+    ("se3_modelnet10", {}, 20_650),
+    ("se3_vector_field", {}, 1_396),
 ]
 EXACT = [
     ("e2_sfcnn", {"width": 0.1, "group": "D8", "restrict": "C8"}, "C4"),
@@ -63,6 +69,10 @@ EXACT = [
     ("all_cnn", {"filters": 4, "exact": False, "strict": True, "size": 33}, "D4"),
     ("octahedral_resnet", {"width": 5, "size": 12}, "O"),
     ("octahedral_resnet", {"width": 5, "size": 9, "group": "D4h"}, "D4h"),
+    ("se3_tetris", {"size": 9}, "O"),
+    ("se3_shrec17", {"size": 17}, "O"),
+    ("se3_cath_resnet34", {"size": 10, "blocks": [1, 1, 1, 2], "scalars": 8}, "O"),
+    ("se3_modelnet10", {"size": 14}, "O"),
 ]
 INEXACT = [
     ("z2_cnn", {}),
@@ -71,6 +81,7 @@ INEXACT = [
     ("p4m_resnet", {"blocks": 1, "group": "Z2", "filters": 4}),
     ("octahedral_resnet", {"width": 4, "size": 12, "group": "Z3"}),
     ("voxnet", {"filters": 4, "size": 16}),
+    ("cath_resnet34", {"size": 10, "width": 4, "blocks": [1, 1, 1, 1]}),
 ]
 
 
@@ -201,6 +212,18 @@ def test_the_harmonic_segmentation_network_turns_with_its_input():
     assert exact.exact and exact.law == "equivariance" and plain.verdict == "broken"
     with pytest.raises(SpecError, match="does not cover the 25 pixels"):
         build_from_spec("hnet_segmentation", size=50)
+
+
+def test_the_vector_field_turns_with_its_input():
+    model = build_from_spec("se3_vector_field", size=9)
+    assert model.output_shape == (None, 9, 9, 9, 3)
+    report = ke.certify(model, layers=False, angles=0)
+    assert report.exact and report.law == "equivariance" and report.group == "SO3"
+    assert not lint("se3_vector_field")
+    turning = {**load_spec("se3_vector_field").to_dict(), "law": "invariance"}
+    assert "turn with the input" in lint(turning)[0].message
+    with pytest.raises(SpecError, match="must be one of invariance, equivariance"):
+        load_spec({**turning, "law": "none"})
 
 
 def test_z2_cnn_drops_out_where_the_paper_does():

@@ -20,7 +20,7 @@ def classifier(network):
 
     def make(case):
         model = network(case)
-        if case.into == "image" or len(case.shape) < 4:
+        if case.into == "image" or isinstance(case.into, ke.FieldType) or len(case.shape) < 4:
             inputs, x = model.inputs, model.output
         elif case.into == "harmonic":
             *space, orders, _, fields = case.shape
