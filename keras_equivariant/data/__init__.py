@@ -2,6 +2,7 @@
 
 from keras_equivariant.data.augment import Augment
 from keras_equivariant.data.dataset import Dataset
+from keras_equivariant.data.dead_leaves import dead_leaves
 from keras_equivariant.data.pipeline import evaluation_pipeline, training_pipeline
 from keras_equivariant.data.preprocess import Preprocess
 from keras_equivariant.data.registry import load, names
@@ -11,6 +12,7 @@ __all__ = [
     "Augment",
     "Dataset",
     "Preprocess",
+    "dead_leaves",
     "evaluation_pipeline",
     "load",
     "names",
