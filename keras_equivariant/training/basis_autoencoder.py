@@ -1,5 +1,7 @@
 """The auto-encoder that learns a basis of kernels: three losses on images turned two ways."""
 
+import itertools
+
 import keras
 import numpy as np
 from keras import ops
@@ -14,13 +16,14 @@ INITIAL_STDDEV = 1 / 45  # of the functions
 class BasisAutoEncoder(keras.Model):
     """Encodes an image by a basis at one element and decodes it at another, after turning the code.
 
-    Images x are moved by two elements, R_i and R_o, and g = o i^-1. With E(x, s)_d = x ⋆ B_s^d and its adjoint D,
+    An image x is moved by an element i, and then by g. With y = R_i x, E(y, s)_d = y ⋆ B_s^d and its adjoint D,
 
-        A = R_g E(R_i x, g^-1 t)        which should be E(R_o x, t)
-        L = mean |D(A, t) - R_o x| + w_e mean |A - E(R_o x, t)| + w_o mean_s mean |B_s B_s^T - 1|
+        A = R_g E(y, g^-1 t)        which should be E(R_g y, t)
+        L = mean |D(A, t) - R_g y| + w_e mean |A - E(R_g y, t)| + w_o mean_s mean |B_s B_s^T - 1|
 
-    and i, o, t are drawn anew for each image. All R interpolate with Gaussian weights on 3x3 pixels. Means are over a
-    disc that no turned border reaches.
+    and i, g, t are drawn anew for each image. All R interpolate with Gaussian weights on 3x3 pixels. Means are over a
+    disc that no turned border reaches. The paper has R_gi x for R_g y, interpolated once where A is interpolated
+    twice: the losses then ask the basis to blur, and with many epochs it grows instead of settling.
 
     Args:
         group: FiniteGroup of the plane.
@@ -91,10 +94,11 @@ class BasisAutoEncoder(keras.Model):
         basis, batch = self.basis(), ops.shape(images)[0]
         draw = keras.random.randint((batch,), 0, len(self._draws), seed=self.seed_generator)
         draw = ops.take(self._draws, draw, axis=0)
-        first, second, between, before, after = (draw[:, column] for column in range(5))
+        first, between, before, after = (draw[:, column] for column in range(4))
         flat = ops.reshape(images, (batch, -1, 1))
-        target = self._move(flat, second)
-        turned = self._move(self._patches(self._move(flat, first), images), between)
+        source = self._move(flat, first)
+        target = self._move(source, between)
+        turned = self._move(self._patches(source, images), between)
         code = turned @ ops.transpose(ops.take(basis, before, axis=0), (0, 2, 1))
         encoder = ops.take(basis, after, axis=0)
         wanted = self._patches(target, images) @ ops.transpose(encoder, (0, 2, 1))
@@ -139,17 +143,14 @@ class BasisAutoEncoder(keras.Model):
 
 
 def _draws(group, scales):
-    """All (i, o, g, g^-1 t, t) as element numbers, `(draws, 5)`."""
+    """All (i, g, g^-1 t, t) with t = i but for its scale, as element numbers, `(draws, 4)`."""
     rows = []
-    for low in range(scales):
-        for high in range(low, scales):
-            for j in range(high - low, scales):
-                for i in range(group.order):
-                    for o in range(group.order):
-                        g = group.product(o, group.inverse(i))
-                        before = group.product(group.inverse(g), i)
-                        numbers = (i, low), (o, high), (g, high - low), (before, j - high + low), (i, j)
-                        rows.append([s + scale * group.order for s, scale in numbers])
+    for i, g in itertools.product(range(group.order), repeat=2):
+        before = group.product(group.inverse(g), i)
+        for grown, by, seen in itertools.product(range(scales), repeat=3):
+            if grown + by < scales and by <= seen:
+                numbers = (i, grown), (g, by), (before, seen - by), (i, seen)
+                rows.append([element + scale * group.order for element, scale in numbers])
     return np.array(rows, "int32")
 
 

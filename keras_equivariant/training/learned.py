@@ -43,9 +43,9 @@ def learn_basis(
 
     The copies are no interpolation of B^d: they are found such that a code, turned, is the code of the turned image,
 
-        L = |D(A, t) - R_o x| + equivariance_weight |A - E(R_o x, t)| + orthogonality_weight |B_s B_s^T - 1|
+        L = |D(A, t) - R_g y| + equivariance_weight |A - E(R_g y, t)| + orthogonality_weight |B_s B_s^T - 1|
 
-    where E(x, s)_d = x ⋆ B_s^d, D is its adjoint, R_s moves an image and A = R_g E(R_i x, g^-1 t) with g = o i^-1.
+    where E(y, s)_d = y ⋆ B_s^d, D is its adjoint, R_s moves an image, A = R_g E(y, g^-1 t), and y are moved images.
     `LiftingConv2D` and `GroupConv2D` take the result as `basis=path`.
 
     Args:
@@ -73,7 +73,7 @@ def learn_basis(
         ValueError: a group without quarter turns for `"partial"`, sizes, scales or images that cannot be used.
 
     Equivariance: with `"partial"` exact for flips and quarter turns; else approximate, as the held-out equivariance
-    loss says: the mean over pixels and functions of |A - E(R_o x, t)|, for images from 0 to 1.
+    loss says: the mean over pixels and functions of |A - E(R_g y, t)|, for images from 0 to 1.
 
     Example:
         >>> import keras_equivariant as ke
