@@ -37,6 +37,10 @@ COUNTS = [
     ("e2_wrn", {}, 13_051_980),
     ("e2_wrn", {"blocks": 4, "width": 10}, 40_945_004),
     ("hnet_segmentation", {"stages": 3}, 15_659),
+    ("l2c_all_cnn", {}, 1_360_530),
+    ("l2c_all_cnn", {"basis": "gaussian"}, 1_360_530),
+    ("l2c_all_cnn", {"basis": "steerable"}, 1_362_238),
+    ("l2c_all_cnn", {"group": "Z2"}, 1_409_674),
 ]
 EXACT = [
     ("e2_sfcnn", {"width": 0.1, "group": "D8", "restrict": "C8"}, "C4"),
@@ -46,6 +50,9 @@ EXACT = [
     ("steerable_d4_resnet", {"blocks": 1, "width": 12, "type": "irreps"}, "D4"),
     ("steerable_d4_resnet", {"blocks": 1, "width": 8, "type": "quotient(D1)"}, "D4"),
     ("e2_wrn", {"blocks": 1, "width": 1}, "D1"),
+    ("l2c_all_cnn", {"filters": 2, "wide": 3, "size": 16}, "C4"),
+    ("l2c_mnist", {"filters": 2, "wide": 3, "group": "D8"}, "D4"),
+    ("l2c_mnist", {"filters": 2, "wide": 3, "basis": "bilinear"}, "C4"),
     ("p4_cnn", {"filters": 4}, "C4"),
     ("p4_cnn", {"filters": 3, "group": "D4"}, "D4"),
     ("p4_cnn", {"filters": 3, "size": 32, "channels": 2}, "C4"),
@@ -64,6 +71,7 @@ INEXACT = [
     ("all_cnn", {"filters": 4, "exact": False}),
     ("p4m_resnet", {"blocks": 1, "filters": 4, "exact": False}),
     ("p4m_resnet", {"blocks": 1, "group": "Z2", "filters": 4}),
+    ("l2c_mnist", {"filters": 2, "wide": 3, "basis": "learned_full"}),
 ]
 
 
