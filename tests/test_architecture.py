@@ -22,7 +22,7 @@ ARROWS = {
     "data": {"groups"},
     "compiler": {"groups", "layers"},
     "export": {"groups", "layers", "ops", "equivariance"},
-    "training": {"compiler", "data", "equivariance", "export", "groups"},
+    "training": {"compiler", "data", "equivariance", "export", "groups", "kernels"},
 }
 NUMPY_ONLY = ("groups", "kernels")
 BACKEND_SWITCHES = ("ops/compiled.py", "export/")
