@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_equivariant.groups.continuous import O2, SO2, ContinuousGroup
 from keras_equivariant.groups.finite import FiniteGroup, check_orthogonal
+from keras_equivariant.groups.lie import LieGroup, register_lie
 
 ALIASES = {"z2": "C1", "p4": "C4", "p4m": "D4"}
 CONTINUOUS = {"so2": SO2, "so(2)": SO2, "o2": O2, "o(2)": O2}
@@ -104,7 +105,9 @@ def from_generators(name, matrices):
 
 
 def register(group):
-    """Makes a FiniteGroup known by its name, for `group="name"`, YAML specs and models loaded from a file."""
+    """Makes a FiniteGroup or LieGroup known by its name, for `group="name"`, YAML specs and models loaded from a file."""
+    if isinstance(group, LieGroup):
+        return register_lie(group)
     if not isinstance(group, FiniteGroup):
         raise TypeError(f"`group` must be a FiniteGroup. Received: {group!r}")
     taken = ALIASES.get(group.name.lower(), group.name)
