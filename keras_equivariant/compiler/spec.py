@@ -15,7 +15,7 @@ from keras_equivariant.compiler.recipe import read_recipe
 
 VERSION = 1
 KEYS = ("spec", "name", "description", "params", "input", "defaults", "blocks", "layers", "training")
-INPUT_KEYS = ("shape", "dtype", "name")
+INPUT_KEYS = ("shape", "dtype", "name", "space")
 DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8")
 
 
@@ -32,7 +32,9 @@ class Spec:
         name: the model's name.
         description: one line, or "".
         params: dict of the parameters' values.
-        input: dict with the `shape` of one example as a tuple (None where unknown), and `dtype` and `name` if given.
+        input: dict with the `shape` of one example as a tuple (None where unknown), and `dtype` and `name` if given;
+            with `space: d` the example is points, `shape` their number and the channels of their values, and the model
+            takes `positions` of d coordinates, `values` and `mask`.
         layers: tuple of `network.LayerEntry` and `network.Branches`.
         training: dict, the recipe (see `recipe.py`).
         source: name of the file it was read from.
@@ -142,6 +144,15 @@ def _input(node, scope):
             raise found["dtype"].error(f"must be one of {', '.join(DTYPES)}. Received: {found['dtype'].kind}")
     if "name" in found:
         values["name"] = _name(found["name"], scope)
+    if "space" in found:
+        values["space"] = resolve(found["space"], scope)
+        if values["space"] not in (1, 2, 3) or isinstance(values["space"], bool):
+            raise found["space"].error(f"must be 1, 2 or 3 coordinates. Received: {found['space'].kind}")
+        if len(shape) != 2 or None in shape or "name" in found:
+            raise found["shape"].error(
+                "points need `shape: [points, channels]`, both known, and no name of their own. "
+                f"Received: {kind_of(shape)}"
+            )
     return values
 
 

@@ -161,7 +161,7 @@ class LieGroup:
         if self.scales:
             a[:, 0] *= 0.3
         if self.angles == 1:
-            a[:, self.scales] = rng.uniform(-np.pi, np.pi, count)
+            a[:, int(self.scales)] = rng.uniform(-np.pi, np.pi, count)
         elif self.angles:
             q = rng.normal(size=(count, 4))
             q /= np.linalg.norm(q, axis=1, keepdims=True)

@@ -105,7 +105,7 @@ def from_generators(name, matrices):
 
 
 def register(group):
-    """Makes a FiniteGroup or LieGroup known by its name, for `group="name"`, YAML specs and models loaded from a file."""
+    """Makes a FiniteGroup or LieGroup known by its name, for `group="name"`, YAML specs and saved models."""
     if isinstance(group, LieGroup):
         return register_lie(group)
     if not isinstance(group, FiniteGroup):

@@ -18,10 +18,13 @@ All branches of a `where` stay finite, so first and second derivatives do too.
 """
 
 import functools
+import math
 
 from keras import ops
 
 _TINY = 1e-30  # of squared lengths: below it a direction is arbitrary
+# So near to half a turn a rotation counts as one: lifts on a grid meet it, and rounding must not tell.
+_HALF_TURN = 1e-5
 
 
 class Translations:
@@ -91,7 +94,7 @@ class Rotations2D:
         return found
 
     def log(self, u):
-        angle = ops.arctan2(u[1], u[0])
+        angle = _angle(u)
         if not self.moves:
             return (angle,)
         square, half = angle * angle, angle / 2
@@ -134,7 +137,7 @@ class Scalings2D:
     def log(self, u):
         if not self.rotates:
             return (ops.log(u[0]),)
-        return ops.log(u[0] * u[0] + u[1] * u[1]) / 2, ops.arctan2(u[1], u[0])
+        return ops.log(u[0] * u[0] + u[1] * u[1]) / 2, _angle(u)
 
     def turn(self, u, vector):
         if not self.rotates:
@@ -190,7 +193,7 @@ class Rotations3D:
         return found + tuple(x + c * y + s * z for x, y, z in zip(p, first, second, strict=True))
 
     def log(self, u):
-        sign = _sign(u[0])
+        sign = _hemisphere(u[:4])
         w, vector = sign * u[0], tuple(sign * x for x in u[1:4])
         square = sum(x * x for x in vector)
         near = square < 0.01
@@ -278,6 +281,20 @@ def _direction(points):
     length = ops.sqrt(ops.where(here, square, 1.0))
     first, *others = (ops.where(here, p / length, 0.0) for p in points)
     return (first + ops.where(here, 0.0, ops.ones_like(first)), *others), ops.where(here, length, 0.0)
+
+
+def _angle(u):
+    """The angle of (cosine, sine) in (-pi, pi]; half a turn is pi however it is rounded."""
+    angle = ops.arctan2(u[1], u[0])
+    return ops.where(angle < -math.pi + _HALF_TURN, angle + 2 * math.pi, angle)
+
+
+def _hemisphere(q):
+    """The sign that makes w positive; at half a turn, where both axes are right, that of the first coordinate."""
+    sign = _sign(q[3])
+    for x in (q[2], q[1]):
+        sign = ops.where(ops.abs(x) > _HALF_TURN, _sign(x), sign)
+    return ops.where(ops.abs(q[0]) > _HALF_TURN, _sign(q[0]), sign)
 
 
 def _sign(x):

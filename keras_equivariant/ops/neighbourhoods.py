@@ -37,9 +37,7 @@ def nearest(queries, points, mask, k, distance, within=None, order=None, chunk_s
     count, total = queries.shape[1], points.shape[1]
     batch = max(queries.shape[0] or 1, points.shape[0] or 1)
     rows = chunk_size or max(1, _BUDGET // (total * batch))
-    choose = functools.partial(
-        _choose, points=points, mask=mask, k=k, distance=distance, within=within, order=order
-    )
+    choose = functools.partial(_choose, points=points, mask=mask, k=k, distance=distance, within=within, order=order)
     if rows >= count:
         return choose(queries, ops.arange(count, dtype="int32"))
     chunks = math.ceil(count / rows)
