@@ -1,6 +1,6 @@
 """Layers for Keras that are equivariant by construction, and a compiler from YAML specs to whole models."""
 
-from keras_equivariant import compiler, data, groups, layers
+from keras_equivariant import compiler, data, dynamics, groups, layers
 from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec
 from keras_equivariant.equivariance import Report, assert_equivariant, certify, equivariance_error
 from keras_equivariant.export import ExportError, ExportReport, export, fold
@@ -20,6 +20,7 @@ __all__ = [
     "certify",
     "compiler",
     "data",
+    "dynamics",
     "equivariance_error",
     "estimate",
     "export",
