@@ -66,7 +66,7 @@ class Augment:
         """
         import tensorflow as tf
 
-        if images.shape.rank == 5:
+        if len(images.shape) == 5:
             self._check_sides(images.shape[1:4], "cubes")
             mirrors = FLIPS[self.flip]
             return augment_volumes(images, seed, self.rotate, mirrors, self.translate, self.fill, self.quarter_turns)
@@ -89,8 +89,8 @@ class Augment:
     def _check_sides(self, sizes, wanted):
         if self.quarter_turns and len(set(sizes)) > 1:
             raise ValueError(
-                f"`quarter_turns` needs {wanted}. Received: sizes {'x'.join(map(str, sizes))}. Cut or pad them to one "
-                "size, or use rotate=180."
+                f"`quarter_turns` needs {wanted}. Received: images of {'x'.join(map(str, sizes))}. Cut or pad them to "
+                "one size, or use rotate=180."
             )
 
 

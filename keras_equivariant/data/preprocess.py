@@ -37,6 +37,7 @@ class Preprocess:
     def fit(self, images):
         """Learn from the training images and return them transformed."""
         for name, value in map(_parts, self.steps):
+            _check_planar(name, images.shape[1:])
             if name == "zca":
                 self.state |= dict(zip(("zca_mean", "zca_matrix"), _fit_zca(images), strict=True))
             images = self._apply(name, value, images)

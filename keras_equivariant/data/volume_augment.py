@@ -24,8 +24,8 @@ def augment_volumes(volumes, seed, rotate, mirrors, translate, fill, turns):
     draws = tf.random.stateless_uniform((7, count), seed=seed)
     axes = tf.random.stateless_normal((count, 3), seed=seed)
     matrices = _about(axes, (2 * draws[0] - 1) * rotate * (math.pi / 180))
-    signs = [tf.where((draw < 0.5) & on, -1.0, 1.0) for draw, on in zip(draws[1:3], mirrors, strict=True)]
-    matrices = tf.stack([signs[0], tf.ones_like(signs[0]), signs[1]], axis=1)[:, :, None] * matrices
+    first, last = (tf.where((draws[1 + i] < 0.5) & mirrors[i], -1.0, 1.0) for i in (0, 1))
+    matrices = tf.stack([first, tf.ones_like(first), last], axis=1)[:, :, None] * matrices
     if turns:
         cube = tf.constant(groups.get("O").matrices, "float32")
         matrices = tf.gather(cube, tf.cast(24 * draws[3], "int32")) @ matrices

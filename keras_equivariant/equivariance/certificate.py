@@ -9,7 +9,7 @@ from keras_equivariant import groups
 from keras_equivariant.equivariance import models
 from keras_equivariant.equivariance.angles import angles_in_degrees, sweep
 from keras_equivariant.equivariance.errors import check_law, checked_inputs, input_layouts, output_layouts
-from keras_equivariant.equivariance.layouts import AUTO, AXIS, finite
+from keras_equivariant.equivariance.layouts import AUTO, finite
 from keras_equivariant.equivariance.localize import localize
 from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
 from keras_equivariant.equivariance.report import Report, number
@@ -76,9 +76,8 @@ def certify(
             the range that a leading Normalization or Rescaling layer expects.
         law: `"equivariance"`, or `"invariance"` to ask f(g x) = f(x) of every output.
         input_layout, output_layout: as in `equivariance_error`.
-        angles: how many angles to sweep around the circle, in space about the axis (1, 2, 3), or the angles in
-            degrees; 0 for none. Images are taken on a disc and turned by interpolation, so these errors are
-            approximate.
+        angles: how many angles to sweep around the circle, in space about several axes, or the angles in degrees; 0
+            for none. Images are taken on a disc and turned by interpolation, so these errors are approximate.
         layers: whether to measure the law at every layer's output too. A layer's layout is the one that fits best.
         dtypes: which precisions to measure; `"float32"` stands for the model as it is.
         tolerance: largest error that counts as exact, a number or a dict by dtype; by default 1e-12 in float64,
@@ -113,8 +112,7 @@ def certify(
     group = finite(claimed)
     tolerances, angles, notes = tolerances_by_dtype(tolerance), angles_in_degrees(angles), []
     if group != claimed:
-        about = f" about {AXIS}" if group.dimension == 3 else ""
-        notes.append(f"{claimed.name} is tested on {group.name}, and by angle{about}")
+        notes.append(f"{claimed.name} is tested on {group.name}, and by angle")
     if inputs is None:
         inputs = models.random_inputs(network, group, samples, size, seed)
         notes.append(f"inputs are {samples} smooth random images, seed {seed}")

@@ -14,7 +14,6 @@ import numpy as np
 from keras_equivariant import groups
 
 AUTO = "auto"
-AXIS = (1.0, 2.0, 3.0)  # about which volumes are turned by an angle: far from all axes of the cube
 
 
 def finite(group):
@@ -39,21 +38,16 @@ def transform(x, group, element, layout):
     return moved.reshape(*moved.shape[:-2], -1)
 
 
-def turned(x, group, degrees, layout):
-    """`x` turned counter-clockwise, in space about `AXIS`: images by any angle, features with a group axis by the
-    group's rotations."""
+def turned(x, group, matrix, layout):
+    """`x` turned: images and volumes by any rotation, features with a group axis by the group's own."""
     if layout == "invariant":
         return x
-    matrix = turn(group, degrees)
     if isinstance(layout, groups.FieldType) and isinstance(layout.group, groups.ContinuousGroup):
         fibre = layout.moved(x, matrix)
         return groups.move_pixels(fibre, matrix) if x.ndim > 2 else fibre
-    return groups.move_pixels(x, matrix) if layout == "image" else transform(x, group, group.index(matrix), layout)
-
-
-def turn(group, degrees):
-    """The rotation of the plane, or of space about `AXIS`, by an angle."""
-    return groups.rotation_matrix(degrees, AXIS if group.dimension == 3 else None)
+    return (
+        groups.move_pixels(x, matrix) if layout == "image" else transform(x, group, element_of(group, matrix), layout)
+    )
 
 
 def turns_freely(layout):
@@ -63,10 +57,10 @@ def turns_freely(layout):
     return layout in ("image", "invariant")
 
 
-def rotation(group, degrees):
-    """The element that turns by this angle; None if the group has none."""
+def element_of(group, matrix):
+    """The element with this matrix; None if the group has none."""
     try:
-        return group.index(turn(group, degrees))
+        return group.index(matrix)
     except ValueError:
         return None
 

@@ -61,9 +61,7 @@ class Classification(Task):
             "mean_error_over_angles_percent": round(float(np.mean(list(errors.values()))), 4),
             "worst_error_over_angles_percent": max(errors.values()),
             "error_percent_by_angle": errors,
-            **{
-                f"{key.replace('accuracy', 'error')}_percent": _percent_error(scores[key]) for key in TURNED & {*scores}
-            },
+            **{TURNED[key]: _percent_error(value) for key, value in scores.items() if key in TURNED},
         }
 
     def text(self, summary):
