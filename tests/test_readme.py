@@ -93,6 +93,8 @@ COUNTS = {
     ("p4m_resnet",): [{"group": "Z2"}, {"group": "D4"}],
     ("p4m_resnet ",): [{"blocks": 4, "width": 71, "group": "Z2"}, {"blocks": 4, "width": 71, "group": "D4"}],
     ("hnet_rotated_mnist",): [{}],
+    ("l2c_all_cnn",): [{}],
+    ("l2c_mnist",): [{"group": "Z2"}, {"basis": "steerable"}, {"basis": "learned"}],
     ("unet_segmentation", "hnet_segmentation"): [{}],
 }
 

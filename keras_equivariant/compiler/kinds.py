@@ -112,6 +112,8 @@ def _is_any(value):
 
 
 def _check_group(value, where):
+    if groups.is_lie_name(value):
+        return groups.lie_group(value).name
     try:
         return groups.get(value).name
     except (TypeError, ValueError) as error:

@@ -7,6 +7,9 @@
 | quotient H  | (B, *space, n, C) | moves the pixels, permutes the cosets of H |
 | harmonic    | (B, H, W, M+1, 2, C) | moves the pixels, turns order m by e^{i m t} |
 | typed       | (B, *space, D), (B, D) | moves the pixels, acts on the channels as their field type says |
+| positions   | (B, N, d) and values (B, N, C) | moves the positions          |
+| points      | elements (B, N, E) and values  | multiplies the elements from the left |
+| vectors     | (B, d C)         | turns the vectors                   |
 | invariant   | (B, ...)         | does nothing                        |
 | broken      | any              | nothing that can be said            |
 """
@@ -14,7 +17,7 @@
 import dataclasses
 
 from keras_equivariant import groups
-from keras_equivariant.compiler import harmonic, registry, typed
+from keras_equivariant.compiler import harmonic, points, registry, typed
 from keras_equivariant.layers.base import moved_axes, space_rank
 
 CONVOLUTIONS = ("Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D", "Conv3D", "Conv3DTranspose")
@@ -37,12 +40,15 @@ class Features:
         layout: a layout's name.
         group: the group of regular and typed features, and of scalars that came out of typed layers; else None.
         type: FieldType of typed features, else None.
+        space: of points, the batch axis (1 where all samples share them) and the width of their positions or elements;
+            else None. `shape` is that of their values.
     """
 
     shape: tuple
     layout: str
     group: object = None
     type: object = None
+    space: tuple | None = None
 
     @classmethod
     def typed(cls, shape, field_type):
@@ -54,6 +60,8 @@ class Features:
     def __str__(self):
         if self.type is not None:
             return f'"{self.type}" on {self.group.name}'
+        if self.layout == points.POINTS:
+            return f"points on {self.group.name}"
         return f"regular {self.group.name}" if self.layout == "regular" else self.layout
 
     @property
@@ -62,7 +70,8 @@ class Features:
         if self.layout == "harmonic":
             return 2
         fibre = 1 if self.layout == "regular" or self.layout.startswith("quotient") else 0
-        return 0 if self.layout in ("invariant", "broken") else len(self.shape) - 2 - fibre
+        spaceless = self.layout in ("invariant", "broken", "vectors") or self.space is not None
+        return 0 if spaceless else len(self.shape) - 2 - fibre
 
     @property
     def still(self):
@@ -70,14 +79,19 @@ class Features:
         return self.layout == "invariant" or (self.layout == "image" and set(self.shape[1:-1]) == {1})
 
 
-def input_features(shape):
-    """The features that an input of this shape (without the batch axis) is."""
+def input_features(shape, space=None):
+    """The features that an input of this shape (without the batch axis) is; with `space` coordinates, points."""
+    if space is not None:
+        return points.input_features(Features, shape, space)
     layout = {1: "invariant", 3: "image", 4: "image"}.get(len(shape), "broken")
     return Features((None, *shape), layout)
 
 
 def wrong_input(entry, layer, features):
     """Why the layer cannot take these features at all, or None."""
+    reason = points.wrong_input(entry.layer, layer, features)
+    if reason or features.space is not None:
+        return reason
     rank = len(features.shape)
     spec = getattr(layer, "input_spec", None)
     wanted = 2 + axes_of(entry.layer) if entry.layer in CONVOLUTIONS else getattr(spec, "ndim", None)
@@ -107,6 +121,10 @@ def after(entry, layer, features, shape):
     """The features behind a layer that breaks nothing."""
     if features.layout == "broken":
         return Features(shape, "broken")
+    if entry.layer == points.SOURCE or points.takes_points(entry.layer):
+        return points.after(entry.layer, layer, features, shape, Features)
+    if features.space is not None or features.layout == "vectors":
+        return dataclasses.replace(features, shape=shape)
     group = getattr(layer, "group", None)
     if getattr(layer, "out_type", None) is not None:
         return Features.typed(shape, layer.out_type)
@@ -131,6 +149,8 @@ def after(entry, layer, features, shape):
 
 def breaks(entry, layer, features, claimed):
     """Why a stock layer does not commute with the groups of the network, or None."""
+    if features.layout == "vectors" or features.space is not None:
+        return points.breaks(entry.layer, layer, features)
     if features.still or features.layout == "broken" or not claimed:
         return None
     if features.type is not None:
@@ -249,7 +269,9 @@ def _border(layer, claimed):
 
 
 def claimed_group(entry):
-    """Name of the group that a layer makes the network claim, or None."""
+    """Name of the group that a layer makes the network claim, or None; Lie groups are judged by themselves."""
+    if points.takes_points(entry.layer):
+        return None
     return entry.arguments.get("group") or (harmonic.GROUP if entry.layer == harmonic.PRODUCER else None)
 
 

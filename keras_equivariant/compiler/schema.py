@@ -50,7 +50,15 @@ def _root():
         "description": {"type": "string"},
         "law": {"enum": list(LAWS)},
         "params": {"$ref": "#/$defs/params"},
-        "input": _object({"shape": shape, "dtype": {"enum": list(DTYPES)}, "name": {"type": "string"}}, ("shape",)),
+        "input": _object(
+            {
+                "shape": shape,
+                "dtype": {"enum": list(DTYPES)},
+                "name": {"type": "string"},
+                "space": _or_expression({"enum": [1, 2, 3]}),
+            },
+            ("shape",),
+        ),
         "defaults": _object({name: {"$ref": f"#/$defs/layer_{name}"} for name in registry.layer_classes()}),
         "blocks": _mapping(BLOCK_NAME, block),
         "layers": {"$ref": "#/$defs/layers"},

@@ -18,7 +18,7 @@ VERSION = 1
 KEYS = (
     *("spec", "extends", "name", "description", "law", "params", "input", "defaults", "blocks", "layers", "training"),
 )
-INPUT_KEYS = ("shape", "dtype", "name")
+INPUT_KEYS = ("shape", "dtype", "name", "space")
 LAWS = ("invariance", "equivariance")
 DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8")
 
@@ -38,7 +38,9 @@ class Spec:
         law: what the network's answer is meant to do when the input turns: stay as it is, `"invariance"`, or turn with
             it, `"equivariance"`. The linter warns of an answer that turns only in the first case.
         params: dict of the parameters' values.
-        input: dict with the `shape` of one example as a tuple (None where unknown), and `dtype` and `name` if given.
+        input: dict with the `shape` of one example as a tuple (None where unknown), and `dtype` and `name` if given;
+            with `space: d` the example is points, `shape` their number and the channels of their values, and the model
+            takes `positions` of d coordinates, `values` and `mask`.
         layers: tuple of `network.LayerEntry` and `network.Branches`.
         training: dict, the recipe (see `recipe.py`).
         source: name of the file it was read from.
@@ -159,6 +161,15 @@ def _input(node, scope):
             raise found["dtype"].error(f"must be one of {', '.join(DTYPES)}. Received: {found['dtype'].kind}")
     if "name" in found:
         values["name"] = _name(found["name"], scope)
+    if "space" in found:
+        values["space"] = resolve(found["space"], scope)
+        if values["space"] not in (1, 2, 3) or isinstance(values["space"], bool):
+            raise found["space"].error(f"must be 1, 2 or 3 coordinates. Received: {found['space'].kind}")
+        if len(shape) != 2 or None in shape or "name" in found:
+            raise found["shape"].error(
+                "points need `shape: [points, channels]`, both known, and no name of their own. "
+                f"Received: {kind_of(shape)}"
+            )
     return values
 
 

@@ -3,6 +3,7 @@
 from keras_equivariant.data.atoms import density
 from keras_equivariant.data.augment import Augment
 from keras_equivariant.data.dataset import Dataset
+from keras_equivariant.data.dead_leaves import dead_leaves
 from keras_equivariant.data.pipeline import evaluation_pipeline, training_pipeline
 from keras_equivariant.data.preprocess import Preprocess
 from keras_equivariant.data.registry import load, names
@@ -12,6 +13,7 @@ __all__ = [
     "Augment",
     "Dataset",
     "Preprocess",
+    "dead_leaves",
     "density",
     "evaluation_pipeline",
     "load",

@@ -35,6 +35,8 @@ _CHANNEL_BY_CHANNEL = (
 
 def apply_rule(emitter, operation, args, kwargs):
     """Tensors of the folded graph for one call of the unfolded one."""
+    if callable(getattr(operation, "fold_call", None)):
+        return _apply_call(emitter, operation, *args)
     if callable(getattr(operation, "fold", None)):
         return _apply_own(emitter, operation, *args, **kwargs)
     if not stock.is_stock(operation):
@@ -45,6 +47,8 @@ def apply_rule(emitter, operation, args, kwargs):
         )
     if type(operation) in IDENTITIES and keras.backend.is_float_dtype(args[0].dtype):
         return args[0]
+    if isinstance(operation, keras.layers.BatchNormalization):
+        kwargs.pop("mask", None)  # which points there are matters to the statistics of training alone
     given = [emitter.features.get(x) for x in keras.tree.flatten((args, kwargs))]
     if not any(given):
         rewrite = None if kwargs else VOLUMES.get(type(operation))
@@ -54,6 +58,16 @@ def apply_rule(emitter, operation, args, kwargs):
         if result is not None:
             return result
     return _unpacked(emitter, operation, args, kwargs, next(f for f in given if f))
+
+
+def _apply_call(emitter, layer, inputs):
+    """What a layer of several tensors does, in operations of keras.ops and stock layers."""
+
+    def apply(key, step, weights, tensor):
+        weights = [keras.ops.convert_to_numpy(w) for w in weights]
+        return emitter.apply((id(layer), key), step, weights, tensor)
+
+    return layer.fold_call(apply, keras.tree.map_structure(emitter.features.full, inputs))
 
 
 def _by_table(emitter, operation, args):

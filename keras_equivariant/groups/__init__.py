@@ -6,6 +6,7 @@ from keras_equivariant.groups.decomposition import Decomposition, decompose, int
 from keras_equivariant.groups.field_type import Block, FieldType
 from keras_equivariant.groups.finite import FiniteGroup, check_axioms
 from keras_equivariant.groups.irreps import irrep, irreps
+from keras_equivariant.groups.lie import LieGroup, is_lie_name, lie_group, move_points
 from keras_equivariant.groups.products import clebsch_gordan, direct_sum, induced, tensor_product
 from keras_equivariant.groups.registry import cyclic, dihedral, from_generators, get, register
 from keras_equivariant.groups.representations import Representation, quotient, regular, trivial
@@ -18,6 +19,7 @@ __all__ = [
     "Decomposition",
     "FieldType",
     "FiniteGroup",
+    "LieGroup",
     "Representation",
     "Restriction",
     "act",
@@ -36,7 +38,10 @@ __all__ = [
     "intertwiners",
     "irrep",
     "irreps",
+    "is_lie_name",
+    "lie_group",
     "move_pixels",
+    "move_points",
     "orbits",
     "quotient",
     "register",

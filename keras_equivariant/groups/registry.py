@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_equivariant.groups.continuous import O2, O3, SO2, SO3, ContinuousGroup
 from keras_equivariant.groups.finite import FiniteGroup, check_orthogonal
+from keras_equivariant.groups.lie import LieGroup, register_lie
 from keras_equivariant.groups.point_groups import EXAMPLES, point_group
 
 ALIASES = {"z2": "C1", "p4": "C4", "p4m": "D4"}
@@ -135,7 +136,9 @@ def from_generators(name, matrices):
 
 
 def register(group):
-    """Makes a FiniteGroup known by its name, for `group="name"`, YAML specs and models loaded from a file."""
+    """Makes a FiniteGroup or LieGroup known by its name, for `group="name"`, YAML specs and saved models."""
+    if isinstance(group, LieGroup):
+        return register_lie(group)
     if not isinstance(group, FiniteGroup):
         raise TypeError(f"`group` must be a FiniteGroup. Received: {group!r}")
     name = group.name

@@ -15,6 +15,11 @@ from keras_equivariant.layers.harmonic_activation import HarmonicActivation
 from keras_equivariant.layers.harmonic_batch_normalization import HarmonicBatchNormalization
 from keras_equivariant.layers.harmonic_conv import HarmonicConv2D
 from keras_equivariant.layers.harmonic_magnitude import HarmonicMagnitude
+from keras_equivariant.layers.image_to_points import ImageToPoints
+from keras_equivariant.layers.lie_bottleneck import LieBottleneck
+from keras_equivariant.layers.lie_conv import LieConv
+from keras_equivariant.layers.lie_lift import LieLift
+from keras_equivariant.layers.lie_pooling import LiePooling
 from keras_equivariant.layers.lifting_conv import LiftingConv2D, LiftingConv3D
 from keras_equivariant.layers.max_pooling import MaxPooling2D, MaxPooling3D
 from keras_equivariant.layers.norm_activation import NormActivation
@@ -52,6 +57,11 @@ __all__ = [
     "HarmonicBatchNormalization",
     "HarmonicConv2D",
     "HarmonicMagnitude",
+    "ImageToPoints",
+    "LieBottleneck",
+    "LieConv",
+    "LieLift",
+    "LiePooling",
     "LiftingConv2D",
     "LiftingConv3D",
     "MaxPooling2D",

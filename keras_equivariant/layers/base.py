@@ -62,6 +62,9 @@ class EquivariantLayer(keras.layers.Layer):
         """
         raise NotImplementedError(f"{type(self).__name__} cannot be folded to stock layers")
 
+    # A layer of several tensors has `fold_call(apply, inputs)` instead: it computes its outputs with `keras.ops` and
+    # `apply(key, stock_layer, weights, tensor)`, where the key is unique in the layer.
+
     def get_config(self):
         return {**super().get_config(), "strict": self.strict}
 

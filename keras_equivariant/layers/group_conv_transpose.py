@@ -24,8 +24,8 @@ class GroupConv2DTranspose(GroupConvTranspose):
     y(p, t) = sum over x, s and fields c of f_c(x, s) psi_c(s^-1 (p - strides x), s^-1 t) + bias
 
     Args:
-        filters, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis, *_initializer,
-        *_regularizer, *_constraint: as in `GroupConv2D`.
+        filters, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis, trainable_basis,
+        equivariance_weight, *_initializer, *_regularizer, *_constraint: as in `GroupConv2D`.
         output_padding: None, 0 or what `keras.layers.Conv2DTranspose` takes; only 0 keeps the exact symmetry.
         groups: 1 only, as in `keras.layers.Conv2DTranspose`.
         padding_mode: `"zeros"` only.

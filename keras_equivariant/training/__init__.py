@@ -2,6 +2,7 @@
 
 from keras_equivariant.training.estimate import Estimate, estimate
 from keras_equivariant.training.evaluation import accuracy, accuracy_by_angle
+from keras_equivariant.training.learned import learn_basis
 from keras_equivariant.training.match import Match, match
 from keras_equivariant.training.run import TrainResult, train
 from keras_equivariant.training.segmentation import pixel_scores
@@ -13,6 +14,7 @@ __all__ = [
     "accuracy",
     "accuracy_by_angle",
     "estimate",
+    "learn_basis",
     "match",
     "pixel_scores",
     "train",

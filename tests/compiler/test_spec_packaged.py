@@ -46,6 +46,10 @@ COUNTS = [
     ("cath_resnet34", {}, 15_878_764),
     ("se3_modelnet10", {}, 20_650),
     ("se3_vector_field", {}, 1_396),
+    ("l2c_all_cnn", {}, 1_360_530),
+    ("l2c_all_cnn", {"basis": "gaussian"}, 1_360_530),
+    ("l2c_all_cnn", {"basis": "steerable"}, 1_362_238),
+    ("l2c_all_cnn", {"group": "Z2"}, 1_409_674),
 ]
 EXACT = [
     ("e2_sfcnn", {"width": 0.1, "group": "D8", "restrict": "C8"}, "C4"),
@@ -55,6 +59,9 @@ EXACT = [
     ("steerable_d4_resnet", {"blocks": 1, "width": 12, "type": "irreps"}, "D4"),
     ("steerable_d4_resnet", {"blocks": 1, "width": 8, "type": "quotient(D1)"}, "D4"),
     ("e2_wrn_16_8", {"blocks": 1, "width": 1}, "D1"),
+    ("l2c_all_cnn", {"filters": 2, "wide": 3, "size": 16}, "C4"),
+    ("l2c_mnist", {"filters": 2, "wide": 3, "group": "D8"}, "D4"),
+    ("l2c_mnist", {"filters": 2, "wide": 3, "basis": "bilinear"}, "C4"),
     ("p4_cnn", {"filters": 4}, "C4"),
     ("p4_cnn", {"filters": 3, "group": "D4"}, "D4"),
     ("p4_cnn", {"filters": 3, "size": 32, "channels": 2}, "C4"),
@@ -82,6 +89,7 @@ INEXACT = [
     ("octahedral_resnet", {"width": 4, "size": 12, "group": "Z3"}),
     ("voxnet", {"filters": 4, "size": 16}),
     ("cath_resnet34", {"size": 10, "width": 4, "blocks": [1, 1, 1, 1]}),
+    ("l2c_mnist", {"filters": 2, "wide": 3, "basis": "learned_full"}),
 ]
 
 

@@ -211,6 +211,8 @@ CATALOGUE = [
     *(group_conv(group=group, padding="same") for group in ("C1", "C2", "C4", "D1", "D2", "D4", "C8", "C3")),
     *(lifting(basis=basis) for basis in ("bilinear", "gaussian", "steerable")),
     *(group_conv(group="C8", kernel_size=5, basis=basis) for basis in ("bilinear", "gaussian", "steerable")),
+    lifting(group="C8", basis="learned"),
+    group_conv(group="C8", basis="learned", trainable_basis=True, equivariance_weight=0.5, padding="same"),
     lifting(strides=2, padding="same", activation="relu"),
     lifting(kernel_size=4, size=(8, 8), strides=2, padding="same"),
     lifting(group="C4", kernel_size=2, use_bias=False),
