@@ -315,7 +315,7 @@ def _add_learn_basis(commands):
     for name, default in (("sigma", 0.5), ("equivariance-weight", 30), ("orthogonality-weight", 1)):
         learn.add_argument(f"--{name}", **number, help=f"default: {default}")
     learn.add_argument("--learning-rate", **number, help="default: 0.003")
-    for name, default in (("epochs", 10), ("batch-size", 64), ("seed", 0)):
+    for name, default in (("epochs", 10), ("batch-size", 16), ("seed", 0)):
         learn.add_argument(f"--{name}", **whole, help=f"default: {default}")
     learn.add_argument("--quiet", action="store_true", help="show errors only")
 
