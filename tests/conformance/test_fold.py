@@ -20,7 +20,7 @@ def classifier(network):
 
     def make(case):
         model = network(case)
-        if len(case.shape) < 4:
+        if len(case.shape) < 4 or callable(case.out):
             inputs, x = model.inputs, model.output
         elif case.into == "harmonic":
             *space, orders, _, fields = case.shape
