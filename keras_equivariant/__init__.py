@@ -5,7 +5,7 @@ from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_sp
 from keras_equivariant.equivariance import Report, assert_equivariant, certify, equivariance_error
 from keras_equivariant.export import ExportError, ExportReport, export, fold
 from keras_equivariant.groups import FieldType
-from keras_equivariant.training import train
+from keras_equivariant.training import estimate, learn_basis, train
 from keras_equivariant.version import __version__
 
 __all__ = [
@@ -22,10 +22,12 @@ __all__ = [
     "data",
     "dynamics",
     "equivariance_error",
+    "estimate",
     "export",
     "fold",
     "groups",
     "layers",
+    "learn_basis",
     "lint",
     "list_specs",
     "load_spec",

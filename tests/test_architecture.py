@@ -23,7 +23,7 @@ ARROWS = {
     "compiler": {"groups", "layers"},
     "dynamics": {"data", "layers", "ops"},
     "export": {"groups", "layers", "ops", "equivariance"},
-    "training": {"compiler", "data", "equivariance", "export", "groups"},
+    "training": {"compiler", "data", "equivariance", "export", "groups", "kernels"},
 }
 NUMPY_ONLY = ("groups", "kernels")
 BACKEND_SWITCHES = ("ops/compiled.py", "ops/gradient.py", "export/")

@@ -80,7 +80,7 @@ def trace(spec):
         walker.trace.problems += error.problems
         return walker.trace
     walker.trace.output = features
-    message = layouts.ending(features) if walker.groups else None
+    message = layouts.ending(features) if walker.groups and spec.law == "invariance" else None
     if message:
         last = list(flat(spec.layers))[-1]
         walker.trace.problems.append(Problem(last.where, message, "warning"))
@@ -183,7 +183,7 @@ class _Walker:
         if features.layout.startswith("quotient"):
             return None
         if not self.groups:
-            return "C1"
+            return "Z3" if features.rank == 3 else "C1"
         return self.groups[0].name if len(self.groups) == 1 else None
 
     def _unique_name(self, layer):

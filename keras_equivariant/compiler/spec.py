@@ -8,14 +8,18 @@ import yaml
 from keras_equivariant.compiler import source as sources
 from keras_equivariant.compiler.expand import expand
 from keras_equivariant.compiler.expressions import resolve
+from keras_equivariant.compiler.extends import extended
 from keras_equivariant.compiler.limits import MAX_SIZE
 from keras_equivariant.compiler.nodes import kind_of
 from keras_equivariant.compiler.parameters import declared, spec_parameters
 from keras_equivariant.compiler.recipe import read_recipe
 
 VERSION = 1
-KEYS = ("spec", "name", "description", "params", "input", "defaults", "blocks", "layers", "training")
+KEYS = (
+    *("spec", "extends", "name", "description", "law", "params", "input", "defaults", "blocks", "layers", "training"),
+)
 INPUT_KEYS = ("shape", "dtype", "name", "space")
+LAWS = ("invariance", "equivariance")
 DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8")
 
 
@@ -31,6 +35,8 @@ class Spec:
     Attributes:
         name: the model's name.
         description: one line, or "".
+        law: what the network's answer is meant to do when the input turns: stay as it is, `"invariance"`, or turn with
+            it, `"equivariance"`. The linter warns of an answer that turns only in the first case.
         params: dict of the parameters' values.
         input: dict with the `shape` of one example as a tuple (None where unknown), and `dtype` and `name` if given;
             with `space: d` the example is points, `shape` their number and the channels of their values, and the model
@@ -47,6 +53,7 @@ class Spec:
     layers: tuple
     training: dict
     source: str
+    law: str = "invariance"
 
     @property
     def input_shape(self):
@@ -60,6 +67,7 @@ class Spec:
             "spec": VERSION,
             "name": self.name,
             **described,
+            **({"law": self.law} if self.law != "invariance" else {}),
             "input": {**self.input, "shape": list(self.input_shape)},
             "layers": [entry.to_dict() for entry in self.layers],
             **({"training": self.training} if self.training else {}),
@@ -90,7 +98,7 @@ def load_spec(source, **params):
         >>> ke.load_spec("p4_cnn", classes=4).params["classes"]
         4
     """
-    root = sources.read(source)
+    root = extended(sources.read(source))
     found = root.mapping("a spec", KEYS, ("spec", "name", "input", "layers"))
     version = found["spec"].value
     if version != VERSION or isinstance(version, bool):
@@ -109,6 +117,7 @@ def load_spec(source, **params):
         layers=layers,
         training=read_recipe(found.get("training"), values),
         source=root.where.source,
+        law=_law(found.get("law")),
     )
 
 
@@ -124,6 +133,14 @@ def _description(node):
         return ""
     if not isinstance(node.value, str):
         raise node.error(f"must be a text. Received: {node.kind}")
+    return node.value
+
+
+def _law(node):
+    if node is None:
+        return "invariance"
+    if node.value not in LAWS:
+        raise node.error(f"must be one of {', '.join(LAWS)}. Received: {node.kind}")
     return node.value
 
 

@@ -1,19 +1,24 @@
-"""Data sets of images with labels or masks by name, and the input pipeline that feeds them to `fit`."""
+"""Data sets of images and volumes with labels or masks by name, and the input pipeline that feeds them to `fit`."""
 
+from keras_equivariant.data.atoms import density
 from keras_equivariant.data.augment import Augment
 from keras_equivariant.data.dataset import Dataset
+from keras_equivariant.data.dead_leaves import dead_leaves
 from keras_equivariant.data.pipeline import evaluation_pipeline, training_pipeline
 from keras_equivariant.data.preprocess import Preprocess
 from keras_equivariant.data.registry import load, names
-from keras_equivariant.data.rotation import rotate_images
+from keras_equivariant.data.rotation import rotate_images, rotate_volumes
 
 __all__ = [
     "Augment",
     "Dataset",
     "Preprocess",
+    "dead_leaves",
+    "density",
     "evaluation_pipeline",
     "load",
     "names",
     "rotate_images",
+    "rotate_volumes",
     "training_pipeline",
 ]

@@ -71,13 +71,14 @@ def certify(
         model: a Keras model or layer, or any function of arrays (an exported artefact wrapped as a callable); for
             a function `group` and `inputs` are needed, and it is measured in its own precision only.
         group: group name or object; by default the group of the model's layers, the smallest one where it narrows
-            from layer to layer. SO(2) is tested on C8, O(2) on D8.
+            from layer to layer. SO(2) is tested on C8, O(2) on D8, SO(3) on O, O(3) on Oh.
         inputs: arrays as in `equivariance_error`; by default smooth random images of the model's input shape, in
             the range that a leading Normalization or Rescaling layer expects.
         law: `"equivariance"`, or `"invariance"` to ask f(g x) = f(x) of every output.
         input_layout, output_layout: as in `equivariance_error`.
-        angles: how many angles to sweep around the circle, or the angles in degrees; 0 for none. Images are taken
-            on a disc and turned by interpolation, so these errors are approximate.
+        angles: how many angles to sweep around the circle, in space about each coordinate axis about which the group
+            turns, or the angles in degrees; 0 for none. Images are taken on a disc and turned by interpolation, so
+            these errors are approximate.
         layers: whether to measure the law at every layer's output too. A layer's layout is the one that fits best.
         dtypes: which precisions to measure; `"float32"` stands for the model as it is.
         tolerance: largest error that counts as exact, a number or a dict by dtype; by default 1e-12 in float64,

@@ -46,7 +46,7 @@ def equivariance_error(
 
     Args:
         fn: any function of NumPy arrays, a Keras layer or a Keras model (both run in inference).
-        group: group name or object; SO(2) is tested on C8, O(2) on D8.
+        group: group name or object; SO(2) is tested on C8, O(2) on D8, SO(3) on O, O(3) on Oh.
         x: an array with the samples on axis 0, or a list or dict of such arrays, passed to `fn` as it is.
         law: `"equivariance"`: f(g x) = g f(x). `"invariance"`: f(g x) = f(x), whatever the output's shape.
         elements: indices or names of elements; `"exact"` for those that need no interpolation; all by default.

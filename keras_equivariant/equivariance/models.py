@@ -111,10 +111,12 @@ def random_inputs(model, group, samples, size, seed):
 
 
 def _check_square(sizes, group):
-    if group.swaps_axes and len(set(sizes)) > 1:
+    if sizes and not groups.grid.keeps_shape(group, sizes):
+        square = {2: "a square", 3: "a cube"}[group.dimension]
         raise ValueError(
-            f"Group {group.name} has quarter turns, for which the input must be as high as it is wide. "
-            f'Received: input sizes {sizes}; use group="C2" or "D2", or pad the input to a square'
+            f"Group {group.name} has quarter turns, which swap axes of the input: these must have one size. "
+            f"Received: input sizes {sizes}; pad the input to {square}, or use a group that swaps none, such as "
+            f"{groups.grid.UPRIGHT[group.dimension]}"
         )
 
 

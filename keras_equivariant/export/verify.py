@@ -10,7 +10,11 @@ from keras_equivariant.equivariance import equivariance_error
 from keras_equivariant.equivariance.models import find_group, random_inputs
 
 # Largest difference from the Keras model, relative to its largest output.
-TOLERANCES = {"keras": 1e-5, "saved_model": 1e-5, "tflite": 1e-5, "tflite_float16": 1e-2, "tflite_int8": 0.2}
+TOLERANCES = {
+    **dict.fromkeys(("keras", "saved_model", "tflite", "onnx", "openvino"), 1e-5),
+    "tflite_float16": 1e-2,
+    "tflite_int8": 0.2,
+}
 # A model that computes in half precision differs from its float32 artefacts by its own rounding.
 _ROUNDING = {"float16": 2e-2, "bfloat16": 1e-1}
 # Symmetry that an artefact may lose to its own rounding, and how much more than the Keras model has lost already.

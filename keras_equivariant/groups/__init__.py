@@ -11,7 +11,8 @@ from keras_equivariant.groups.lie_sample import LieSample
 from keras_equivariant.groups.products import clebsch_gordan, direct_sum, induced, tensor_product
 from keras_equivariant.groups.registry import cyclic, dihedral, from_generators, get, register
 from keras_equivariant.groups.representations import Representation, quotient, regular, trivial
-from keras_equivariant.groups.restriction import Restriction, contains, orbits, restriction
+from keras_equivariant.groups.restriction import Restriction, contains, embeddings, orbits, restriction
+from keras_equivariant.groups.spherical import spherical_harmonics, wigner_3j, wigner_d
 
 __all__ = [
     "Block",
@@ -31,6 +32,7 @@ __all__ = [
     "decompose",
     "dihedral",
     "direct_sum",
+    "embeddings",
     "from_generators",
     "get",
     "induced",
@@ -49,6 +51,9 @@ __all__ = [
     "restriction",
     "rotate",
     "rotation_matrix",
+    "spherical_harmonics",
     "tensor_product",
     "trivial",
+    "wigner_3j",
+    "wigner_d",
 ]

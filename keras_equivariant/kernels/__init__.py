@@ -2,6 +2,7 @@
 
 from keras_equivariant.kernels.fourier import FourierBasis, fourier_basis, spectral_pays
 from keras_equivariant.kernels.harmonic_rings import RingBasis, ring_basis
+from keras_equivariant.kernels.learned import LearnedBasis, natural_covariances, permuting, representatives
 from keras_equivariant.kernels.rings import Rings
 from keras_equivariant.kernels.rotated import BASES, RotatedBasis, rotated_basis
 from keras_equivariant.kernels.steerable import SteerableBasis, intertwiner_basis, steerable_basis
@@ -9,12 +10,16 @@ from keras_equivariant.kernels.steerable import SteerableBasis, intertwiner_basi
 __all__ = [
     "BASES",
     "FourierBasis",
+    "LearnedBasis",
     "RingBasis",
     "Rings",
     "RotatedBasis",
     "SteerableBasis",
     "fourier_basis",
     "intertwiner_basis",
+    "natural_covariances",
+    "permuting",
+    "representatives",
     "ring_basis",
     "rotated_basis",
     "spectral_pays",

@@ -5,13 +5,14 @@ and the coefficients c are learned. What differs is how B is moved:
 
 | basis       | functions B^d                         | moved by                      | groups                 |
 |-------------|---------------------------------------|-------------------------------|------------------------|
-| `exact`     | one per pixel                         | permuting the pixels          | C1, C2, C4, D1, D2, D4 |
-| `bilinear`  | one per pixel                         | bilinear interpolation        | any                    |
+| `exact`     | one per pixel                         | permuting the pixels          | of square and cube     |
+| `bilinear`  | one per pixel                         | (tri)linear interpolation     | any                    |
 | `gaussian`  | one per pixel                         | Gaussian interpolation        | any                    |
 | `steerable` | band-limited circular harmonics       | turning the function itself   | any of the plane       |
+| learned     | found by optimisation, see `learned`  | what was learned              | those of its file      |
 
 Whatever the basis, the elements that map the pixel grid onto itself move it exactly: B_{e t} is the pixel
-permutation e of B_t, bit for bit.
+permutation e of B_t, bit for bit. Only full learned bases are approximate there, too.
 """
 
 import dataclasses
@@ -20,9 +21,10 @@ import functools
 import numpy as np
 
 from keras_equivariant.groups import get, grid
-from keras_equivariant.kernels import harmonic
+from keras_equivariant.kernels import harmonic, learned
 
 BASES = ("auto", "exact", "bilinear", "gaussian", "steerable")
+OTHERWISE = {2: "steerable", 3: "gaussian"}  # by dimension: for a group that does not permute the pixels
 GAUSSIAN_SIGMA = 0.5  # of the interpolation, in pixels (1905.04663)
 
 
@@ -31,19 +33,31 @@ class RotatedBasis:
     """A basis of kernels and its moved copies.
 
     Attributes:
-        name: `"exact"`, `"bilinear"`, `"gaussian"` or `"steerable"`.
+        name: `"exact"`, `"bilinear"`, `"gaussian"`, `"steerable"`, or that of a learned one.
         size: number D of functions.
-        functions: `(order, D, pixels)` float64, B_s^d; scaled so that the mean over s of
+        functions: `(elements, D, pixels)` float64, B_s^d; scaled so that the mean over s of
             sum_d (sum over pixels of B_s^d)^2 is D. With independent coefficients of variance 1 / fan-in, constant
             features then keep their second moment, as they do on the exact basis. Deep features tend to be smooth.
+            There is an element for each of the group, and for each scale and element of the group if the basis has
+            scales.
         pixels: for `exact` only, `(order, pixels)` integers: pixel p of the kernel moved by s is pixel
             `pixels[s, p]` of the learned one. Else None.
+        source, permuted: `(elements,)` and `(elements, pixels)` integers: the functions of s are those of
+            representative `source[s]` at the pixels `permuted[s]`.
+        representatives: `(representatives, D, pixels)`, the functions that the others are permutations of.
+        approximate: whether flips and quarter turns move it only approximately.
+        scales: number of scales.
     """
 
     name: str
     size: int
     functions: np.ndarray
     pixels: np.ndarray | None
+    source: np.ndarray
+    permuted: np.ndarray
+    representatives: np.ndarray
+    approximate: bool = False
+    scales: int = 1
 
 
 def rotated_basis(group, kernel_size, basis="auto"):
@@ -52,15 +66,26 @@ def rotated_basis(group, kernel_size, basis="auto"):
     Args:
         group: group name or FiniteGroup.
         kernel_size: tuple of integers, one per axis of space.
-        basis: one of `BASES`; `"auto"` is exact where that exists, else steerable.
+        basis: one of `BASES`; `"auto"` is exact where that exists, else steerable. `"learned"` and `"learned_full"`
+            are the packaged learned bases, and an .npz file is one of your own; a kernel of one pixel is exact.
 
     Raises:
-        ValueError: unknown basis, one that the group does not allow, or a kernel that quarter turns would change in
-            shape.
+        ValueError: unknown basis, one that the group does not allow, a damaged file, or a kernel that quarter turns
+            would change in shape.
     """
-    if basis not in BASES:
-        raise ValueError(f"`basis` must be one of {BASES}. Received: basis={basis!r}")
-    return _rotated_basis(get(group), tuple(kernel_size), basis)
+    group, kernel_size = get(group), tuple(kernel_size)
+    if not learned.is_learned(basis):
+        if basis not in BASES:
+            raise ValueError(
+                f"`basis` must be one of {(*BASES, *learned.NAMES)} or the path of an .npz file. "
+                f"Received: basis={basis!r}"
+            )
+        return _rotated_basis(group, kernel_size, basis)
+    if np.prod(kernel_size) == 1 and basis in learned.NAMES:
+        return _rotated_basis(group, kernel_size, "exact")
+    _check_shape(group, kernel_size)
+    path = learned.find(basis, group, kernel_size)
+    return _learned_basis(group, kernel_size, str(basis), str(path), path.stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=64)
@@ -73,33 +98,72 @@ def _rotated_basis(group, kernel_size, basis):
     if basis == "exact":
         if not possible:
             raise ValueError(
-                'basis="exact" needs a group that permutes the pixels of the kernel: C1, C2, C4, D1, D2 '
-                f'or D4. Received: group "{group.name}"; use basis="steerable"'
+                'basis="exact" needs a group that permutes the pixels of the kernel: C1, C2, C4, D1, D2 or D4; in '
+                f'space a group of the cube. Received: group "{group.name}"; use basis="{OTHERWISE[group.dimension]}"'
             )
         pixels = np.stack(exact)
-        functions = np.eye(pixels.shape[1])[pixels].transpose(0, 2, 1)
-        return RotatedBasis("exact", pixels.shape[1], functions, pixels)
+        identity = np.eye(pixels.shape[1])
+        functions = identity[pixels].transpose(0, 2, 1)
+        source = np.zeros(group.order, int)
+        return RotatedBasis("exact", pixels.shape[1], functions, pixels, source, pixels, identity[None])
+    if basis == "steerable" and group.dimension != 2:
+        raise ValueError(
+            f'basis="steerable" needs a group of the plane. Received: group "{group.name}" of space; use '
+            'basis="gaussian" or "bilinear", or SteerableConv3D'
+        )
     build = {"bilinear": _bilinear, "gaussian": _gaussian, "steerable": harmonic.planar_functions}[basis]
-    functions = _moved_exactly(group, exact, lambda elements: build(group.matrices[elements], kernel_size))
+    permuting = [g for g in range(group.order) if exact[g] is not None]
+    elements, source, permuted = _cosets(group, permuting, kernel_size)
+    functions = build(group.matrices[elements], kernel_size)
     if basis == "steerable":
-        functions = functions / np.sqrt(np.mean(np.sum(functions**2, axis=2), axis=0))[None, :, None]
+        moved = _moved(functions, source, permuted)
+        functions = functions / np.sqrt(np.mean(np.sum(moved**2, axis=2), axis=0))[None, :, None]
+    return _scaled(basis, functions, source, permuted)
+
+
+@functools.lru_cache(maxsize=64)
+def _learned_basis(group, kernel_size, name, path, _modified):
+    basis = learned.load(path)
+    learned.check_serves(basis, name, group, kernel_size)
+    permuting = learned.permuting(group, basis.variant, basis.group)
+    elements, source, permuted = _cosets(group, permuting, kernel_size)
+    scales = len(basis.scales)
+    functions = [basis.at(j, group.matrices[t]) for j in range(scales) for t in elements]
+    source = np.concatenate([source + j * len(elements) for j in range(scales)])
+    permuted = np.tile(permuted, (scales, 1))
+    approximate = len(permuting) < len(group.grid_elements)
+    return _scaled(name, np.stack(functions), source, permuted, approximate=approximate, scales=scales)
+
+
+def _scaled(name, representatives, source, permuted, **options):
+    functions = _moved(representatives, source, permuted)
     response = np.mean(np.sum(np.sum(functions, axis=2) ** 2, axis=1))
-    functions = functions * np.sqrt(functions.shape[1] / response)
+    size = representatives.shape[1]
+    factor = np.sqrt(size / response)
+    functions, representatives = functions * factor, representatives * factor
     functions.setflags(write=False)
-    return RotatedBasis(basis, functions.shape[1], functions, None)
+    representatives.setflags(write=False)
+    return RotatedBasis(name, size, functions, None, source, permuted, representatives, **options)
 
 
-def _moved_exactly(group, permutations, build):
-    """B_s for all s, computed for one element of each coset of the pixel permutations and permuted for the rest."""
-    exact = [g for g in range(group.order) if permutations[g] is not None]
-    source, permuted = {}, {}
+def _moved(representatives, source, permuted):
+    return np.stack([representatives[r][:, pixels] for r, pixels in zip(source, permuted, strict=True)])
+
+
+def _cosets(group, permuting, kernel_size):
+    """Representatives of the cosets of the elements that permute the pixels, and how every element comes from them.
+
+    Returns:
+        `(elements, source, permuted)`: element s is a permutation, `permuted[s]`, after `elements[source[s]]`.
+    """
+    elements, source, permuted = [], np.zeros(group.order, int), [None] * group.order
     for t in range(group.order):
-        if t not in source:
-            for e in exact:
-                source[group.product(e, t)], permuted[group.product(e, t)] = t, permutations[e]
-    representatives = sorted(set(source.values()))
-    built = dict(zip(representatives, build(representatives), strict=True))
-    return np.stack([built[source[s]][:, permuted[s]] for s in range(group.order)])
+        if permuted[t] is None:
+            for e in permuting:
+                moved = group.product(e, t)
+                source[moved], permuted[moved] = len(elements), pixel_permutation(group.matrices[e], kernel_size)
+            elements.append(t)
+    return elements, source, np.stack(permuted)
 
 
 def pixel_permutation(matrix, kernel_size):
@@ -114,19 +178,18 @@ def pixel_permutation(matrix, kernel_size):
 
 def _check_shape(group, kernel_size):
     if len(kernel_size) != group.dimension:
+        other = {2: 'a group of the plane such as "C4" or "D4"', 3: 'a group of space such as "O", "D4h" or "C4z"'}
         raise ValueError(
             f"The kernel must have as many axes as the space that {group.name} acts on, "
-            f"{group.dimension}. Received: kernel_size={kernel_size}"
+            f"{group.dimension}. Received: kernel_size={kernel_size}; use {other[len(kernel_size)]}"
         )
-    for element in group.grid_elements:
-        moved = np.abs(grid.index_matrix(group.matrices[element])) @ np.array(kernel_size)
-        if not np.array_equal(np.round(moved), kernel_size):
-            largest = max(kernel_size)
-            raise ValueError(
-                f"The kernel must keep its shape under {group.name}, which swaps the axes. Received: "
-                f"kernel_size={kernel_size}; use {(largest,) * len(kernel_size)}, or a group without "
-                "quarter turns such as C2 or D2"
-            )
+    if not grid.keeps_shape(group, kernel_size):
+        largest = max(kernel_size)
+        raise ValueError(
+            f"The kernel must keep its shape under {group.name}, which swaps the axes. Received: "
+            f"kernel_size={kernel_size}; use {(largest,) * len(kernel_size)}, or a group without "
+            f"quarter turns such as {grid.UPRIGHT[group.dimension]}"
+        )
 
 
 def _bilinear(matrices, kernel_size):

@@ -1,14 +1,16 @@
 """What lifting and group convolutions share; not a layer of its own."""
 
+import os
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_equivariant.groups import FiniteGroup
-from keras_equivariant.kernels import fourier_basis, rotated_basis, spectral_pays
+from keras_equivariant.kernels import fourier_basis, natural_covariances, rotated_basis, spectral_pays
 from keras_equivariant.layers.base import axis_names
 from keras_equivariant.layers.windowed_conv import WindowedConv, field_groups, positive, symmetry_group
-from keras_equivariant.ops import convolution, expansion, spectral
+from keras_equivariant.ops import convolution, expansion, learned, spectral
 
 
 class RotatedConv(WindowedConv):
@@ -39,6 +41,8 @@ class RotatedConv(WindowedConv):
         kernel_constraint=None,
         bias_constraint=None,
         basis="auto",
+        trainable_basis=False,
+        equivariance_weight=1.0,
         padding_mode="zeros",
         strict=True,
         **kwargs,
@@ -65,12 +69,29 @@ class RotatedConv(WindowedConv):
         self.filters = positive(filters, "filters")
         self.group = _finite(type(self).__name__, symmetry_group(group))
         self.groups = field_groups(groups, self.filters)
-        self.basis = basis
-        self._basis = rotated_basis(self.group, self.kernel_size, basis)
+        self.basis = basis if isinstance(basis, str) else os.fspath(basis)
+        self._basis = rotated_basis(self.group, self.kernel_size, self.basis)
+        self.trainable_basis = bool(trainable_basis)
+        self.equivariance_weight = float(equivariance_weight)
+        if self.trainable_basis and self._basis.pixels is not None:
+            raise ValueError(
+                "An exact basis holds every kernel there is, so there is nothing to train in it. Received: "
+                f'basis="{basis}", trainable_basis=True on "{self.group.name}"; use basis="learned" with C8 or C16'
+            )
+        if self.trainable_basis and self._basis.scales > 1:
+            raise ValueError(
+                "A basis is trained on one scale. "
+                f"Received: basis={self.basis!r} of {self._basis.scales} scales, trainable_basis=True; learn it anew "
+                "with learn_basis"
+            )
+        self.functions = None
         self._fourier = None
-        order = self.group.order
-        # relative[s', s] = s'^-1 s: which coefficient the kernel of orientation s' has for the input orientation s.
-        self._relative = np.zeros((order, 1), int) if self.lifting else self.group.cayley[self.group.inverses]
+        self._relative = _relative(self.group, self._basis.scales, self.lifting)
+
+    @property
+    def elements(self):
+        """Length of the output's group axis: the order of the group, times the number of scales of the basis."""
+        return self._basis.scales * self.group.order
 
     @property
     def elements_in(self):
@@ -91,10 +112,23 @@ class RotatedConv(WindowedConv):
         exact = self._basis.pixels is not None
         self._add_kernel((*(self.kernel_size if exact else (self._basis.size,)), *fibre_shape))
         self._add_bias(self.filters)
+        if self.trainable_basis:
+            representatives = self._basis.representatives
+            self.functions = self.add_weight(
+                name="functions",
+                shape=representatives.shape,
+                initializer=lambda shape, dtype=None: ops.convert_to_tensor(representatives, dtype=dtype),
+                autocast=False,
+            )
+            self._covariances = natural_covariances(self.group, self.kernel_size)
         axes = {-1: fields} if self.lifting else {-1: fields, -2: self.elements_in}
         self.input_spec = keras.layers.InputSpec(ndim=self.rank + (2 if self.lifting else 3), axes=axes)
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
+        if self.trainable_basis and training:
+            functions = self._functions()
+            loss = learned.equivariance_loss(functions, *self._covariances, self.group.cayley)
+            self.add_loss(self.equivariance_weight * loss)
         if self._fourier is not None:
             x = convolution.subsample(inputs, self.strides) if max(self.strides) > 1 else inputs
             y = spectral.convolve_pointwise(x, self._fibre_kernel(), *self._fourier.arrays)
@@ -102,7 +136,7 @@ class RotatedConv(WindowedConv):
         x = self._flatten(inputs)
         x = expansion.to_field_groups(x, self.elements_in, self.groups)
         y = self._convolve(x, self._grouped_kernel())
-        y = expansion.from_field_groups(y, self.group.order, self.groups)
+        y = expansion.from_field_groups(y, self.elements, self.groups)
         return self._finish(y)
 
     def _flatten(self, inputs):
@@ -115,8 +149,8 @@ class RotatedConv(WindowedConv):
     def _finish(self, y):
         """Bias, group axis and activation on what the convolution gives, (B, *space, order F)."""
         if self.use_bias:
-            y = ops.add(y, ops.tile(self.bias, self.group.order))
-        y = ops.reshape(y, (*ops.shape(y)[:-1], self.group.order, self.filters))
+            y = ops.add(y, ops.tile(self.bias, self.elements))
+        y = ops.reshape(y, (*ops.shape(y)[:-1], self.elements, self.filters))
         return self.activation(y)
 
     def _grouped_kernel(self):
@@ -125,8 +159,23 @@ class RotatedConv(WindowedConv):
         if self._basis.pixels is not None:
             kernel = expansion.expand_exact(kernel, self._basis.pixels, self._relative, self.groups)
         else:
-            kernel = expansion.expand(kernel, self._basis.functions, self._relative, self.groups)
+            kernel = expansion.expand(kernel, self._functions(), self._relative, self.groups)
         return ops.reshape(kernel, (*self.kernel_size, *kernel.shape[-2:]))
+
+    def _functions(self):
+        """The functions of the basis for every element, a constant or, while it is trained, a tensor."""
+        if self.functions is None:
+            return self._basis.functions
+        return learned.moved(ops.convert_to_tensor(self.functions), self._basis.source, self._basis.permuted)
+
+    def symmetry_problems(self, input_shape):
+        problems = super().symmetry_problems(input_shape)
+        if self._basis.approximate:
+            problems.append(
+                f'basis="{self.basis}" is a full learned basis, which quarter turns move only approximately, too; '
+                'use a partial one such as basis="learned"'
+            )
+        return problems
 
     def _fibre_kernel(self):
         """The kernel of a 1x1 convolution, (S, C, F)."""
@@ -135,26 +184,26 @@ class RotatedConv(WindowedConv):
 
     def expanded_kernel(self):
         """The kernel of the equal stock convolution, (*kernel_size, S C, order F), group axes slowest."""
-        return expansion.dense_over_groups(self._grouped_kernel(), self.groups, self.elements_in, self.group.order)
+        return expansion.dense_over_groups(self._grouped_kernel(), self.groups, self.elements_in, self.elements)
 
     def expanded_bias(self):
         """The bias of the equal stock convolution, (order F,); zeros without `use_bias`."""
         if self.bias is None:
-            return ops.zeros((self.group.order * self.filters,), dtype=self.variable_dtype)
-        return ops.tile(ops.convert_to_tensor(self.bias), self.group.order)
+            return ops.zeros((self.elements * self.filters,), dtype=self.variable_dtype)
+        return ops.tile(ops.convert_to_tensor(self.bias), self.elements)
 
     def compute_output_shape(self, input_shape):
         self._input_fields(input_shape)
-        return (input_shape[0], *self._sizes_after(input_shape[1 : 1 + self.rank]), self.group.order, self.filters)
+        return (input_shape[0], *self._sizes_after(input_shape[1 : 1 + self.rank]), self.elements, self.filters)
 
     def _input_fields(self, input_shape):
         """Number of input fields; ValueError unless the shape is the layer's layout."""
-        order = self.group.order
         space = ", ".join(axis_names(self.rank))
-        wanted = f"(B, {space}, C)" if self.lifting else f"(B, {space}, {order}, C)"
+        wanted = f"(B, {space}, C)" if self.lifting else f"(B, {space}, {self.elements_in}, C)"
         bad = len(input_shape) != self.rank + (2 if self.lifting else 3) or input_shape[-1] is None
-        if bad or (not self.lifting and input_shape[-2] != order):
-            before = "" if self.lifting else "; an image becomes that by LiftingConv2D"
+        if bad or (not self.lifting and input_shape[-2] != self.elements_in):
+            what = {2: "an image", 3: "a volume"}[self.rank]
+            before = "" if self.lifting else f"; {what} becomes that by LiftingConv{self.rank}D"
             raise ValueError(
                 f'{type(self).__name__} on "{self.group.name}" takes features of shape {wanted}. '
                 f"Received: input_shape={tuple(input_shape)}{before}"
@@ -173,7 +222,26 @@ class RotatedConv(WindowedConv):
             "group": self.group.name,
             "groups": self.groups,
             "basis": self.basis,
+            "trainable_basis": self.trainable_basis,
+            "equivariance_weight": self.equivariance_weight,
         }
+
+
+def _relative(group, scales, lifting):
+    """relative[s', s] = s'^-1 s: which coefficient the kernel of orientation s' has for the input orientation s.
+
+    With scales, elements are j |group| + s. From scale j' a kernel looks at scales j >= j', by j - j' of them; what
+    lies below has no coefficient, marked by the number of elements.
+    """
+    if lifting:
+        return np.zeros((scales * group.order, 1), int)
+    rotations = group.cayley[group.inverses]
+    if scales == 1:
+        return rotations
+    steps = np.arange(scales) - np.arange(scales)[:, None]
+    relative = steps[:, None, :, None] * group.order + rotations[None, :, None, :]
+    relative = np.where(steps[:, None, :, None] < 0, scales * group.order, relative)
+    return relative.reshape(scales * group.order, -1)
 
 
 def _finite(layer, group):

@@ -36,8 +36,8 @@ def expand(coefficients, functions, relative, field_groups=1):
 
     Args:
         coefficients: `(D, S, C, F)`.
-        functions: `(order, D, pixels)` NumPy array, B_s'^d.
-        relative: `(order, S)` integers, s'^-1 s.
+        functions: `(order, D, pixels)` array or tensor, B_s'^d.
+        relative: `(order, S)` integers, s'^-1 s; S where there is no such coefficient, which then is 0.
         field_groups: number of groups of the F output fields.
 
     Returns:
@@ -46,9 +46,12 @@ def expand(coefficients, functions, relative, field_groups=1):
     size, elements, fields_in, filters = coefficients.shape
     order, pixels = len(relative), functions.shape[-1]
     rows = ops.reshape(coefficients, (size, elements, fields_in * filters))
+    elements = relative.shape[1]
+    if relative.max() == rows.shape[1]:
+        rows = ops.pad(rows, ((0, 0), (0, 1), (0, 0)))
     turned = ops.take(rows, relative.ravel().astype("int32"), axis=1)
     turned = ops.reshape(turned, (size, order, elements * fields_in * filters))
-    functions = ops.convert_to_tensor(functions.transpose(0, 2, 1), dtype=coefficients.dtype)
+    functions = ops.transpose(ops.convert_to_tensor(functions, dtype=coefficients.dtype), (0, 2, 1))
     kernel = functions @ ops.transpose(turned, (1, 0, 2))  # (order, pixels, S C F)
     shape = (order, pixels, elements * fields_in, field_groups, filters // field_groups)
     kernel = ops.transpose(ops.reshape(kernel, shape), (1, 2, 3, 0, 4))
