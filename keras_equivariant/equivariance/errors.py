@@ -7,6 +7,8 @@ import operator
 import keras
 import numpy as np
 
+from keras_equivariant import groups
+from keras_equivariant.equivariance import points
 from keras_equivariant.equivariance.layouts import finite, resolve
 from keras_equivariant.equivariance.measure import as_array, as_callable, measure
 from keras_equivariant.equivariance.report import number, table
@@ -174,6 +176,8 @@ def checked_inputs(x):
 
 def input_layouts(arrays, group, layout):
     """A layout per input, at least one of which moves."""
+    if isinstance(group, groups.LieSample):
+        layout = points.input_layouts(arrays, group, layout)
     layouts = resolve(layout, [x.shape for x in arrays], group, "input_layout")
     if all(name == "invariant" for name in layouts):
         raise ValueError(

@@ -35,6 +35,8 @@ _CHANNEL_BY_CHANNEL = (
 
 def apply_rule(emitter, operation, args, kwargs):
     """Tensors of the folded graph for one call of the unfolded one."""
+    if isinstance(operation, keras.layers.BatchNormalization):
+        kwargs.pop("mask", None)  # which points there are matters to the statistics of training alone
     if callable(getattr(operation, "fold_call", None)):
         return _apply_call(emitter, operation, *args)
     if callable(getattr(operation, "fold", None)):
@@ -47,8 +49,6 @@ def apply_rule(emitter, operation, args, kwargs):
         )
     if type(operation) in IDENTITIES and keras.backend.is_float_dtype(args[0].dtype):
         return args[0]
-    if isinstance(operation, keras.layers.BatchNormalization):
-        kwargs.pop("mask", None)  # which points there are matters to the statistics of training alone
     given = [emitter.features.get(x) for x in keras.tree.flatten((args, kwargs))]
     if not any(given):
         rewrite = None if kwargs else VOLUMES.get(type(operation))

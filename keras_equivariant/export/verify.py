@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from keras_equivariant import groups
-from keras_equivariant.equivariance import equivariance_error
-from keras_equivariant.equivariance.models import find_group, random_inputs
+from keras_equivariant.equivariance import equivariance_error, points
+from keras_equivariant.equivariance.models import find_group, output_types, random_inputs, walk
 
 # Largest difference from the Keras model, relative to its largest output.
 TOLERANCES = {
@@ -67,6 +67,8 @@ class Reference:
         self.group, self.equivariance = None, None
         try:
             self.group = find_group(model) if group is None else groups.get(group)
+            if isinstance(self.group, groups.LieGroup):
+                self.group = points.sample(self.group, list(walk(model)))
             self.equivariance = self.symmetry(self.run)
         except ValueError as error:
             if group is not None:
@@ -83,7 +85,8 @@ class Reference:
         """Errors by exact grid element; None where nothing is known about the symmetry."""
         if self.group is None or self.note is not None:
             return None
-        return dict(equivariance_error(function, self.group, self.inputs, elements="exact"))
+        layouts = output_types(self._graph, "auto", self.group)
+        return dict(equivariance_error(function, self.group, self.inputs, elements="exact", output_layout=layouts))
 
 
 def verify(artefact, run, served, reference, tolerance=None):
@@ -99,6 +102,7 @@ def verify(artefact, run, served, reference, tolerance=None):
     names, results = input_names(served), output_names(served)
 
     def function(arrays):
+        arrays = [x.astype(tensor.dtype, copy=False) for x, tensor in zip(arrays, served.inputs, strict=True)]
         outputs = run(dict(zip(names, arrays, strict=True)))
         return [outputs[name] for name in results]
 

@@ -7,6 +7,7 @@ from keras_equivariant.groups.field_type import Block, FieldType
 from keras_equivariant.groups.finite import FiniteGroup, check_axioms
 from keras_equivariant.groups.irreps import irrep, irreps
 from keras_equivariant.groups.lie import LieGroup, is_lie_name, lie_group, move_points
+from keras_equivariant.groups.lie_sample import LieSample
 from keras_equivariant.groups.products import clebsch_gordan, direct_sum, induced, tensor_product
 from keras_equivariant.groups.registry import cyclic, dihedral, from_generators, get, register
 from keras_equivariant.groups.representations import Representation, quotient, regular, trivial
@@ -20,6 +21,7 @@ __all__ = [
     "FieldType",
     "FiniteGroup",
     "LieGroup",
+    "LieSample",
     "Representation",
     "Restriction",
     "act",

@@ -154,8 +154,8 @@ class LieGroup:
         found.append((back @ matrix[..., :d, d:])[..., list(self.axes), 0])
         return np.concatenate(found, axis=-1)
 
-    def random(self, count, seed=0):
-        """Matrices of random elements, the first the identity: uniform rotations, normal translations and scales."""
+    def random_logarithms(self, count, seed=0):
+        """Logarithms of random elements, the first 0: uniform rotations, normal translations and scales."""
         rng = np.random.default_rng(seed)
         a = rng.normal(size=(count, self.algebra))
         if self.scales:
@@ -168,7 +168,7 @@ class LieGroup:
             axis = q[:, 1:] / np.linalg.norm(q[:, 1:], axis=1, keepdims=True)
             a[:, :3] = axis * 2 * np.arccos(np.clip(np.abs(q[:, :1]), 0, 1))
         a[0] = 0.0
-        return self.matrix(a)
+        return a
 
     def _angle(self, a):
         first = int(self.scales)

@@ -9,6 +9,7 @@ import numpy as np
 from keras_equivariant.groups.continuous import O2, O3, SO2, SO3, ContinuousGroup
 from keras_equivariant.groups.finite import FiniteGroup, check_orthogonal
 from keras_equivariant.groups.lie import LieGroup, register_lie
+from keras_equivariant.groups.lie_sample import LieSample
 from keras_equivariant.groups.point_groups import EXAMPLES, point_group
 
 ALIASES = {"z2": "C1", "p4": "C4", "p4m": "D4"}
@@ -34,7 +35,7 @@ def get(group):
     Returns:
         A FiniteGroup or ContinuousGroup. The same name always gives the same object.
     """
-    if isinstance(group, (FiniteGroup, ContinuousGroup)):
+    if isinstance(group, (FiniteGroup, ContinuousGroup, LieGroup, LieSample)):
         return group
     if not isinstance(group, str):
         hint = "; for grouped convolution use `groups=4`" if isinstance(group, int) else ""

@@ -124,7 +124,7 @@ class LieConv(Neighbourhoods, Weighted):
         own, size = arithmetic(self.group), arithmetic(self.group).size
         log = own.log(own.relative(v[:size], u[:size])) if size else ()
         like = v[0]
-        orbits = tuple(x + ops.zeros_like(like) for x in (*u[size:], *v[size:]))
+        orbits = tuple(x * ops.ones_like(like) for x in (*u[size:], *v[size:]))
         return (
             lie.stack((*log, *orbits), like),
             neighbourhoods.take(values, found),

@@ -90,10 +90,10 @@ class LieLift(OnPoints, EquivariantLayer):
         turn = self._turn(positions, training)
         planes = lie.unstack(positions)
         if turn is not None:
-            planes = tuple(ops.expand_dims(p, -1) + ops.zeros_like(turn[0]) for p in planes)
+            planes = tuple(ops.expand_dims(p, -1) * ops.ones_like(turn[0]) for p in planes)
         element, orbit = arithmetic(self.group).lift(planes, turn)
         like = planes[0]
-        elements = lie.stack((*(x + ops.zeros_like(like) for x in element), *orbit), like)
+        elements = lie.stack((*(x * ops.ones_like(like) for x in element), *orbit), like)
         if turn is None:
             return elements, values, mask
         count = self.samples * positions.shape[1]

@@ -43,7 +43,7 @@ def left_invariant(arithmetic, angles, metric, form, alpha, ties=0.0):
             return log, ops.sqrt(_squares(rotation or rest))
         other = ops.sqrt(_squares(rest))
         if angles == len(orbits) == 1:  # SO(2)
-            other = other / (v[size] + u[size] + 1e-3)
+            other = other / (v[size] - (-1e-3 - u[size]))
         return log, alpha * ops.sqrt(_squares(rotation)) + (1 - alpha) * other
 
     return distance

@@ -8,10 +8,12 @@ carries no gradient: it is indices.
 import functools
 import math
 
+import keras
 from keras import ops
 
 FAR = 1e30  # the distance of what is not there
 _BUDGET = 2**21  # distances held at a time
+_UNROLLED = 16  # chunks in an exported graph
 
 
 def nearest(queries, points, mask, k, distance, within=None, order=None, chunk_size=None):
@@ -41,6 +43,12 @@ def nearest(queries, points, mask, k, distance, within=None, order=None, chunk_s
     if rows >= count:
         return choose(queries, ops.arange(count, dtype="int32"))
     chunks = math.ceil(count / rows)
+    if isinstance(queries, keras.KerasTensor):  # a graph of stock operations has no loop that sees tensors outside it
+        rows = rows if chunk_size else math.ceil(count / min(chunks, _UNROLLED))
+        starts = range(0, count, rows)
+        numbers = [ops.arange(start, min(start + rows, count), dtype="int32") for start in starts]
+        parts = [choose(queries[:, start : start + rows], n) for start, n in zip(starts, numbers, strict=True)]
+        return tuple(ops.concatenate(part, axis=1) for part in zip(*parts, strict=True))
     padded = ops.pad(queries, ((0, 0), (0, chunks * rows - count), (0, 0)))
     padded = ops.reshape(padded, (-1, chunks, rows, queries.shape[2]))
     numbers = ops.reshape(ops.arange(chunks * rows, dtype="int32"), (chunks, rows))
@@ -64,7 +72,7 @@ def _choose(queries, numbers, points, mask, k, distance, within, order):
         share = ops.ones_like(far[..., 0])
     else:
         inside = ops.logical_and(there, far < within)
-        key = ops.where(inside, ops.cast(order(numbers), far.dtype) + ops.zeros_like(far), FAR)
+        key = ops.where(inside, ops.cast(order(numbers), far.dtype) * ops.ones_like(far), FAR)
         share = ops.sum(ops.cast(inside, far.dtype), axis=-1)
         share = share / ops.maximum(ops.sum(ops.cast(there, far.dtype), axis=-1), 1)
     smallest, indices = ops.top_k(-key, k)
@@ -88,23 +96,22 @@ def spread(points, mask, count, distance):
     Reference: Finzi et al., arXiv 2002.12880, appendix (farthest-point sampling in a left-invariant distance).
     """
     points = ops.stop_gradient(points)
-    planes = tuple(points[..., i] for i in range(points.shape[-1]))
     places = ops.arange(points.shape[1], dtype="int32")[None]
     slots = ops.arange(count, dtype="int32")[None]
     # Chosen points lie behind those that are not there, which lie behind all others.
-    score = ops.where(mask, ops.cast(FAR, points.dtype), ops.cast(-1.0, points.dtype)) + 0 * planes[0]
+    score = ops.where(mask, ops.cast(FAR, points.dtype), ops.cast(-1.0, points.dtype)) + 0 * points[..., 0]
     chosen = ops.zeros_like(ops.cast(score[:, :1], "int32")) + ops.zeros_like(slots)
 
-    def step(i, state):
-        score, chosen = state
+    def step(i, points, score, chosen):
+        planes = tuple(points[..., axis] for axis in range(points.shape[-1]))
         best = ops.cast(ops.top_k(score, 1)[1], "int32")
         new = tuple(take(plane[..., None], best)[..., 0] for plane in planes)
-        far = distance(planes, new)
-        score = ops.where(score < 0, score, ops.minimum(score, far))
+        score = ops.where(score < 0, score, ops.minimum(score, distance(planes, new)))
         score = ops.where(ops.equal(places, best), ops.cast(-2.0, score.dtype), score)
-        return score, ops.where(ops.equal(slots, i), best, chosen)
+        return i + 1, points, score, ops.where(ops.equal(slots, i), best, chosen)
 
-    return ops.fori_loop(0, count, step, (score, chosen))[1]
+    start = ops.zeros((), "int32"), points, score, chosen
+    return ops.while_loop(lambda i, *_: i < count, step, start, maximum_iterations=count)[-1]
 
 
 def take(x, indices):
@@ -115,6 +122,7 @@ def take(x, indices):
         return ops.take(x[0], indices, axis=0)
     # One gather of rows; the number of the sample is counted along the batch, whose size may be unknown.
     one = ops.ones_like(ops.reshape(indices, (-1, math.prod(indices.shape[1:])))[:, :1])
-    sample = ops.reshape(ops.cumsum(one, axis=0) - 1, (-1, *(1,) * (len(indices.shape) - 1)))
+    before = ops.reshape(1 - ops.cumsum(one, axis=0), (-1, *(1,) * (len(indices.shape) - 1))) * x.shape[1]
     flat = ops.reshape(x, (-1, x.shape[-1]))
-    return ops.take(flat, indices + sample * x.shape[1], axis=0)
+    # Subtracted: `ops.add` takes (k, 1, 1) beside (B, M, k) for a bias along the last axis.
+    return ops.take(flat, indices - before, axis=0)

@@ -35,6 +35,10 @@ class Case:
         group = groups.get(self.group)
         return group.on_grid if isinstance(group, groups.ContinuousGroup) else group
 
+    def connect(self, layer, inputs):
+        """The output of the layer, as one tensor."""
+        return layer(inputs)
+
     @property
     def random(self):
         """Whether training draws random numbers, which are others under XLA and on every backend."""
@@ -43,6 +47,11 @@ class Case:
     def __str__(self):
         words = [f"{k}={v}" for k, v in self.arguments.items() if k not in ("filters", "group", "bias_initializer")]
         return f"{self.layer.__name__}({', '.join([*words, self.group, 'x'.join(map(str, self.shape))])})"
+
+
+def act(x, group, element, layout):
+    """`groups.act`, or the layout's own action where it is a function."""
+    return layout(x, group, element) if callable(layout) else groups.act(x, group, element, layout)
 
 
 JAX = keras.backend.backend() == "jax"
@@ -146,6 +155,8 @@ def harmonic_conv(orders=2, size=(9, 9), **options):
     return Case(layers.HarmonicConv2D, options, (*size, orders, 2, 3), "C4", "harmonic", "harmonic")
 
 
+from lie_cases import LIE_CASES  # noqa: E402  (it needs Case)
+
 VOLUMES = [
     lifting("O", (5, 5, 5), padding="same"),
     lifting("Oh", (4, 4, 4), kernel_size=2, filters=2, strides=2, activation="relu"),
@@ -208,6 +219,7 @@ TYPED_VOLUMES = [
 ]
 
 CATALOGUE = [
+    *LIE_CASES,
     *(lifting(group=group, padding="same") for group in ("C1", "C2", "C4", "D1", "D2", "D4", "C8")),
     *(group_conv(group=group, padding="same") for group in ("C1", "C2", "C4", "D1", "D2", "D4", "C8", "C3")),
     *(lifting(basis=basis) for basis in ("bilinear", "gaussian", "steerable")),
