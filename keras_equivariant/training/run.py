@@ -134,6 +134,11 @@ def train(
         require("tensorboard", "Logging for TensorBoard")
     check_formats(export_formats)
     loaded = data if isinstance(data, datasets.Dataset) else datasets.load(data, seed)
+    if loaded.x_train.ndim == 5 and "tflite_int8" in export_formats:
+        raise ValueError(
+            "TFLite has no convolution of volumes in integers. Received: the format tflite_int8 with data "
+            f'"{loaded.name}". Use tflite_float16 for weights of half the size.'
+        )
     dataset = loaded.limited(limit).with_validation(validation)
     common = {"seed": seed, "mixed_precision": mixed_precision, "validation": validation, "limit": limit}
     own = {"params": params, "recipe": recipe, "epochs": epochs, "batch_size": batch_size}

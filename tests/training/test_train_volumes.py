@@ -78,6 +78,12 @@ def test_boxes_are_trained_on_too(tmp_path):
     assert result.certificate.group == "D2h" and result.certificate.verdict == "broken"
 
 
+def test_integers_are_refused_before_the_training(tmp_path):
+    with pytest.raises(ValueError, match="no convolution of volumes in integers.*Use tflite_float16"):
+        ke.train("octahedral_resnet", "shapes", tmp_path / "run", export_formats=["tflite_int8"])
+    assert not (tmp_path / "run").exists()
+
+
 def test_data_of_another_rank_are_refused(tmp_path):
     planar = {**PLAIN, "params": {"classes": 6}, "input": {"shape": [16, 16, 1]}}
     with pytest.raises(ValueError, match="must take the images as they are.*for 16x16x1.*of 16x16x16x1"):
