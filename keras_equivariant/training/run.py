@@ -23,7 +23,7 @@ from keras_equivariant.training.network import Network, make_network
 from keras_equivariant.training.run_folder import RunFolder, write_json, write_text
 from keras_equivariant.training.tasks import task_of
 
-CERTIFIED_IMAGES = 8
+CERTIFIED_IMAGES, CERTIFIED_VOLUMES = 8, 2
 REPRESENTATIVE_IMAGES = 128
 
 log = logging.getLogger("keras_equivariant.training")
@@ -237,7 +237,9 @@ class _Job:
         return TrainResult(self.folder.path, model, history, scores, by_angle, report, None, summary)
 
     def _certify(self, images, group):
-        report = certify(self.network.model, group, images.astype("float32"))
+        # Volumes are many pixels, and turn about several axes.
+        count, angles = (CERTIFIED_VOLUMES, 8) if images.ndim == 5 else (CERTIFIED_IMAGES, 24)
+        report = certify(self.network.model, group, images[:count].astype("float32"), angles=angles)
         report.save(self.folder / "certificate.json")
         write_text(self.folder / "certificate.txt", f"{report}\n")
         report.plot(self.folder / "certificate.png")
