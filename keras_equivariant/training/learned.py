@@ -43,7 +43,7 @@ def learn_basis(
 
     The copies are no interpolation of B^d: they are found such that a code, turned, is the code of the turned image,
 
-        L = |D(A, t) - R_g y| + equivariance_weight |A - E(R_g y, t)| + orthogonality_weight |B_s B_s^T - 1|
+        L = |D(A, t) - R_g y| + equivariance_weight |A - E(R_g y, t)| + orthogonality_weight |k^2 B_s B_s^T - 1|
 
     where E(y, s)_d = y ⋆ B_s^d, D is its adjoint, R_s moves an image, A = R_g E(y, g^-1 t), and y are moved images.
     `LiftingConv2D` and `GroupConv2D` take the result as `basis=path`.
