@@ -1,11 +1,11 @@
 """Layers for Keras that are equivariant by construction, and a compiler from YAML specs to whole models."""
 
-from keras_equivariant import compiler, data, groups, layers
+from keras_equivariant import compiler, data, dynamics, groups, layers
 from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec
 from keras_equivariant.equivariance import Report, assert_equivariant, certify, equivariance_error
 from keras_equivariant.export import ExportError, ExportReport, export, fold
 from keras_equivariant.groups import FieldType
-from keras_equivariant.training import learn_basis, train
+from keras_equivariant.training import estimate, learn_basis, train
 from keras_equivariant.version import __version__
 
 __all__ = [
@@ -20,7 +20,9 @@ __all__ = [
     "certify",
     "compiler",
     "data",
+    "dynamics",
     "equivariance_error",
+    "estimate",
     "export",
     "fold",
     "groups",

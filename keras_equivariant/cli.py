@@ -1,11 +1,11 @@
-"""The command line: `keras-equivariant train | evaluate | check | export | learn-basis | specs | schema`."""
+"""The command line: `keras-equivariant train | evaluate | check | summary | export | learn-basis | specs | schema`."""
 
 import argparse
 import json
 import logging
 import sys
 
-FORMATS = ("saved_model", "tflite", "tflite_float16", "tflite_int8", "keras")
+FORMATS = ("saved_model", "tflite", "tflite_float16", "tflite_int8", "onnx", "openvino", "keras")
 DEFAULT_FORMATS = FORMATS[:2]
 REPRESENTATIVE_IMAGES = 128
 
@@ -90,14 +90,10 @@ def _evaluate(arguments):
     dataset = data.load(name, seed).limited(arguments.limit)
     task, part = task_of(dataset), slice(arguments.angle_samples or None)
     scores = task.scores(trained.model, dataset.x_test, dataset.y_test, trained.preprocess)
-    by_angle = task.score_by_angle(
-        trained.model,
-        dataset.x_test[part],
-        dataset.y_test[part],
-        angles_of(arguments.angle_step),
-        trained.preprocess,
-        scores,
-    )
+    turned = dataset.x_test[part], dataset.y_test[part]
+    scores |= task.scores_turned(trained.model, *turned, trained.preprocess)
+    angles = angles_of(arguments.angle_step)
+    by_angle = task.score_by_angle(trained.model, *turned, angles, trained.preprocess, scores)
     results = task.summary(scores, by_angle)
     network = trained.settings.get("network", trained.model.name)
     _echo(f"{network} on {dataset.description}, {len(dataset.x_test):,} test images")
@@ -128,6 +124,26 @@ def _check(arguments):
     if arguments.plot:
         report.plot(arguments.plot)
     return 0 if report.verdict in ("exact", "approximate") else 1
+
+
+def _summary(arguments):
+    from keras_equivariant.training import estimate, match
+
+    params = _pairs(arguments.set, "--set")
+    if (arguments.match is None) != (arguments.baseline is None) or (arguments.match is None) != (
+        arguments.vary is None
+    ):
+        raise ValueError("--match, --baseline and --vary go together. Received: not all of them.")
+    if arguments.match:
+        found = match(arguments.spec, arguments.baseline, arguments.vary, arguments.match.replace("-", "_"), params)
+        _echo(found)
+        return
+    found = estimate(arguments.spec, **params)
+    _echo(found)
+    if arguments.json:
+        from keras_equivariant.training.run_folder import write_json
+
+        write_json(arguments.json, found.to_dict())
 
 
 def _export(arguments):
@@ -214,6 +230,7 @@ def _parser():
     _add_train(commands)
     _add_evaluate(commands)
     _add_check(commands)
+    _add_summary(commands)
     _add_export(commands)
     _add_learn_basis(commands)
     specs = commands.add_parser("specs", help="list the packaged specs")
@@ -281,6 +298,22 @@ def _add_check(commands):
     check.add_argument("--group", help="the symmetry to test (default: that of the spec's layers, else C4)")
     check.add_argument("--json", metavar="FILE", help="also write the certificate as JSON")
     check.add_argument("--plot", metavar="FILE", help="also draw the certificate, e.g. check.png")
+
+
+def _add_summary(commands):
+    summary = commands.add_parser(
+        "summary",
+        help="what a spec's network costs: parameters, multiply-adds, memory, size",
+        description="Count what the network of a spec costs before it is trained, layer by layer and for one example; "
+        "or find the width at which it costs as much as another network: --match parameters --baseline z2_cnn "
+        "--vary filters.",
+    )
+    summary.set_defaults(command=_summary)
+    _add_spec(summary)
+    summary.add_argument("--json", metavar="FILE", help="also write the numbers as JSON")
+    summary.add_argument("--match", choices=("parameters", "multiply-adds"), help="the cost to make equal")
+    summary.add_argument("--baseline", metavar="SPEC", help="the network to match, e.g. z2_cnn")
+    summary.add_argument("--vary", metavar="KEY", help="the parameter to choose, a whole number, e.g. filters")
 
 
 def _add_export(commands):

@@ -21,11 +21,12 @@ ARROWS = {
     "equivariance": {"groups", "ops"},
     "data": {"groups"},
     "compiler": {"groups", "layers"},
+    "dynamics": {"data", "layers", "ops"},
     "export": {"groups", "layers", "ops", "equivariance"},
     "training": {"compiler", "data", "equivariance", "export", "groups", "kernels"},
 }
 NUMPY_ONLY = ("groups", "kernels")
-BACKEND_SWITCHES = ("ops/compiled.py", "export/")
+BACKEND_SWITCHES = ("ops/compiled.py", "ops/gradient.py", "export/")
 MAX_LINES = 400
 
 

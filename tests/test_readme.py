@@ -86,7 +86,7 @@ def test_conventions_of_field_types():
 COUNTS = {
     ("steerable_d4_resnet",): [{}, {"type": "irreps"}],
     ("e2_sfcnn",): [{}, {"group": "D16", "restrict": "C16"}],
-    ("e2_wrn",): [{}, {"blocks": 4, "width": 10}],
+    ("e2_wrn_16_8", "e2_wrn_28_10"): [{}],
     ("so2_irreps",): [{"nonlinearity": name} for name in ("gated", "norm", "fourier")],
     ("z2_cnn", "p4_cnn", "p4_cnn_rotation_pooling"): [{}],
     ("all_cnn",): [{"group": "Z2"}, {"group": "C4"}, {"group": "D4"}],
@@ -95,6 +95,8 @@ COUNTS = {
     ("hnet_rotated_mnist",): [{}],
     ("l2c_all_cnn",): [{}],
     ("l2c_mnist",): [{"group": "Z2"}, {"basis": "steerable"}, {"basis": "learned"}],
+    ("octahedral_resnet",): [{}, {"group": "Z3"}],
+    ("voxnet",): [{"classes": 40}],
     ("unet_segmentation", "hnet_segmentation"): [{}],
 }
 

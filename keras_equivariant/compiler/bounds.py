@@ -13,8 +13,12 @@ def check_kernel(entry):
     window, group = entry.arguments.get("kernel_size"), entry.arguments.get("group")
     if window is None or (group is None and "out_type" not in entry.arguments):
         return
-    pixels = math.prod(window) if isinstance(window, list) else window**2
-    order = 1 if group is None else min(groups.get(group).order, MAX_ORDER)
+    pixels = math.prod(window) if isinstance(window, list) else window ** (3 if "3D" in entry.layer else 2)
+    order = 1
+    if group is not None:
+        found = groups.get(group)
+        # Kernels of continuous groups of space follow from a formula, not from a mean over elements.
+        order = min(found.order if found.dimension == 2 else len(found.matrices), MAX_ORDER)
     if order * pixels**2 > MAX_BASIS:
         raise entry.where.error(f"kernel_size={window} is too large" + (f' for the group "{group}"' if group else ""))
 
@@ -31,6 +35,8 @@ def count_parameters(entry, layer, input_shape, output_shape):
         above = 1 + len(window)  # where the axes between space and channels begin
         fibres = math.prod(input_shape[above:-1]) * math.prod(output_shape[above:-1])
         count = math.prod(window) * channels * (output_shape[-1] or 1) * fibres
+    elif hasattr(layer, "kernel_units"):
+        count = channels * layer.kernel_units[-1] * layer.filters
     elif hasattr(layer, "units"):
         count = channels * layer.units
     elif entry.layer == "PReLU" or getattr(layer, "axis", -1) != -1:

@@ -4,6 +4,7 @@ import warnings
 
 import keras
 
+from keras_equivariant.compiler import points
 from keras_equivariant.compiler.errors import Problem, SpecError
 from keras_equivariant.compiler.linter import INPUT_NAME, trace
 from keras_equivariant.compiler.network import Branches
@@ -41,12 +42,23 @@ def build_from_spec(source, /, **params):
     if traced.problems:
         lines = "\n".join(str(problem) for problem in traced.problems)
         warnings.warn(f"{spec.name} is not exactly equivariant or invariant:\n{lines}", stacklevel=2)
-    inputs = keras.Input(**{"name": INPUT_NAME, **spec.input})
+    inputs = _inputs(spec)
     with warnings.catch_warnings():
         # Said above, with file and line.
         warnings.filterwarnings("ignore", message=".*loses its exact symmetry")
-        outputs = _connect(spec.layers, inputs, iter(traced.layers))
+        outputs = _connect(spec.layers, tuple(inputs) if isinstance(inputs, list) else inputs, iter(traced.layers))
     return keras.Model(inputs, outputs, name=spec.name)
+
+
+def _inputs(spec):
+    given = {"name": INPUT_NAME, **spec.input}
+    space = given.pop("space", None)
+    if space is None:
+        return keras.Input(**given)
+    count, channels = given["shape"]
+    shapes, dtypes = ((count, space), (count, channels), (count,)), (None, given.get("dtype"), "bool")
+    kinds = zip(points.INPUTS, shapes, dtypes, strict=True)
+    return [keras.Input(shape, dtype=dtype, name=name) for name, shape, dtype in kinds]
 
 
 def lint(source, /, **params):
@@ -86,14 +98,14 @@ def _connect(entries, x, traced):
     for entry in entries:
         if isinstance(entry, Branches):
             branches = [_connect(branch, x, traced) for branch in entry.branches]
-            x = _apply(next(traced), branches)
+            x = _apply(next(traced), branches, points.merge)
         else:
-            x = _apply(next(traced), x)
+            x = _apply(next(traced), x, points.apply)
     return x
 
 
-def _apply(traced, x):
+def _apply(traced, x, call):
     try:
-        return traced.layer(x)
+        return call(traced.layer, x)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise SpecError([Problem(traced.entry.where, str(error))]) from error

@@ -18,7 +18,7 @@ CHOICES = {
     "padding": ("valid", "same"),
     "padding_mode": ("zeros", "circular", "reflect"),
     "mode": ("max", "mean"),
-    "interpolation": ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"),
+    "interpolation": ("nearest", "bilinear", "trilinear", "bicubic", "lanczos3", "lanczos5"),
 }
 COUNTS = ("filters", "units", "depth_multiplier")
 WINDOWS = ("kernel_size", "strides", "dilation_rate", "pool_size", "size", "output_padding")
@@ -112,6 +112,8 @@ def _is_any(value):
 
 
 def _check_group(value, where):
+    if groups.is_lie_name(value):
+        return groups.lie_group(value).name
     try:
         return groups.get(value).name
     except (TypeError, ValueError) as error:

@@ -2,11 +2,14 @@
 
 | layout      | shape            | an element g of the group           |
 |-------------|------------------|-------------------------------------|
-| image       | (B, H, W, C)     | moves the pixels                    |
-| regular G   | (B, H, W, |G|, C)| moves the pixels, permutes the axis |
-| quotient H  | (B, H, W, n, C)  | moves the pixels, permutes the cosets of H |
+| image       | (B, *space, C)   | moves the pixels                    |
+| regular G   | (B, *space, |G|, C) | moves the pixels, permutes the axis |
+| quotient H  | (B, *space, n, C) | moves the pixels, permutes the cosets of H |
 | harmonic    | (B, H, W, M+1, 2, C) | moves the pixels, turns order m by e^{i m t} |
-| typed       | (B, H, W, D), (B, D) | moves the pixels, acts on the channels as their field type says |
+| typed       | (B, *space, D), (B, D) | moves the pixels, acts on the channels as their field type says |
+| positions   | (B, N, d) and values (B, N, C) | moves the positions          |
+| points      | elements (B, N, E) and values  | multiplies the elements from the left |
+| vectors     | (B, d C)         | turns the vectors                   |
 | invariant   | (B, ...)         | does nothing                        |
 | broken      | any              | nothing that can be said            |
 """
@@ -14,10 +17,10 @@
 import dataclasses
 
 from keras_equivariant import groups
-from keras_equivariant.compiler import harmonic, registry, typed
-from keras_equivariant.layers.base import moved_axes
+from keras_equivariant.compiler import harmonic, points, registry, typed
+from keras_equivariant.layers.base import moved_axes, space_rank
 
-CONVOLUTIONS = ("Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D")
+CONVOLUTIONS = ("Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D", "Conv3D", "Conv3DTranspose")
 NORMALIZATIONS = (
     "BatchNormalization",
     "GroupNormalization",
@@ -37,12 +40,15 @@ class Features:
         layout: a layout's name.
         group: the group of regular and typed features, and of scalars that came out of typed layers; else None.
         type: FieldType of typed features, else None.
+        space: of points, the batch axis (1 where all samples share them) and the width of their positions or elements;
+            else None. `shape` is that of their values.
     """
 
     shape: tuple
     layout: str
     group: object = None
     type: object = None
+    space: tuple | None = None
 
     @classmethod
     def typed(cls, shape, field_type):
@@ -54,7 +60,18 @@ class Features:
     def __str__(self):
         if self.type is not None:
             return f'"{self.type}" on {self.group.name}'
+        if self.layout == points.POINTS:
+            return f"points on {self.group.name}"
         return f"regular {self.group.name}" if self.layout == "regular" else self.layout
+
+    @property
+    def rank(self):
+        """Number of axes of space; 0 without any, or where nothing is known of the features."""
+        if self.layout == "harmonic":
+            return 2
+        fibre = 1 if self.layout == "regular" or self.layout.startswith("quotient") else 0
+        spaceless = self.layout in ("invariant", "broken", "vectors") or self.space is not None
+        return 0 if spaceless else len(self.shape) - 2 - fibre
 
     @property
     def still(self):
@@ -62,27 +79,36 @@ class Features:
         return self.layout == "invariant" or (self.layout == "image" and set(self.shape[1:-1]) == {1})
 
 
-def input_features(shape):
-    """The features that an input of this shape (without the batch axis) is."""
-    layout = {1: "invariant", 3: "image"}.get(len(shape), "broken")
+def input_features(shape, space=None):
+    """The features that an input of this shape (without the batch axis) is; with `space` coordinates, points."""
+    if space is not None:
+        return points.input_features(Features, shape, space)
+    layout = {1: "invariant", 3: "image", 4: "image"}.get(len(shape), "broken")
     return Features((None, *shape), layout)
 
 
 def wrong_input(entry, layer, features):
     """Why the layer cannot take these features at all, or None."""
+    reason = points.wrong_input(entry.layer, layer, features)
+    if reason or features.space is not None:
+        return reason
     rank = len(features.shape)
     spec = getattr(layer, "input_spec", None)
-    wanted = 4 if entry.layer in CONVOLUTIONS else getattr(spec, "ndim", None)
+    wanted = 2 + axes_of(entry.layer) if entry.layer in CONVOLUTIONS else getattr(spec, "ndim", None)
     if wanted is not None and rank != wanted:
         return f"takes features with {wanted} axes. {_received(features)}{_instead(entry.layer, features)}"
     least = getattr(spec, "min_ndim", None)
     if least is not None and rank < least:
         return f"takes features with {least} axes or more. {_received(features)}"
+    if space_rank(layer) not in (None, features.rank or None) and features.rank:
+        wanted, fitting = {2: "images", 3: "volumes"}[space_rank(layer)], entry.layer.replace(*_other_rank(features))
+        return f"works on {wanted}. {_received(features)}" + (f"; use {fitting}" if fitting != entry.layer else "")
     reason = typed.wrong_input(entry.layer, layer, features)
     if reason:
         return reason
     if entry.layer == "GroupPooling" and features.layout in ("image", "invariant", "harmonic"):
-        return f"takes features with a group axis. {_received(features)}; such features come from LiftingConv2D"
+        lifting = _ours("LiftingConv", features)
+        return f"takes features with a group axis. {_received(features)}; such features come from {lifting}"
     if entry.layer.startswith("GroupConv") and features.layout.startswith("quotient"):
         return f"takes regular features. {_received(features)}"
     group = getattr(layer, "group", None)
@@ -95,6 +121,10 @@ def after(entry, layer, features, shape):
     """The features behind a layer that breaks nothing."""
     if features.layout == "broken":
         return Features(shape, "broken")
+    if entry.layer == points.SOURCE or points.takes_points(entry.layer):
+        return points.after(entry.layer, layer, features, shape, Features)
+    if features.space is not None or features.layout == "vectors":
+        return dataclasses.replace(features, shape=shape)
     group = getattr(layer, "group", None)
     if getattr(layer, "out_type", None) is not None:
         return Features.typed(shape, layer.out_type)
@@ -111,14 +141,16 @@ def after(entry, layer, features, shape):
     if entry.layer == "GroupPooling":
         if layer.subgroup is not None:
             return Features(shape, f"quotient {layer.subgroup}")
-        return Features(shape, "image" if len(shape) == 4 else "invariant")
-    if entry.layer.startswith("Global") or (features.still and len(shape) < 4):
+        return Features(shape, "image" if features.rank else "invariant")
+    if entry.layer.startswith("Global") or (features.still and len(shape) < 2 + features.rank):
         return Features(shape, "invariant", features.group if features.layout == "image" else None)
     return Features(shape, features.layout, features.group)
 
 
 def breaks(entry, layer, features, claimed):
     """Why a stock layer does not commute with the groups of the network, or None."""
+    if features.layout == "vectors" or features.space is not None:
+        return points.breaks(entry.layer, layer, features)
     if features.still or features.layout == "broken" or not claimed:
         return None
     if features.type is not None:
@@ -137,10 +169,10 @@ def breaks(entry, layer, features, claimed):
     if name == "PReLU" and not set(layer.shared_axes or ()) >= set(range(1, len(features.shape) - 1)):
         shared = list(range(1, len(features.shape) - 1))
         return f"has its own slope at every position. {_received(features)}; use shared_axes={shared}"
-    if name in ("ZeroPadding2D", "Cropping2D"):
+    if name.startswith(("ZeroPadding", "Cropping")):
         return _border(layer, claimed)
     if name == "Flatten":
-        fix = "GlobalAveragePooling2D" if features.layout == "image" else "GroupPooling, then GlobalAveragePooling2D"
+        fix = ("" if features.layout == "image" else "GroupPooling, then ") + _mean(features)
         return f"makes each position and group element a channel of its own. {_received(features)}; use {fix}"
     if name == "Reshape":
         return f"mixes positions, group elements and channels. {_received(features)}; pool to (B, C) before it"
@@ -162,12 +194,12 @@ def ending(features):
     if features.layout == "regular" or features.layout.startswith("quotient"):
         return (
             f"the network ends with {features} features, which turn with the input; for an invariant answer end with "
-            "GroupPooling and GlobalAveragePooling2D"
+            f"GroupPooling and {_mean(features)}"
         )
     if features.layout == "typed":
         return (
             f"the network ends with {features} features, which turn with the input; for an invariant answer end with "
-            "NormPooling, or with scalar fields, and GlobalAveragePooling2D"
+            f"NormPooling, or with scalar fields, and {_mean(features)}"
         )
     if features.layout == "harmonic":
         return (
@@ -175,6 +207,24 @@ def ending(features):
             "HarmonicMagnitude and GlobalAveragePooling2D"
         )
     return None
+
+
+def axes_of(name):
+    """Axes of space that a layer of this name works on: 3 for `Conv3D`, else 2."""
+    return 3 if "3D" in name else 2
+
+
+def _other_rank(features):
+    return ("2D", "3D") if features.rank == 3 else ("3D", "2D")
+
+
+def _ours(stem, features):
+    """The name of our layer for so many axes of space: `GroupConv3D`."""
+    return f"{stem}{features.rank if features.rank == 3 else 2}D"
+
+
+def _mean(features):
+    return _ours("GlobalAveragePooling", features)
 
 
 def _received(features):
@@ -187,10 +237,10 @@ def _instead(name, features):
     if features.layout != "regular":
         return ""
     if name in CONVOLUTIONS:
-        return "; use GroupConv2D"
-    if name in ("GlobalAveragePooling2D", "GlobalMaxPooling2D"):
+        return f"; use {_ours('GroupConv', features)}"
+    if name in ("GlobalAveragePooling2D", "GlobalMaxPooling2D") and features.rank == 2:
         return f"; use GroupPooling before it, or {name[:-2]}3D for the group axis as well"
-    return "; use it before LiftingConv2D or after GroupPooling"
+    return f"; use it before {_ours('LiftingConv', features)} or after GroupPooling"
 
 
 def _only_last(axis, last):
@@ -198,24 +248,30 @@ def _only_last(axis, last):
 
 
 def _convolution(name, layer, features, claimed):
-    sizes = zip(features.shape[1:3], layer.strides, strict=True)
+    sizes = zip(features.shape[1 : 1 + axes_of(name)], layer.strides, strict=True)
     if set(layer.kernel_size) == {1} and all(size is None or (size - 1) % stride == 0 for size, stride in sizes):
         return None
     names = " and ".join(group.name for group in claimed)
-    return f"a stock {name} does not commute with {names}; use LiftingConv2D or GroupConv2D, or a kernel of one pixel"
+    return (
+        f"a stock {name} does not commute with {names}; use {_ours('LiftingConv', features)} or "
+        f"{_ours('GroupConv', features)}, or a kernel of one pixel"
+    )
 
 
 def _border(layer, claimed):
     sides = getattr(layer, "padding", None) or layer.cropping
-    uneven = any(moved_axes(g)[axis] and sides[axis][0] != sides[axis][1] for g in claimed for axis in (0, 1))
-    turned = any(g.swaps_axes for g in claimed) and tuple(sides[0]) != tuple(sides[1])
+    moved = [any(axes) for axes in zip(*map(moved_axes, claimed), strict=True)]
+    uneven = any(moves and low != high for moves, (low, high) in zip(moved, sides, strict=True))
+    turned = not all(groups.grid.keeps_shape(g, [sum(side) for side in sides]) for g in claimed)
     if not uneven and not turned:
         return None
     return f"must treat all sides alike. Received: {tuple(map(tuple, sides))}; use one number for all sides"
 
 
 def claimed_group(entry):
-    """Name of the group that a layer makes the network claim, or None."""
+    """Name of the group that a layer makes the network claim, or None; Lie groups are judged by themselves."""
+    if points.takes_points(entry.layer):
+        return None
     return entry.arguments.get("group") or (harmonic.GROUP if entry.layer == harmonic.PRODUCER else None)
 
 

@@ -2,8 +2,10 @@
 
 import dataclasses
 
+import keras
+
 from keras_equivariant import groups
-from keras_equivariant.compiler import harmonic, layouts, registry, typed
+from keras_equivariant.compiler import harmonic, layouts, points, registry, typed
 from keras_equivariant.compiler.bounds import check_kernel, check_total, count_parameters, flat
 from keras_equivariant.compiler.errors import Problem, SpecError
 from keras_equivariant.compiler.kinds import instantiate, module_of
@@ -73,12 +75,12 @@ def trace(spec):
     """
     walker = _Walker(spec)
     try:
-        features = walker.walk(spec.layers, layouts.input_features(spec.input_shape))
+        features = walker.walk(spec.layers, layouts.input_features(spec.input_shape, spec.input.get("space")))
     except SpecError as error:
         walker.trace.problems += error.problems
         return walker.trace
     walker.trace.output = features
-    message = layouts.ending(features) if walker.groups else None
+    message = layouts.ending(features) if walker.groups and spec.law == "invariance" else None
     if message:
         last = list(flat(spec.layers))[-1]
         walker.trace.problems.append(Problem(last.where, message, "warning"))
@@ -117,24 +119,28 @@ class _Walker:
         reason = layouts.wrong_input(entry, layer, features)
         if reason:
             raise entry.where.error(reason)
-        shape = self._shape(entry, layer, features.shape)
+        on_points = points.takes_points(entry.layer)
+        found = self._shape(entry, layer, points.shapes(features) if on_points else features.shape)
+        shape = found if isinstance(found[0], int | None) else found[1]
         self.parameters += count_parameters(entry, layer, features.shape, shape)
         check_total(self.parameters, entry.where)
-        broken = None if layouts.is_ours(entry.layer) else layouts.breaks(entry, layer, features, self.groups)
-        found = [broken] if broken else []
+        own = layouts.is_ours(entry.layer)
+        broken = None if own else layouts.breaks(entry, layer, features, self.groups)
+        problems = [broken] if broken else []
         if self.groups and layouts.is_ours(entry.layer):
-            found = [*layer.symmetry_problems(features.shape), *harmonic.mirrored(entry.layer, self.groups)]
+            problems = [*layer.symmetry_problems(features.shape), *harmonic.mirrored(entry.layer, self.groups)]
             if features.type is not None and not typed.takes_type(entry.layer):
                 broken = typed.breaks(entry.layer, layer, features)
-                found += [broken] if broken else []
-        after = Features(shape, "broken") if broken else layouts.after(entry, layer, features, shape)
-        return self._record(entry, layer, after, found)
+                problems += [broken] if broken else []
+        after = Features(shape, "broken") if broken else layouts.after(entry, layer, features, found)
+        return self._record(entry, layer, after, problems)
 
     def _merge(self, branches, features):
         entry = branches.merge
         layer = self._construct(entry, features[0])
         concatenates = entry.layer == "Concatenate"
-        differing = layouts.differing(features, concatenates) if self.groups else None
+        judged = self.groups or any(f.space is not None for f in features)
+        differing = layouts.differing(features, concatenates) if judged else None
         broken = differing or layouts.breaks(entry, layer, features[0], self.groups)
         shape = self._shape(entry, layer, [f.shape for f in features])
         lost = broken or any(f.layout == "broken" for f in features)
@@ -172,12 +178,14 @@ class _Walker:
 
     def _assumed_group(self, features):
         """The symmetry to judge sizes by where the layer names none."""
+        if features.layout == "regular" and features.shape[-2] != features.group.order:
+            return None  # on several scales there are as many group axes
         if features.group is not None:
             return features.group.name
         if features.layout.startswith("quotient"):
             return None
         if not self.groups:
-            return "C1"
+            return "Z3" if features.rank == 3 else "C1"
         return self.groups[0].name if len(self.groups) == 1 else None
 
     def _unique_name(self, layer):
@@ -194,6 +202,7 @@ class _Walker:
         except (TypeError, ValueError, IndexError) as error:
             received = "" if "Received" in str(error) else f" Received: input shape {shape}"
             raise entry.where.error(f"{error}{received}") from None
-        if any(size is not None and size < 1 for size in found):
+        found = tuple(found)
+        if any(size is not None and size < 1 for size in keras.tree.flatten(found)):
             raise entry.where.error(f"nothing is left of the input of shape {shape}. Received: output shape {found}")
-        return tuple(found)
+        return found

@@ -21,7 +21,10 @@ STOCK = (
     "Concatenate",
     "Conv2D",
     "Conv2DTranspose",
+    "Conv3D",
+    "Conv3DTranspose",
     "Cropping2D",
+    "Cropping3D",
     "Dense",
     "DepthwiseConv2D",
     "Dropout",
@@ -49,9 +52,11 @@ STOCK = (
     "SeparableConv2D",
     "Softmax",
     "SpatialDropout2D",
+    "SpatialDropout3D",
     "UnitNormalization",
     "UpSampling2D",
     "ZeroPadding2D",
+    "ZeroPadding3D",
 )
 MERGE = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply")
 COMMON = ("name", "dtype", "trainable")

@@ -4,7 +4,7 @@ from keras_equivariant.compiler import recipe, registry
 from keras_equivariant.compiler.expand import STRUCTURES
 from keras_equivariant.compiler.kinds import kind
 from keras_equivariant.compiler.recipe import FILLS, FLIPS, LOSSES
-from keras_equivariant.compiler.spec import DTYPES, VERSION
+from keras_equivariant.compiler.spec import DTYPES, LAWS, VERSION
 
 BLOCK_NAME = "^[a-z][A-Za-z0-9_]*$"
 _ANYTHING = {"description": "any value"}
@@ -33,7 +33,8 @@ def json_schema():
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "keras_equivariant spec",
         "description": "An equivariant network, for keras_equivariant.build_from_spec",
-        **_object(_root(), ("spec", "name", "input", "layers")),
+        **_object(_root(), ("spec", "name")),
+        "anyOf": [{"required": ["input", "layers"]}, {"required": ["extends"]}],
         "$defs": definitions,
     }
 
@@ -44,10 +45,20 @@ def _root():
     shape = {"anyOf": [{"type": "array", "items": size, "minItems": 1}, {"$ref": "#/$defs/expression"}]}
     return {
         "spec": {"const": VERSION},
+        "extends": {"type": "string", "description": "a packaged spec; then only other parameters and another recipe"},
         "name": {"type": "string"},
         "description": {"type": "string"},
+        "law": {"enum": list(LAWS)},
         "params": {"$ref": "#/$defs/params"},
-        "input": _object({"shape": shape, "dtype": {"enum": list(DTYPES)}, "name": {"type": "string"}}, ("shape",)),
+        "input": _object(
+            {
+                "shape": shape,
+                "dtype": {"enum": list(DTYPES)},
+                "name": {"type": "string"},
+                "space": _or_expression({"enum": [1, 2, 3]}),
+            },
+            ("shape",),
+        ),
         "defaults": _object({name: {"$ref": f"#/$defs/layer_{name}"} for name in registry.layer_classes()}),
         "blocks": _mapping(BLOCK_NAME, block),
         "layers": {"$ref": "#/$defs/layers"},
@@ -123,8 +134,9 @@ def _parts(module):
 
 
 def _training():
-    whole, fraction = {"type": "integer", "minimum": 1}, {"type": "number", "minimum": 0, "maximum": 1}
-    epochs = {"type": "array", "items": {"type": "integer", "minimum": 0}}
+    whole = _or_expression({"type": "integer", "minimum": 1})
+    fraction = _or_expression({"type": "number", "minimum": 0, "maximum": 1})
+    epochs = {"type": "array", "items": _or_expression({"type": "integer", "minimum": 0})}
     schedules = {
         "piecewise": _object({"epochs": epochs, "factor": fraction}, ("epochs",)),
         "exponential": _object({"start": whole, "factor": fraction}, ("factor",)),
@@ -140,8 +152,8 @@ def _training():
     step = {"anyOf": [{"enum": ["contrast", "zca"]}, _object({"resize": whole}, ("resize",))]}
     rules = {
         "dataset": {"type": "string"},
-        "epochs": _or_expression(whole),
-        "batch_size": _or_expression(whole),
+        "epochs": whole,
+        "batch_size": whole,
         "optimizer": {"$ref": "#/$defs/optimizers"},
         "schedule": {**_object(schedules), "minProperties": 1, "maxProperties": 1},
         "loss": {"enum": list(LOSSES)},

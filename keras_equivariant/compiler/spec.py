@@ -8,14 +8,18 @@ import yaml
 from keras_equivariant.compiler import source as sources
 from keras_equivariant.compiler.expand import expand
 from keras_equivariant.compiler.expressions import resolve
+from keras_equivariant.compiler.extends import extended
 from keras_equivariant.compiler.limits import MAX_SIZE
 from keras_equivariant.compiler.nodes import kind_of
 from keras_equivariant.compiler.parameters import declared, spec_parameters
 from keras_equivariant.compiler.recipe import read_recipe
 
 VERSION = 1
-KEYS = ("spec", "name", "description", "params", "input", "defaults", "blocks", "layers", "training")
-INPUT_KEYS = ("shape", "dtype", "name")
+KEYS = (
+    *("spec", "extends", "name", "description", "law", "params", "input", "defaults", "blocks", "layers", "training"),
+)
+INPUT_KEYS = ("shape", "dtype", "name", "space")
+LAWS = ("invariance", "equivariance")
 DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8")
 
 
@@ -31,8 +35,12 @@ class Spec:
     Attributes:
         name: the model's name.
         description: one line, or "".
+        law: what the network's answer is meant to do when the input turns: stay as it is, `"invariance"`, or turn with
+            it, `"equivariance"`. The linter warns of an answer that turns only in the first case.
         params: dict of the parameters' values.
-        input: dict with the `shape` of one example as a tuple (None where unknown), and `dtype` and `name` if given.
+        input: dict with the `shape` of one example as a tuple (None where unknown), and `dtype` and `name` if given;
+            with `space: d` the example is points, `shape` their number and the channels of their values, and the model
+            takes `positions` of d coordinates, `values` and `mask`.
         layers: tuple of `network.LayerEntry` and `network.Branches`.
         training: dict, the recipe (see `recipe.py`).
         source: name of the file it was read from.
@@ -45,6 +53,7 @@ class Spec:
     layers: tuple
     training: dict
     source: str
+    law: str = "invariance"
 
     @property
     def input_shape(self):
@@ -58,6 +67,7 @@ class Spec:
             "spec": VERSION,
             "name": self.name,
             **described,
+            **({"law": self.law} if self.law != "invariance" else {}),
             "input": {**self.input, "shape": list(self.input_shape)},
             "layers": [entry.to_dict() for entry in self.layers],
             **({"training": self.training} if self.training else {}),
@@ -88,7 +98,7 @@ def load_spec(source, **params):
         >>> ke.load_spec("p4_cnn", classes=4).params["classes"]
         4
     """
-    root = sources.read(source)
+    root = extended(sources.read(source))
     found = root.mapping("a spec", KEYS, ("spec", "name", "input", "layers"))
     version = found["spec"].value
     if version != VERSION or isinstance(version, bool):
@@ -107,6 +117,7 @@ def load_spec(source, **params):
         layers=layers,
         training=read_recipe(found.get("training"), values),
         source=root.where.source,
+        law=_law(found.get("law")),
     )
 
 
@@ -122,6 +133,14 @@ def _description(node):
         return ""
     if not isinstance(node.value, str):
         raise node.error(f"must be a text. Received: {node.kind}")
+    return node.value
+
+
+def _law(node):
+    if node is None:
+        return "invariance"
+    if node.value not in LAWS:
+        raise node.error(f"must be one of {', '.join(LAWS)}. Received: {node.kind}")
     return node.value
 
 
@@ -142,6 +161,15 @@ def _input(node, scope):
             raise found["dtype"].error(f"must be one of {', '.join(DTYPES)}. Received: {found['dtype'].kind}")
     if "name" in found:
         values["name"] = _name(found["name"], scope)
+    if "space" in found:
+        values["space"] = resolve(found["space"], scope)
+        if values["space"] not in (1, 2, 3) or isinstance(values["space"], bool):
+            raise found["space"].error(f"must be 1, 2 or 3 coordinates. Received: {found['space'].kind}")
+        if len(shape) != 2 or None in shape or "name" in found:
+            raise found["shape"].error(
+                "points need `shape: [points, channels]`, both known, and no name of their own. "
+                f"Received: {kind_of(shape)}"
+            )
     return values
 
 

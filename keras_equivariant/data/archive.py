@@ -12,6 +12,12 @@ from keras_equivariant.data.targets import task_of
 
 REQUIRED = ("x_train", "y_train", "x_test", "y_test")
 OPTIONAL = ("x_val", "y_val")
+# The keys of MedMNIST's archives, and ours for the same arrays.
+MEDMNIST = {
+    f"{part}_{theirs}": f"{ours}_{part}"
+    for part in ("train", "val", "test")
+    for theirs, ours in (("images", "x"), ("labels", "y"))
+}
 
 
 def data_directory():
@@ -30,7 +36,8 @@ def find(*file_names):
 def load_archive(path, **details):
     """Load an `.npz` file with the arrays x_train, y_train, x_test, y_test and, if wanted, x_val, y_val.
 
-    Where y is as high and wide as x, it holds masks, and the data set is one for segmentation.
+    MedMNIST's names of the same arrays (train_images, train_labels, val_images, ...) do as well. Where y is as high and
+    wide as x, it holds masks, and the data set is one for segmentation.
 
     Args:
         path: The file. Pickled arrays are refused, so an archive cannot run code.
@@ -44,11 +51,13 @@ def load_archive(path, **details):
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"No such data file. Received: {path}. Give the path of an existing .npz file.")
-    arrays = read_arrays(path)
+    arrays = read_arrays(path, (*REQUIRED, *OPTIONAL, *MEDMNIST))
+    arrays = {MEDMNIST.get(key, key): array for key, array in arrays.items()}
     missing = [key for key in REQUIRED if key not in arrays]
     if missing or ("x_val" in arrays) != ("y_val" in arrays):
         raise ValueError(
-            f"A data archive must hold {', '.join(REQUIRED)} (and x_val with y_val, if any). "
+            f"A data archive must hold {', '.join(REQUIRED)} (and x_val with y_val, if any), or MedMNIST's "
+            "train_images, train_labels, test_images, test_labels. "
             f"Received: {path} with {', '.join(arrays) or 'nothing'}. Save it with numpy.savez(path, x_train=…, …)."
         )
     chosen = {key: arrays[key] for key in REQUIRED + OPTIONAL if key in arrays}

@@ -7,17 +7,22 @@ other images than an uninterrupted one, and each resamples the image again. Here
 import math
 from dataclasses import dataclass
 
+from keras_equivariant.data.volume_augment import augment_volumes
+
 FLIPS = {None: (False, False), "horizontal": (True, False), "vertical": (False, True), "both": (True, True)}
 
 
 @dataclass(frozen=True)
 class Augment:
-    """Random transformation of each image of a batch.
+    """Random transformation of each image, or volume, of a batch.
 
     Args:
-        rotate: Largest rotation either way, in degrees: uniform in [-rotate, rotate]; 180 is the full circle.
-        quarter_turns: Whether to turn by 0, 90, 180 or 270 degrees, besides; for square images.
-        flip: None, "horizontal" (left-right), "vertical" (top-bottom) or "both"; each with probability 1/2.
+        rotate: Largest rotation either way, in degrees: uniform in [-rotate, rotate]; 180 is the full circle. Volumes
+            turn about an axis that is drawn uniformly, too.
+        quarter_turns: Whether to turn by 0, 90, 180 or 270 degrees, besides, for square images; cubes by one of their
+            24 rotations.
+        flip: None, "horizontal" (left-right), "vertical" (top-bottom) or "both"; each with probability 1/2. Of volumes
+            the first axis and the last.
         translate: Largest shift either way, in whole pixels along each axis.
         fill: What lies outside the image: "reflect" or "constant" (zero).
 
@@ -61,6 +66,10 @@ class Augment:
         """
         import tensorflow as tf
 
+        if len(images.shape) == 5:
+            self._check_sides(images.shape[1:4], "cubes")
+            mirrors = FLIPS[self.flip]
+            return augment_volumes(images, seed, self.rotate, mirrors, self.translate, self.fill, self.quarter_turns)
         count = tf.shape(images)[0]
         draws = tf.random.stateless_uniform((6 if self.quarter_turns else 5, count), seed=seed)
         angles = (2 * draws[0] - 1) * self.rotate
@@ -74,12 +83,15 @@ class Augment:
     def _quarters(self, images, draw):
         import tensorflow as tf
 
-        if images.shape[1] != images.shape[2]:
-            raise ValueError(
-                f"`quarter_turns` needs square images. Received: images of {images.shape[1]}x{images.shape[2]}. "
-                "Cut them to squares, or use rotate=180."
-            )
+        self._check_sides(images.shape[1:3], "square images")
         return tf.cast(tf.floor(4 * draw), "int32")
+
+    def _check_sides(self, sizes, wanted):
+        if self.quarter_turns and len(set(sizes)) > 1:
+            raise ValueError(
+                f"`quarter_turns` needs {wanted}. Received: images of {'x'.join(map(str, sizes))}. Cut or pad them to "
+                "one size, or use rotate=180."
+            )
 
 
 def transform(

@@ -1,4 +1,4 @@
-"""The data set every loader returns: checked arrays, images with a channel axis, and labels or masks."""
+"""The data set every loader returns: checked arrays, images or volumes with a channel axis, and labels or masks."""
 
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,8 @@ from keras_equivariant.data.targets import check_targets
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images `(B, H, W, C)` as uint8 or float32 and what they show, in a training and a test part.
+    """Images `(B, H, W, C)` or volumes `(B, D, H, W, C)` as uint8 or float32 and what they show, in a training and a
+    test part. An array of four axes holds volumes without channels if it is a cube above each row, images otherwise.
 
     For classification that is a label each, `(B,)` as int32. For segmentation it is a mask each, `(B, H, W, 1)` as
     float32: 1 on the pixels looked for (the boundaries, the membranes), 0 elsewhere.
@@ -56,7 +57,7 @@ class Dataset:
 
     @property
     def image_shape(self):
-        """`(H, W, C)`."""
+        """`(H, W, C)`, of volumes `(D, H, W, C)`."""
         return self.x_train.shape[1:]
 
     def limited(self, count):
@@ -94,11 +95,12 @@ class Dataset:
 
 def _check_images(name, part, images):
     images = np.asarray(images)
-    if images.ndim == 3:
+    if images.ndim == 3 or is_cube(images.shape):
         images = images[..., np.newaxis]
-    if images.ndim != 4 or 0 in images.shape:
+    if images.ndim not in (4, 5) or 0 in images.shape:
         raise ValueError(
-            "Images must be a non-empty array (count, height, width) or (count, height, width, channels). "
+            "Images must be a non-empty array (count, height, width) or (count, height, width, channels), volumes "
+            "(count, size, size, size) or (count, depth, height, width, channels). "
             f"Received: {name} with x_{part} of shape {images.shape}. Reshape the array before saving it."
         )
     if images.dtype.kind not in "buif":
@@ -112,5 +114,24 @@ def _check_images(name, part, images):
                 f"Images must be finite. Received: {name} with {int((~np.isfinite(images)).sum())} NaN or infinite "
                 f"values in x_{part}. Remove or replace them before training."
             )
+    if images.ndim == 5:
+        _check_filled(name, part, images)
+    if images.dtype.kind == "f":
         return images.astype("float32", copy=False)
     return images.astype("uint8" if images.min() >= 0 and images.max() <= 255 else "float32", copy=False)
+
+
+def is_cube(shape):
+    """Whether an array of this shape holds volumes without channels: four axes, the last three alike."""
+    return len(shape) == 4 and len(set(shape[1:])) == 1 and shape[-1] > 4
+
+
+def _check_filled(name, part, volumes):
+    flat = volumes.reshape(len(volumes), -1)
+    empty = np.flatnonzero((flat == flat[:, :1]).all(axis=1))
+    if len(empty):
+        raise ValueError(
+            "Every volume must hold something. "
+            f"Received: {name} with {len(empty)} empty ones in x_{part}, the first at {empty[0]}. Remove them and "
+            "their labels."
+        )

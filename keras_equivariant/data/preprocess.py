@@ -18,6 +18,8 @@ class Preprocess:
       stays exactly equivariant; the square images this needs are checked.
     - `{"resize": n}`: bilinear to n x n, half-pixel centres; commutes with the same symmetries.
 
+    Of volumes only the contrast.
+
     `fit` learns what the steps need from the training images; `state` holds it, as arrays, for saving.
     """
 
@@ -35,6 +37,7 @@ class Preprocess:
     def fit(self, images):
         """Learn from the training images and return them transformed."""
         for name, value in map(_parts, self.steps):
+            _check_planar(name, images.shape[1:])
             if name == "zca":
                 self.state |= dict(zip(("zca_mean", "zca_matrix"), _fit_zca(images), strict=True))
             images = self._apply(name, value, images)
@@ -46,18 +49,21 @@ class Preprocess:
         return images
 
     def output_shape(self, shape):
-        """`(H, W, C)` after the steps."""
+        """`(H, W, C)` after the steps; of volumes, which none changes in size, `(D, H, W, C)`."""
         for name, value in map(_parts, self.steps):
+            _check_planar(name, shape)
             shape = (value, value, shape[-1]) if name == "resize" else tuple(shape)
         return shape
 
     def _apply(self, name, value, images):
+        _check_planar(name, images.shape[1:])
         if name == "resize":
             return _resize(images, value)
         if name == "contrast":
             images = images.astype("float32", copy=False)
-            centred = images - images.mean(axis=(1, 2, 3), keepdims=True)
-            return centred / np.maximum(centred.std(axis=(1, 2, 3), keepdims=True), 1e-8)
+            axes = tuple(range(1, images.ndim))
+            centred = images - images.mean(axis=axes, keepdims=True)
+            return centred / np.maximum(centred.std(axis=axes, keepdims=True), 1e-8)
         if "zca_matrix" not in self.state:
             raise ValueError(
                 "Whitening must be fitted on the training images first. Received: no fitted state. "
@@ -76,6 +82,14 @@ def _parts(step):
             "Correct the `preprocess` list of the recipe."
         )
     return name, value
+
+
+def _check_planar(name, shape):
+    if name != "contrast" and len(shape) == 4:
+        raise ValueError(
+            f"Volumes cannot be preprocessed by {name}. Received: volumes of shape {tuple(shape)}. Leave the step out, "
+            "and set the spec's size by --set size."
+        )
 
 
 def _resize(images, size):

@@ -5,12 +5,15 @@ import inspect
 from pathlib import Path
 
 from keras_equivariant.data.archive import load_archive
+from keras_equivariant.data.atoms import holds_atoms, load_atoms
 from keras_equivariant.data.cells import load_cells
 from keras_equivariant.data.cifar10 import load_cifar10
 from keras_equivariant.data.digits import load_digits, load_rotated_digits
 from keras_equivariant.data.membranes import load_isbi2012_em
 from keras_equivariant.data.mnist import load_mnist
 from keras_equivariant.data.rotated_mnist import load_rotated_mnist
+from keras_equivariant.data.tetris import load_tetris
+from keras_equivariant.data.voxels import load_adrenalmnist3d, load_modelnet10, load_shapes
 
 LOADERS = {
     "digits": load_digits,
@@ -20,6 +23,10 @@ LOADERS = {
     "cifar10": load_cifar10,
     "cells": load_cells,
     "isbi2012_em": load_isbi2012_em,
+    "shapes": load_shapes,
+    "tetris": load_tetris,
+    "modelnet10": load_modelnet10,
+    "adrenalmnist3d": load_adrenalmnist3d,
 }
 
 
@@ -42,10 +49,13 @@ def load(name, seed=0, **options):
 
     Args:
         name: `"digits"`, `"rotated_digits"`, `"mnist"`, `"rotated_mnist"`, `"cifar10"`; for segmentation `"cells"`,
-            `"isbi2012_em"`; or the path of an .npz file with the arrays x_train, y_train, x_test, y_test (and x_val,
-            y_val), where y holds labels, or masks as high and wide as the images.
+            `"isbi2012_em"`; of volumes `"shapes"`, `"tetris"`, `"modelnet10"`, `"adrenalmnist3d"`; or the path of an
+            .npz file with the arrays x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of them,
+            where y holds labels, or masks as high and wide as the images. With positions of atoms, positions_train and
+            so on, in place of x it becomes densities.
         seed: Seed of the sets that are made rather than read (random angles).
-        **options: Of some sets: `size` of the images of "cells", `tile` of "isbi2012_em", in pixels.
+        **options: Of some sets: `size` of the images of "cells", of the volumes of "shapes" and "tetris" and of
+            densities, `tile` of "isbi2012_em", in pixels; `draws` of "tetris"; `voxel_size` of densities.
 
     Returns:
         A `Dataset`.
@@ -70,6 +80,8 @@ def load(name, seed=0, **options):
                 f"It takes {', '.join(known) or 'none but `seed`'}."
             )
         return LOADERS[name](seed=seed, **options)
-    if options:
+    path = Path(name).expanduser()
+    atoms = holds_atoms(path)
+    if set(options) - ({"size", "voxel_size"} if atoms else set()):
         raise ValueError(f"A data archive takes no options. Received: {', '.join(options)} for {name}. Leave them out.")
-    return load_archive(Path(name))
+    return load_atoms(path, **options) if atoms else load_archive(path)

@@ -29,3 +29,30 @@ def rotate_images(images, degrees, order=3, outside="constant"):
         ndimage.rotate(image, angle, axes=(1, 0), reshape=False, order=order, mode=outside, output=out)
     turned = np.clip(turned, source.min(initial=0), source.max(initial=0))
     return np.rint(turned).astype(images.dtype) if images.dtype.kind in "ui" else turned.astype(images.dtype)
+
+
+def random_rotations(count, seed=0):
+    """So many rotations of space, uniform over all there are, `(count, 3, 3)`."""
+    rotations = require("scipy.spatial.transform", "Rotating volumes").Rotation
+    return rotations.from_quat(np.random.default_rng(seed).normal(size=(count, 4))).as_matrix()
+
+
+def rotate_volumes(volumes, seed=0):
+    """Each volume turned about its centre by a random rotation of its own, by trilinear interpolation.
+
+    Args:
+        volumes: Array `(B, D, H, W, C)`.
+        seed: Seed of the rotations, which are uniform over all there are.
+
+    Returns:
+        A float32 array of the same shape; outside the volume is zero.
+    """
+    ndimage = require("scipy.ndimage", "Rotating volumes")
+    matrices = random_rotations(len(volumes), seed)
+    centre = (np.array(volumes.shape[1:4]) - 1) / 2
+    turned = np.empty(volumes.shape, "float32")
+    for volume, matrix, out in zip(volumes, matrices, turned, strict=True):
+        for channel in range(volumes.shape[-1]):
+            source = volume[..., channel].astype("float32")
+            out[..., channel] = ndimage.affine_transform(source, matrix.T, centre - matrix.T @ centre, order=1)
+    return turned

@@ -38,6 +38,11 @@ def _check_labels(name, part, labels, images):
 
 
 def _check_masks(name, part, masks, images):
+    if images.ndim == 5:
+        raise ValueError(
+            f"Masks of volumes cannot be learnt. Received: {name} with y_{part} of shape {masks.shape}. Save one label "
+            "a volume, or cut the volumes to slices (count, height, width) with a mask each."
+        )
     if masks.ndim == 3:
         masks = masks[..., np.newaxis]
     if masks.shape != (*images.shape[:3], 1):

@@ -1,8 +1,9 @@
-"""The sweep: images on a disc turned by any angle, by interpolation, hence approximate."""
+"""The sweep: images on a disc, or volumes on a ball, turned by any angle, by interpolation, hence approximate."""
 
 import numpy as np
 
-from keras_equivariant.equivariance.layouts import rotation, turned, turns_freely, windowed
+from keras_equivariant import groups
+from keras_equivariant.equivariance.layouts import element_of, turned, turns_freely, windowed
 from keras_equivariant.equivariance.measure import batches, distance, evaluate, relative, square
 from keras_equivariant.equivariance.report import Angle
 
@@ -19,14 +20,39 @@ def angles_in_degrees(angles):
 def sweep(fn, setting, output_layouts, degrees):
     """An Angle for every angle by which all inputs and outputs can be turned; empty where none is an image.
 
-    Features with a group axis turn by the group's own rotations only.
+    Features with a group axis turn by the group's own rotations only. Volumes turn about each coordinate axis about
+    which the group turns, and about an oblique one where it turns the whole cube, and the worst counts.
     """
     group, layouts = setting.group, [*setting.layouts, *output_layouts]
-    if group.dimension != 2 or "image" not in setting.layouts or any(callable(layout) for layout in layouts):
+    if "image" not in setting.layouts or any(callable(layout) for layout in layouts):
         return ()
-    if not all(turns_freely(layout) for layout in layouts):
-        degrees = [angle for angle in degrees if rotation(group, angle) is not None]
-    errors, floors = np.zeros((len(degrees), len(output_layouts))), np.zeros(len(degrees))
+    free = all(turns_freely(layout) for layout in layouts)
+    found = {}
+    for axis in _axes(group):
+        matrices = {angle: groups.rotation_matrix(angle, axis) for angle in degrees}
+        if not free:
+            matrices = {angle: matrix for angle, matrix in matrices.items() if element_of(group, matrix) is not None}
+        errors, floors = _errors(fn, setting, output_layouts, list(matrices.values()))
+        for angle, *measured in zip(matrices, errors, floors, strict=True):
+            found[angle] = np.maximum(found.get(angle, 0.0), measured)
+    return tuple(Angle(angle, *map(float, found[angle])) for angle in degrees if angle in found)
+
+
+def _axes(group):
+    """The coordinate axes of space about which the group turns, and a further one, far from the axes of the cube, if
+    it turns that about its diagonal as well; else the vertical one. None in the plane."""
+    if group.dimension == 2:
+        return [None]
+    turning = [m for m in group.matrices if np.linalg.det(m) > 0 and not np.allclose(m, np.eye(3))]
+    axes = [axis for axis in np.eye(3) if any(np.allclose(m @ axis, axis) for m in turning)]
+    oblique = [np.array([1.0, 2.0, 3.0])] if any(np.allclose(m.sum(axis=1), 1) for m in turning) else []
+    return [*axes, *oblique] or [np.array([0.0, 0.0, 1.0])]
+
+
+def _errors(fn, setting, output_layouts, matrices):
+    """The worst relative error over the outputs, and that of turning the inputs there and back, for each rotation."""
+    group = setting.group
+    errors, floors = np.zeros((len(matrices), len(output_layouts))), np.zeros(len(matrices))
     norms, total = np.zeros(len(output_layouts)), 0.0
     discs = [windowed(x, group, layout) for x, layout in zip(setting.arrays, setting.layouts, strict=True)]
     for batch, rows in batches(discs, setting.batch_size):
@@ -34,20 +60,19 @@ def sweep(fn, setting, output_layouts, degrees):
         norms += [square(windowed(y, group, layout)) for y, layout in zip(reference, output_layouts, strict=True)]
         total += sum(square(x[:rows]) for x, layout in zip(batch, setting.layouts, strict=True) if layout == "image")
         together = max(1, setting.batch_size // rows)  # angles in one call
-        for start in range(0, len(degrees), together):
-            some = degrees[start : start + together]
+        for start in range(0, len(matrices), together):
+            some = matrices[start : start + together]
             moved = [
-                [turned(x[:rows], group, angle, layout) for angle in some]
+                [turned(x[:rows], group, matrix, layout) for matrix in some]
                 for x, layout in zip(batch, setting.layouts, strict=True)
             ]
             images = evaluate(fn, [np.concatenate(turns) for turns in moved], rows * len(some))
-            for i, angle in enumerate(some):
+            for i, matrix in enumerate(some):
                 for x, turns, layout in zip(batch, moved, setting.layouts, strict=True):
                     if layout == "image":
-                        floors[start + i] += distance(turned(turns[i], group, -angle, layout), x[:rows])
+                        floors[start + i] += distance(turned(turns[i], group, matrix.T, layout), x[:rows])
                 for k, (y, layout) in enumerate(zip(reference, output_layouts, strict=True)):
                     image = windowed(images[k][i * rows : (i + 1) * rows], group, layout)
-                    expected = windowed(turned(y, group, angle, layout), group, layout)
+                    expected = windowed(turned(y, group, matrix, layout), group, layout)
                     errors[start + i, k] += distance(image, expected)
-    worst, alone = relative(errors, norms).max(axis=1).tolist(), relative(floors, total).tolist()
-    return tuple(Angle(*values) for values in zip(degrees, worst, alone, strict=True))
+    return relative(errors, norms).max(axis=1), relative(floors, total)

@@ -6,7 +6,7 @@ import functools
 import keras
 
 from keras_equivariant import groups
-from keras_equivariant.equivariance import models
+from keras_equivariant.equivariance import models, points
 from keras_equivariant.equivariance.angles import angles_in_degrees, sweep
 from keras_equivariant.equivariance.errors import check_law, checked_inputs, input_layouts, output_layouts
 from keras_equivariant.equivariance.layouts import AUTO, finite
@@ -71,13 +71,13 @@ def certify(
         model: a Keras model or layer, or any function of arrays (an exported artefact wrapped as a callable); for
             a function `group` and `inputs` are needed, and it is measured in its own precision only.
         group: group name or object; by default the group of the model's layers, the smallest one where it narrows
-            from layer to layer. SO(2) is tested on C8, O(2) on D8.
+            from layer to layer. SO(2) is tested on C8, O(2) on D8, SO(3) on O, O(3) on Oh.
         inputs: arrays as in `equivariance_error`; by default smooth random images of the model's input shape, in
             the range that a leading Normalization or Rescaling layer expects.
         law: `"equivariance"`, or `"invariance"` to ask f(g x) = f(x) of every output.
         input_layout, output_layout: as in `equivariance_error`.
-        angles: how many angles to sweep around the circle, or the angles in degrees; 0 for none. Images are taken
-            on a disc and turned by interpolation, so these errors are approximate.
+        angles: how many angles to sweep around the circle, in space about several axes, or the angles in degrees; 0
+            for none. Images are taken on a disc and turned by interpolation, so these errors are approximate.
         layers: whether to measure the law at every layer's output too. A layer's layout is the one that fits best.
         dtypes: which precisions to measure; `"float32"` stands for the model as it is.
         tolerance: largest error that counts as exact, a number or a dict by dtype; by default 1e-12 in float64,
@@ -109,18 +109,22 @@ def certify(
     is_keras = isinstance(model, keras.Layer)
     network = models.as_functional(model, inputs) if is_keras else None
     claimed = models.find_group(model) if group is None else groups.get(group)
-    group = finite(claimed)
+    on_points = isinstance(claimed, groups.LieGroup)
+    group = points.sample(claimed, list(models.walk(model)), seed) if on_points else finite(claimed)
     tolerances, angles, notes = tolerances_by_dtype(tolerance), angles_in_degrees(angles), []
     if group != claimed:
-        notes.append(f"{claimed.name} is tested on {group.name}, and by angle")
+        tested = f"{group.order} of its elements" if on_points else f"{group.name}, and by angle"
+        notes.append(f"{claimed.name} is tested on {tested}")
     if inputs is None:
         inputs = models.random_inputs(network, group, samples, size, seed)
         notes.append(f"inputs are {samples} smooth random images, seed {seed}")
         if any(None in tensor.shape[1:] for tensor in network.inputs):
             notes.append(f"the model takes any size; tested at {size}, other sizes may differ")
+    if on_points:
+        layers = False  # a lift gives each point's elements in an order of its own
     arrays, subgroups = checked_inputs(inputs), models.find_subgroups(model)
     if isinstance(output_layout, str) and output_layout == AUTO and network is not None:
-        output_layout = models.output_types(network, AUTO)
+        output_layout = models.output_types(network, AUTO, group)
     setting = Setting(
         group,
         inputs,

@@ -7,6 +7,8 @@ import operator
 import keras
 import numpy as np
 
+from keras_equivariant import groups
+from keras_equivariant.equivariance import points
 from keras_equivariant.equivariance.layouts import finite, resolve
 from keras_equivariant.equivariance.measure import as_array, as_callable, measure
 from keras_equivariant.equivariance.report import number, table
@@ -46,7 +48,7 @@ def equivariance_error(
 
     Args:
         fn: any function of NumPy arrays, a Keras layer or a Keras model (both run in inference).
-        group: group name or object; SO(2) is tested on C8, O(2) on D8.
+        group: group name or object; SO(2) is tested on C8, O(2) on D8, SO(3) on O, O(3) on Oh.
         x: an array with the samples on axis 0, or a list or dict of such arrays, passed to `fn` as it is.
         law: `"equivariance"`: f(g x) = g f(x). `"invariance"`: f(g x) = f(x), whatever the output's shape.
         elements: indices or names of elements; `"exact"` for those that need no interpolation; all by default.
@@ -174,6 +176,8 @@ def checked_inputs(x):
 
 def input_layouts(arrays, group, layout):
     """A layout per input, at least one of which moves."""
+    if isinstance(group, groups.LieSample):
+        layout = points.input_layouts(arrays, group, layout)
     layouts = resolve(layout, [x.shape for x in arrays], group, "input_layout")
     if all(name == "invariant" for name in layouts):
         raise ValueError(

@@ -5,7 +5,7 @@
 | `folded`   | (B, *space, \\|G\\| C), (B, \\|G\\| C) | regular features, the group axis merged into channels |
 | a callable | any                                | `layout(x, group, element)` returns the moved array  |
 
-A continuous group is tested on a finite one: SO(2) on C8, O(2) on D8.
+A continuous group is tested on a finite one: SO(2) on C8, O(2) on D8, SO(3) on O, O(3) on Oh.
 """
 
 import keras
@@ -14,13 +14,14 @@ import numpy as np
 from keras_equivariant import groups
 
 AUTO = "auto"
-STAND_IN = 8  # rotations on which a continuous group is tested: the quarter turns, and as many between them
 
 
 def finite(group):
     """The group itself, or the finite one on which a continuous group is tested."""
     group = groups.get(group)
-    return group.discrete(STAND_IN) if isinstance(group, groups.ContinuousGroup) else group
+    if isinstance(group, groups.LieGroup):
+        return groups.LieSample(group, turns=1 if group.turning else None)
+    return group.finite if isinstance(group, groups.ContinuousGroup) else group
 
 
 def transform(x, group, element, layout):
@@ -39,14 +40,16 @@ def transform(x, group, element, layout):
     return moved.reshape(*moved.shape[:-2], -1)
 
 
-def turned(x, group, degrees, layout):
-    """`x` turned counter-clockwise: images by any angle, features with a group axis by the group's rotations."""
+def turned(x, group, matrix, layout):
+    """`x` turned: images and volumes by any rotation, features with a group axis by the group's own."""
     if layout == "invariant":
         return x
     if isinstance(layout, groups.FieldType) and isinstance(layout.group, groups.ContinuousGroup):
-        fibre = layout.moved(x, groups.rotation_matrix(degrees))
-        return groups.rotate(fibre, degrees) if x.ndim > 2 else fibre
-    return groups.rotate(x, degrees) if layout == "image" else transform(x, group, rotation(group, degrees), layout)
+        fibre = layout.moved(x, matrix)
+        return groups.move_pixels(fibre, matrix) if x.ndim > 2 else fibre
+    return (
+        groups.move_pixels(x, matrix) if layout == "image" else transform(x, group, element_of(group, matrix), layout)
+    )
 
 
 def turns_freely(layout):
@@ -56,10 +59,10 @@ def turns_freely(layout):
     return layout in ("image", "invariant")
 
 
-def rotation(group, degrees):
-    """The element that turns the plane by this angle; None if the group has none."""
+def element_of(group, matrix):
+    """The element with this matrix; None if the group has none."""
     try:
-        return group.index(groups.rotation_matrix(degrees))
+        return group.index(matrix)
     except ValueError:
         return None
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_equivariant import groups
+from keras_equivariant.equivariance import points
 from keras_equivariant.equivariance.measure import as_callable
 from keras_equivariant.equivariance.verdict import TOLERANCE, lowest_precision
 from keras_equivariant.groups import FieldType
@@ -29,6 +30,9 @@ def walk(layer):
 def find_group(model):
     """The group that the model's layers name; of several, one within the other, the smallest."""
     layers = list(walk(model)) if isinstance(model, keras.Layer) else []
+    lie_group = points.lie_group_of(layers)
+    if lie_group is not None:
+        return lie_group
     found = {layer.group for layer in layers if isinstance(getattr(layer, "group", None), GROUPS)}
     found |= {layer.out_type.group for layer in layers if isinstance(getattr(layer, "out_type", None), FieldType)}
     smallest = [group for group in found if all(groups.contains(other, group) for other in found)]
@@ -47,9 +51,11 @@ def find_types(model):
     return tuple(dict.fromkeys(field_type for field_type in found if isinstance(field_type, FieldType)))
 
 
-def output_types(network, otherwise):
+def output_types(network, otherwise, group=None):
     """The field type of each of a functional model's outputs, or `otherwise` where its last layer names none."""
     operations = [tensor._keras_history.operation for tensor in keras.tree.flatten(network.output)]
+    if isinstance(group, groups.LieSample):
+        return points.output_layouts(operations)
     found = [getattr(operation, "out_type", None) for operation in operations]
     return [field_type if isinstance(field_type, FieldType) else otherwise for field_type in found]
 
@@ -95,6 +101,8 @@ def random_inputs(model, group, samples, size, seed):
     def draw(tensor):
         shape = tuple(size if n is None else n for n in tensor.shape[1:])
         dtype = np.dtype(keras.backend.standardize_dtype(tensor.dtype) if tensor.dtype != "bfloat16" else "float32")
+        if dtype.kind == "b":  # a mask: some points are missing
+            return generator.random((samples, *shape)) < 0.8
         if dtype.kind not in "fu":
             raise ValueError(
                 "Random inputs are made for inputs of real numbers or unsigned integers; pass inputs= of "
@@ -105,16 +113,18 @@ def random_inputs(model, group, samples, size, seed):
         x = smooth_noise((samples, *shape), spatial, generator)
         if dtype.kind == "u":
             return np.clip(np.round(127 + 50 * x), 0, 255).astype(dtype)
-        return (centre + spread * x).astype(dtype)
+        return (centre + spread * x).astype("float64" if isinstance(group, groups.LieSample) else dtype)
 
     return keras.tree.map_structure(draw, model.input)
 
 
 def _check_square(sizes, group):
-    if group.swaps_axes and len(set(sizes)) > 1:
+    if sizes and not groups.grid.keeps_shape(group, sizes):
+        square = {2: "a square", 3: "a cube"}[group.dimension]
         raise ValueError(
-            f"Group {group.name} has quarter turns, for which the input must be as high as it is wide. "
-            f'Received: input sizes {sizes}; use group="C2" or "D2", or pad the input to a square'
+            f"Group {group.name} has quarter turns, which swap axes of the input: these must have one size. "
+            f"Received: input sizes {sizes}; pad the input to {square}, or use a group that swaps none, such as "
+            f"{groups.grid.UPRIGHT[group.dimension]}"
         )
 
 

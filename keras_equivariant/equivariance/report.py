@@ -96,7 +96,8 @@ class Report:
         best = next((p for p in self.precisions if not p.unavailable), None)
         if best is None:
             return math.nan
-        return best.interpolated_error if best.error is None else best.error
+        error = best.interpolated_error if best.error is None else best.error
+        return math.nan if error is None else error
 
     @property
     def broken_layer(self):

@@ -6,10 +6,11 @@ import re
 import keras
 import numpy as np
 
+from keras_equivariant.equivariance.models import walk
 from keras_equivariant.export.verify import BATCHES
 
 PRECISIONS = {"tflite": "float32", "tflite_float16": "float16", "tflite_int8": "int8"}
-FORMATS = ("keras", "saved_model", *PRECISIONS)
+FORMATS = ("keras", "saved_model", *PRECISIONS, "onnx", "openvino")
 
 
 def checked_formats(formats):
@@ -58,6 +59,18 @@ def checked_data(graph, data, formats, inference_type):
             f"shapes {wanted}. Received: arrays of shapes {shapes}"
         )
     return data
+
+
+def check_integers(served, formats):
+    """ValueError where int8 is wanted of a folded model that TFLite would leave in float."""
+    convolutions = (keras.layers.Conv3D, keras.layers.Conv3DTranspose)
+    volumes = [layer.name for layer in walk(served) if isinstance(layer, convolutions)]
+    if "tflite_int8" in formats and volumes:
+        raise ValueError(
+            "TFLite has no convolution of volumes in integers: it would compute in float between two conversions. "
+            f'Received: "tflite_int8" for a model with the Conv3D "{volumes[0]}"; use "tflite_float16" for '
+            "weights of half the size"
+        )
 
 
 def checked_tolerance(tolerance):

@@ -1,4 +1,6 @@
-"""Access to TensorFlow and to the LiteRT runtime, imported where they are used."""
+"""Access to TensorFlow and to the runtimes of the artefacts, imported where they are used."""
+
+import importlib
 
 import keras
 
@@ -7,9 +9,10 @@ def tensorflow(formats):
     """The tensorflow module; ValueError where Keras runs on another backend."""
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
-            f"SavedModel and TFLite are written by TensorFlow only. Received: formats={list(formats)} on the "
-            f'"{keras.backend.backend()}" backend. Save the model with model.save("model.keras") (or with '
-            'formats=["keras"]), set the environment variable KERAS_BACKEND=tensorflow, load it and export it there.'
+            "SavedModels, and the formats made from them, are written by TensorFlow only. "
+            f'Received: formats={list(formats)} on the "{keras.backend.backend()}" backend. Save the model with '
+            'model.save("model.keras") (or with formats=["keras"]), set the environment variable '
+            "KERAS_BACKEND=tensorflow, load it and export it there."
         )
     import tensorflow
 
@@ -26,3 +29,21 @@ def litert():
             'pip install "keras-equivariant[train]", or export with verify=False.'
         ) from error
     return interpreter, schema_py_generated
+
+
+def extra(format, module):
+    """A module that only one format needs; ImportError says how to install it.
+
+    Args:
+        format: name of the format, and of the extra that brings the module.
+        module: name of the module.
+    """
+    try:
+        if module == "tf2onnx":
+            importlib.import_module("tf2onnx.convert")  # brings tf2onnx.tf_loader
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f'The format "{format}" is written and verified with {module}. It is not installed: '
+            f'pip install "keras-equivariant[{format}]".'
+        ) from error

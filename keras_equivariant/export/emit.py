@@ -16,14 +16,15 @@ class Emitter:
         dtype: dtype of every layer.
         separate: ids of convolutions of the unfolded model to leave unmerged, because something besides the
             BatchNormalization needs their output.
+        rank: axes of space of tensors about which no layer says it.
         advance_names: keep the names that Keras gives to operations away from those of the unfolded model, which may
             have got theirs in another process. Changes the names of what is built afterwards.
     """
 
-    def __init__(self, dtype, separate=(), advance_names=False):
+    def __init__(self, dtype, separate=(), rank=2, advance_names=False):
         self.dtype = dtype
         self._advance_names = advance_names
-        self.features = Features(self.make)
+        self.features = Features(self.make, rank)
         self._separate = separate
         self._layers = {}
         self._weights = {}

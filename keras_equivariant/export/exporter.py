@@ -1,17 +1,25 @@
 """export(): a folded model as files for serving, each one verified before it appears."""
 
+import dataclasses
 import pathlib
 
 import keras
 import numpy as np
 
-from keras_equivariant.export import arguments, backend, files, saved_model, tflite, verify
+from keras_equivariant.export import arguments, backend, files, onnx, openvino, saved_model, tflite, verify
 from keras_equivariant.export.arguments import PRECISIONS
 from keras_equivariant.export.fold import fold, functional
 from keras_equivariant.export.report import Artefact, ExportError, ExportReport
 from keras_equivariant.version import __version__
 
-_FILES = {"keras": ".keras", "tflite": ".tflite", "tflite_float16": "_float16.tflite", "tflite_int8": "_int8.tflite"}
+_FILES = {
+    "keras": ".keras",
+    "tflite": ".tflite",
+    "tflite_float16": "_float16.tflite",
+    "tflite_int8": "_int8.tflite",
+    "onnx": ".onnx",
+    "openvino": "_openvino",
+}
 
 
 def export(
@@ -36,6 +44,8 @@ def export(
     | `tflite`         | `<path>/<name>.tflite`                   | LiteRT, float32                             |
     | `tflite_float16` | `<path>/<name>_float16.tflite`           | LiteRT, weights of half the size            |
     | `tflite_int8`    | `<path>/<name>_int8.tflite`              | LiteRT, weights and activations in integers |
+    | `onnx`           | `<path>/<name>.onnx`                     | ONNX Runtime, opset 17                      |
+    | `openvino`       | `<path>/<name>_openvino/<name>.xml`      | OpenVINO, weights in float32                |
     | `keras`          | `<path>/<name>.keras`                    | Keras without keras_equivariant             |
 
     The SavedModel has the signatures `serving_default` and `serve`, takes any batch size and carries a warm-up
@@ -67,7 +77,8 @@ def export(
         ValueError, TypeError: if the model cannot be folded, or an argument is not what it must be.
         FileExistsError: if a file is there already and `overwrite` is False.
         OSError: if `path` cannot be written to.
-        ImportError: if ai-edge-litert is needed for verification and not installed.
+        ImportError: if what writes or verifies a format is not installed: ai-edge-litert; tf2onnx and onnxruntime;
+            openvino.
 
     Example:
         >>> import keras, tempfile
@@ -91,6 +102,9 @@ def export(
         backend.tensorflow(formats)
     if verify and set(formats) & set(PRECISIONS):
         backend.litert()
+    for module in (onnx, openvino):
+        if module.__name__.rpartition(".")[2] in formats:
+            module.check_installed()
     folder = pathlib.Path(path)
     targets = {format: folder / _target(format, name, version) for format in formats}
     files.check_free(targets.values(), overwrite)
@@ -119,6 +133,7 @@ class _Job:
         self._contents = {}
 
     def write(self, formats):
+        arguments.check_integers(self.served, formats)
         names = verify.input_names(self.served)
         inputs = [x.astype(tensor.dtype) for x, tensor in zip(self.inputs, self.served.inputs, strict=True)]
         if set(formats) - {"keras"}:
@@ -134,6 +149,12 @@ class _Job:
                 self.staged[format] = self.stage / f"{format}.tflite"
                 self._contents[format] = self._convert(PRECISIONS[format])
                 self.staged[format].write_bytes(self._contents[format])
+            if format == "onnx":
+                self.staged[format] = self.stage / "model.onnx"
+                onnx.write(self.staged["saved_model"], self.staged[format], self.name)
+            if format == "openvino":
+                self.staged[format] = self.stage / "openvino"
+                openvino.write(self.staged["saved_model"], self.staged[format], self.name)
 
     def _convert(self, precision):
         data = None
@@ -171,6 +192,12 @@ class _Job:
             run = self._load_keras()
         elif format == "saved_model":
             run = saved_model.load(self.staged[format])
+        elif format == "onnx":
+            run = onnx.load(self.staged[format])
+            operations = tuple(onnx.operations(self.staged[format]))
+            artefact = dataclasses.replace(artefact, operations=operations)
+        elif format == "openvino":
+            run = openvino.load(self.staged[format], self.name)
         else:
             content = self._contents[format]
             run = tflite.load(content)

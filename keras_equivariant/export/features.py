@@ -1,7 +1,8 @@
-"""How features with a fibre travel through the folded graph: as 4-D tensors, unpacked only where a layer needs it.
+"""How features with a fibre travel through the folded graph: without its axes, unpacked only where a layer needs it.
 
 The fibre is what lies between the pixels and the channels: the group axis (|G|,) of regular features, the orders and
-parts (M+1, 2) of harmonic ones. `Packed.tensor` has shape (B, H, W, size of the fibre * C), the fibre slowest.
+parts (M+1, 2) of harmonic ones. `Packed.tensor` has shape (B, *space, size of the fibre * C), the fibre slowest: 4-D in
+the plane, 5-D in space.
 Concatenation puts such tensors side by side without interleaving their fibres; `sections` remembers how many fields
 each part has, and `order_of_channels` where a channel of the canonical order is found, so that the next convolution
 can permute its kernel instead of moving pixels.
@@ -21,12 +22,14 @@ class Packed:
     Attributes:
         fibre: sizes of the axes between space and the channels.
         sections: fields of each concatenated part; one entry means the canonical order.
-        tensor: the 4-D tensor, or None as long as nobody asked for it.
-        full: the same features as (B, H, W, *fibre, C), or None as long as nobody asked for them.
+        rank: number of axes of space.
+        tensor: the tensor without the fibre's axes, or None as long as nobody asked for it.
+        full: the same features as (B, *space, *fibre, C), or None as long as nobody asked for them.
     """
 
     fibre: tuple
     sections: tuple
+    rank: int
     tensor: keras.KerasTensor | None = None
     full: keras.KerasTensor | None = None
 
@@ -45,6 +48,10 @@ class Packed:
         if self.full is not None:
             return tuple(self.full.shape)
         return (*self.tensor.shape[:-1], *self.fibre, self.fields)
+
+    def holding(self, tensor, sections=None):
+        """Features of the same kind in another tensor."""
+        return Packed(self.fibre, sections or self.sections, self.rank, tensor=tensor)
 
 
 def order_of_channels(order, sections):
@@ -67,10 +74,12 @@ class Features:
 
     Args:
         make: function (stock layer class, name stem, arguments) -> stock layer; gives the layers made here their names.
+        rank: axes of space of tensors about which nothing else says it.
     """
 
-    def __init__(self, make):
+    def __init__(self, make, rank):
         self._make = make
+        self.rank = rank
         self._packed = {}
 
     def add(self, packed):
@@ -84,22 +93,23 @@ class Features:
         """The features that the tensor stands for, or None for every other tensor."""
         return self._packed.get(id(tensor))
 
-    def packed(self, tensor):
-        """The features of a tensor with the 4-D form there; any tensor of more than four axes will do."""
+    def packed(self, tensor, rank=None):
+        """The features of a tensor with the packed form there; any tensor of more axes than an image's will do."""
         features = self.get(tensor)
         if features is None:
-            features = Packed(fibre=tuple(tensor.shape[3:-1]), sections=(tensor.shape[-1],), full=tensor)
+            rank = rank or self.rank
+            features = Packed(tuple(tensor.shape[1 + rank : -1]), (tensor.shape[-1],), rank, full=tensor)
         if features.tensor is None:
-            features.tensor = self._pack(features.full)
+            features.tensor = self._pack(features)
             self.add(features)
         return features
 
-    def canonical(self, tensor):
-        """The features of a tensor with the 4-D form there, in the canonical channel order."""
-        features = self.packed(tensor)
+    def canonical(self, tensor, rank=None):
+        """The features of a tensor with the packed form there, in the canonical channel order."""
+        features = self.packed(tensor, rank)
         if len(features.sections) > 1:
             self.full(features.tensor)
-            features.tensor, features.sections = self._pack(features.full), (features.fields,)
+            features.tensor, features.sections = self._pack(features), (features.fields,)
             self.add(features)
         return features
 
@@ -113,14 +123,13 @@ class Features:
             self.add(features)
         return features.full
 
-    def _pack(self, full):
-        height, width, *fibre, fields = full.shape[1:]
-        if height is None and width is None:
-            for size in reversed(fibre):
+    def _pack(self, features):
+        full, space = features.full, _one_unknown(features.full.shape[1 : 1 + features.rank])
+        if space is None:
+            for size in reversed(features.fibre):
                 full = keras.ops.concatenate(keras.ops.unstack(full, size, axis=-2), axis=-1)
             return full
-        shape = [-1 if size is None else size for size in (height, width)]
-        return self._make(keras.layers.Reshape, "pack", (*shape, math.prod(fibre) * fields))(full)
+        return self._make(keras.layers.Reshape, "pack", (*space, features.order * features.fields))(full)
 
     def _unpack(self, features):
         parts = [features.tensor]
@@ -128,16 +137,20 @@ class Features:
             ends = features.order * np.cumsum(features.sections[:-1])
             parts = keras.ops.split(features.tensor, [int(end) for end in ends], axis=-1)
         parts = [
-            self._unpack_section(part, features.fibre, fields)
-            for part, fields in zip(parts, features.sections, strict=True)
+            self._unpack_section(part, features, fields) for part, fields in zip(parts, features.sections, strict=True)
         ]
         return parts[0] if len(parts) == 1 else self._make(keras.layers.Concatenate, "join", axis=-1)(parts)
 
-    def _unpack_section(self, tensor, fibre, fields):
-        height, width = tensor.shape[1:3]
-        if height is None and width is None:
-            for size in fibre:
+    def _unpack_section(self, tensor, features, fields):
+        space = _one_unknown(tensor.shape[1 : 1 + features.rank])
+        if space is None:
+            for size in features.fibre:
                 tensor = keras.ops.stack(keras.ops.split(tensor, size, axis=-1), axis=-2)
             return tensor
-        shape = [-1 if size is None else size for size in (height, width)]
-        return self._make(keras.layers.Reshape, "unpack", (*shape, *fibre, fields))(tensor)
+        return self._make(keras.layers.Reshape, "unpack", (*space, *features.fibre, fields))(tensor)
+
+
+def _one_unknown(space):
+    """The sizes with -1 for an unknown one, as Reshape takes them; None where several are unknown."""
+    unknown = sum(size is None for size in space)
+    return None if unknown > 1 else [-1 if size is None else size for size in space]

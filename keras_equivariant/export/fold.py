@@ -4,19 +4,21 @@ import collections
 
 import keras
 
+from keras_equivariant.equivariance.models import walk
 from keras_equivariant.export import stock
 from keras_equivariant.export.emit import Emitter
-from keras_equivariant.export.features import Packed
 from keras_equivariant.export.rules import apply_rule
+from keras_equivariant.layers.base import space_rank
 
 
 def fold(model, name=None, dtype="float32"):
     """A Keras model of stock layers only that computes what `model` computes at inference.
 
-    Rotated and harmonic kernels become the kernels of `keras.layers.Conv2D`, regular features (B, H, W, |G|, C) become
-    4-D tensors (B, H, W, |G| * C), harmonic ones (B, H, W, (M+1) * 2 * C), BatchNormalization is absorbed by the
-    convolution before it (y = γ (k ⋆ x + b − μ) / √(σ² + ε) + β is a convolution again), and what only acts in
-    training is left out.
+    Rotated and harmonic kernels become the kernels of `keras.layers.Conv2D` or `Conv3D`, regular features
+    (B, *space, |G|, C) become tensors (B, *space, |G| * C), harmonic ones (B, H, W, (M+1) * 2 * C), BatchNormalization
+    is absorbed by the convolution before it (y = γ (k ⋆ x + b − μ) / √(σ² + ε) + β is a convolution again), and what
+    only acts in training is left out. What TFLite lacks in space is rewritten: a pooling of volumes as two of planes, a
+    grouped or dilated convolution with the zeros of its kernel written out.
     The result is frozen, and its `.keras` file loads where keras_equivariant is not installed.
 
     Args:
@@ -57,7 +59,7 @@ def fold(model, name=None, dtype="float32"):
 def _fold(graph, name, dtype, advance_names=False):
     separate = _branching(graph)
     while True:
-        emitter = Emitter(dtype, separate, advance_names)
+        emitter = Emitter(dtype, separate, _common_rank(graph), advance_names)
         folded = _Folder(emitter).run(graph, name)
         if not emitter.merged_in_vain():
             return folded
@@ -102,6 +104,12 @@ def _branching(graph):
     return {operation for operation, output in called_once if uses[output] > 1}
 
 
+def _common_rank(graph):
+    """Axes of space where a layer does not know: those that all layers of this graph that know agree on, else 2."""
+    found = {space_rank(layer) for layer in walk(graph)} - {None}
+    return found.pop() if len(found) == 1 else 2
+
+
 class _Folder:
     """One walk through the graph."""
 
@@ -137,7 +145,7 @@ class _Folder:
         features = self.emitter.features
         given = [features.get(tensor) for tensor in keras.tree.flatten(inputs)]
         outer = keras.tree.map_structure(self._crossing, inputs)
-        key = (id(model), *((f.fibre, f.sections) if f else None for f in given))
+        key = (id(model), *((f.fibre, f.sections, f.rank) if f else None for f in given))
         if key not in self._models:
             name = self.emitter.own_name(model.name)
             self._models[key] = self._fold_nested(functional(model), given, outer, name)
@@ -145,7 +153,7 @@ class _Folder:
         results = keras.tree.flatten(folded(outer))
         for result, output in zip(results, outputs, strict=True):
             if output is not None:
-                features.add(Packed(output.fibre, output.sections, tensor=result))
+                features.add(output.holding(result))
         return keras.tree.pack_sequence_as(folded.output, results)
 
     def _fold_nested(self, graph, given, outer, name):
@@ -157,7 +165,7 @@ class _Folder:
             ):
                 flat.append(keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=reference.name))
                 if known:
-                    features.add(Packed(known.fibre, known.sections, tensor=flat[-1]))
+                    features.add(known.holding(flat[-1]))
             inputs = keras.tree.pack_sequence_as(graph.input, flat)
             clone = self._walk(graph, inputs)
             outputs = keras.tree.map_structure(self._crossing, clone.output)

@@ -33,7 +33,7 @@ class Artefact:
         tolerance: largest `relative_error` that passes.
         equivariance: relative L2 error |f(g x) - g f(x)| / |f(x)| of the artefact by exact grid element.
         batches: batch sizes it was run with.
-        operations: names of the operations of a .tflite file.
+        operations: names of the operations of a .tflite or .onnx file.
         signature: names, shapes and dtypes (for int8 also scale and zero point) of inputs and outputs.
         problems: why it does not pass.
     """

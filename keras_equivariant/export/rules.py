@@ -1,6 +1,9 @@
 """What each layer of the unfolded model becomes: our layers by their `fold`, stock layers by the table at the end."""
 
+import math
+
 import keras
+import numpy as np
 
 from keras_equivariant.export import stock
 from keras_equivariant.export.features import Packed, in_packed_order
@@ -11,9 +14,16 @@ from keras_equivariant.export.stock_rules import (
     elementwise,
     is_elementwise,
 )
+from keras_equivariant.export.volumes import VOLUMES
+from keras_equivariant.layers.base import space_rank
 
 # Where a kernel has its input channels.
-_INPUT_AXIS = {keras.layers.Conv2D: -2, keras.layers.Conv2DTranspose: -1}
+_INPUT_AXIS = {
+    keras.layers.Conv2D: -2,
+    keras.layers.Conv2DTranspose: -1,
+    keras.layers.Conv3D: -2,
+    keras.layers.Conv3DTranspose: -1,
+}
 _CHANNEL_BY_CHANNEL = (
     keras.layers.Activation,
     keras.layers.AveragePooling2D,
@@ -25,6 +35,10 @@ _CHANNEL_BY_CHANNEL = (
 
 def apply_rule(emitter, operation, args, kwargs):
     """Tensors of the folded graph for one call of the unfolded one."""
+    if isinstance(operation, keras.layers.BatchNormalization):
+        kwargs.pop("mask", None)  # which points there are matters to the statistics of training alone
+    if callable(getattr(operation, "fold_call", None)):
+        return _apply_call(emitter, operation, *args)
     if callable(getattr(operation, "fold", None)):
         return _apply_own(emitter, operation, *args, **kwargs)
     if not stock.is_stock(operation):
@@ -37,12 +51,23 @@ def apply_rule(emitter, operation, args, kwargs):
         return args[0]
     given = [emitter.features.get(x) for x in keras.tree.flatten((args, kwargs))]
     if not any(given):
-        return emitter.copy(operation, *args, **kwargs)
+        rewrite = None if kwargs else VOLUMES.get(type(operation))
+        return rewrite(emitter, operation, *args) if rewrite else emitter.copy(operation, *args, **kwargs)
     if not kwargs:
         result = _by_table(emitter, operation, args)
         if result is not None:
             return result
-    return _unpacked(emitter, operation, args, kwargs, next(f.fibre for f in given if f))
+    return _unpacked(emitter, operation, args, kwargs, next(f for f in given if f))
+
+
+def _apply_call(emitter, layer, inputs):
+    """What a layer of several tensors does, in operations of keras.ops and stock layers."""
+
+    def apply(key, step, weights, tensor):
+        weights = [keras.ops.convert_to_numpy(w) for w in weights]
+        return emitter.apply((id(layer), key), step, weights, tensor)
+
+    return layer.fold_call(apply, keras.tree.map_structure(emitter.features.full, inputs))
 
 
 def _by_table(emitter, operation, args):
@@ -54,13 +79,13 @@ def _by_table(emitter, operation, args):
     return None
 
 
-def _unpacked(emitter, operation, args, kwargs, fibre):
+def _unpacked(emitter, operation, args, kwargs, features):
     """Any stock layer whatever, on the features as they are in the unfolded model."""
     args, kwargs = keras.tree.map_structure(emitter.features.full, (args, kwargs))
     results = emitter.copy(operation, *args, **kwargs)
     for result in keras.tree.flatten(results):
-        if len(result.shape) > 4 and tuple(result.shape[3:-1]) == fibre:
-            emitter.features.add(Packed(fibre, (result.shape[-1],), full=result))
+        if len(result.shape) > 2 + features.rank and tuple(result.shape[1 + features.rank : -1]) == features.fibre:
+            emitter.features.add(Packed(features.fibre, (result.shape[-1],), features.rank, full=result))
     return results
 
 
@@ -68,18 +93,21 @@ def _apply_own(emitter, layer, inputs):
     """The stock layers that one of our layers folds to, one after the other."""
     features, order, sections = emitter.features, None, (0,)
     known = features.get(inputs)
+    rank = space_rank(layer) or (known.rank if known else features.rank)
     input_shape = known.shape if known else tuple(inputs.shape)
     output_shape = layer.compute_output_shape(input_shape)
     steps = [(step, [keras.ops.convert_to_numpy(w) for w in weights]) for step, weights in layer.fold(input_shape)]
+    if isinstance(layer, keras.layers.BatchNormalization) and len(input_shape) > 2 + rank:
+        steps[0] = (steps[0][0], [np.tile(w, math.prod(input_shape[1 + rank : -1])) for w in steps[0][1]])
     tensor, activation = inputs, None
-    if len(output_shape) > 4 and steps:
+    if len(output_shape) > 2 + rank and steps:
         steps, activation = _split_activation(steps)
-    if len(input_shape) > 4:
+    if len(input_shape) > 2 + rank:
         if known and known.tensor is None and _only_unpacks(steps, input_shape):
             steps, tensor = steps[1:], known.full
         else:
-            any_order = _takes_any_order(steps) and (steps or len(output_shape) > 4)
-            packed = features.packed(inputs) if any_order else features.canonical(inputs)
+            any_order = _takes_any_order(steps) and (steps or len(output_shape) > 2 + rank)
+            packed = features.packed(inputs, rank) if any_order else features.canonical(inputs, rank)
             tensor, order, sections = packed.tensor, packed.order, packed.sections
     for i, (step, weights) in enumerate(steps):
         if not isinstance(step, keras.layers.Layer):
@@ -88,16 +116,14 @@ def _apply_own(emitter, layer, inputs):
         if i == 0 and len(sections) > 1:
             weights = _permute(step, weights, order, sections)
         tensor = emitter.apply((id(layer), i, input_shape, sections), step, weights, tensor)
-    if len(output_shape) < 5:
+    if len(output_shape) < 3 + rank:
         return emitter.view(tensor) if features.get(tensor) else tensor
-    if len(input_shape) < 5 or not _keeps_order(steps):
+    if len(input_shape) < 3 + rank or not _keeps_order(steps):
         sections = (output_shape[-1],)
         tensor = emitter.view(tensor) if tensor is inputs else tensor
-    fibre = tuple(output_shape[3:-1])
-    tensor = features.add(Packed(fibre, sections, tensor=tensor))
-    if activation is None:
-        return tensor
-    return _unpacked(emitter, activation, (tensor,), {}, fibre)
+    packed = Packed(tuple(output_shape[1 + rank : -1]), sections, rank, tensor=tensor)
+    tensor = features.add(packed)
+    return tensor if activation is None else _unpacked(emitter, activation, (tensor,), {}, packed)
 
 
 def _split_activation(steps):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_equivariant.export.features import Packed, in_packed_order
+from keras_equivariant.export.features import in_packed_order
 
 # With more fields a block-diagonal 1x1 convolution costs more than going to 5-D and back (measured, TF and TFLite).
 _BLOCK_DIAGONAL_FIELDS = 16
@@ -64,7 +64,7 @@ def elementwise(emitter, operation, *args):
         return emitter.features.get(x).tensor if isinstance(x, keras.KerasTensor) else x
 
     result = emitter.copy(operation, *keras.tree.map_structure(four, args))
-    return emitter.features.add(Packed(features[0].fibre, features[0].sections, tensor=result))
+    return emitter.features.add(features[0].holding(result))
 
 
 def _activation(emitter, layer, x):
@@ -86,7 +86,7 @@ def _batch_normalization(emitter, layer, x):
     ]
     source = (id(layer), features.order, features.sections)
     result = emitter.apply(source, layer, weights, features.tensor, axis=-1)
-    return emitter.features.add(Packed(features.fibre, features.sections, tensor=result))
+    return emitter.features.add(features.holding(result))
 
 
 def _prelu(emitter, layer, x):
@@ -95,12 +95,12 @@ def _prelu(emitter, layer, x):
         return None
     features = emitter.features.canonical(x)
     alpha = layer.get_weights()[0]
-    alpha = np.broadcast_to(alpha, (*alpha.shape[:2], *features.fibre, features.fields))
-    alpha = alpha.reshape(*alpha.shape[:2], -1)
-    shared = [axis for axis in (layer.shared_axes or ()) if axis < 3]
+    space = alpha.shape[: features.rank]
+    alpha = np.broadcast_to(alpha, (*space, *features.fibre, features.fields)).reshape(*space, -1)
+    shared = [axis for axis in (layer.shared_axes or ()) if axis <= features.rank]
     source = (id(layer), features.order, features.sections)
     result = emitter.apply(source, layer, [alpha], features.tensor, shared_axes=shared or None)
-    return emitter.features.add(Packed(features.fibre, features.sections, tensor=result))
+    return emitter.features.add(features.holding(result))
 
 
 def _concatenate(emitter, layer, xs):
@@ -113,7 +113,7 @@ def _concatenate(emitter, layer, xs):
     features = [emitter.features.packed(x) for x in xs]
     result = emitter.replace(layer, layers.Concatenate, axis=-1)([f.tensor for f in features])
     sections = sum((f.sections for f in features), ())
-    return emitter.features.add(Packed(features[0].fibre, sections, tensor=result))
+    return emitter.features.add(features[0].holding(result, sections))
 
 
 def _dense(emitter, layer, x):
@@ -124,14 +124,15 @@ def _dense(emitter, layer, x):
         return None
     kernel, *bias = layer.get_weights()
     kernel = np.kron(np.eye(features.order), kernel)
-    kernel = in_packed_order(kernel, features.order, features.sections, axis=0)[None, None]
+    kernel = in_packed_order(kernel, features.order, features.sections, axis=0)
+    kernel = kernel.reshape((1,) * features.rank + kernel.shape)
     weights = [kernel, *(np.tile(b, features.order) for b in bias)]
-    convolution = layers.Conv2D(
+    convolution = {2: layers.Conv2D, 3: layers.Conv3D}[features.rank](
         features.order * layer.units, 1, activation=layer.activation, use_bias=layer.use_bias, name=layer.name
     )
     source = (id(layer), features.order, features.sections)
     result = emitter.apply(source, convolution, weights, features.tensor)
-    return emitter.features.add(Packed(features.fibre, (layer.units,), tensor=result))
+    return emitter.features.add(features.holding(result, (layer.units,)))
 
 
 def _as_2d(twin, arguments):
@@ -147,7 +148,7 @@ def _as_2d(twin, arguments):
         same = {name: config[name] for name in ("padding",) if name in config and name not in arguments}
         new = emitter.replace(layer, twin, **same, **{name: size[:2] for name, size in sizes.items()})
         result = new(features.tensor)
-        return emitter.features.add(Packed(features.fibre, features.sections, tensor=result))
+        return emitter.features.add(features.holding(result))
 
     return rule
 

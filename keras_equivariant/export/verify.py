@@ -6,11 +6,15 @@ import keras
 import numpy as np
 
 from keras_equivariant import groups
-from keras_equivariant.equivariance import equivariance_error
-from keras_equivariant.equivariance.models import find_group, random_inputs
+from keras_equivariant.equivariance import equivariance_error, points
+from keras_equivariant.equivariance.models import find_group, output_types, random_inputs, walk
 
 # Largest difference from the Keras model, relative to its largest output.
-TOLERANCES = {"keras": 1e-5, "saved_model": 1e-5, "tflite": 1e-5, "tflite_float16": 1e-2, "tflite_int8": 0.2}
+TOLERANCES = {
+    **dict.fromkeys(("keras", "saved_model", "tflite", "onnx", "openvino"), 1e-5),
+    "tflite_float16": 1e-2,
+    "tflite_int8": 0.2,
+}
 # A model that computes in half precision differs from its float32 artefacts by its own rounding.
 _ROUNDING = {"float16": 2e-2, "bfloat16": 1e-1}
 # Symmetry that an artefact may lose to its own rounding, and how much more than the Keras model has lost already.
@@ -63,6 +67,8 @@ class Reference:
         self.group, self.equivariance = None, None
         try:
             self.group = find_group(model) if group is None else groups.get(group)
+            if isinstance(self.group, groups.LieGroup):
+                self.group = points.sample(self.group, list(walk(model)))
             self.equivariance = self.symmetry(self.run)
         except ValueError as error:
             if group is not None:
@@ -79,7 +85,8 @@ class Reference:
         """Errors by exact grid element; None where nothing is known about the symmetry."""
         if self.group is None or self.note is not None:
             return None
-        return dict(equivariance_error(function, self.group, self.inputs, elements="exact"))
+        layouts = output_types(self._graph, "auto", self.group)
+        return dict(equivariance_error(function, self.group, self.inputs, elements="exact", output_layout=layouts))
 
 
 def verify(artefact, run, served, reference, tolerance=None):
@@ -95,6 +102,7 @@ def verify(artefact, run, served, reference, tolerance=None):
     names, results = input_names(served), output_names(served)
 
     def function(arrays):
+        arrays = [x.astype(tensor.dtype, copy=False) for x, tensor in zip(arrays, served.inputs, strict=True)]
         outputs = run(dict(zip(names, arrays, strict=True)))
         return [outputs[name] for name in results]
 

@@ -6,10 +6,13 @@ from keras_equivariant.groups.decomposition import Decomposition, decompose, int
 from keras_equivariant.groups.field_type import Block, FieldType
 from keras_equivariant.groups.finite import FiniteGroup, check_axioms
 from keras_equivariant.groups.irreps import irrep, irreps
+from keras_equivariant.groups.lie import LieGroup, is_lie_name, lie_group, move_points
+from keras_equivariant.groups.lie_sample import LieSample
 from keras_equivariant.groups.products import clebsch_gordan, direct_sum, induced, tensor_product
 from keras_equivariant.groups.registry import cyclic, dihedral, from_generators, get, register
 from keras_equivariant.groups.representations import Representation, quotient, regular, trivial
-from keras_equivariant.groups.restriction import Restriction, contains, orbits, restriction
+from keras_equivariant.groups.restriction import Restriction, contains, embeddings, orbits, restriction
+from keras_equivariant.groups.spherical import spherical_harmonics, wigner_3j, wigner_d
 
 __all__ = [
     "Block",
@@ -17,6 +20,8 @@ __all__ = [
     "Decomposition",
     "FieldType",
     "FiniteGroup",
+    "LieGroup",
+    "LieSample",
     "Representation",
     "Restriction",
     "act",
@@ -27,6 +32,7 @@ __all__ = [
     "decompose",
     "dihedral",
     "direct_sum",
+    "embeddings",
     "from_generators",
     "get",
     "induced",
@@ -34,7 +40,10 @@ __all__ = [
     "intertwiners",
     "irrep",
     "irreps",
+    "is_lie_name",
+    "lie_group",
     "move_pixels",
+    "move_points",
     "orbits",
     "quotient",
     "register",
@@ -42,6 +51,9 @@ __all__ = [
     "restriction",
     "rotate",
     "rotation_matrix",
+    "spherical_harmonics",
     "tensor_product",
     "trivial",
+    "wigner_3j",
+    "wigner_d",
 ]

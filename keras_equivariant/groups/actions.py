@@ -72,11 +72,24 @@ def rotate(x, degrees, interpolation="cubic"):
     return move_pixels(np.asarray(x), rotation_matrix(degrees), interpolation)
 
 
-def rotation_matrix(degrees):
-    """The counter-clockwise rotation of the plane, exact for multiples of 90 degrees."""
+def rotation_matrix(degrees, axis=None):
+    """The counter-clockwise rotation of the plane, exact for multiples of 90 degrees, or one of space.
+
+    Args:
+        degrees: the angle.
+        axis: of a rotation of space, three numbers; it turns counter-clockwise when looked at against the axis.
+    """
     turns, rest = divmod(float(degrees), 90.0)
     c, s = np.cos(np.deg2rad(rest)), np.sin(np.deg2rad(rest))
-    return np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), int(turns) % 4) @ np.array([[c, -s], [s, c]])
+    plane = np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), int(turns) % 4) @ np.array([[c, -s], [s, c]])
+    if axis is None:
+        return plane
+    axis = np.asarray(axis, dtype=np.float64)
+    if axis.shape != (3,) or not np.any(axis):
+        raise ValueError(f"`axis` must be three numbers, not all 0. Received: axis={axis.tolist()}")
+    (x, y, z), (c, s) = axis / np.sqrt(axis @ axis), plane[:, 0]
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.eye(3) + s * cross + (1 - c) * cross @ cross
 
 
 def infer_layout(shape, group):

@@ -36,12 +36,29 @@ def intertwiners(source, target):
 
     Both are representations of one group; the basis is found by averaging X -> target(g) X source(g)^T over it.
     """
-    source, target = common(source, target)
-    products = np.einsum("gab,gcd->acbd", target.matrices, source.matrices) / source.group.order
+    before, after, weights = _together(source, target)
+    products = np.tensordot(after * weights[:, None, None], before, axes=(0, 0)).transpose(0, 2, 1, 3)
     size = target.dim * source.dim
     rows = products.reshape(size, size).T
-    count = int(round(float(np.mean(source.character * target.character))))
+    count = _multiplicity(source, target)
     return gram_schmidt(rows, count).reshape(count, target.dim, source.dim)
+
+
+def _together(*representations):
+    """The matrices of representations of one group, and the weights, of a mean that is exact for their product."""
+    group = representations[0].group
+    if any(r.group != group for r in representations):
+        names = " and ".join(dict.fromkeys(r.group.name for r in representations))
+        raise ValueError(f"Representations must belong to one group. Received: those of {names}")
+    frequency = sum(r.frequency for r in representations) if isinstance(group, ContinuousGroup) else None
+    found = [r.sampled(frequency) for r in representations]
+    return *(matrices for matrices, _ in found), found[0][1]
+
+
+def _multiplicity(part, whole):
+    """Dimension of the maps between two representations."""
+    first, second, weights = _together(part, whole)
+    return int(round(float(weights @ (np.trace(first, axis1=1, axis2=2) * np.trace(second, axis1=1, axis2=2)))))
 
 
 def decompose(representation):
@@ -64,20 +81,17 @@ def _decompose(representation, group):
     name = representation.name
     if is_irrep_label(group, name) and irrep(group, name) is representation:
         return Decomposition(((representation, np.eye(representation.dim)[None]),))
-    finite = representation.finite
     parts = []
-    for candidate in irreps(finite.group):
-        copies = copies_of(candidate, finite)
+    for candidate in irreps(group, representation.frequency):
+        copies = copies_of(candidate, representation)
         if len(copies):
-            name = candidate.name
-            own = irrep(group, name) if isinstance(group, ContinuousGroup) else candidate
-            parts.append((own, copies))
+            parts.append((candidate, copies))
     return Decomposition(tuple(parts))
 
 
 def copies_of(part, whole):
     """Orthonormal columns of each copy of an irrep in a representation."""
-    if abs(np.mean(part.character * whole.character)) < 0.5:
+    if not _multiplicity(part, whole):
         return np.zeros((0, whole.dim, part.dim))
     found = []
     for candidate in intertwiners(part, whole):
@@ -87,15 +101,3 @@ def copies_of(part, whole):
         if length > 1e-6:
             found.append(candidate / length)
     return without_noise(np.stack(found))
-
-
-def common(*representations):
-    """The representations, restricted to one finite group on which their frequencies stay apart."""
-    group = representations[0].group
-    if any(r.group != group for r in representations):
-        names = " and ".join(dict.fromkeys(r.group.name for r in representations))
-        raise ValueError(f"Representations must belong to one group. Received: those of {names}")
-    if not isinstance(group, ContinuousGroup):
-        return representations
-    stand_in = group.discrete(2 * sum(r.frequency for r in representations) + 1)
-    return tuple(r.restricted(stand_in) for r in representations)

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_equivariant.groups.continuous import ContinuousGroup
 from keras_equivariant.groups.decomposition import decompose
-from keras_equivariant.groups.irreps import MAX_FREQUENCY, irrep, irreps, is_irrep_label
+from keras_equivariant.groups.irreps import irrep, irreps, is_irrep_label
 from keras_equivariant.groups.products import induced
 from keras_equivariant.groups.registry import get
 from keras_equivariant.groups.representations import quotient, regular
@@ -17,7 +17,7 @@ MAX_CHANNELS = 1_000_000
 MAX_TEXT = 10_000  # characters
 GRAMMAR = 'terms such as "8x0", "4xregular", "2xquotient(C2)", "induced(C4,1)" joined by +'
 # A sign belongs to the label only where a + or the end follows: "8x0+8x1" is "8x0 + 8x1", "8x0+ + 8x1" is not.
-_NAME = r"(?:[0-9]+(?:[+-](?=\s*(?:\+|$)))?|[A-Za-z]\w*(?:\((?:[^()]|\([^()]*\))*\))?)"
+_NAME = r"(?:[0-9]+(?:[eo]|[+-](?=\s*(?:\+|$)))?|[A-Za-z]\w*(?:\((?:[^()]|\([^()]*\))*\))?)"
 _TERM = re.compile(rf"\s*(?:([0-9]{{1,12}})\s*x\s*)?({_NAME})\s*(\+|$)")
 
 
@@ -166,9 +166,9 @@ class FieldType:
 
     @functools.cached_property
     def frequency(self):
-        """The highest frequency of its irreps, on groups of the plane."""
+        """The highest frequency (degree) of its irreps, on groups of the plane and continuous ones."""
         labels = [part.name for block in self.blocks for part, _ in decompose(block.representation).parts]
-        return max(int(label.strip("+-")) for label in labels)
+        return max(int(label.strip("+-eo")) for label in labels)
 
     def moved(self, x, matrix):
         """The channels of a NumPy array `(..., D)` turned by the element with this orthogonal matrix."""
@@ -245,15 +245,12 @@ def _expanded(multiplicity, name, group, text):
 
 def _up_to(group, frequency):
     if isinstance(group, ContinuousGroup):
-        if int(frequency) > MAX_FREQUENCY:
-            raise ValueError(
-                f"{group.name} has the irreps up to the frequency {MAX_FREQUENCY}. Received: irreps({frequency})"
-            )
-        labels = (f"{k}{sign}" for k in range(int(frequency) + 1) for sign in ("", "+", "-"))
-        return [label for label in labels if is_irrep_label(group, label)]
+        return [found.name for found in irreps(group, int(frequency))]
     names = [found.name for found in irreps(group)]
     if frequency is None:
         return names
+    if group.dimension != 2:
+        raise ValueError(f"{group.name} has no frequencies. Received: irreps({frequency}); use irreps for all of them")
     return [name for name in names if int(re.sub(r"\D", "", name)) <= int(frequency)]
 
 

@@ -87,6 +87,11 @@ class FiniteGroup:
         return found
 
     @functools.cached_property
+    def weights(self):
+        """Those of a mean over the elements: all alike."""
+        return np.full(self.order, 1.0 / self.order)
+
+    @functools.cached_property
     def generators(self):
         """A short tuple of elements whose products give the whole group."""
         chosen, reached = [], {0}
@@ -139,11 +144,6 @@ class FiniteGroup:
         """The elements that map the pixel grid onto itself exactly: signed permutations of the axes."""
         exact = np.isclose(np.abs(self.matrices), np.round(np.abs(self.matrices)), atol=1e-9).all(axis=(1, 2))
         return tuple(int(i) for i in np.flatnonzero(exact))
-
-    @functools.cached_property
-    def swaps_axes(self):
-        """Whether some element maps one axis of the pixel grid onto another, as quarter turns do."""
-        return any(abs(self.matrices[e].diagonal()).min() < 0.5 for e in self.grid_elements)
 
     def __repr__(self):
         return f"<FiniteGroup {self.name}, order {self.order}, acting on R^{self.dimension}>"

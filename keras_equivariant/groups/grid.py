@@ -8,6 +8,7 @@ import itertools
 
 import numpy as np
 
+UPRIGHT = {2: "C2 or D2", 3: "C2z or D2h"}  # by dimension: groups that swap no axes
 INTERPOLATIONS = ("nearest", "linear", "cubic")
 
 
@@ -24,6 +25,19 @@ def is_signed_permutation(matrix):
     """Whether the matrix only swaps and flips axes, and so maps a pixel grid onto itself."""
     size = np.abs(np.asarray(matrix))
     return bool(np.isclose(size, np.round(size), atol=1e-9).all())
+
+
+def keeps_shape(group, shape, voxel_size=None):
+    """Whether no element of a group that maps the pixel grid onto itself swaps axes of different lengths.
+
+    Args:
+        voxel_size: lengths of a pixel along the axes; elements that swap different ones do not map the grid onto
+            itself.
+    """
+    moved = [np.abs(index_matrix(m)) for m in group.matrices if is_signed_permutation(m)]
+    sizes = np.ones(len(shape)) if voxel_size is None else np.asarray(voxel_size)
+    moved = [m for m in moved if np.allclose(m @ sizes, sizes)]
+    return all(np.array_equal(np.round(m @ np.asarray(shape)), shape) for m in moved)
 
 
 def centred_points(shape):

@@ -4,9 +4,12 @@
 |-------------|-----------------------------------------|-----------------------------------------------------------|
 | SO(2)       | `0`, `1`, `2`, ...                      | turns the two components of `k` by k times its angle      |
 | O(2)        | `0+`, `0-`, `1`, `2`, ...               | `0-` changes its sign under mirrors; `k` as a vector does |
+| SO(3)       | `0`, `1`, `2`, ...                      | turns `l` as the spherical harmonics of degree l          |
+| O(3)        | `0e`, `0o`, `1e`, `1o`, ...             | the inversion keeps `e` and changes the sign of `o`       |
 | C_n         | `0`, `1`, ..., `n/2`                    | for even n, `n/2` alternates in sign                      |
 | D_n         | `0+`, `0-`, `1`, ..., `n/2+`, `n/2-`    | `n/2+` keeps its sign under the left-right mirror         |
-| other       | `irrep(0)`, `irrep(1)`, ...             | by dimension, then character                              |
+| of space    | `A`, `A1g`, `E`, `T1`, `T2u`, ...       | Mulliken's labels; in O, `T1` turns as (x, y, z)          |
+| registered  | `irrep(0)`, `irrep(1)`, ...             | by dimension, then character                              |
 
 An element "rotate by t, then mirror left and right" acts on `k` as diag(-1, 1) R(k t). The names of chemistry (A1, A2,
 B1, B2, E, E1, E2, ...) are understood as well.
@@ -17,27 +20,58 @@ import re
 
 import numpy as np
 
+from keras_equivariant.groups import mulliken
 from keras_equivariant.groups.continuous import ContinuousGroup
 from keras_equivariant.groups.registry import get
 from keras_equivariant.groups.representations import Representation, regular
+from keras_equivariant.groups.spherical import MAX_DEGREE, wigner_d
 
-MAX_FREQUENCY = 64
+LIMITS = {2: (64, "frequency"), 3: (MAX_DEGREE, "degree")}  # by dimension
 _MIRROR = np.diag([-1.0, 1.0])  # left and right
 
 
-@functools.cache
-def irreps(group):
-    """All irreducible real representations of a finite group, up to equivalence, the trivial one first.
+def irreps(group, frequency=None):
+    """All irreducible real representations of a finite group, up to equivalence, the trivial one first; of a
+    continuous one those up to a frequency (degree).
 
     Those of the plane are written down, frequency by frequency, in the basis in which a turn by an angle t is a turn
-    by a multiple of t. Those of other groups are found inside the regular representation: a generic symmetric map
-    that commutes with it has irreducible eigenspaces.
+    by a multiple of t. Those of other groups are found inside the regular representation, for a generic symmetric map
+    that commutes with it has irreducible eigenspaces; in space familiar coordinates are taken where there are any.
     """
-    group = get(group)
+    return _irreps(get(group), frequency)
+
+
+@functools.cache
+def _irreps(group, frequency):
     if isinstance(group, ContinuousGroup):
-        raise ValueError(f"{group.name} has irreps without end. Received: irreps({group.name!r}); use irrep(group, k)")
+        if frequency is None:
+            raise ValueError(
+                f"{group.name} has irreps without end. Received: irreps({group.name!r}); use irreps(group, 3) up to "
+                "frequency 3"
+            )
+        check_frequency(group, frequency)
+        labels = (f"{k}{sign}" for k in range(frequency + 1) for sign in ("", "+", "-", "e", "o"))
+        return tuple(irrep(group, label) for label in labels if is_irrep_label(group, label))
     if group.dimension == 2:
         return tuple(Representation(group, label, matrices) for label, matrices in _of_the_plane(group))
+    found = _inside_the_regular(group)
+    names = None
+    if group.dimension == 3:
+        known = mulliken.familiar(group, [matrices for _, matrices in found if matrices.shape[1] == 1])
+        found = [(character, _alike(character, known, matrices)) for character, matrices in found]
+        names = mulliken.labels(group, [character for character, _ in found])
+    names = names or [f"irrep({i})" for i in range(len(found))]
+    return tuple(Representation(group, name, matrices) for name, (_, matrices) in zip(names, found, strict=True))
+
+
+def _alike(character, known, otherwise):
+    """Of the known matrices those with this character, else the others."""
+    traces = ((matrices, np.trace(matrices, axis1=1, axis2=2)) for matrices in known)
+    return next((matrices for matrices, trace in traces if np.allclose(trace, character, atol=1e-6)), otherwise)
+
+
+def _inside_the_regular(group):
+    """The (character, matrices) of every irrep, sorted by dimension and character."""
     left = regular(group).matrices
     # A symmetric element of the right group algebra commutes with every left translation. The weights are fixed,
     # so the result is the same in every process.
@@ -53,7 +87,7 @@ def irreps(group):
         if all(not np.allclose(character, other, atol=1e-6) for other, _ in found):
             found.append((character, matrices))
     found.sort(key=lambda pair: (pair[1].shape[1], tuple(-np.round(pair[0], 6))))
-    return tuple(Representation(group, f"irrep({i})", matrices) for i, (_, matrices) in enumerate(found))
+    return found
 
 
 def irrep(group, label):
@@ -82,15 +116,33 @@ def is_irrep_label(group, label):
     return True
 
 
+def check_frequency(group, frequency):
+    """ValueError where the irreps of a continuous group do not go so far."""
+    highest, word = LIMITS[group.dimension]
+    if frequency > highest:
+        raise ValueError(f"{group.name} has the irreps up to the {word} {highest}. Received: irreps({frequency})")
+
+
 @functools.cache
 def _continuous(group, label):
-    match = re.fullmatch(r"(0|[1-9][0-9]{0,8})([+-]?)", label)
+    flat = group.dimension == 2
+    match = re.fullmatch(r"(0|[1-9][0-9]{0,8})([+-]?)" if flat else r"(0|[1-9][0-9]{0,8})([eo]?)", label)
     frequency = int(match[1]) if match else -1
-    signed = group.mirrors and frequency == 0
-    if not match or bool(match[2]) != signed or frequency > MAX_FREQUENCY:
-        known = "0+, 0-, 1, 2, ..." if group.mirrors else "0, 1, 2, ..."
-        raise ValueError(f"{group.name} has the irreps {known} up to {MAX_FREQUENCY}. Received: {label[:80]!r}")
-    return Representation(group, label, functools.partial(_planar, frequency, match[2] == "-"), frequency)
+    signed = group.mirrors and (frequency == 0 or not flat)
+    highest, _ = LIMITS[group.dimension]
+    if not match or bool(match[2]) != signed or frequency > highest:
+        known = {"SO2": "0, 1, 2, ...", "O2": "0+, 0-, 1, 2, ...", "SO3": "0, 1, 2, ...", "O3": "0e, 0o, 1e, 1o, ..."}
+        raise ValueError(f"{group.name} has the irreps {known[group.name]} up to {highest}. Received: {label[:80]!r}")
+    if flat:
+        return Representation(group, label, functools.partial(_planar, frequency, match[2] == "-"), frequency)
+    odd = bool(match[2]) and (match[2] == "o") != (frequency % 2 == 1)
+    return Representation(group, label, functools.partial(_spatial, frequency, odd), frequency)
+
+
+def _spatial(degree, odd, points):
+    """Wigner matrices; the harmonics' own parity is (-1)^degree, `odd` is the other one."""
+    matrices = _snapped(wigner_d(degree, points))
+    return matrices * np.sign(np.linalg.det(points))[:, None, None] if odd else matrices
 
 
 def _planar(frequency, odd, points):
@@ -101,8 +153,12 @@ def _planar(frequency, odd, points):
 
 
 def _without_alias(group, label):
+    if isinstance(group, ContinuousGroup) and group.dimension == 3:
+        return {"trivial": "0e" if group.mirrors else "0"}.get(label, label)
     if group.dimension != 2:
-        return "irrep(0)" if label == "trivial" else label
+        index = re.fullmatch(r"irrep\(([0-9]{1,4})\)", "irrep(0)" if label == "trivial" else label)
+        found = irreps(group)
+        return found[int(index[1])].name if index and int(index[1]) < len(found) else label
     inner = re.fullmatch(r"irrep\((.+)\)", label)
     if inner:
         label = inner[1].strip()

@@ -6,10 +6,11 @@ import math
 import numpy as np
 
 from keras_equivariant.groups.continuous import ContinuousGroup
-from keras_equivariant.groups.decomposition import common, copies_of
+from keras_equivariant.groups.decomposition import copies_of
 from keras_equivariant.groups.irreps import irrep
 from keras_equivariant.groups.registry import get
 from keras_equivariant.groups.representations import Representation, check_size
+from keras_equivariant.groups.spherical import wigner_3j
 
 
 def direct_sum(*representations):
@@ -71,17 +72,27 @@ def clebsch_gordan(group, first, second, into):
         (1, 2, 2, 2)
     """
     group = get(group)
-    product = tensor_product(irrep(group, first), irrep(group, second))
-    target, whole = common(irrep(group, into), product)
-    copies = copies_of(target, whole)
-    shape = (len(copies), target.dim, irrep(group, first).dim, irrep(group, second).dim)
-    maps = copies.transpose(0, 2, 1).reshape(shape)
+    first, second, into = (irrep(group, label) for label in (first, second, into))
+    if isinstance(group, ContinuousGroup) and group.dimension == 3:
+        maps = _of_rotations(first, second, into)
+    else:
+        copies = copies_of(into, tensor_product(first, second))
+        maps = copies.transpose(0, 2, 1).reshape(len(copies), into.dim, first.dim, second.dim)
     for copy in maps:
         first_entry = copy.flat[np.argmax(np.abs(copy.ravel()) > 1e-9)]
         copy *= np.sign(first_entry)
     maps = maps + 0.0  # no negative zeros
     maps.setflags(write=False)
     return maps
+
+
+def _of_rotations(first, second, into):
+    """At most one copy, the invariant of the three degrees."""
+    degrees = first.frequency, second.frequency, into.frequency
+    parities = [r.at(-np.eye(3)[None])[0, 0, 0] for r in (first, second, into)] if into.group.mirrors else [1.0]
+    if np.prod(parities) < 0 or not abs(degrees[0] - degrees[1]) <= degrees[2] <= degrees[0] + degrees[1]:
+        return np.zeros((0, into.dim, first.dim, second.dim))
+    return wigner_3j(*degrees).transpose(2, 0, 1)[None] * np.sqrt(into.dim)
 
 
 def _combined(representations, name, combine, dim, frequency):

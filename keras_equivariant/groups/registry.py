@@ -6,11 +6,17 @@ import re
 
 import numpy as np
 
-from keras_equivariant.groups.continuous import O2, SO2, ContinuousGroup
+from keras_equivariant.groups.continuous import O2, O3, SO2, SO3, ContinuousGroup
 from keras_equivariant.groups.finite import FiniteGroup, check_orthogonal
+from keras_equivariant.groups.lie import LieGroup, register_lie
+from keras_equivariant.groups.lie_sample import LieSample
+from keras_equivariant.groups.point_groups import EXAMPLES, point_group
 
 ALIASES = {"z2": "C1", "p4": "C4", "p4m": "D4"}
-CONTINUOUS = {"so2": SO2, "so(2)": SO2, "o2": O2, "o(2)": O2}
+CONTINUOUS = {
+    **{"so2": SO2, "so(2)": SO2, "o2": O2, "o(2)": O2},
+    **{"so3": SO3, "so(3)": SO3, "o3": O3, "o(3)": O3},
+}
 MAX_ORDER = 720
 
 _registered = {}
@@ -21,13 +27,15 @@ def get(group):
 
     Args:
         group: `"C<n>"` (n rotations of the plane), `"D<n>"` (n rotations and n reflections), an alias of the papers
-            (`"Z2"` is C1, translations only; `"p4"` is C4; `"p4m"` is D4), `"SO2"` (all rotations), `"O2"` (all
-            rotations and reflections), the name of a registered group, or a group.
+            (`"Z2"` is C1, translations only; `"p4"` is C4; `"p4m"` is D4), `"SO2"` (all rotations of the plane),
+            `"O2"` (reflections too), `"SO3"` and `"O3"` (the same of space), a point group of space by its Schoenflies
+            name (`"O"`, `"Oh"`, `"T"`, `"C4h"`, `"D4h"`, ...; `"C4z"` and `"D4z"` for the rotations of space whose
+            planar namesakes are C4 and D4), the name of a registered group, or a group.
 
     Returns:
         A FiniteGroup or ContinuousGroup. The same name always gives the same object.
     """
-    if isinstance(group, (FiniteGroup, ContinuousGroup)):
+    if isinstance(group, (FiniteGroup, ContinuousGroup, LieGroup, LieSample)):
         return group
     if not isinstance(group, str):
         hint = "; for grouped convolution use `groups=4`" if isinstance(group, int) else ""
@@ -38,17 +46,42 @@ def get(group):
         return _registered[group]
     if group.lower() in CONTINUOUS:
         return CONTINUOUS[group.lower()]
-    name = ALIASES.get(group.lower(), group)
-    match = re.fullmatch(r"([CcDd])([0-9]{1,4})", name)
-    if match and 1 <= int(match[2]):
-        return (cyclic if match[1] in "Cc" else dihedral)(int(match[2]))
-    known = ["C1", "C2", "C4", "C8", "D1", "D2", "D4", "D8", "SO2", "O2", *ALIASES, *_registered]
+    found = _built_in(group)
+    if found is not None:
+        return found
+    known = [
+        "C1",
+        "C2",
+        "C4",
+        "C8",
+        "D1",
+        "D2",
+        "D4",
+        "D8",
+        "SO2",
+        "O2",
+        "SO3",
+        "O3",
+        *ALIASES,
+        *EXAMPLES,
+        *_registered,
+    ]
     near = difflib.get_close_matches(group, known, n=1, cutoff=0.5)
     hint = f' Did you mean "{near[0]}"?' if near else ""
     raise ValueError(
-        '`group` must be "C<n>", "D<n>", "SO2", "O2", "Z2", "p4", "p4m" or a registered group. '
+        '`group` must be "C<n>", "D<n>", "SO2", "O2", "SO3", "O3", "Z2", "p4", "p4m", a point group of space such as '
+        '"O", "Oh", "T", "C4h", "D4h", "C4z" or "Z3", or a registered group. '
         f"Received: {group!r}.{hint}"
     )
+
+
+def _built_in(name):
+    """The finite group of the plane or point group of space of this name, or None."""
+    name = ALIASES.get(name.lower(), name)
+    match = re.fullmatch(r"([CcDd])([0-9]{1,4})", name)
+    if match and 1 <= int(match[2]):
+        return (cyclic if match[1] in "Cc" else dihedral)(int(match[2]))
+    return point_group(name)
 
 
 def cyclic(n):
@@ -70,7 +103,7 @@ def from_generators(name, matrices):
 
     Args:
         name: a name of your own; call `register(group)` to use it as `group="name"` and in saved models.
-        matrices: `(d, d)` orthogonal matrices; points are columns (x to the right, y up).
+        matrices: `(d, d)` orthogonal matrices; points are columns, (x to the right, y up) or (x, y, z).
 
     Example:
         >>> from keras_equivariant import groups
@@ -104,11 +137,14 @@ def from_generators(name, matrices):
 
 
 def register(group):
-    """Makes a FiniteGroup known by its name, for `group="name"`, YAML specs and models loaded from a file."""
+    """Makes a FiniteGroup or LieGroup known by its name, for `group="name"`, YAML specs and saved models."""
+    if isinstance(group, LieGroup):
+        return register_lie(group)
     if not isinstance(group, FiniteGroup):
         raise TypeError(f"`group` must be a FiniteGroup. Received: {group!r}")
-    taken = ALIASES.get(group.name.lower(), group.name)
-    if re.fullmatch(r"[CcDd][0-9]+", taken) or _registered.get(group.name, group) != group:
+    name = group.name
+    taken = re.fullmatch(r"[CcDd][0-9]+", name) or name.lower() in (*ALIASES, *CONTINUOUS) or point_group(name)
+    if taken or _registered.get(name, group) != group:
         raise ValueError(f"The name of a group must be unique. Received: {group.name!r}, which is another group's")
     _registered[group.name] = group
     return group

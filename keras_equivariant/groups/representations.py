@@ -17,8 +17,8 @@ class Representation:
         group: the FiniteGroup or ContinuousGroup.
         name: its name within the group, as written in a field type.
         matrices: for a finite group `(order, dim, dim)`; for a continuous one a function from orthogonal matrices
-            `(n, 2, 2)` to `(n, dim, dim)`.
-        frequency: for a continuous group, the highest angular frequency in it.
+            `(n, d, d)` to `(n, dim, dim)`.
+        frequency: for a continuous group, the highest angular frequency in it; in space the highest degree.
 
     Attributes:
         dim: number of components.
@@ -61,23 +61,25 @@ class Representation:
         subgroup = get(subgroup)
         return Representation(subgroup, self.name, self.at(subgroup.matrices))
 
-    @property
-    def finite(self):
-        """Itself, or its restriction to so many rotations that no two of its frequencies become alike."""
+    def sampled(self, frequency=None):
+        """The matrices and weights of a mean over the group, exact for squares of the representation or, for a
+        continuous group, up to a sum of frequencies: `(n, dim, dim)` and `(n,)`."""
         if not isinstance(self.group, ContinuousGroup):
-            return self
-        return self.restricted(self.group.discrete(2 * self.frequency + 1))
+            return self._matrices, self.group.weights
+        sample = self.group.sample(2 * self.frequency if frequency is None else frequency)
+        return self.at(sample.matrices), sample.weights
 
     @functools.cached_property
     def permutation(self):
-        matrices = self.finite.matrices
+        matrices, _ = self.sampled()
         return bool(np.isin(np.round(matrices, 9), (0.0, 1.0)).all())
 
     @functools.cached_property
     def endomorphism_dimension(self):
         """Dimension of the maps that commute with it: 1, 2 or 4 for an irreducible one of real, complex or
         quaternionic type."""
-        return int(round(float(np.mean(self.finite.character**2))))
+        matrices, weights = self.sampled()
+        return int(round(float(weights @ np.trace(matrices, axis1=1, axis2=2) ** 2)))
 
     @property
     def type(self):
@@ -107,7 +109,7 @@ def quotient(group, subgroup, name=None):
     if isinstance(group, ContinuousGroup):
         raise ValueError(
             f"Functions on a group or its cosets need a finite group. Received: {group.name}; use its irreps, or a "
-            f"subgroup such as {group.discrete(8).name}"
+            f"subgroup such as {group.finite.name}"
         )
     cosets = group.left_cosets(subgroup)
     check_size(group, len(cosets), name or f"quotient({subgroup})")

@@ -6,10 +6,11 @@ import functools
 import numpy as np
 
 from keras_equivariant.groups.continuous import ContinuousGroup
-from keras_equivariant.groups.decomposition import decompose
+from keras_equivariant.groups.decomposition import copies_of, decompose
 from keras_equivariant.groups.field_type import FieldType
-from keras_equivariant.groups.irreps import irrep
+from keras_equivariant.groups.irreps import irrep, irreps
 from keras_equivariant.groups.registry import get
+from keras_equivariant.groups.representations import Representation
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,9 +31,10 @@ def contains(group, subgroup):
     """Whether all elements of a group, finite or not, are elements of another."""
     group, subgroup = get(group), get(subgroup)
     if isinstance(subgroup, ContinuousGroup):
-        return isinstance(group, ContinuousGroup) and (group.mirrors or not subgroup.mirrors)
+        same = isinstance(group, ContinuousGroup) and group.dimension == subgroup.dimension
+        return same and (group.mirrors or not subgroup.mirrors)
     if isinstance(group, ContinuousGroup):
-        return subgroup.dimension == 2 and all(group.contains(matrix) for matrix in subgroup.matrices)
+        return all(group.contains(matrix) for matrix in subgroup.matrices)
     try:
         return bool(group.subgroup(subgroup))
     except ValueError:
@@ -68,13 +70,41 @@ def _restriction(field_type, subgroup):
     return Restriction(FieldType._of(subgroup, terms), tuple(maps))
 
 
+def embeddings(representation, group, frequency=None):
+    """The irreps of a larger group that hold one of a subgroup, and where: restriction the other way round.
+
+    By Frobenius reciprocity they are the irreps in the representation that it induces.
+
+    Args:
+        representation: an irreducible Representation of the subgroup.
+        group: the larger group, finite or continuous.
+        frequency: of a continuous group, the highest frequency (degree) to look at.
+
+    Returns:
+        A dict from label to isometries `(copies, dim of the irrep, dim of the representation)`.
+
+    Example:
+        >>> from keras_equivariant import groups
+        >>> list(groups.embeddings(groups.irrep("O", "irrep(2)"), "SO3", 4))
+        ['2', '4']
+    """
+    group, subgroup = get(group), representation.group
+    if not contains(group, subgroup):
+        raise ValueError(f"`group` must contain {subgroup.name}. Received: {group.name}")
+    found = {}
+    for whole in irreps(group, frequency):
+        copies = copies_of(representation, whole.restricted(subgroup))
+        if len(copies):
+            found[whole.name] = copies
+    return found
+
+
 def _parts(representation, subgroup):
     """Names of the parts and their `(copies, new dim, old dim)` maps."""
     if isinstance(subgroup, ContinuousGroup):
-        stand_in = subgroup.discrete(2 * representation.frequency + 1)
-        found = decompose(representation.restricted(stand_in)).parts
-        return [(irrep(subgroup, part.name).name, copies.transpose(0, 2, 1)) for part, copies in found]
-    restricted = representation.restricted(subgroup)
+        restricted = Representation(subgroup, "restricted", representation.at, representation.frequency)
+    else:
+        restricted = representation.restricted(subgroup)
     if representation.permutation and representation.dim > 1:
         return orbits(restricted)
     return [(part.name, copies.transpose(0, 2, 1)) for part, copies in decompose(restricted).parts]

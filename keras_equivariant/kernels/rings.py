@@ -1,13 +1,14 @@
-"""Radial profiles: rings around the kernel's centre, and how high an angular frequency each may carry."""
+"""Radial profiles: rings around the kernel's centre, in space spherical shells, and the frequencies each may carry."""
 
 import dataclasses
 
 import numpy as np
 
-RING_WIDTH = 0.6  # standard deviation of the Gaussian rings, in pixels (1711.07289, 1911.08251)
-OUTER_RING_WIDTH = 0.4
+RING_WIDTH = 0.6  # standard deviation of the Gaussian rings, in pixels (1711.07289, 1807.02547, 1911.08251)
+OUTER_RING_WIDTH = 0.4  # of the outermost ring of the plane
 PROFILES = ("gaussian", "linear")
-CUTOFFS = ("conservative", "nyquist")
+CUTOFFS = {2: ("conservative", "nyquist"), 3: ("compromise", "conservative", "sfcnn", "nyquist")}  # the default first
+BEYOND = {"conservative": 0, "compromise": 1, "sfcnn": 2}  # in space: how much above twice the radius
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,18 +17,24 @@ class Rings:
 
     Attributes:
         num_rings: number of rings; None for one per pixel of radius.
-        ring_width: standard deviation of a Gaussian ring in pixels; None for 0.6, 0.4 at the rim. Of a linear ring
-            half of its base; None for the distance between rings.
+        ring_width: standard deviation of a Gaussian ring in pixels; None for 0.6, in the plane 0.4 at the rim. Of a
+            linear ring half of its base; None for the distance between rings.
         radial_profile: `"gaussian"`, or `"linear"`: 1 on the ring, falling linearly to 0.
-        frequency_cutoff: highest angular frequency of the ring of radius r (pixels): `"conservative"` keeps waves
-            along the ring longer than two pixels everywhere in the square (2 r - (r + 1) mod 2, at most 2 at the
-            rim), `"nyquist"` floor(pi r), a number c floor(c r). Frequency 0 is always there.
+        frequency_cutoff: highest angular frequency (degree) of the ring of radius r (pixels). In the plane
+            `"conservative"` keeps waves along the ring longer than two pixels everywhere in the square
+            (2 r - (r + 1) mod 2, at most 2 at the rim). In space `"conservative"` is 2 r, `"compromise"` 2 r + 1 and
+            `"sfcnn"` 2 r + 2. In both `"nyquist"` is floor(pi r), a number c floor(c r), a list one number for each
+            ring; None is "conservative" in the plane, "compromise" in space. The centre carries frequency 0 only,
+            unless a list says otherwise, and every ring frequency 0.
+        voxel_size: sizes of a pixel along the axes, of which only the ratios matter; radii are then in units of the
+            smallest. None where all are equal.
     """
 
     num_rings: int | None = None
     ring_width: float | None = None
     radial_profile: str = "gaussian"
-    frequency_cutoff: str | float = "conservative"
+    frequency_cutoff: str | float | tuple | None = None
+    voxel_size: tuple | None = None
 
     def __post_init__(self):
         if self.num_rings is not None and (not isinstance(self.num_rings, int) or self.num_rings < 1):
@@ -38,24 +45,45 @@ class Rings:
             raise ValueError(
                 f"`radial_profile` must be one of {PROFILES}. Received: radial_profile={self.radial_profile!r}"
             )
-        cutoff = self.frequency_cutoff
-        number = isinstance(cutoff, (int, float)) and not isinstance(cutoff, bool) and cutoff >= 0
-        if not number and cutoff not in CUTOFFS:
+        if isinstance(self.frequency_cutoff, list):
+            object.__setattr__(self, "frequency_cutoff", tuple(self.frequency_cutoff))
+        cutoff, named = self.frequency_cutoff, {name for names in CUTOFFS.values() for name in names}
+        several = isinstance(cutoff, tuple) and cutoff and all(isinstance(c, int) and _is_size(c) for c in cutoff)
+        if not (cutoff is None or _is_size(cutoff) or several or (isinstance(cutoff, str) and cutoff in named)):
             raise ValueError(
-                f"`frequency_cutoff` must be one of {CUTOFFS} or a number of at least 0. "
-                f"Received: frequency_cutoff={cutoff!r}"
+                f"`frequency_cutoff` must be one of {CUTOFFS[2]}, in space of {CUTOFFS[3]}, a number of at least 0, or "
+                f"a list of integers. Received: frequency_cutoff={cutoff!r}"
             )
+        if self.voxel_size is not None:
+            sizes = tuple(self.voxel_size) if isinstance(self.voxel_size, (list, tuple)) else (None,)
+            if not all(_is_size(size) and size > 0 for size in sizes):
+                raise ValueError(
+                    "`voxel_size` must be a positive number for each axis of space, or None. "
+                    f"Received: voxel_size={self.voxel_size!r}"
+                )
+            object.__setattr__(self, "voxel_size", tuple(float(size) for size in sizes))
 
     def __call__(self, kernel_size):
         """Radii (pixels), widths and highest angular frequencies of the rings of a kernel, ring by ring.
 
         By default radii are one pixel apart from the centre (odd kernels) or half a pixel from it (even ones).
         """
-        size = min(kernel_size)
-        first, last = (0.5, (size - 1) / 2) if size % 2 == 0 else (0.0, (size - 1) / 2)
-        radii = np.linspace(first, last, self.num_rings or (size + 1) // 2) if size > 1 else np.zeros(1)
-        limits = [self._limit(r, i == len(radii) - 1) for i, r in enumerate(radii)]
-        return list(zip(radii, self._widths(radii), limits, strict=True))
+        extent = min((k - 1) * scale for k, scale in zip(kernel_size, self.scales(len(kernel_size)), strict=True))
+        first, last = 0.5 if min(kernel_size) % 2 == 0 else 0.0, extent / 2
+        number = self.num_rings or int(last - first + 1 + 1e-9)
+        radii = np.linspace(first, last, number) if last > 0 else np.zeros(1)
+        return list(zip(radii, self._widths(radii, len(kernel_size)), self._limits(radii, kernel_size), strict=True))
+
+    def scales(self, dimension):
+        """Lengths of a pixel along each axis, in units of the shortest."""
+        if self.voxel_size is None:
+            return (1.0,) * dimension
+        if len(self.voxel_size) != dimension:
+            raise ValueError(
+                f"`voxel_size` must have one number for each axis of space, {dimension}. "
+                f"Received: voxel_size={self.voxel_size}"
+            )
+        return tuple(size / min(self.voxel_size) for size in self.voxel_size)
 
     def profile(self, radius, ring, width):
         """The ring's values at these radii."""
@@ -63,21 +91,38 @@ class Rings:
             return np.exp(-((radius - ring) ** 2) / (2 * width**2))
         return np.maximum(1 - np.abs(radius - ring) / width, 0.0)
 
-    def _widths(self, radii):
+    def _widths(self, radii, dimension):
         if self.ring_width is not None:
             return np.full(len(radii), float(self.ring_width))
         if self.radial_profile == "linear":
             return np.full(len(radii), radii[1] - radii[0] if len(radii) > 1 else 1.0)
         widths = np.full(len(radii), RING_WIDTH)
-        if len(radii) > 1:
+        if len(radii) > 1 and dimension == 2:
             widths[-1] = OUTER_RING_WIDTH
         return widths
 
-    def _limit(self, radius, rim):
-        if self.frequency_cutoff == "nyquist":
-            return int(np.floor(np.pi * radius + 1e-9))
-        if self.frequency_cutoff != "conservative":
-            return int(np.floor(self.frequency_cutoff * radius + 1e-9))
-        if radius == 0:
-            return 0
-        return min(2 if rim else int(2 * radius - (radius + 1) % 2), int(np.floor(2 * radius)))
+    def _limits(self, radii, kernel_size):
+        names = CUTOFFS[len(kernel_size)]
+        cutoff = names[0] if self.frequency_cutoff is None else self.frequency_cutoff
+        if isinstance(cutoff, tuple):
+            if len(cutoff) != len(radii):
+                raise ValueError(
+                    f"A list of cut-offs must have one for each ring, {len(radii)} in a kernel of "
+                    f"{'x'.join(map(str, kernel_size))} pixels. Received: frequency_cutoff={list(cutoff)}"
+                )
+            return list(cutoff)
+        if isinstance(cutoff, str) and cutoff not in names:
+            raise ValueError(
+                f"`frequency_cutoff` must be one of {names} in {len(kernel_size)} dimensions. "
+                f"Received: frequency_cutoff={cutoff!r}"
+            )
+        if len(kernel_size) == 3 and cutoff in BEYOND:
+            return [int(2 * r + 1e-9) + BEYOND[cutoff] if r > 1e-9 else 0 for r in radii]
+        if cutoff != "conservative":
+            return [int((np.pi if cutoff == "nyquist" else cutoff) * r + 1e-9) for r in radii]
+        wide = [min(2 if i == len(radii) - 1 else int(2 * r - (r + 1) % 2), int(2 * r)) for i, r in enumerate(radii)]
+        return [limit if r else 0 for limit, r in zip(wide, radii, strict=True)]
+
+
+def _is_size(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0

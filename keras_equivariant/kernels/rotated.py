@@ -5,10 +5,10 @@ and the coefficients c are learned. What differs is how B is moved:
 
 | basis       | functions B^d                         | moved by                      | groups                 |
 |-------------|---------------------------------------|-------------------------------|------------------------|
-| `exact`     | one per pixel                         | permuting the pixels          | C1, C2, C4, D1, D2, D4 |
-| `bilinear`  | one per pixel                         | bilinear interpolation        | any                    |
+| `exact`     | one per pixel                         | permuting the pixels          | of square and cube     |
+| `bilinear`  | one per pixel                         | (tri)linear interpolation     | any                    |
 | `gaussian`  | one per pixel                         | Gaussian interpolation        | any                    |
-| `steerable` | band-limited circular harmonics       | turning the function itself   | any of the plane       |
+| `steerable` | band-limited harmonics on rings       | turning the function itself   | any                    |
 | learned     | found by optimisation, see `learned`  | what was learned              | those of its file      |
 
 Whatever the basis, the elements that map the pixel grid onto itself move it exactly: B_{e t} is the pixel
@@ -97,15 +97,15 @@ def _rotated_basis(group, kernel_size, basis):
     if basis == "exact":
         if not possible:
             raise ValueError(
-                'basis="exact" needs a group that permutes the pixels of the kernel: C1, C2, C4, D1, D2 '
-                f'or D4. Received: group "{group.name}"; use basis="steerable"'
+                'basis="exact" needs a group that permutes the pixels of the kernel: C1, C2, C4, D1, D2 or D4; in '
+                f'space a group of the cube. Received: group "{group.name}"; use basis="steerable"'
             )
         pixels = np.stack(exact)
         identity = np.eye(pixels.shape[1])
         functions = identity[pixels].transpose(0, 2, 1)
         source = np.zeros(group.order, int)
         return RotatedBasis("exact", pixels.shape[1], functions, pixels, source, pixels, identity[None])
-    build = {"bilinear": _bilinear, "gaussian": _gaussian, "steerable": harmonic.planar_functions}[basis]
+    build = {"bilinear": _bilinear, "gaussian": _gaussian, "steerable": harmonic.moved_functions}[basis]
     permuting = [g for g in range(group.order) if exact[g] is not None]
     elements, source, permuted = _cosets(group, permuting, kernel_size)
     functions = build(group.matrices[elements], kernel_size)
@@ -172,19 +172,18 @@ def pixel_permutation(matrix, kernel_size):
 
 def _check_shape(group, kernel_size):
     if len(kernel_size) != group.dimension:
+        other = {2: 'a group of the plane such as "C4" or "D4"', 3: 'a group of space such as "O", "D4h" or "C4z"'}
         raise ValueError(
             f"The kernel must have as many axes as the space that {group.name} acts on, "
-            f"{group.dimension}. Received: kernel_size={kernel_size}"
+            f"{group.dimension}. Received: kernel_size={kernel_size}; use {other[len(kernel_size)]}"
         )
-    for element in group.grid_elements:
-        moved = np.abs(grid.index_matrix(group.matrices[element])) @ np.array(kernel_size)
-        if not np.array_equal(np.round(moved), kernel_size):
-            largest = max(kernel_size)
-            raise ValueError(
-                f"The kernel must keep its shape under {group.name}, which swaps the axes. Received: "
-                f"kernel_size={kernel_size}; use {(largest,) * len(kernel_size)}, or a group without "
-                "quarter turns such as C2 or D2"
-            )
+    if not grid.keeps_shape(group, kernel_size):
+        largest = max(kernel_size)
+        raise ValueError(
+            f"The kernel must keep its shape under {group.name}, which swaps the axes. Received: "
+            f"kernel_size={kernel_size}; use {(largest,) * len(kernel_size)}, or a group without "
+            f"quarter turns such as {grid.UPRIGHT[group.dimension]}"
+        )
 
 
 def _bilinear(matrices, kernel_size):

@@ -2,8 +2,8 @@
 
 | basis       | spans                                                                  | groups                       |
 |-------------|------------------------------------------------------------------------|------------------------------|
-| `exact`     | every such kernel on the pixels: the whole space of intertwiners       | C1, C2, C4, D1, D2, D4       |
-| `steerable` | rings times circular harmonics times the maps between the two types    | any of the plane, SO(2), O(2)|
+| `exact`     | every such kernel on the pixels: the whole space of intertwiners       | of the square and the cube   |
+| `steerable` | rings times harmonics (in space spherical ones) times the maps between the two types | any    |
 
 A kernel between two field types is made of kernels between their irreps, with the changes of basis at both ends.
 """
@@ -13,7 +13,7 @@ import functools
 
 import numpy as np
 
-from keras_equivariant.groups import ContinuousGroup, decompose, get, grid, irrep
+from keras_equivariant.groups import ContinuousGroup, decompose, get, grid, irrep, wigner_3j, wigner_d
 from keras_equivariant.groups.decomposition import intertwiners
 from keras_equivariant.groups.irreps import gram_schmidt, wound
 from keras_equivariant.kernels.harmonic import ring_harmonics
@@ -122,8 +122,9 @@ def basis_name(group, kernel_size, basis):
     exact = not isinstance(group, ContinuousGroup) and _permutations(group, tuple(kernel_size)) is not None
     if basis == "exact" and not exact:
         raise ValueError(
-            'basis="exact" needs a group that permutes the pixels of the kernel: C1, C2, C4, D1, D2 or D4. '
-            f'Received: group "{group.name}", kernel_size={tuple(kernel_size)}; use basis="steerable"'
+            'basis="exact" needs a group that permutes the pixels of the kernel: C1, C2, C4, D1, D2 or D4; in space a '
+            f'group of the cube. Received: group "{group.name}", kernel_size={tuple(kernel_size)}; use '
+            'basis="steerable"'
         )
     if basis == "auto":
         return "exact" if exact else "steerable"
@@ -269,6 +270,8 @@ def _harmonic_maps(group, source, target, m):
     source, target = irrep(group, source), irrep(group, target)
     finite = group
     if isinstance(group, ContinuousGroup):
+        if group.dimension == 3:
+            return _couplings(group, source, target, m)
         # More rotations than the sum of the frequencies average as all of them do; powers of two, to meet again.
         finite = group.discrete(2 ** int(m + source.frequency + target.frequency).bit_length())
     matrices = [_sampled(rho, finite) for rho in (target, source)] + [_waves(finite, m)]
@@ -283,6 +286,16 @@ def _harmonic_maps(group, source, target, m):
     return gram_schmidt(average, count).reshape(-1, *shape)
 
 
+def _couplings(group, source, target, degree):
+    """The one map there is between irreps of SO(3) for each degree of harmonics, where parities allow it."""
+    degrees = target.frequency, source.frequency, degree
+    inversion = -np.eye(3)[None]
+    parity = target.at(inversion)[0, 0, 0] * source.at(inversion)[0, 0, 0] * (-1) ** degree if group.mirrors else 1
+    if parity < 0 or not abs(degrees[0] - degrees[1]) <= degree <= degrees[0] + degrees[1]:
+        return np.zeros((0, target.dim, source.dim, 2 * degree + 1))
+    return wigner_3j(*degrees)[None]
+
+
 @functools.lru_cache(maxsize=1024)
 def _sampled(representation, finite):
     return representation.at(finite.matrices)
@@ -290,7 +303,9 @@ def _sampled(representation, finite):
 
 @functools.lru_cache(maxsize=1024)
 def _waves(finite, m):
-    """How a harmonic of frequency m moves, `(order, 1 or 2, 1 or 2)`."""
+    """How a harmonic of frequency m moves, `(order, dim, dim)`, dim 1 or 2, in space 2 m + 1."""
+    if finite.dimension == 3:
+        return wigner_d(m, finite.matrices)
     return wound(finite.matrices, m) if m else np.ones((finite.order, 1, 1))
 
 

@@ -1,6 +1,6 @@
 """The layers, one public class a file."""
 
-from keras_equivariant.layers.average_pooling import AveragePooling2D
+from keras_equivariant.layers.average_pooling import AveragePooling2D, AveragePooling3D
 from keras_equivariant.layers.batch_normalization import BatchNormalization
 from keras_equivariant.layers.concatenated_relu import ConcatenatedReLU
 from keras_equivariant.layers.field_dropout import FieldDropout
@@ -8,33 +8,39 @@ from keras_equivariant.layers.field_pooling import FieldPooling
 from keras_equivariant.layers.flatten_fields import FlattenFields
 from keras_equivariant.layers.fourier_activation import FourierActivation
 from keras_equivariant.layers.gated_activation import GatedActivation
-from keras_equivariant.layers.group_conv import GroupConv2D
-from keras_equivariant.layers.group_conv_transpose import GroupConv2DTranspose
+from keras_equivariant.layers.group_conv import GroupConv2D, GroupConv3D
+from keras_equivariant.layers.group_conv_transpose import GroupConv2DTranspose, GroupConv3DTranspose
 from keras_equivariant.layers.group_pooling import GroupPooling
 from keras_equivariant.layers.harmonic_activation import HarmonicActivation
 from keras_equivariant.layers.harmonic_batch_normalization import HarmonicBatchNormalization
 from keras_equivariant.layers.harmonic_conv import HarmonicConv2D
 from keras_equivariant.layers.harmonic_magnitude import HarmonicMagnitude
-from keras_equivariant.layers.lifting_conv import LiftingConv2D
-from keras_equivariant.layers.max_pooling import MaxPooling2D
+from keras_equivariant.layers.image_to_points import ImageToPoints
+from keras_equivariant.layers.lie_bottleneck import LieBottleneck
+from keras_equivariant.layers.lie_conv import LieConv
+from keras_equivariant.layers.lie_lift import LieLift
+from keras_equivariant.layers.lie_pooling import LiePooling
+from keras_equivariant.layers.lifting_conv import LiftingConv2D, LiftingConv3D
+from keras_equivariant.layers.max_pooling import MaxPooling2D, MaxPooling3D
 from keras_equivariant.layers.norm_activation import NormActivation
-from keras_equivariant.layers.norm_max_pooling import NormMaxPooling2D
+from keras_equivariant.layers.norm_max_pooling import NormMaxPooling2D, NormMaxPooling3D
 from keras_equivariant.layers.norm_pooling import NormPooling
 from keras_equivariant.layers.pointwise_activation import PointwiseActivation
 from keras_equivariant.layers.restrict import Restrict
 from keras_equivariant.layers.steerable_batch_normalization import SteerableBatchNormalization
-from keras_equivariant.layers.steerable_conv import SteerableConv2D
-from keras_equivariant.layers.steerable_conv_transpose import SteerableConv2DTranspose
+from keras_equivariant.layers.steerable_conv import SteerableConv2D, SteerableConv3D
+from keras_equivariant.layers.steerable_conv_transpose import SteerableConv2DTranspose, SteerableConv3DTranspose
 from keras_equivariant.layers.steerable_dense import SteerableDense
 from keras_equivariant.layers.steerable_group_normalization import SteerableGroupNormalization
 from keras_equivariant.layers.steerable_instance_normalization import SteerableInstanceNormalization
 from keras_equivariant.layers.steerable_layer_normalization import SteerableLayerNormalization
 from keras_equivariant.layers.tensor_product_activation import TensorProductActivation
 from keras_equivariant.layers.unflatten_fields import UnflattenFields
-from keras_equivariant.layers.up_sampling import UpSampling2D
+from keras_equivariant.layers.up_sampling import UpSampling2D, UpSampling3D
 
 __all__ = [
     "AveragePooling2D",
+    "AveragePooling3D",
     "BatchNormalization",
     "ConcatenatedReLU",
     "FieldDropout",
@@ -44,21 +50,33 @@ __all__ = [
     "GatedActivation",
     "GroupConv2D",
     "GroupConv2DTranspose",
+    "GroupConv3D",
+    "GroupConv3DTranspose",
     "GroupPooling",
     "HarmonicActivation",
     "HarmonicBatchNormalization",
     "HarmonicConv2D",
     "HarmonicMagnitude",
+    "ImageToPoints",
+    "LieBottleneck",
+    "LieConv",
+    "LieLift",
+    "LiePooling",
     "LiftingConv2D",
+    "LiftingConv3D",
     "MaxPooling2D",
+    "MaxPooling3D",
     "NormActivation",
     "NormMaxPooling2D",
+    "NormMaxPooling3D",
     "NormPooling",
     "PointwiseActivation",
     "Restrict",
     "SteerableBatchNormalization",
     "SteerableConv2D",
     "SteerableConv2DTranspose",
+    "SteerableConv3D",
+    "SteerableConv3DTranspose",
     "SteerableDense",
     "SteerableGroupNormalization",
     "SteerableInstanceNormalization",
@@ -66,4 +84,5 @@ __all__ = [
     "TensorProductActivation",
     "UnflattenFields",
     "UpSampling2D",
+    "UpSampling3D",
 ]

@@ -1,9 +1,9 @@
 from keras_equivariant.layers.base import register
-from keras_equivariant.layers.planar_pooling import PlanarPooling
+from keras_equivariant.layers.window_pooling import WindowPooling
 
 
 @register
-class AveragePooling2D(PlanarPooling):
+class AveragePooling2D(WindowPooling):
     """Mean over windows of the plane, on images, regular and harmonic features alike.
 
     y(x, s) = mean of f(p, s) over the pixels p of the window at x
@@ -40,3 +40,41 @@ class AveragePooling2D(PlanarPooling):
     """
 
     mode = "average"
+
+
+@register
+class AveragePooling3D(WindowPooling):
+    """Mean over windows of space, on volumes and on regular features alike.
+
+    y(x, s) = mean of f(p, s) over the voxels p of the window at x
+
+    Args:
+        pool_size, strides, padding: as in `keras.layers.AveragePooling3D`.
+        data_format: `"channels_last"` only.
+        antialias: blur before subsampling, as in `AveragePooling2D`.
+        group: symmetry of the input; None checks the sizes for all rotations and reflections of the cube.
+        strict: raise where the sizes break the exact symmetry; with False warn once.
+
+    Input shape:
+        `(B, D, H, W, C)` or `(B, D, H, W, |group|, C)`
+
+    Output shape:
+        `(B, D', H', W', C)` or `(B, D', H', W', |group|, C)`
+
+    Equivariance: exact for the rotations and reflections of the cube on sizes that the windows cover symmetrically,
+    e.g. an even size for windows of 2; other sizes raise.
+
+    Raises:
+        ValueError: sizes that break the exact symmetry, wrong rank, a window larger than the input, `antialias` on
+            an unknown size.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> ke.layers.AveragePooling3D(2)(np.zeros((1, 8, 8, 8, 24, 4), "float32")).shape
+        TensorShape([1, 4, 4, 4, 24, 4])
+
+    Reference: Weiler et al., 3D Steerable CNNs, arXiv 1807.02547, section 4.3 (pooling against aliasing).
+    """
+
+    mode = "average"
+    rank = 3

@@ -62,6 +62,9 @@ class EquivariantLayer(keras.layers.Layer):
         """
         raise NotImplementedError(f"{type(self).__name__} cannot be folded to stock layers")
 
+    # A layer of several tensors has `fold_call(apply, inputs)` instead: it computes its outputs with `keras.ops` and
+    # `apply(key, stock_layer, weights, tensor)`, where the key is unique in the layer.
+
     def get_config(self):
         return {**super().get_config(), "strict": self.strict}
 
@@ -108,6 +111,17 @@ def check_data_format(data_format):
         )
 
 
+def stock(stem, rank):
+    """The stock Keras layer of this name for so many axes of space: `stock("Conv", 3)` is `keras.layers.Conv3D`."""
+    return getattr(keras.layers, stem.replace("Transpose", "") + f"{rank}D" + "Transpose" * stem.endswith("Transpose"))
+
+
+def space_rank(layer):
+    """Axes of space of the features of a layer, ours or Keras's; None where it does not know."""
+    group = getattr(layer, "group", None)
+    return getattr(layer, "rank", None) or getattr(group, "dimension", None)
+
+
 def axis_names(rank):
     """One letter per axis of space: HW in the plane, DHW in space."""
     return "DHW"[3 - rank :]
@@ -128,14 +142,23 @@ def window_problems(axes, argument, padding):
         argument: name of the constructor argument that sets the window.
         padding: `"valid"` or `"same"`.
     """
-    broken = {}
-    for axis, window in enumerate(axes):
-        if window is not None and not convolution.is_symmetric(*window, padding):
-            broken.setdefault(window, []).append(axis_names(len(axes))[axis])
-    return [_window_problem(" and ".join(names), argument, *window, padding) for window, names in broken.items()]
+    problems = []
+    for window, names in alike(axes).items():
+        if not convolution.is_symmetric(*window, padding):
+            problems.append(_window_problem(len(axes), names, argument, *window, padding))
+    return problems
 
 
-def _window_problem(names, argument, size, window, stride, dilation, padding):
+def alike(axes):
+    """Names of the axes that have the same window, as a dict from window to text; None stands for no window."""
+    found = {}
+    for name, window in zip(axis_names(len(axes)), axes, strict=True):
+        if window is not None:
+            found.setdefault(window, []).append(name)
+    return {w: " and ".join(", ".join(names).rsplit(", ", 1)) for w, names in found.items()}
+
+
+def _window_problem(rank, names, argument, size, window, stride, dilation, padding):
     sizes = " or ".join(map(str, convolution.symmetric_sizes(size, window, stride, dilation, padding)))
     fixes = [f"size {sizes}"] if sizes else []
     near = [
@@ -143,7 +166,7 @@ def _window_problem(names, argument, size, window, stride, dilation, padding):
     ]
     fixes += [f"{argument}={near[-1]}"] if near else []
     if stride > 1 and argument == "kernel_size":
-        fixes.append(f"AveragePooling2D({stride}) before a stride-1 convolution")
+        fixes.append(f"AveragePooling{rank}D({stride}) before a stride-1 convolution")
     dilated = f", dilation_rate={dilation}" if dilation > 1 else ""
     return (
         f'a window of {window} pixels with strides={stride}{dilated}, padding="{padding}" does not cover the '

@@ -1,5 +1,4 @@
 import keras
-import numpy as np
 from keras import ops
 
 from keras_equivariant.layers.base import register
@@ -58,13 +57,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return compiles and last and mask is None and not self.synchronized and not getattr(self, "renorm", False)
 
     def fold(self, input_shape):
-        """Stock BatchNormalization with each parameter repeated over the group axis, and the activation."""
-        repeats = input_shape[-2] if len(input_shape) == 5 else 1
+        """Stock BatchNormalization and the activation; one weight a field serves the whole group axis."""
         stock = keras.layers.BatchNormalization(
             epsilon=self.epsilon, momentum=self.momentum, center=self.center, scale=self.scale, name=self.name
         )
-        weights = [np.tile(keras.ops.convert_to_numpy(w), repeats) for w in self.weights]
-        steps = [(stock, weights)]
+        steps = [(stock, self.weights)]
         if self.activation is not keras.activations.linear:
             steps.append((keras.layers.Activation(self.activation, name=f"{self.name}_activation"), []))
         return steps

@@ -43,7 +43,10 @@ class FlattenFields(EquivariantLayer):
         super().__init__(**kwargs)
         self.group = symmetry_group(group)
         if isinstance(self.group, ContinuousGroup):
-            raise ValueError(f"Regular features need a finite group. Received: group={self.group.name!r}; use its C8")
+            raise ValueError(
+                f"Regular features need a finite group. Received: group={self.group.name!r}; use its "
+                f"{self.group.finite.name}"
+            )
 
     def build(self, input_shape):
         self.compute_output_shape(input_shape)

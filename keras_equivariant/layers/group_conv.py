@@ -53,3 +53,43 @@ class GroupConv2D(RotatedConv):
     Reference: Cohen & Welling, Group Equivariant Convolutional Networks, arXiv 1602.07576, equation 11; learned and
     other bases: Diaconu & Worrall, Learning to Convolve, arXiv 1905.04663.
     """
+
+
+@register
+class GroupConv3D(RotatedConv):
+    """Convolves functions on space x group with every turned copy of each kernel: from the group to the group.
+
+    y(x, s) = sum over voxels p, elements t and fields c of f_c(p, t) psi_c(s^-1 (p - x), s^-1 t) + bias
+
+    Args:
+        filters: number of output fields; each has one channel per group element.
+        kernel_size: integer or three integers.
+        group: symmetry of the input: `"O"`, `"Oh"`, `"T"`, `"C4h"`, `"D4h"`, `"C4z"`, ... or a `groups.FiniteGroup`.
+        strides, padding, data_format, dilation_rate, groups, activation, use_bias, *_initializer, *_regularizer,
+        *_constraint, padding_mode, strict: as in `GroupConv2D`.
+        basis: as in `LiftingConv3D`.
+
+    Input shape:
+        `(B, D, H, W, |group|, C)`
+
+    Output shape:
+        `(B, D', H', W', |group|, filters)`
+
+    Equivariance: y(L_g f) = L_g y(f) for every g of `group`, where [L_g f](x, s) = f(g^-1 x, g^-1 s). Exact for the
+    elements that map the voxel grid onto itself, on sizes that the window covers symmetrically; approximate for the
+    others.
+
+    Raises:
+        ValueError: sizes that break the exact symmetry, a kernel or basis that the group does not allow, a group of
+            the plane.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> layer = ke.layers.GroupConv3D(4, 3, group="T", padding="same")
+        >>> layer(np.zeros((1, 5, 5, 5, 12, 2), "float32")).shape
+        TensorShape([1, 5, 5, 5, 12, 4])
+
+    Reference: Cohen & Welling, arXiv 1602.07576, equation 11; in space: Winkels & Cohen, arXiv 1804.04656.
+    """
+
+    rank = 3

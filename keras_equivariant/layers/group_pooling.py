@@ -69,11 +69,7 @@ class GroupPooling(EquivariantLayer):
 
     def compute_output_shape(self, input_shape):
         order = None if self.group is None else self.group.order
-        # Features on several scales have as many group axes, one after the other; cosets are of one.
-        fits = len(input_shape) > 2 and (
-            order in (None, input_shape[-2]) or (self._cosets is None and input_shape[-2] % order == 0)
-        )
-        if not fits:
+        if len(input_shape) < 3 or order not in (None, input_shape[-2]):
             wanted = "|G|" if order is None else order
             raise ValueError(
                 f"GroupPooling takes features with a group axis, (..., {wanted}, C). "

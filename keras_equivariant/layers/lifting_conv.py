@@ -56,3 +56,49 @@ class LiftingConv2D(RotatedConv):
     """
 
     lifting = True
+
+
+@register
+class LiftingConv3D(RotatedConv):
+    """Convolves a volume with every turned copy of each kernel: from space to the group.
+
+    y(x, s) = sum over voxels p and channels c of f_c(p) psi_c(s^-1 (p - x)) + bias
+
+    where s runs over the elements of `group` and psi(s^-1 x) is the kernel moved by s.
+
+    Args:
+        filters: number of output fields; each has one channel per group element.
+        kernel_size: integer or three integers.
+        group: symmetry of space: `"O"`, `"Oh"`, `"T"`, `"C4h"`, `"D4h"`, `"C4z"`, ... or a `groups.FiniteGroup`.
+        strides, padding, data_format, dilation_rate, groups, activation, use_bias, *_initializer, *_regularizer,
+        *_constraint, padding_mode, strict: as in `LiftingConv2D`.
+        basis: `"exact"` (all voxels, permuted; the groups of the cube), `"steerable"` (band-limited spherical harmonics
+            on shells, any group), `"bilinear"` (in space trilinear) or `"gaussian"` interpolation, or `"auto"`: exact
+            where that exists, else steerable.
+
+    Input shape:
+        `(B, D, H, W, C)`
+
+    Output shape:
+        `(B, D', H', W', |group|, filters)`
+
+    Equivariance: y(L_g f) = L_g y(f) for every g of `group`, where [L_g y](x, s) = y(g^-1 x, g^-1 s). Exact for the
+    elements that map the voxel grid onto itself (the rotations and reflections of the cube), on sizes that the window
+    covers symmetrically; approximate for the others.
+
+    Raises:
+        ValueError: sizes that break the exact symmetry, a kernel or basis that the group does not allow, a group of
+            the plane.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> layer = ke.layers.LiftingConv3D(4, 3, group="O", padding="same")
+        >>> layer(np.zeros((1, 9, 9, 9, 1), "float32")).shape
+        TensorShape([1, 9, 9, 9, 24, 4])
+
+    Reference: Cohen & Welling, arXiv 1602.07576, equation 10; in space: Winkels & Cohen, 3D G-CNNs for Pulmonary Nodule
+    Detection, arXiv 1804.04656.
+    """
+
+    rank = 3
+    lifting = True

@@ -207,7 +207,8 @@ class RotatedConv(WindowedConv):
         wanted = f"(B, {space}, C)" if self.lifting else f"(B, {space}, {self.elements_in}, C)"
         bad = len(input_shape) != self.rank + (2 if self.lifting else 3) or input_shape[-1] is None
         if bad or (not self.lifting and input_shape[-2] != self.elements_in):
-            before = "" if self.lifting else "; an image becomes that by LiftingConv2D"
+            what = {2: "an image", 3: "a volume"}[self.rank]
+            before = "" if self.lifting else f"; {what} becomes that by LiftingConv{self.rank}D"
             raise ValueError(
                 f'{type(self).__name__} on "{self.group.name}" takes features of shape {wanted}. '
                 f"Received: input_shape={tuple(input_shape)}{before}"

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 
-from keras_equivariant.groups import FieldType, clebsch_gordan
+from keras_equivariant.groups import ContinuousGroup, FieldType, clebsch_gordan
 from keras_equivariant.groups.irreps import gram_schmidt, is_irrep_label
 from keras_equivariant.layers.base import register
 from keras_equivariant.layers.fibrewise import Fibrewise
@@ -23,7 +23,7 @@ class TensorProductActivation(Fibrewise):
     Args:
         in_type: field type of irreps.
         group: group name; may be left out where `in_type` is a FieldType.
-        max_frequency: highest frequency of the result; by default that of `in_type`.
+        max_frequency: highest frequency (degree) of the result; by default that of `in_type`.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -74,7 +74,7 @@ class TensorProductActivation(Fibrewise):
 
     def _labels(self):
         """The irreps that the result may hold."""
-        if self.max_frequency is None and self.group.dimension != 2:
+        if self.max_frequency is None and self.group.dimension != 2 and not isinstance(self.group, ContinuousGroup):
             return [name for _, name in FieldType.parse("irreps", self.group).terms]
         highest = self.in_type.frequency if self.max_frequency is None else self.max_frequency
         return [name for _, name in FieldType.parse(f"irreps({highest})", self.group).terms]

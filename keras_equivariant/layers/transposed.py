@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_equivariant.layers.base import axis_names, moved_axes
+from keras_equivariant.layers.base import alike, moved_axes, stock
 from keras_equivariant.ops import convolution, expansion
 
 
@@ -11,7 +11,7 @@ class Transposed:
     """Mixin of the transposed convolutions, before a `WindowedConv` with kernels `(*kernel_size, out, in)`.
 
     Args:
-        output_padding: None, 0 or what `keras.layers.Conv2DTranspose` takes.
+        output_padding: None, 0 or what Keras's transposed convolutions take.
     """
 
     def __init__(self, *args, output_padding=None, **kwargs):
@@ -19,12 +19,12 @@ class Transposed:
         if self.groups != 1:
             raise ValueError(
                 "A transposed convolution has no field groups. "
-                f"Received: groups={self.groups}; use UpSampling2D and {self._straight()}(groups=...)"
+                f"Received: groups={self.groups}; use UpSampling{self.rank}D and {self._straight()}(groups=...)"
             )
         if self.padding_mode != "zeros":
             raise ValueError(
                 "A transposed convolution pads with zeros. Received: padding_mode="
-                f'"{self.padding_mode}"; use UpSampling2D and {self._straight()}(padding_mode=...)'
+                f'"{self.padding_mode}"; use UpSampling{self.rank}D and {self._straight()}(padding_mode=...)'
             )
         self.output_padding = output_padding
         if output_padding is not None:
@@ -61,12 +61,12 @@ class Transposed:
     def symmetry_problems(self, input_shape):
         paddings = self.output_padding or (None,) * self.rank
         windows = zip(self.kernel_size, self.strides, self.dilation_rate, paddings, strict=True)
-        broken = {}
-        for axis, (window, moved) in enumerate(zip(windows, moved_axes(self.group), strict=True)):
-            kernel, stride, dilation, output_padding = window
-            if moved and not convolution.is_symmetric_transpose(kernel, stride, dilation, self.padding, output_padding):
-                broken.setdefault(window, []).append(axis_names(self.rank)[axis])
-        return [_problem(" and ".join(names), *window, self.padding) for window, names in broken.items()]
+        axes = [w if moved else None for w, moved in zip(windows, moved_axes(self.group), strict=True)]
+        problems = []
+        for window, names in alike(axes).items():
+            if not convolution.is_symmetric_transpose(*window[:3], self.padding, window[3]):
+                problems.append(_problem(names, *window, self.padding))
+        return problems
 
     def _sizes_after(self, sizes):
         paddings = self.output_padding or (None,) * self.rank
@@ -77,9 +77,8 @@ class Transposed:
         )
 
     def fold(self, input_shape):
-        stock = {2: keras.layers.Conv2DTranspose, 3: keras.layers.Conv3DTranspose}[self.rank]
         kernel = self.expanded_kernel()
-        layer = stock(
+        layer = stock("ConvTranspose", self.rank)(
             kernel.shape[-2],
             tuple(kernel.shape[: self.rank]),
             strides=self.strides,

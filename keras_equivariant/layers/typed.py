@@ -11,10 +11,12 @@ from keras_equivariant.groups import FieldType
 LINEAR = (
     *("Add", "Average", "AveragePooling2D", "Cropping2D", "GlobalAveragePooling2D", "Identity", "Subtract"),
     *("UpSampling2D", "ZeroPadding2D"),
+    *("AveragePooling3D", "Cropping3D", "GlobalAveragePooling3D", "UpSampling3D", "ZeroPadding3D"),
 )
 # And these commute with permutations of the channels as well.
 POINTWISE = (
     *("Activation", "ELU", "GlobalMaxPooling2D", "LeakyReLU", "MaxPooling2D", "Maximum", "Minimum", "Multiply", "ReLU"),
+    *("GlobalMaxPooling3D", "MaxPooling3D"),
 )
 REMEDIES = {
     "Activation": "NormActivation, GatedActivation or FourierActivation",
@@ -24,11 +26,17 @@ REMEDIES = {
     "GroupNormalization": "SteerableGroupNormalization",
     "Dense": "SteerableDense, or NormPooling before it",
     "Dropout": "FieldDropout",
-    "SpatialDropout2D": "FieldDropout",
-    "MaxPooling2D": "NormMaxPooling2D or AveragePooling2D",
-    "GlobalMaxPooling2D": "NormPooling before it",
-    "Conv2D": "SteerableConv2D",
-    "Conv2DTranspose": "SteerableConv2DTranspose",
+    **{
+        name.format(rank): remedy.format(rank)
+        for rank in (2, 3)
+        for name, remedy in {
+            "SpatialDropout{}D": "FieldDropout",
+            "MaxPooling{}D": "NormMaxPooling{0}D or AveragePooling{0}D",
+            "GlobalMaxPooling{}D": "NormPooling before it",
+            "Conv{}D": "SteerableConv{}D",
+            "Conv{}DTranspose": "SteerableConv{}DTranspose",
+        }.items()
+    },
 }
 
 

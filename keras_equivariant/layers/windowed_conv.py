@@ -4,9 +4,9 @@ import keras
 from keras import ops
 
 from keras_equivariant import groups
-from keras_equivariant.layers.base import check_data_format, moved_axes, tuple_of, window_problems
+from keras_equivariant.layers.base import check_data_format, moved_axes, stock, tuple_of, window_problems
 from keras_equivariant.layers.weighted import Weighted
-from keras_equivariant.ops import convolution
+from keras_equivariant.ops import convolution, expansion
 from keras_equivariant.ops.padding import PADDING_MODES, pad
 
 SYMMETRY_HINT = 'For grouped convolution use `groups=4`; `group` names a symmetry, e.g. group="C4"'
@@ -78,18 +78,19 @@ class WindowedConv(Weighted):
         return tuple(space)
 
     def fold(self, input_shape):
-        conv = {2: keras.layers.Conv2D, 3: keras.layers.Conv3D}[self.rank]
-        kernel = self.expanded_kernel()
+        kernel, dilation = self.expanded_kernel(), self.dilation_rate
+        if self.rank == 3:  # TFLite has no dilated convolution of volumes: the zeros between the taps are written out
+            kernel, dilation = expansion.dilate(kernel, dilation), (1,) * self.rank
         extents = [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True)]
         # Stock convolutions have neither other padding modes nor strides together with dilation.
-        dilated = max(self.strides) > 1 and max(self.dilation_rate) > 1
+        dilated = max(self.strides) > 1 and max(dilation) > 1
         pads = self.padding == "same" and (dilated or self.padding_mode != "zeros")
-        layer = conv(
+        layer = stock("Conv", self.rank)(
             kernel.shape[-1],
-            self.kernel_size,
+            kernel.shape[: self.rank],
             strides=1 if dilated else self.strides,
             padding="valid" if pads else self.padding,
-            dilation_rate=self.dilation_rate,
+            dilation_rate=dilation,
             activation=keras.activations.serialize(self.activation),
             name=self.name,
         )

@@ -97,20 +97,22 @@ def rectify_signed(x, layout, sources):
     return ops.relu(_joined(signed))
 
 
-def activate_samples(x, sampling, activation):
-    """The projection of activation(f) for functions f given by coefficients: S^T activation(S x) / samples.
+def activate_samples(x, sampling, weights, activation):
+    """The projection of activation(f) for functions f given by coefficients: S^T W activation(S x).
 
     Args:
         x: `(..., coefficients n)`, n functions, fastest.
-        sampling: `(samples, coefficients)` NumPy array S with S^T S = samples times the identity.
+        sampling: `(samples, coefficients)` NumPy array S with S^T W S the identity.
+        weights: `(samples,)`, the diagonal of W.
     """
-    samples, coefficients = sampling.shape
+    coefficients = sampling.shape[1]
     functions = x.shape[-1] // coefficients
-    matrix = ops.convert_to_tensor(sampling, dtype=x.dtype)
+    matrix = ops.convert_to_tensor(sampling.T, dtype=x.dtype)
+    back = ops.convert_to_tensor(sampling * weights[:, None], dtype=x.dtype)
     # Two plain matrix products; compiled into one operation they are no faster.
     rows = ops.swapaxes(ops.reshape(x, (-1, coefficients, functions)), 1, 2)
-    values = activation(ops.reshape(rows, (-1, coefficients)) @ ops.transpose(matrix))
-    rows = ops.reshape((values @ matrix) / samples, (-1, functions, coefficients))
+    values = activation(ops.reshape(rows, (-1, coefficients)) @ matrix)
+    rows = ops.reshape(values @ back, (-1, functions, coefficients))
     return ops.reshape(ops.swapaxes(rows, 1, 2), ops.shape(x))
 
 

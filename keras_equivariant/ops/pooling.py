@@ -10,9 +10,10 @@ from keras import ops
 
 from keras_equivariant.ops import activations
 from keras_equivariant.ops.compiled import compiled
-from keras_equivariant.ops.convolution import is_symmetric
+from keras_equivariant.ops.convolution import is_symmetric, subsample
 from keras_equivariant.ops.padding import pad
 
+PLANES, DEPTH = slice(1, 3), slice(0, 1)  # the axes of space that `by_planes` treats first, and then
 EQUAL = 1e-5  # squared norms that differ relatively by less count as equal
 
 
@@ -35,19 +36,42 @@ def blur_size(size, stride):
     return next(taps for taps in itertools.count(3) if is_symmetric(size, taps, stride, padding="same"))
 
 
-def blur_kernel(sizes, channels):
-    """A depthwise kernel (*sizes, channels, 1), outer product of binomials, sum 1."""
-    kernel = np.ones(())
-    for size in sizes:
-        taps = np.array([math.comb(size - 1, i) for i in range(size)], dtype=np.float64)
-        kernel = kernel[..., None] * (taps / taps.sum())
+def binomial(size):
+    """So many taps of a binomial blur, sum 1."""
+    taps = np.array([math.comb(size - 1, i) for i in range(size)], dtype=np.float64)
+    return taps / taps.sum()
+
+
+def gaussian(stride):
+    """Taps of the Gaussian that leaves what a stride can carry: deviation sqrt(stride^2 - 1) / 2, an odd number."""
+    deviation = 0.5 * math.sqrt(stride**2 - 1)
+    reach = int(1 + 5 * deviation) // 2
+    offsets = np.arange(-reach, reach + 1, dtype=np.float64)
+    taps = np.exp(-((offsets / max(deviation, 1e-9)) ** 2) / 2)
+    return taps / taps.sum()
+
+
+def depthwise_kernel(taps, channels):
+    """A depthwise kernel (*sizes, channels, 1), the outer product of the taps along each axis."""
+    kernel = functools.reduce(np.multiply.outer, taps)
     return np.repeat(kernel[..., None, None], channels, axis=-2)
 
 
 def pool(x, mode, pool_size, strides, padding):
     """Maximum or mean over windows of features (B, *space, C)."""
     function = {"max": ops.max_pool, "average": ops.average_pool}[mode]
-    return function(x, pool_size, strides=strides, padding=padding, data_format="channels_last")
+
+    def over(part, beside=()):
+        def apply(x):
+            sizes, steps = (*pool_size[part], *beside), (*steps_of[part], *beside)
+            return function(x, sizes, strides=steps, padding=padding, data_format="channels_last")
+
+        return apply
+
+    steps_of = (strides,) * len(pool_size) if isinstance(strides, int) else tuple(strides)
+    if len(pool_size) == 3:  # TensorFlow pools volumes of float64 not at all, TFLite none
+        return by_planes(x, over(PLANES), over(DEPTH, beside=(1,)))
+    return over(slice(None))(x)
 
 
 def norm_max_pool(x, layout, pool_size, strides, padding):
@@ -81,12 +105,43 @@ def _tap(x, offsets, pool_size, strides):
 
 def blur(x, strides):
     """Binomial blur, then every stride-th pixel; zero padding, ceil(size / stride) pixels remain."""
-    sizes = [blur_size(n, s) for n, s in zip(x.shape[1:-1], strides, strict=True)]
-    kernel = ops.convert_to_tensor(blur_kernel(sizes, x.shape[-1]), dtype=x.dtype)
+    taps = [binomial(blur_size(n, s)) for n, s in zip(x.shape[1:-1], strides, strict=True)]
+    return _separable(x, taps, strides)
+
+
+def low_pass(x, strides):
+    """Gaussian blur of the width that suits strides to come; zero padding, all pixels remain."""
+    return _separable(x, [gaussian(stride) for stride in strides], (1,) * len(strides))
+
+
+def _separable(x, taps, strides):
+    """Each channel filtered by the same taps along each axis, then every stride-th pixel."""
+    if len(taps) == 3:
+        planes = functools.partial(_depthwise, taps=taps[PLANES], strides=strides[PLANES])
+        depth = functools.partial(_depthwise, taps=(*taps[DEPTH], np.ones(1)), strides=(*strides[DEPTH], 1))
+        return by_planes(x, planes, depth)
+    return _depthwise(x, taps, strides)
+
+
+def _depthwise(x, taps, strides):
+    kernel = ops.convert_to_tensor(depthwise_kernel(taps, x.shape[-1]), dtype=x.dtype)
     if len(set(strides)) == 1:
         return ops.depthwise_conv(x, kernel, strides=strides[0], padding="same", data_format="channels_last")
     y = ops.depthwise_conv(x, kernel, strides=1, padding="same", data_format="channels_last")
-    return y[(slice(None), *(slice(None, None, s) for s in strides))]
+    return subsample(y, strides)
+
+
+def by_planes(x, over_planes, over_depth):
+    """A separable map of volumes (B, D, H, W, C) as two of planes, which every runtime has.
+
+    Args:
+        over_planes: from the planes (B D, H, W, C).
+        over_depth: from the depths (B, D, H W, C); keeps the last two axes.
+    """
+    planes = over_planes(ops.reshape(x, (-1, *ops.shape(x)[2:])))
+    height, width, channels = ops.shape(planes)[1:]
+    y = over_depth(ops.reshape(planes, (-1, ops.shape(x)[1], height * width, channels)))
+    return ops.reshape(y, (-1, ops.shape(y)[1], height, width, channels))
 
 
 def upsample_linear(x, factors):
@@ -100,7 +155,7 @@ def upsample_linear(x, factors):
         after = ops.concatenate([x[(*head, slice(1, None))], x[(*head, slice(-1, None))]], axis=axis)
         offsets = [(phase + 0.5) / factor - 0.5 for phase in range(factor)]
         phases = [(1 - abs(t)) * x + abs(t) * (before if t < 0 else after) for t in offsets]
-        shape = list(ops.shape(x))
+        shape = [-1, *ops.shape(x)[1:]]
         shape[axis] = shape[axis] * factor
         x = ops.reshape(ops.stack(phases, axis=axis + 1), shape)
     return x

@@ -6,6 +6,12 @@ import numpy as np
 from keras_equivariant.training import evaluation
 from keras_equivariant.training.task import Task, bars
 
+TURNED = {  # scores of volumes turned in space, and what they are called as errors
+    "accuracy_over_cube_rotations": "error_over_cube_rotations_percent",
+    "worst_accuracy_of_cube_rotations": "worst_error_of_cube_rotations_percent",
+    "accuracy_over_random_rotations": "error_over_random_rotations_percent",
+}
+
 
 class Classification(Task):
     """Logits `(B, classes)` against labels `(B,)`."""
@@ -36,23 +42,41 @@ class Classification(Task):
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
         return evaluation.accuracy_by_angle(model, images, targets, angles, preprocess)
 
+    def scores_turned(self, model, images, targets, preprocess=None):
+        if images.ndim != 5:
+            return {}
+        by_rotation = evaluation.accuracy_by_rotation(model, images, targets, preprocess)
+        return {
+            "accuracy_over_cube_rotations": float(np.mean(list(by_rotation.values()))),
+            "worst_accuracy_of_cube_rotations": min(by_rotation.values()),
+            "accuracy_over_random_rotations": evaluation.accuracy_at_random(model, images, targets, preprocess),
+        }
+
     def summary(self, scores, by_angle):
-        """Errors in percent: on the images as they are, and on images turned to each angle."""
+        """Errors in percent: on the images as they are, and on images turned to each angle (volumes, about the vertical
+        axis), of volumes also over the 24 rotations of the cube and over random ones."""
         errors = {f"{angle:g}": _percent_error(a) for angle, a in by_angle.items()}
         return {
             "test_error_percent": _percent_error(scores["accuracy"]),
             "mean_error_over_angles_percent": round(float(np.mean(list(errors.values()))), 4),
             "worst_error_over_angles_percent": max(errors.values()),
             "error_percent_by_angle": errors,
+            **{TURNED[key]: _percent_error(value) for key, value in scores.items() if key in TURNED},
         }
 
     def text(self, summary):
         by_angle = summary["error_percent_by_angle"]
         worst = max(by_angle, key=by_angle.get)
-        return (
+        text = (
             f"Test error {summary['test_error_percent']:.2f} % on the images as they are; turned to {len(by_angle)} "
             f"angles {summary['mean_error_over_angles_percent']:.2f} % on average, {by_angle[worst]:.2f} % at worst "
             f"({worst}°)."
+        )
+        if "error_over_cube_rotations_percent" not in summary:
+            return text
+        return (
+            f"{text} Over the 24 rotations of the cube {summary['error_over_cube_rotations_percent']:.2f} %, over "
+            f"random rotations {summary['error_over_random_rotations_percent']:.2f} %."
         )
 
     def angle_table(self, summary):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_equivariant.data import rotate_images
+from keras_equivariant import groups
+from keras_equivariant.data import rotate_images, rotate_volumes
 from keras_equivariant.training.task import predict
 
 
@@ -27,10 +28,36 @@ def angles_of(step):
 
 
 def accuracy_by_angle(model, images, labels, angles, preprocess=None, batch_size=None):
-    """Accuracy on images turned counter-clockwise by each angle (degrees): `{angle: accuracy}`.
+    """Accuracy on images turned counter-clockwise by each angle (degrees): `{angle: accuracy}`; volumes turn about the
+    last axis, from the first towards the second.
 
     The images are turned by cubic-spline interpolation (quarter turns exactly) before any preprocessing.
     """
     return {
         float(angle): accuracy(model, rotate_images(images, angle), labels, preprocess, batch_size) for angle in angles
     }
+
+
+def accuracy_by_rotation(model, volumes, labels, preprocess=None, batch_size=None):
+    """Accuracy on volumes turned by each of the 24 rotations of the cube, which move voxels onto voxels:
+    `{name of the element of "O": accuracy}`.
+
+    Raises:
+        ValueError: Volumes that are no cubes.
+    """
+    cube = groups.get("O")
+    if not groups.grid.keeps_shape(cube, volumes.shape[1:4]):
+        raise ValueError(
+            f"The rotations of the cube turn cubes only. Received: volumes of shape {volumes.shape[1:]}. Pad them to "
+            "one size."
+        )
+    return {
+        name: accuracy(model, groups.act(volumes, cube, e, "image"), labels, preprocess, batch_size)
+        for e, name in enumerate(cube.element_names)
+    }
+
+
+def accuracy_at_random(model, volumes, labels, preprocess=None, batch_size=None, seed=0):
+    """Accuracy on volumes of which each is turned by a rotation of its own, uniform over all of them."""
+    turned = rotate_volumes(volumes, seed=seed)
+    return accuracy(model, turned, labels, preprocess, batch_size)

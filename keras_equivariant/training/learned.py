@@ -159,7 +159,8 @@ def _check(group, kernel_size, variant, size, scales, epochs, batch_size, valida
         )
     if variant not in VARIANTS:
         raise ValueError(f"`variant` must be one of {VARIANTS}. Received: variant={variant!r}")
-    if variant == "partial" and not group.swaps_axes:
+    quarter_turns = any(abs(group.matrices[e][0, 0]) < 0.5 for e in group.grid_elements)
+    if variant == "partial" and not quarter_turns:
         raise ValueError(
             'variant="partial" makes quarter turns exact, so n of C_n or D_n must be a multiple of 4. '
             f'Received: group "{group.name}"; use variant="full"'

@@ -72,10 +72,10 @@ def _from_spec(spec, dataset, params, recipe, seed, mixed_precision):
 def _fitted_to(dataset, recipe, declared, given):
     """Values for the parameters `classes`, `size` and `channels` of a spec where the user gave none and the default
     does not fit the data."""
-    height, width, channels = Preprocess(recipe.preprocess).output_shape(dataset.image_shape)
+    *sizes, channels = Preprocess(recipe.preprocess).output_shape(dataset.image_shape)
     wanted = {
         "classes": dataset.num_classes if dataset.task == "classification" else None,
-        "size": height if height == width else None,
+        "size": sizes[0] if len(set(sizes)) == 1 else None,
         "channels": channels,
     }
     return {
@@ -110,7 +110,7 @@ def _check_fit(network, dataset):
         )
     wanted = tuple(network.model.input_shape[1:])
     given = Preprocess(network.recipe.preprocess).output_shape(dataset.image_shape)
-    if len(wanted) != 3 or any(w not in (None, g) for w, g in zip(wanted, given, strict=True)):
+    if len(wanted) != len(given) or any(w not in (None, g) for w, g in zip(wanted, given, strict=True)):
         raise ValueError(
             f'A network must take the images as they are. Received: network "{network.name}" for {_by(wanted)}, '
             f'data "{dataset.name}" of {_by(given)}. Use data of that size, set the spec\'s input parameters with '

@@ -220,7 +220,8 @@ class _Job:
     def test(self, dataset, angles, angle_samples, group):
         model, task, preprocess = self.network.model, task_of(dataset), self.preprocess
         scores = task.scores(model, dataset.x_test, dataset.y_test, preprocess)
-        turned = (part[slice(angle_samples)] for part in (dataset.x_test, dataset.y_test))
+        turned = [part[slice(angle_samples)] for part in (dataset.x_test, dataset.y_test)]
+        scores |= task.scores_turned(model, *turned, preprocess)
         by_angle = task.score_by_angle(model, *turned, angles, preprocess, scores)
         history = self.folder.history()
         summary = reporting.summarise(self.settings, dataset, task.summary(scores, by_angle), history)
@@ -264,9 +265,9 @@ def check_formats(formats):
 
 
 def symmetry_of(model):
-    """Name of the group to certify a network with: that of its layers (the smallest of several), else C4."""
+    """Name of the group to certify a network with: that of its layers (the smallest of several), else C4 or O."""
     found = [layer.group for layer in model.layers if getattr(getattr(layer, "group", None), "order", 1) > 1]
-    return min(found, key=lambda group: group.order).name if found else "C4"
+    return min(found, key=lambda group: group.order).name if found else {5: "O"}.get(len(model.input_shape), "C4")
 
 
 def _finish(job, results, dataset, export_formats):

@@ -1,5 +1,7 @@
 """What the tasks, classes and masks, have in common: how a network for one of them is compiled and judged."""
 
+import math
+
 import numpy as np
 
 from keras_equivariant.data import Preprocess, evaluation_pipeline
@@ -51,6 +53,10 @@ class Task:
         """
         raise NotImplementedError
 
+    def scores_turned(self, model, images, targets, preprocess=None):
+        """Further results, on volumes turned in space: a dict of numbers, empty for images."""
+        return {}
+
     def summary(self, scores, by_angle):
         """The results as plain numbers with telling names, for summary.json."""
         raise NotImplementedError
@@ -73,7 +79,7 @@ def predict(model, images, preprocess=None, batch_size=None):
 
 def batch_of(images):
     """How many images of this size go in one batch of a prediction: 250 of MNIST's, fewer of larger ones."""
-    return max(1, min(250, PIXELS // (images.shape[1] * images.shape[2])))
+    return max(1, min(250, PIXELS // math.prod(images.shape[1:-1])))
 
 
 def bars(percents):

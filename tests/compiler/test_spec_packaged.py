@@ -34,9 +34,18 @@ COUNTS = [
     ("e2_sfcnn", {"group": "D16", "restrict": "C16"}, 2_940_615),
     ("so2_irreps", {}, 139_970),
     ("steerable_d4_resnet", {}, 195_736),
-    ("e2_wrn", {}, 13_051_980),
-    ("e2_wrn", {"blocks": 4, "width": 10}, 40_945_004),
+    ("e2_wrn_16_8", {}, 13_051_980),
+    ("e2_wrn_28_10", {}, 40_945_004),
     ("hnet_segmentation", {"stages": 3}, 15_659),
+    ("voxnet", {"classes": 40}, 921_736),
+    ("octahedral_resnet", {}, 117_842),
+    ("octahedral_resnet", {"group": "Z3"}, 113_778),
+    ("se3_tetris", {}, 41_198),
+    ("se3_shrec17", {}, 142_617),
+    ("se3_cath_resnet34", {}, 143_560),
+    ("cath_resnet34", {}, 15_878_764),
+    ("se3_modelnet10", {}, 20_650),
+    ("se3_vector_field", {}, 1_396),
     ("l2c_all_cnn", {}, 1_360_530),
     ("l2c_all_cnn", {"basis": "gaussian"}, 1_360_530),
     ("l2c_all_cnn", {"basis": "steerable"}, 1_362_238),
@@ -49,7 +58,7 @@ EXACT = [
     ("so2_irreps", {"filters": 2, "nonlinearity": "fourier"}, "C4"),
     ("steerable_d4_resnet", {"blocks": 1, "width": 12, "type": "irreps"}, "D4"),
     ("steerable_d4_resnet", {"blocks": 1, "width": 8, "type": "quotient(D1)"}, "D4"),
-    ("e2_wrn", {"blocks": 1, "width": 1}, "D1"),
+    ("e2_wrn_16_8", {"blocks": 1, "width": 1}, "D1"),
     ("l2c_all_cnn", {"filters": 2, "wide": 3, "size": 16}, "C4"),
     ("l2c_mnist", {"filters": 2, "wide": 3, "group": "D8"}, "D4"),
     ("l2c_mnist", {"filters": 2, "wide": 3, "basis": "bilinear"}, "C4"),
@@ -65,12 +74,21 @@ EXACT = [
     ("p4m_resnet", {"blocks": 1, "filters": 4, "group": "C4"}, "C4"),
     ("p4m_resnet", {"blocks": 1, "filters": 4, "exact": False, "strict": True, "size": 33}, "D4"),
     ("all_cnn", {"filters": 4, "exact": False, "strict": True, "size": 33}, "D4"),
+    ("octahedral_resnet", {"width": 5, "size": 12, "features": 8}, "O"),
+    ("octahedral_resnet", {"width": 5, "size": 9, "group": "D4h", "features": 8}, "D4h"),
+    ("se3_tetris", {"size": 9}, "O"),
+    ("se3_shrec17", {"size": 17}, "O"),
+    ("se3_cath_resnet34", {"size": 10, "blocks": [1, 1, 1, 2], "scalars": 8}, "O"),
+    ("se3_modelnet10", {"size": 14}, "O"),
 ]
 INEXACT = [
     ("z2_cnn", {}),
     ("all_cnn", {"filters": 4, "exact": False}),
     ("p4m_resnet", {"blocks": 1, "filters": 4, "exact": False}),
     ("p4m_resnet", {"blocks": 1, "group": "Z2", "filters": 4}),
+    ("octahedral_resnet", {"width": 4, "size": 12, "group": "Z3"}),
+    ("voxnet", {"filters": 4, "size": 16}),
+    ("cath_resnet34", {"size": 10, "width": 4, "blocks": [1, 1, 1, 1]}),
     ("l2c_mnist", {"filters": 2, "wide": 3, "basis": "learned_full"}),
 ]
 
@@ -202,6 +220,18 @@ def test_the_harmonic_segmentation_network_turns_with_its_input():
     assert exact.exact and exact.law == "equivariance" and plain.verdict == "broken"
     with pytest.raises(SpecError, match="does not cover the 25 pixels"):
         build_from_spec("hnet_segmentation", size=50)
+
+
+def test_the_vector_field_turns_with_its_input():
+    model = build_from_spec("se3_vector_field", size=9)
+    assert model.output_shape == (None, 9, 9, 9, 3)
+    report = ke.certify(model, layers=False, angles=0)
+    assert report.exact and report.law == "equivariance" and report.group == "SO3"
+    assert not lint("se3_vector_field")
+    turning = {**load_spec("se3_vector_field").to_dict(), "law": "invariance"}
+    assert "turn with the input" in lint(turning)[0].message
+    with pytest.raises(SpecError, match="must be one of invariance, equivariance"):
+        load_spec({**turning, "law": "none"})
 
 
 def test_z2_cnn_drops_out_where_the_paper_does():

@@ -33,7 +33,11 @@ class Case:
     def finite_group(self):
         """The group, or of a continuous one the elements that map the pixel grid onto itself."""
         group = groups.get(self.group)
-        return group.discrete(4) if isinstance(group, groups.ContinuousGroup) else group
+        return group.on_grid if isinstance(group, groups.ContinuousGroup) else group
+
+    def connect(self, layer, inputs):
+        """The output of the layer, as one tensor."""
+        return layer(inputs)
 
     @property
     def random(self):
@@ -45,12 +49,27 @@ class Case:
         return f"{self.layer.__name__}({', '.join([*words, self.group, 'x'.join(map(str, self.shape))])})"
 
 
+def act(x, group, element, layout):
+    """`groups.act`, or the layout's own action where it is a function."""
+    return layout(x, group, element) if callable(layout) else groups.act(x, group, element, layout)
+
+
 JAX = keras.backend.backend() == "jax"
 
 
 def outputs(model, x):
     """The model's outputs as an array; on JAX compiled as a whole, for one by one its operations compile for long."""
     return keras.ops.convert_to_numpy(model.predict_on_batch(x) if JAX else model(x))
+
+
+PAIRS = {
+    ("LiftingConv", 2): (layers.LiftingConv2D, keras.layers.Conv2D),
+    ("LiftingConv", 3): (layers.LiftingConv3D, keras.layers.Conv3D),
+    ("GroupConv", 2): (layers.GroupConv2D, keras.layers.Conv2D),
+    ("GroupConv", 3): (layers.GroupConv3D, keras.layers.Conv3D),
+    ("GroupConvTranspose", 2): (layers.GroupConv2DTranspose, keras.layers.Conv2DTranspose),
+    ("GroupConvTranspose", 3): (layers.GroupConv3DTranspose, keras.layers.Conv3DTranspose),
+}
 
 
 def lifting(group="D4", size=(9, 9), fields=2, filters=3, kernel_size=3, **options):
@@ -61,11 +80,11 @@ def lifting(group="D4", size=(9, 9), fields=2, filters=3, kernel_size=3, **optio
         "bias_initializer": "normal",
         **options,
     }
-    return Case(layers.LiftingConv2D, arguments, (*size, fields), group, "image", stock=keras.layers.Conv2D)
+    layer, stock = PAIRS["LiftingConv", len(size)]
+    return Case(layer, arguments, (*size, fields), group, "image", stock=stock)
 
 
 def group_conv(group="D4", size=(9, 9), fields=2, filters=3, kernel_size=3, **options):
-    order = {"C1": 1, "C2": 2, "D1": 2, "C3": 3, "C4": 4, "D2": 4}.get(group, 8)
     arguments = {
         "filters": filters,
         "kernel_size": kernel_size,
@@ -73,18 +92,21 @@ def group_conv(group="D4", size=(9, 9), fields=2, filters=3, kernel_size=3, **op
         "bias_initializer": "normal",
         **options,
     }
-    return Case(layers.GroupConv2D, arguments, (*size, order, fields), group, stock=keras.layers.Conv2D)
+    layer, stock = PAIRS["GroupConv", len(size)]
+    return Case(layer, arguments, (*size, groups.get(group).order, fields), group, stock=stock)
 
 
-def transposed(size=(5, 5), kernel_size=3, **options):
-    arguments = {"filters": 3, "kernel_size": kernel_size, "group": "D4", "bias_initializer": "normal", **options}
-    return Case(layers.GroupConv2DTranspose, arguments, (*size, 8, 2), "D4", stock=keras.layers.Conv2DTranspose)
+def transposed(group="D4", size=(5, 5), kernel_size=3, **options):
+    arguments = {"filters": 3, "kernel_size": kernel_size, "group": group, "bias_initializer": "normal", **options}
+    layer, stock = PAIRS["GroupConvTranspose", len(size)]
+    return Case(layer, arguments, (*size, groups.get(group).order, 2), group, stock=stock)
 
 
 def pixelwise(layer, size=(8, 8), image=False, **options):
-    shape = (*size, 3) if image else (*size, 8, 3)
+    group = {2: "D4", 3: "T"}[len(size)]
+    shape = (*size, 3) if image else (*size, groups.get(group).order, 3)
     layout = "image" if image else "regular"
-    return Case(layer, options, shape, "D4", layout, layout)
+    return Case(layer, options, shape, group, layout, layout)
 
 
 def typed(layer, in_type, group, out_type=None, space=(9, 9), **options):
@@ -96,14 +118,16 @@ def typed(layer, in_type, group, out_type=None, space=(9, 9), **options):
     return Case(layer, arguments, (*space, into.size), group, into, layer(**arguments).out_type)
 
 
-def steerable(in_type, out_type, group, kernel_size=3, **options):
+def steerable(in_type, out_type, group, kernel_size=3, space=(9, 9), **options):
     options = {"kernel_size": kernel_size, "bias_initializer": "normal", **options}
-    return typed(layers.SteerableConv2D, in_type, group, out_type, **options)
+    layer = getattr(layers, f"SteerableConv{len(space)}D")
+    return typed(layer, in_type, group, out_type, space=space, **options)
 
 
 def steerable_transposed(in_type, out_type, group, kernel_size=4, space=(5, 5), **options):
     options = {"kernel_size": kernel_size, "bias_initializer": "normal", **options}
-    return typed(layers.SteerableConv2DTranspose, in_type, group, out_type, space=space, **options)
+    layer = getattr(layers, f"SteerableConv{len(space)}DTranspose")
+    return typed(layer, in_type, group, out_type, space=space, **options)
 
 
 def dense(in_type, out_type, group, **options):
@@ -114,9 +138,9 @@ def typed_norm(name, in_type, group, **options):
     return typed(getattr(layers, f"Steerable{name}Normalization"), in_type, group, **options)
 
 
-def restricted(in_type, group, subgroup):
+def restricted(in_type, group, subgroup, space=(9, 9)):
     """The law holds for the elements of the subgroup."""
-    case = typed(layers.Restrict, in_type, group, subgroup=subgroup)
+    case = typed(layers.Restrict, in_type, group, subgroup=subgroup, space=space)
     return dataclasses.replace(case, group=subgroup)
 
 
@@ -131,7 +155,71 @@ def harmonic_conv(orders=2, size=(9, 9), **options):
     return Case(layers.HarmonicConv2D, options, (*size, orders, 2, 3), "C4", "harmonic", "harmonic")
 
 
+from lie_cases import LIE_CASES  # noqa: E402  (it needs Case)
+
+VOLUMES = [
+    lifting("O", (5, 5, 5), padding="same"),
+    lifting("Oh", (4, 4, 4), kernel_size=2, filters=2, strides=2, activation="relu"),
+    lifting("D4h", (5, 5, 4), kernel_size=(3, 3, 2), padding="valid", use_bias=False),
+    lifting("C6h", (5, 5, 5), basis="bilinear"),
+    lifting("I", (3, 3, 3), filters=1),
+    lifting("D3d", (3, 3, 3), filters=1, basis="gaussian"),
+    group_conv("T", (5, 5, 5), strides=2, padding="same", activation="relu"),
+    group_conv("C4h", (5, 5, 3), kernel_size=(3, 3, 1), padding="same", padding_mode="circular"),
+    group_conv("S4", (5, 5, 5), fields=4, filters=4, groups=2, dilation_rate=2),
+    group_conv("D2d", (3, 3, 4), kernel_size=(3, 3, 2), strides=(2, 2, 1), kernel_regularizer="l2"),
+    group_conv("Oh", (2, 2, 2), fields=1, filters=2, kernel_size=1),
+    group_conv("T", (2, 2, 2), kernel_size=1, fields=128, filters=128),  # by the Fourier transform
+    transposed("C4v", (3, 3, 3), kernel_size=4, strides=2, padding="same"),
+    transposed("T", (2, 2, 2), kernel_size=2, dilation_rate=2),
+    pixelwise(layers.MaxPooling3D, (4, 4, 4), pool_size=2),
+    pixelwise(layers.MaxPooling3D, (4, 4, 4), image=True, pool_size=2, strides=2, antialias=True),
+    pixelwise(layers.AveragePooling3D, (5, 5, 5), pool_size=3, strides=2, padding="same", group="T"),
+    pixelwise(layers.AveragePooling3D, (4, 4, 4), image=True, pool_size=2, data_format="channels_last"),
+    Case(layers.UpSampling3D, {"size": 2, "data_format": "channels_last"}, (2, 2, 2, 12, 3), "T"),
+    Case(layers.UpSampling3D, {"size": 3, "interpolation": "trilinear"}, (2, 2, 2, 3), "T", "image", "image"),
+    Case(layers.BatchNormalization, {"activation": "relu"}, (3, 3, 3, 12, 2), "T"),
+    Case(layers.GroupPooling, {"mode": "max"}, (3, 3, 3, 12, 2), "T", out="image"),
+    Case(layers.GroupPooling, {"group": "Td", "subgroup": "D2d"}, (2, 2, 2, 24, 2), "Td", out="quotient(D2d)"),
+]
+
+SPACE = (5, 5, 5)
+TYPED_VOLUMES = [
+    steerable("2x0", "2x0 + 1x1 + 1x2", "SO3", 5, SPACE, padding="same"),
+    steerable("1x0e + 1x1e", "1x0e + 1x0o + 1x1o", "O3", 3, SPACE, strides=2, antialias=True, padding="same"),
+    steerable("2x0 + 2x1", "2x0 + 2x1", "SO3", 3, SPACE, groups=2, frequency_cutoff=[0, 2], kernel_regularizer="l2"),
+    steerable("1xregular", "1xregular", "T", 2, (3, 3, 3), activation="relu"),
+    steerable("1xT1 + 1xA1", "1xT1 + 1xE", "O", 3, (5, 5, 5), dilation_rate=2, padding_mode="circular", padding="same"),
+    steerable(
+        "1xA + 1xE",
+        "1xA + 1xE",
+        "C4z",
+        (3, 3, 2),
+        (4, 4, 3),
+        frequency_cutoff="sfcnn",
+        basis="steerable",
+        voxel_size=[1, 1, 2],
+        radial_profile="linear",
+    ),
+    steerable_transposed("1x0 + 1x1", "1x0 + 1x2", "SO3", 4, (2, 2, 2), strides=2, padding="same"),
+    typed(layers.NormMaxPooling3D, "2x0 + 1x1", "SO3", space=(4, 4, 4)),
+    typed(layers.NormActivation, "2x0 + 2x1", "SO3", space=(2, 2, 2), bias_initializer="normal"),
+    typed(layers.GatedActivation, "3x0e + 2x1o", "O3", space=(2, 2, 2), use_bias=True),
+    typed(layers.FourierActivation, "1x0 + 3x1 + 5x2", "SO3", space=(2, 2, 2)),
+    typed(layers.FourierActivation, "2x0e + 2x1o", "O3", space=(2, 2, 2)),
+    typed(layers.FourierActivation, "1x0e + 1x0o + 3x1e + 3x1o", "O3", space=(2, 2, 2), activation="elu"),
+    typed(layers.TensorProductActivation, "2x0 + 2x1", "SO3", space=(2, 2, 2), max_frequency=2),
+    typed(layers.FieldDropout, "2x0 + 2x1", "SO3", space=(2, 2, 2), rate=0.2, spatial=True),
+    typed(layers.NormPooling, "2x0e + 2x1o", "O3", space=(2, 2, 2)),
+    dense("2x0 + 2x1", "1x0 + 3x1", "SO3", space=(2, 2, 2)),
+    typed_norm("Batch", "2x0 + 1x1 + 1x2", "SO3", space=(2, 2, 2)),
+    typed_norm("Group", "2x0e + 2x1o", "O3", groups=2, space=(2, 2, 2)),
+    restricted("1x0 + 2x1 + 1x2 + 1x3", "SO3", "O", (2, 2, 2)),
+    restricted("1x0e + 1x1o + 1x2e", "O3", "C4h", (2, 2, 2)),
+]
+
 CATALOGUE = [
+    *LIE_CASES,
     *(lifting(group=group, padding="same") for group in ("C1", "C2", "C4", "D1", "D2", "D4", "C8")),
     *(group_conv(group=group, padding="same") for group in ("C1", "C2", "C4", "D1", "D2", "D4", "C8", "C3")),
     *(lifting(basis=basis) for basis in ("bilinear", "gaussian", "steerable")),
@@ -185,6 +273,8 @@ CATALOGUE = [
         "image",
         "image",
     ),
+    *VOLUMES,
+    *TYPED_VOLUMES,
     steerable("3x0", "2x0 + 2x1 + 1x2", "SO2", 5, padding="same"),
     steerable("2x0+ + 1x0- + 2x1", "2x0+ + 1x0- + 2x1 + 1x2", "O2", 5, strides=2, frequency_cutoff="nyquist"),
     steerable("2xregular", "2xregular + 1x1", "C8", dilation_rate=2, activity_regularizer="l2"),

@@ -35,7 +35,7 @@ def network():
     def make(case, dtype="float32", **kwargs):
         inputs = keras.Input(case.shape, dtype=dtype if isinstance(dtype, str) and dtype.startswith("float") else None)
         layer = case.make(dtype=dtype, name="layer", **kwargs)
-        model = keras.Model(inputs, layer(inputs), name="network")
+        model = keras.Model(inputs, case.connect(layer, inputs), name="network")
         rng = np.random.default_rng(1)
         layer.set_weights([_weight(w, rng) for w in layer.weights])
         return model

@@ -20,7 +20,7 @@ def classifier(network):
 
     def make(case):
         model = network(case)
-        if len(case.shape) < 4:
+        if case.into == "image" or isinstance(case.into, ke.FieldType) or len(case.shape) < 4:
             inputs, x = model.inputs, model.output
         elif case.into == "harmonic":
             *space, orders, _, fields = case.shape
@@ -30,7 +30,8 @@ def classifier(network):
         else:
             *space, _, fields = case.shape
             inputs = keras.Input((*space, 2))
-            x = ke.layers.LiftingConv2D(fields, 1, case.group)(inputs)
+            lift = getattr(ke.layers, f"LiftingConv{len(space)}D")
+            x = lift(fields, 1, case.group)(inputs)
             x = model.layers[-1](x)
         return keras.Model(inputs, x)
 

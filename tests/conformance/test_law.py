@@ -1,16 +1,14 @@
 """Every layer commutes with every element that maps the pixel grid onto itself, and a wrong action is noticed."""
 
 import numpy as np
-from catalogue import outputs
-
-from keras_equivariant import groups
+from catalogue import act, outputs
 
 
 def errors(function, x, case, group, out):
     y = function(x)
     scale = np.linalg.norm(y)
     return [
-        np.linalg.norm(function(groups.act(x, group, e, case.into)) - groups.act(y, group, e, out)) / scale
+        np.linalg.norm(function(act(x, group, e, case.into)) - act(y, group, e, out)) / scale
         for e in group.grid_elements
     ]
 
@@ -40,4 +38,5 @@ def test_symbolic_shape_is_the_real_one(case, network, sample):
     model = network(case)
     y = model(sample(case, batch=3))
     assert tuple(model.output_shape[1:]) == tuple(y.shape[1:])
-    assert tuple(model.layers[-1].compute_output_shape((3, *case.shape))) == tuple(y.shape)
+    if not callable(case.out):  # else more than the layer is in the model
+        assert tuple(model.layers[-1].compute_output_shape((3, *case.shape))) == tuple(y.shape)

@@ -34,17 +34,19 @@ def cube():
 
 def check_law(rho, atol=1e-12):
     """Q^T rho Q is the block-diagonal matrix of the parts, and Q is orthogonal."""
-    finite, found = rho.finite, groups.decompose(rho)
+    continuous = isinstance(rho.group, groups.ContinuousGroup)
+    elements = rho.group.sample(2 * rho.frequency).matrices if continuous else rho.group.matrices
+    matrices, found = rho.at(elements), groups.decompose(rho)
     change = found.change_of_basis
     np.testing.assert_allclose(change.T @ change, np.eye(rho.dim), atol=atol)
-    blocks = [part.at(finite.group.matrices) for part, copies in found.parts for _ in copies]
-    expected, start = np.zeros(finite.matrices.shape), 0
+    blocks = [part.at(elements) for part, copies in found.parts for _ in copies]
+    expected, start = np.zeros(matrices.shape), 0
     for block in blocks:
         stop = start + block.shape[1]
         expected[:, start:stop, start:stop] = block
         start = stop
     assert start == rho.dim
-    np.testing.assert_allclose(change.T @ finite.matrices @ change, expected, atol=atol)
+    np.testing.assert_allclose(change.T @ matrices @ change, expected, atol=atol)
 
 
 @pytest.mark.parametrize("name", QUOTIENTS)

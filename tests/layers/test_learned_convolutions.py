@@ -187,28 +187,36 @@ def enlarged(x, factor):
 
 @pytest.mark.tensorflow
 def test_scales_are_a_second_group_approximately(photographs, tmp_path):
+    from scipy import ndimage
+
     path = tmp_path / "scales.npz"
-    images = ke.data.dead_leaves(400, 24)
-    basis = ke.learn_basis("C4", 3, images, scales=(1, 1.5), path=path, epochs=12, verbose=0)
+    options = {"scales": (1, 1.5), "orthogonality_weight": 0.03, "epochs": 8, "path": path, "verbose": 0}
+    basis = ke.learn_basis("C4", 5, ke.data.dead_leaves(300, 24), **options)
     assert basis.provenance["held_out_losses"]["equivariance"] <= 0.005
-    options = {"filters": 4, "kernel_size": 3, "group": "C4", "basis": path, "padding": "same", "dtype": "float64"}
+    options = {"filters": 4, "kernel_size": 5, "group": "C4", "basis": path, "padding": "same", "dtype": "float64"}
     lift = ke.layers.LiftingConv2D(**options, use_bias=False)
+    x = ndimage.gaussian_filter(photographs, (0, 1, 1, 0))
+    window = (slice(None), slice(6, 21), slice(6, 21))
+    y, y_grown = (ops.convert_to_numpy(lift(image)) for image in (x, enlarged(x, 1.5)))
+    assert y.shape == (len(x), 27, 27, 8, 4)  # element 4 j + s is rotation s on scale j
+    expected = enlarged(y[..., :4, :], 1.5)[window]
+    larger = np.linalg.norm(y_grown[..., 4:, :][window] - expected) / np.linalg.norm(expected)
+    same = np.linalg.norm(y_grown[..., :4, :][window] - expected) / np.linalg.norm(expected)
+    assert larger < 0.92 * same < 0.4  # negative control: the scale that it had before
+    # Quarter turns are exact on every scale, and a group convolution keeps scales apart.
     convolve = ke.layers.GroupConv2D(**options, use_bias=False)
-    x, window = photographs, (slice(None), slice(5, 22), slice(5, 22))
-    grown = enlarged(x, 1.5)
     for function in (lift, lambda x: convolve(lift(x))):
-        y, y_grown = (ops.convert_to_numpy(function(image)) for image in (x, grown))
-        assert y.shape == (len(x), 27, 27, 8, 4)  # element 4 j + s is rotation s on scale j
-        expected = enlarged(y[..., :4, :], 1.5)[window]
-        larger = np.linalg.norm(y_grown[..., 4:, :][window] - expected) / np.linalg.norm(expected)
-        same = np.linalg.norm(y_grown[..., :4, :][window] - expected) / np.linalg.norm(expected)
-        assert larger < 0.85 * same  # negative control: the scale it had before
-        # Quarter turns are exact on every scale.
         for j in (0, 4):
             errors = ke.equivariance_error(
                 lambda x, j=j, f=function: ops.convert_to_numpy(f(x))[..., j : j + 4, :], "C4", x[:4]
             )
             assert max(errors.values()) <= 1e-12
+    features = RNG.normal(size=(1, 7, 7, 8, 4))
+    changed = features.copy()
+    changed[..., 4:, :] = 0
+    before, after = (ops.convert_to_numpy(convolve(f)) for f in (features, changed))
+    np.testing.assert_allclose(after[..., :4, :], before[..., :4, :], atol=1e-12)
+    assert np.abs(after[..., 4:, :]).max() < 1e-12 < np.abs(before[..., 4:, :]).max()
 
 
 @pytest.mark.tensorflow
@@ -233,6 +241,6 @@ def test_scales_in_a_network_that_is_folded(tmp_path):
     assert [layer.output.shape[-2:] for layer in model.layers[1:4]] == [(16, 2), (16, 2), (16, 4)]
     x = RNG.normal(size=(2, 8, 8, 1)).astype("float32")
     np.testing.assert_allclose(np.asarray(ke.fold(model)(x)), np.asarray(model(x)), atol=1e-5)
-    assert ke.certify(model).exact
+    assert max(ke.equivariance_error(model, "C8", x, law="invariance", elements="exact").values()) < 1e-5
     with pytest.raises(ValueError, match="trained on one scale"):
         ke.layers.LiftingConv2D(2, **options, trainable_basis=True)

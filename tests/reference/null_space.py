@@ -1,7 +1,11 @@
 """The slow oracle of steerable kernels: all constraints as one linear system, its null space by singular values."""
 
-import numpy as np
+import math
 
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from keras_equivariant import groups
 from keras_equivariant.groups import grid
 
 
@@ -64,3 +68,44 @@ def _functions(points, kernel_size, rings):
             off = profile * (radius > 1e-9)
             values += [off * np.cos(m * angle), off * np.sin(m * angle)]
     return np.array(values)
+
+
+def band_limited_volumes(source, target, kernel_size, rings):
+    """The same in space between irreps of SO(3), with products of coordinates in place of harmonics."""
+    turns = Rotation.from_quat(np.random.default_rng(1).normal(size=(3, 4))).as_matrix()
+    points = np.random.default_rng(0).normal(size=(25, 3)) * max(kernel_size) / 3
+    before, after = (groups.irrep("SO3", label).at(turns) for label in (source, target))
+    dims, here, constraints = (after.shape[1], before.shape[1]), _monomials(points, kernel_size, rings), []
+    for matrix, rho_in, rho_out in zip(turns, before, after, strict=True):
+        there = _monomials(points @ matrix.T, kernel_size, rings)
+        left = np.einsum("fx,ab,cd->xacfbd", there, np.eye(dims[0]), np.eye(dims[1]))
+        right = np.einsum("fx,ab,cd->xacfbd", here, rho_out, rho_in)
+        constraints.append((left - right).reshape(len(points) * dims[0] * dims[1], -1))
+    solutions = null_space(np.concatenate(constraints))
+    sampled = _monomials(grid.centred_points(kernel_size), kernel_size, rings)
+    found = np.einsum("nfab,fp->npab", solutions.reshape(len(solutions), len(sampled), *dims), sampled)
+    return found.reshape(len(found), -1)
+
+
+def _monomials(points, kernel_size, rings):
+    """On each shell the products of coordinates of unit vectors that span the degrees up to its limit."""
+    radius = np.linalg.norm(points, axis=1)
+    x, y, z = (points / np.where(radius > 1e-9, radius, 1)[:, None]).T
+    values = []
+    for ring, width, limit in rings(kernel_size):
+        profile = rings.profile(radius, ring, width)
+        # Degrees n and n - 1 restricted to the sphere hold all lower ones.
+        for degree in {limit, max(limit - 1, 0)}:
+            for a in range(degree + 1):
+                for b in range(degree + 1 - a):
+                    monomial = x**a * y**b * z ** (degree - a - b)
+                    values.append(profile * np.where(radius > 1e-9, monomial, _mean(a, b, degree - a - b)))
+    return np.array(values)
+
+
+def _mean(*powers):
+    """The mean of a product of coordinates over the unit sphere, its value at the centre."""
+    if any(power % 2 for power in powers):
+        return 0.0
+    odd = [math.prod(range(1, power, 2)) for power in powers]
+    return math.prod(odd) / math.prod(range(1, sum(powers) + 2, 2))

@@ -2,15 +2,16 @@
 
 import math
 
-import keras
 import numpy as np
 from keras import ops as kops
 
 from keras_equivariant import groups
 from keras_equivariant.layers.base import (
     EquivariantLayer,
+    axis_names,
     check_data_format,
     moved_axes,
+    stock,
     tuple_of,
     window_problems,
 )
@@ -20,8 +21,9 @@ from keras_equivariant.ops import convolution, pooling
 class PixelwiseLayer(EquivariantLayer):
     """A layer that treats all channels of a pixel alike; subclasses compute on (B, *space, C).
 
-    The fibre between space and the channels is nothing on images, the group axis on regular features, and the orders
-    with their two parts on harmonic ones; the last only where the layer is `linear`.
+    The fibre between space and the channels is nothing on images and volumes, the group axis on regular features, and
+    the orders with their two parts on harmonic ones; the last in the plane, and only where the layer is `linear`.
+    Subclasses of volumes set `rank`, the number of axes of space.
     """
 
     rank = 2
@@ -51,22 +53,25 @@ class PixelwiseLayer(EquivariantLayer):
         raise NotImplementedError
 
     def compute_output_shape(self, input_shape):
-        rank = len(input_shape)
-        if rank == self.rank + 4 and input_shape[-2] == 2:
-            self._check_harmonic(input_shape)
-            return (input_shape[0], *self.sizes_after(input_shape[1 : 1 + self.rank]), *input_shape[1 + self.rank :])
+        axes = len(input_shape)
         order = None if self.group is None else self.group.order
-        if rank not in (self.rank + 2, self.rank + 3) or (
-            rank == self.rank + 3 and order not in (None, input_shape[-2])
+        if axes == 6 and self.rank == 2 and input_shape[-2] == 2:
+            self._check_harmonic(input_shape)
+        elif axes not in (self.rank + 2, self.rank + 3) or (
+            axes == self.rank + 3 and order not in (None, input_shape[-2])
         ):
-            wanted = "|G|" if order is None else order
-            or_harmonic = " or harmonic features (B, H, W, M+1, 2, C)" if self.linear else ""
-            raise ValueError(
-                f"{type(self).__name__} takes an image (B, H, W, C), regular features "
-                f"(B, H, W, {wanted}, C){or_harmonic}. Received: input_shape={tuple(input_shape)}"
-            )
+            raise ValueError(self._wanted(order) + f". Received: input_shape={tuple(input_shape)}")
         space = self.sizes_after(input_shape[1 : 1 + self.rank])
         return (input_shape[0], *space, *input_shape[1 + self.rank :])
+
+    def _wanted(self, order):
+        space, wanted = ", ".join(axis_names(self.rank)), "|G|" if order is None else order
+        what = {2: "an image", 3: "a volume"}[self.rank]
+        or_harmonic = " or harmonic features (B, H, W, M+1, 2, C)" if self.linear and self.rank == 2 else ""
+        return (
+            f"{type(self).__name__} takes {what} (B, {space}, C), regular features "
+            f"(B, {space}, {wanted}, C){or_harmonic}"
+        )
 
     def _check_harmonic(self, input_shape):
         if not self.linear:
@@ -124,7 +129,7 @@ class Windows:
         return {"pool_size": list(self.pool_size), "strides": list(self.strides), "padding": self.padding}
 
 
-class PlanarPooling(Windows, PixelwiseLayer):
+class WindowPooling(Windows, PixelwiseLayer):
     """Maximum or mean over windows; subclasses set `mode`."""
 
     mode = "max"
@@ -163,10 +168,11 @@ class PlanarPooling(Windows, PixelwiseLayer):
         return (1,) * self.rank if self.antialias else self.strides
 
     def fold(self, input_shape):
-        if self.antialias:
+        space = input_shape[1 : 1 + self.rank]
+        if self.antialias or (self.rank == 3 and None not in space):  # TFLite has no pooling of volumes
             return [(self.compute, [])]
-        stock = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}[self.mode]
-        return [(stock(self.pool_size, strides=self.strides, padding=self.padding, name=self.name), [])]
+        layer = stock({"max": "MaxPooling", "average": "AveragePooling"}[self.mode], self.rank)
+        return [(layer(self.pool_size, strides=self.strides, padding=self.padding, name=self.name), [])]
 
     def get_config(self):
         return {**super().get_config(), **self._window_config(), "antialias": self.antialias}

@@ -1,0 +1,24 @@
+"""Mechanical systems, networks that learn their dynamics, integrators, and what is conserved.
+
+A state is an array `(..., 2, N, d)`: the positions q and the momenta p of N particles in d dimensions. Parameters are
+`(..., N, P)`, the masses first.
+"""
+
+from keras_equivariant.dynamics.conserved import angular_momentum, drift, energy, linear_momentum
+from keras_equivariant.dynamics.integrators import leapfrog, rk4
+from keras_equivariant.dynamics.networks import DynamicsNetwork, HamiltonianNetwork
+from keras_equivariant.dynamics.systems import Trajectories, pendulums, springs
+
+__all__ = [
+    "DynamicsNetwork",
+    "HamiltonianNetwork",
+    "Trajectories",
+    "angular_momentum",
+    "drift",
+    "energy",
+    "leapfrog",
+    "linear_momentum",
+    "pendulums",
+    "rk4",
+    "springs",
+]

@@ -1,0 +1,35 @@
+"""Stock layers on volumes that TFLite lacks, rewritten as equal ones that it has."""
+
+import numpy as np
+from keras import layers, ops
+
+from keras_equivariant.ops import expansion, pooling
+
+
+def _pooling(mode):
+    def rule(emitter, layer, x):
+        config = layer.get_config()
+        if config["data_format"] != "channels_last" or None in x.shape[1:]:
+            return emitter.copy(layer, x)
+        return pooling.pool(x, mode, config["pool_size"], config["strides"], config["padding"])
+
+    return rule
+
+
+def _convolution(emitter, layer, x):
+    """Groups and the gaps between the taps become zeros of the kernel."""
+    if layer.data_format != "channels_last" or (layer.groups == 1 and max(layer.dilation_rate) == 1):
+        return emitter.copy(layer, x)
+    kernel, *bias = layer.get_weights()
+    inside, outside = (np.repeat(np.arange(layer.groups), n // layer.groups) for n in (x.shape[-1], layer.filters))
+    kernel = np.tile(kernel, (1, 1, 1, layer.groups, 1)) * (inside[:, None] == outside[None])
+    kernel = ops.convert_to_numpy(expansion.dilate(ops.convert_to_tensor(kernel), layer.dilation_rate))
+    written_out = {"kernel_size": kernel.shape[:3], "groups": 1, "dilation_rate": (1, 1, 1)}
+    return emitter.apply((id(layer),), layer, [kernel, *bias], x, **written_out)
+
+
+VOLUMES = {
+    layers.AveragePooling3D: _pooling("average"),
+    layers.MaxPooling3D: _pooling("max"),
+    layers.Conv3D: _convolution,
+}

@@ -1,0 +1,57 @@
+"""Some elements of a Lie group, where a finite list is needed: to measure an error."""
+
+import numpy as np
+
+from keras_equivariant.groups import stabilizers
+from keras_equivariant.groups.lie import lie_group
+
+
+class LieSample:
+    """The identity and random elements of a Lie group, numbered as those of a FiniteGroup are.
+
+    Args:
+        group: name of a Lie group, or a LieGroup.
+        count: how many elements of each kind, the identity among the first.
+        turns: None where the law is to hold for every element. Else the number of rotations about each point that a
+            grid of lifts holds: the first `count` elements then turn by these only, and as many others by any.
+        seed: of the elements.
+
+    Attributes:
+        name, dimension: those of the group.
+        order: number of elements here.
+        algebra: `(order, algebra)`, their logarithms.
+        matrices: `(order, d + 1, d + 1)`.
+        grid_elements: those for which the law is exact.
+    """
+
+    swaps_axes = False
+
+    def __init__(self, group, count=4, turns=None, seed=0):
+        self.group = lie_group(group)
+        self.name, self.dimension = self.group.name, self.group.dimension
+        logs = self.group.random_logarithms(count if turns is None else 2 * count, seed)
+        if turns is not None:
+            logs[1:count, : self.group.angles] = self._grid_turns(turns, count - 1)
+        self.algebra, self.order = logs, len(logs)
+        self.matrices = self.group.matrix(logs)
+        exact = self.order if turns is None else count if self.group.axes else 1
+        self.grid_elements = tuple(range(exact))
+        self.element_names = ("e", *(f"g{i}" for i in range(1, self.order)))
+
+    def _grid_turns(self, turns, count):
+        if self.group.turning == "circle":
+            return 2 * np.pi * (np.arange(1, count + 1) % turns)[:, None] / turns
+        q = stabilizers.sphere(turns)[np.arange(1, count + 1) % turns]
+        length = np.linalg.norm(q[:, 1:], axis=1, keepdims=True)
+        return q[:, 1:] / np.maximum(length, 1e-12) * 2 * np.arctan2(length, q[:, :1])
+
+    def generated_by(self, elements):
+        """The elements themselves: no others here are products of them."""
+        return tuple(sorted({0, *elements}))
+
+    def index(self, matrix):
+        """Of no use on a sample: always a ValueError."""
+        raise ValueError(f"A sample of {self.name} holds no given element. Received: {np.asarray(matrix).tolist()}")
+
+    def __repr__(self):
+        return f"<LieSample {self.name}, {self.order} elements>"

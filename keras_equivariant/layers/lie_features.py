@@ -1,0 +1,108 @@
+"""What the layers on points share. Features are a flat tuple of three tensors; not a layer of its own.
+
+    elements  (B, N, E)   an element of the group for each point, and its orbit: what the group moves
+    values    (B, N, C)   what the network computes with; any stock layer on the last axis keeps the symmetry
+    mask      (B, N)      booleans: which of the N places hold a point
+
+Before `LieLift` the positions (B, N, d) stand for the elements. Elements and mask may have a batch axis of 1: then all
+samples have their points in common, and what depends on the points alone is computed once for the whole batch.
+"""
+
+import keras
+from keras import ops
+
+from keras_equivariant import groups
+from keras_equivariant.ops import lie
+
+
+class OnPoints:
+    """A layer that takes (elements, values, mask); mixed into one.
+
+    Elements keep their precision whatever the dtype policy: positions rounded to half precision would move.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.autocast = False
+        self.supports_masking = True  # by the third tensor; one that Keras attaches says the same
+
+    def compute_mask(self, inputs, previous_mask):
+        return None
+
+    def compute_output_spec(self, inputs, training=None):
+        shapes = self.compute_output_shape([x.shape for x in inputs])
+        full = "float64" if inputs[0].dtype == "float64" else "float32"
+        if not isinstance(shapes[0], tuple | list):
+            return keras.KerasTensor(shapes, self.compute_dtype)
+        dtypes = (full, self.compute_dtype, "bool")
+        return tuple(keras.KerasTensor(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True))
+
+    def checked_shapes(self, shapes, width):
+        """The shapes of (elements, values, mask); ValueError for all others.
+
+        Args:
+            shapes: those that the layer was given.
+            width: the width of the elements, or None for any.
+        """
+        three = isinstance(shapes, tuple | list) and len(shapes) == 3 and isinstance(shapes[0], tuple | list)
+        found = [tuple(shape) for shape in shapes] if three else shapes
+        what = "positions" if width is None or getattr(self, "takes_positions", False) else "elements"
+        if not three or [len(shape) for shape in found] != [3, 3, 2] or found[1][2] is None:
+            raise ValueError(
+                f"{type(self).__name__} takes points as ({what} (B, N, width), values (B, N, C), mask (B, N)). "
+                f"Received: shapes {found}; images become points by ImageToPoints, positions become elements by LieLift"
+            )
+        count = found[1][1]
+        if count is None or not count or any(shape[1] != count for shape in found):
+            raise ValueError(
+                "The number of points must be known, at least 1, and the same in all three tensors: neighbourhoods "
+                f"have fixed shapes. Received: shapes {found}; fill up with points that the mask leaves out"
+            )
+        if width is not None and found[0][2] != width:
+            group = self.group.name
+            remedy = f'positions become elements by LieLift(group="{group}")' if what == "elements" else "use its own"
+            raise ValueError(
+                f'{type(self).__name__} on the group "{group}" takes {what} of width {width}. Received: '
+                f"{found[0][2]} in shapes {found}; {remedy}"
+            )
+        return found
+
+    def full(self, x):
+        """Positions or elements in float32 at least."""
+        return ops.cast(x, "float64" if keras.backend.standardize_dtype(x.dtype) == "float64" else "float32")
+
+
+def arithmetic(group):
+    """The tensor arithmetic of a LieGroup."""
+    return lie.arithmetic(group.dimension, group.axes, group.rotates, group.scales, group.exp, group.log, group.lift)
+
+
+def element_width(group):
+    """Numbers that an element and its orbit take."""
+    return arithmetic(group).size + group.orbit
+
+
+def checked_group(group):
+    """The LieGroup of this name."""
+    return groups.lie_group(group)
+
+
+def check_choice(value, name, choices):
+    """The value; ValueError unless it is among the choices."""
+    if value not in choices:
+        listed = ", ".join(f'"{choice}"' for choice in choices)
+        raise ValueError(f"`{name}` must be one of {listed}. Received: {name}={value!r}")
+    return value
+
+
+def check_number(value, name, low, high, text):
+    """The number as a float; ValueError unless low < value <= high."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and low < value <= high
+    if not good:
+        raise ValueError(f"`{name}` must be {text}. Received: {name}={value!r}")
+    return float(value)
+
+
+def zero_where_absent(values, mask):
+    """Values (B, N, C) with zeros where the mask (B, N) is false, whatever stood there, NaN included."""
+    return ops.where(ops.expand_dims(mask, -1), values, ops.zeros_like(values))

@@ -1,0 +1,89 @@
+import json
+
+import keras
+import pytest
+
+import keras_equivariant as ke
+from keras_equivariant.cli import main
+from keras_equivariant.export.cost import layer_costs
+from keras_equivariant.training import match
+
+pytestmark = pytest.mark.tensorflow
+
+
+def cost_of(layer, *shapes):
+    inputs = [keras.Input(shape) for shape in shapes]
+    model = keras.Model(inputs, layer(inputs if len(inputs) > 1 else inputs[0]))
+    (cost,) = layer_costs(model)
+    return cost
+
+
+def test_a_convolution_counts_every_tap_at_every_position():
+    cost = cost_of(keras.layers.Conv2D(5, 3), (8, 8, 2))
+    assert cost.multiply_adds == 6 * 6 * 9 * 2 * 5
+    assert cost.parameters == 9 * 2 * 5 + 5
+    assert cost.activation_bytes == 4 * 6 * 6 * 5
+
+
+def test_a_group_convolution_costs_what_its_folded_kernel_costs():
+    cost = cost_of(ke.layers.GroupConv2D(3, 3, group="D4", padding="same"), (9, 9, 8, 2))
+    assert cost.multiply_adds == 81 * 9 * (8 * 2) * (8 * 3)
+    assert cost.parameters == 9 * 8 * 2 * 3 + 3
+    assert cost.exported_bytes == 4 * (9 * 16 * 24 + 24)
+
+
+def test_other_kernels():
+    assert cost_of(keras.layers.Conv2DTranspose(5, 2, strides=2), (4, 4, 3)).multiply_adds == 16 * 4 * 3 * 5
+    assert cost_of(keras.layers.DepthwiseConv2D(3), (5, 5, 3)).multiply_adds == 9 * 9 * 3
+    assert cost_of(keras.layers.Dense(7), (3,)).multiply_adds == 21
+    assert cost_of(keras.layers.Add(), (4, 4, 1), (4, 4, 1)).multiply_adds == 0
+
+
+def test_the_model_is_left_as_it_was():
+    model = ke.build_from_spec("p4_cnn")
+    layer_costs(model)
+    assert all(len(layer._inbound_nodes) == 1 for layer in model.layers)
+
+
+def test_unknown_sizes_are_refused():
+    inputs = keras.Input((None, None, 1))
+    with pytest.raises(ValueError, match="known sizes.*without None"):
+        layer_costs(keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs)))
+
+
+@pytest.mark.parametrize("spec", ["p4_cnn", "hnet_rotated_mnist"])
+def test_the_estimate_agrees_with_the_model(spec):
+    estimate, model = ke.estimate(spec), ke.build_from_spec(spec)
+    assert estimate.parameters == sum(int(keras.ops.size(v)) for v in model.trainable_variables)
+    folded = ke.fold(model)
+    assert estimate.exported_bytes >= 4 * folded.count_params()
+    assert f"{estimate.parameters:,} trainable parameters" in str(estimate)
+
+
+def test_the_table_says_how_exact_each_layer_is():
+    by_class = {layer.cost.kind: layer.symmetry for layer in ke.estimate("e2_sfcnn", group="C8", width=0.1).layers}
+    assert by_class["SteerableConv2D"] == "exact for 4 of 8"
+    with pytest.warns(UserWarning, match="not exactly equivariant"):
+        lost = ke.estimate("p4m_resnet", blocks=1, width=4, exact=False)
+    assert any(layer.symmetry == "lost" for layer in lost.layers)
+
+
+def test_a_width_of_equal_cost_is_found():
+    found = match("p4_cnn", "z2_cnn", "filters", "multiply_adds")
+    errors = {n: abs(ke.estimate("p4_cnn", filters=n).multiply_adds - found.baseline.multiply_adds) for n in (4, 5, 6)}
+    assert found.value == min(errors, key=errors.get) == 5
+    with pytest.raises(ValueError, match="`vary` must be a parameter.*filters"):
+        match("p4_cnn", "z2_cnn", "filtres")
+    with pytest.raises(ValueError, match="`quantity` must be one of"):
+        match("p4_cnn", "z2_cnn", "filters", "flops")
+
+
+def test_the_command(tmp_path, capsys):
+    assert main(["summary", "p4_cnn", "--json", str(tmp_path / "costs.json")]) == 0
+    assert "24,680 trainable parameters" in capsys.readouterr().out
+    assert json.loads((tmp_path / "costs.json").read_text())["parameters"] == 24680
+    arguments = ["--match", "multiply-adds", "--baseline", "z2_cnn", "--vary", "filters"]
+    assert main(["summary", "p4_cnn", *arguments]) == 0
+    assert "filters=5" in capsys.readouterr().out
+    assert main(["summary", "p4_cnn", "--match", "parameters"]) == 2
+    assert "go together" in capsys.readouterr().err

@@ -1,0 +1,74 @@
+"""`train` on volumes: learnt upright, tested turned in space, certified, exported, evaluated again."""
+
+import json
+
+import numpy as np
+import pytest
+
+import keras_equivariant as ke
+from keras_equivariant.cli import main
+from keras_equivariant.training.evaluation import accuracy_by_rotation
+
+pytestmark = pytest.mark.tensorflow
+PLAIN = {
+    "spec": 1,
+    "name": "plain",
+    "params": {"classes": 3, "size": 8},
+    "input": {"shape": ["${size}", "${size}", "${size}", 1]},
+    "layers": ["Flatten", {"Dense": "${classes}"}],
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("volumes")
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for part, count in (("train", 48), ("test", 24)):  # a dot, a bar along one axis, a cross
+        labels = np.arange(count) % 3
+        x = rng.integers(0, 30, (count, 8, 8, 8))
+        x[:, 3:5, 3:5, 3:5] = 250
+        x[labels > 0, :, 3:5, 3:5] = 250
+        x[labels > 1, 3:5, :, 3:5] = 250
+        arrays |= {f"{part}_images": x.astype("uint8"), f"{part}_labels": labels[:, None]}
+    np.savez(folder / "bars.npz", **arrays)
+    options = {"params": {"width": 5}, "epochs": 6, "batch_size": 12, "angle_step": 90, "verbose": 0}
+    recipe = {"augment": {"translate": 1}, "optimizer": {"Adam": {"learning_rate": 0.01}}}
+    data = str(folder / "bars.npz")
+    return ke.train(
+        "octahedral_resnet", data, folder / "run", recipe=recipe, compare=PLAIN, export_formats=["tflite"], **options
+    )
+
+
+def test_the_network_fits_the_volumes_and_is_exact(finished):
+    assert finished.model.input_shape == (None, 8, 8, 8, 1) and finished.model.output_shape == (None, 3)
+    assert finished.certificate.exact and finished.certificate.group == "O"
+    assert finished.comparison.certificate.verdict == "broken"
+    assert finished.test_accuracy > 0.6
+
+
+def test_turned_volumes_make_no_difference_to_it_but_to_the_plain_network(finished):
+    own, plain = finished.scores, finished.comparison.scores
+    assert own["accuracy_over_cube_rotations"] == own["worst_accuracy_of_cube_rotations"] == own["accuracy"]
+    assert plain["worst_accuracy_of_cube_rotations"] < plain["accuracy"]
+    summary = json.loads((finished.run_dir / "summary.json").read_text())
+    assert summary["error_over_cube_rotations_percent"] == summary["test_error_percent"]
+    assert 0 <= summary["error_over_random_rotations_percent"] <= 100
+    assert set(summary["error_percent_by_angle"]) == {"0", "90", "180", "270"}
+
+
+def test_it_is_exported_and_evaluated_by_the_command_line(finished, capsys):
+    assert (finished.run_dir / "export" / "octahedral_resnet.tflite").is_file()
+    assert main(["evaluate", str(finished.run_dir), "--angle-step", "180"]) == 0
+    assert "Over the 24 rotations of the cube" in capsys.readouterr().out
+
+
+def test_volumes_that_are_no_cubes_are_not_turned(finished):
+    with pytest.raises(ValueError, match="turn cubes only. Received: volumes of shape"):
+        accuracy_by_rotation(finished.model, np.zeros((2, 8, 8, 4, 1)), np.zeros(2))
+
+
+def test_data_of_another_rank_are_refused(tmp_path):
+    planar = {**PLAIN, "params": {"classes": 6}, "input": {"shape": [16, 16, 1]}}
+    with pytest.raises(ValueError, match="must take the images as they are.*for 16x16x1.*of 16x16x16x1"):
+        ke.train(planar, "shapes", tmp_path / "run", export_formats=())
