@@ -1,4 +1,4 @@
-"""The command line: `keras-equivariant train | evaluate | check | summary | export | specs | schema`."""
+"""The command line: `keras-equivariant train | evaluate | check | summary | export | learn-basis | specs | schema`."""
 
 import argparse
 import json
@@ -169,6 +169,25 @@ def _export(arguments):
     _echo(report)
 
 
+def _learn_basis(arguments):
+    from pathlib import Path
+
+    from keras_equivariant.training import learn_basis
+    from keras_equivariant.training.learned_plot import plot_basis
+
+    size = arguments.kernel_size
+    path = Path(arguments.output or f"{arguments.group}_{size}x{size}_{arguments.variant}.npz")
+    if path.exists() and not arguments.overwrite:
+        raise FileExistsError(f"A basis is written to a new file. Received: {path}; name another, or add --overwrite.")
+    names = ("variant", "size", "sigma", "equivariance_weight", "orthogonality_weight", "scales", "learning_rate")
+    names += ("epochs", "batch_size", "seed")
+    options = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    verbose = 0 if arguments.quiet else 1 if sys.stdout.isatty() else 2
+    learn_basis(arguments.group, size, arguments.data, path=path, verbose=verbose, **options)
+    plot_basis(path, path.with_suffix(".png"))
+    _echo(f'Use it as basis="{path}"; its picture is {path.with_suffix(".png")}.')
+
+
 def _specs(arguments):
     from keras_equivariant.compiler import list_specs, load_spec
 
@@ -213,6 +232,7 @@ def _parser():
     _add_check(commands)
     _add_summary(commands)
     _add_export(commands)
+    _add_learn_basis(commands)
     specs = commands.add_parser("specs", help="list the packaged specs")
     specs.set_defaults(command=_specs)
     schema = commands.add_parser("schema", help="print the JSON Schema of specs, for editors")
@@ -305,6 +325,32 @@ def _add_export(commands):
     export.add_argument("--model-version", type=int, default=1, metavar="N", help="of the SavedModel (default: 1)")
     export.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     _add_formats(export)
+
+
+def _add_learn_basis(commands):
+    learn = commands.add_parser(
+        "learn-basis",
+        help="learn kernels whose turned copies are more than interpolated",
+        description="Learn a basis of kernels and its copy for every element of a group, for basis=FILE of lifting "
+        "and group convolutions. Writes an .npz file, and a picture of the basis and its losses beside it.",
+    )
+    learn.set_defaults(command=_learn_basis)
+    learn.add_argument("--group", required=True, help="C<n> or D<n>, e.g. C8")
+    learn.add_argument("--kernel-size", type=int, required=True, metavar="K", help="odd number of rows and columns")
+    learn.add_argument("--data", metavar="NAME", help="a data set or .npz file (default: generated images)")
+    learn.add_argument("--output", metavar="FILE", help="the .npz file (default: GROUP_KxK_VARIANT.npz)")
+    learn.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
+    learn.add_argument("--variant", help="partial: quarter turns exact (default); full: every element learned")
+    learn.set_defaults(variant="partial")
+    learn.add_argument("--scales", type=float, nargs="+", metavar="S", help="factors by which it grows, e.g. 1 1.5")
+    whole, number = {"type": int, "metavar": "N"}, {"type": float, "metavar": "X"}
+    learn.add_argument("--size", **whole, help="number of functions (default: K^2)")
+    for name, default in (("sigma", 0.5), ("equivariance-weight", 30), ("orthogonality-weight", 1)):
+        learn.add_argument(f"--{name}", **number, help=f"default: {default}")
+    learn.add_argument("--learning-rate", **number, help="default: 0.003")
+    for name, default in (("epochs", 10), ("batch-size", 16), ("seed", 0)):
+        learn.add_argument(f"--{name}", **whole, help=f"default: {default}")
+    learn.add_argument("--quiet", action="store_true", help="show errors only")
 
 
 def _add_spec(parser):

@@ -1,6 +1,6 @@
 """Learns the bases that come with the package, anew: `python scripts/learn_bases.py [FOLDER]`.
 
-Images are generated, seeds fixed. About fifteen minutes on one core; on another machine the last digits may differ.
+Images are generated, seeds fixed. About ten minutes on one core; on another machine the last digits may differ.
 """
 
 import itertools

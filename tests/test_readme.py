@@ -95,6 +95,8 @@ COUNTS = {
     ("hnet_rotated_mnist",): [{}],
     ("l2c_all_cnn",): [{}],
     ("l2c_mnist",): [{"group": "Z2"}, {"basis": "steerable"}, {"basis": "learned"}],
+    ("octahedral_resnet",): [{}, {"group": "Z3"}],
+    ("voxnet",): [{"classes": 40}],
     ("unet_segmentation", "hnet_segmentation"): [{}],
 }
 

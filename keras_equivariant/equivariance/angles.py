@@ -21,7 +21,7 @@ def sweep(fn, setting, output_layouts, degrees):
     """An Angle for every angle by which all inputs and outputs can be turned; empty where none is an image.
 
     Features with a group axis turn by the group's own rotations only. Volumes turn about each coordinate axis about
-    which the group turns, and the worst counts.
+    which the group turns, and about an oblique one where it turns the whole cube, and the worst counts.
     """
     group, layouts = setting.group, [*setting.layouts, *output_layouts]
     if "image" not in setting.layouts or any(callable(layout) for layout in layouts):
@@ -39,12 +39,14 @@ def sweep(fn, setting, output_layouts, degrees):
 
 
 def _axes(group):
-    """The coordinate axes of space about which the group turns, else the vertical one; None in the plane."""
+    """The coordinate axes of space about which the group turns, and a further one, far from the axes of the cube, if
+    it turns that about its diagonal as well; else the vertical one. None in the plane."""
     if group.dimension == 2:
         return [None]
     turning = [m for m in group.matrices if np.linalg.det(m) > 0 and not np.allclose(m, np.eye(3))]
     axes = [axis for axis in np.eye(3) if any(np.allclose(m @ axis, axis) for m in turning)]
-    return axes or [np.array([0.0, 0.0, 1.0])]
+    oblique = [np.array([1.0, 2.0, 3.0])] if any(np.allclose(m.sum(axis=1), 1) for m in turning) else []
+    return [*axes, *oblique] or [np.array([0.0, 0.0, 1.0])]
 
 
 def _errors(fn, setting, output_layouts, matrices):

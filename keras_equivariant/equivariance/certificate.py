@@ -76,9 +76,8 @@ def certify(
             the range that a leading Normalization or Rescaling layer expects.
         law: `"equivariance"`, or `"invariance"` to ask f(g x) = f(x) of every output.
         input_layout, output_layout: as in `equivariance_error`.
-        angles: how many angles to sweep around the circle, in space about each coordinate axis about which the group
-            turns, or the angles in degrees; 0 for none. Images are taken on a disc and turned by interpolation, so
-            these errors are approximate.
+        angles: how many angles to sweep around the circle, in space about several axes, or the angles in degrees; 0
+            for none. Images are taken on a disc and turned by interpolation, so these errors are approximate.
         layers: whether to measure the law at every layer's output too. A layer's layout is the one that fits best.
         dtypes: which precisions to measure; `"float32"` stands for the model as it is.
         tolerance: largest error that counts as exact, a number or a dict by dtype; by default 1e-12 in float64,

@@ -8,7 +8,7 @@ and the coefficients c are learned. What differs is how B is moved:
 | `exact`     | one per pixel                         | permuting the pixels          | of square and cube     |
 | `bilinear`  | one per pixel                         | (tri)linear interpolation     | any                    |
 | `gaussian`  | one per pixel                         | Gaussian interpolation        | any                    |
-| `steerable` | band-limited circular harmonics       | turning the function itself   | any of the plane       |
+| `steerable` | band-limited harmonics on rings       | turning the function itself   | any                    |
 | learned     | found by optimisation, see `learned`  | what was learned              | those of its file      |
 
 Whatever the basis, the elements that map the pixel grid onto itself move it exactly: B_{e t} is the pixel
@@ -24,7 +24,6 @@ from keras_equivariant.groups import get, grid
 from keras_equivariant.kernels import harmonic, learned
 
 BASES = ("auto", "exact", "bilinear", "gaussian", "steerable")
-OTHERWISE = {2: "steerable", 3: "gaussian"}  # by dimension: for a group that does not permute the pixels
 GAUSSIAN_SIGMA = 0.5  # of the interpolation, in pixels (1905.04663)
 
 
@@ -99,19 +98,14 @@ def _rotated_basis(group, kernel_size, basis):
         if not possible:
             raise ValueError(
                 'basis="exact" needs a group that permutes the pixels of the kernel: C1, C2, C4, D1, D2 or D4; in '
-                f'space a group of the cube. Received: group "{group.name}"; use basis="{OTHERWISE[group.dimension]}"'
+                f'space a group of the cube. Received: group "{group.name}"; use basis="steerable"'
             )
         pixels = np.stack(exact)
         identity = np.eye(pixels.shape[1])
         functions = identity[pixels].transpose(0, 2, 1)
         source = np.zeros(group.order, int)
         return RotatedBasis("exact", pixels.shape[1], functions, pixels, source, pixels, identity[None])
-    if basis == "steerable" and group.dimension != 2:
-        raise ValueError(
-            f'basis="steerable" needs a group of the plane. Received: group "{group.name}" of space; use '
-            'basis="gaussian" or "bilinear", or SteerableConv3D'
-        )
-    build = {"bilinear": _bilinear, "gaussian": _gaussian, "steerable": harmonic.planar_functions}[basis]
+    build = {"bilinear": _bilinear, "gaussian": _gaussian, "steerable": harmonic.moved_functions}[basis]
     permuting = [g for g in range(group.order) if exact[g] is not None]
     elements, source, permuted = _cosets(group, permuting, kernel_size)
     functions = build(group.matrices[elements], kernel_size)

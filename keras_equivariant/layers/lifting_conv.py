@@ -72,8 +72,9 @@ class LiftingConv3D(RotatedConv):
         group: symmetry of space: `"O"`, `"Oh"`, `"T"`, `"C4h"`, `"D4h"`, `"C4z"`, ... or a `groups.FiniteGroup`.
         strides, padding, data_format, dilation_rate, groups, activation, use_bias, *_initializer, *_regularizer,
         *_constraint, padding_mode, strict: as in `LiftingConv2D`.
-        basis: `"exact"` (all voxels, permuted; the groups of the cube), `"bilinear"` (trilinear in space) or
-            `"gaussian"` interpolation for the other groups; `"auto"` is exact.
+        basis: `"exact"` (all voxels, permuted; the groups of the cube), `"steerable"` (band-limited spherical harmonics
+            on shells, any group), `"bilinear"` (in space trilinear) or `"gaussian"` interpolation, or `"auto"`: exact
+            where that exists, else steerable.
 
     Input shape:
         `(B, D, H, W, C)`

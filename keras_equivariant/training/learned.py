@@ -14,7 +14,7 @@ from keras_equivariant.kernels.learned import SUFFIX, VARIANTS
 from keras_equivariant.training.basis_autoencoder import BasisAutoEncoder
 from keras_equivariant.training.run_folder import versions
 
-IMAGES, IMAGE_SIZE = 5000, 32  # of the generated ones, and the size that others are cropped to
+IMAGES, IMAGE_SIZE = 1500, 32  # of the generated ones, and the size that others are cropped to
 LARGEST_KERNEL = 11
 
 log = logging.getLogger("keras_equivariant.training")
@@ -34,7 +34,7 @@ def learn_basis(
     scales=(1.0,),
     learning_rate=3e-3,
     epochs=10,
-    batch_size=64,
+    batch_size=16,
     validation=0.1,
     seed=0,
     verbose=1,

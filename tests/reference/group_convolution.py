@@ -9,20 +9,31 @@ def group_convolution(f, psi, group):
     """y(x, s) = sum over p, t of f(p, t) psi(s^-1 (p - x), s^-1 t), valid padding.
 
     Args:
-        f: `(H, W, order, C)`, or `(H, W, 1, C)` for a lifting convolution.
-        psi: `(k, k, order or 1, C, F)`.
+        f: `(*space, order, C)`, or `(*space, 1, C)` for a lifting convolution.
+        psi: `(*kernel_size, order or 1, C, F)`.
         group: FiniteGroup of pixel permutations.
     """
-    k, size = psi.shape[0], f.shape[0] - psi.shape[0] + 1
-    lifting = f.shape[2] == 1
-    y = np.zeros((size, size, group.order, psi.shape[-1]))
-    centre = (k - 1) / 2
-    for row, column, s in itertools.product(range(size), range(size), range(group.order)):
+    window = psi.shape[: group.dimension]
+    sizes = [n - k + 1 for n, k in zip(f.shape, window, strict=False)]
+    centre = (np.array(window) - 1) / 2
+    lifting = f.shape[-2] == 1
+    y = np.zeros((*sizes, group.order, psi.shape[-1]))
+    for s in range(group.order):
         inverse = group.matrices[group.inverse(s)]
-        for u, v, t in itertools.product(range(k), range(k), range(f.shape[2])):
-            point = np.array([v - centre, -(u - centre)])  # (x to the right, y up) about the kernel's centre
-            x, up = inverse @ point
-            source = int(round(-up + centre)), int(round(x + centre))
+        for tap, t in itertools.product(np.ndindex(*window), range(f.shape[-2])):
+            source = to_index(inverse @ to_point(np.array(tap) - centre)) + centre
             plane = 0 if lifting else group.product(group.inverse(s), t)
-            y[row, column, s] += f[row + u, column + v, t] @ psi[*source, plane]
+            kernel = psi[(*np.round(source).astype(int), plane)]
+            for x in np.ndindex(*sizes):
+                y[(*x, s)] += f[(*np.add(x, tap), t)] @ kernel
     return y
+
+
+def to_point(index):
+    """Array coordinates about the centre as a point: in the plane (x to the right, y up), in space the same."""
+    return np.array([index[1], -index[0]]) if len(index) == 2 else index
+
+
+def to_index(point):
+    """The inverse of `to_point`."""
+    return np.array([-point[1], point[0]]) if len(point) == 2 else point
