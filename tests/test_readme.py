@@ -98,6 +98,9 @@ COUNTS = {
     ("octahedral_resnet",): [{}, {"group": "Z3"}],
     ("voxnet",): [{"classes": 40}],
     ("unet_segmentation", "hnet_segmentation"): [{}],
+    ("lieconv_rotated_mnist",): [{}, {"group": "SO2"}, {"group": "Trivial2"}],
+    ("lieconv_molecules", "lieconv_dipole"): [{}],
+    ("hlieconv_springs", "fc_springs", "hfc_springs"): [{}],
 }
 
 

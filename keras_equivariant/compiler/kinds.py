@@ -117,7 +117,7 @@ def _check_group(value, where):
     try:
         return groups.get(value).name
     except (TypeError, ValueError) as error:
-        raise where.error(str(error)) from None
+        raise where.error(f'{error} Layers on points take "T2", "SO2", "SE2", "SE3" and other Lie groups.') from None
 
 
 def _choice(names, schema=None):

@@ -132,7 +132,8 @@ class _Walker:
             if features.type is not None and not typed.takes_type(entry.layer):
                 broken = typed.breaks(entry.layer, layer, features)
                 problems += [broken] if broken else []
-        after = Features(shape, "broken") if broken else layouts.after(entry, layer, features, found)
+        lost = broken and features.space is None
+        after = Features(shape, "broken") if lost else layouts.after(entry, layer, features, found)
         return self._record(entry, layer, after, problems)
 
     def _merge(self, branches, features):
@@ -166,7 +167,7 @@ class _Walker:
             if module := module_of(argument):
                 given[argument] = instantiate(value, module)
         if registry.arguments(entry.layer).get("group", "") is None and not given.get("group"):
-            given["group"] = self._assumed_group(features)
+            given["group"] = self._assumed_group(entry, features)
         if typed.takes_type(entry.layer):
             given["in_type"] = typed.given_type(entry, features, given.get("group"))
         if not given.get("name"):
@@ -176,8 +177,10 @@ class _Walker:
         except (TypeError, ValueError) as error:
             raise entry.where.error(str(error)) from None
 
-    def _assumed_group(self, features):
-        """The symmetry to judge sizes by where the layer names none."""
+    def _assumed_group(self, entry, features):
+        """The symmetry to judge sizes by where the layer names none; on points that of the lift."""
+        if points.takes_points(entry.layer):
+            return features.group and features.group.name
         if features.layout == "regular" and features.shape[-2] != features.group.order:
             return None  # on several scales there are as many group axes
         if features.group is not None:

@@ -144,7 +144,7 @@ class _Job:
         for format in formats:
             if format == "keras":
                 self.staged[format] = self.stage / "model.keras"
-                self.served.save(self.staged[format])
+                self._save(self.staged[format])
             if format in PRECISIONS:
                 self.staged[format] = self.stage / f"{format}.tflite"
                 self._contents[format] = self._convert(PRECISIONS[format])
@@ -155,6 +155,15 @@ class _Job:
             if format == "openvino":
                 self.staged[format] = self.stage / "openvino"
                 openvino.write(self.staged["saved_model"], self.staged[format], self.name)
+
+    def _save(self, path):
+        try:
+            self.served.save(path)
+        except NotImplementedError as error:  # what Keras raises for an operation that it cannot describe
+            raise ValueError(
+                "A .keras file holds layers and operations without functions of their own. Received: a model with a "
+                'loop, such as the subsampling of points; export it as "saved_model" or "tflite"'
+            ) from error
 
     def _convert(self, precision):
         data = None

@@ -62,8 +62,8 @@ class ImageToPoints(EquivariantLayer):
         if len(chosen) < height * width:
             values = ops.take(values, chosen, axis=1)
         full = "float64" if self.compute_dtype == "float64" else "float32"
-        # Zero times the image ties the constants to the graph.
-        none = ops.cast(ops.zeros_like(values[:1, :, :1]), full)
+        # Zeros of the image's shape tie the constants to the graph; a sum keeps the batch of 1 known, a slice does not.
+        none = ops.cast(ops.zeros_like(ops.sum(values[..., :1], axis=0, keepdims=True)), full)
         return ops.convert_to_tensor(positions[None], full) + none, values, none[..., 0] < 1
 
     def compute_output_shape(self, input_shape):

@@ -1,0 +1,60 @@
+"""Networks on points: a compiled training step against one that is not, time and memory as the points grow.
+
+Run by hand, on a machine with nothing else to do: `pytest -n 0 -m benchmark -s tests/benchmarks/test_lie_networks.py`.
+"""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from timing import compare, report
+
+import keras_equivariant as ke
+
+pytestmark = pytest.mark.benchmark
+LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+@pytest.mark.parametrize("group", ["T2", "SE2"])
+def test_xla_training_step(group):
+    rng = np.random.default_rng(0)
+    images, labels = rng.random((25, 28, 28, 1), "float32"), rng.integers(0, 10, 25)
+    steps = []
+    for jit in (True, False):
+        model = ke.build_from_spec("lieconv_rotated_mnist", group=group)
+        model.compile("adam", LOSS, jit_compile=jit)
+        steps.append(lambda model=model: model.train_on_batch(images, labels))
+    *times, ratio = compare(*steps, rounds=5, warmup=2)
+    report(f"training step of lieconv_rotated_mnist on {group}, batch 25, XLA against none", *times, ratio)
+
+
+MEASURE = """
+import json, resource, sys, time
+import numpy as np, tensorflow as tf
+import keras_equivariant as ke
+n = int(sys.argv[1])
+x = np.random.default_rng(0).normal(size=(1, n, 3)).astype("float32")
+inputs = [x, np.ones((1, n, 8), "float32"), np.ones((1, n), bool)]
+conv = ke.layers.LieConv(8, "T3", neighbours=16)
+run = tf.function(lambda x, f, mask: conv(ke.layers.LieLift("T3")([x, f, mask]))[1])
+conv.build([(1, n, 3), (1, n, 8), (1, n)])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+start = time.perf_counter()
+y = run(*map(tf.constant, inputs)).numpy()
+seconds = time.perf_counter() - start
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert np.isfinite(y).all()
+print(json.dumps([seconds, peak / 1024, (peak - before) / 1024]))
+"""
+
+
+@pytest.mark.parametrize("points", [1_000, 10_000, 100_000])
+def test_time_and_memory(points):
+    """A process of its own for each size, so that its peak is its own."""
+    run = subprocess.run([sys.executable, "-c", MEASURE, str(points)], capture_output=True, text=True, check=True)
+    seconds, peak, own = json.loads(run.stdout.strip().splitlines()[-1])
+    print(f"\n{points} points, 16 neighbours: {seconds:.2f} s, peak {peak:.0f} MiB, {own:.0f} MiB above the start")
+    assert peak < 4096

@@ -1,0 +1,97 @@
+"""Points in specs: published counts, tuples through the compiler, mistakes in one line, certificates, export."""
+
+import math
+
+import numpy as np
+import pytest
+
+import keras_equivariant as ke
+from keras_equivariant.compiler import build_from_spec, lint
+
+COUNTS = [
+    ("lieconv_rotated_mnist", {}, 588_645),
+    ("lieconv_rotated_mnist", {"group": "RxSO2"}, 588_645),
+    ("lieconv_rotated_mnist", {"group": "SO2"}, 588_837),
+    ("lieconv_rotated_mnist", {"group": "SE2"}, 588_837),
+    ("lieconv_rotated_mnist", {"group": "Trivial2"}, 589_029),
+    ("hlieconv_springs", {}, 895_297),
+    ("fc_springs", {}, 213_016),
+    ("hfc_springs", {}, 204_033),
+    ("lieconv_qm9", {}, 21_315_553),
+]
+SPEC = """\
+spec: 1
+name: net
+input: {shape: [6, 3], space: 2}
+layers:
+  - LieLift: SE2
+  - LieConv: {filters: 4, group: SE2, neighbours: 3}
+@@
+  - LiePooling: mean
+"""
+
+
+@pytest.mark.parametrize(("name", "params", "count"), COUNTS, ids=str)
+def test_published_parameter_counts(name, params, count):
+    model = build_from_spec(name, **params)
+    assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == count
+
+
+def test_inputs_and_stock_layers_on_points(write):
+    entries = "  - residual: {main: [Dense: 4, BatchNormalization, Activation: relu]}\n  - Dropout: 0.1"
+    path = write(SPEC.replace("@@", entries))
+    assert lint(path) == []
+    model = build_from_spec(path)
+    assert [x.name for x in model.inputs] == ["positions", "values", "mask"]
+    assert model.output_shape == (None, 4)
+    text = ke.load_spec(path).to_yaml()
+    assert "space: 2" in text
+    again = build_from_spec(write(text, "again.yaml"))
+    assert again.count_params() == model.count_params()
+
+
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        ("  - Flatten", "LiePooling before it"),
+        ("  - LieLift: SE2", "lifts them once"),
+        ("  - LieConv: {filters: 4, group: T2}", 'its own group, "T2"'),
+        ("  - LieConv: {filters: 4, group: SE5}", "other Lie groups"),
+        ("  - LieConv: {filters: 4, group: SE2, neighbour: 3}", 'Did you mean "neighbours"'),
+        ("  - BatchNormalization: {axis: 1}", "axis=-1"),
+        ("  - LieBottleneck: {filters: 2, group: SE2}", "at least the channels"),
+    ],
+)
+def test_mistakes(error_of, entry, text):
+    found = error_of(SPEC.replace("@@", entry))
+    assert text in found and found.startswith("net.yaml:7") and "\n" not in found
+
+
+def test_points_need_points(error_of, write):
+    assert "takes points" in error_of(SPEC.replace(", space: 2", "").replace("[6, 3]", "[6, 6, 3]").replace("@@\n", ""))
+    assert "both known" in error_of(SPEC.replace("[6, 3]", "[null, 3]").replace("@@\n", ""))
+    assert "1, 2 or 3" in error_of(SPEC.replace("space: 2", "space: 7").replace("@@\n", ""))
+
+
+@pytest.mark.tensorflow
+def test_from_spec_to_file(tmp_path):
+    """Spec, training, certificate, export: the whole way, on molecules."""
+    rng = np.random.default_rng(0)
+    model = build_from_spec("lieconv_molecules", width=8, layers=1, points=6, channels=3, neighbours=4)
+    inputs = [rng.normal(size=(16, 6, 3)), rng.normal(size=(16, 6, 3)), rng.random((16, 6)) < 0.8]
+    model.compile("adam", "mse")
+    losses = [float(model.train_on_batch(inputs, np.ones((16, 1)))) for _ in range(10)]
+    assert losses[-1] < losses[0]
+    report = ke.certify(model)
+    assert report.exact and report.group == "T3"
+    written = ke.export(model, tmp_path / "out", formats=["saved_model", "tflite"])
+    assert written.passed and written.equivariance
+
+
+@pytest.mark.tensorflow
+def test_the_dipole_turns_with_the_molecule(tmp_path):
+    model = build_from_spec("lieconv_dipole", width=8, layers=1, points=6, channels=3, samples=12, neighbours=20)
+    report = ke.certify(model, seed=1)
+    exact = [element for element in report.elements if not element.interpolated]
+    assert len(exact) == 6 and max(element.errors["float64"] for element in exact) <= 1e-10
+    assert min(element.control for element in exact[1:]) > 1e-2  # if the vector were said not to turn

@@ -1,0 +1,138 @@
+"""Mechanics: exact motions, Hamiltonian networks and what they conserve."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_equivariant as ke
+from keras_equivariant import dynamics
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    keras.utils.set_random_seed(0)
+
+
+def scale(states):
+    return np.abs(states[:, 0, 1]).sum(axis=(1, 2))
+
+
+def test_springs_conserve_energy_and_momenta():
+    motion = dynamics.springs(5, duration=2.0, seed=1)
+    total = dynamics.energy(
+        motion.states, motion.parameters[:, None, :, 0], lambda q: motion.potential(q, motion.parameters)
+    )
+    assert dynamics.drift(total, total[:, 0]).max() < 1e-5  # of states in float32
+    assert dynamics.drift(dynamics.linear_momentum(motion.states), scale(motion.states)).max() < 1e-6
+    assert dynamics.drift(dynamics.angular_momentum(motion.states), scale(motion.states)).max() < 1e-5
+    assert np.abs(dynamics.linear_momentum(motion.states)).max() < 1e-5  # of each system, not of all together
+    assert np.abs(motion.states[:, -1] - motion.states[:, 0]).max() > 0.1
+    np.testing.assert_array_equal(dynamics.springs(5, duration=2.0, seed=1).states, motion.states)
+
+
+def test_springs_follow_their_own_equation():
+    motion = dynamics.springs(1, particles=3, duration=0.002, dt=1e-4)
+    q, p = (motion.states[0, :, i].astype("float64") for i in (0, 1))
+    mass, k = motion.parameters[0].astype("float64").T
+    pairs = np.outer(k, k) * (1 - np.eye(3))
+    force = -2 * (pairs.sum(axis=1)[:, None] * q[10] - pairs @ q[10])
+    np.testing.assert_allclose((p[20] - p[0]) / 2e-3, force, rtol=2e-2, atol=2e-2)
+    np.testing.assert_allclose((q[20] - q[0]) / 2e-3, p[10] / mass[:, None], rtol=2e-2, atol=2e-2)
+
+
+def test_pendulums_conserve_energy():
+    motion = dynamics.pendulums(3, duration=3.0)
+    total = dynamics.energy(
+        motion.states, motion.parameters[:, None, :, 0], lambda q: motion.potential(q, motion.parameters)
+    )
+    assert dynamics.drift(total, np.ones(3)).max() < 1e-5
+    free = dynamics.energy(motion.states, motion.parameters[:, None, :, 0], lambda q: 0.0)
+    assert dynamics.drift(free, np.ones(3)).max() > 1e-2  # the kinetic energy alone is not conserved
+
+
+def test_integrators_have_their_orders():
+    """An oscillator: errors fall by 2^4 and 2^2 where the step is halved."""
+
+    def error(method, n):
+        z = np.array([1.0, 0.0])
+        for _ in range(n):
+            if method == "rk4":
+                z = dynamics.rk4(lambda z: np.array([z[1], -z[0]]), z, 1 / n)
+            else:
+                z = np.array(dynamics.leapfrog(lambda q: -q, lambda p: p, *z, 1 / n))
+        return np.linalg.norm(z - [np.cos(1), -np.sin(1)])
+
+    assert 14 < error("rk4", 10) / error("rk4", 20) < 18
+    assert 3.7 < error("leapfrog", 10) / error("leapfrog", 20) < 4.3
+
+
+def rolled(group, integrator, spec="hlieconv_springs", steps=20, **options):
+    motion = dynamics.springs(3, duration=0.4, dt=0.02, seed=2)
+    params = {"width": 8, "layers": 1, **({"group": group} if group else {})}
+    model = dynamics.HamiltonianNetwork(ke.build_from_spec(spec, **params), 5, 0.02, 1, integrator, **options)
+    for weight in model.trainable_weights:  # forces that bend the motion, also where a bias starts at 0
+        weight.assign(weight + 0.3 * np.random.default_rng(0).normal(size=weight.shape))
+    states = model.rollout(motion.states[:, 0], motion.parameters, steps)
+    assert states.shape == (3, steps + 1, 2, 6, 2)
+    straight = motion.states[:, 0, 1]
+    assert np.abs(states[:, -1, 1] - straight).max() > 1e-3
+    return states
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("integrator", ["rk4", "leapfrog"])
+def test_translations_conserve_momentum(integrator):
+    states = rolled("T2", integrator)
+    assert dynamics.drift(dynamics.linear_momentum(states), scale(states)).max() < 1e-6
+    states = rolled("SO2", integrator)  # negative control: no translations, and no centring
+    assert dynamics.drift(dynamics.linear_momentum(states), scale(states)).max() > 1e-4
+    states = rolled("SO2", integrator, center=True)
+    assert dynamics.drift(dynamics.linear_momentum(states), scale(states)).max() < 1e-6
+
+
+@pytest.mark.tensorflow
+def test_rotations_conserve_angular_momentum():
+    states = rolled("SO2", "leapfrog")
+    assert dynamics.drift(dynamics.angular_momentum(states), scale(states)).max() < 2e-6
+    states = rolled("T2", "leapfrog")
+    assert dynamics.drift(dynamics.angular_momentum(states), scale(states)).max() > 1e-4
+
+
+def test_forces_are_the_gradient():
+    model = dynamics.HamiltonianNetwork(ke.build_from_spec("hfc_springs", width=8, layers=2))
+    motion = dynamics.springs(2, duration=0.1)
+    q, parameters = motion.states[:, 0, 0], motion.parameters
+    force = ops.convert_to_numpy(model.force(ops.convert_to_tensor(q), ops.convert_to_tensor(parameters)))
+    step = np.zeros_like(q)
+    step[:, 2, 1] = 1e-2
+    up, down = (ops.convert_to_numpy(model.potential(q + s, parameters)) for s in (step, -step))
+    np.testing.assert_allclose(force[:, 2, 1], -(up - down)[:, 0] / 2e-2, rtol=2e-2, atol=1e-4)
+
+
+@pytest.mark.tensorflow
+def test_networks_train_and_survive_saving(tmp_path):
+    motion = dynamics.springs(8, duration=0.4, dt=0.02)
+    (states, parameters), targets = motion.chunks(1)
+    for kind, spec in ((dynamics.HamiltonianNetwork, "hfc_springs"), (dynamics.DynamicsNetwork, "fc_springs")):
+        model = kind(ke.build_from_spec(spec, width=16, layers=1), steps=1, dt=0.02)
+        model.compile(keras.optimizers.Adam(1e-2), "mse", jit_compile=False)
+        losses = [float(model.train_on_batch([states, parameters], targets)) for _ in range(15)]
+        assert losses[-1] < losses[0]
+        model.save(tmp_path / f"{spec}.keras")
+        loaded = keras.models.load_model(tmp_path / f"{spec}.keras")
+        np.testing.assert_array_equal(
+            loaded.predict_on_batch([states, parameters]), model.predict_on_batch([states, parameters])
+        )
+
+
+def test_bad_arguments():
+    network = ke.build_from_spec("fc_springs", width=4, layers=1)
+    with pytest.raises(ValueError, match="integrator"):
+        dynamics.DynamicsNetwork(network, integrator="leapfrog")
+    with pytest.raises(ValueError, match="steps"):
+        dynamics.DynamicsNetwork(network, steps=0)
+    with pytest.raises(ValueError, match="steps"):
+        dynamics.springs(2, duration=0.1).chunks(50)
+    with pytest.raises(ValueError, match="dimensions"):
+        dynamics.angular_momentum(np.zeros((1, 2, 3, 1)))
