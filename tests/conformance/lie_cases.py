@@ -62,8 +62,10 @@ def kept_positions(x, group, element):
 
 def elements(x, group, element):
     """The elements of points that are there multiplied from the left, the values left alone."""
-    own, moved = arithmetic(group.group), group.algebra[element].astype(x.dtype)
-    g = own.exp(lie.unstack(ops.convert_to_tensor(moved)))
+    own, lie_group = arithmetic(group.group), group.group
+    matrix = group.matrices[element].astype(x.dtype)
+    turned = list(matrix[:2, 0]) if lie_group.rotates else []
+    g = tuple(ops.convert_to_tensor(c) for c in (*turned, *matrix[list(lie_group.axes), -1]))
     u = lie.unstack(ops.convert_to_tensor(x[..., : own.size]))
     product = ops.convert_to_numpy(ops.stack(own.product(g, u), axis=-1)) if own.size else x[..., :0]
     return np.concatenate([product * x[..., -1:], x[..., own.size :]], axis=-1)
