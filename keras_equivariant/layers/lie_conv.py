@@ -97,7 +97,7 @@ class LieConv(Neighbourhoods, Weighted):
         pairs, neighbour_values, queries = self._gather(inputs, indices, training)
         kernel = self._kernel(pairs, queries, training)
         summed = self._sum(kernel, neighbour_values, queries)
-        y = ops.matmul(summed, ops.cast(self.kernel, self.compute_dtype))
+        y = summed @ ops.cast(self.kernel, self.compute_dtype)
         if self.bias is not None:
             y = y + ops.cast(self.bias, self.compute_dtype)
         return queries.elements, zero_where_absent(self.activation(y), queries.mask), queries.mask
@@ -151,7 +151,7 @@ class LieConv(Neighbourhoods, Weighted):
         weight = ops.cast(ops.expand_dims(queries.neighbours, -1), kernel.dtype)
         if self.reduction == "mean":
             weight = weight / ops.maximum(ops.sum(weight, axis=-2, keepdims=True), 1)
-        summed = ops.matmul(ops.swapaxes(values, -1, -2), ops.cast(kernel * weight, values.dtype))
+        summed = ops.swapaxes(values, -1, -2) @ ops.cast(kernel * weight, values.dtype)
         return ops.reshape(summed, (-1, summed.shape[1], summed.shape[2] * summed.shape[3]))
 
     def compute_output_shape(self, input_shape):

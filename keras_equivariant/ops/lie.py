@@ -20,6 +20,7 @@ All branches of a `where` stay finite, so first and second derivatives do too.
 import functools
 import math
 
+import keras
 from keras import ops
 
 _TINY = 1e-30  # of squared lengths: below it a direction is arbitrary
@@ -114,7 +115,7 @@ class Scalings2D:
     def lift(self, points, turn=None):
         unit, radius = _direction(points)
         # The origin has no logarithm; it is taken as a point very near it.
-        radius = ops.maximum(radius, 1e-6)
+        radius = _at_least(radius, 1e-6)
         if not self.rotates:
             return (radius,), unit
         return (radius * unit[0], radius * unit[1]), ()
@@ -157,12 +158,12 @@ class Rotations3D:
             return (*((one, zero, zero, zero) if turn is None else turn), *points), ()
         (x, y, z), radius = _direction(points)
         # The rotation that takes the x axis to the point by the shortest way; half a turn about z to its opposite.
-        w = ops.sqrt(ops.maximum((1 + x) / 2, 1e-12))
+        w = ops.sqrt(_at_least((1 + x) / 2, 1e-12))
         back = (1 + x) / 2 < 1e-9
         q = (ops.where(back, 0.0, w), ops.zeros_like(x), -z / (2 * w), ops.where(back, 1.0, y / (2 * w)))
         if turn is not None:
             # A half angle of a turn about the x axis: the rotations that leave the point's orbit origin alone.
-            half = ops.sqrt(ops.maximum((1 + turn[0]) / 2, 0.0)), ops.sqrt(ops.maximum((1 - turn[0]) / 2, 0.0))
+            half = ops.sqrt(_at_least((1 + turn[0]) / 2, 0.0)), ops.sqrt(_at_least((1 - turn[0]) / 2, 0.0))
             sign = _sign(turn[1])
             zero = ops.zeros_like(turn[0])
             q = _multiply(q, (half[0], sign * half[1], zero, zero))
@@ -198,7 +199,7 @@ class Rotations3D:
         square = sum(x * x for x in vector)
         near = square < 0.01
         sine = ops.sqrt(ops.where(near, 1.0, square))
-        ratio = ops.where(near, _polynomial(square, _ARCSINE), 2 * ops.arctan2(sine, w) / sine)
+        ratio = ops.where(near, _polynomial(square, _ARCSINE), 2 * _arctan2(sine, w) / sine)
         omega = tuple(ratio * x for x in vector)
         if not self.moves:
             return omega
@@ -285,8 +286,22 @@ def _direction(points):
 
 def _angle(u):
     """The angle of (cosine, sine) in (-pi, pi]; half a turn is pi however it is rounded."""
-    angle = ops.arctan2(u[1], u[0])
+    angle = _arctan2(u[1], u[0])
     return ops.where(angle < -math.pi + _HALF_TURN, angle + 2 * math.pi, angle)
+
+
+def _arctan2(y, x):
+    """The angle of (x, y), in their own precision: Keras rounds it to float32 on some backends."""
+    angle = ops.arctan2(y, x)
+    if keras.backend.standardize_dtype(angle.dtype) == keras.backend.standardize_dtype(y.dtype):
+        return angle
+    angle = ops.cast(angle, y.dtype)
+    return angle + (y * ops.cos(angle) - x * ops.sin(angle)) / ops.sqrt(x * x + y * y)
+
+
+def _at_least(x, least):
+    """The larger of both; `ops.maximum` rounds float64 on some backends."""
+    return ops.where(x < least, least, x)
 
 
 def _hemisphere(q):

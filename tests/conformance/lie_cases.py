@@ -43,8 +43,9 @@ class LieCase(Case):
         y = ops.concatenate([elements, values, mask[..., None]], axis=-1)
         if self.samples == 1:
             return y
-        # The lifts of a point change places: their mean stays.
-        return ops.mean(ops.reshape(y, (-1, y.shape[1] // self.samples, self.samples, y.shape[2])), axis=2)
+        # The lifts of a point change places: their sum over the number stays.
+        lifts = ops.reshape(y, (-1, y.shape[1] // self.samples, self.samples, y.shape[2]))
+        return ops.sum(lifts, axis=2) / self.samples
 
 
 def positions(x, group, element):
@@ -61,8 +62,10 @@ def kept_positions(x, group, element):
 
 def elements(x, group, element):
     """The elements of points that are there multiplied from the left, the values left alone."""
-    own, moved = arithmetic(group.group), group.algebra[element].astype(x.dtype)
-    g = own.exp(lie.unstack(ops.convert_to_tensor(moved)))
+    own, lie_group = arithmetic(group.group), group.group
+    matrix = group.matrices[element].astype(x.dtype)
+    turned = list(matrix[:2, 0]) if lie_group.rotates else []
+    g = tuple(ops.convert_to_tensor(c) for c in (*turned, *matrix[list(lie_group.axes), -1]))
     u = lie.unstack(ops.convert_to_tensor(x[..., : own.size]))
     product = ops.convert_to_numpy(ops.stack(own.product(g, u), axis=-1)) if own.size else x[..., :0]
     return np.concatenate([product * x[..., -1:], x[..., own.size :]], axis=-1)
@@ -97,7 +100,8 @@ class ImageCase(Case):
     def connect(self, layer, inputs):
         places, values, mask = layer(inputs)
         weight = ops.cast(places * ops.cast(mask, places.dtype)[..., None], values.dtype)
-        y = ops.matmul(ops.transpose(weight, (0, 2, 1)), values)
+        # Sums and products: matmul and mean of Keras round float64 on some backends.
+        y = ops.sum(ops.expand_dims(weight, -1) * ops.expand_dims(values, -2), axis=1)
         return ops.reshape(y, (-1, y.shape[1] * y.shape[2]))
 
 
