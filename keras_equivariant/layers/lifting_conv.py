@@ -23,7 +23,8 @@ class LiftingConv2D(RotatedConv):
         basis: `"exact"` (all pixels, permuted; C1, C2, C4, D1, D2, D4), `"bilinear"`, `"gaussian"`, `"steerable"`
             (band-limited circular harmonics, any group), `"learned"` (packaged; 3x3 on C8 and C16, 5x5 on
             C8, with their subgroups and mirrors), the path of an .npz file that `learn_basis` wrote, or `"auto"`:
-            exact where that exists, else steerable. `"learned_full"` is learned for quarter turns, too, hence approximate there.
+            exact where that exists, else steerable. `"learned_full"` is learned for quarter turns, too, hence
+            approximate there.
         trainable_basis: train the functions of the basis as well, with a loss that keeps their turned copies alike.
         equivariance_weight: of that loss, the relative squared error of the law on images of spectrum 1/frequency^2.
         padding_mode: what `padding="same"` pads with: `"zeros"`, `"circular"` or `"reflect"`.
