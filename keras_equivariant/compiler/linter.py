@@ -181,6 +181,8 @@ class _Walker:
         """The symmetry to judge sizes by where the layer names none; on points that of the lift."""
         if points.takes_points(entry.layer):
             return features.group and features.group.name
+        if features.layout == "regular" and features.shape[-2] != features.group.order:
+            return None  # on several scales there are as many group axes
         if features.group is not None:
             return features.group.name
         if features.layout.startswith("quotient"):

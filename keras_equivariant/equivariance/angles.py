@@ -30,12 +30,21 @@ def sweep(fn, setting, output_layouts, degrees):
     found = {}
     for axis in _axes(group):
         matrices = {angle: groups.rotation_matrix(angle, axis) for angle in degrees}
+        matrices = {angle: matrix for angle, matrix in matrices.items() if _keeps_shapes(matrix, setting)}
         if not free:
             matrices = {angle: matrix for angle, matrix in matrices.items() if element_of(group, matrix) is not None}
         errors, floors = _errors(fn, setting, output_layouts, list(matrices.values()))
         for angle, *measured in zip(matrices, errors, floors, strict=True):
             found[angle] = np.maximum(found.get(angle, 0.0), measured)
     return tuple(Angle(angle, *map(float, found[angle])) for angle in degrees if angle in found)
+
+
+def _keeps_shapes(matrix, setting):
+    """Whether no input changes its shape, as a rectangle does in a quarter turn."""
+    if not groups.grid.is_signed_permutation(matrix):
+        return True
+    images = [x for x, layout in zip(setting.arrays, setting.layouts, strict=True) if layout == "image"]
+    return all(groups.move_pixels(x[:1], matrix).shape[1:] == x.shape[1:] for x in images)
 
 
 def _axes(group):

@@ -34,11 +34,6 @@ class RotatedBasis:
     Attributes:
         name: `"exact"`, `"bilinear"`, `"gaussian"`, `"steerable"`, or that of a learned one.
         size: number D of functions.
-        functions: `(elements, D, pixels)` float64, B_s^d; scaled so that the mean over s of
-            sum_d (sum over pixels of B_s^d)^2 is D. With independent coefficients of variance 1 / fan-in, constant
-            features then keep their second moment, as they do on the exact basis. Deep features tend to be smooth.
-            There is an element for each of the group, and for each scale and element of the group if the basis has
-            scales.
         pixels: for `exact` only, `(order, pixels)` integers: pixel p of the kernel moved by s is pixel
             `pixels[s, p]` of the learned one. Else None.
         source, permuted: `(elements,)` and `(elements, pixels)` integers: the functions of s are those of
@@ -50,13 +45,24 @@ class RotatedBasis:
 
     name: str
     size: int
-    functions: np.ndarray
     pixels: np.ndarray | None
     source: np.ndarray
     permuted: np.ndarray
     representatives: np.ndarray
     approximate: bool = False
     scales: int = 1
+
+    @functools.cached_property
+    def functions(self):
+        """B_s^d, `(elements, D, pixels)` float64, an element for each of the group, of each scale if there are scales.
+
+        Scaled so that the mean over s of sum_d (sum over pixels of B_s^d)^2 is D. With independent coefficients of
+        variance 1 / fan-in, constant features then keep their second moment, as they do on the exact basis. Deep
+        features tend to be smooth.
+        """
+        functions = _moved(self.representatives, self.source, self.permuted)
+        functions.setflags(write=False)
+        return functions
 
 
 def rotated_basis(group, kernel_size, basis="auto"):
@@ -101,10 +107,8 @@ def _rotated_basis(group, kernel_size, basis):
                 f'space a group of the cube. Received: group "{group.name}"; use basis="steerable"'
             )
         pixels = np.stack(exact)
-        identity = np.eye(pixels.shape[1])
-        functions = identity[pixels].transpose(0, 2, 1)
-        source = np.zeros(group.order, int)
-        return RotatedBasis("exact", pixels.shape[1], functions, pixels, source, pixels, identity[None])
+        identity, source = np.eye(pixels.shape[1])[None], np.zeros(group.order, int)
+        return RotatedBasis("exact", pixels.shape[1], pixels, source, pixels, identity)
     build = {"bilinear": _bilinear, "gaussian": _gaussian, "steerable": harmonic.moved_functions}[basis]
     permuting = [g for g in range(group.order) if exact[g] is not None]
     elements, source, permuted = _cosets(group, permuting, kernel_size)
@@ -134,10 +138,9 @@ def _scaled(name, representatives, source, permuted, **options):
     response = np.mean(np.sum(np.sum(functions, axis=2) ** 2, axis=1))
     size = representatives.shape[1]
     factor = np.sqrt(size / response)
-    functions, representatives = functions * factor, representatives * factor
-    functions.setflags(write=False)
+    representatives = representatives * factor
     representatives.setflags(write=False)
-    return RotatedBasis(name, size, functions, None, source, permuted, representatives, **options)
+    return RotatedBasis(name, size, None, source, permuted, representatives, **options)
 
 
 def _moved(representatives, source, permuted):

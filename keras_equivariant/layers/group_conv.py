@@ -38,7 +38,7 @@ class GroupConv2D(RotatedConv):
     Equivariance: y(L_g f) = L_g y(f) for every g of `group`, where [L_g f](x, s) = f(g^-1 x, g^-1 s). Exact for the
     elements that map the pixel grid onto itself, on sizes that the window covers symmetrically; approximate for the
     others, and for all with `"learned_full"`. With a learned basis of several scales, entry |group| j + s of the group
-    axis is s on scale j; approximate under enlargement, and kernels look from each scale to the larger ones.
+    axis is s on scale j; approximate under enlargement, and kernels act within each scale.
 
     Raises:
         ValueError: sizes that break the exact symmetry, a kernel or basis that the group does not allow, a

@@ -10,7 +10,7 @@ class GroupConvTranspose(Transposed, RotatedConv):
         fields = self._input_fields(input_shape)
         self.compute_output_shape(input_shape)
         self.check_symmetry(input_shape)
-        self._add_weights((self.elements_in, self.filters, fields), fields)
+        self._add_weights((self._coefficients, self.filters, fields), fields)
 
     def expanded_kernel(self):
         """The kernel of the equal stock transposed convolution, (*window, |G| filters, |G| C)."""

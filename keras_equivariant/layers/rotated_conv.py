@@ -98,6 +98,11 @@ class RotatedConv(WindowedConv):
         """Length of the input's group axis; 1 for an image."""
         return self._relative.shape[1]
 
+    @property
+    def _coefficients(self):
+        """For how many relative orientations each kernel has coefficients."""
+        return 1 if self.lifting else self.group.order
+
     def build(self, input_shape):
         fields = self._input_fields(input_shape)
         self.compute_output_shape(input_shape)
@@ -105,7 +110,7 @@ class RotatedConv(WindowedConv):
         pointwise = not self.lifting and self.groups == 1 and np.prod(self.kernel_size) == 1
         if pointwise and spectral_pays(self.group, fields, self.filters):
             self._fourier = fourier_basis(self.group)
-        elements = () if self.lifting else (self.elements_in,)
+        elements = () if self.lifting else (self._coefficients,)
         self._add_weights((*elements, fields // self.groups, self.filters), fields)
 
     def _add_weights(self, fibre_shape, fields):
@@ -155,7 +160,7 @@ class RotatedConv(WindowedConv):
 
     def _grouped_kernel(self):
         kernel = ops.convert_to_tensor(self.kernel)
-        kernel = ops.reshape(kernel, (self._basis.size, self.elements_in, *kernel.shape[-2:]))
+        kernel = ops.reshape(kernel, (self._basis.size, self._coefficients, *kernel.shape[-2:]))
         if self._basis.pixels is not None:
             kernel = expansion.expand_exact(kernel, self._basis.pixels, self._relative, self.groups)
         else:
@@ -230,17 +235,14 @@ class RotatedConv(WindowedConv):
 def _relative(group, scales, lifting):
     """relative[s', s] = s'^-1 s: which coefficient the kernel of orientation s' has for the input orientation s.
 
-    With scales, elements are j |group| + s. From scale j' a kernel looks at scales j >= j', by j - j' of them; what
-    lies below has no coefficient, marked by the number of elements.
+    With scales, elements are j |group| + s and kernels act within each scale: between two there is no coefficient,
+    marked by the number of coefficients. Were there any, the largest scale would lack what lies above it, and no law
+    would hold.
     """
     if lifting:
         return np.zeros((scales * group.order, 1), int)
-    rotations = group.cayley[group.inverses]
-    if scales == 1:
-        return rotations
-    steps = np.arange(scales) - np.arange(scales)[:, None]
-    relative = steps[:, None, :, None] * group.order + rotations[None, :, None, :]
-    relative = np.where(steps[:, None, :, None] < 0, scales * group.order, relative)
+    same = np.eye(scales, dtype=bool)[:, None, :, None]
+    relative = np.where(same, group.cayley[group.inverses][None, :, None, :], group.order)
     return relative.reshape(scales * group.order, -1)
 
 

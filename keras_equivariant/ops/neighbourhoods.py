@@ -97,6 +97,7 @@ def spread(points, mask, count, distance):
     """
     points = ops.stop_gradient(points)
     places = ops.arange(points.shape[1], dtype="int32")[None]
+    last = ops.convert_to_tensor(points.shape[1] - 1, "int32")
     slots = ops.arange(count, dtype="int32")[None]
     # Chosen points lie behind those that are not there, which lie behind all others.
     score = ops.where(mask, ops.cast(FAR, points.dtype), ops.cast(-1.0, points.dtype)) + 0 * points[..., 0]
@@ -104,7 +105,8 @@ def spread(points, mask, count, distance):
 
     def step(i, points, score, chosen):
         planes = tuple(points[..., axis] for axis in range(points.shape[-1]))
-        best = ops.cast(ops.top_k(score, 1)[1], "int32")
+        highest = ops.equal(score, ops.max(score, axis=1, keepdims=True))
+        best = ops.min(ops.where(highest, places, last), axis=1, keepdims=True)  # top_k breaks ties as it likes
         new = tuple(take(plane[..., None], best)[..., 0] for plane in planes)
         score = ops.where(score < 0, score, ops.minimum(score, distance(planes, new)))
         score = ops.where(ops.equal(places, best), ops.cast(-2.0, score.dtype), score)

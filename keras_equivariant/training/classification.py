@@ -6,6 +6,10 @@ import numpy as np
 from keras_equivariant.training import evaluation
 from keras_equivariant.training.task import Task, bars
 
+SPACE = {
+    "error_over_cube_rotations_percent": "the 24 rotations of the cube",
+    "error_over_random_rotations_percent": "random rotations",
+}
 TURNED = {  # scores of volumes turned in space, and what they are called as errors
     "accuracy_over_cube_rotations": "error_over_cube_rotations_percent",
     "worst_accuracy_of_cube_rotations": "worst_error_of_cube_rotations_percent",
@@ -45,12 +49,12 @@ class Classification(Task):
     def scores_turned(self, model, images, targets, preprocess=None):
         if images.ndim != 5:
             return {}
-        by_rotation = evaluation.accuracy_by_rotation(model, images, targets, preprocess)
-        return {
-            "accuracy_over_cube_rotations": float(np.mean(list(by_rotation.values()))),
-            "worst_accuracy_of_cube_rotations": min(by_rotation.values()),
-            "accuracy_over_random_rotations": evaluation.accuracy_at_random(model, images, targets, preprocess),
-        }
+        found = {"accuracy_over_random_rotations": evaluation.accuracy_at_random(model, images, targets, preprocess)}
+        if len(set(images.shape[1:4])) == 1:  # the rotations of the cube turn cubes only
+            by_rotation = list(evaluation.accuracy_by_rotation(model, images, targets, preprocess).values())
+            found["accuracy_over_cube_rotations"] = float(np.mean(by_rotation))
+            found["worst_accuracy_of_cube_rotations"] = min(by_rotation)
+        return found
 
     def summary(self, scores, by_angle):
         """Errors in percent: on the images as they are, and on images turned to each angle (volumes, about the vertical
@@ -72,12 +76,9 @@ class Classification(Task):
             f"angles {summary['mean_error_over_angles_percent']:.2f} % on average, {by_angle[worst]:.2f} % at worst "
             f"({worst}°)."
         )
-        if "error_over_cube_rotations_percent" not in summary:
-            return text
-        return (
-            f"{text} Over the 24 rotations of the cube {summary['error_over_cube_rotations_percent']:.2f} %, over "
-            f"random rotations {summary['error_over_random_rotations_percent']:.2f} %."
-        )
+        for key, what in SPACE.items():
+            text += f" Over {what} {summary[key]:.2f} %." if key in summary else ""
+        return text
 
     def angle_table(self, summary):
         return bars(summary["error_percent_by_angle"])

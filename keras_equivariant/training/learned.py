@@ -43,7 +43,7 @@ def learn_basis(
 
     The copies are no interpolation of B^d: they are found such that a code, turned, is the code of the turned image,
 
-        L = |D(A, t) - R_g y| + equivariance_weight |A - E(R_g y, t)| + orthogonality_weight |B_s B_s^T - 1|
+        L = |D(A, t) - R_g y| + equivariance_weight |A - E(R_g y, t)| + orthogonality_weight |k^2 B_s B_s^T - 1|
 
     where E(y, s)_d = y ⋆ B_s^d, D is its adjoint, R_s moves an image, A = R_g E(y, g^-1 t), and y are moved images.
     `LiftingConv2D` and `GroupConv2D` take the result as `basis=path`.
@@ -159,7 +159,8 @@ def _check(group, kernel_size, variant, size, scales, epochs, batch_size, valida
         )
     if variant not in VARIANTS:
         raise ValueError(f"`variant` must be one of {VARIANTS}. Received: variant={variant!r}")
-    if variant == "partial" and not group.swaps_axes:
+    quarter_turns = any(abs(group.matrices[e][0, 0]) < 0.5 for e in group.grid_elements)
+    if variant == "partial" and not quarter_turns:
         raise ValueError(
             'variant="partial" makes quarter turns exact, so n of C_n or D_n must be a multiple of 4. '
             f'Received: group "{group.name}"; use variant="full"'

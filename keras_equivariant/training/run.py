@@ -23,7 +23,7 @@ from keras_equivariant.training.network import Network, make_network
 from keras_equivariant.training.run_folder import RunFolder, write_json, write_text
 from keras_equivariant.training.tasks import task_of
 
-CERTIFIED_IMAGES = 8
+CERTIFIED_IMAGES, CERTIFIED_VOLUMES = 8, 2
 REPRESENTATIVE_IMAGES = 128
 
 log = logging.getLogger("keras_equivariant.training")
@@ -134,6 +134,11 @@ def train(
         require("tensorboard", "Logging for TensorBoard")
     check_formats(export_formats)
     loaded = data if isinstance(data, datasets.Dataset) else datasets.load(data, seed)
+    if loaded.x_train.ndim == 5 and "tflite_int8" in export_formats:
+        raise ValueError(
+            "TFLite has no convolution of volumes in integers. Received: the format tflite_int8 with data "
+            f'"{loaded.name}". Use tflite_float16 for weights of half the size.'
+        )
     dataset = loaded.limited(limit).with_validation(validation)
     common = {"seed": seed, "mixed_precision": mixed_precision, "validation": validation, "limit": limit}
     own = {"params": params, "recipe": recipe, "epochs": epochs, "batch_size": batch_size}
@@ -232,7 +237,9 @@ class _Job:
         return TrainResult(self.folder.path, model, history, scores, by_angle, report, None, summary)
 
     def _certify(self, images, group):
-        report = certify(self.network.model, group, images.astype("float32"))
+        # Volumes are many pixels, and turn about several axes.
+        count, angles = (CERTIFIED_VOLUMES, 8) if images.ndim == 5 else (CERTIFIED_IMAGES, 24)
+        report = certify(self.network.model, group, images[:count].astype("float32"), angles=angles)
         report.save(self.folder / "certificate.json")
         write_text(self.folder / "certificate.txt", f"{report}\n")
         report.plot(self.folder / "certificate.png")
@@ -265,9 +272,13 @@ def check_formats(formats):
 
 
 def symmetry_of(model):
-    """Name of the group to certify a network with: that of its layers (the smallest of several), else C4 or O."""
+    """Name of the group to certify a network with: that of its layers (the smallest of several), else C4; in space the
+    rotations of the cube, or what keeps a box."""
     found = [layer.group for layer in model.layers if getattr(getattr(layer, "group", None), "order", 1) > 1]
-    return min(found, key=lambda group: group.order).name if found else {5: "O"}.get(len(model.input_shape), "C4")
+    if found:
+        return min(found, key=lambda group: group.order).name
+    *sizes, _ = model.input_shape[1:]
+    return "C4" if len(sizes) != 3 else "O" if len(set(sizes)) == 1 else "D2h"
 
 
 def _finish(job, results, dataset, export_formats):

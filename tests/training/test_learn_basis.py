@@ -51,16 +51,16 @@ def test_the_same_seed_gives_the_same_bits(basis, images):
 
 def test_losses_are_their_formulas(images):
     model = auto_encoder("C4", "full")
-    model.functions.assign(np.broadcast_to(np.eye(9) / 3, (4, 9, 9)))
+    model.functions.assign(np.broadcast_to(np.eye(9) / 6, (4, 9, 9)))
     found = losses(model, images)
-    # B B^T = 1/9: off by 8/9 on the diagonal. Windows overlap 9 times, so the decoder returns the image, turned.
-    assert found["orthogonality"] == pytest.approx(8 / 81, rel=1e-5)
+    assert found["orthogonality"] == pytest.approx(0.75 / 9, rel=1e-5)  # 9 B B^T = 1/4, on the diagonal alone
     assert found["equivariance"] > 0.01  # the functions do not turn
     turned = auto_encoder("C4", "partial")
     turned.functions.assign(np.eye(9)[None] / 3)
     found = losses(turned, images)
-    # Quarter turns of pixels are exact and commute with the Gaussian: nothing is lost but rounding.
-    assert found["equivariance"] < 1e-6 and found["reconstruction"] < 1e-5
+    # Quarter turns of pixels are exact and commute with the Gaussian: nothing is lost but rounding. Windows overlap
+    # 9 times, so B B^T = 1/9 gives the image back.
+    assert found["equivariance"] < 1e-6 and found["reconstruction"] < 1e-5 and found["orthogonality"] < 1e-6
 
 
 def test_functions_of_a_partial_basis_are_pixel_permutations():

@@ -68,6 +68,22 @@ def test_volumes_that_are_no_cubes_are_not_turned(finished):
         accuracy_by_rotation(finished.model, np.zeros((2, 8, 8, 4, 1)), np.zeros(2))
 
 
+def test_boxes_are_trained_on_too(tmp_path):
+    x = np.random.default_rng(0).integers(1, 255, (12, 6, 6, 4, 1)).astype("uint8")
+    np.savez(tmp_path / "box.npz", x_train=x, y_train=np.arange(12) % 3, x_test=x[:6], y_test=np.arange(6) % 3)
+    spec = {**PLAIN, "params": {"classes": 3}, "input": {"shape": [6, 6, 4, 1]}}
+    options = {"epochs": 1, "angle_step": 90, "export_formats": (), "verbose": 0}
+    result = ke.train(spec, str(tmp_path / "box.npz"), tmp_path / "run", **options)
+    assert "accuracy_over_random_rotations" in result.scores and "accuracy_over_cube_rotations" not in result.scores
+    assert result.certificate.group == "D2h" and result.certificate.verdict == "broken"
+
+
+def test_integers_are_refused_before_the_training(tmp_path):
+    with pytest.raises(ValueError, match="no convolution of volumes in integers.*Use tflite_float16"):
+        ke.train("octahedral_resnet", "shapes", tmp_path / "run", export_formats=["tflite_int8"])
+    assert not (tmp_path / "run").exists()
+
+
 def test_data_of_another_rank_are_refused(tmp_path):
     planar = {**PLAIN, "params": {"classes": 6}, "input": {"shape": [16, 16, 1]}}
     with pytest.raises(ValueError, match="must take the images as they are.*for 16x16x1.*of 16x16x16x1"):
