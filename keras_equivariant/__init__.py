@@ -5,7 +5,7 @@ from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_sp
 from keras_equivariant.equivariance import Report, assert_equivariant, certify, equivariance_error
 from keras_equivariant.export import ExportError, ExportReport, export, fold
 from keras_equivariant.groups import FieldType
-from keras_equivariant.training import estimate, learn_basis, train
+from keras_equivariant.training import estimate, from_preset, learn_basis, list_presets, train
 from keras_equivariant.version import __version__
 
 __all__ = [
@@ -25,10 +25,12 @@ __all__ = [
     "estimate",
     "export",
     "fold",
+    "from_preset",
     "groups",
     "layers",
     "learn_basis",
     "lint",
+    "list_presets",
     "list_specs",
     "load_spec",
     "train",

@@ -4,6 +4,7 @@ from keras_equivariant.training.estimate import Estimate, estimate
 from keras_equivariant.training.evaluation import accuracy, accuracy_by_angle
 from keras_equivariant.training.learned import learn_basis
 from keras_equivariant.training.match import Match, match
+from keras_equivariant.training.preset import from_preset, list_presets, preset_info, save_preset
 from keras_equivariant.training.run import TrainResult, train
 from keras_equivariant.training.segmentation import pixel_scores
 
@@ -14,8 +15,12 @@ __all__ = [
     "accuracy",
     "accuracy_by_angle",
     "estimate",
+    "from_preset",
     "learn_basis",
+    "list_presets",
     "match",
     "pixel_scores",
+    "preset_info",
+    "save_preset",
     "train",
 ]

@@ -1,4 +1,4 @@
-"""Learns the bases that come with the package, anew: `python scripts/learn_bases.py [FOLDER]`.
+"""Learns the bases that come with the package, anew: `python -m keras_equivariant.training.learn_bases [FOLDER]`.
 
 Files that are there already are kept. Images are generated, seeds fixed; a few minutes on one core. On another machine
 the last digits may differ.
@@ -9,8 +9,8 @@ import logging
 import pathlib
 import sys
 
-import keras_equivariant as ke
 from keras_equivariant.kernels.learned import FOLDER, VARIANTS
+from keras_equivariant.training.learned import learn_basis
 
 SIZES, GROUPS = (3, 5, 7), ("C8", "C16")
 # Equivariance before orthogonality: the loss of the first is about a third smaller than with a weight of 1.
@@ -22,7 +22,7 @@ def main(folder=FOLDER):
     for variant, size, group in itertools.product(VARIANTS, SIZES, GROUPS):
         path = pathlib.Path(folder) / f"{group}_{size}x{size}_{variant}.npz"
         if not path.exists():
-            ke.learn_basis(group, size, path=path, variant=variant, **SETTINGS)
+            learn_basis(group, size, path=path, variant=variant, **SETTINGS)
 
 
 if __name__ == "__main__":

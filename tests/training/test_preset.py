@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+import keras_equivariant as ke
+from keras_equivariant.training import preset
+
+pytestmark = pytest.mark.tensorflow
+
+
+@pytest.mark.parametrize("name", ke.list_presets())
+def test_packaged_presets(name):
+    model, about = ke.from_preset(name), preset.preset_info(name)
+    assert about["parameters"] == sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+    assert 0 < about["test_error_percent"] < 10
+    assert (preset.FOLDER / f"{name}.npz").stat().st_size < 1_000_000
+
+
+def test_an_equivariant_preset_is_exactly_invariant():
+    report = ke.certify(ke.from_preset("hnet_rotated_mnist"))
+    assert report.max_error <= 1e-12
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("preset") / "run"
+    options = {"epochs": 1, "limit": 64, "angle_step": 90, "export_formats": (), "verbose": 0}
+    return folder, ke.train("p4_cnn", data="digits", run_dir=folder, params={"filters": 2}, **options)
+
+
+def test_a_run_becomes_a_preset(run, tmp_path):
+    folder, result = run
+    preset.save_preset(folder, tmp_path / "own.npz")
+    model = ke.from_preset(tmp_path / "own.npz")
+    x = np.random.default_rng(1).random((3, 28, 28, 1), dtype="float32")
+    np.testing.assert_allclose(model.predict_on_batch(x), result.model.predict_on_batch(x), rtol=1e-5, atol=1e-5)
+    assert preset.preset_info(tmp_path / "own.npz")["data"] == "digits"
+
+
+def test_mistakes(run, tmp_path):
+    with pytest.raises(ValueError, match='Did you mean "hnet_rotated_mnist"'):
+        ke.from_preset("hnet_rotated_mnis")
+    with pytest.raises(ValueError, match='must end with ".npz"'):
+        preset.save_preset(run[0], tmp_path / "own.keras")
+    path = tmp_path / "own.npz"
+    preset.save_preset(run[0], path)
+    arrays = dict(np.load(path))
+    last = f"weight_{sum(key.startswith('weight_') for key in arrays) - 1}"
+    np.savez(tmp_path / "wrong.npz", **{**arrays, last: arrays[last] + 1})
+    with pytest.raises(ValueError, match="must answer as it did"):
+        ke.from_preset(tmp_path / "wrong.npz")
+    np.savez(tmp_path / "wrong.npz", **{**arrays, "weight_4": arrays["weight_4"][..., :1]})
+    with pytest.raises(ValueError, match="must hold the weights of its network"):
+        ke.from_preset(tmp_path / "wrong.npz")
+    np.savez(tmp_path / "wrong.npz", spec=arrays["spec"])
+    with pytest.raises(ValueError, match="without about, question, answer"):
+        ke.from_preset(tmp_path / "wrong.npz")
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(ValueError, match="must be a whole file"):
+        ke.from_preset(path)
