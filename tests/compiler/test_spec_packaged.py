@@ -89,7 +89,6 @@ INEXACT = [
     ("octahedral_resnet", {"width": 4, "size": 12, "group": "Z3"}),
     ("voxnet", {"filters": 4, "size": 16}),
     ("cath_resnet34", {"size": 10, "width": 4, "blocks": [1, 1, 1, 1]}),
-    ("l2c_mnist", {"filters": 2, "wide": 3, "basis": "learned_full"}),
 ]
 
 

@@ -12,6 +12,7 @@ from keras_equivariant.training.basis_autoencoder import BasisAutoEncoder
 
 pytestmark = pytest.mark.tensorflow
 QUICK = {"epochs": 2, "batch_size": 16, "verbose": 0}
+LONGER = {**QUICK, "epochs": 12}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def images():
 
 @pytest.fixture(scope="module")
 def basis(images):
-    return ke.learn_basis("C8", 3, images, **QUICK)
+    return ke.learn_basis("C8", 3, images, **LONGER)
 
 
 def auto_encoder(group="C8", variant="partial", sigma=0.5, scales=(1.0,), size=9):
@@ -35,7 +36,7 @@ def losses(model, images):
 
 def test_losses_fall_and_are_recorded(basis):
     history, held_out = basis.provenance["history"], basis.provenance["held_out_losses"]
-    assert history["val_loss"][1] < history["val_loss"][0]
+    assert history["val_loss"][-1] < history["val_loss"][0]
     assert set(held_out) == {"loss", "reconstruction", "equivariance", "orthogonality"}
     assert held_out["loss"] == history["val_loss"][-1]
     assert basis.provenance["settings"]["equivariance_weight"] == 30
@@ -43,7 +44,7 @@ def test_losses_fall_and_are_recorded(basis):
 
 
 def test_the_same_seed_gives_the_same_bits(basis, images):
-    again = ke.learn_basis("C8", 3, images, **QUICK)
+    again = ke.learn_basis("C8", 3, images, **LONGER)
     np.testing.assert_array_equal(again.functions, basis.functions)
     other = ke.learn_basis("C8", 3, images, seed=1, **QUICK)
     assert not np.array_equal(other.functions, basis.functions)
