@@ -1,0 +1,92 @@
+"""Tetris shapes and densities of atoms: volumes that are computed, not read."""
+
+import numpy as np
+import pytest
+
+from keras_equivariant import data, groups
+from keras_equivariant.data.tetris import SHAPES, draw
+
+
+def test_tetris_is_learned_in_one_orientation_and_tested_in_many():
+    found = data.load("tetris", seed=3, size=13, draws=2)
+    assert found.x_train.shape == (8, 13, 13, 13, 1) and found.x_test.shape == (16, 13, 13, 13, 1)
+    assert found.y_train.tolist() == list(range(8)) and found.y_test.tolist() == 2 * list(range(8))
+    again, other = (data.load("tetris", seed=seed, size=13, draws=2) for seed in (3, 4))
+    np.testing.assert_array_equal(found.x_test, again.x_test)
+    assert np.abs(found.x_test - other.x_test).max() > 0.1
+
+
+def test_a_turned_tetris_shape_is_the_turned_volume():
+    turn = groups.get("O").matrices[5]
+    for cubes in SHAPES.values():
+        upright, turned = (draw(np.array(cubes, float), matrix, 15) for matrix in (np.eye(3), turn))
+        moved = groups.move_pixels(upright[None, ..., None], turn)[0, ..., 0]
+        np.testing.assert_allclose(turned, moved, atol=1e-6)
+    assert np.abs(turned - upright).max() > 0.1
+
+
+def test_the_screws_are_mirror_images_and_no_rotation_takes_one_to_the_other():
+    screw, mirrored = (draw(np.array(SHAPES[name], float), np.eye(3), 15) for name in ("screw", "mirrored screw"))
+
+    def nearest(group):
+        turned = (groups.move_pixels(screw[None, ..., None], m)[0, ..., 0] for m in groups.get(group).matrices)
+        return min(np.abs(volume - mirrored).max() for volume in turned)
+
+    assert nearest("Oh") < 1e-6 < 0.1 < nearest("O")
+
+
+def test_a_density_holds_one_for_each_atom_wherever_it_lies():
+    positions = np.array([[0.0, 0.3, 0.1], [2.4, 0.0, 0.0], [-1.0, 1.0, 3.0], [np.nan] * 3])
+    volume = data.density(positions, size=17, voxel_size=1.0)
+    assert volume.shape == (17, 17, 17) and volume.dtype == np.float32
+    assert abs(volume.sum() - 3) < 1e-5
+    np.testing.assert_allclose(data.density(positions + 7.0, 17, 1.0), volume, atol=1e-6)
+    turn = groups.get("O").matrices[7]
+    moved = groups.move_pixels(volume[None, ..., None], turn)[0, ..., 0]
+    np.testing.assert_allclose(data.density(positions @ turn.T, 17, 1.0), moved, atol=1e-6)
+    assert np.abs(moved - volume).max() > 0.01
+    assert not data.density(positions[3:], 9).any()
+    far = np.array([[0.0, 0, 0], [0, 0, 0], [100.0, 0, 0]])
+    assert data.density(far, 9, 1.0).sum() < 2.5  # outside the volume
+
+
+@pytest.fixture
+def structures(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {
+        "positions_train": rng.normal(size=(4, 6, 3)),
+        "y_train": np.array([0, 1, 0, 1]),
+        "positions_test": rng.normal(size=(2, 5, 3)),
+        "y_test": np.array([0, 1]),
+    }
+    path = tmp_path / "atoms.npz"
+
+    def write(**changes):
+        np.savez(path, **{key: value for key, value in {**arrays, **changes}.items() if value is not None})
+        return str(path)
+
+    return write
+
+
+def test_an_archive_of_atoms_is_a_data_set_of_densities(structures):
+    found = data.load(structures(), size=9, voxel_size=0.5)
+    assert found.x_train.shape == (4, 9, 9, 9, 1) and found.x_test.shape == (2, 9, 9, 9, 1)
+    assert found.num_classes == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"y_test": None}, "must hold positions_train, y_train, positions_test and y_test"),
+        ({"positions_test": np.zeros((2, 5, 2))}, r"must have the shape \(structures, atoms, 3\)"),
+    ],
+)
+def test_a_bad_archive_of_atoms_is_refused(structures, changes, message):
+    with pytest.raises(ValueError, match=message):
+        data.load(structures(**changes))
+
+
+def test_bad_sizes_of_tetris_are_refused():
+    for options in ({"size": 5}, {"draws": 0}):
+        with pytest.raises(ValueError, match="at least 12 voxels and `draws` at least 1"):
+            data.load("tetris", **options)
