@@ -29,8 +29,9 @@ def test_every_element_layer_and_angle_of_an_octahedral_network():
         ("pool", "image"),
     ]
     angles = {a.degrees: a for a in report.angles}
-    assert angles[0].error < 1e-5 > angles[90].error
-    assert 1e-4 < angles[45].error < 0.5 and angles[45].interpolation > 1e-3
+    assert angles[0].error < 1e-5
+    for degrees in (45, 90):  # also about an oblique axis, about which no quarter turn is exact
+        assert 1e-4 < angles[degrees].error < 0.5 and angles[degrees].interpolation > 1e-3
 
 
 def test_volumes_turn_about_the_axes_of_the_group_only():

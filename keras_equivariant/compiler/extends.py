@@ -34,6 +34,9 @@ def extended(root):
     for parameter, node in declared(own.get("params"), "`params`").items():
         if parameter not in known:
             raise node.error(f'"{name}" has no such parameter. {nearest(parameter, known)}')
+        if not _alike(node.value, known[parameter].value):
+            kinds = known[parameter].kind, node.kind
+            raise node.error(f'must be a value like that of "{name}", {kinds[0]}. Received: {kinds[1]}')
     merged = dict(base)
     for key, node in own.items():
         if key == "extends" or node.value is None:
@@ -42,3 +45,12 @@ def extended(root):
             node = dataclasses.replace(node, value={**base[key].value, **node.mapping(f"`{key}`")})
         merged[key] = node
     return dataclasses.replace(root, value=merged)
+
+
+def _alike(value, default):
+    """Whether a value may stand in for a default; what is not known before the expressions are is."""
+    free = (value, default)
+    if None in free or any(isinstance(v, str) and "${" in v for v in free):
+        return True
+    numbers = [isinstance(v, int | float) and not isinstance(v, bool) for v in free]
+    return all(numbers) or (not any(numbers) and type(value) is type(default))

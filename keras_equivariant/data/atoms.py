@@ -1,5 +1,6 @@
 """Densities of atoms from their positions, as in the CATH experiment of 1807.02547."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,8 @@ def holds_atoms(path):
     try:
         with np.load(path, allow_pickle=False) as archive:
             return "positions_train" in archive.files
-    except (ValueError, EOFError, OSError, AttributeError):
-        return False
+    except (ValueError, EOFError, OSError, AttributeError, TypeError, zipfile.BadZipFile):
+        return False  # whoever reads it as an archive of images says what is wrong
 
 
 def density(positions, size=50, voxel_size=2.0, deviation=1.0):

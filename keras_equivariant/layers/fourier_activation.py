@@ -138,11 +138,22 @@ def _vectors(representation, stabilizer):
     return np.abs(vectors.T[values < 1e-9])
 
 
+def _planar_grid(field_type):
+    return field_type.group.discrete(4 * math.ceil((2 * field_type.frequency + 1) / 2))
+
+
+def _default(field_type):
+    """How to get the default grid, in words."""
+    group = field_type.group
+    planar = isinstance(group, ContinuousGroup) and group.dimension == 2
+    return f'use "{_planar_grid(field_type).name}", the default' if planar else "leave it out"
+
+
 def _grid(field_type, stabilizer):
     """The default elements and weights."""
     group, degree = field_type.group, 2 * field_type.frequency
     if group.dimension == 2:
-        return _of_group(group.discrete(4 * math.ceil((degree + 1) / 2)), stabilizer)
+        return _of_group(_planar_grid(field_type), stabilizer)
     if stabilizer:
         points, weights = quadrature.sphere(degree)
         return frames(points), weights
@@ -188,6 +199,6 @@ def _sampling(field_type, name, stabilizer):
         raise ValueError(
             "`grid` must hold more than twice as many rotations as the highest frequency, and mirrors where the "
             "functions are on a group with mirrors; in space its means must be exact up to twice the highest degree. "
-            f'Received: grid="{name}" for in_type="{field_type}"; leave it out'
+            f'Received: grid="{name}" for in_type="{field_type}"; {_default(field_type)}'
         )
     return matrix, weights

@@ -49,6 +49,10 @@ def test_editors_accept_it():
             "extends: p4_cnn\nparams: {fitlers: 3}",
             'params.fitlers: "p4_cnn" has no such parameter. Did you mean "filters"?',
         ),
+        (
+            "extends: p4_cnn\nparams: {classes: many}",
+            "params.classes: must be a value like that of \"p4_cnn\", 10. Received: 'many'",
+        ),
         ("extends: p4_cnn\nlayers: [Flatten]", "layers: unknown key. Known: spec, extends, name"),
         ("extends: p4_cnn\ntraining: {epoch: 3}", 'training.epoch: unknown key. Did you mean "epochs"?'),
         ("extends: p4_cnn\ntraining: 3", "training: `training` must be a mapping. Received: 3"),

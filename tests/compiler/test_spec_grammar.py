@@ -155,7 +155,9 @@ def test_every_public_layer_may_be_named():
 
 @pytest.mark.parametrize("name", ke.compiler.list_specs())
 def test_a_resolved_spec_builds_the_same_network(name, write):
-    spec = load_spec(name, size=32)
+    spec = load_spec(name)
+    if "size" in spec.params:
+        spec = load_spec(name, size=33 if name in ("se3_shrec17", "se3_tetris") else 32)  # strided: exact on odd sizes
     again = load_spec(write(spec.to_yaml(), "again.yaml"))
     assert again.params == {}
     assert (again.name, again.input, again.training) == (spec.name, spec.input, spec.training)

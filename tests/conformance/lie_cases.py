@@ -65,7 +65,7 @@ def elements(x, group, element):
     own, lie_group = arithmetic(group.group), group.group
     matrix = group.matrices[element].astype(x.dtype)
     turned = list(matrix[:2, 0]) if lie_group.rotates else []
-    g = tuple(ops.convert_to_tensor(c) for c in (*turned, *matrix[list(lie_group.axes), -1]))
+    g = tuple(ops.convert_to_tensor(c, x.dtype.name) for c in (*turned, *matrix[list(lie_group.axes), -1]))
     u = lie.unstack(ops.convert_to_tensor(x[..., : own.size]))
     product = ops.convert_to_numpy(ops.stack(own.product(g, u), axis=-1)) if own.size else x[..., :0]
     return np.concatenate([product * x[..., -1:], x[..., own.size :]], axis=-1)
