@@ -88,15 +88,19 @@ def arguments(name):
 
     Read off the constructor of the class and, for what it passes on by `**kwargs`, off those of our base classes.
     """
-    found = {}
+    found, handed_on = {}, False
     for base in layer_classes()[name].__mro__:
         stock = base.__module__.split(".")[0] == "keras"
         if base is keras.layers.Layer:
             break
         if "__init__" in vars(base):
-            # A base's required arguments are set by the class, not by the user.
             own = constructor(base)
-            found |= {k: v for k, v in own.items() if k not in found and (not found or v is not REQUIRED)}
+            if handed_on:  # by `*args`: the user sets all of them, in this order
+                found = {**own, **found}
+            else:  # a base's required arguments are set by the class
+                found |= {k: v for k, v in own.items() if k not in found and (not found or v is not REQUIRED)}
+            kinds = {p.kind for p in inspect.signature(base.__init__).parameters.values()}
+            handed_on = inspect.Parameter.VAR_POSITIONAL in kinds
         if stock and found:
             break
     return {**{k: v for k, v in found.items() if k not in HIDDEN}, "name": None, "dtype": None, "trainable": True}

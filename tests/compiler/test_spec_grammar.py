@@ -187,3 +187,32 @@ def test_the_global_dtype_policy_is_honoured(policy):
     finally:
         keras.config.set_dtype_policy(before)
     assert {layer.dtype_policy.name for layer in model.layers[1:]} == {policy}
+
+
+TRANSPOSED = {
+    "GroupConv2DTranspose": ({"filters": 3, "kernel_size": 3, "group": "C4", "padding": "same"}, [8, 8, 1]),
+    "GroupConv3DTranspose": ({"filters": 2, "kernel_size": 3, "group": "T", "padding": "same"}, [6, 6, 6, 1]),
+    "SteerableConv2DTranspose": ({"out_type": "2xregular", "kernel_size": 3, "padding": "same"}, [8, 8, 1]),
+    "SteerableConv3DTranspose": ({"out_type": "1x0 + 1x1", "kernel_size": 3, "padding": "same"}, [6, 6, 6, 1]),
+}
+
+
+@pytest.mark.parametrize("name", TRANSPOSED)
+def test_transposed_convolutions_take_their_arguments(name):
+    arguments, shape = TRANSPOSED[name]
+    before = {
+        "GroupConv2DTranspose": {"LiftingConv2D": {**arguments, "filters": 2}},
+        "GroupConv3DTranspose": {"LiftingConv3D": {**arguments, "filters": 2}},
+        "SteerableConv2DTranspose": {"SteerableConv2D": {**arguments, "group": "D4"}},
+        "SteerableConv3DTranspose": {"SteerableConv3D": {**arguments, "group": "SO3"}},
+    }[name]
+    spec = {
+        "spec": 1,
+        "name": "up",
+        "law": "equivariance",
+        "input": {"shape": shape},
+        "layers": [before, {name: arguments}],
+    }
+    model = build_from_spec(spec)
+    assert type(model.layers[-1]).__name__ == name
+    assert ke.certify(model, angles=0, layers=False).max_error <= 1e-12
