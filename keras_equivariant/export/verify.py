@@ -18,7 +18,7 @@ TOLERANCES = {
 # A model that computes in half precision differs from its float32 artefacts by its own rounding.
 _ROUNDING = {"float16": 2e-2, "bfloat16": 1e-1}
 # Symmetry that an artefact may lose to its own rounding, and how much more than the Keras model has lost already.
-_SYMMETRY = {"tflite_int8": 1e-2}
+_SYMMETRY = {"tflite_int8": 1e-2, "tflite_float16": 2e-3}
 _EXACT, _FACTOR = 1e-5, 10.0
 
 BATCHES = (1, 3)

@@ -1,5 +1,6 @@
 """Every packaged spec in every format, each artefact run and certified in its runtime. Takes minutes: marked slow."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -43,7 +44,7 @@ VOLUMES = (
     *("cath_resnet34", "octahedral_resnet", "voxnet"),
     *("se3_cath_resnet34", "se3_modelnet10", "se3_shrec17", "se3_tetris", "se3_vector_field"),
 )
-WIDE_RANGES = ("hfc_springs", "hnet_rotated_mnist", "hnet_segmentation", "lieconv_dipole")
+WIDE_RANGES = ("hnet_rotated_mnist", "hnet_segmentation", "lieconv_dipole", "so2_irreps")
 # What a format cannot hold, and the error that says so.
 UNSUPPORTED = {
     # The points are subsampled in a loop.
@@ -52,7 +53,7 @@ UNSUPPORTED = {
     ("lieconv_rotated_mnist", "tflite_float16"): (ke.ExportError, "outputs differ"),
     **{(name, "tflite_int8"): (ValueError, "int8") for name in VOLUMES},
     # Magnitudes, quotients and squares span more than 256 steps can tell apart in an untrained network.
-    **{(name, "tflite_int8"): (ke.ExportError, "outputs differ") for name in WIDE_RANGES},
+    **{(name, "tflite_int8"): (ke.ExportError, "outputs differ|symmetry error") for name in WIDE_RANGES},
 }
 # Sums of vectors that nearly cancel in an untrained network.
 TOLERANCE = {"lieconv_dipole": 1e-3}
@@ -72,6 +73,7 @@ def network():
 
     def make(name):
         if name not in made:
+            keras.utils.set_random_seed(0)
             model = ke.build_from_spec(name, **SMALL[name])
             inputs = random_inputs(model, ke.groups.get("C1"), 16, 32, seed=0)
             made.clear()
@@ -97,4 +99,5 @@ def test_export(name, format, network, tmp_path):
     assert artefact.batches == (1, 3)
     assert np.isfinite(artefact.relative_error)
     if artefact.equivariance and max(report.equivariance.values()) < 1e-5:
-        assert max(artefact.equivariance.values()) <= (1e-2 if format == "tflite_int8" else 1e-5)
+        rounding = {"tflite_int8": 1e-2, "tflite_float16": 2e-3}.get(format, 1e-5)
+        assert max(artefact.equivariance.values()) <= rounding
