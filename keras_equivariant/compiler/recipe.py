@@ -10,6 +10,7 @@ loss: balanced_crossentropy   for masks: both kinds of pixels weigh the same; el
 augment: {rotate: 180, flip: horizontal, translate: 2, fill: reflect}     largest turn in degrees, shift in pixels
          quarter_turns: true  turns by 0, 90, 180 or 270 degrees, without interpolation
 preprocess: [contrast, zca]   in this order; also {resize: 32}
+rematerialize: true           compute features again for the backward pass, not keep them: less memory, more time
 """
 
 from keras_equivariant.compiler.errors import nearest
@@ -94,6 +95,7 @@ def _steps(node, scope):
 
 _WHOLE = _value("a whole number from 1", lambda value: _is_whole(value, 1))
 _EPOCHS = _value("a list of whole numbers", lambda v: isinstance(v, list) and all(_is_whole(e, 0) for e in v))
+_FLAG = _value("true or false", lambda value: isinstance(value, bool))
 _FRACTION = _value("a number from 0 to 1", lambda value: _is_number(value, 0, 1))
 SCHEDULES = {
     "piecewise": ({"epochs": _EPOCHS, "factor": _FRACTION}, ("epochs",)),
@@ -105,7 +107,7 @@ AUGMENT = {
     "flip": _one_of(FLIPS),
     "translate": _value("a whole number from 0", lambda value: _is_whole(value, 0)),
     "fill": _one_of(FILLS),
-    "quarter_turns": _value("true or false", lambda value: isinstance(value, bool)),
+    "quarter_turns": _FLAG,
 }
 RULES = {
     "dataset": _value("the name of a data set", lambda value: isinstance(value, str)),
@@ -116,4 +118,5 @@ RULES = {
     "loss": _one_of(LOSSES),
     "augment": lambda node, scope: _mapping("augment", AUGMENT, node, scope),
     "preprocess": _steps,
+    "rematerialize": _FLAG,
 }

@@ -9,6 +9,7 @@ import numpy as np
 from keras_equivariant.data import evaluation_pipeline, training_pipeline
 from keras_equivariant.training.callbacks import Checkpoint, EpochRecord
 from keras_equivariant.training.normalization import adapt
+from keras_equivariant.training.rematerialize import rematerialize
 from keras_equivariant.training.task import batch_of
 from keras_equivariant.training.tasks import task_of
 
@@ -34,9 +35,10 @@ def fit_network(network, preprocess, dataset, folder, epochs, batch_size, seed=0
     adapt(model, images)
     steps = max(1, len(images) // batch_size)
     keras.utils.set_random_seed(seed)
-    task_of(dataset).compile(model, recipe.make_optimizer(steps, epochs), recipe.loss, dataset.y_train)
+    trained = rematerialize(model) if recipe.rematerialize else model
+    task_of(dataset).compile(trained, recipe.make_optimizer(steps, epochs), recipe.loss, dataset.y_train)
     checkpoint = Checkpoint(folder / "checkpoint.npz")
-    done = checkpoint.restore(model)
+    done = checkpoint.restore(trained)
     folder.trim_log(done)
     if done:
         log.info("Resuming after epoch %d of %d.", done, epochs)
@@ -53,7 +55,7 @@ def fit_network(network, preprocess, dataset, folder, epochs, batch_size, seed=0
     if tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
     if done < epochs:
-        model.fit(
+        trained.fit(
             batches,
             steps_per_epoch=steps,
             epochs=epochs,

@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_equivariant.training.rematerialize import Rematerialized
+
 SAMPLE = 10_000
 
 
@@ -9,8 +11,9 @@ def normalization_layers(model):
     """The stock Normalization layers of a model that have no fixed mean and variance, nested models included."""
     found = []
     for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            found += normalization_layers(layer)
+        inner = layer.body if isinstance(layer, Rematerialized) else layer
+        if isinstance(inner, keras.Model):
+            found += normalization_layers(inner)
         elif isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
             found.append(layer)
     return found
