@@ -165,6 +165,7 @@ def _export(arguments):
         version=arguments.model_version,
         representative_data=images,
         overwrite=arguments.overwrite,
+        server=arguments.server,
     )
     _echo(report)
 
@@ -324,6 +325,7 @@ def _add_export(commands):
     export.add_argument("--data", metavar="NAME", help="images that set the ranges of tflite_int8 (default: the run's)")
     export.add_argument("--model-version", type=int, default=1, metavar="N", help="of the SavedModel (default: 1)")
     export.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    export.add_argument("--server", choices=("mlserver",), help="add what a model server needs to serve the SavedModel")
     _add_formats(export)
 
 
