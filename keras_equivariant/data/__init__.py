@@ -4,7 +4,7 @@ from keras_equivariant.data.atoms import density
 from keras_equivariant.data.augment import Augment
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.data.dead_leaves import dead_leaves
-from keras_equivariant.data.pipeline import evaluation_pipeline, training_pipeline
+from keras_equivariant.data.pipeline import evaluation_parts, evaluation_pipeline, training_pipeline
 from keras_equivariant.data.points import PointSet, load_molecules, load_point_cloud, load_xyz, points_of_images
 from keras_equivariant.data.preprocess import Preprocess
 from keras_equivariant.data.registry import load, names
@@ -17,6 +17,7 @@ __all__ = [
     "Preprocess",
     "dead_leaves",
     "density",
+    "evaluation_parts",
     "evaluation_pipeline",
     "load",
     "load_molecules",
