@@ -90,6 +90,11 @@ class Distribution:
     def _all_reduces(self, asked):
         return asked
 
+    @contextlib.contextmanager
+    def working(self):
+        """The context of training: a lost worker becomes an error that says what to do."""
+        yield
+
 
 class DataParallel(Distribution):
     """All devices of this machine under JAX, which computes with the whole batch wherever its parts are."""
@@ -102,6 +107,9 @@ class DataParallel(Distribution):
 
     def scope(self):
         return self._engine.scope()
+
+    def working(self):
+        return self.scope()
 
     def _all_reduces(self, asked):
         return False  # its arrays are the whole batch
@@ -156,6 +164,27 @@ class Strategy(Distribution):
     def _all_reduces(self, asked):
         return True
 
+    @contextlib.contextmanager
+    def working(self):
+        from tensorflow import errors
+
+        try:
+            with self.scope():
+                yield
+        except (
+            errors.UnavailableError,
+            errors.AbortedError,
+            errors.CancelledError,
+            errors.DeadlineExceededError,
+        ) as error:
+            if self.kind != "multi_worker":
+                raise
+            raise ConnectionError(
+                "All workers must live to the end of a run. Received: one was lost "
+                f"({' '.join(error.message.splitlines()[:1])}). Start the command on each again, with --resume: it goes on "
+                "after the last whole epoch."
+            ) from error
+
 
 @functools.cache
 def _strategy(kind):
@@ -163,10 +192,22 @@ def _strategy(kind):
     import tensorflow as tf
 
     if kind == "mirrored":
-        return tf.distribute.MirroredStrategy()
+        # Between devices that share their memory there is nothing to send.
+        operations = None if tf.config.list_logical_devices("GPU") else tf.distribute.ReductionToOneDevice()
+        return tf.distribute.MirroredStrategy(cross_device_ops=operations)
     check_cluster()
+
+    class Workers(tf.distribute.MultiWorkerMirroredStrategy):
+        """Reduces what Keras's `fit` asks for: a batch `(x, y)`, to see its shapes, and numbers over axis 0."""
+
+        def reduce(self, reduce_op, value, axis=None):
+            if isinstance(value, tuple):
+                return tuple(self.experimental_local_results(part)[0] for part in value)
+            numbers = all(part.shape.rank == 0 for part in self.experimental_local_results(value))
+            return super().reduce(reduce_op, value, None if numbers else axis)
+
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        return Workers()
     except RuntimeError as error:
         raise ValueError(
             "Many workers must be joined before TensorFlow computes anything. "

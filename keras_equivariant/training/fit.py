@@ -69,7 +69,7 @@ def fit_network(
     if tensorboard and distribution.is_chief:
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
     if done < epochs:
-        with distribution.scope(), distribution.synchronized(model):
+        with distribution.working(), distribution.synchronized(model):
             model.fit(
                 distribution.batches(
                     lambda part: training_pipeline(
