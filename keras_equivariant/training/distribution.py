@@ -179,10 +179,10 @@ class Strategy(Distribution):
         ) as error:
             if self.kind != "multi_worker":
                 raise
+            first_line = " ".join(error.message.splitlines()[:1])
             raise ConnectionError(
-                "All workers must live to the end of a run. Received: one was lost "
-                f"({' '.join(error.message.splitlines()[:1])}). Start the command on each again, with --resume: it goes on "
-                "after the last whole epoch."
+                f"All workers must live to the end of a run. Received: one was lost ({first_line}). Start the command on "
+                "each again, with --resume: it goes on after the last whole epoch."
             ) from error
 
 
