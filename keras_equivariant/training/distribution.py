@@ -181,8 +181,8 @@ class Strategy(Distribution):
                 raise
             first_line = " ".join(error.message.splitlines()[:1])
             raise ConnectionError(
-                f"All workers must live to the end of a run. Received: one was lost ({first_line}). Start the command on "
-                "each again, with --resume: it goes on after the last whole epoch."
+                f"All workers must live to the end of a run. Received: one was lost ({first_line}). Start the command "
+                "on each again, with --resume: it goes on after the last whole epoch."
             ) from error
 
 
