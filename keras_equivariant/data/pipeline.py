@@ -6,6 +6,8 @@ The autotuner is off because `fit`, `evaluate` and `predict` otherwise wait for 
 
 import numpy as np
 
+from keras_equivariant.data.shards import Shards
+
 
 def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_epoch=0, part=(0, 1, 1)):
     """Shuffled, augmented batches `(x, y)` without end; `len(images) // batch_size` of them make an epoch.
@@ -15,8 +17,8 @@ def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_ep
     one shape, and compiled operations are compiled once.
 
     Args:
-        images, labels: Arrays `(N, H, W, C)` and `(N,)`, or masks `(N, H, W, 1)` that are augmented with their images;
-            images become float32.
+        images, labels: Arrays `(N, H, W, C)` (or `Shards`, read as they are needed) and `(N,)`, or masks `(N, H, W, 1)`
+            that are augmented with their images; images become float32.
         batch_size: At most N.
         augment: An `Augment`, or None.
         first_epoch: The epoch to start from.
@@ -35,7 +37,7 @@ def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_ep
     size = batch_size // parts
     # Copied into the runtime once: as tensors captured by the graph they would be embedded in it.
     with tf.device("CPU"):
-        images, labels = tf.constant(images), tf.constant(labels)
+        images, labels = _readable(images), tf.constant(labels)
 
     def epoch_batches(epoch):
         order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=tf.stack([seed, epoch]))
@@ -47,7 +49,7 @@ def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_ep
 
     def load(rows, draw, number):
         place = ((first + number) * size, batch_size)
-        batch = tf.cast(tf.gather(images, rows), "float32")
+        batch = _rows(images, rows)
         targets = tf.gather(labels, rows)
         if augment and labels.shape.rank == 4:
             batch, targets = augment(batch, draw, targets, part=place)
@@ -94,6 +96,33 @@ def evaluation_parts(images, labels, batch_size, part):
         return tf.data.Dataset.from_tensor_slices((tf.cast(arrays[0], "float32"), arrays[1]))
 
     return _without_autotuner(dataset.flat_map(split).repeat().prefetch(4))
+
+
+def reading_pipeline(images, batch_size=250):
+    """Images in order, by batches, as float32."""
+    import tensorflow as tf
+
+    images, starts = _readable(images), tf.data.Dataset.range(0, len(images), batch_size)
+    count = len(images)
+    return _without_autotuner(starts.map(lambda i: _rows(images, tf.range(i, tf.minimum(i + batch_size, count)))))
+
+
+def _readable(images):
+    import tensorflow as tf
+
+    return images if isinstance(images, Shards) else tf.constant(images)
+
+
+def _rows(images, rows):
+    """The images of these numbers, as float32."""
+    import tensorflow as tf
+
+    if isinstance(images, Shards):
+        batch = tf.numpy_function(images.__getitem__, [rows], tf.as_dtype(images.dtype), stateful=False)
+        batch = tf.ensure_shape(batch, (None, *images.row_shape))
+    else:
+        batch = tf.gather(images, rows)
+    return tf.cast(batch, "float32")
 
 
 def _without_autotuner(dataset):
