@@ -11,6 +11,7 @@ augment: {rotate: 180, flip: horizontal, translate: 2, fill: reflect}     larges
          quarter_turns: true  turns by 0, 90, 180 or 270 degrees, without interpolation
 preprocess: [contrast, zca]   in this order; also {resize: 32}
 distribute: mirrored          on all devices of a machine, multi_worker on those of TF_CONFIG; data_parallel on JAX
+rematerialize: true           compute features again for the backward pass, not keep them: less memory, more time
 """
 
 from keras_equivariant.compiler.errors import nearest
@@ -96,6 +97,7 @@ def _steps(node, scope):
 
 _WHOLE = _value("a whole number from 1", lambda value: _is_whole(value, 1))
 _EPOCHS = _value("a list of whole numbers", lambda v: isinstance(v, list) and all(_is_whole(e, 0) for e in v))
+_FLAG = _value("true or false", lambda value: isinstance(value, bool))
 _FRACTION = _value("a number from 0 to 1", lambda value: _is_number(value, 0, 1))
 SCHEDULES = {
     "piecewise": ({"epochs": _EPOCHS, "factor": _FRACTION}, ("epochs",)),
@@ -107,7 +109,7 @@ AUGMENT = {
     "flip": _one_of(FLIPS),
     "translate": _value("a whole number from 0", lambda value: _is_whole(value, 0)),
     "fill": _one_of(FILLS),
-    "quarter_turns": _value("true or false", lambda value: isinstance(value, bool)),
+    "quarter_turns": _FLAG,
 }
 RULES = {
     "dataset": _value("the name of a data set", lambda value: isinstance(value, str)),
@@ -119,4 +121,5 @@ RULES = {
     "augment": lambda node, scope: _mapping("augment", AUGMENT, node, scope),
     "preprocess": _steps,
     "distribute": _one_of(DISTRIBUTE),
+    "rematerialize": _FLAG,
 }

@@ -10,6 +10,7 @@ from keras_equivariant.data import evaluation_parts, training_pipeline
 from keras_equivariant.training.callbacks import Checkpoint, EpochRecord
 from keras_equivariant.training.distribution import Distribution
 from keras_equivariant.training.normalization import adapt, normalization_layers
+from keras_equivariant.training.rematerialize import rematerialize
 from keras_equivariant.training.task import batch_of
 from keras_equivariant.training.tasks import task_of
 
@@ -56,9 +57,10 @@ def fit_network(
     with distribution.scope():
         adapt(model, images)
         keras.utils.set_random_seed(seed)
-        task_of(dataset).compile(model, recipe.make_optimizer(steps, epochs), recipe.loss, dataset.y_train)
-        done = distribution.agree(model, checkpoint.restore(model) if distribution.is_chief else 0)
-        for layer in normalization_layers(model):
+        trained = rematerialize(model) if recipe.rematerialize else model
+        task_of(dataset).compile(trained, recipe.make_optimizer(steps, epochs), recipe.loss, dataset.y_train)
+        done = distribution.agree(trained, checkpoint.restore(trained) if distribution.is_chief else 0)
+        for layer in normalization_layers(trained):
             layer.finalize_state()  # it computes with tensors derived from its variables
     if done:
         log.info("Resuming after epoch %d of %d.", done, epochs)
@@ -69,8 +71,8 @@ def fit_network(
     if tensorboard and distribution.is_chief:
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
     if done < epochs:
-        with distribution.working(), distribution.synchronized(model):
-            model.fit(
+        with distribution.working(), distribution.synchronized(trained):
+            trained.fit(
                 distribution.batches(
                     lambda part: training_pipeline(
                         images, dataset.y_train, batch_size, seed, recipe.augment, done, part

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.data import Shards, reading_pipeline
+from keras_equivariant.training.rematerialize import Rematerialized
 
 SAMPLE = 10_000
 
@@ -12,8 +13,9 @@ def normalization_layers(model):
     """The stock Normalization layers of a model that have no fixed mean and variance, nested models included."""
     found = []
     for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            found += normalization_layers(layer)
+        inner = layer.body if isinstance(layer, Rematerialized) else layer
+        if isinstance(inner, keras.Model):
+            found += normalization_layers(inner)
         elif isinstance(layer, keras.layers.Normalization) and layer.input_mean is None:
             found.append(layer)
     return found

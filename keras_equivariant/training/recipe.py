@@ -20,6 +20,7 @@ class Recipe:
     preprocess: tuple = ()
     loss: str | None = None  # the task's own
     distribute: str = "none"
+    rematerialize: bool = False
 
     @classmethod
     def from_dict(cls, training):

@@ -1,0 +1,193 @@
+"""rematerialize(): a model that trains in less memory, because it computes features a second time instead of keeping
+them."""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import keras
+
+from keras_equivariant.export.fold import functional
+
+BOUNDS = 64  # sizes of a run that are tried
+WIDTHS = {"float16": 2, "bfloat16": 2, "float64": 8, "int64": 8, "bool": 1}  # bytes; else 4
+
+
+def rematerialize(model, input_gradients=False):
+    """A model over the same layers whose training step keeps few features and computes the others a second time.
+
+    The layers are cut into runs, where fewest features are alive at the worst moment. Between the forward and the
+    backward pass only what enters a run is kept; its inside is computed again when its gradient is due. Outputs,
+    gradients, random numbers and updates of statistics are those of `model`: dropout draws the same mask in both
+    passes, and a moving average moves once. Train the result; `model`, whose weights are the same variables, is the
+    one to save, fold and export.
+
+    Args:
+        model: a built functional or sequential `keras.Model`.
+        input_gradients: also differentiate by the inputs of the model, which costs its first layers more memory.
+            Otherwise, as in every training step, nobody asks for these gradients, and they are zero.
+
+    Returns:
+        A functional `keras.Model` with the inputs and outputs of `model`, not compiled.
+
+    Equivariance: that of `model`.
+
+    Raises:
+        TypeError: if `model` is not a Keras model.
+        ValueError: if it is subclassed or not built.
+
+    Example:
+        >>> import keras_equivariant as ke
+        >>> model = ke.build_from_spec("p4_cnn")
+        >>> trained = ke.rematerialize(model)
+        >>> len(trained.trainable_weights) == len(model.trainable_weights)
+        True
+
+    Reference: Chen et al., Training deep nets with sublinear memory cost, arXiv 1604.06174, section 4.
+    """
+    graph = functional(model)
+    calls, outputs = _calls(graph)
+    flat_outputs = keras.tree.flatten(outputs)
+    inputs = keras.tree.map_structure(_fresh, graph.input)
+    real = dict(zip(_ids(graph.input), keras.tree.flatten(inputs), strict=True))
+    for number, (start, stop) in enumerate(itertools.pairwise(_cuts(calls, flat_outputs))):
+        body, entering, leaving = _body(calls, start, stop, flat_outputs)
+        data = () if input_gradients else [i for i, tensor in enumerate(entering) if id(tensor) in _ids(graph.input)]
+        results = Rematerialized(body, data, name=f"run_{number}")([real[id(tensor)] for tensor in entering])
+        real.update(zip(map(id, leaving), keras.tree.flatten(results), strict=True))
+    return keras.Model(inputs, keras.tree.map_structure(lambda tensor: real[id(tensor)], outputs), name=model.name)
+
+
+class Rematerialized(keras.layers.Layer):
+    """Layers whose features are not kept for the backward pass, but computed again in it.
+
+    Args:
+        body: a functional model of a list of inputs and a list of outputs.
+        data: positions of inputs that need no gradient.
+        **kwargs: those of `keras.layers.Layer`.
+    """
+
+    def __init__(self, body, data=(), **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.body = body
+        self.data = frozenset(data)
+
+    def call(self, inputs, training=None):
+        if not training:
+            return keras.tree.flatten(self.body(inputs, training=False))
+        # States enter from outside and leave as results, so that the second pass repeats the first and changes nothing.
+        weights, states = self.body.trainable_variables, self.body.non_trainable_variables
+        before = [(variable, keras.ops.copy(variable)) for variable in states]  # the second pass comes after the update
+        losses = []
+
+        def run(*tensors):
+            mapping = before + list(zip(weights, tensors[len(inputs) :], strict=True))
+            given = [keras.ops.stop_gradient(t) if i in self.data else t for i, t in enumerate(tensors[: len(inputs)])]
+            with keras.StatelessScope(mapping, collect_losses=True) as scope:
+                outputs = keras.tree.flatten(self.body(given, training=True))
+            losses[:] = scope.losses
+            return (*outputs, *losses, *(scope.get_current_value(variable) for variable in states))
+
+        results = list(keras.remat(run)(*inputs, *map(keras.ops.convert_to_tensor, weights)))
+        outputs, results = results[: len(self.body.outputs)], results[len(self.body.outputs) :]
+        for loss in results[: len(losses)]:
+            self.add_loss(loss)
+        for variable, value in zip(states, results[len(losses) :], strict=True):
+            variable.assign(value)
+        return outputs
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One call of a layer: the tensors it takes and gives are those of the original graph."""
+
+    operation: object
+    args: tuple
+    kwargs: dict
+    results: object
+
+    @property
+    def taken(self):
+        return [t for t in keras.tree.flatten((self.args, self.kwargs)) if isinstance(t, keras.KerasTensor)]
+
+    @property
+    def given(self):
+        return keras.tree.flatten(self.results)
+
+
+def _calls(graph):
+    """The calls of a graph in an order in which they can be done, and the tensors that come out of the last."""
+    calls = []
+
+    def record(operation, *args, **kwargs):
+        calls.append(_Call(operation, args, kwargs, operation(*args, **kwargs)))
+        return calls[-1].results
+
+    clone = keras.models.clone_model(
+        graph, input_tensors=graph.input, clone_function=lambda operation: operation, call_function=record
+    )
+    return calls, clone.output
+
+
+def _fresh(tensor):
+    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=getattr(tensor, "name", None))
+
+
+def _ids(tensors):
+    return [id(tensor) for tensor in keras.tree.flatten(tensors)]
+
+
+def _alive(calls, position, outputs):
+    """The tensors that calls before `position` give, or none does, and those after it or the model's outputs need."""
+    inside = {id(tensor) for call in calls[position:] for tensor in call.given}
+    needed = [tensor for call in calls[position:] for tensor in call.taken] + outputs
+    return list({id(tensor): tensor for tensor in needed if id(tensor) not in inside}.values())
+
+
+def _body(calls, start, stop, outputs):
+    """(functional model of the calls of one run, the tensors that enter it, those that leave it)."""
+    given = {id(tensor) for call in calls[start:stop] for tensor in call.given}
+    entering = [t for t in _alive(calls[:stop], start, []) if id(t) not in given]
+    leaving = [tensor for tensor in _alive(calls, stop, outputs) if id(tensor) in given]
+    fresh = [_fresh(tensor) for tensor in entering]
+    real = dict(zip(map(id, entering), fresh, strict=True))
+    for call in calls[start:stop]:
+        args, kwargs = keras.tree.map_structure(lambda value: real.get(id(value), value), (call.args, call.kwargs))
+        real.update(zip(map(id, call.given), keras.tree.flatten(call.operation(*args, **kwargs)), strict=True))
+    return keras.Model(fresh, [real[id(tensor)] for tensor in leaving]), entering, leaving
+
+
+def _size(tensor):
+    """Bytes of one example; axes of open length count once."""
+    return math.prod(size or 1 for size in tensor.shape) * WIDTHS.get(tensor.dtype, 4)
+
+
+def _cuts(calls, outputs):
+    """Positions between the calls, both ends included, where the model is cut into runs.
+
+    At the worst moment what is kept at all cuts is alive, and the inside of the largest run. For each of a number of
+    bounds on the inside of a run the cuts that keep least are found; the best bound wins.
+    """
+    total = list(itertools.accumulate((sum(map(_size, call.given)) for call in calls), initial=0))
+    kept = [sum(map(_size, _alive(calls, position, outputs))) for position in range(len(calls))] + [0]
+    least = max(b - a for a, b in itertools.pairwise(total))
+    bounds = [least * (total[-1] / least) ** (step / BOUNDS) for step in range(BOUNDS + 1)]
+    found = (_keeping_least(total, kept, bound) for bound in bounds)
+    return min(found, key=lambda cuts: _alive_at_worst(total, kept, cuts))
+
+
+def _alive_at_worst(total, kept, cuts):
+    return sum(kept[cut] for cut in cuts[1:-1]) + max(total[b] - total[a] for a, b in itertools.pairwise(cuts))
+
+
+def _keeping_least(total, kept, bound):
+    """The cuts into runs of at most `bound` bytes whose entering features are the fewest bytes."""
+    best = [(0, None)]  # at each position: bytes kept up to there, and the cut before
+    for stop in range(1, len(total)):
+        starts = [start for start in range(stop) if start == stop - 1 or total[stop] - total[start] <= bound]
+        start = min(starts, key=lambda start: best[start][0])
+        best.append((best[start][0] + kept[stop], start))
+    cuts = [len(total) - 1]
+    while cuts[-1]:
+        cuts.append(best[cuts[-1]][1])
+    return cuts[::-1]
