@@ -7,6 +7,7 @@ import sys
 
 FORMATS = ("saved_model", "tflite", "tflite_float16", "tflite_int8", "onnx", "openvino", "keras")
 DEFAULT_FORMATS = FORMATS[:2]
+DISTRIBUTE = ("none", "mirrored", "multi_worker", "data_parallel")
 REPRESENTATIVE_IMAGES = 128
 
 
@@ -70,6 +71,7 @@ def _train(arguments):
         validation=arguments.validation,
         limit=arguments.limit,
         resume=arguments.resume,
+        distribute=arguments.distribute,
         tensorboard=arguments.tensorboard,
         angle_step=arguments.angle_step,
         angle_samples=arguments.angle_samples or None,
@@ -165,6 +167,7 @@ def _export(arguments):
         version=arguments.model_version,
         representative_data=images,
         overwrite=arguments.overwrite,
+        server=arguments.server,
     )
     _echo(report)
 
@@ -233,10 +236,8 @@ def _parser():
     _add_summary(commands)
     _add_export(commands)
     _add_learn_basis(commands)
-    specs = commands.add_parser("specs", help="list the packaged specs")
-    specs.set_defaults(command=_specs)
-    schema = commands.add_parser("schema", help="print the JSON Schema of specs, for editors")
-    schema.set_defaults(command=_schema)
+    commands.add_parser("specs", help="list the packaged specs").set_defaults(command=_specs)
+    commands.add_parser("schema", help="print the JSON Schema of specs, for editors").set_defaults(command=_schema)
     return parser
 
 
@@ -270,6 +271,9 @@ def _add_train(commands):
     train.add_argument("--compare", metavar="SPEC", help="train this spec too and plot both, e.g. z2_cnn")
     train.add_argument("--run-dir", metavar="DIR", help="default: runs/SPEC-DATA-seedN")
     train.add_argument("--resume", action="store_true", help="continue the run in the folder after its last epoch")
+    train.add_argument(
+        "--distribute", choices=DISTRIBUTE, help="train on many devices (default: the recipe's, else none)"
+    )
     train.add_argument("--tensorboard", action="store_true", help="also write TensorBoard logs")
     train.add_argument("--no-export", action="store_true", help="do not export the trained model")
     _add_formats(train)
@@ -324,6 +328,7 @@ def _add_export(commands):
     export.add_argument("--data", metavar="NAME", help="images that set the ranges of tflite_int8 (default: the run's)")
     export.add_argument("--model-version", type=int, default=1, metavar="N", help="of the SavedModel (default: 1)")
     export.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    export.add_argument("--server", choices=("mlserver",), help="add what a model server needs to serve the SavedModel")
     _add_formats(export)
 
 

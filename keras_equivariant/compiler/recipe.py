@@ -10,6 +10,7 @@ loss: balanced_crossentropy   for masks: both kinds of pixels weigh the same; el
 augment: {rotate: 180, flip: horizontal, translate: 2, fill: reflect}     largest turn in degrees, shift in pixels
          quarter_turns: true  turns by 0, 90, 180 or 270 degrees, without interpolation
 preprocess: [contrast, zca]   in this order; also {resize: 32}
+distribute: mirrored          on all devices of a machine, multi_worker on those of TF_CONFIG; data_parallel on JAX
 rematerialize: true           compute features again for the backward pass, not keep them: less memory, more time
 """
 
@@ -22,6 +23,7 @@ FLIPS = ("horizontal", "vertical", "both")
 FILLS = ("reflect", "constant")
 LOSSES = ("crossentropy", "balanced_crossentropy")
 STEPS = ("contrast", "zca", "resize")
+DISTRIBUTE = ("none", "mirrored", "multi_worker", "data_parallel")
 
 
 def read_recipe(node, scope):
@@ -118,5 +120,6 @@ RULES = {
     "loss": _one_of(LOSSES),
     "augment": lambda node, scope: _mapping("augment", AUGMENT, node, scope),
     "preprocess": _steps,
+    "distribute": _one_of(DISTRIBUTE),
     "rematerialize": _FLAG,
 }

@@ -3,7 +3,7 @@
 from keras_equivariant.compiler import recipe, registry
 from keras_equivariant.compiler.expand import STRUCTURES
 from keras_equivariant.compiler.kinds import kind
-from keras_equivariant.compiler.recipe import FILLS, FLIPS, LOSSES
+from keras_equivariant.compiler.recipe import DISTRIBUTE, FILLS, FLIPS, LOSSES
 from keras_equivariant.compiler.spec import DTYPES, LAWS, VERSION
 
 BLOCK_NAME = "^[a-z][A-Za-z0-9_]*$"
@@ -157,6 +157,7 @@ def _training():
         "optimizer": {"$ref": "#/$defs/optimizers"},
         "schedule": {**_object(schedules), "minProperties": 1, "maxProperties": 1},
         "loss": {"enum": list(LOSSES)},
+        "distribute": {"enum": list(DISTRIBUTE)},
         "augment": _object(augment),
         "preprocess": {"type": "array", "items": step},
     }

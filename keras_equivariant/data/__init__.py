@@ -4,19 +4,22 @@ from keras_equivariant.data.atoms import density
 from keras_equivariant.data.augment import Augment
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.data.dead_leaves import dead_leaves
-from keras_equivariant.data.pipeline import evaluation_pipeline, training_pipeline
+from keras_equivariant.data.pipeline import evaluation_parts, evaluation_pipeline, reading_pipeline, training_pipeline
 from keras_equivariant.data.points import PointSet, load_molecules, load_point_cloud, load_xyz, points_of_images
 from keras_equivariant.data.preprocess import Preprocess
 from keras_equivariant.data.registry import load, names
 from keras_equivariant.data.rotation import rotate_images, rotate_volumes
+from keras_equivariant.data.shards import Shards
 
 __all__ = [
     "Augment",
     "Dataset",
     "PointSet",
     "Preprocess",
+    "Shards",
     "dead_leaves",
     "density",
+    "evaluation_parts",
     "evaluation_pipeline",
     "load",
     "load_molecules",
@@ -24,6 +27,7 @@ __all__ = [
     "load_xyz",
     "names",
     "points_of_images",
+    "reading_pipeline",
     "rotate_images",
     "rotate_volumes",
     "training_pipeline",

@@ -1,5 +1,6 @@
 """A data set from one NumPy archive, and where archives are looked for."""
 
+import glob
 import os
 import zipfile
 import zlib
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_equivariant.data.dataset import Dataset
+from keras_equivariant.data.dataset import Dataset, check_images
+from keras_equivariant.data.shards import Shards, stored_array
 from keras_equivariant.data.targets import task_of
 
 REQUIRED = ("x_train", "y_train", "x_test", "y_test")
@@ -63,6 +65,66 @@ def load_archive(path, **details):
     chosen = {key: arrays[key] for key in REQUIRED + OPTIONAL if key in arrays}
     task = task_of(chosen["x_train"], chosen["y_train"])
     return Dataset(**{"name": str(path), "description": f"images of {path.name}", "task": task, **chosen, **details})
+
+
+def load_shards(pattern):
+    """Load the files that match `pattern`, such as `set/*.npz`, in the order of their names, as one data set.
+
+    Each holds some of the arrays of an archive: x_train with y_train (labels), x_test with y_test, or both. The
+    training images stay on disk, so that they may be larger than memory; everything else is read.
+
+    Raises:
+        FileNotFoundError: No file matches.
+        ValueError: A file is damaged or compressed, an array is missing, or the files hold different kinds of images.
+    """
+    paths = sorted(glob.glob(str(Path(pattern).expanduser())))
+    if not paths:
+        raise FileNotFoundError(f"No such data files. Received: {pattern}. Give a pattern such as 'set/*.npz'.")
+    rest = ("y_train", "x_test", "y_test")
+    found, files, kinds = {key: [] for key in rest}, [], set()
+    for path in paths:
+        names = array_names(path)
+        for key, array in read_arrays(path, rest).items():
+            found[key].append(array)
+        if "x_train" in names:
+            images = stored_array(path, "x_train")
+            checked = check_images(path, "train", images)
+            if checked.dtype != images.dtype:
+                raise ValueError(
+                    f"Files of a training set hold uint8 or float32. Received: {path} with x_train of dtype "
+                    f"{images.dtype}. Save it as {checked.dtype}."
+                )
+            files.append((path, len(images)))
+            kinds.add((checked.shape[1:], str(checked.dtype)))
+        if ("x_train" in names) != ("y_train" in names) or ("x_test" in names) != ("y_test" in names):
+            raise ValueError(
+                f"A file must hold the labels of its images. Received: {path} with {', '.join(names)}. Save x_train "
+                "with y_train, x_test with y_test."
+            )
+    if len(kinds) != 1 or not found["x_test"]:
+        raise ValueError(
+            "The files of a data set hold training images of one shape and dtype, and test images somewhere. "
+            f"Received: {pattern} with {sorted(kinds) or 'no x_train'} and {len(found['x_test'])} x_test. "
+            "Save them alike."
+        )
+    ((row_shape, dtype),) = kinds
+    parts = {key: np.concatenate(arrays) for key, arrays in found.items()}
+    if task_of(parts["x_test"], parts["y_test"]) != "classification":
+        raise ValueError(f"Several files hold labels, no masks. Received: {pattern}. Save the masks' set as one file.")
+    images = Shards(files, "x_train", row_shape, dtype)
+    return Dataset(str(pattern), f"images of {len(paths)} files {Path(pattern).name}", x_train=images, **parts)
+
+
+def array_names(path):
+    """Names of the arrays in an archive, without reading them."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except (OSError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"A data archive must be a complete .npz file of plain arrays. Received: {path} ({error}). "
+            "The file is damaged, incomplete or of another kind: make or fetch it again."
+        ) from error
 
 
 def read_arrays(path, keys=REQUIRED + OPTIONAL):

@@ -59,19 +59,22 @@ class Augment:
     def __bool__(self):
         return bool(self.rotate or self.flip or self.translate or self.quarter_turns)
 
-    def __call__(self, images, seed, masks=None):
+    def __call__(self, images, seed, masks=None, part=None):
         """Transform float images `(B, H, W, C)` by random numbers that depend only on the integer pair `seed`.
 
-        With `masks` `(B, H, W, 1)` returns both, moved alike.
+        With `masks` `(B, H, W, 1)` returns both, moved alike. `part` is `(first, of)` where the images are those from
+        number `first` on of a batch of `of`: they are moved as they would be in the whole batch.
         """
         import tensorflow as tf
 
         if len(images.shape) == 5:
             self._check_sides(images.shape[1:4], "cubes")
             mirrors = FLIPS[self.flip]
-            return augment_volumes(images, seed, self.rotate, mirrors, self.translate, self.fill, self.quarter_turns)
+            motion = (self.rotate, mirrors, self.translate, self.fill, self.quarter_turns)
+            return augment_volumes(images, seed, *motion, part=part)
         count = tf.shape(images)[0]
-        draws = tf.random.stateless_uniform((6 if self.quarter_turns else 5, count), seed=seed)
+        first, of = part or (0, count)
+        draws = tf.random.stateless_uniform((6 if self.quarter_turns else 5, of), seed=seed)[:, first : first + count]
         angles = (2 * draws[0] - 1) * self.rotate
         mirror = [tf.where((draws[i + 1] < 0.5) & on, -1.0, 1.0) for i, on in enumerate(FLIPS[self.flip])]
         shifts = [tf.floor(draws[i] * (2 * self.translate + 1)) - self.translate for i in (3, 4)]

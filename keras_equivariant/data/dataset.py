@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from keras_equivariant.data.shards import Shards
 from keras_equivariant.data.targets import check_targets
 
 
@@ -18,7 +19,7 @@ class Dataset:
     Attributes:
         name: The name or path it was loaded by.
         description: One line that says where the images come from, for reports.
-        x_train, y_train, x_test, y_test: The arrays.
+        x_train, y_train, x_test, y_test: The arrays; x_train may be `Shards`, images that stay on disk.
         x_val, y_val: A validation part, or None.
         num_classes: One more than the largest label; 1 for masks.
         task: "classification" or "segmentation".
@@ -41,7 +42,9 @@ class Dataset:
     def __post_init__(self):
         parts = ("train", "test") if self.x_val is None else ("train", "val", "test")
         for part in parts:
-            images = _check_images(self.name, part, getattr(self, f"x_{part}"))
+            images = getattr(self, f"x_{part}")
+            if not isinstance(images, Shards):  # else its loader has checked them, file by file
+                images = check_images(self.name, part, images)
             targets = check_targets(self.task, self.name, part, getattr(self, f"y_{part}"), images)
             object.__setattr__(self, f"x_{part}", images)
             object.__setattr__(self, f"y_{part}", targets)
@@ -88,12 +91,13 @@ class Dataset:
             self,
             x_train=self.x_train[:-count],
             y_train=self.y_train[:-count],
-            x_val=self.x_train[-count:],
+            x_val=np.asarray(self.x_train[-count:]),
             y_val=self.y_train[-count:],
         )
 
 
-def _check_images(name, part, images):
+def check_images(name, part, images):
+    """Images or volumes in one form, `(B, H, W, C)` or `(B, D, H, W, C)`; anything else raises a ValueError."""
     images = np.asarray(images)
     if images.ndim == 3 or is_cube(images.shape):
         images = images[..., np.newaxis]

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from keras_equivariant.data.shards import Shards
+
 STEPS = ("resize", "contrast", "zca")
 ZCA_REGULARISER = 1e-5
 
@@ -36,6 +38,11 @@ class Preprocess:
 
     def fit(self, images):
         """Learn from the training images and return them transformed."""
+        if self.steps and isinstance(images, Shards):
+            raise ValueError(
+                f"Images that stay on disk are not preprocessed. Received: preprocess={list(self.steps)} for a data "
+                "set of several files. Save them preprocessed, or as one file."
+            )
         for name, value in map(_parts, self.steps):
             _check_planar(name, images.shape[1:])
             if name == "zca":
@@ -44,6 +51,7 @@ class Preprocess:
         return images
 
     def __call__(self, images):
+        images = np.asarray(images)
         for name, value in map(_parts, self.steps):
             images = self._apply(name, value, images)
         return images

@@ -4,7 +4,7 @@ import difflib
 import inspect
 from pathlib import Path
 
-from keras_equivariant.data.archive import load_archive
+from keras_equivariant.data.archive import load_archive, load_shards
 from keras_equivariant.data.atoms import holds_atoms, load_atoms
 from keras_equivariant.data.cells import load_cells
 from keras_equivariant.data.cifar10 import load_cifar10
@@ -52,7 +52,8 @@ def load(name, seed=0, **options):
             `"isbi2012_em"`; of volumes `"shapes"`, `"tetris"`, `"modelnet10"`, `"adrenalmnist3d"`; or the path of an
             .npz file with the arrays x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of them,
             where y holds labels, or masks as high and wide as the images. With positions of atoms, positions_train and
-            so on, in place of x it becomes densities.
+            so on, in place of x it becomes densities. A pattern such as `set/*.npz` names several such files; their
+            training images stay on disk.
         seed: Seed of the sets that are made rather than read (random angles).
         **options: Of some sets: `size` of the images of "cells", of the volumes of "shapes" and "tetris" and of
             densities, `tile` of "isbi2012_em", in pixels; `draws` of "tetris"; `voxel_size` of densities.
@@ -81,7 +82,10 @@ def load(name, seed=0, **options):
             )
         return LOADERS[name](seed=seed, **options)
     path = Path(name).expanduser()
-    atoms = holds_atoms(path)
+    shards = any(mark in str(name) for mark in "*?[") and not path.is_file()
+    atoms = not shards and holds_atoms(path)
     if set(options) - ({"size", "voxel_size"} if atoms else set()):
         raise ValueError(f"A data archive takes no options. Received: {', '.join(options)} for {name}. Leave them out.")
+    if shards:
+        return load_shards(name)
     return load_atoms(path, **options) if atoms else load_archive(path)

@@ -7,7 +7,7 @@ import numpy as np
 from keras_equivariant import groups
 
 
-def augment_volumes(volumes, seed, rotate, mirrors, translate, fill, turns):
+def augment_volumes(volumes, seed, rotate, mirrors, translate, fill, turns, part=None):
     """Each volume of a batch (B, D, H, W, C) by its own motion, from random numbers that depend only on `seed`.
 
     Args:
@@ -17,12 +17,14 @@ def augment_volumes(volumes, seed, rotate, mirrors, translate, fill, turns):
         translate: Largest shift along each axis, in whole voxels.
         fill: What lies outside the volume: "reflect" or "constant" (zero).
         turns: Whether to turn by one of the 24 rotations of the cube, besides, without interpolation of their own.
+        part: `(first, of)` where these are the volumes from number `first` on of a batch of `of`, else None.
     """
     import tensorflow as tf
 
     count = tf.shape(volumes)[0]
-    draws = tf.random.stateless_uniform((7, count), seed=seed)
-    axes = tf.random.stateless_normal((count, 3), seed=seed)
+    begin, of = part or (0, count)
+    draws = tf.random.stateless_uniform((7, of), seed=seed)[:, begin : begin + count]
+    axes = tf.random.stateless_normal((of, 3), seed=seed)[begin : begin + count]
     matrices = _about(axes, (2 * draws[0] - 1) * rotate * (math.pi / 180))
     first, last = (tf.where((draws[1 + i] < 0.5) & mirrors[i], -1.0, 1.0) for i in (0, 1))
     matrices = tf.stack([first, tf.ones_like(first), last], axis=1)[:, :, None] * matrices

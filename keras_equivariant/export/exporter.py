@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.export import arguments, backend, files, onnx, openvino, saved_model, tflite, verify
+from keras_equivariant.export import server as servers
 from keras_equivariant.export.arguments import PRECISIONS
 from keras_equivariant.export.fold import fold, functional
 from keras_equivariant.export.report import Artefact, ExportError, ExportReport
@@ -35,6 +36,7 @@ def export(
     verify=True,
     tolerance=None,
     overwrite=False,
+    server=None,
 ):
     """Folds a model and writes it as files made of stock operations, each verified in its own runtime.
 
@@ -68,6 +70,8 @@ def export(
         tolerance: largest difference from the model, relative to its largest output, that passes: a number, or a
             dict by format. By default 1e-5 for float32, 1e-2 for float16 and 0.2 for int8.
         overwrite: replace files that are there already.
+        server: `"mlserver"` adds the files with which `mlserver start <path>/<name>` serves the SavedModel over REST
+            and gRPC; they are for all versions, and kept where they are there already.
 
     Returns:
         An ExportReport; `print(report)` shows a table.
@@ -97,6 +101,7 @@ def export(
     graph = functional(model)
     name = arguments.checked_name(model.name if name is None else name)
     arguments.check_version(version)
+    servers.check(server, formats)
     data = arguments.checked_data(graph, representative_data, formats, inference_type)
     if set(formats) - {"keras"}:
         backend.tensorflow(formats)
@@ -114,7 +119,12 @@ def export(
         job.write(formats)
         report = job.report(targets, folder, version, group, verify, arguments.checked_tolerance(tolerance))
         if report.passed:
-            files.publish(stage, [(job.staged[format], target) for format, target in targets.items()])
+            written = [(job.staged[format], target) for format, target in targets.items()]
+            for path in servers.write(stage / "server", name) if server else ():
+                target = folder / name / path.name
+                if overwrite or not target.exists():
+                    written.append((path, target))
+            files.publish(stage, written)
         report.save(folder / f"{name}.report.json")
     if not report.passed:
         raise ExportError(f"Every artefact must compute what the model computes. Received:\n{report}", report)

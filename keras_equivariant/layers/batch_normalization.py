@@ -16,7 +16,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     Args:
         activation: name or function applied to the result; None for none.
-        axis, momentum, epsilon, center, scale, **kwargs: as in `keras.layers.BatchNormalization`.
+        axis, momentum, epsilon, center, scale, **kwargs: as in `keras.layers.BatchNormalization`; with `synchronized`,
+            over the replicas of `tf.distribute`, it is its arithmetic, too.
 
     Input shape:
         `(..., C)`

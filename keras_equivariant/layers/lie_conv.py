@@ -87,7 +87,8 @@ class LieConv(Neighbourhoods, Weighted):
         self._add_bias(self.filters)
         if self.neighbourhood == "ball":
             start = keras.initializers.Constant(self.radius)
-            self.ball_radius = self.add_weight(name="radius", shape=(), initializer=start, trainable=False)
+            settings = {"trainable": False, "aggregation": "mean"}
+            self.ball_radius = self.add_weight(name="radius", shape=(), initializer=start, **settings)
 
     def call(self, inputs, training=None):
         return self.convolve(inputs, self.subset(self.full(inputs[0]), inputs[2]), training)

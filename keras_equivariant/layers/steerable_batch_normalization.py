@@ -29,6 +29,8 @@ class SteerableBatchNormalization(TypedNormalization):
             `keras.layers.BatchNormalization`. gamma and the moving variance are one number per field, beta and the
             moving mean one per field and vector in it that no element moves.
         activation: only on types that permute their components; computed in the same pass over memory.
+        synchronized: as in `keras.layers.BatchNormalization`: statistics over the batches of all replicas of
+            `tf.distribute` together. On the TensorFlow backend only; on JAX they always are.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -41,7 +43,7 @@ class SteerableBatchNormalization(TypedNormalization):
 
     Raises:
         ValueError: features of another type, an activation that does not commute with it, an epsilon that is not
-            positive.
+            positive, `synchronized` on another backend than TensorFlow.
 
     Example:
         >>> import numpy as np, keras_equivariant as ke
@@ -63,9 +65,17 @@ class SteerableBatchNormalization(TypedNormalization):
         activation=None,
         moving_mean_initializer="zeros",
         moving_variance_initializer="ones",
+        synchronized=False,
         **kwargs,
     ):
         super().__init__(in_type, group, epsilon=epsilon, center=center, scale=scale, **kwargs)
+        if synchronized and keras.backend.backend() != "tensorflow":
+            raise ValueError(
+                "`synchronized` is for replicas of tf.distribute, on the TensorFlow backend. "
+                f"Received: synchronized=True on {keras.backend.backend()}. Leave it out: under keras.distribution the "
+                "statistics are of the whole batch."
+            )
+        self.synchronized = bool(synchronized)
         self.momentum = float(momentum)
         self.activation = keras.activations.get(activation)
         check_activation(self.activation, self.in_type)
@@ -85,21 +95,23 @@ class SteerableBatchNormalization(TypedNormalization):
         self.moving_variance = self._statistic("moving_variance", self.in_type.fields, self.moving_variance_initializer)
 
     def _statistic(self, name, size, initializer):
-        return self.add_weight(name=name, shape=(size,), initializer=initializer, trainable=False, autocast=False)
+        settings = {"trainable": False, "autocast": False, "aggregation": "mean"}
+        return self.add_weight(name=name, shape=(size,), initializer=initializer, **settings)
 
     def call(self, inputs, training=None):
         dtype = in_full(inputs).dtype
         gamma, beta = self.affine(dtype)
         if not (training and self.trainable):
             return self._apply(inputs, *self._moving(dtype), gamma, beta)
-        if keras.backend.backend() == "tensorflow":
+        if keras.backend.backend() == "tensorflow" and not self.synchronized:
             size = (self.in_type.size,)
             gamma = ops.ones(size, dtype) if gamma is None else gamma
             beta = ops.zeros(size, dtype) if beta is None else beta
             y, *statistics = normalize_with_statistics(inputs, gamma, beta, self.epsilon, self.activation, self._means)
         else:
-            # JAX compiles whole training steps, torch has no compiler here: both differentiate plain arithmetic.
-            statistics = fields.batch_moments(in_full(inputs), self._means)
+            # JAX compiles whole training steps, torch has no compiler here: both differentiate plain arithmetic. And a
+            # sum over replicas is none that XLA compiles.
+            statistics = fields.batch_moments(in_full(inputs), self._means, self.synchronized)
             y = self._apply(inputs, *statistics, gamma, beta)
         self._update(*statistics)
         return y
@@ -146,6 +158,7 @@ class SteerableBatchNormalization(TypedNormalization):
         return {
             **super().get_config(),
             "momentum": self.momentum,
+            "synchronized": self.synchronized,
             "activation": keras.activations.serialize(self.activation),
             "moving_mean_initializer": keras.initializers.serialize(self.moving_mean_initializer),
             "moving_variance_initializer": keras.initializers.serialize(self.moving_variance_initializer),

@@ -115,9 +115,14 @@ def _mean(x, axes, keepdims=False):
     return ops.sum(x, axis=axes, keepdims=keepdims) * (1 / math.prod(sizes))
 
 
-def batch_moments(x, means):
-    """Per channel the mean that is subtracted and the mean square of the rest, over all axes but the last."""
+def batch_moments(x, means, synchronized=False):
+    """Per channel the mean that is subtracted and the mean square of the rest, over all axes but the last.
+
+    With `synchronized`, over the replicas of tf.distribute too.
+    """
     axes = tuple(range(len(x.shape) - 1))
+    if synchronized:
+        return combine(*ops.moments(x, axes, synchronized=True), means)
     moment = _mean(x, axes)
     centred = x - moment
     return combine(moment, _mean(centred * centred, axes), means)

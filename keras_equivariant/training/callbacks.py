@@ -7,8 +7,6 @@ import zipfile
 import keras
 import numpy as np
 
-from keras_equivariant.training.normalization import normalization_layers
-
 
 class EpochRecord(keras.callbacks.Callback):
     """Add the learning rate and the seconds of the epoch to the logs; stop where the loss is not finite."""
@@ -68,8 +66,6 @@ class Checkpoint(keras.callbacks.Callback):
             )
         for key, variable in variables.items():
             variable.assign(state[key])
-        for layer in normalization_layers(model):
-            layer.finalize_state()  # it computes with tensors derived from its variables
         return epoch
 
 

@@ -6,9 +6,10 @@ import os
 import keras
 import numpy as np
 
-from keras_equivariant.data import evaluation_pipeline, training_pipeline
+from keras_equivariant.data import evaluation_parts, training_pipeline
 from keras_equivariant.training.callbacks import Checkpoint, EpochRecord
-from keras_equivariant.training.normalization import adapt
+from keras_equivariant.training.distribution import Distribution
+from keras_equivariant.training.normalization import adapt, normalization_layers
 from keras_equivariant.training.rematerialize import rematerialize
 from keras_equivariant.training.task import batch_of
 from keras_equivariant.training.tasks import task_of
@@ -16,56 +17,90 @@ from keras_equivariant.training.tasks import task_of
 log = logging.getLogger("keras_equivariant.training")
 
 
-def fit_network(network, preprocess, dataset, folder, epochs, batch_size, seed=0, tensorboard=False, verbose=1):
+def fit_network(
+    network,
+    preprocess,
+    dataset,
+    folder,
+    epochs,
+    batch_size,
+    seed=0,
+    tensorboard=False,
+    verbose=1,
+    distribution=None,
+):
     """Train a network to the end of its epochs, from its last checkpoint if the folder has one.
 
     Args:
-        network: A `Network`; its model is trained in place.
+        network: A `Network`, built in the scope of the distribution; its model is trained in place.
         preprocess: The recipe's `Preprocess`; fitted here.
         dataset: A `Dataset`.
-        folder: An opened `RunFolder`; receives log.csv, checkpoint.npz, preprocess.npz and model.keras.
+        folder: An opened `RunFolder`; receives log.csv, checkpoint.npz, preprocess.npz and model.keras, all from the
+            chief process.
         epochs, batch_size: Of this run (the recipe's may be for other data).
         seed: Seed of the order of the images and of their augmentation.
         tensorboard: Also write TensorBoard logs.
-        verbose: Keras's: 0 silent, 1 progress bar, 2 a line each epoch."""
+        verbose: Keras's: 0 silent, 1 progress bar, 2 a line each epoch.
+        distribution: A `Distribution`, or None.
+
+    Returns:
+        The trained model, on a single device; None in a process that is not the chief.
+    """
+    distribution = distribution or Distribution()
     model, recipe = network.model, network.recipe
     images = preprocess.fit(dataset.x_train)
-    if preprocess.state:
+    if preprocess.state and distribution.is_chief:
         np.savez(folder / "preprocess.npz", **preprocess.state)
-    adapt(model, images)
-    steps = max(1, len(images) // batch_size)
-    keras.utils.set_random_seed(seed)
-    trained = rematerialize(model) if recipe.rematerialize else model
-    task_of(dataset).compile(trained, recipe.make_optimizer(steps, epochs), recipe.loss, dataset.y_train)
+    batch_size = distribution.divide("batch_size", min(batch_size, len(images)))
+    steps = len(images) // batch_size
     checkpoint = Checkpoint(folder / "checkpoint.npz")
-    done = checkpoint.restore(trained)
-    folder.trim_log(done)
+    with distribution.scope():
+        adapt(model, images)
+        keras.utils.set_random_seed(seed)
+        trained = rematerialize(model) if recipe.rematerialize else model
+        task_of(dataset).compile(trained, recipe.make_optimizer(steps, epochs), recipe.loss, dataset.y_train)
+        done = distribution.agree(trained, checkpoint.restore(trained) if distribution.is_chief else 0)
+        for layer in normalization_layers(trained):
+            layer.finalize_state()  # it computes with tensors derived from its variables
     if done:
         log.info("Resuming after epoch %d of %d.", done, epochs)
-    batches, steps = training_pipeline(images, dataset.y_train, batch_size, seed, recipe.augment, done)
-    validation = None
-    if dataset.x_val is not None:
-        validation = evaluation_pipeline(preprocess(dataset.x_val), dataset.y_val, batch_of(images))
-    callbacks = [
-        keras.callbacks.TerminateOnNaN(),
-        EpochRecord(),
-        keras.callbacks.CSVLogger(folder / "log.csv", append=True),
-        checkpoint,
-    ]
-    if tensorboard:
+    callbacks = [keras.callbacks.TerminateOnNaN(), EpochRecord()]
+    if distribution.is_chief:
+        folder.trim_log(done)
+        callbacks += [keras.callbacks.CSVLogger(folder / "log.csv", append=True), checkpoint]
+    if tensorboard and distribution.is_chief:
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
     if done < epochs:
-        trained.fit(
-            batches,
-            steps_per_epoch=steps,
-            epochs=epochs,
-            initial_epoch=done,
-            validation_data=validation,
-            callbacks=callbacks,
-            shuffle=False,  # the pipeline has shuffled
-            verbose=verbose,
-        )
+        with distribution.working(), distribution.synchronized(trained):
+            trained.fit(
+                distribution.batches(
+                    lambda part: training_pipeline(
+                        images, dataset.y_train, batch_size, seed, recipe.augment, done, part
+                    )[0]
+                ),
+                steps_per_epoch=steps,
+                epochs=epochs,
+                initial_epoch=done,
+                callbacks=callbacks,
+                shuffle=False,  # the pipeline has shuffled
+                verbose=verbose,
+                **_validation(dataset, preprocess, distribution),
+            )
+    if not distribution.is_chief:
+        return None
     save_model(model, folder / "model.keras")
+    return model if distribution.kind == "none" else keras.models.load_model(folder / "model.keras")
+
+
+def _validation(dataset, preprocess, distribution):
+    """The arguments of `fit` for the validation part, if there is one."""
+    if dataset.x_val is None:
+        return {}
+    images = preprocess(dataset.x_val)
+    count = distribution.divide("validation", len(images))
+    size = max(1, batch_of(images) // distribution.replicas) * distribution.replicas
+    batches = distribution.batches(lambda part: evaluation_parts(images, dataset.y_val, size, part))
+    return {"validation_data": batches, "validation_steps": -(-count // size)}
 
 
 def save_model(model, path):

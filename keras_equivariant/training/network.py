@@ -53,6 +53,15 @@ def make_network(spec, dataset, params=None, recipe=None, seed=0, mixed_precisio
     return network
 
 
+def recipe_of(spec, params=None, recipe=None):
+    """The `Recipe` of a spec, or of a built model, before it is fitted to any data."""
+    if isinstance(spec, keras.Model):
+        return Recipe.from_dict(recipe)
+    from keras_equivariant.compiler import load_spec
+
+    return Recipe.from_dict({**load_spec(spec, **(params or {})).training, **(recipe or {})})
+
+
 def _from_spec(spec, dataset, params, recipe, seed, mixed_precision):
     from keras_equivariant.compiler import build_from_spec, load_spec
 

@@ -1,7 +1,9 @@
 """Fitting a network's Normalization layers to the training images."""
 
 import keras
+import numpy as np
 
+from keras_equivariant.data import Shards, reading_pipeline
 from keras_equivariant.training.rematerialize import Rematerialized
 
 SAMPLE = 10_000
@@ -35,7 +37,9 @@ def adapt(model, images):
                 f'Received: layer "{layer.name}" of a nested model. Give it `mean` and `variance`, or move it out.'
             )
         if any(layer.input is tensor for tensor in model.inputs):
-            layer.adapt(images.astype("float32", copy=False))
+            layer.adapt(
+                reading_pipeline(images) if isinstance(images, Shards) else images.astype("float32", copy=False)
+            )
         else:
             features = keras.Model(model.inputs, layer.input)
-            layer.adapt(features.predict(images[:SAMPLE].astype("float32"), batch_size=250, verbose=0))
+            layer.adapt(features.predict(np.asarray(images[:SAMPLE], "float32"), batch_size=250, verbose=0))

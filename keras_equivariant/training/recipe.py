@@ -19,6 +19,7 @@ class Recipe:
     augment: Augment = Augment()
     preprocess: tuple = ()
     loss: str | None = None  # the task's own
+    distribute: str = "none"
     rematerialize: bool = False
 
     @classmethod

@@ -17,9 +17,10 @@ from keras_equivariant.data.extras import require
 from keras_equivariant.equivariance import certify
 from keras_equivariant.export import FORMATS, export
 from keras_equivariant.training import reporting
+from keras_equivariant.training.distribution import Distribution, make_distribution
 from keras_equivariant.training.evaluation import angles_of
 from keras_equivariant.training.fit import fit_network
-from keras_equivariant.training.network import Network, make_network
+from keras_equivariant.training.network import Network, make_network, recipe_of
 from keras_equivariant.training.run_folder import RunFolder, write_json, write_text
 from keras_equivariant.training.tasks import task_of
 
@@ -85,6 +86,7 @@ def train(
     angle_samples=2000,
     export_formats=("saved_model", "tflite"),
     verbose=1,
+    distribute=None,
 ):
     """Train a network on images, test it upright and at all angles, certify it and export it.
 
@@ -108,9 +110,12 @@ def train(
         angle_samples: Test images turned to each angle (None: all).
         export_formats: See `ke.export`; empty for no export.
         verbose: 0 silent, 1 progress bar, 2 one line an epoch.
+        distribute: `"none"`; on all devices of this machine, `"mirrored"` (TensorFlow) or `"data_parallel"` (JAX); or
+            `"multi_worker"` (TensorFlow), on all machines that the environment variable TF_CONFIG names, each of which
+            runs the same call. Default: the recipe's. The result is that of one device; a run may go on on others.
 
     Returns:
-        A `TrainResult`.
+        A `TrainResult`; None in a process that is not the first of many workers, which writes no files.
 
     Raises:
         ValueError: Wrong names, data, parameters, or settings that differ from the run to resume.
@@ -133,6 +138,7 @@ def train(
     if tensorboard:
         require("tensorboard", "Logging for TensorBoard")
     check_formats(export_formats)
+    distribution = make_distribution(distribute or recipe_of(spec, params, recipe).distribute)
     loaded = data if isinstance(data, datasets.Dataset) else datasets.load(data, seed)
     if loaded.x_train.ndim == 5 and "tflite_int8" in export_formats:
         raise ValueError(
@@ -140,7 +146,13 @@ def train(
             f'"{loaded.name}". Use tflite_float16 for weights of half the size.'
         )
     dataset = loaded.limited(limit).with_validation(validation)
-    common = {"seed": seed, "mixed_precision": mixed_precision, "validation": validation, "limit": limit}
+    common = {
+        "distribution": distribution,
+        "seed": seed,
+        "mixed_precision": mixed_precision,
+        "validation": validation,
+        "limit": limit,
+    }
     own = {"params": params, "recipe": recipe, "epochs": epochs, "batch_size": batch_size}
     jobs = [_Job.prepare(spec, dataset, run_dir, **own, **common)]
     if compare is not None:
@@ -148,13 +160,13 @@ def train(
         jobs.append(_Job.prepare(compare, dataset, jobs[0].folder / "compare", **shared, **common))
     group = symmetry_of(jobs[0].network.model)
     with contextlib.ExitStack() as stack:
-        for job in jobs:
+        for job in jobs if distribution.is_chief else ():
             stack.callback(job.folder.close)
             job.open(resume)
-        results = []
-        for job in jobs:
-            job.fit(dataset, tensorboard, verbose)
-            results.append(job.test(dataset, angles, angle_samples, group))
+        jobs = [job.fitted(dataset, tensorboard, verbose) for job in jobs]
+        if not distribution.is_chief:
+            return None
+        results = [job.test(dataset, angles, angle_samples, group) for job in jobs]
         return _finish(jobs[0], results, dataset, export_formats)
 
 
@@ -166,11 +178,23 @@ class _Job:
     folder: RunFolder
     settings: dict
     preprocess: Preprocess
+    distribution: Distribution
 
     @classmethod
-    def prepare(cls, spec, dataset, run_dir, seed, mixed_precision, validation, limit, **own):
+    def prepare(cls, spec, dataset, run_dir, distribution, seed, mixed_precision, validation, limit, **own):
         params, recipe = own.get("params"), own.get("recipe")
-        network = make_network(spec, dataset, params, recipe, seed, mixed_precision)
+        if isinstance(spec, keras.Model) and distribution.kind != "none":
+            raise ValueError(
+                "A network for many devices is built on all of them. Received: a built model with "
+                f'distribute="{distribution.kind}". Give a spec.'
+            )
+        with distribution.scope():
+            network = make_network(spec, dataset, params, recipe, seed, mixed_precision)
+        if network.recipe.rematerialize and distribution.kind in ("mirrored", "multi_worker"):
+            raise ValueError(
+                "tf.distribute takes no sums over devices in features that are computed twice. Received: "
+                f'rematerialize with distribute="{distribution.kind}". Use one of them, or data_parallel on JAX.'
+            )
         epochs, batch_size = suited(network.recipe, dataset)
         settings = {
             "network": network.name,
@@ -178,7 +202,8 @@ class _Job:
             "parameters": sum(int(np.prod(w.shape)) for w in network.model.trainable_weights),
             "data": dataset.name,
             "training_images": len(dataset.x_train),
-            "recipe": json.loads(json.dumps(asdict(network.recipe))),
+            "recipe": json.loads(json.dumps({**asdict(network.recipe), "distribute": None})),
+            "distribute": distribution.kind,
             "epochs": epochs if own.get("epochs") is None else own["epochs"],
             "batch_size": min(batch_size if own.get("batch_size") is None else own["batch_size"], len(dataset.x_train)),
             "seed": seed,
@@ -193,14 +218,15 @@ class _Job:
                 )
         stem = f"{network.name}-{Path(dataset.name).stem}-seed{seed}"
         folder = RunFolder(run_dir or Path("runs") / re.sub(r"[^\w.-]", "_", stem))
-        return cls(network, folder, settings, Preprocess(network.recipe.preprocess))
+        return cls(network, folder, settings, Preprocess(network.recipe.preprocess), distribution)
 
     def open(self, resume):
         self.folder.open(self.settings, resume)
         if self.network.spec_text:
             write_text(self.folder / "spec.yaml", self.network.spec_text)
 
-    def fit(self, dataset, tensorboard, verbose):
+    def fitted(self, dataset, tensorboard, verbose):
+        """The job with its network trained."""
         own, recipe = self.settings, self.network.recipe
         log.info("%s", reporting.heading(own, dataset))
         if recipe.dataset != dataset.name:
@@ -210,7 +236,7 @@ class _Job:
                 recipe.epochs,
                 recipe.batch_size,
             )
-        fit_network(
+        model = fit_network(
             self.network,
             self.preprocess,
             dataset,
@@ -219,8 +245,10 @@ class _Job:
             own["batch_size"],
             own["seed"],
             tensorboard,
-            verbose,
+            verbose if self.distribution.is_chief else 0,
+            self.distribution,
         )
+        return replace(self, network=replace(self.network, model=model))
 
     def test(self, dataset, angles, angle_samples, group):
         model, task, preprocess = self.network.model, task_of(dataset), self.preprocess

@@ -85,7 +85,9 @@ class RunFolder:
         different = {
             key: (before.get(key), now.get(key))
             for key in sorted({*before, *now})
-            if _given(before.get(key)) != _given(now.get(key)) and not (key == "epochs" and now[key] > before[key])
+            if _given(before.get(key)) != _given(now.get(key))
+            and key != "distribute"  # the result is the same
+            and not (key == "epochs" and now[key] > before[key])
         }
         if different:
             listed = "; ".join(f"{key}: {old!r} then, {new!r} now" for key, (old, new) in different.items())

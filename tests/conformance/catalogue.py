@@ -422,7 +422,7 @@ CATALOGUE = [
         kernel_constraint="max_norm",
         bias_constraint="non_neg",
     ),
-    typed_norm("Batch", "3x0 + 2x1 + 1x2", "SO2", momentum=0.9, epsilon=1e-5),
+    typed_norm("Batch", "3x0 + 2x1 + 1x2", "SO2", momentum=0.9, epsilon=1e-5, synchronized=False),
     typed_norm("Batch", "2xregular + 1xquotient(C2)", "D4", activation="relu", gamma_regularizer="l2"),
     typed_norm("Batch", "1x0+ + 2x0- + 1xinduced(C4,1) + 2xinduced(C2,0)", "D4", beta_constraint="max_norm"),
     typed_norm("Batch", "2x1", "SO2", beta_regularizer="l2", moving_variance_initializer="ones"),

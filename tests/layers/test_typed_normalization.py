@@ -149,3 +149,20 @@ def test_no_bias_and_no_mean_where_everything_moves():
     assert layer.beta is None
     assert layer.moving_mean is None
     assert layer.count_params() == 3 + 3  # gamma, moving variance
+
+
+@pytest.mark.tensorflow
+def test_synchronized_statistics_of_one_device_are_its_own():
+    x = np.random.default_rng(0).normal(size=(4, 5, 5, 12)).astype("float32") + 0.5
+    results = []
+    for synchronized in (False, True):
+        layer = SteerableBatchNormalization("4x0 + 4x1", "SO2", momentum=0.5, synchronized=synchronized)
+        results.append([layer(x, training=True), *layer.non_trainable_weights])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_synchronized_is_for_tensorflow(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="Received: synchronized=True on jax. Leave it out"):
+        SteerableBatchNormalization("1x0", "SO2", synchronized=True)

@@ -1,0 +1,90 @@
+"""MLServer started on a folder, on free ports of this machine, and asked over REST and gRPC."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+README = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
+DEADLINE = 180  # seconds
+
+
+def readme_command(start):
+    """The arguments of the line of the README that starts with these words."""
+    return shlex.split(next(line for line in README.splitlines() if line.startswith(start)))
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        found = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in found:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in found]
+
+
+class Server:
+    """A process that serves a folder; use it in a `with` statement."""
+
+    def __init__(self, folder, command=("mlserver", "start"), cwd=None):
+        self.folder, self.cwd = pathlib.Path(folder), cwd
+        script = pathlib.Path(sys.executable).with_name(command[0])
+        self.command = [str(script), *command[1:]] + ([] if len(command) > 2 else [str(folder)])
+        self.rest, self.grpc, self.metrics = free_ports(3)
+
+    def __enter__(self):
+        path = self.folder / "settings.json"
+        ports = {"http_port": self.rest, "grpc_port": self.grpc, "metrics_port": self.metrics}
+        settings = json.loads(path.read_text()) if path.exists() else {"host": "127.0.0.1", "parallel_workers": 0}
+        path.write_text(json.dumps({**settings, **ports}))
+        self.log = open(self.folder / "server.log", "wb+")
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+        self.process = subprocess.Popen(
+            self.command, cwd=self.cwd, env=environment, stdout=self.log, stderr=subprocess.STDOUT
+        )
+        deadline = time.monotonic() + DEADLINE
+        while self.get("/v2/health/ready")[0] != 200:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.__exit__()
+                raise RuntimeError((self.folder / "server.log").read_text()[-3000:])
+            time.sleep(0.1)
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+    def get(self, path):
+        return self._ask(urllib.request.Request(f"http://127.0.0.1:{self.rest}{path}"))
+
+    def post(self, path, body):
+        """`(status, decoded answer)`; `body` is bytes, or what is to be sent as JSON."""
+        body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        url = f"http://127.0.0.1:{self.rest}{path}"
+        return self._ask(urllib.request.Request(url, body, {"Content-Type": "application/json"}))
+
+    def _ask(self, request):
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read() or b"null")
+        except OSError:
+            return None, None
+
+
+def tensor(name, array, /, **changes):
+    """One input of a request of the V2 protocol."""
+    data = {"name": name, "datatype": "FP32", "shape": list(array.shape), "data": array.ravel().tolist()}
+    return {**data, **changes}
