@@ -6,6 +6,7 @@ from keras_equivariant.equivariance import Report, assert_equivariant, certify, 
 from keras_equivariant.export import ExportError, ExportReport, export, fold
 from keras_equivariant.groups import FieldType
 from keras_equivariant.training import estimate, from_preset, learn_basis, list_presets, train
+from keras_equivariant.transfer import restrict
 from keras_equivariant.version import __version__
 
 __all__ = [
@@ -33,5 +34,6 @@ __all__ = [
     "list_presets",
     "list_specs",
     "load_spec",
+    "restrict",
     "train",
 ]
