@@ -23,7 +23,7 @@ ARROWS = {
     "compiler": {"groups", "layers"},
     "dynamics": {"data", "layers", "ops"},
     "export": {"groups", "layers", "ops", "equivariance"},
-    "transfer": {"groups", "layers", "export"},
+    "transfer": {"groups", "layers", "equivariance", "export"},
     "training": {"compiler", "data", "equivariance", "export", "groups", "kernels"},
 }
 NUMPY_ONLY = ("groups", "kernels")
