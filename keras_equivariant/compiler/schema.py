@@ -160,6 +160,7 @@ def _training():
         "distribute": {"enum": list(DISTRIBUTE)},
         "augment": _object(augment),
         "preprocess": {"type": "array", "items": step},
+        "rematerialize": {"type": "boolean"},
     }
     return _object({key: rules[key] for key in recipe.RULES})
 

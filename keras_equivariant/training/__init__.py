@@ -1,5 +1,6 @@
 """Training a network by its recipe, testing it at all angles, and keeping everything about a run in one folder."""
 
+from keras_equivariant.training.compare import compare_runs
 from keras_equivariant.training.estimate import Estimate, estimate
 from keras_equivariant.training.evaluation import accuracy, accuracy_by_angle
 from keras_equivariant.training.learned import learn_basis
@@ -15,6 +16,7 @@ __all__ = [
     "TrainResult",
     "accuracy",
     "accuracy_by_angle",
+    "compare_runs",
     "estimate",
     "from_preset",
     "learn_basis",

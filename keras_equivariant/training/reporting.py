@@ -1,10 +1,13 @@
 """What a run says at its end: a text, a summary, plots."""
 
+import itertools
+
 import numpy as np
 
 from keras_equivariant.data.extras import require
 
-COLOURS = ("#1f5fa8", "#c8553d", "#3a7d44")
+COLOURS = ("#1f5fa8", "#c8553d", "#3a7d44", "#8a5fa8", "#b8860b", "#4d4d4d")
+LINES = ("-", "--", ":", "-.")
 
 
 def heading(settings, dataset):
@@ -45,7 +48,7 @@ def plot_by_angle(curves, title, score, path):
     """
     figure = require("matplotlib.figure", "Plotting the results").Figure(figsize=(7.2, 4.4), layout="constrained")
     axes = figure.subplots()
-    styles = zip(COLOURS, ("-", "--", ":"), strict=True)
+    styles = zip(itertools.cycle(COLOURS), itertools.cycle(LINES), strict=False)
     for (name, curve), (colour, line) in zip(curves.items(), styles, strict=False):
         angles = [*curve, 360.0]
         values = [100 * curve[angle % 360] for angle in angles]
@@ -55,5 +58,5 @@ def plot_by_angle(curves, title, score, path):
     axes.set(xlim=(0, 360), ylim=(0, 101), xticks=range(0, 361, 45))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=len(curves), frameon=False)
+    figure.legend(loc="outside lower center", ncols=min(len(curves), 3), frameon=False)
     figure.savefig(path, dpi=150)

@@ -1,6 +1,7 @@
 """The command line: what it prints, what it leaves, and one line with exit status 2 for what cannot be done."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -54,6 +55,23 @@ def failure(capsys, *arguments):
         line.startswith("keras-equivariant: error: ") for line in found.splitlines()
     )
     return found
+
+
+def test_compare_puts_runs_side_by_side(run, tmp_path, capsys):
+    twin = tmp_path / "twin"
+    shutil.copytree(run, twin)
+    capsys.readouterr()
+    assert main(["compare", str(run), str(twin), "--plot", str(tmp_path / "plot.png")]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    summary = json.loads((run / "summary.json").read_text())
+    assert [row.split()[0] for row in rows] == ["run", "twin"]
+    assert all(f"{summary['test_error_percent']:.2f}" in row for row in rows)
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+    assert "summary.json" in failure(capsys, "compare", tmp_path)
+    assert "must differ" in failure(capsys, "compare", run, run)
+    other = {**summary, "data": "elsewhere"}
+    (twin / "summary.json").write_text(json.dumps(other))
+    assert "same data" in failure(capsys, "compare", run, twin)
 
 
 def test_train_leaves_a_run_with_an_exported_model(run):

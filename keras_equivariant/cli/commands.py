@@ -1,0 +1,183 @@
+"""What each command does with its arguments; heavy modules are imported by the command that needs them."""
+
+import json
+import sys
+
+REPRESENTATIVE_IMAGES = 128
+
+
+def _echo(text):
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def run_train(arguments):
+    from keras_equivariant.training import train
+
+    formats = () if arguments.no_export else tuple(arguments.formats)
+    train(
+        arguments.spec,
+        arguments.data,
+        arguments.run_dir,
+        params=_pairs(arguments.set, "--set"),
+        recipe=_pairs(arguments.recipe, "--recipe"),
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        seed=arguments.seed,
+        mixed_precision=arguments.mixed_precision,
+        compare=arguments.compare,
+        validation=arguments.validation,
+        limit=arguments.limit,
+        resume=arguments.resume,
+        distribute=arguments.distribute,
+        tensorboard=arguments.tensorboard,
+        angle_step=arguments.angle_step,
+        angle_samples=arguments.angle_samples or None,
+        export_formats=formats,
+        verbose=0 if arguments.quiet else 1 if sys.stdout.isatty() else 2,
+    )
+
+
+def run_evaluate(arguments):
+    from keras_equivariant import data
+    from keras_equivariant.training.evaluation import angles_of
+    from keras_equivariant.training.saved import load_trained
+    from keras_equivariant.training.tasks import task_of
+
+    trained = load_trained(arguments.run)
+    name = arguments.data or trained.settings.get("data", "digits")
+    seed = trained.settings.get("seed", 0) if arguments.seed is None else arguments.seed
+    dataset = data.load(name, seed).limited(arguments.limit)
+    task, part = task_of(dataset), slice(arguments.angle_samples or None)
+    scores = task.scores(trained.model, dataset.x_test, dataset.y_test, trained.preprocess)
+    turned = dataset.x_test[part], dataset.y_test[part]
+    scores |= task.scores_turned(trained.model, *turned, trained.preprocess)
+    angles = angles_of(arguments.angle_step)
+    by_angle = task.score_by_angle(trained.model, *turned, angles, trained.preprocess, scores)
+    results = task.summary(scores, by_angle)
+    network = trained.settings.get("network", trained.model.name)
+    _echo(f"{network} on {dataset.description}, {len(dataset.x_test):,} test images")
+    _echo(task.text(results))
+    _echo(task.angle_table(results))
+    if arguments.json:
+        from keras_equivariant.training.run_folder import write_json
+
+        write_json(arguments.json, {"network": network, "data": dataset.name, **results})
+
+
+def run_compare(arguments):
+    from keras_equivariant.training import compare_runs
+
+    _echo(compare_runs(arguments.runs, arguments.plot))
+
+
+def run_check(arguments):
+    from keras_equivariant.compiler import build_from_spec, lint
+    from keras_equivariant.equivariance import certify
+    from keras_equivariant.training.run import symmetry_of
+
+    params = _pairs(arguments.set, "--set")
+    problems = lint(arguments.spec, **params)
+    for problem in problems:
+        _echo(f"{problem.severity}: {problem}")
+    if any(problem.severity == "error" for problem in problems):
+        return 1
+    model = build_from_spec(arguments.spec, **params)
+    report = certify(model, group=arguments.group or symmetry_of(model))
+    _echo(report)
+    if arguments.json:
+        report.save(arguments.json)
+    if arguments.plot:
+        report.plot(arguments.plot)
+    return 0 if report.verdict in ("exact", "approximate") else 1
+
+
+def run_summary(arguments):
+    from keras_equivariant.training import estimate, match
+
+    params = _pairs(arguments.set, "--set")
+    if (arguments.match is None) != (arguments.baseline is None) or (arguments.match is None) != (
+        arguments.vary is None
+    ):
+        raise ValueError("--match, --baseline and --vary go together. Received: not all of them.")
+    if arguments.match:
+        found = match(arguments.spec, arguments.baseline, arguments.vary, arguments.match.replace("-", "_"), params)
+        _echo(found)
+        return
+    found = estimate(arguments.spec, **params)
+    _echo(found)
+    if arguments.json:
+        from keras_equivariant.training.run_folder import write_json
+
+        write_json(arguments.json, found.to_dict())
+
+
+def run_export(arguments):
+    from keras_equivariant import data
+    from keras_equivariant.export import export
+    from keras_equivariant.training.saved import load_trained
+
+    trained = load_trained(arguments.run)
+    name = arguments.data or trained.settings.get("data")
+    images = None
+    if name is not None and "tflite_int8" in arguments.formats:
+        dataset = data.load(name, trained.settings.get("seed", 0))
+        images = trained.preprocess(dataset.x_train[:REPRESENTATIVE_IMAGES]).astype("float32")
+    report = export(
+        trained.model,
+        arguments.output,
+        tuple(arguments.formats),
+        name=trained.settings.get("network"),
+        version=arguments.model_version,
+        representative_data=images,
+        overwrite=arguments.overwrite,
+        server=arguments.server,
+    )
+    _echo(report)
+
+
+def run_learn_basis(arguments):
+    from pathlib import Path
+
+    from keras_equivariant.training import learn_basis
+    from keras_equivariant.training.learned_plot import plot_basis
+
+    size = arguments.kernel_size
+    path = Path(arguments.output or f"{arguments.group}_{size}x{size}_{arguments.variant}.npz")
+    if path.exists() and not arguments.overwrite:
+        raise FileExistsError(f"A basis is written to a new file. Received: {path}; name another, or add --overwrite.")
+    names = ("variant", "size", "sigma", "equivariance_weight", "orthogonality_weight", "scales", "learning_rate")
+    names += ("epochs", "batch_size", "seed")
+    options = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    verbose = 0 if arguments.quiet else 1 if sys.stdout.isatty() else 2
+    learn_basis(arguments.group, size, arguments.data, path=path, verbose=verbose, **options)
+    plot_basis(path, path.with_suffix(".png"))
+    _echo(f'Use it as basis="{path}"; its picture is {path.with_suffix(".png")}.')
+
+
+def run_specs(arguments):
+    from keras_equivariant.compiler import list_specs, load_spec
+
+    names = list_specs()
+    width = max(map(len, names), default=0)
+    for name in names:
+        _echo(f"{name:<{width}}  {load_spec(name).description}")
+
+
+def run_schema(arguments):
+    from keras_equivariant.compiler import json_schema
+
+    _echo(json.dumps(json_schema(), indent=2))
+
+
+def _pairs(texts, option):
+    """The dict of `key=value` texts; values are read as in a spec, so 23, 1e-3, true and [1, 2] have their types."""
+    from keras_equivariant.compiler import parse_value
+
+    pairs = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise ValueError(f"{option} takes KEY=VALUE. Received: {text!r}. Write, say, {option} filters=20.")
+        pairs[key.strip()] = parse_value(value)
+    return pairs

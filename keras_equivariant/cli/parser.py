@@ -1,0 +1,202 @@
+"""The arguments of the commands."""
+
+import argparse
+
+from keras_equivariant.cli import commands
+
+FORMATS = ("saved_model", "tflite", "tflite_float16", "tflite_int8", "onnx", "openvino", "keras")
+DEFAULT_FORMATS = FORMATS[:2]
+DISTRIBUTE = ("none", "mirrored", "multi_worker", "data_parallel")
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(
+        prog="keras-equivariant",
+        description="Build, train, certify and export equivariant Keras networks from YAML specs.",
+        epilog="Example: keras-equivariant train p4_cnn --data digits --compare z2_cnn",
+    )
+    from keras_equivariant.demo.command import add_demo
+    from keras_equivariant.version import __version__
+
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_train(subparsers)
+    _add_evaluate(subparsers)
+    _add_compare(subparsers)
+    _add_check(subparsers)
+    _add_summary(subparsers)
+    _add_export(subparsers)
+    _add_learn_basis(subparsers)
+    add_demo(subparsers)
+    subparsers.add_parser("specs", help="list the packaged specs").set_defaults(command=commands.run_specs)
+    subparsers.add_parser("schema", help="print the JSON Schema of specs, for editors").set_defaults(
+        command=commands.run_schema
+    )
+    return parser
+
+
+def _add_train(subparsers):
+    train = subparsers.add_parser(
+        "train",
+        help="train a spec, test it at all angles, certify and export it",
+        description="Train a spec by its recipe. Everything about the run ends in one folder: log, checkpoint, model, "
+        "accuracy (or F1 of masks) at all angles, certificate, plots, exported model, summary.json.",
+    )
+    train.set_defaults(command=commands.run_train)
+    _add_spec(train)
+    _add_data(train, "digits")
+    train.add_argument("--epochs", type=int, metavar="N", help="default: the recipe's, fewer if it is for larger data")
+    train.add_argument("--batch-size", type=int, metavar="N", help="default: the recipe's")
+    train.add_argument(
+        "--recipe",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="replace an entry of the recipe, e.g. 'optimizer={Adam: {learning_rate: 0.003}}'; may be repeated",
+    )
+    train.add_argument("--validation", type=int, default=0, metavar="N", help="hold out the last N training images")
+    train.add_argument(
+        "--mixed-precision",
+        nargs="?",
+        const="bfloat16",
+        choices=("bfloat16", "float16"),
+        help="compute in half precision (bfloat16 if no value is given)",
+    )
+    train.add_argument("--compare", metavar="SPEC", help="train this spec too and plot both, e.g. z2_cnn")
+    train.add_argument("--run-dir", metavar="DIR", help="default: runs/SPEC-DATA-seedN")
+    train.add_argument("--resume", action="store_true", help="continue the run in the folder after its last epoch")
+    train.add_argument(
+        "--distribute", choices=DISTRIBUTE, help="train on many devices (default: the recipe's, else none)"
+    )
+    train.add_argument("--tensorboard", action="store_true", help="also write TensorBoard logs")
+    train.add_argument("--no-export", action="store_true", help="do not export the trained model")
+    _add_formats(train)
+    _add_angles(train)
+    train.add_argument("--quiet", action="store_true", help="show errors only")
+
+
+def _add_evaluate(subparsers):
+    evaluate = subparsers.add_parser("evaluate", help="test a trained network, upright and at all angles")
+    evaluate.set_defaults(command=commands.run_evaluate)
+    evaluate.add_argument("run", metavar="RUN", help="a run folder or a .keras file")
+    _add_data(evaluate, None)
+    _add_angles(evaluate)
+    evaluate.add_argument("--json", metavar="FILE", help="also write the results as JSON")
+
+
+def _add_compare(subparsers):
+    compare = subparsers.add_parser(
+        "compare",
+        help="finished runs side by side",
+        description="A table of finished runs on the same data, and a plot of their scores at every angle.",
+    )
+    compare.set_defaults(command=commands.run_compare)
+    compare.add_argument("runs", nargs="+", metavar="RUN", help="run folders")
+    compare.add_argument("--plot", metavar="FILE", help="also draw the scores by angle, e.g. compare.png")
+
+
+def _add_check(subparsers):
+    check = subparsers.add_parser(
+        "check",
+        help="lint a spec and certify its untrained network",
+        description="Check a spec without training: its grammar, the sizes on which layers lose their symmetry, and "
+        "the equivariance error of the untrained network. Exit status 1 if the symmetry is broken.",
+    )
+    check.set_defaults(command=commands.run_check)
+    _add_spec(check)
+    check.add_argument("--group", help="the symmetry to test (default: that of the spec's layers, else C4)")
+    check.add_argument("--json", metavar="FILE", help="also write the certificate as JSON")
+    check.add_argument("--plot", metavar="FILE", help="also draw the certificate, e.g. check.png")
+
+
+def _add_summary(subparsers):
+    summary = subparsers.add_parser(
+        "summary",
+        help="what a spec's network costs: parameters, multiply-adds, memory, size",
+        description="Count what the network of a spec costs before it is trained, layer by layer and for one example; "
+        "or find the width at which it costs as much as another network: --match parameters --baseline z2_cnn "
+        "--vary filters.",
+    )
+    summary.set_defaults(command=commands.run_summary)
+    _add_spec(summary)
+    summary.add_argument("--json", metavar="FILE", help="also write the numbers as JSON")
+    summary.add_argument("--match", choices=("parameters", "multiply-adds"), help="the cost to make equal")
+    summary.add_argument("--baseline", metavar="SPEC", help="the network to match, e.g. z2_cnn")
+    summary.add_argument("--vary", metavar="KEY", help="the parameter to choose, a whole number, e.g. filters")
+
+
+def _add_export(subparsers):
+    export = subparsers.add_parser("export", help="export a trained network as SavedModel and .tflite")
+    export.set_defaults(command=commands.run_export)
+    export.add_argument("run", metavar="RUN", help="a run folder or a .keras file")
+    export.add_argument("--output", required=True, metavar="DIR", help="the folder to write")
+    export.add_argument("--data", metavar="NAME", help="images that set the ranges of tflite_int8 (default: the run's)")
+    export.add_argument("--model-version", type=int, default=1, metavar="N", help="of the SavedModel (default: 1)")
+    export.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    export.add_argument("--server", choices=("mlserver",), help="add what a model server needs to serve the SavedModel")
+    _add_formats(export)
+
+
+def _add_learn_basis(subparsers):
+    learn = subparsers.add_parser(
+        "learn-basis",
+        help="learn kernels whose turned copies are more than interpolated",
+        description="Learn a basis of kernels and its copy for every element of a group, for basis=FILE of lifting "
+        "and group convolutions. Writes an .npz file, and a picture of the basis and its losses beside it.",
+    )
+    learn.set_defaults(command=commands.run_learn_basis)
+    learn.add_argument("--group", required=True, help="C<n> or D<n>, e.g. C8")
+    learn.add_argument("--kernel-size", type=int, required=True, metavar="K", help="odd number of rows and columns")
+    learn.add_argument("--data", metavar="NAME", help="a data set or .npz file (default: generated images)")
+    learn.add_argument("--output", metavar="FILE", help="the .npz file (default: GROUP_KxK_VARIANT.npz)")
+    learn.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
+    learn.add_argument("--variant", help="partial: quarter turns exact (default); full: every element learned")
+    learn.set_defaults(variant="partial")
+    learn.add_argument("--scales", type=float, nargs="+", metavar="S", help="factors by which it grows, e.g. 1 1.5")
+    whole, number = {"type": int, "metavar": "N"}, {"type": float, "metavar": "X"}
+    learn.add_argument("--size", **whole, help="number of functions (default: K^2)")
+    for name, default in (("sigma", 0.5), ("equivariance-weight", 30), ("orthogonality-weight", 1)):
+        learn.add_argument(f"--{name}", **number, help=f"default: {default}")
+    learn.add_argument("--learning-rate", **number, help="default: 0.003")
+    for name, default in (("epochs", 10), ("batch-size", 16), ("seed", 0)):
+        learn.add_argument(f"--{name}", **whole, help=f"default: {default}")
+    learn.add_argument("--quiet", action="store_true", help="show errors only")
+
+
+def _add_spec(parser):
+    parser.add_argument("spec", metavar="SPEC", help="name of a packaged spec (see `specs`) or path of a YAML file")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="set a parameter of the spec; may be repeated"
+    )
+
+
+def _add_data(parser, default):
+    from keras_equivariant.data.registry import names
+
+    what = f"{', '.join(names())}, or the path of an .npz file"
+    default_text = default or "that of the run"
+    parser.add_argument("--data", default=default, metavar="NAME", help=f"{what} (default: {default_text})")
+    seed = 0 if default else None
+    parser.add_argument("--seed", type=int, default=seed, metavar="N", help="seed of everything random (default: 0)")
+    parser.add_argument("--limit", type=int, metavar="N", help="use at most N training and N test images")
+
+
+def _add_angles(parser):
+    parser.add_argument(
+        "--angle-step", type=float, default=15, metavar="DEGREES", help="test at 0, 15, 30, … degrees (default: 15)"
+    )
+    parser.add_argument(
+        "--angle-samples", type=int, default=2000, metavar="N", help="test images turned (default: 2000; 0: all)"
+    )
+
+
+def _add_formats(parser):
+    parser.add_argument(
+        "--formats",
+        nargs="+",
+        choices=FORMATS,
+        default=DEFAULT_FORMATS,
+        metavar="FORMAT",
+        help=f"what to export: {', '.join(FORMATS)} (default: {' '.join(DEFAULT_FORMATS)})",
+    )

@@ -1,0 +1,83 @@
+"""compare_runs(): what finished runs found, side by side."""
+
+import json
+from pathlib import Path
+
+from keras_equivariant.training.reporting import plot_by_angle
+
+SCORES = {"error": "test error", "f1": "F1"}
+
+
+def compare_runs(folders, plot=None):
+    """A table of finished runs, one line each, and a plot of their scores at every angle.
+
+    Args:
+        folders: run folders of `train`, all of classifiers or all of masks; a run is named after its folder.
+        plot: PNG file to write.
+
+    Returns:
+        The table, a text.
+
+    Raises:
+        FileNotFoundError: a folder without the summary of a finished run.
+        ValueError: no folders, two of one name, or runs of different tasks or data.
+
+    Example:
+        >>> import keras_equivariant as ke
+        >>> from keras_equivariant.training import compare_runs
+        >>> import tempfile
+        >>> folder = f"{tempfile.mkdtemp()}/p4_cnn"
+        >>> options = {"epochs": 1, "limit": 64, "angle_step": 90, "export_formats": (), "verbose": 0}
+        >>> _ = ke.train("p4_cnn", data="digits", run_dir=folder, **options)
+        >>> compare_runs([folder]).splitlines()[0].split()[:2]
+        ['run', 'parameters']
+    """
+    runs = {Path(folder).name: _summary(Path(folder)) for folder in folders}
+    if not runs or len(runs) < len(list(folders)):
+        raise ValueError(
+            f"Runs are named after their folders, which must differ. Received: {[str(f) for f in folders]}. Name each "
+            "run's folder with --run-dir when it is trained."
+        )
+    kinds = {(_score(run), run["data"]) for run in runs.values()}
+    if len(kinds) > 1:
+        raise ValueError(
+            "Only runs on the same data can be compared. Received: "
+            + ", ".join(f"{name} on {run['data']}" for name, run in runs.items())
+        )
+    ((score, _),) = kinds
+    if plot:
+        description = next(iter(runs.values()))["data_description"]
+        curves = {name: _curve(run, score) for name, run in runs.items()}
+        plot_by_angle(curves, f"Turned test images ({description})", SCORES[score], plot)
+    head = ("run", "parameters", f"{SCORES[score]} %", "mean over angles", "worst angle", "certificate")
+    upright = {"error": "test_error_percent", "f1": "test_f1_percent"}[score]
+    rows = [
+        (
+            name,
+            f"{run['parameters']:,}",
+            *(f"{run[key]:.2f}" for key in (upright, f"mean_{score}_over_angles_percent")),
+            f"{run[f'worst_{score}_over_angles_percent']:.2f}",
+            f"{run['certificate']['group']}: {run['certificate']['verdict']}",
+        )
+        for name, run in runs.items()
+    ]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _summary(folder):
+    path = folder / "summary.json"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"A run to compare must be finished. Received: {folder} without a summary.json. Continue it with --resume."
+        )
+    return json.loads(path.read_text())
+
+
+def _score(run):
+    return next(score for score in SCORES if f"{score}_percent_by_angle" in run)
+
+
+def _curve(run, score):
+    return {float(angle): value / 100 for angle, value in run[f"{score}_percent_by_angle"].items()}
