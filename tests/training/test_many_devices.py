@@ -19,7 +19,7 @@ from keras_equivariant.training.distribution import Distribution, check_cluster,
 from keras_equivariant.training.run import train
 
 HERE = Path(__file__).parent
-DEADLINE = 400  # seconds
+DEADLINE = 1200  # seconds
 
 
 def start(runs, folder, **environment):
