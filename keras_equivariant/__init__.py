@@ -6,6 +6,7 @@ from keras_equivariant.equivariance import Report, assert_equivariant, certify, 
 from keras_equivariant.export import ExportError, ExportReport, export, fold
 from keras_equivariant.groups import FieldType
 from keras_equivariant.training import estimate, from_preset, learn_basis, list_presets, rematerialize, train
+from keras_equivariant.transfer import import_filters, restrict
 from keras_equivariant.version import __version__
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "fold",
     "from_preset",
     "groups",
+    "import_filters",
     "layers",
     "learn_basis",
     "lint",
@@ -34,5 +36,6 @@ __all__ = [
     "list_specs",
     "load_spec",
     "rematerialize",
+    "restrict",
     "train",
 ]

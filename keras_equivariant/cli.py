@@ -1,4 +1,4 @@
-"""The command line: `keras-equivariant train | evaluate | check | summary | export | learn-basis | specs | schema`."""
+"""The command line: `keras-equivariant train | evaluate | check | summary | export | learn-basis | demo | specs`."""
 
 import argparse
 import json
@@ -225,6 +225,7 @@ def _parser():
         description="Build, train, certify and export equivariant Keras networks from YAML specs.",
         epilog="Example: keras-equivariant train p4_cnn --data digits --compare z2_cnn",
     )
+    from keras_equivariant.demo.command import add_demo
     from keras_equivariant.version import __version__
 
     parser.add_argument("--version", action="version", version=__version__)
@@ -236,6 +237,7 @@ def _parser():
     _add_summary(commands)
     _add_export(commands)
     _add_learn_basis(commands)
+    add_demo(commands)
     commands.add_parser("specs", help="list the packaged specs").set_defaults(command=_specs)
     commands.add_parser("schema", help="print the JSON Schema of specs, for editors").set_defaults(command=_schema)
     return parser

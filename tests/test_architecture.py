@@ -23,6 +23,8 @@ ARROWS = {
     "compiler": {"groups", "layers"},
     "dynamics": {"data", "layers", "ops"},
     "export": {"groups", "layers", "ops", "equivariance"},
+    "demo": {"export", "training"},
+    "transfer": {"groups", "layers", "equivariance", "export"},
     "training": {"compiler", "data", "equivariance", "export", "groups", "kernels"},
 }
 NUMPY_ONLY = ("groups", "kernels")

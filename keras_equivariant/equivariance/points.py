@@ -24,7 +24,7 @@ def sample(group, layers, seed=0):
     """Elements to test: exact ones and, where points are lifted on a grid of rotations, others too."""
     lifts = [layer for layer in layers if type(layer).__name__ == "LieLift" and layer.group is group]
     turns = None
-    if group.turning is not None:
+    if group.turning is not None and not (lifts and lifts[0].sampling == "principal"):
         turns = lifts[0].samples if lifts and lifts[0].sampling != "uniform" else 1
     return groups.LieSample(group, COUNT, turns, seed)
 

@@ -66,14 +66,14 @@ def _fold(graph, name, dtype, advance_names=False):
         separate |= emitter.merged_in_vain()
 
 
-def functional(model):
-    """The model's graph as a plain functional model over the same tensors."""
+def functional(model, purpose="folded"):
+    """The model's graph as a plain functional model over the same tensors; `purpose` is what the errors say."""
     if not isinstance(model, keras.Model):
         raise TypeError(f"`model` must be a keras.Model. Received: {model!r} of type {type(model).__name__}")
     if isinstance(model, keras.Sequential):
         if not model.built or not model.inputs:
             raise ValueError(
-                "A model must be built before it is folded. Received: the sequential model "
+                f"A model must be built before it is {purpose}. Received: the sequential model "
                 f'"{model.name}" without an input shape. Call model.build((None, height, width, channels)), '
                 "or put a keras.Input first."
             )
@@ -84,7 +84,7 @@ def functional(model):
         graph = None
     if graph is None or type(model).call is not type(graph).call:
         raise ValueError(
-            "A model must be functional or sequential to be folded: the calls inside a subclassed model are not "
+            f"A model must be functional or sequential to be {purpose}: the calls inside a subclassed model are not "
             f'known. Received: "{model.name}" of class {type(model).__name__}. Build it in the functional API, or '
             "with keras_equivariant.build_from_spec"
         )

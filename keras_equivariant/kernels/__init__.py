@@ -3,6 +3,7 @@
 from keras_equivariant.kernels.fourier import FourierBasis, fourier_basis, spectral_pays
 from keras_equivariant.kernels.harmonic_rings import RingBasis, ring_basis
 from keras_equivariant.kernels.learned import LearnedBasis, natural_covariances, permuting, representatives
+from keras_equivariant.kernels.projection import rotated_coefficients, steerable_coefficients
 from keras_equivariant.kernels.rings import Rings
 from keras_equivariant.kernels.rotated import BASES, RotatedBasis, rotated_basis
 from keras_equivariant.kernels.steerable import SteerableBasis, intertwiner_basis, steerable_basis
@@ -22,6 +23,8 @@ __all__ = [
     "representatives",
     "ring_basis",
     "rotated_basis",
+    "rotated_coefficients",
     "spectral_pays",
     "steerable_basis",
+    "steerable_coefficients",
 ]

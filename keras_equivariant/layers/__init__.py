@@ -26,7 +26,7 @@ from keras_equivariant.layers.norm_activation import NormActivation
 from keras_equivariant.layers.norm_max_pooling import NormMaxPooling2D, NormMaxPooling3D
 from keras_equivariant.layers.norm_pooling import NormPooling
 from keras_equivariant.layers.pointwise_activation import PointwiseActivation
-from keras_equivariant.layers.restrict import Restrict
+from keras_equivariant.layers.restrict import Restrict, Unrestrict
 from keras_equivariant.layers.steerable_batch_normalization import SteerableBatchNormalization
 from keras_equivariant.layers.steerable_conv import SteerableConv2D, SteerableConv3D
 from keras_equivariant.layers.steerable_conv_transpose import SteerableConv2DTranspose, SteerableConv3DTranspose
@@ -83,6 +83,7 @@ __all__ = [
     "SteerableLayerNormalization",
     "TensorProductActivation",
     "UnflattenFields",
+    "Unrestrict",
     "UpSampling2D",
     "UpSampling3D",
 ]

@@ -16,6 +16,9 @@ class GroupConvTranspose(Transposed, RotatedConv):
         """The kernel of the equal stock transposed convolution, (*window, |G| filters, |G| C)."""
         return self._dilated(self._grouped_kernel())
 
+    def coefficients(self, kernel):
+        return super().coefficients(self._undilated(kernel))
+
 
 @register
 class GroupConv2DTranspose(GroupConvTranspose):

@@ -15,8 +15,9 @@ from keras_equivariant.layers.lie_features import (
     zero_where_absent,
 )
 from keras_equivariant.ops import lie
+from keras_equivariant.ops.principal_axes import principal_turn
 
-SAMPLING = ("grid", "uniform", "shared")
+SAMPLING = ("grid", "uniform", "shared", "principal")
 _LARGEST = 1e30
 
 
@@ -32,7 +33,9 @@ class LieLift(OnPoints, EquivariantLayer):
         samples: elements a point. For SE(3) 1, 2, 4, 12 or 24 make a subgroup of the rotations.
         sampling: `"grid"`: the same evenly spread rotations for every point, always; `"uniform"`: those turned by a
             random rotation for each point (Haar-uniform) in training, by an evenly spread one at inference;
-            `"shared"`: turned by one random rotation a sample in training, not at inference.
+            `"shared"`: turned by one random rotation a sample in training, not at inference; `"principal"`: turned to
+            the principal axes of each sample's points, for SE(2) and SE(3), with as many samples as make a subgroup
+            that holds the half turns about them: 4, 12 or 24 (an even number on SE(2)), or 1.
         seed: of the random rotations.
         **kwargs: those of `keras.layers.Layer`.
 
@@ -45,7 +48,8 @@ class LieLift(OnPoints, EquivariantLayer):
 
     Equivariance: exact for every g where one element moves the origin to a point: lift(g x) = g lift(x). For SE(2) and
     SE(3) on the grid exact, as sets, for the translations and the rotations of the grid (C_n on SE(2)), and
-    approximate for the others; with random rotations in distribution.
+    approximate for the others; with random rotations in distribution. With principal axes exact for every g, unless
+    two axes are equally long; with 1 sample, unless the points are their own image in a half turn.
 
     Raises:
         ValueError: an unknown group, more samples than one where there is but one element, shapes that are no points.
@@ -56,7 +60,7 @@ class LieLift(OnPoints, EquivariantLayer):
         >>> [tuple(y.shape) for y in ke.layers.LieLift("SE2", samples=4)([x, f, mask])]
         [(1, 20, 4), (1, 20, 3), (1, 20)]
 
-    Reference: Finzi et al., arXiv 2002.12880, section 4.1.
+    Reference: Finzi et al., arXiv 2002.12880, section 4.1; Puny et al., arXiv 2110.03336, section 3.1 (principal axes).
     """
 
     takes_positions = True
@@ -72,10 +76,27 @@ class LieLift(OnPoints, EquivariantLayer):
                 f'`samples` must be 1 for the group "{self.group.name}", where one element moves the origin to a '
                 f'point. Received: samples={samples}; "SE2", "SE3" and "SO3" have many'
             )
-        random = self.sampling != "grid" and self.group.turning is not None
+        self._check_principal()
+        random = self.sampling in ("uniform", "shared") and self.group.turning is not None
         self.seed_generator = keras.random.SeedGenerator(seed) if random else None
         self._turns = stabilizers.sphere if self.group.turning == "sphere" else stabilizers.circle
         self._rotations = lie.arithmetic(3 if self.group.turning == "sphere" else 2, rotates=True)
+
+    def _check_principal(self):
+        if self.sampling != "principal":
+            return
+        if self.group.turning is None or not self.group.axes:
+            raise ValueError(
+                'sampling="principal" is for "SE2" and "SE3", where rotations about a point are to be chosen. '
+                f'Received: group="{self.group.name}"; leave `sampling` out'
+            )
+        good = self.samples % 2 == 0 if self.group.turning == "circle" else self.samples in (4, 12, 24)
+        if not good and self.samples != 1:
+            wanted = "1 or an even number" if self.group.turning == "circle" else "1, 4, 12 or 24"
+            raise ValueError(
+                "The samples about principal axes must hold the half turns about them, which the points do not tell "
+                f"apart. Received: samples={self.samples} on {self.group.name}; use {wanted}"
+            )
 
     def build(self, input_shape):
         self.compute_output_shape(input_shape)
@@ -87,7 +108,7 @@ class LieLift(OnPoints, EquivariantLayer):
         mask = ops.logical_and(ops.cast(mask, "bool"), there)
         positions = zero_where_absent(positions, mask)
         values = zero_where_absent(ops.cast(values, self.compute_dtype), mask)
-        turn = self._turn(positions, training)
+        turn = self._turn(positions, mask, training)
         planes = lie.unstack(positions)
         if turn is not None:
             planes = tuple(ops.expand_dims(p, -1) * ops.ones_like(turn[0]) for p in planes)
@@ -100,7 +121,7 @@ class LieLift(OnPoints, EquivariantLayer):
         elements = ops.reshape(elements, (-1, count, elements.shape[-1]))
         return elements, ops.repeat(values, self.samples, axis=1), ops.repeat(mask, self.samples, axis=1)
 
-    def _turn(self, positions, training):
+    def _turn(self, positions, mask, training):
         """The rotations about each point, planes that broadcast to (B, N, samples)."""
         if self.group.turning is None:
             return None
@@ -108,7 +129,9 @@ class LieLift(OnPoints, EquivariantLayer):
         turn = tuple(ops.convert_to_tensor(grid[:, i], positions.dtype) for i in range(grid.shape[1]))
         if self.sampling == "grid":
             return turn
-        if training:
+        if self.sampling == "principal":
+            first = tuple(ops.reshape(x, (-1, 1, 1)) for x in principal_turn(positions, mask))
+        elif training:
             first = self._random(positions)
         elif self.sampling == "uniform":
             count = positions.shape[1]

@@ -7,7 +7,13 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.groups import FiniteGroup
-from keras_equivariant.kernels import fourier_basis, natural_covariances, rotated_basis, spectral_pays
+from keras_equivariant.kernels import (
+    fourier_basis,
+    natural_covariances,
+    rotated_basis,
+    rotated_coefficients,
+    spectral_pays,
+)
 from keras_equivariant.layers.base import axis_names
 from keras_equivariant.layers.windowed_conv import WindowedConv, field_groups, positive, symmetry_group
 from keras_equivariant.ops import convolution, expansion, learned, spectral
@@ -190,6 +196,13 @@ class RotatedConv(WindowedConv):
     def expanded_kernel(self):
         """The kernel of the equal stock convolution, (*kernel_size, S C, order F), group axes slowest."""
         return expansion.dense_over_groups(self._grouped_kernel(), self.groups, self.elements_in, self.elements)
+
+    def coefficients(self, kernel):
+        """The `kernel` weight whose expanded kernel is nearest to this array: the inverse of `expanded_kernel`."""
+        kernel = np.asarray(kernel, dtype=np.float64).reshape(np.prod(self.kernel_size), *kernel.shape[-2:])
+        functions = np.asarray(ops.convert_to_numpy(self._functions()), dtype=np.float64)
+        found = rotated_coefficients(kernel, functions, self._relative, self._coefficients, self.groups)
+        return found.reshape(self.kernel.shape)
 
     def expanded_bias(self):
         """The bias of the equal stock convolution, (order F,); zeros without `use_bias`."""

@@ -61,3 +61,22 @@ def expand_bias(bias, field_type):
         vectors = ops.convert_to_tensor(vectors.T, dtype=bias.dtype)
         parts.append(ops.reshape(ops.sum(vectors[:, :, None] * values[None], axis=1), (-1,)))
     return ops.concatenate(parts)
+
+
+def bias_channels(field_type):
+    """Channels and weights, both `(most components, n)`, whose products sum to the biases: `expand_bias` backwards.
+
+    None where the type has no field with a direction that no element moves.
+    """
+    most = max(block.dim for block in field_type.blocks)
+    channels, weights = [], []
+    for block in field_type.blocks:
+        for vector in block.invariants:
+            rows = np.arange(block.start, block.stop).reshape(block.dim, block.multiplicity)
+            pad = ((0, most - block.dim), (0, 0))
+            values = np.repeat((vector / (vector @ vector))[:, None], block.multiplicity, axis=1)
+            channels.append(np.pad(rows, pad))
+            weights.append(np.pad(values, pad))
+    if not channels:
+        return None
+    return np.concatenate(channels, axis=1).astype("int32"), np.concatenate(weights, axis=1)

@@ -3,7 +3,7 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.layers.base import register
-from keras_equivariant.layers.steerable_base import bias_size, expand_bias
+from keras_equivariant.layers.steerable_base import bias_channels, bias_size, expand_bias
 from keras_equivariant.layers.typed import check_activation
 from keras_equivariant.layers.typed_normalization import TypedNormalization
 from keras_equivariant.ops import fields
@@ -82,7 +82,7 @@ class SteerableBatchNormalization(TypedNormalization):
         self.moving_mean_initializer = keras.initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = keras.initializers.get(moving_variance_initializer)
         self._means = fields.FieldMeans(self.in_type.blocks)
-        self._read_mean = _coefficients(self.in_type)
+        self._read_mean = bias_channels(self.in_type)
         self._read_variance = np.concatenate(
             [np.arange(block.start, block.start + block.multiplicity) for block in self.in_type.blocks]
         ).astype("int32")
@@ -163,22 +163,3 @@ class SteerableBatchNormalization(TypedNormalization):
             "moving_mean_initializer": keras.initializers.serialize(self.moving_mean_initializer),
             "moving_variance_initializer": keras.initializers.serialize(self.moving_variance_initializer),
         }
-
-
-def _coefficients(field_type):
-    """Channels and weights, both `(most components, n)`, whose products sum to the coefficients of a mean.
-
-    The inverse of `expand_bias`: one coefficient per field and vector in it that no element moves.
-    """
-    most = max(block.dim for block in field_type.blocks)
-    channels, weights = [], []
-    for block in field_type.blocks:
-        for vector in block.invariants:
-            rows = np.arange(block.start, block.stop).reshape(block.dim, block.multiplicity)
-            pad = ((0, most - block.dim), (0, 0))
-            values = np.repeat((vector / (vector @ vector))[:, None], block.multiplicity, axis=1)
-            channels.append(np.pad(rows, pad))
-            weights.append(np.pad(values, pad))
-    if not channels:
-        return None
-    return np.concatenate(channels, axis=1).astype("int32"), np.concatenate(weights, axis=1)

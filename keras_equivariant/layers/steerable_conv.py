@@ -2,7 +2,7 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.groups import FieldType, grid
-from keras_equivariant.kernels import Rings, steerable_basis
+from keras_equivariant.kernels import Rings, steerable_basis, steerable_coefficients
 from keras_equivariant.layers.base import register
 from keras_equivariant.layers.steerable_base import bias_size, expand_bias, per_pair, scaled
 from keras_equivariant.layers.typed import Typed, as_type, check_activation
@@ -133,6 +133,15 @@ class SteerableConv(Typed, WindowedConv):
         mask = ops.convert_to_tensor(inside[:, None] == outside[None], dtype=kernel.dtype)
         rows = np.argsort(self._order_in) % self._part_in.size
         return ops.take(kernel, rows, axis=-2) * mask
+
+    def coefficients(self, kernel):
+        """The `kernel` weight whose expanded kernel is nearest to this array: the inverse of `expanded_kernel`."""
+        kernel = np.asarray(kernel, dtype=np.float64).reshape(-1, *kernel.shape[-2:])
+        if self.groups > 1:
+            outside = np.argsort(self._order_out) // (self.out_type.size // self.groups)
+            rows = self._order_in.reshape(self.groups, -1)[outside].T
+            kernel = kernel[:, rows, np.arange(self.out_type.size)]
+        return steerable_coefficients(kernel, self._basis)
 
     def expanded_bias(self):
         """The bias of the equal stock convolution, `(channels out,)`; zeros without `use_bias`."""

@@ -24,6 +24,9 @@ class SteerableConvTranspose(Transposed, SteerableConv):
         """The kernel of the equal stock transposed convolution, `(*window, channels out, channels in)`."""
         return self._dilated(self._part_kernel())
 
+    def coefficients(self, kernel):
+        return super().coefficients(self._undilated(kernel).swapaxes(-1, -2))
+
 
 @register
 class SteerableConv2DTranspose(SteerableConvTranspose):

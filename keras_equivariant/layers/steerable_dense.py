@@ -1,7 +1,8 @@
 import keras
+import numpy as np
 from keras import ops
 
-from keras_equivariant.kernels import intertwiner_basis
+from keras_equivariant.kernels import intertwiner_basis, steerable_coefficients
 from keras_equivariant.layers.base import register
 from keras_equivariant.layers.steerable_base import bias_size, expand_bias, per_pair, scaled
 from keras_equivariant.layers.typed import Typed, as_type, check_activation
@@ -98,6 +99,10 @@ class SteerableDense(Typed, Weighted):
     def expanded_kernel(self):
         """The kernel of the equal stock layer, `(D_in, D_out)`."""
         return steerable.expand(ops.convert_to_tensor(self.kernel), self._basis)[0]
+
+    def coefficients(self, kernel):
+        """The `kernel` weight whose expanded kernel is nearest to this array: the inverse of `expanded_kernel`."""
+        return steerable_coefficients(np.asarray(kernel, dtype=np.float64)[None], self._basis)
 
     def expanded_bias(self):
         """The bias of the equal stock layer, `(D_out,)`; zeros without one."""

@@ -48,6 +48,9 @@ class Transposed:
         # Written out as zeros between the taps: TensorFlow has no dilated transposed convolution on CPU.
         return expansion.dilate(kernel, self.dilation_rate)
 
+    def _undilated(self, kernel):
+        return kernel[tuple(slice(None, None, rate) for rate in self.dilation_rate)]
+
     def _convolve(self, x, kernel):
         return ops.conv_transpose(
             x,

@@ -115,7 +115,7 @@ class Scalings2D:
     def lift(self, points, turn=None):
         unit, radius = _direction(points)
         # The origin has no logarithm; it is taken as a point very near it.
-        radius = _at_least(radius, 1e-6)
+        radius = at_least(radius, 1e-6)
         if not self.rotates:
             return (radius,), unit
         return (radius * unit[0], radius * unit[1]), ()
@@ -158,12 +158,12 @@ class Rotations3D:
             return (*((one, zero, zero, zero) if turn is None else turn), *points), ()
         (x, y, z), radius = _direction(points)
         # The rotation that takes the x axis to the point by the shortest way; half a turn about z to its opposite.
-        w = ops.sqrt(_at_least((1 + x) / 2, 1e-12))
+        w = ops.sqrt(at_least((1 + x) / 2, 1e-12))
         back = (1 + x) / 2 < 1e-9
         q = (ops.where(back, 0.0, w), ops.zeros_like(x), -z / (2 * w), ops.where(back, 1.0, y / (2 * w)))
         if turn is not None:
             # A half angle of a turn about the x axis: the rotations that leave the point's orbit origin alone.
-            half = ops.sqrt(_at_least((1 + turn[0]) / 2, 0.0)), ops.sqrt(_at_least((1 - turn[0]) / 2, 0.0))
+            half = ops.sqrt(at_least((1 + turn[0]) / 2, 0.0)), ops.sqrt(at_least((1 - turn[0]) / 2, 0.0))
             sign = _sign(turn[1])
             zero = ops.zeros_like(turn[0])
             q = _multiply(q, (half[0], sign * half[1], zero, zero))
@@ -189,7 +189,7 @@ class Rotations3D:
         found = (_cos(square / 4), *(half * x for x in omega))
         if not self.moves:
             return found
-        first, second = _cross(omega, p), _cross(omega, _cross(omega, p))
+        first, second = cross(omega, p), cross(omega, cross(omega, p))
         c, s = _cosc(square), _sincc(square)
         return found + tuple(x + c * y + s * z for x, y, z in zip(p, first, second, strict=True))
 
@@ -199,12 +199,12 @@ class Rotations3D:
         square = sum(x * x for x in vector)
         near = square < 0.01
         sine = ops.sqrt(ops.where(near, 1.0, square))
-        ratio = ops.where(near, _polynomial(square, _ARCSINE), 2 * _arctan2(sine, w) / sine)
+        ratio = ops.where(near, _polynomial(square, _ARCSINE), 2 * arctan2(sine, w) / sine)
         omega = tuple(ratio * x for x in vector)
         if not self.moves:
             return omega
         p, angle_square = u[4:], sum(x * x for x in omega)
-        first, second = _cross(omega, p), _cross(omega, _cross(omega, p))
+        first, second = cross(omega, p), cross(omega, cross(omega, p))
         # (cos, sin) of the whole angle from those of its half.
         safe = ops.where(near, 0.0, w)
         c = _inverse_coefficient(angle_square, 2 * safe * safe - 1, 2 * safe * sine, ratio * sine)
@@ -212,8 +212,8 @@ class Rotations3D:
 
     def turn(self, u, vector):
         w, axis = u[0], u[1:4]
-        first = _cross(axis, vector)
-        return tuple(x + 2 * (w * y + z) for x, y, z in zip(vector, first, _cross(axis, first), strict=True))
+        first = cross(axis, vector)
+        return tuple(x + 2 * (w * y + z) for x, y, z in zip(vector, first, cross(axis, first), strict=True))
 
 
 class Matrices:
@@ -286,11 +286,11 @@ def _direction(points):
 
 def _angle(u):
     """The angle of (cosine, sine) in (-pi, pi]; half a turn is pi however it is rounded."""
-    angle = _arctan2(u[1], u[0])
+    angle = arctan2(u[1], u[0])
     return ops.where(angle < -math.pi + _HALF_TURN, angle + 2 * math.pi, angle)
 
 
-def _arctan2(y, x):
+def arctan2(y, x):
     """The angle of (x, y), in their own precision: Keras rounds it to float32 on some backends."""
     angle = ops.arctan2(y, x)
     if keras.backend.standardize_dtype(angle.dtype) == keras.backend.standardize_dtype(y.dtype):
@@ -299,7 +299,7 @@ def _arctan2(y, x):
     return angle + (y * ops.cos(angle) - x * ops.sin(angle)) / ops.sqrt(x * x + y * y)
 
 
-def _at_least(x, least):
+def at_least(x, least):
     """The larger of both; `ops.maximum` rounds float64 on some backends."""
     return ops.where(x < least, least, x)
 
@@ -328,7 +328,7 @@ def _multiply(p, q):
     )
 
 
-def _cross(a, b):
+def cross(a, b):
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 

@@ -144,6 +144,13 @@ def restricted(in_type, group, subgroup, space=(9, 9)):
     return dataclasses.replace(case, group=subgroup)
 
 
+def unrestricted(out_type, group, subgroup, in_type=None, space=(9, 9)):
+    """The inverse of `restricted`."""
+    arguments = {"out_type": out_type, "group": group, "subgroup": subgroup, "in_type": in_type}
+    layer = layers.Unrestrict(**arguments)
+    return Case(layers.Unrestrict, arguments, (*space, layer.in_type.size), subgroup, layer.in_type, layer.out_type)
+
+
 def harmonic(layer, orders=2, out="harmonic", **options):
     return Case(layer, options, (8, 8, orders, 2, 3), "C4", "harmonic", out)
 
@@ -179,7 +186,7 @@ VOLUMES = [
     Case(layers.UpSampling3D, {"size": 2, "data_format": "channels_last"}, (2, 2, 2, 12, 3), "T"),
     Case(layers.UpSampling3D, {"size": 3, "interpolation": "trilinear"}, (2, 2, 2, 3), "T", "image", "image"),
     Case(layers.BatchNormalization, {"activation": "relu"}, (3, 3, 3, 12, 2), "T"),
-    Case(layers.GroupPooling, {"mode": "max"}, (3, 3, 3, 12, 2), "T", out="image"),
+    Case(layers.GroupPooling, {"mode": "max", "orbits": 2}, (3, 3, 3, 12, 2), "T", out="image"),
     Case(layers.GroupPooling, {"group": "Td", "subgroup": "D2d"}, (2, 2, 2, 24, 2), "Td", out="quotient(D2d)"),
 ]
 
@@ -383,7 +390,11 @@ CATALOGUE = [
     Case(layers.GroupPooling, {"mode": "mean", "group": "D4"}, (5, 5, 8, 3), "D4", out="image"),
     Case(layers.GroupPooling, {"mode": "max", "group": "D4", "subgroup": "C4"}, (5, 5, 8, 3), "D4", out="quotient(C4)"),
     Case(
-        layers.GroupPooling, {"mode": "mean", "group": "D4", "subgroup": "D1"}, (5, 5, 8, 3), "D4", out="quotient(D1)"
+        layers.GroupPooling,
+        {"mode": "mean", "group": "D4", "subgroup": "D1", "orbits": 3},
+        (5, 5, 8, 6),
+        "D4",
+        out="quotient(D1)",
     ),
     steerable_transposed(
         "2x0 + 1x1", "1x0 + 1x1 + 1x2", "SO2", strides=2, padding="same", kernel_initializer="he_normal"
@@ -444,6 +455,7 @@ CATALOGUE = [
     restricted("2xregular + 1x1", "D4", "D1"),
     restricted("2x0+ + 1x0- + 2x1 + 1x2", "O2", "SO2"),
     restricted("2x1 + 1x4 + 1x2", "SO2", "C4"),
+    unrestricted("1xregular + 1x1", "D4", "D1", "4xregular + 1x0+ + 1x0-"),
     Case(layers.FlattenFields, {"group": "D4"}, (5, 5, 8, 3), "D4", out=FieldType.parse("3xregular", "D4")),
     Case(
         layers.UnflattenFields,

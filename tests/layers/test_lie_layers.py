@@ -23,10 +23,10 @@ def sample(group, points=10, channels=4, batch=2):
     return rng.normal(size=(batch, points, d)), rng.normal(size=(batch, points, channels)), mask
 
 
-def network(group, samples=1, vectors=False, dtype="float64", **options):
+def network(group, samples=1, vectors=False, dtype="float64", sampling="grid", **options):
     d = groups.lie_group(group).dimension
     x, f, mask = keras.Input((10, d), dtype=dtype), keras.Input((10, 4), dtype=dtype), keras.Input((10,), dtype="bool")
-    y = layers.LieLift(group, samples, dtype=dtype)([x, f, mask])
+    y = layers.LieLift(group, samples, sampling, dtype=dtype)([x, f, mask])
     y = layers.LieConv(6, group, neighbours=options.pop("neighbours", 7), dtype=dtype, **options)(y)
     y = layers.LieBottleneck(12, group, neighbours=7, dtype=dtype)(y)
     y = layers.LiePooling(vectors=vectors, group=group, dtype=dtype)(y)
@@ -36,6 +36,12 @@ def network(group, samples=1, vectors=False, dtype="float64", **options):
 def change(model, x, moved, act=lambda y: y):
     y, z = (ops.convert_to_numpy(model(a)) for a in (x, moved))
     return np.linalg.norm(z - act(y)) / np.linalg.norm(y)
+
+
+def turned(matrix):
+    """How the vectors of two samples turn."""
+    d = len(matrix) - 1
+    return lambda y: np.einsum("ij,bjc->bic", matrix[:d, :d], y.reshape(2, d, -1)).reshape(y.shape)
 
 
 @pytest.mark.tensorflow
@@ -49,15 +55,37 @@ def test_invariance_for_every_element(group):
 
 
 @pytest.mark.tensorflow
+@pytest.mark.parametrize(("group", "samples"), [("SE2", 1), ("SE2", 4), ("SE3", 1), ("SE3", 4)])
+def test_lifts_along_principal_axes_keep_every_rotation(group, samples):
+    model, (x, f, mask) = network(group, samples, vectors=True, sampling="principal"), sample(group)
+    some = groups.LieSample(group, 5)
+    for matrix in some.matrices[1:]:
+        moved = [groups.move_points(x, matrix), f, mask]
+        assert change(model, [x, f, mask], moved, turned(matrix)) <= 1e-11
+    mirrored = x * np.array([-1.0] + [1.0] * (some.dimension - 1))
+    assert change(model, [x, f, mask], [mirrored, f, mask]) > 1e-2
+    elsewhere = np.where(mask[..., None], x, 7.0)
+    assert change(model, [x, f, mask], [elsewhere, f, mask]) <= 1e-12, "what is masked has no part in the axes"
+
+
+@pytest.mark.tensorflow
+def test_points_without_principal_axes_give_finite_numbers():
+    square = np.zeros((1, 10, 3))
+    square[0, :4, :2] = [[1, 0], [-1, 0], [0, 1], [0, -1]]
+    nothing, line = np.zeros((1, 10, 3)), np.linspace(-1, 1, 10)[None, :, None] * np.ones(3)
+    for points in (square, nothing, line):
+        u, _, _ = layers.LieLift("SE3", 4, "principal", dtype="float64")(
+            [points, np.ones((1, 10, 1)), np.ones((1, 10))]
+        )
+        turns = ops.convert_to_numpy(u)[..., :4]
+        np.testing.assert_allclose(np.sum(turns**2, axis=-1), 1.0, atol=1e-12)
+
+
+@pytest.mark.tensorflow
 @pytest.mark.parametrize(("group", "samples"), [("SE2", 2), ("SE2", 3), ("SE2", 4), ("SE3", 4), ("SE3", 12)])
 def test_lifts_on_a_grid_keep_its_rotations(group, samples):
     model, (x, f, mask) = network(group, samples, vectors=True), sample(group)
     some = groups.LieSample(group, 4, samples)
-    d = some.dimension
-
-    def turned(matrix):
-        return lambda y: np.einsum("ij,bjc->bic", matrix[:d, :d], y.reshape(2, d, -1)).reshape(y.shape)
-
     for element in some.grid_elements[1:]:
         moved = [groups.move_points(x, some.matrices[element]), f, mask]
         assert change(model, [x, f, mask], moved, turned(some.matrices[element])) <= 1e-10
@@ -272,6 +300,11 @@ def test_arguments(arguments, text):
 def test_samples_only_where_there_are_some():
     with pytest.raises(ValueError, match="samples"):
         layers.LieLift("T2", samples=2)
+    with pytest.raises(ValueError, match="principal.*SE2.*SE3"):
+        layers.LieLift("SO3", sampling="principal")
+    for group, samples in (("SE3", 2), ("SE2", 3)):
+        with pytest.raises(ValueError, match="half turns"):
+            layers.LieLift(group, samples, "principal")
     with pytest.raises(ValueError, match="vectors"):
         layers.LiePooling(vectors=True)
 

@@ -16,8 +16,7 @@ from keras_equivariant.layers import (
     SteerableInstanceNormalization,
     SteerableLayerNormalization,
 )
-from keras_equivariant.layers.steerable_base import bias_size, expand_bias
-from keras_equivariant.layers.steerable_batch_normalization import _coefficients
+from keras_equivariant.layers.steerable_base import bias_channels, bias_size, expand_bias
 from keras_equivariant.ops.fields import FieldMeans
 
 pytestmark = pytest.mark.skipif(not models.has_float64(), reason="JAX without JAX_ENABLE_X64=1")
@@ -121,7 +120,7 @@ def test_projection_on_several_invariants(groups):
 def test_coefficients_of_a_mean_are_read_back():
     field_type = mixed_type()
     values = np.random.default_rng(0).normal(size=bias_size(field_type))
-    channels, weights = _coefficients(field_type)
+    channels, weights = bias_channels(field_type)
     spread = ops.convert_to_numpy(expand_bias(ops.convert_to_tensor(values, dtype="float64"), field_type))
     np.testing.assert_allclose(np.sum(spread[channels] * weights, axis=0), values, rtol=1e-12)
 

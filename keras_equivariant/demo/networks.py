@@ -1,0 +1,77 @@
+"""The two networks of the demo as .tflite files for one image: the answer, and a field of vectors from within."""
+
+import dataclasses
+import tempfile
+
+import keras
+
+from keras_equivariant.export import fold, tflite
+from keras_equivariant.training.preset import from_preset, list_presets, preset_info
+
+EQUIVARIANT = ("p4_cnn_rotated_mnist", "hnet_rotated_mnist")  # the first that there is
+PLAIN = "z2_cnn_rotated_mnist"
+# Which normalisation gives the features that the page shows, of 10 or 14 pixels.
+SHOWN = {"p4_cnn_rotated_mnist": 2, "hnet_rotated_mnist": 1, "z2_cnn_rotated_mnist": 2}
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A network of the page.
+
+    Attributes:
+        name: of its file.
+        title: what the page calls it.
+        about: one line on what it is and how well it does.
+        content: the .tflite file: an image `(1, 28, 28, 1)` of 0 to 255 to logits `(1, 10)` and vectors
+            `(1, H, W, 2)`, x to the right and y up.
+    """
+
+    name: str
+    title: str
+    about: str
+    content: bytes
+
+
+def networks():
+    """The equivariant and the plain network."""
+    equivariant = next(name for name in EQUIVARIANT if name in list_presets())
+    return (
+        _network(equivariant, "equivariant", "Equivariant network"),
+        _network(PLAIN, "plain", "Plain network"),
+    )
+
+
+def _network(preset, name, title):
+    info = preset_info(preset)
+    about = (
+        f"{info['network']}, {info['parameters']:,} parameters, {info['test_error_percent']:.2f} % wrong on "
+        "rotated MNIST (made anew)"
+    )
+    return Network(name, title, about, _tflite(with_vectors(from_preset(preset), SHOWN[preset])))
+
+
+def with_vectors(model, number):
+    """The model with a field of vectors, from its normalisation of this number, as its second output."""
+    shown = [layer for layer in model.layers if "batch_normalization" in layer.name][number]
+    return keras.Model(model.input, [model.output, _vectors(shown.output)], name="demo")
+
+
+def _vectors(features):
+    """Two numbers a pixel; of equivariant features they turn as a vector."""
+    if len(features.shape) == 6:  # order 1 of harmonic features (B, H, W, orders, 2, C) turns as (x, y)
+        return keras.ops.mean(features[:, :, :, 1], axis=-1)
+    if len(features.shape) == 5:  # quarter turns s: the sum of the unit vectors that they make of (1, 0)
+        planes = keras.ops.mean(features, axis=-1)
+        return keras.ops.stack([planes[..., 0] - planes[..., 2], planes[..., 1] - planes[..., 3]], axis=-1)
+    channels = features.shape[-1] // 2
+    return keras.ops.stack(
+        [keras.ops.mean(features[..., :channels], axis=-1), keras.ops.mean(features[..., channels:], axis=-1)], axis=-1
+    )
+
+
+def _tflite(model):
+    """The .tflite file for one image at a time: LiteRT.js knows no sizes that are left open."""
+    image = keras.InputSpec(shape=(1, *model.input_shape[1:]), dtype="float32", name="image")
+    with tempfile.TemporaryDirectory() as folder:
+        fold(model).export(folder, verbose=False, input_signature=[image])
+        return tflite.convert(folder)

@@ -1,0 +1,147 @@
+"""import_filters(): the trained filters of GrouPy, keras-gcnn and escnn in our layers."""
+
+import pathlib
+import zipfile
+
+import keras
+import numpy as np
+
+from keras_equivariant.equivariance.models import walk
+from keras_equivariant.layers import GroupConv2D, LiftingConv2D, SteerableConv2D, SteerableDense
+from keras_equivariant.transfer import escnn, groupy
+from keras_equivariant.transfer.convolutions import fill
+
+SOURCES = ("groupy", "keras_gcnn", "escnn")
+_TAKES = {
+    "groupy": (LiftingConv2D, GroupConv2D),
+    "keras_gcnn": (LiftingConv2D, GroupConv2D),
+    "escnn": (SteerableConv2D, SteerableDense, LiftingConv2D, GroupConv2D),
+}
+
+
+def import_filters(target, filters, source, bias=None, tolerance=1e-3):
+    """Sets the weights of a layer, or of layers of a model, from filters that another library trained.
+
+    Filters of GrouPy and keras-gcnn become the same numbers in our order of elements. Of escnn and e2cnn it takes the
+    expanded kernel, `module.expand_parameters()`, and projects it orthogonally onto the layer's own basis: what is lost
+    by that is returned, relative to the norm of the kernel.
+
+    Args:
+        target: a built layer, or a model.
+        filters: the filters of the layer, an array. For a model a dict, or the path of an .npz file, with an array for
+            each layer under `"<layer name>.kernel"` and, where it has one, `"<layer name>.bias"`.
+        source: `"groupy"`: filters (C_out, C_in, |G|, k, k) of GrouPy for Chainer and its PyTorch ports, on p4 and p4m.
+            `"keras_gcnn"`: filters (k, k, |G| C_in, C_out) of keras-gcnn and GrouPy for TensorFlow.
+            `"escnn"`: expanded filters (D_out, D_in, k, k) of modules on the plane between regular fields and irreps.
+        bias: of a layer: from GrouPy one number a field, from escnn the expanded bias; None for none, which sets the
+            bias of the layer, if it has one, to 0.
+        tolerance: largest loss that is accepted.
+
+    Returns:
+        The loss: of a layer one number, of a model a dict from layer names. Filters of GrouPy and keras-gcnn lose
+        nothing.
+
+    Raises:
+        ValueError: an unknown source, shapes that the layer does not have, names that the model does not have, and a
+            loss above the tolerance.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> layer = ke.layers.LiftingConv2D(16, 3, group="p4m")
+        >>> layer.build((None, 28, 28, 3))
+        >>> ke.import_filters(layer, np.ones((16, 3, 1, 3, 3)), "groupy")
+        0.0
+
+    Equivariance: that of the layers, whatever the filters.
+
+    Reference: Cohen & Welling, arXiv 1602.07576, section 7; Weiler & Cesa, arXiv 1911.08251, section 2.
+    """
+    if source not in SOURCES:
+        raise ValueError(f"`source` must be one of {SOURCES}. Received: source={source!r}")
+    if isinstance(target, keras.Model):
+        return _import_model(target, filters, source, bias, tolerance)
+    if not isinstance(target, _TAKES[source]) or "Transpose" in type(target).__name__:
+        names = ", ".join(cls.__name__ for cls in _TAKES[source])
+        raise ValueError(f'Filters of "{source}" go into one of {names}. Received: {target!r}')
+    if not target.built:
+        raise ValueError(f'The layer must be built: it has no weights yet. Received: "{target.name}"; call it first')
+    return _import_layer(target, np.asarray(filters, dtype="float64"), source, bias, tolerance)
+
+
+def _import_layer(layer, filters, source, bias, tolerance):
+    if bias is not None and layer.bias is None and np.any(bias):
+        raise ValueError(
+            f'A bias needs a layer that has one. Received: bias for the layer "{layer.name}"; build it with '
+            "use_bias=True"
+        )
+    if source != "escnn":
+        layer.kernel.assign(groupy.coefficients(layer, filters, merged=source == "keras_gcnn"))
+        if layer.bias is not None:
+            layer.bias.assign(_field_bias(layer, bias))
+        return 0.0
+    kernel = escnn.dense_kernel(layer, filters)
+    channels = np.zeros(kernel.shape[-1]) if bias is None else escnn.dense_bias(layer, np.asarray(bias, "float64"))
+    before = layer.get_weights()
+    loss = fill(layer, kernel, channels)
+    if not loss <= tolerance:
+        layer.set_weights(before)
+        raise ValueError(
+            f"The filters must lie on the layer's basis up to tolerance={tolerance:g}. Received: filters of which "
+            f'{loss:.2g} is lost, relative to their norm, for the layer "{layer.name}" on {layer.group.name}; '
+            f"{_likely_cause(layer, loss)}"
+        )
+    return loss
+
+
+def _field_bias(layer, bias):
+    values = np.zeros(layer.filters) if bias is None else np.asarray(bias, dtype="float64").ravel()
+    if values.shape != (layer.filters,):
+        raise ValueError(
+            f'The bias must have one number for each of the {layer.filters} fields of the layer "{layer.name}". '
+            f"Received: shape {np.shape(bias)}"
+        )
+    return values
+
+
+def _likely_cause(layer, loss):
+    if loss > 0.5:
+        return (
+            "likely the field types or the group are others, their fields stand in another order, or the mirror is not "
+            "the left-right one (axis=pi/2)"
+        )
+    options = "rings, sigma and frequencies_cutoff of the module"
+    if hasattr(layer, "rings"):
+        return f"likely the {options} differ: give num_rings, ring_width and frequency_cutoff, or raise `tolerance`"
+    return f"likely the {options} differ: use SteerableConv2D with its rings and cut-off, or raise `tolerance`"
+
+
+def _import_model(model, filters, source, bias, tolerance):
+    if bias is not None:
+        raise ValueError('The biases of a model stand beside its kernels, as "<layer name>.bias". Received: bias=...')
+    arrays = _read(filters)
+    layers = {layer.name: layer for layer in walk(model)}
+    names = list(dict.fromkeys(key.rpartition(".")[0] for key in arrays))
+    wrong = [key for key in arrays if key.rpartition(".")[2] not in ("kernel", "bias")]
+    wrong += [f"{name}.kernel" for name in names if name not in layers or f"{name}.kernel" not in arrays]
+    if wrong:
+        raise ValueError(
+            'The arrays must be named "<layer name>.kernel" and "<layer name>.bias" after layers of the model, '
+            f"{', '.join(layers)}. Received: {', '.join(wrong)}"
+        )
+    return {
+        name: import_filters(layers[name], arrays[f"{name}.kernel"], source, arrays.get(f"{name}.bias"), tolerance)
+        for name in names
+    }
+
+
+def _read(filters):
+    if isinstance(filters, dict):
+        return filters
+    path = pathlib.Path(filters)
+    try:
+        with np.load(path, allow_pickle=False) as saved:
+            return dict(saved)
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"The filters of a model must be a dict or an .npz file. Received: {path} ({error})"
+        ) from error

@@ -1,0 +1,150 @@
+"""restrict(): a trained network as one with less symmetry, the same function to begin with."""
+
+import keras
+
+from keras_equivariant import groups
+from keras_equivariant.export.fold import functional
+from keras_equivariant.transfer.rules import apply_rule
+
+
+def restrict(model, subgroup, name=None):
+    """The same function as a network on a subgroup, whose layers can be trained to have the subgroup's symmetry only.
+
+    f_H(x) = f(x); the weights of f_H are those of f, written out for every coset of the subgroup
+
+    Convolutions, dense layers and batch normalisations become those of the subgroup: a kernel that was shared by all
+    of D4 is shared by the four elements of C4, in two copies that training may change apart. Regular features
+    (B, H, W, |G|, C) become (B, H, W, |H|, C |G| / |H|), features of a field type those of its restriction (see
+    `groups.restriction`). Pooling over the group still pools over all of the large one, and nonlinearities and other
+    normalisations of fields that fall apart stay as they are, between two changes of basis, `Unrestrict` and
+    `Restrict`. Layers whose group the subgroup contains stay what they are.
+
+    Args:
+        model: a built functional or sequential `keras.Model`; nested and shared models are fine.
+        subgroup: name of a group that is contained in those of the model's layers, such as `"C4"` of `"D4"` or `"C8"`,
+            `"C1"` for no symmetry but translations.
+        name: name of the new model; by default that of `model`.
+
+    Returns:
+        A functional `keras.Model` with the inputs of `model`, not compiled. An output with a group axis or a field type
+        is in the order of the subgroup, all others are the same numbers.
+
+    Raises:
+        TypeError: if `model` is not a Keras model.
+        ValueError: if it is subclassed or not built, if the subgroup is not contained in the group of a layer or
+            restricts none, and for layers that have no restriction, which names what to use instead.
+
+    Example:
+        >>> import keras, keras_equivariant as ke
+        >>> image = keras.Input((9, 9, 1))
+        >>> x = ke.layers.LiftingConv2D(4, 3, group="D4", activation="relu")(image)
+        >>> relaxed = ke.restrict(keras.Model(image, ke.layers.GroupPooling("max")(x)), "C4")
+        >>> relaxed.layers[1].output.shape, relaxed.output.shape
+        ((None, 7, 7, 4, 8), (None, 7, 7, 4))
+
+    Equivariance: that of `model` under the elements of the subgroup, whatever it is trained to afterwards.
+
+    Reference: Weiler & Cesa, arXiv 1911.08251, section 2.7.
+    """
+    walk = _Walk(groups.get(subgroup))
+    restricted = walk.run(functional(model, "restricted"), name or model.name)
+    if not walk.restricted:
+        raise ValueError(
+            f"`subgroup` must be smaller than the group of some layer. Received: {walk.subgroup.name} for the model "
+            f'"{model.name}", none of whose layers has more symmetry'
+        )
+    return restricted
+
+
+class _Walk:
+    """One walk through the graph: the new layers, and in which form their features are.
+
+    Attributes:
+        subgroup: the group to restrict to.
+        restricted: whether any layer has been.
+    """
+
+    def __init__(self, subgroup):
+        self.subgroup = subgroup
+        self.restricted = False
+        self._forms = {}
+        self._made = {}
+        self._names = set()
+
+    def run(self, graph, name, inputs=None):
+        """The new model of a graph; `inputs` are new ones where their forms matter."""
+        if inputs is None:
+            inputs = keras.tree.map_structure(
+                lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name), graph.input
+            )
+        clone = keras.models.clone_model(
+            graph, input_tensors=inputs, clone_function=lambda operation: operation, call_function=self._call
+        )
+        return keras.Model(inputs, clone.output, name=name)
+
+    def form(self, tensor):
+        """The form of a new tensor: Split, the FieldType it restricts, or None for what is as it was."""
+        return self._forms.get(id(tensor), (None, None))[1]
+
+    def mark(self, tensor, form):
+        """Notes the form of a new tensor."""
+        if form is not None:
+            self._forms[id(tensor)] = tensor, form  # kept, so that no other tensor gets its id
+        return tensor
+
+    def affects(self, layer, group=None):
+        """Whether a layer, or its output on another group, must be restricted; ValueError where it cannot be."""
+        group = group or layer.group
+        if groups.contains(self.subgroup, group):
+            return False
+        if not groups.contains(group, self.subgroup):
+            raise ValueError(
+                f"The subgroup must be contained in the group of every layer, or contain it. Received: "
+                f'{self.subgroup.name} for the layer "{layer.name}" on {group.name}; use a group that both contain'
+            )
+        self.restricted = True
+        return True
+
+    def make(self, source, role, build):
+        """The new layer for one of the model and a role, made once: shared layers stay shared.
+
+        Args:
+            source: the layer of the model that is restricted.
+            role: what tells several new layers for one apart; tuples.
+            build: function from a name to the new layer.
+        """
+        key = (id(source), role)
+        if key not in self._made:
+            self._made[key] = source, build(self._new_name(source.name))
+        return self._made[key][1]
+
+    def _new_name(self, stem):
+        name, i = stem, 0
+        while name in self._names:
+            i += 1
+            name = f"{stem}_{i}"
+        self._names.add(name)
+        return name
+
+    def _call(self, operation, *args, **kwargs):
+        kwargs = {key: value for key, value in kwargs.items() if value is not None}
+        if isinstance(operation, keras.Model):
+            return self._call_model(operation, *args)
+        return apply_rule(self, operation, args, kwargs)
+
+    def _call_model(self, model, inputs):
+        flat = keras.tree.flatten(inputs)
+        forms = tuple(self.form(x) for x in flat)
+
+        def build(name):
+            graph = functional(model, "restricted")
+            fresh = []
+            for x, old, form in zip(flat, keras.tree.flatten(graph.input), forms, strict=True):
+                fresh.append(self.mark(keras.Input(batch_shape=x.shape, dtype=x.dtype, name=old.name), form))
+            return self.run(graph, name, keras.tree.pack_sequence_as(graph.input, fresh))
+
+        new = self.make(model, forms, build)
+        results = new(inputs)
+        for inner, outer in zip(keras.tree.flatten(new.output), keras.tree.flatten(results), strict=True):
+            self.mark(outer, self.form(inner))
+        return results

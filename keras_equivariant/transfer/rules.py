@@ -1,0 +1,154 @@
+"""What each layer of a network becomes on a subgroup: convolutions by their dense kernels, the others by a table."""
+
+import keras
+import numpy as np
+
+from keras_equivariant import groups, layers
+from keras_equivariant.export.stock_rules import ELEMENTWISE_OPERATIONS, IDENTITIES, is_elementwise
+from keras_equivariant.layers.rotated_conv import RotatedConv
+from keras_equivariant.layers.typed import Typed
+from keras_equivariant.layers.window_pooling import PixelwiseLayer
+from keras_equivariant.transfer import typed_rules
+from keras_equivariant.transfer.convolutions import restrict_rotated
+from keras_equivariant.transfer.copies import Filled, copy, renewed
+from keras_equivariant.transfer.forms import Split
+
+_ELEMENTWISE = (
+    *(keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.ELU),
+    *(keras.layers.Add, keras.layers.Subtract, keras.layers.Multiply, keras.layers.Average),
+    *(keras.layers.Maximum, keras.layers.Minimum),
+)
+_GLOBAL = {keras.layers.GlobalAveragePooling3D: "mean", keras.layers.GlobalMaxPooling3D: "max"}
+
+
+def apply_rule(walk, operation, args, kwargs):
+    """The tensors of the restricted network for one call of the model's."""
+    forms = [walk.form(x) for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
+    if isinstance(operation, Typed):
+        return typed_rules.apply(walk, operation, args[0])
+    if isinstance(operation, RotatedConv):
+        return _rotated(walk, operation, args[0])
+    if isinstance(operation, layers.GroupPooling):
+        return _group_pooling(walk, operation, args[0])
+    if isinstance(operation, layers.FlattenFields) and any(forms):
+        typed_rules.refuse_flattening(operation)
+    if isinstance(operation, PixelwiseLayer):
+        return _pixelwise(walk, operation, args[0])
+    if type(operation).__name__.startswith(("Harmonic", "Lie", "ImageToPoints")):
+        raise ValueError(
+            f'{type(operation).__name__} has no restriction. Received: the layer "{operation.name}"; build the network '
+            "with SteerableConv2D on SO2 and restrict that"
+        )
+    if not any(forms):
+        return copy(walk, operation)(*args, **kwargs)
+    if any(isinstance(form, groups.FieldType) for form in forms):
+        return typed_rules.apply_stock(walk, operation, args, kwargs, forms)
+    if len(set(forms)) > 1:
+        raise ValueError(
+            "What one layer joins must be split alike. Received: fields split into "
+            f'{[form.orbits if form else 1 for form in forms]} as the inputs of "{operation.name}"; pool over the '
+            "group before it"
+        )
+    return _on_split(walk, operation, args, kwargs, forms[0])
+
+
+def _rotated(walk, layer, x):
+    if not walk.affects(layer):
+        return copy(walk, layer)(x)
+    if not layer.lifting and not isinstance(walk.form(x), Split):
+        raise ValueError(
+            "A network that is restricted must start from images. "
+            f'Received: features with a group axis as the input of "{layer.name}"; put the lifting convolution into it'
+        )
+    new = walk.make(layer, (), lambda name: restrict_rotated(layer, walk.subgroup, tuple(x.shape), name))
+    return walk.mark(new(x), Split(layer.group.order // walk.subgroup.order))
+
+
+def _group_pooling(walk, layer, x):
+    form = walk.form(x)
+    if not isinstance(form, Split):
+        return copy(walk, layer)(x)
+    if layer.subgroup is None:
+        group = None if layer.group is None else walk.subgroup
+        options = {"group": group, "orbits": layer.orbits * form.orbits}
+        return walk.make(layer, form, lambda name: renewed(layer, name, **options))(x)
+    kept = _members(layer, walk.subgroup)
+    if kept is None or layer.orbits > 1:
+        raise ValueError(
+            f"Pooling over cosets is restricted to a group that contains {layer.subgroup}, a normal subgroup of "
+            f'{layer.group.name}. Received: {walk.subgroup.name} for the layer "{layer.name}"; restrict to a larger '
+            "group, or pool over the whole group"
+        )
+    options = {"group": walk.subgroup, "subgroup": kept}
+    return walk.mark(walk.make(layer, form, lambda name: renewed(layer, name, **options))(x), form)
+
+
+def _members(layer, subgroup):
+    """The pooled subgroup as one of the new group: its name, or its elements; None where there is no such rule."""
+    group, members = layer.group, layer.group.subgroup(layer.subgroup)
+    normal = all(
+        group.product(group.product(g, k), group.inverse(g)) in members for g in range(group.order) for k in members
+    )
+    try:
+        elements = subgroup.subgroup([subgroup.index(group.matrices[k]) for k in members])
+    except ValueError:
+        return None
+    return (layer.subgroup if isinstance(layer.subgroup, str) else elements) if normal else None
+
+
+def _pixelwise(walk, layer, x):
+    if layer.group is None or not walk.affects(layer):
+        return walk.mark(copy(walk, layer)(x), walk.form(x))
+    new = walk.make(layer, (), lambda name: renewed(layer, name, group=walk.subgroup))
+    return walk.mark(new(x), walk.form(x))
+
+
+def _on_split(walk, operation, args, kwargs, form):
+    """A stock layer on regular features whose fields have become several."""
+    x = args[0]
+    rank = len(keras.tree.flatten(x)[0].shape)
+    if _elementwise(operation, rank):
+        return walk.mark(copy(walk, operation)(*args, **kwargs), form)
+    if type(operation) in _GLOBAL and rank == 5 and not operation.keepdims:
+        over_space = getattr(keras.layers, type(operation).__name__.replace("3D", "2D"))
+        options = {"mode": _GLOBAL[type(operation)], "orbits": form.orbits}
+        pool = walk.make(operation, ("group", form), lambda name: layers.GroupPooling(**options, name=name))
+        return walk.make(operation, ("space", form), lambda name: over_space(name=name))(pool(x))
+    change = _changed(operation, form.orbits, rank)
+    if change is None:
+        raise ValueError(
+            f"{type(operation).__name__} has no restriction on features with a group axis. Received: the layer "
+            f'"{operation.name}"; use BatchNormalization, Dense or an activation there, or GroupPooling before it'
+        )
+    options, weights = change
+    new = walk.make(operation, form, lambda name: Filled(renewed(operation, name, **options), weights))
+    return walk.mark(new(x), form)
+
+
+def _elementwise(operation, rank):
+    if not isinstance(operation, keras.layers.Layer):
+        return type(operation).__name__ in ELEMENTWISE_OPERATIONS
+    if isinstance(operation, keras.layers.Activation):
+        return is_elementwise(operation.activation)
+    if isinstance(operation, keras.layers.Concatenate):
+        return operation.axis in (-1, rank - 1)
+    if isinstance(operation, keras.layers.Rescaling):
+        return np.ndim(operation.scale) == np.ndim(operation.offset) == 0
+    return type(operation) in IDENTITIES or isinstance(operation, _ELEMENTWISE)
+
+
+def _changed(operation, orbits, rank):
+    """What to change in a stock layer with weights for each field, and its weights; None for layers without a rule."""
+    weights = operation.get_weights()
+    if isinstance(operation, keras.layers.BatchNormalization) and operation.axis in (-1, rank - 1):
+        activation = getattr(operation, "activation", keras.activations.linear)
+        return ({}, [np.repeat(w, orbits) for w in weights]) if is_elementwise(activation) else None
+    if isinstance(operation, keras.layers.PReLU) and set(weights[0].shape[:-1]) <= {1}:
+        return {}, [np.repeat(weights[0], orbits, axis=-1)]
+    if type(operation) is keras.layers.Dense and is_elementwise(operation.activation):
+        kernel, *bias = weights
+        return {"units": operation.units * orbits}, [
+            np.kron(kernel, np.eye(orbits)),
+            *(np.repeat(b, orbits) for b in bias),
+        ]
+    return None
