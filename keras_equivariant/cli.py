@@ -56,7 +56,6 @@ def _show_progress(arguments):
 def _train(arguments):
     from keras_equivariant.training import train
 
-    formats = () if arguments.no_export else tuple(arguments.formats)
     train(
         arguments.spec,
         arguments.data,
@@ -75,7 +74,7 @@ def _train(arguments):
         tensorboard=arguments.tensorboard,
         angle_step=arguments.angle_step,
         angle_samples=arguments.angle_samples or None,
-        export_formats=formats,
+        export_formats=() if arguments.no_export else tuple(arguments.formats),
         verbose=0 if arguments.quiet else 1 if sys.stdout.isatty() else 2,
     )
 
@@ -347,8 +346,7 @@ def _add_learn_basis(commands):
     learn.add_argument("--data", metavar="NAME", help="a data set or .npz file (default: generated images)")
     learn.add_argument("--output", metavar="FILE", help="the .npz file (default: GROUP_KxK_VARIANT.npz)")
     learn.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
-    learn.add_argument("--variant", help="partial: quarter turns exact (default); full: every element learned")
-    learn.set_defaults(variant="partial")
+    learn.add_argument("--variant", default="partial", help="partial (default): quarter turns exact; full: all learned")
     learn.add_argument("--scales", type=float, nargs="+", metavar="S", help="factors by which it grows, e.g. 1 1.5")
     whole, number = {"type": int, "metavar": "N"}, {"type": float, "metavar": "X"}
     learn.add_argument("--size", **whole, help="number of functions (default: K^2)")
