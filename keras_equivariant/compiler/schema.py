@@ -159,6 +159,7 @@ def _training():
         "loss": {"enum": list(LOSSES)},
         "distribute": {"enum": list(DISTRIBUTE)},
         "augment": _object(augment),
+        "rematerialize": {"type": "boolean"},
         "preprocess": {"type": "array", "items": step},
         "rematerialize": {"type": "boolean"},
     }

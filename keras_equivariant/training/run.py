@@ -190,11 +190,6 @@ class _Job:
             )
         with distribution.scope():
             network = make_network(spec, dataset, params, recipe, seed, mixed_precision)
-        if network.recipe.rematerialize and distribution.kind in ("mirrored", "multi_worker"):
-            raise ValueError(
-                "tf.distribute takes no sums over devices in features that are computed twice. Received: "
-                f'rematerialize with distribute="{distribution.kind}". Use one of them, or data_parallel on JAX.'
-            )
         epochs, batch_size = suited(network.recipe, dataset)
         settings = {
             "network": network.name,

@@ -19,7 +19,7 @@ from keras_equivariant.training.distribution import Distribution, check_cluster,
 from keras_equivariant.training.run import train
 
 HERE = Path(__file__).parent
-DEADLINE = 400  # seconds
+DEADLINE = 1200  # seconds
 
 
 def start(runs, folder, **environment):
@@ -62,10 +62,13 @@ def check_same(found, expected):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """One process of two CPUs: a run on one of them, one on both, and one without common statistics."""
+    """One process of two CPUs: a run on one of them, one on both, one epoch each without common statistics, and of a
+    network that computes its features twice."""
     folder = tmp_path_factory.mktemp("devices")
     both = {"distribute": "mirrored"}
-    finish(start({"single": {}, "mirrored": both, "alone": {**both, "alone": True, "epochs": 1}}, folder))
+    once = {**both, "epochs": 1}
+    others = {"alone": {**once, "alone": True}, "twice": {**once, "recipe": {"rematerialize": True}}}
+    finish(start({"single": {}, "mirrored": both, **others}, folder))
     return folder
 
 
@@ -77,6 +80,11 @@ def test_two_devices_learn_what_one_learns(runs):
 @pytest.mark.tensorflow
 def test_statistics_of_each_replica_by_itself_learn_something_else(runs):
     assert abs(column(runs / "alone", "loss")[0] / column(runs / "single", "loss")[0] - 1) > 1e-3
+
+
+@pytest.mark.tensorflow
+def test_features_computed_twice_have_the_same_statistics(runs):
+    np.testing.assert_allclose(column(runs / "twice", "loss"), column(runs / "single", "loss")[:1], rtol=1e-4)
 
 
 @pytest.mark.tensorflow
