@@ -231,13 +231,8 @@ def _parser():
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_train(commands)
-    _add_evaluate(commands)
-    _add_check(commands)
-    _add_summary(commands)
-    _add_export(commands)
-    _add_learn_basis(commands)
-    add_demo(commands)
+    for add in (_add_train, _add_evaluate, _add_check, _add_summary, _add_export, _add_learn_basis, add_demo):
+        add(commands)
     commands.add_parser("specs", help="list the packaged specs").set_defaults(command=_specs)
     commands.add_parser("schema", help="print the JSON Schema of specs, for editors").set_defaults(command=_schema)
     return parser

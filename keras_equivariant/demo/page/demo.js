@@ -147,7 +147,7 @@ async function show() {
     }
     result.moved = distance(result.logits, net.upright.logits);
     found[net.name] = result;
-    net.moved.textContent = `answers moved by ${(100 * result.moved).toFixed(1)} % since 0°`;
+    net.moved.textContent = `moved by ${(100 * result.moved).toFixed(1)} % since 0°`;
     paintVectors(net.field, result.vectors);
     net.answer.textContent = strokes.length ? result.digit : '–';
     [...net.bars.children].forEach((bar, digit) => {
