@@ -5,7 +5,7 @@ const [url, modules, executablePath, screenshot] = process.argv.slice(2);
 const {chromium} = createRequire(`${modules}/`)('playwright-core');
 const browser = await chromium.launch({executablePath, args: ['--no-sandbox']});
 try {
-  const page = await browser.newPage({viewport: {width: 900, height: 560}});
+  const page = await browser.newPage({viewport: {width: 900, height: 600}});
   const requests = [];
   page.on('request', (request) => requests.push(request.url()));
   await page.goto(url);

@@ -155,6 +155,8 @@ def test_only_the_equivariant_network_is_steady_over_quarter_turns(readings):
             logits = np.array([row["logits"] for row in rows])
             spread.setdefault(name, []).append(np.abs(logits - logits[0]).max() / np.abs(logits).max())
             answers.setdefault(name, []).append([row["digit"] for row in rows])
+            moved = [np.linalg.norm(row - logits[0]) / np.linalg.norm(logits[0]) for row in logits]
+            np.testing.assert_allclose([row["moved"] for row in rows], moved, atol=1e-4)
             assert all(np.isclose(sum(row["probabilities"]), 1, atol=1e-5) for row in rows)
     assert max(spread["equivariant"]) <= 1e-4 and min(spread["plain"]) > 1e-2
     assert all(len(set(found)) == 1 for found in answers["equivariant"])

@@ -104,6 +104,7 @@ function paintVectors(canvas, vectors) {
   pen.lineWidth = 1.5;
   for (let i = 0; i < side * side; i++) {
     const [u, v] = [0, 1].map((c) => (0.9 * step * vectors[2 * i + c]) / (longest || 1));
+    if (Math.hypot(u, v) < 0.03 * step) continue;
     const [x, y] = [((i % side) + 0.5) * step, (Math.floor(i / side) + 0.5) * step];
     pen.strokeStyle = `hsl(${(Math.atan2(v, u) * 180) / Math.PI},80%,65%)`;
     pen.beginPath();
@@ -128,7 +129,8 @@ function panel(net) {
     net.bars.append(bar);
   }
   const about = Object.assign(document.createElement('p'), {className: 'about', textContent: net.about});
-  section.append(heading, net.field, net.answer, net.bars, about);
+  net.moved = Object.assign(document.createElement('p'), {className: 'moved'});
+  section.append(heading, net.field, net.answer, net.bars, net.moved, about);
   element('networks').append(section);
 }
 
@@ -140,7 +142,12 @@ async function show() {
   const found = {};
   for (const net of nets) {
     const result = await answer(net, image);
+    if (net.strokes !== strokes || net.points !== strokes.flat().length) {
+      Object.assign(net, {upright: await answer(net, pixels(0)), strokes, points: strokes.flat().length});
+    }
+    result.moved = distance(result.logits, net.upright.logits);
     found[net.name] = result;
+    net.moved.textContent = `moved by ${(100 * result.moved).toFixed(1)} % since 0°`;
     paintVectors(net.field, result.vectors);
     net.answer.textContent = strokes.length ? result.digit : '–';
     [...net.bars.children].forEach((bar, digit) => {
@@ -149,6 +156,11 @@ async function show() {
     });
   }
   return found;
+}
+
+/** How far two lists of numbers are apart, relative to the length of the second. */
+function distance(a, b) {
+  return Math.hypot(...a.map((value, i) => value - b[i])) / Math.hypot(...b);
 }
 
 /** Shows the latest state once the one under way is shown; two runs of a network never overlap. */
