@@ -19,7 +19,7 @@ class GroupConv2D(RotatedConv):
             fields (`groups=filters` is depthwise). The bias is shared over the group axis.
         data_format: `"channels_last"` only.
         kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer,
-        kernel_constraint, bias_constraint: as in `keras.layers.Conv2D`; they apply to the coefficients.
+            kernel_constraint, bias_constraint: as in `keras.layers.Conv2D`; they apply to the coefficients.
         basis: `"exact"` (all pixels, permuted; C1, C2, C4, D1, D2, D4), `"bilinear"`, `"gaussian"`, `"steerable"`
             (band-limited circular harmonics, any group), `"learned"` (packaged; 3x3 and 5x5 on C8, C16
             and their subgroups and mirrors), the path of an .npz file that `learn_basis` wrote, or `"auto"`:
@@ -66,8 +66,8 @@ class GroupConv3D(RotatedConv):
         filters: number of output fields; each has one channel per group element.
         kernel_size: integer or three integers.
         group: symmetry of the input: `"O"`, `"Oh"`, `"T"`, `"C4h"`, `"D4h"`, `"C4z"`, ... or a `groups.FiniteGroup`.
-        strides, padding, data_format, dilation_rate, groups, activation, use_bias, *_initializer, *_regularizer,
-        *_constraint, padding_mode, strict: as in `GroupConv2D`.
+        strides, padding, data_format, dilation_rate, groups, activation, use_bias,
+            initializers, regularizers, constraints, padding_mode, strict: as in `GroupConv2D`.
         basis: as in `LiftingConv3D`.
 
     Input shape:

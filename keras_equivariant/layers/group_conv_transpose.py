@@ -28,7 +28,7 @@ class GroupConv2DTranspose(GroupConvTranspose):
 
     Args:
         filters, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis, trainable_basis,
-        equivariance_weight, *_initializer, *_regularizer, *_constraint: as in `GroupConv2D`.
+            equivariance_weight, and the initializers, regularizers and constraints: as in `GroupConv2D`.
         output_padding: None, 0 or what `keras.layers.Conv2DTranspose` takes; only 0 keeps the exact symmetry.
         groups: 1 only, as in `keras.layers.Conv2DTranspose`.
         padding_mode: `"zeros"` only.
@@ -65,8 +65,8 @@ class GroupConv3DTranspose(GroupConvTranspose):
 
     Args:
         filters, kernel_size, group, basis: as in `GroupConv3D`.
-        strides, padding, output_padding, data_format, dilation_rate, groups, activation, use_bias, *_initializer,
-        *_regularizer, *_constraint, padding_mode, strict: as in `GroupConv2DTranspose`.
+        strides, padding, output_padding, data_format, dilation_rate, groups, activation, use_bias,
+            initializers, regularizers, constraints, padding_mode, strict: as in `GroupConv2DTranspose`.
 
     Input shape:
         `(B, D, H, W, |group|, C)`

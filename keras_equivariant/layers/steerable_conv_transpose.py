@@ -39,7 +39,7 @@ class SteerableConv2DTranspose(SteerableConvTranspose):
 
     Args:
         in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis, the
-            options of the rings, *_initializer, *_regularizer, *_constraint: as in `SteerableConv2D`.
+            options of the rings, initializers, regularizers, constraints: as in `SteerableConv2D`.
         output_padding: None, 0 or what `keras.layers.Conv2DTranspose` takes; only 0 keeps the exact symmetry.
         voxel_size: as in `SteerableConv2D`.
         groups: 1 only, as in `keras.layers.Conv2DTranspose`.
@@ -80,7 +80,7 @@ class SteerableConv3DTranspose(SteerableConvTranspose):
 
     Args:
         in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis, the
-            options of the shells, voxel_size, *_initializer, *_regularizer, *_constraint: as in `SteerableConv3D`.
+            options of the shells, voxel_size, initializers, regularizers, constraints: as in `SteerableConv3D`.
         output_padding: None, 0 or what `keras.layers.Conv3DTranspose` takes; only 0 keeps the exact symmetry.
         groups: 1 only, as in `keras.layers.Conv3DTranspose`.
         antialias: False only.
