@@ -132,33 +132,12 @@ def learn_basis(
         "history": {key: [float(f"{v:.5g}") for v in values] for key, values in history.items()},
         "versions": {key: versions()[key] for key in ("keras_equivariant", "keras", "backend", "numpy")},
     }
-    functions = conditioned(functions.reshape(len(scales), -1, size, kernel_size, kernel_size))
+    functions = functions.reshape(len(scales), -1, size, kernel_size, kernel_size)
     basis = LearnedBasis(group, variant, functions, scales, provenance)
     log.info("%s", describe(basis))
     if path is not None:
         basis.save(path)
     return basis
-
-
-def conditioned(functions, least=0.05):
-    """The functions of a complete basis mixed alike on all elements, so that no combination of them is much shorter.
-
-    Images hardly show the finest patterns of a large kernel, and what the losses do not show stays short: weights would
-    have to be large. B_s becomes M B_s, which spans the same kernels and turns as before.
-
-    Args:
-        functions: `(scales, representatives, D, rows, columns)`; returned as they are if over-complete.
-        least: the shortest combination, over all elements, relative to the longest.
-    """
-    size = functions.shape[2]
-    if size != functions.shape[3] * functions.shape[4]:
-        return functions
-    side_by_side = np.moveaxis(functions.astype("float64"), 2, 0).reshape(size, -1)
-    turn, lengths, _ = np.linalg.svd(side_by_side, full_matrices=False)
-    if lengths[-1] >= least * lengths[0]:
-        return functions
-    mixing = (turn * (np.maximum(lengths, least * lengths[0]) / lengths)) @ turn.T
-    return np.einsum("de,srexy->srdxy", mixing, functions).astype(functions.dtype)
 
 
 def describe(basis):

@@ -9,7 +9,6 @@ from keras_equivariant.cli import main
 from keras_equivariant.groups import grid
 from keras_equivariant.kernels import learned
 from keras_equivariant.training.basis_autoencoder import BasisAutoEncoder
-from keras_equivariant.training.learned import conditioned
 
 pytestmark = pytest.mark.tensorflow
 QUICK = {"epochs": 2, "batch_size": 16, "verbose": 0}
@@ -171,21 +170,3 @@ def test_command_line(images, tmp_path, capsys):
     assert "add --overwrite" in capsys.readouterr().err
     assert main(["learn-basis", "--group", "C6", "--kernel-size", "3"]) == 2
     assert "multiple of 4" in capsys.readouterr().err
-
-
-def test_conditioning_lengthens_only_what_is_short():
-    rng = np.random.default_rng(0)
-    functions = rng.normal(size=(1, 2, 9, 9))
-    functions[..., 0] *= 1e-3  # a pixel that hardly any function shows
-    functions = functions.reshape(1, 2, 9, 3, 3)
-    found = conditioned(functions)
-    lengths = np.linalg.svd(np.moveaxis(found, 2, 0).reshape(9, -1), compute_uv=False)
-    assert lengths[-1] >= 0.049 * lengths[0]
-    before, after = functions[0].reshape(2, 9, 9), found[0].reshape(2, 9, 9)
-    mixing = [new @ np.linalg.inv(old) for old, new in zip(before, after, strict=True)]
-    np.testing.assert_allclose(*mixing, atol=1e-6)  # the same for all elements, so that the copies stay copies
-    turned = np.rot90(functions, axes=(3, 4))
-    np.testing.assert_allclose(conditioned(turned), np.rot90(found, axes=(3, 4)), atol=1e-10)
-    np.testing.assert_array_equal(conditioned(found), found)
-    over_complete = rng.normal(size=(1, 2, 18, 3, 3))
-    assert conditioned(over_complete) is over_complete
