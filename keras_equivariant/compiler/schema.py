@@ -159,7 +159,6 @@ def _training():
         "loss": {"enum": list(LOSSES)},
         "distribute": {"enum": list(DISTRIBUTE)},
         "augment": _object(augment),
-        "rematerialize": {"type": "boolean"},
         "preprocess": {"type": "array", "items": step},
         "rematerialize": {"type": "boolean"},
     }

@@ -21,7 +21,7 @@ class GroupConv2D(RotatedConv):
         kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer,
             kernel_constraint, bias_constraint: as in `keras.layers.Conv2D`; they apply to the coefficients.
         basis: `"exact"` (all pixels, permuted; C1, C2, C4, D1, D2, D4), `"bilinear"`, `"gaussian"`, `"steerable"`
-            (band-limited circular harmonics, any group), `"learned"` (packaged; 3x3 and 5x5 on C8, C16
+            (band-limited circular harmonics, any group), `"learned"` (packaged; 3x3, 5x5, 7x7 on C8, C16
             and their subgroups and mirrors), the path of an .npz file that `learn_basis` wrote, or `"auto"`:
             exact where that exists, else steerable. `"learned_full"` is learned for quarter turns, too, hence
             approximate there.

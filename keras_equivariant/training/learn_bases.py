@@ -12,7 +12,7 @@ import sys
 from keras_equivariant.kernels.learned import FOLDER, VARIANTS
 from keras_equivariant.training.learned import learn_basis
 
-SIZES, GROUPS = (3, 5), ("C8", "C16")
+SIZES, GROUPS = (3, 5, 7), ("C8", "C16")
 # Equivariance before orthogonality: the loss of the first is about a third smaller than with a weight of 1.
 SETTINGS = {"orthogonality_weight": 0.03, "epochs": 3, "seed": 0, "verbose": 0}
 

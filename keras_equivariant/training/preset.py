@@ -43,14 +43,8 @@ def from_preset(name):
         23050
     """
     arrays = _read(name)
-    spec = parse_yaml(arrays["spec"].item().encode(), f"{name}: spec").plain()
-    model = build_from_spec(spec)
     weights = [arrays[f"weight_{i}"] for i in range(len(arrays) - len(_ENTRIES))]
-    if [w.shape for w in weights] != [tuple(v.shape) for v in model.weights]:
-        raise ValueError(f"A preset must hold the weights of its network. Received: {name} with others; fetch it again")
-    model.set_weights(weights)
-    for layer in normalization_layers(model):
-        layer.finalize_state()  # it computes with tensors derived from its weights
+    model = _build(arrays["spec"].item(), name, weights)
     _check_answer(name, model, arrays)
     return model
 
@@ -82,14 +76,27 @@ def save_preset(run, path):
     summary = read_json(run / "summary.json")
     about = {key: value for key, value in summary.items() if isinstance(value, int | float | str)}
     question = np.random.default_rng(0).random((2, *trained.model.input_shape[1:]), dtype="float32")
+    spec = (run / "spec.yaml").read_text(encoding="utf-8")
+    weights = trained.model.get_weights()
+    model = _build(spec, run, weights)  # in the precision of whoever loads it, not in that of its training
     np.savez_compressed(
         path,
-        spec=(run / "spec.yaml").read_text(encoding="utf-8"),
+        spec=spec,
         about=json.dumps({**about, "certificate": summary.get("certificate")}),
         question=question,
-        answer=_answer(trained.model, question),
-        **{f"weight_{i}": weight for i, weight in enumerate(trained.model.get_weights())},
+        answer=_answer(model, question),
+        **{f"weight_{i}": weight for i, weight in enumerate(weights)},
     )
+
+
+def _build(spec, name, weights):
+    model = build_from_spec(parse_yaml(spec.encode(), f"{name}: spec").plain())
+    if [w.shape for w in weights] != [tuple(v.shape) for v in model.weights]:
+        raise ValueError(f"A preset must hold the weights of its network. Received: {name} with others; fetch it again")
+    model.set_weights(weights)
+    for layer in normalization_layers(model):
+        layer.finalize_state()  # it computes with tensors derived from its weights
+    return model
 
 
 def _answer(model, question):

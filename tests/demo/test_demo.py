@@ -9,12 +9,14 @@ import threading
 import urllib.error
 import urllib.request
 
+import keras
 import numpy as np
 import pytest
 
+import keras_equivariant as ke
 from keras_equivariant.cli import main
 from keras_equivariant.demo import DemoServer, find_assets
-from keras_equivariant.demo.networks import Network, networks
+from keras_equivariant.demo.networks import Network, networks, with_vectors
 from keras_equivariant.demo.server import PACKAGE
 
 pytestmark = pytest.mark.tensorflow
@@ -161,3 +163,15 @@ def test_only_the_equivariant_network_is_steady_over_quarter_turns(readings):
     assert max(spread["equivariant"]) <= 1e-4 and min(spread["plain"]) > 1e-2
     assert all(len(set(found)) == 1 for found in answers["equivariant"])
     assert sum(found[0] == digit for found, digit in zip(answers["equivariant"], (2, 4, 7), strict=True)) >= 2
+
+
+def test_vectors_of_a_group_convolutional_network_turn():
+    """What the page would show of `p4_cnn_rotated_mnist`."""
+    keras.utils.set_random_seed(0)
+    model = ke.fold(with_vectors(ke.build_from_spec("p4_cnn"), 2))
+    x = np.random.default_rng(0).random((1, 28, 28, 1), "float32")
+    vectors, moved = (np.asarray(model(image)[1]) for image in (x, np.rot90(x, 1, (1, 2))))
+    turned = np.rot90(vectors, 1, (1, 2))
+    turned = np.stack([-turned[..., 1], turned[..., 0]], axis=-1)
+    np.testing.assert_allclose(moved, turned, atol=1e-5 * np.abs(vectors).max())
+    assert np.abs(moved - np.rot90(vectors, 1, (1, 2))).max() > 1e-2 * np.abs(vectors).max()

@@ -13,9 +13,12 @@ pytestmark = pytest.mark.tensorflow
 @pytest.fixture(autouse=True)
 def _double():
     keras.utils.set_random_seed(1)
+    policy = keras.config.dtype_policy()
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     yield
     keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy(policy)
 
 
 def shuffled(model, seed=0):
@@ -220,6 +223,7 @@ def test_nested_and_shared_models_and_operations():
 
 def test_specs_fold_and_certify_after_restriction():
     keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
     model = shuffled(ke.build_from_spec("p4_cnn", filters=2))
     small = ke.restrict(model, "C2")
     wanted = answers(model, (28, 28, 1))
