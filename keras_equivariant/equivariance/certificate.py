@@ -108,9 +108,10 @@ def certify(
         raise ValueError(f'`dtypes` must name "float64", "float32" or both. Received: {dtypes!r}')
     is_keras = isinstance(model, keras.Layer)
     network = models.as_functional(model, inputs) if is_keras else None
-    claimed = models.find_group(model) if group is None else groups.get(group)
+    every_layer = list(models.walk(model)) if is_keras else []
+    claimed = models.find_group(model) if group is None else points.named(group, every_layer)
     on_points = isinstance(claimed, groups.LieGroup)
-    group = points.sample(claimed, list(models.walk(model)), seed) if on_points else finite(claimed)
+    group = points.sample(claimed, every_layer, seed) if on_points else finite(claimed)
     tolerances, angles, notes = tolerances_by_dtype(tolerance), angles_in_degrees(angles), []
     if group != claimed:
         tested = f"{group.order} of its elements" if on_points else f"{group.name}, and by angle"

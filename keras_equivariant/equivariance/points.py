@@ -7,6 +7,13 @@ from keras_equivariant import groups
 COUNT = 6  # elements of each kind
 
 
+def named(group, layers):
+    """The group of a name; on points it is a Lie group's, even where an ordinary one ("SO2") has the same."""
+    on_points = any(isinstance(getattr(layer, "group", None), groups.LieGroup) for layer in layers)
+    from_images = any(type(layer).__name__ == "ImageToPoints" for layer in layers)
+    return groups.lie_group(group) if on_points and not from_images and groups.is_lie_name(group) else groups.get(group)
+
+
 def lie_group_of(layers):
     """The Lie group that layers on points name, or None; images that become points are tested on quarter turns."""
     found = {layer.group for layer in layers if isinstance(getattr(layer, "group", None), groups.LieGroup)}

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+import keras_equivariant as ke
 from keras_equivariant import groups, layers
 from keras_equivariant.layers.lie_features import arithmetic
 from keras_equivariant.ops import lie, neighbourhoods
@@ -295,6 +296,14 @@ def test_shapes_that_are_no_points(make, shapes, text):
 def test_arguments(arguments, text):
     with pytest.raises(ValueError, match=text):
         layers.LieConv(4, "T2", **arguments)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("group", ["SO2", "T2"])
+def test_a_certificate_by_the_name_of_a_lie_group(group):
+    named, found = (ke.certify(network(group), *name, dtypes=("float64",)) for name in ([group], []))
+    assert named.exact and named.group == found.group == group
+    assert [n for n in named.notes if "elements" in n] == [n for n in found.notes if "elements" in n] != []
 
 
 def test_samples_only_where_there_are_some():
