@@ -27,7 +27,7 @@ def plot_basis(basis, path):
     left.set(title=f"{found.variant} basis on {found.group.name}: functions (rows) on every element (columns)")
     left.axis("off")
     history = found.provenance.get("history", {})
-    for name, colour in zip(LOSSES, COLOURS, strict=True):
+    for name, colour in zip(LOSSES, COLOURS, strict=False):
         for key, line in ((name, ":"), (f"val_{name}", "-")):
             if key in history:
                 epochs = np.arange(1, 1 + len(history[key]))
