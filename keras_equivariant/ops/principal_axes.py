@@ -32,8 +32,7 @@ def principal_turn(positions, mask):
     spread = [[entry / total for entry in row] for row in spread]
     if len(planes) == 2:
         angle = arctan2(2 * spread[0][1], spread[0][0] - spread[1][1] + _TINY) / 2
-        axis = _pointed((ops.cos(angle), ops.sin(angle)), planes)
-        return axis
+        return _pointed((ops.cos(angle), ops.sin(angle)), planes)
     first, second, _ = _eigenvectors(spread)
     first, second = _pointed(first, planes), _pointed(second, planes)
     return _quaternion(first, second, cross(first, second))

@@ -17,16 +17,6 @@ import null_space  # noqa: E402
 pytestmark = pytest.mark.tensorflow
 
 
-@pytest.fixture(autouse=True)
-def _double():
-    policy = keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy(policy)
-
-
 def merged(w):
     """(C_out, C_in, |G|, k, k) as GrouPy for TensorFlow and keras-gcnn have it."""
     return w.transpose(3, 4, 2, 1, 0).reshape(*w.shape[-2:], -1, w.shape[0])

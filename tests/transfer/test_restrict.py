@@ -10,17 +10,6 @@ from keras_equivariant import layers as L
 pytestmark = pytest.mark.tensorflow
 
 
-@pytest.fixture(autouse=True)
-def _double():
-    keras.utils.set_random_seed(1)
-    policy = keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy(policy)
-
-
 def shuffled(model, seed=0):
     """The model with weights that leave nothing at its initial zeros and ones."""
     rng = np.random.default_rng(seed)
