@@ -28,7 +28,8 @@ print(json.dumps(peaks))
 """
 
 
-@pytest.mark.parametrize(("spec", "batch", "most"), [("p4m_resnet", 64, 0.6), ("all_cnn", 64, 1.0)]  # 44 layers and 9: what is saved grows with the depth)
+# What is saved grows with the depth: 44 layers and 9.
+@pytest.mark.parametrize(("spec", "batch", "most"), [("p4m_resnet", 64, 0.6), ("all_cnn", 64, 1.0)])
 def test_peak_memory_of_a_step(spec, batch, most):
     more = []
     for mode in ("keep", "again"):
