@@ -70,8 +70,8 @@ def export(
         tolerance: largest difference from the model, relative to its largest output, that passes: a number, or a
             dict by format. By default 1e-5 for float32, 1e-2 for float16 and 0.2 for int8.
         overwrite: replace files that are there already.
-        server: `"mlserver"` adds the files with which `mlserver start <path>/<name>` serves the SavedModel over REST
-            and gRPC; they are for all versions, and kept where they are there already.
+        server: `"mlserver"` adds the files with which `python <path>/<name>/mlserver_start.py` serves the SavedModel
+            over REST and gRPC; they are for all versions, and kept where they are there already.
 
     Returns:
         An ExportReport; `print(report)` shows a table.

@@ -18,7 +18,8 @@ def write(saved_model, folder, name):
     """
     openvino = extra("openvino", "openvino")
     folder.mkdir(exist_ok=True)
-    openvino.save_model(openvino.convert_model(str(saved_model)), str(folder / f"{name}.xml"), compress_to_fp16=False)
+    model = openvino.Core().read_model(str(saved_model))
+    openvino.save_model(model, str(folder / f"{name}.xml"), compress_to_fp16=False)
 
 
 def load(folder, name):

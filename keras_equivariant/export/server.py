@@ -4,8 +4,8 @@ import json
 import pathlib
 
 SERVERS = ("mlserver",)
-RUNTIME = "mlserver_runtime"
-# On this machine only, one process, requests of at most 32 MiB over gRPC; for its user to edit.
+RUNTIME, START = "mlserver_runtime", "mlserver_start"
+# On this machine only, one process, requests of at most 32 MiB; for its user to edit.
 SETTINGS = {"host": "127.0.0.1", "parallel_workers": 0, "debug": False, "grpc_max_message_length": 2**25}
 LARGEST_BATCH = 256
 
@@ -24,15 +24,16 @@ def check(server, formats):
 
 
 def write(folder, name):
-    """Writes settings.json, model-settings.json and the runtime into `folder`, for `mlserver start <folder>`.
+    """Writes settings.json, model-settings.json, the runtime and the script that starts a server on `folder`.
 
     Returns:
         The paths. They do not depend on the version of the model: the highest in the folder is served.
     """
     parameters = {"extra": {"largest_batch": LARGEST_BATCH}}
     model = {"name": name, "implementation": f"{RUNTIME}.SavedModel", "parameters": parameters}
-    runtime = pathlib.Path(__file__).with_name(f"{RUNTIME}.py").read_text()
-    contents = {"settings.json": _json(SETTINGS), "model-settings.json": _json(model), f"{RUNTIME}.py": runtime}
+    contents = {"settings.json": _json(SETTINGS), "model-settings.json": _json(model)}
+    for module in (RUNTIME, START):
+        contents[f"{module}.py"] = pathlib.Path(__file__).with_name(f"{module}.py").read_text()
     folder.mkdir()
     for file, content in contents.items():
         (folder / file).write_text(content)

@@ -107,9 +107,11 @@ def spread(points, mask, count, distance):
         planes = tuple(points[..., axis] for axis in range(points.shape[-1]))
         highest = ops.equal(score, ops.max(score, axis=1, keepdims=True))
         best = ops.min(ops.where(highest, places, last), axis=1, keepdims=True)  # top_k breaks ties as it likes
-        new = tuple(take(plane[..., None], best)[..., 0] for plane in planes)
+        here = ops.equal(places, best)
+        # A sum with one term: converters to ONNX lose the shape of a gather within a loop.
+        new = tuple(ops.sum(ops.where(here, plane, 0), axis=1, keepdims=True) for plane in planes)
         score = ops.where(score < 0, score, ops.minimum(score, distance(planes, new)))
-        score = ops.where(ops.equal(places, best), ops.cast(-2.0, score.dtype), score)
+        score = ops.where(here, ops.cast(-2.0, score.dtype), score)
         return i + 1, points, score, ops.where(ops.equal(slots, i), best, chosen)
 
     start = ops.zeros((), "int32"), points, score, chosen

@@ -1,6 +1,7 @@
 """MLServer started on a folder, on free ports of this machine, and asked over REST and gRPC."""
 
 import contextlib
+import http.client
 import json
 import os
 import pathlib
@@ -32,10 +33,10 @@ def free_ports(count):
 class Server:
     """A process that serves a folder; use it in a `with` statement."""
 
-    def __init__(self, folder, command=("mlserver", "start"), cwd=None):
+    def __init__(self, folder, command=None, cwd=None):
         self.folder, self.cwd = pathlib.Path(folder), cwd
-        script = pathlib.Path(sys.executable).with_name(command[0])
-        self.command = [str(script), *command[1:]] + ([] if len(command) > 2 else [str(folder)])
+        program, *arguments = command or ("mlserver", "start", str(folder))
+        self.command = [str(pathlib.Path(sys.executable).with_name(program)), *arguments]
         self.rest, self.grpc, self.metrics = free_ports(3)
 
     def __enter__(self):
@@ -73,6 +74,30 @@ class Server:
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
         url = f"http://127.0.0.1:{self.rest}{path}"
         return self._ask(urllib.request.Request(url, body, {"Content-Type": "application/json"}))
+
+    def send(self, path, size, chunked=False, **headers):
+        """`(status, decoded answer)` to a body of `size` zeros, sent by and by, with its length or in chunks."""
+        part = bytes(2**20)
+        length = {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": str(size)}
+        connection = http.client.HTTPConnection("127.0.0.1", self.rest, timeout=60)
+        with contextlib.closing(connection):
+            parts = (part for _ in range(size // len(part)))
+            connection.request("POST", path, parts, {**length, **headers}, encode_chunked=chunked)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+
+    @contextlib.contextmanager
+    def memory(self):
+        """A list that gets the bytes by which the memory of the process grew at its peak within."""
+        folder, growth = pathlib.Path("/proc", str(self.process.pid)), []
+
+        def kilobytes(name):
+            return next(int(line.split()[1]) for line in (folder / "status").open() if line.startswith(name))
+
+        (folder / "clear_refs").write_text("5")  # the peak begins anew
+        before = kilobytes("VmRSS")
+        yield growth
+        growth.append(1024 * (kilobytes("VmHWM") - before))
 
     def _ask(self, request):
         try:

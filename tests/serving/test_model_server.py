@@ -31,7 +31,7 @@ def served(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(work)
         assert main(readme_command("keras-equivariant export runs/")[1:]) == 0
-    with Server(work / "out" / "p4_cnn", readme_command("mlserver start"), cwd=work) as server:
+    with Server(work / "out" / "p4_cnn", readme_command("python out/"), cwd=work) as server:
         yield server, model, server.get("/v2/models/p4_cnn")[1]["inputs"][0]["name"]
 
 
@@ -130,6 +130,21 @@ def test_a_wrong_request_gets_an_error_and_the_server_lives(served, images, what
     status, answer = server.post(INFER, {"inputs": [tensor(name, images)], "outputs": [{"name": "output_0"}]})
     assert status == 200 and len(answer["outputs"][0]["data"]) == 30
     assert server.process.poll() is None
+
+
+@pytest.mark.parametrize(("chunked", "kept"), [(False, 0), (True, 2**25)])
+def test_an_oversized_request_is_refused_unread_and_the_server_lives(served, images, chunked, kept):
+    server, _, name = served
+    with server.memory() as growth:
+        status, answer = server.send(INFER, 2**28, chunked)
+    assert status == 413 and "at most 33554432 bytes. Received: " in answer["error"]
+    assert growth[0] < 1.25 * kept + 2**23, f"{growth[0]:,} bytes for a body of {2**28:,}"
+    assert server.post(INFER, {"inputs": [tensor(name, images)]})[0] == 200
+
+
+def test_a_compressed_request_is_refused(served):
+    status, answer = served[0].send(INFER, 2**20, **{"Content-Encoding": "gzip"})
+    assert status == 415 and 'Received: Content-Encoding "gzip"' in answer["error"]
 
 
 def test_a_wrong_request_over_grpc_gets_an_error_and_the_server_lives(ask, images):
