@@ -56,7 +56,7 @@ def load(name, seed=0, **options):
             training images stay on disk.
         seed: Seed of the sets that are made rather than read (random angles).
         **options: Of some sets: `size` of the images of "cells", of the volumes of "shapes" and "tetris" and of
-            densities, `tile` of "isbi2012_em", in pixels; `draws` of "tetris"; `voxel_size` of densities.
+            densities, `tile` of "isbi2012_em", in pixels; `draws` and `places` of "tetris"; `voxel_size` of densities.
 
     Returns:
         A `Dataset`.

@@ -8,19 +8,42 @@ from keras_equivariant.data.tetris import SHAPES, draw
 
 
 def test_tetris_is_learned_in_one_orientation_and_tested_in_many():
-    found = data.load("tetris", seed=3, size=13, draws=2)
-    assert found.x_train.shape == (8, 13, 13, 13, 1) and found.x_test.shape == (16, 13, 13, 13, 1)
-    assert found.y_train.tolist() == list(range(8)) and found.y_test.tolist() == 2 * list(range(8))
-    again, other = (data.load("tetris", seed=seed, size=13, draws=2) for seed in (3, 4))
+    found = data.load("tetris", seed=3, size=13, draws=2, places=3)
+    assert found.x_train.shape == (24, 13, 13, 13, 1) and found.x_test.shape == (16, 13, 13, 13, 1)
+    assert found.y_train.tolist() == 3 * list(range(8)) and found.y_test.tolist() == 2 * list(range(8))
+    again, other = (data.load("tetris", seed=seed, size=13, draws=2, places=3) for seed in (3, 4))
     np.testing.assert_array_equal(found.x_test, again.x_test)
     assert np.abs(found.x_test - other.x_test).max() > 0.1
+
+
+def _moments(volume):
+    """Centre of mass and the covariance of the mass about it."""
+    mass, axis = volume[..., 0].astype("float64"), np.arange(len(volume))
+    points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+    weights = mass.ravel() / mass.sum()
+    centre = weights @ points
+    return centre, (points - centre).T * weights @ (points - centre)
+
+
+def test_tetris_to_train_on_is_moved_and_not_turned():
+    found = data.load("tetris", size=25, draws=1, places=4)
+    for shape in range(8):
+        moments = [_moments(volume) for volume in found.x_train[found.y_train == shape]]
+        centres = np.array([centre for centre, _ in moments])
+        assert np.abs(centres - 12).max() < 2.01 and centres.std(axis=0).min() > 0.1
+        for _, covariance in moments:
+            np.testing.assert_allclose(covariance, moments[0][1], atol=1e-2)
+        _, turned = _moments(found.x_test[found.y_test == shape][0])
+        assert np.abs(turned - moments[0][1]).max() > 0.1
+    (single,) = data.load("tetris", size=25, draws=1, places=1).x_train[:1]
+    np.testing.assert_allclose(_moments(single)[0], 12, atol=1e-3)
 
 
 def test_a_turned_tetris_shape_is_the_turned_volume():
     turn = groups.get("O").matrices[5]
     for cubes in SHAPES.values():
         upright, turned = (draw(np.array(cubes, float), matrix, 15) for matrix in (np.eye(3), turn))
-        moved = groups.move_pixels(upright[None, ..., None], turn)[0, ..., 0]
+        moved = groups.move_pixels(upright[None], turn)[0]
         np.testing.assert_allclose(turned, moved, atol=1e-6)
     assert np.abs(turned - upright).max() > 0.1
 
@@ -29,7 +52,7 @@ def test_the_screws_are_mirror_images_and_no_rotation_takes_one_to_the_other():
     screw, mirrored = (draw(np.array(SHAPES[name], float), np.eye(3), 15) for name in ("screw", "mirrored screw"))
 
     def nearest(group):
-        turned = (groups.move_pixels(screw[None, ..., None], m)[0, ..., 0] for m in groups.get(group).matrices)
+        turned = (groups.move_pixels(screw[None], m)[0] for m in groups.get(group).matrices)
         return min(np.abs(volume - mirrored).max() for volume in turned)
 
     assert nearest("Oh") < 1e-6 < 0.1 < nearest("O")
@@ -87,6 +110,6 @@ def test_a_bad_archive_of_atoms_is_refused(structures, changes, message):
 
 
 def test_bad_sizes_of_tetris_are_refused():
-    for options in ({"size": 5}, {"draws": 0}):
-        with pytest.raises(ValueError, match="at least 12 voxels and `draws` at least 1"):
+    for options in ({"size": 5}, {"draws": 0}, {"places": 0}):
+        with pytest.raises(ValueError, match="at least 12 voxels, `draws` and `places` at least 1"):
             data.load("tetris", **options)
