@@ -18,7 +18,7 @@ def least_memory_cuts(made, kept):
         kept: bytes alive at each of the n + 1 positions.
     """
     needed = _needed(made, kept)
-    enough, too_little = float(np.max(needed[0, -1])), 0.0
+    enough, too_little = float(kept[0] + needed[0, -1]), 0.0
     cuts = [0, len(made)]
     for _ in range(HALVINGS):
         limit = (enough + too_little) / 2
