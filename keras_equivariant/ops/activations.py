@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_equivariant.ops.compiled import compiled
+from keras_equivariant.ops.compiled import compiled_pointwise
 from keras_equivariant.ops.precision import in_full
 
 LEAST_SQUARE = 1e-4  # of a norm
@@ -187,17 +187,17 @@ def _multiply(x, layout, products):
 
 @functools.lru_cache(maxsize=64)
 def _compiled_norm_activate(layout, scalars, epsilon, activation):
-    return compiled(lambda x, bias=None: _norm_activate(x, bias, layout, scalars, epsilon, activation))
+    return compiled_pointwise(lambda x, bias=None: _norm_activate(x, bias, layout, scalars, epsilon, activation))
 
 
 @functools.lru_cache(maxsize=64)
 def _compiled_gate(layout, kept, gating, activation):
-    return compiled(lambda x, bias=None: _gate(x, bias, layout, kept, gating, activation))
+    return compiled_pointwise(lambda x, bias=None: _gate(x, bias, layout, kept, gating, activation))
 
 
 @functools.lru_cache(maxsize=64)
 def _compiled_multiply(layout, products):
-    return compiled(lambda x: _multiply(x, layout, products))
+    return compiled_pointwise(lambda x: _multiply(x, layout, products))
 
 
 def _size(components, scalar, epsilon):

@@ -1,4 +1,4 @@
-"""The one backend switch: functions that TensorFlow compiles with XLA."""
+"""The one backend switch: functions that TensorFlow compiles with XLA, and what their gradients keep."""
 
 import functools
 
@@ -24,6 +24,42 @@ def compiled(function):
         compiled_function = tf.function(function, jit_compile=True, reduce_retracing=False)
         # A function traced inside another takes no Keras variables, only tensors.
         return lambda *tensors: compiled_function(*map(tf.convert_to_tensor, tensors))
+
+    @functools.wraps(function)
+    def call(*tensors):
+        return build(keras.backend.backend())(*tensors)
+
+    return call
+
+
+def compiled_pointwise(function):
+    """`compiled`, and the gradient keeps the arguments alone: what lies between is computed again in it.
+
+    For functions of one result that are mostly pointwise. Left to TensorFlow, the compiled forward pass writes every
+    intermediate result that its gradient reads, several times the size of the arguments, one by one.
+    """
+
+    @functools.cache
+    def build(backend):
+        if backend != "tensorflow":
+            return function
+        import tensorflow as tf
+
+        def differentiate(upstream, *tensors):
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(tensors)
+                y = function(*tensors)
+            return tape.gradient(y, tensors, upstream, unconnected_gradients="zero")
+
+        forward, backward = (
+            tf.function(each, jit_compile=True, reduce_retracing=False) for each in (function, differentiate)
+        )
+
+        @tf.custom_gradient
+        def differentiable(*tensors):
+            return forward(*tensors), lambda upstream: backward(upstream, *tensors)
+
+        return lambda *tensors: differentiable(*map(tf.convert_to_tensor, tensors))
 
     @functools.wraps(function)
     def call(*tensors):

@@ -57,7 +57,7 @@ def fit_network(
     with distribution.scope():
         adapt(model, images)
         keras.utils.set_random_seed(seed)
-        trained = rematerialize(model) if recipe.rematerialize else model
+        trained = rematerialize(model, batch_size=batch_size) if recipe.rematerialize else model
         task_of(dataset).compile(trained, recipe.make_optimizer(steps, epochs), recipe.loss, dataset.y_train)
         done = distribution.agree(trained, checkpoint.restore(trained) if distribution.is_chief else 0)
         for layer in normalization_layers(trained):

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import keras
 
 from keras_equivariant.export.fold import functional
+from keras_equivariant.training.cuts import least_memory_cuts
 
-BOUNDS = 64  # sizes of a run that are tried
 WIDTHS = {"float16": 2, "bfloat16": 2, "float64": 8, "int64": 8, "bool": 1}  # bytes; else 4
 
 
-def rematerialize(model, input_gradients=False):
+def rematerialize(model, input_gradients=False, batch_size=32):
     """A model over the same layers whose training step keeps few features and computes the others a second time.
 
     The layers are cut into runs, where fewest features are alive at the worst moment. Between the forward and the
@@ -26,6 +26,8 @@ def rematerialize(model, input_gradients=False):
         model: a built functional or sequential `keras.Model`.
         input_gradients: also differentiate by the inputs of the model, which costs its first layers more memory.
             Otherwise, as in every training step, nobody asks for these gradients, and they are zero.
+        batch_size: examples in a batch, at least about: the cuts weigh features, which grow with it, against expanded
+            kernels, which do not.
 
     Returns:
         A functional `keras.Model` with the inputs and outputs of `model`, not compiled.
@@ -50,7 +52,7 @@ def rematerialize(model, input_gradients=False):
     flat_outputs = keras.tree.flatten(outputs)
     inputs = keras.tree.map_structure(_fresh, graph.input)
     real = dict(zip(_ids(graph.input), keras.tree.flatten(inputs), strict=True))
-    for number, (start, stop) in enumerate(itertools.pairwise(_cuts(calls, flat_outputs))):
+    for number, (start, stop) in enumerate(itertools.pairwise(_cuts(calls, flat_outputs, batch_size))):
         body, entering, leaving = _body(calls, start, stop, flat_outputs)
         data = () if input_gradients else [i for i, tensor in enumerate(entering) if id(tensor) in _ids(graph.input)]
         results = Rematerialized(body, data, name=f"run_{number}")([real[id(tensor)] for tensor in entering])
@@ -81,7 +83,8 @@ class Rematerialized(keras.layers.Layer):
         losses = []
 
         def run(*tensors):
-            mapping = before + list(zip(weights, tensors[len(inputs) :], strict=True))
+            values = _after(tensors[len(inputs) :], tensors[: len(inputs)])
+            mapping = before + list(zip(weights, values, strict=True))
             given = [keras.ops.stop_gradient(t) if i in self.data else t for i, t in enumerate(tensors[: len(inputs)])]
             with keras.StatelessScope(mapping, collect_losses=True) as scope:
                 outputs = keras.tree.flatten(self.body(given, training=True))
@@ -95,6 +98,20 @@ class Rematerialized(keras.layers.Layer):
         for variable, value in zip(states, results[len(losses) :], strict=True):
             variable.assign(value)
         return outputs
+
+
+def _after(tensors, others):
+    """The same tensors; what is computed from them is computed once the others are there.
+
+    TensorFlow begins with all that can be computed at once: kernels expanded from variables alone would all be there
+    from the beginning of a step. JAX orders a compiled step by its memory, torch does as it is told.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return tensors
+    import tensorflow as tf
+
+    with tf.control_dependencies(others):
+        return [tf.identity(tensor) for tensor in tensors]
 
 
 @dataclass(frozen=True)
@@ -159,35 +176,17 @@ def _body(calls, start, stop, outputs):
 
 def _size(tensor):
     """Bytes of one example; axes of open length count once."""
-    return math.prod(size or 1 for size in tensor.shape) * WIDTHS.get(tensor.dtype, 4)
+    return math.prod(size or 1 for size in tensor.shape) * WIDTHS.get(keras.backend.standardize_dtype(tensor.dtype), 4)
 
 
-def _cuts(calls, outputs):
-    """Positions between the calls, both ends included, where the model is cut into runs.
-
-    At the worst moment what is kept at all cuts is alive, and the inside of the largest run. For each of a number of
-    bounds on the inside of a run the cuts that keep least are found; the best bound wins.
-    """
-    total = list(itertools.accumulate((sum(map(_size, call.given)) for call in calls), initial=0))
-    kept = [sum(map(_size, _alive(calls, position, outputs))) for position in range(len(calls))] + [0]
-    least = max(b - a for a, b in itertools.pairwise(total))
-    bounds = [least * (total[-1] / least) ** (step / BOUNDS) for step in range(BOUNDS + 1)]
-    found = (_keeping_least(total, kept, bound) for bound in bounds)
-    return min(found, key=lambda cuts: _alive_at_worst(total, kept, cuts))
+def _cuts(calls, outputs, batch_size):
+    """Positions between the calls, both ends included, where the model is cut into runs."""
+    made = [batch_size * sum(map(_size, call.given)) + _kernel_size(call.operation) for call in calls]
+    kept = [batch_size * sum(map(_size, _alive(calls, position, outputs))) for position in range(len(calls))] + [0]
+    return least_memory_cuts(made, kept)
 
 
-def _alive_at_worst(total, kept, cuts):
-    return sum(kept[cut] for cut in cuts[1:-1]) + max(total[b] - total[a] for a, b in itertools.pairwise(cuts))
-
-
-def _keeping_least(total, kept, bound):
-    """The cuts into runs of at most `bound` bytes whose entering features are the fewest bytes."""
-    best = [(0, None)]  # at each position: bytes kept up to there, and the cut before
-    for stop in range(1, len(total)):
-        starts = [start for start in range(stop) if start == stop - 1 or total[stop] - total[start] <= bound]
-        start = min(starts, key=lambda start: best[start][0])
-        best.append((best[start][0] + kept[stop], start))
-    cuts = [len(total) - 1]
-    while cuts[-1]:
-        cuts.append(best[cuts[-1]][1])
-    return cuts[::-1]
+def _kernel_size(layer):
+    """Bytes of the kernel that a layer expands from its weights, which is kept for the backward pass like features."""
+    expand = getattr(layer, "expanded_kernel", None)
+    return 0 if expand is None else _size(expand())

@@ -8,7 +8,8 @@ import pytest
 from tiny_training import SPEC, save_shapes
 
 import keras_equivariant as ke
-from keras_equivariant.training.rematerialize import Rematerialized, _keeping_least
+from keras_equivariant.training.cuts import least_memory_cuts, memory_at_worst
+from keras_equivariant.training.rematerialize import Rematerialized
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -98,21 +99,31 @@ def test_a_flag_must_be_one():
         ke.load_spec({**SPEC, "training": {"rematerialize": "sometimes"}})
 
 
-def test_the_cuts_keep_least():
+def test_the_cuts_need_least_at_the_worst_moment():
     rng = np.random.default_rng(0)
     for _ in range(20):
-        total = np.concatenate([[0], np.cumsum(rng.integers(1, 9, 7))]).tolist()
-        kept = [*rng.integers(0, 9, 7).tolist(), 0]
-        bound = int(rng.integers(8, 30))
-        possible = [
-            [0, *inner, 7]
-            for n in range(7)
-            for inner in itertools.combinations(range(1, 7), n)
-            if all(total[b] - total[a] <= bound for a, b in itertools.pairwise([0, *inner, 7]))
-        ]
-        found = _keeping_least(total, kept, bound)
-        assert found in possible
-        assert sum(kept[c] for c in found) == min(sum(kept[c] for c in cuts) for cuts in possible)
+        made, kept = rng.integers(1, 9, 7).tolist(), [*rng.integers(0, 9, 7).tolist(), 0]
+        inner = [cuts for n in range(7) for cuts in itertools.combinations(range(1, 7), n)]
+        best = min(memory_at_worst([0, *cuts, 7], made, kept) for cuts in inner)
+        found = least_memory_cuts(made, kept)
+        assert (found[0], found[-1]) == (0, 7)
+        assert found == sorted(set(found))
+        assert memory_at_worst(found, made, kept) == best
+
+
+def test_large_kernels_part_what_small_features_would_not():
+    """Twelve convolutions on few pixels: their kernels are expanded and kept in one run, or in several."""
+    image = keras.Input((4, 4, 1))
+    x = ke.layers.LiftingConv2D(8, 3, group="C4", padding="same")(image)
+    for _ in range(12):
+        x = ke.layers.GroupConv2D(8, 3, group="C4", padding="same")(x)
+    model = keras.Model(image, x)
+    most = []
+    for batch_size in (1, 100_000):
+        trained = ke.rematerialize(model, batch_size=batch_size)
+        runs = [layer for layer in trained.layers if isinstance(layer, Rematerialized)]
+        most.append(max(len(run.body.layers) for run in runs))
+    assert most[0] < most[1]
 
 
 def test_a_subclassed_model_is_refused():
