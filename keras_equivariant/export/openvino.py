@@ -18,6 +18,7 @@ def write(saved_model, folder, name):
     """
     openvino = extra("openvino", "openvino")
     folder.mkdir(exist_ok=True)
+    # Not by `openvino.convert_model`, which reports every operation over the network, each from a process of its own.
     model = openvino.Core().read_model(str(saved_model))
     openvino.save_model(model, str(folder / f"{name}.xml"), compress_to_fp16=False)
 

@@ -20,6 +20,7 @@ from keras_equivariant.training.run import train
 
 HERE = Path(__file__).parent
 DEADLINE = 1200  # seconds
+HALF = {"mixed_precision": "bfloat16"}
 
 
 def start(runs, folder, **environment):
@@ -62,14 +63,20 @@ def check_same(found, expected):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """One process of two CPUs: a run on one of them, one on both, one epoch each without common statistics, and of a
-    network that computes its features twice."""
+    """One process of two CPUs: a run on one of them, one on both, the same in bfloat16, one without common statistics,
+    and an epoch of a network that computes its features twice."""
     folder = tmp_path_factory.mktemp("devices")
     both = {"distribute": "mirrored"}
-    once = {**both, "epochs": 1}
-    others = {"alone": {**once, "alone": True}, "twice": {**once, "recipe": {"rematerialize": True}}}
-    finish(start({"single": {}, "mirrored": both, **others}, folder))
+    half = {"half": HALF, "half_mirrored": {**HALF, **both}}
+    others = {"alone": {**both, "alone": True}, "twice": {**both, "epochs": 1, "recipe": {"rematerialize": True}}}
+    finish(start({"single": {}, "mirrored": both, **half, **others}, folder))
     return folder
+
+
+def loss_differs(one, other):
+    """The largest relative difference of the losses, epoch by epoch."""
+    found, expected = (np.array([column(folder, name) for name in ("loss", "val_loss")]) for folder in (one, other))
+    return np.abs(found / expected - 1).max()
 
 
 @pytest.mark.tensorflow
@@ -79,7 +86,18 @@ def test_two_devices_learn_what_one_learns(runs):
 
 @pytest.mark.tensorflow
 def test_statistics_of_each_replica_by_itself_learn_something_else(runs):
-    assert abs(column(runs / "alone", "loss")[0] / column(runs / "single", "loss")[0] - 1) > 1e-3
+    assert loss_differs(runs / "alone", runs / "single") > 0.1
+
+
+def check_half(found, expected, single):
+    assert len(log(found)) == EPOCHS
+    assert loss_differs(found, expected) <= 2**-6  # two roundings: 1 + 2^-7 follows 1 in bfloat16
+    assert loss_differs(found, single) > 1e-4  # it is not float32
+
+
+@pytest.mark.tensorflow
+def test_two_devices_learn_in_bfloat16_what_one_learns(runs):
+    check_half(runs / "half_mirrored", runs / "half", runs / "single")
 
 
 @pytest.mark.tensorflow
@@ -88,14 +106,14 @@ def test_features_computed_twice_have_the_same_statistics(runs):
 
 
 @pytest.mark.tensorflow
-def test_a_killed_worker_restarts_from_the_checkpoint(runs, tmp_path):
+def test_a_killed_worker_restarts_from_the_checkpoint_and_both_learn_in_bfloat16(runs, tmp_path):
     with socket.socket() as one, socket.socket() as other:
         for each in (one, other):
             each.bind(("127.0.0.1", 0))
         hosts = [f"127.0.0.1:{each.getsockname()[1]}" for each in (one, other)]
 
-    def both(**options):
-        many = {"many": {"distribute": "multi_worker", **options}}
+    def both(then=None, **options):
+        many = {"many": {"distribute": "multi_worker", **options}, **(then or {})}
         cluster = {"cluster": {"worker": hosts}}
         configs = [json.dumps({**cluster, "task": {"type": "worker", "index": index}}) for index in range(2)]
         return [start(many, tmp_path, TF_CONFIG=config) for config in configs]
@@ -111,9 +129,10 @@ def test_a_killed_worker_restarts_from_the_checkpoint(runs, tmp_path):
     assert len(log(tmp_path / "many")) < EPOCHS, "the kill came too late to test anything"
     assert b"ConnectionError: All workers must live" in output and b"with --resume" in output
     assert not (tmp_path / "many" / "model.keras").exists()
-    for process in both(resume=True):
+    for process in both({"half": {"distribute": "multi_worker", **HALF}}, resume=True):
         finish(process)
     check_same(tmp_path / "many", runs / "single")
+    check_half(tmp_path / "half", runs / "half", runs / "single")
 
 
 def test_jax_learns_on_two_devices_what_it_learns_on_one(tmp_path):
