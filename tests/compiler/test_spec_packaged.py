@@ -104,9 +104,13 @@ def randomized(name, params):
         model = build_from_spec(name, **params)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            shape = layer.gamma.shape
-            low_high = [(0.5, 1.5), (-0.2, 0.5), (-0.2, 0.2), (0.5, 1.5)]  # gamma, beta, mean, variance
-            layer.set_weights([draw.uniform(*bounds, size=shape) for bounds in low_high])
+            bounds = {
+                "gamma": (0.5, 1.5),
+                "beta": (-0.2, 0.5),
+                "moving_mean": (-0.2, 0.2),
+                "moving_variance": (0.5, 1.5),
+            }
+            layer.set_weights([draw.uniform(*bounds[weight.name], size=weight.shape) for weight in layer.weights])
         elif hasattr(layer, "kernel"):
             kernel = draw.normal(size=layer.kernel.shape) * math.sqrt(2 / math.prod(layer.kernel.shape[:-1]))
             layer.set_weights([kernel, *(draw.uniform(-0.1, 0.1, size=w.shape) for w in layer.weights[1:])])
