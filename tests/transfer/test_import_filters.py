@@ -186,7 +186,7 @@ def test_escnn_linear_maps_and_other_rings():
     w = (np.random.default_rng(0).normal(size=len(kernels)) @ kernels).reshape(5, 5, 2, 1).transpose(2, 3, 0, 1)
     assert ke.import_filters(conv, w, "escnn") <= 1e-10
     before = conv.get_weights()
-    other = L.SteerableConv2D("1x0", "1x1", 5, "SO2", ring_width=1.2)
+    other = L.SteerableConv2D("1x0", "1x1", 5, "SO2", ring_width=0.8)
     other.build((None, 9, 9, 1))
     with pytest.raises(ValueError, match="likely the rings, sigma and frequencies_cutoff"):
         ke.import_filters(other, w, "escnn")
