@@ -19,8 +19,6 @@ SHAPES = {
 }
 MARGIN = 36 / 20  # of the published volumes: 20 voxels for four cubes in a row, 8 more at each end
 BLUR = 0.5 * 3**0.5  # deviation in voxels of the low-pass for a scale of 2 (1807.02547)
-
-
 SPREAD = 2  # voxels along each axis by which the shapes to train on are moved
 
 

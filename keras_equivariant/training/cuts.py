@@ -1,7 +1,5 @@
 """Where to cut a chain of layers into runs that are computed a second time: where the worst moment needs least."""
 
-import itertools
-
 import numpy as np
 
 HALVINGS = 24  # of the interval in which the least memory is sought
@@ -22,7 +20,7 @@ def least_memory_cuts(made, kept):
     cuts = [0, len(made)]
     for _ in range(HALVINGS):
         limit = (enough + too_little) / 2
-        found = cuts_within(limit, needed, kept)
+        found = _cuts_within(limit, needed, kept)
         if found is None:
             too_little = limit
         else:
@@ -30,14 +28,7 @@ def least_memory_cuts(made, kept):
     return cuts
 
 
-def memory_at_worst(cuts, made, kept):
-    """Bytes at the worst moment of a training step that is cut at these positions."""
-    needed = _needed(made, kept)
-    before = np.cumsum([kept[cut] for cut in cuts])
-    return max(total + needed[pair] for total, pair in zip(before, itertools.pairwise(cuts), strict=False))
-
-
-def cuts_within(limit, needed, kept):
+def _cuts_within(limit, needed, kept):
     """The cuts that keep least, so that no run takes more than `limit` bytes; None if there are none.
 
     Args:

@@ -8,7 +8,7 @@ import pytest
 from tiny_training import SPEC, save_shapes
 
 import keras_equivariant as ke
-from keras_equivariant.training.cuts import least_memory_cuts, memory_at_worst
+from keras_equivariant.training.cuts import least_memory_cuts
 from keras_equivariant.training.rematerialize import Rematerialized
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -97,6 +97,15 @@ def test_a_recipe_asks_for_it(tmp_path):
 def test_a_flag_must_be_one():
     with pytest.raises(ke.SpecError, match="rematerialize.*true or false"):
         ke.load_spec({**SPEC, "training": {"rematerialize": "sometimes"}})
+
+
+def memory_at_worst(cuts, made, kept):
+    """Kept at the cuts so far, a copy of what enters the run, all it makes, two gradients: of its end, its largest."""
+    moments = []
+    for index, (start, stop) in enumerate(itertools.pairwise(cuts)):
+        before = sum(kept[cut] for cut in cuts[: index + 1])
+        moments.append(before + kept[start] + sum(made[start:stop]) + kept[stop] + max(made[start:stop]))
+    return max(moments)
 
 
 def test_the_cuts_need_least_at_the_worst_moment():
