@@ -154,6 +154,7 @@ def _training():
         "dataset": {"type": "string"},
         "epochs": whole,
         "batch_size": whole,
+        "shuffle_block": {**whole, "description": "rows that stay together when all are shuffled"},
         "optimizer": {"$ref": "#/$defs/optimizers"},
         "schedule": {**_object(schedules), "minProperties": 1, "maxProperties": 1},
         "loss": {"enum": list(LOSSES)},

@@ -9,7 +9,7 @@ import numpy as np
 from keras_equivariant.data.shards import Shards
 
 
-def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_epoch=0, part=(0, 1, 1)):
+def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_epoch=0, part=(0, 1, 1), block=1):
     """Shuffled, augmented batches `(x, y)` without end; `len(images) // batch_size` of them make an epoch.
 
     Epoch e is a fresh permutation drawn from (seed, e), so a run that resumes at epoch e sees what an uninterrupted
@@ -24,13 +24,22 @@ def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_ep
         first_epoch: The epoch to start from.
         part: `(first, count, of)`: of the `of` equal parts of each batch only `count`, from number `first` on, one
             after the other; each as it is in the whole batch.
+        block: Rows that stay together, in their order, when all are shuffled; divides N.
 
     Returns:
         `(dataset, steps_per_epoch)`.
+
+    Raises:
+        ValueError: if `block` does not divide N.
     """
     import tensorflow as tf
 
     count = len(images)
+    if count % block:
+        raise ValueError(
+            "The number of images to train on must be a multiple of `shuffle_block`. "
+            f"Received: {count} images, shuffle_block={block}. Use shuffle_block=1, or as many images as fill the blocks."
+        )
     batch_size = min(batch_size, count)
     steps = count // batch_size
     first, own, parts = part
@@ -40,7 +49,8 @@ def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_ep
         images, labels = _readable(images), tf.constant(labels)
 
     def epoch_batches(epoch):
-        order = tf.random.experimental.stateless_shuffle(tf.range(count), seed=tf.stack([seed, epoch]))
+        blocks = tf.random.experimental.stateless_shuffle(tf.range(count // block), seed=tf.stack([seed, epoch]))
+        order = tf.reshape(blocks[:, None] * block + tf.range(block), [-1])
         order = tf.reshape(order[: steps * batch_size], (steps, parts, size))[:, first : first + own]
         numbers = tf.data.Dataset.range(steps * own, output_type=tf.int32)
         return tf.data.Dataset.zip(tf.data.Dataset.from_tensor_slices(tf.reshape(order, (-1, size))), numbers).map(

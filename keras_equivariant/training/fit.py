@@ -75,7 +75,7 @@ def fit_network(
             trained.fit(
                 distribution.batches(
                     lambda part: training_pipeline(
-                        images, dataset.y_train, batch_size, seed, recipe.augment, done, part
+                        images, dataset.y_train, batch_size, seed, recipe.augment, done, part, recipe.shuffle_block
                     )[0]
                 ),
                 steps_per_epoch=steps,

@@ -14,6 +14,7 @@ class Recipe:
     dataset: str = "digits"
     epochs: int = 20
     batch_size: int = 128
+    shuffle_block: int = 1
     optimizer: dict = field(default_factory=lambda: {"Adam": {"learning_rate": 1e-3}})
     schedule: dict | None = None
     augment: Augment = Augment()

@@ -8,8 +8,9 @@ import pytest
 from tiny_training import SPEC, save_shapes
 
 import keras_equivariant as ke
-from keras_equivariant.training.cuts import least_memory_cuts
+from keras_equivariant.training.cuts import least_memory_runs
 from keras_equivariant.training.rematerialize import Rematerialized
+from keras_equivariant.training.slices import treats_examples_alone
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -45,7 +46,7 @@ def train(model, steps=4, **options):
 def test_training_is_the_same(jit):
     plain, twin = network(), network()
     losses = train(plain, jit_compile=jit)
-    again = train(ke.rematerialize(twin), jit_compile=jit)
+    again = train(ke.rematerialize(twin, slices=1), jit_compile=jit)  # the same masks, too
     np.testing.assert_allclose(again, losses, rtol=1e-5)
     assert losses[-1] < losses[0]
     for one, other in zip(plain.variables, twin.variables, strict=True):
@@ -99,25 +100,111 @@ def test_a_flag_must_be_one():
         ke.load_spec({**SPEC, "training": {"rematerialize": "sometimes"}})
 
 
-def memory_at_worst(cuts, made, kept):
-    """Kept at the cuts so far, a copy of what enters the run, all it makes, two gradients: of its end, its largest."""
+def memory_at_worst(runs, made, kernels, kept):
+    """Kept at the cuts so far, a copy of what enters the run, all it makes, two gradients: of its end, its largest.
+
+    Of a run in slices features are there for one, but what enters and leaves it, and the gradients, once more.
+    """
     moments = []
-    for index, (start, stop) in enumerate(itertools.pairwise(cuts)):
-        before = sum(kept[cut] for cut in cuts[: index + 1])
-        moments.append(before + kept[start] + sum(made[start:stop]) + kept[stop] + max(made[start:stop]))
+    for start, stop, slices in runs:
+        before = sum(kept[cut] for cut, _, _ in runs if cut <= start)
+        inside = [features / slices + kernel for features, kernel in zip(made, kernels, strict=True)][start:stop]
+        moments.append(before + (kept[start] + kept[stop]) * (2 if slices > 1 else 1) + sum(inside) + max(inside))
     return max(moments)
 
 
-def test_the_cuts_need_least_at_the_worst_moment():
+def ways(count, alone):
+    """All lists of runs of so many calls, each in 1, 2 or 4 slices where its calls allow it."""
+    for n in range(count):
+        for inner in itertools.combinations(range(1, count), n):
+            cuts = list(itertools.pairwise([0, *inner, count]))
+            for slices in itertools.product([1, 2, 4], repeat=len(cuts)):
+                if all(one == 1 or all(alone[start:stop]) for one, (start, stop) in zip(slices, cuts, strict=True)):
+                    yield [(*cut, one) for cut, one in zip(cuts, slices, strict=True)]
+
+
+def test_the_runs_need_least_at_the_worst_moment():
     rng = np.random.default_rng(0)
+    sliced = 0
     for _ in range(20):
-        made, kept = rng.integers(1, 9, 7).tolist(), [*rng.integers(0, 9, 7).tolist(), 0]
-        inner = [cuts for n in range(7) for cuts in itertools.combinations(range(1, 7), n)]
-        best = min(memory_at_worst([0, *cuts, 7], made, kept) for cuts in inner)
-        found = least_memory_cuts(made, kept)
-        assert (found[0], found[-1]) == (0, 7)
-        assert found == sorted(set(found))
-        assert memory_at_worst(found, made, kept) == best
+        made, kernels = rng.integers(1, 30, 5).tolist(), rng.integers(0, 5, 5).tolist()
+        kept, alone = [*rng.integers(0, 5, 5).tolist(), 0], (rng.random(5) < 0.6).tolist()
+        best = min(memory_at_worst(runs, made, kernels, kept) for runs in ways(5, alone))
+        found = least_memory_runs(made, kernels, kept, alone, 4)
+        assert found in list(ways(5, alone))
+        np.testing.assert_allclose(memory_at_worst(found, made, kernels, kept), best, rtol=1e-4)
+        sliced += any(slices > 1 for _, _, slices in found)
+    assert 3 < sliced < 20
+
+
+def early(dropout=0.0, seed=0):
+    """Most of its features are in two convolutions that treat each image alone; batch statistics come after."""
+    keras.utils.set_random_seed(seed)
+    image = keras.Input((9, 9, 1))
+    x = ke.layers.LiftingConv2D(8, 3, group="C4", padding="same")(image)
+    x = keras.layers.Dropout(dropout, seed=3)(keras.layers.ReLU()(x)) if dropout else keras.layers.ReLU()(x)
+    x = keras.layers.BatchNormalization()(ke.layers.GroupConv2D(2, 3, group="C4", padding="same")(x))
+    x = keras.layers.Flatten()(ke.layers.GroupPooling("max")(x))
+    return keras.Model(image, [keras.layers.Dense(3, name="a")(x), keras.layers.Dense(2, name="b")(x)])
+
+
+def slices_of(model):
+    return [layer.slices for layer in model.layers if isinstance(layer, Rematerialized)]
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("count", [1, 6, 8])  # 6 is not divided by 4: the last images are computed twice
+def test_slices_train_the_same(jit, count):
+    plain, twin = early(), early()
+    trained = ke.rematerialize(twin, batch_size=8, slices=4)
+    assert slices_of(trained) == [4, 1]
+    x, y = batch(count)
+    losses = []
+    for model in (plain, trained):
+        model.compile(keras.optimizers.SGD(0.01), loss=[LOSS, LOSS], jit_compile=jit)
+        losses.append([np.ravel(model.train_on_batch(x, y))[0] for _ in range(3)])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    assert losses[0][2] < losses[0][0]
+    for one, other in zip(plain.variables, twin.variables, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5, err_msg=one.path)
+
+
+def test_each_slice_drops_its_own_and_the_same_in_both_passes():
+    import tensorflow as tf
+
+    image = keras.Input((6, 6, 1))
+    x = keras.layers.Conv2D(4, 1, use_bias=False)(image)
+    x = keras.layers.Dropout(0.5, seed=3)(x)
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
+    trained = ke.rematerialize(model, batch_size=8, slices=4)
+    assert 4 in slices_of(trained)
+    kernel = model.trainable_variables[0]
+    kernel.assign(tf.ones_like(kernel))
+    x = tf.ones((8, 6, 6, 1))
+    with tf.GradientTape() as tape:
+        outputs = trained(x, training=True)
+        total = tf.reduce_sum(outputs)
+    # Each output is the mean of what a mask left of the kernel's entry, so that the gradient is what it left, too.
+    np.testing.assert_allclose(tf.reduce_sum(tape.gradient(total, kernel.value)), total, rtol=1e-5)
+    assert len(np.unique(np.round(outputs, 4), axis=0)) == 8
+    again = trained(x, training=True)
+    assert np.abs(again - outputs).max() > 0.01
+
+
+def test_what_mixes_examples_is_not_sliced():
+    for layer, alone in (
+        (ke.layers.GroupConv2D(2, 3, group="C4"), True),
+        (keras.layers.Dropout(0.5), True),
+        (keras.layers.LayerNormalization(), True),
+        (keras.layers.BatchNormalization(), False),
+        (ke.layers.SteerableBatchNormalization(group="C4"), False),
+        (keras.layers.ActivityRegularization(l2=0.1), False),
+        (ke.layers.GroupConv2D(2, 3, group="C4", activity_regularizer="l2"), False),
+        (keras.layers.TimeDistributed(keras.layers.BatchNormalization()), False),
+        (type("Own", (keras.layers.Layer,), {"__module__": "users"})(), False),
+    ):
+        layer.build((None, 9, 9, 4, 2))
+        assert treats_examples_alone(layer) == alone, layer
 
 
 def test_large_kernels_part_what_small_features_would_not():
