@@ -38,7 +38,7 @@ def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_ep
     if count % block:
         raise ValueError(
             "The number of images to train on must be a multiple of `shuffle_block`. "
-            f"Received: {count} images, shuffle_block={block}. Use shuffle_block=1, or as many images as fill the blocks."
+            f"Received: {count} images, shuffle_block={block}. Use shuffle_block=1, or fill the blocks."
         )
     batch_size = min(batch_size, count)
     steps = count // batch_size

@@ -61,7 +61,9 @@ def rematerialize(model, input_gradients=False, batch_size=32, slices=8):
     for number, (start, stop, parts) in enumerate(_runs(calls, flat_outputs, batch_size, slices)):
         body, entering, leaving = _body(calls, start, stop, flat_outputs)
         data = () if input_gradients else [i for i, tensor in enumerate(entering) if id(tensor) in _ids(graph.input)]
-        results = Rematerialized(body, data, parts, stop - start, name=f"run_{number}")([real[id(tensor)] for tensor in entering])
+        results = Rematerialized(body, data, parts, stop - start, name=f"run_{number}")(
+            [real[id(tensor)] for tensor in entering]
+        )
         real.update(zip(map(id, leaving), keras.tree.flatten(results), strict=True))
     return keras.Model(inputs, keras.tree.map_structure(lambda tensor: real[id(tensor)], outputs), name=model.name)
 

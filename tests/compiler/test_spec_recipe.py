@@ -11,6 +11,8 @@ training:
   dataset: rotated_mnist
   epochs: ${2 * n}
   batch_size: 128
+  shuffle_block: 8
+  rematerialize: true
   optimizer: {SGD: {learning_rate: 1e-3, momentum: 0.9, nesterov: true}}
   schedule: {piecewise: {epochs: [50, 100], factor: 0.1}}
   loss: balanced_crossentropy
@@ -25,6 +27,8 @@ def test_a_full_recipe(write):
         "dataset": "rotated_mnist",
         "epochs": 10,
         "batch_size": 128,
+        "shuffle_block": 8,
+        "rematerialize": True,
         "optimizer": {"SGD": {"learning_rate": 1e-3, "momentum": 0.9, "nesterov": True}},
         "schedule": {"piecewise": {"epochs": [50, 100], "factor": 0.1}},
         "loss": "balanced_crossentropy",

@@ -40,6 +40,22 @@ def test_a_later_start_continues_the_same_sequence():
     assert any((a[1] != b[1]).any() for a, b in zip(whole[0], epochs_of(other, steps, 1)[0], strict=True))
 
 
+def test_blocks_stay_together_and_are_shuffled():
+    dataset, steps = training_pipeline(IMAGES[:20], LABELS[:20], 8, seed=1, block=4)
+    (first,), (second,) = (
+        epochs_of(dataset, 1, 1),
+        epochs_of(training_pipeline(IMAGES[:20], LABELS[:20], 8, 2, block=4)[0], 1, 1),
+    )
+    assert steps == 2
+    for _, y in (*first, *second):
+        blocks = y.reshape(-1, 4)
+        np.testing.assert_array_equal(blocks - blocks[:, :1], np.tile(np.arange(4), (2, 1)))
+        assert (blocks[:, 0] % 4 == 0).all()
+    assert (first[0][1] != second[0][1]).any()
+    with pytest.raises(ValueError, match=r"multiple of `shuffle_block`.*Received: 23 images.*shuffle_block=4"):
+        training_pipeline(IMAGES, LABELS, 5, block=4)
+
+
 def test_the_autotuner_is_off():
     dataset, _ = training_pipeline(IMAGES, LABELS, 5)
     assert dataset.options().autotune.enabled is False
