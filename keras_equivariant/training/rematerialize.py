@@ -8,7 +8,7 @@ import keras
 
 from keras_equivariant.export.fold import functional
 from keras_equivariant.training.cuts import least_memory_runs
-from keras_equivariant.training.slices import slice_by_slice, treats_examples_alone
+from keras_equivariant.training.slices import is_seed, slice_by_slice, treats_examples_alone
 
 WIDTHS = {"float16": 2, "bfloat16": 2, "float64": 8, "int64": 8, "bool": 1}  # bytes; else 4
 
@@ -103,16 +103,22 @@ class Rematerialized(keras.layers.Layer):
         return outputs
 
     def _in_slices(self, inputs, weights, states):
-        """The states are a seed and a counter each, of generators of random numbers that draw at most once a call."""
+        """Slice by slice: a generator of random numbers, a seed and a counter, draws at most once in each call."""
+        variables = self.body.non_trainable_variables
 
-        def after(state, slices):
+        def advanced(variable, state, slices):
+            if not is_seed(variable):
+                return state
             return state + keras.ops.cast([0, self.calls], state.dtype) * keras.ops.cast(slices, state.dtype)
 
-        def run(number, part):
-            return self._run(part, weights, [after(state, number) for state in states])[0]
+        def after(slices):
+            return [advanced(*pair, slices) for pair in zip(variables, states, strict=True)]
 
-        for variable, state in zip(self.body.non_trainable_variables, states, strict=True):
-            variable.assign(after(state, self.slices))
+        def run(number, part):
+            return self._run(part, weights, after(number))[0]
+
+        for variable, state in zip(variables, after(self.slices), strict=True):
+            variable.assign(state)
         return slice_by_slice(run, inputs, self.body.outputs, self.slices)
 
     def _run(self, inputs, weights, states):

@@ -18,8 +18,12 @@ def treats_examples_alone(layer):
         return False
     if getattr(layer, "activity_regularizer", None) is not None:
         return False
-    statistics = [v for v in layer.non_trainable_variables if "seed_generator" not in v.path]
-    return not statistics
+    return all(map(is_seed, layer.non_trainable_variables))
+
+
+def is_seed(variable):
+    """Whether a variable is the state of a generator of random numbers: its seed and a counter."""
+    return "seed_generator" in variable.path
 
 
 def slice_by_slice(function, inputs, like, slices):

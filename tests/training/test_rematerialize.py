@@ -191,6 +191,20 @@ def test_each_slice_drops_its_own_and_the_same_in_both_passes():
     assert np.abs(again - outputs).max() > 0.01
 
 
+def test_layers_frozen_later_stay_as_they_are():
+    model = early(dropout=0.3)
+    trained = ke.rematerialize(model, batch_size=8, slices=4)
+    assert 4 in slices_of(trained)
+    for layer in model.layers[:4]:
+        layer.trainable = False
+    before = [np.array(variable) for layer in model.layers[:3] for variable in layer.weights]
+    trained.compile(keras.optimizers.SGD(0.01), loss=[LOSS, LOSS], jit_compile=False)
+    trained.train_on_batch(*batch(8))
+    after = [variable for layer in model.layers[:3] for variable in layer.weights]
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_what_mixes_examples_is_not_sliced():
     for layer, alone in (
         (ke.layers.GroupConv2D(2, 3, group="C4"), True),
@@ -220,6 +234,24 @@ def test_large_kernels_part_what_small_features_would_not():
         runs = [layer for layer in trained.layers if isinstance(layer, Rematerialized)]
         most.append(max(len(run.body.layers) for run in runs))
     assert most[0] < most[1]
+
+
+@pytest.mark.parametrize("slices", [1, 4])
+def test_gradients_count_once_in_eager_mode(slices):
+    """A variable among the arguments of TensorFlow's recompute_grad would count as an argument and as a variable."""
+    plain, twin = early(), early()
+    x, y = batch(8)
+    for model in (plain, ke.rematerialize(twin, batch_size=8, slices=slices)):
+        model.compile(keras.optimizers.SGD(0.01), loss=[LOSS, LOSS], run_eagerly=True)
+        model.train_on_batch(x, y)
+    for one, other in zip(plain.variables, twin.variables, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5, err_msg=one.path)
+
+
+@pytest.mark.parametrize("slices", [0, 2.0])
+def test_slices_are_counted(slices):
+    with pytest.raises(ValueError, match="`slices` must be a positive integer"):
+        ke.rematerialize(early(), slices=slices)
 
 
 def test_a_subclassed_model_is_refused():
