@@ -41,7 +41,7 @@ print(json.dumps(peaks))
     [
         ("p4m_resnet", {}, 64, 0.6),
         ("all_cnn", {}, 64, 1.0),
-        ("se3_cath_resnet34", {"size": 32}, 16, 0.6),  # the aim; 0.83 was reached
+        ("se3_cath_resnet34", {"size": 32}, 16, 0.6),
         ("octahedral_resnet", {}, 16, 1.0),
     ],
 )
