@@ -27,8 +27,8 @@ def load_tetris(seed=0, size=21, draws=100, places=100):
     """The eight shapes to train on, each in one orientation and at several places, and turned at random to test on.
 
     The places differ by up to 1.5 voxels along each axis: a network is to know the shape, not where its faces lie
-    between the voxels. The two screws are upright, in volumes that are mirror images of each other: turned at random they
-    could be told apart by the grid as well, whose traces are stronger than handedness.
+    between the voxels. The two screws are upright, in volumes that are mirror images of each other: turned at random
+    they could be told apart by the grid as well, whose traces are stronger than handedness.
 
     Args:
         seed: Of the random rotations and places; the orientation of each shape in training is the first draw,
