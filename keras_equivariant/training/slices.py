@@ -2,9 +2,7 @@
 
 import keras
 
-from keras_equivariant.layers.base import PACKAGE
-
-STOCK = keras.layers.Dense.__module__.split(".")[0]
+KNOWN = (keras.layers.Dense.__module__.split(".")[0], __name__.split(".")[0])  # Keras and this package
 
 
 def treats_examples_alone(layer):
@@ -12,7 +10,7 @@ def treats_examples_alone(layer):
 
     Batch normalisation and all else that keeps statistics, and layers of neither Keras nor this package, do not count.
     """
-    if type(layer).__module__.split(".")[0] not in (STOCK, PACKAGE):
+    if type(layer).__module__.split(".")[0] not in KNOWN:
         return False
     if isinstance(layer, keras.layers.ActivityRegularization | keras.layers.Wrapper | keras.Model):
         return False

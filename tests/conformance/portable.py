@@ -41,22 +41,33 @@ def test_same_numbers_as_tensorflow(case, network, sample):
             np.testing.assert_allclose(value, reference[f"{index} {key}"], rtol=1e-4, atol=1e-4, err_msg=key)
 
 
-def small_network():
+def small_network(dropout=0.4):
     keras.utils.set_random_seed(0)
     image = keras.Input((5, 5, 1))
     x = ke.layers.LiftingConv2D(2, 3, group="C4")(image)
-    x = keras.layers.Dropout(0.4)(keras.layers.BatchNormalization()(x))
+    x = keras.layers.Dropout(dropout)(keras.layers.BatchNormalization()(x))
     return keras.Model(image, keras.layers.Flatten()(ke.layers.GroupConv2D(2, 3, group="C4")(x)))
 
 
 def test_rematerialized_steps_are_the_same():
     models = small_network(), small_network()
+    assert_same_steps(*models, ke.rematerialize(models[1], slices=1))  # the same masks, too
+
+
+def test_steps_slice_by_slice_are_the_same():
+    models = small_network(dropout=0.0), small_network(dropout=0.0)
+    trained = ke.rematerialize(models[1], batch_size=4, slices=4)
+    assert max(getattr(layer, "slices", 1) for layer in trained.layers) > 1
+    assert_same_steps(*models, trained)
+
+
+def assert_same_steps(plain, twin, trained):
     x = np.random.default_rng(0).normal(size=(4, 5, 5, 1)).astype("float32")
-    for model in (models[0], ke.rematerialize(models[1])):
+    for model in (plain, trained):
         keras.utils.set_random_seed(1)  # torch draws the masks of unseeded dropout from one generator for all
         model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=catalogue.JAX)
         for _ in range(2):
             model.train_on_batch(x, np.ones((4, 8), "float32"))
-    for one, other in zip(models[0].trainable_variables, models[1].trainable_variables, strict=True):
+    for one, other in zip(plain.trainable_variables, twin.trainable_variables, strict=True):
         mine, its = map(keras.ops.convert_to_numpy, (one, other))
         np.testing.assert_allclose(mine, its, rtol=1e-4, atol=1e-6, err_msg=one.path)

@@ -197,7 +197,7 @@ def test_layers_frozen_later_stay_as_they_are():
     assert 4 in slices_of(trained)
     for layer in model.layers[:4]:
         layer.trainable = False
-    before = [np.array(variable) for layer in model.layers[:3] for variable in layer.weights]
+    before = [np.asarray(variable).copy() for layer in model.layers[:3] for variable in layer.weights]
     trained.compile(keras.optimizers.SGD(0.01), loss=[LOSS, LOSS], jit_compile=False)
     trained.train_on_batch(*batch(8))
     after = [variable for layer in model.layers[:3] for variable in layer.weights]
