@@ -42,7 +42,7 @@ print(json.dumps(peaks))
         ("p4m_resnet", {}, 64, 0.6),
         ("all_cnn", {}, 64, 1.0),
         ("se3_cath_resnet34", {"size": 32}, 16, 0.6),
-        ("octahedral_resnet", {}, 16, 1.0),
+        ("octahedral_resnet", {}, 16, 0.6),
     ],
 )
 def test_peak_memory_of_a_step(spec, overrides, batch, most):
