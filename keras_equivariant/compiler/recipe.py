@@ -3,7 +3,7 @@
 dataset: rotated_mnist        a data set's name or an .npz file
 epochs: 100
 batch_size: 128
-shuffle_block: 8              rows of the data set that stay together when it is shuffled, e.g. one of each class
+shuffle_block: 8              rows that stay together in the shuffle, as they lie in the data set (one of each class)
 optimizer: {Adam: {learning_rate: 1e-3}}      a Keras optimizer and its arguments
 schedule: {piecewise: {epochs: [50, 100], factor: 0.1}}, or {cosine: {warmup_epochs: 5, final: 0.0}},
           or {exponential: {start: 15, factor: 0.8}}: times 0.8 in epoch 16 (the first is 1) and every one after it

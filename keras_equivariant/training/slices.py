@@ -2,21 +2,39 @@
 
 import keras
 
-KNOWN = (keras.layers.Dense.__module__.split(".")[0], __name__.split(".")[0])  # Keras and this package
+PACKAGE = __name__.split(".")[0]
+L = keras.layers
+# Of the stock layers those that have no option to work along the batch; `Lambda`, `Softmax` and operators could.
+STOCK = (
+    *(
+        L.Conv1D,
+        L.Conv2D,
+        L.Conv3D,
+        L.DepthwiseConv2D,
+        L.SeparableConv2D,
+        L.Conv2DTranspose,
+        L.Conv3DTranspose,
+        L.Dense,
+    ),
+    *(L.AveragePooling2D, L.AveragePooling3D, L.MaxPooling2D, L.MaxPooling3D),
+    *(L.GlobalAveragePooling2D, L.GlobalAveragePooling3D, L.GlobalMaxPooling2D, L.GlobalMaxPooling3D),
+    *(L.ZeroPadding2D, L.ZeroPadding3D, L.Cropping2D, L.Cropping3D, L.UpSampling2D, L.UpSampling3D),
+    *(L.Dropout, L.SpatialDropout2D, L.SpatialDropout3D, L.GaussianNoise, L.GaussianDropout),
+    *(L.Activation, L.ReLU, L.LeakyReLU, L.ELU, L.Rescaling, L.Flatten, L.Reshape, L.Add),
+)
 
 
-def treats_examples_alone(layer):
-    """Whether what a layer makes of an example is known not to depend on the others of the batch, nor to add a loss.
+def treats_examples_alone(operation):
+    """Whether what an operation makes of an example is known not to depend on the others of the batch, nor adds a loss.
 
-    Batch normalisation and all else that keeps statistics, and layers of neither Keras nor this package, do not count.
+    So it is of the stock layers above, and of this package's but for those with statistics, as batch normalisation.
     """
-    if type(layer).__module__.split(".")[0] not in KNOWN:
+    own = isinstance(operation, keras.layers.Layer) and type(operation).__module__.split(".")[0] == PACKAGE
+    if not own and type(operation) not in STOCK:
         return False
-    if isinstance(layer, keras.layers.ActivityRegularization | keras.layers.Wrapper | keras.Model):
+    if getattr(operation, "activity_regularizer", None) is not None:
         return False
-    if getattr(layer, "activity_regularizer", None) is not None:
-        return False
-    return all(map(is_seed, layer.non_trainable_variables))
+    return all(map(is_seed, operation.non_trainable_variables))
 
 
 def is_seed(variable):
@@ -39,7 +57,7 @@ def slice_by_slice(function, inputs, like, slices):
     count = (batch + each - 1) // each
     index = keras.ops.minimum(keras.ops.arange(count * each), batch - 1)
     cut = [keras.ops.reshape(keras.ops.take(x, index, axis=0), (count, each, *x.shape[1:])) for x in inputs]
-    outputs = _in_turn(lambda slice: function(slice[0], slice[1:]), [keras.ops.arange(count), *cut], like)
+    outputs = _in_turn(lambda part: function(part[0], part[1:]), [keras.ops.arange(count), *cut], like)
     return [keras.ops.reshape(y, (count * each, *y.shape[2:]))[:batch] for y in outputs]
 
 
