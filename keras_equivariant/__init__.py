@@ -5,7 +5,15 @@ from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_sp
 from keras_equivariant.equivariance import Report, assert_equivariant, certify, equivariance_error
 from keras_equivariant.export import ExportError, ExportReport, export, fold
 from keras_equivariant.groups import FieldType
-from keras_equivariant.training import estimate, from_preset, learn_basis, list_presets, rematerialize, train
+from keras_equivariant.training import (
+    estimate,
+    from_preset,
+    learn_basis,
+    list_presets,
+    refit_head,
+    rematerialize,
+    train,
+)
 from keras_equivariant.transfer import import_filters, restrict
 from keras_equivariant.version import __version__
 
@@ -35,6 +43,7 @@ __all__ = [
     "list_presets",
     "list_specs",
     "load_spec",
+    "refit_head",
     "rematerialize",
     "restrict",
     "train",

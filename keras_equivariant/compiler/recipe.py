@@ -12,6 +12,7 @@ augment: {rotate: 180, flip: horizontal, translate: 2, fill: reflect}     larges
          quarter_turns: true  turns by 0, 90, 180 or 270 degrees, without interpolation
 preprocess: [contrast, zca]   in this order; also {resize: 32}
 distribute: mirrored          on all devices of a machine, multi_worker on those of TF_CONFIG; data_parallel on JAX
+refit_head: true              set the last Dense, once trained, to the linear discriminant of its inputs
 rematerialize: true           compute features again for the backward pass, not keep them: less memory, more time
 """
 
@@ -123,5 +124,6 @@ RULES = {
     "augment": lambda node, scope: _mapping("augment", AUGMENT, node, scope),
     "preprocess": _steps,
     "distribute": _one_of(DISTRIBUTE),
+    "refit_head": _FLAG,
     "rematerialize": _FLAG,
 }

@@ -161,6 +161,7 @@ def _training():
         "distribute": {"enum": list(DISTRIBUTE)},
         "augment": _object(augment),
         "preprocess": {"type": "array", "items": step},
+        "refit_head": {"type": "boolean"},
         "rematerialize": {"type": "boolean"},
     }
     return _object({key: rules[key] for key in recipe.RULES})

@@ -6,6 +6,7 @@ from keras_equivariant.training.evaluation import accuracy, accuracy_by_angle
 from keras_equivariant.training.learned import learn_basis
 from keras_equivariant.training.match import Match, match
 from keras_equivariant.training.preset import from_preset, list_presets, preset_info, save_preset
+from keras_equivariant.training.refit import refit_head
 from keras_equivariant.training.rematerialize import rematerialize
 from keras_equivariant.training.run import TrainResult, train
 from keras_equivariant.training.segmentation import pixel_scores
@@ -24,6 +25,7 @@ __all__ = [
     "match",
     "pixel_scores",
     "preset_info",
+    "refit_head",
     "rematerialize",
     "save_preset",
     "train",

@@ -10,6 +10,7 @@ from keras_equivariant.data import evaluation_parts, training_pipeline
 from keras_equivariant.training.callbacks import Checkpoint, EpochRecord
 from keras_equivariant.training.distribution import Distribution
 from keras_equivariant.training.normalization import adapt, normalization_layers
+from keras_equivariant.training.refit import check_head, refit_head
 from keras_equivariant.training.rematerialize import rematerialize
 from keras_equivariant.training.task import batch_of
 from keras_equivariant.training.tasks import task_of
@@ -48,6 +49,8 @@ def fit_network(
     """
     distribution = distribution or Distribution()
     model, recipe = network.model, network.recipe
+    if recipe.refit_head:
+        check_head(model, dataset.y_train)
     images = preprocess.fit(dataset.x_train)
     if preprocess.state and distribution.is_chief:
         np.savez(folder / "preprocess.npz", **preprocess.state)
@@ -89,7 +92,11 @@ def fit_network(
     if not distribution.is_chief:
         return None
     save_model(model, folder / "model.keras")
-    return model if distribution.kind == "none" else keras.models.load_model(folder / "model.keras")
+    if distribution.kind != "none":
+        model = keras.models.load_model(folder / "model.keras")
+    if recipe.refit_head:
+        save_model(refit_head(model, images, dataset.y_train), folder / "model.keras")
+    return model
 
 
 def _validation(dataset, preprocess, distribution):

@@ -21,6 +21,7 @@ class Recipe:
     preprocess: tuple = ()
     loss: str | None = None  # the task's own
     distribute: str = "none"
+    refit_head: bool = False
     rematerialize: bool = False
 
     @classmethod

@@ -12,6 +12,7 @@ training:
   epochs: ${2 * n}
   batch_size: 128
   shuffle_block: 8
+  refit_head: true
   rematerialize: true
   optimizer: {SGD: {learning_rate: 1e-3, momentum: 0.9, nesterov: true}}
   schedule: {piecewise: {epochs: [50, 100], factor: 0.1}}
@@ -28,6 +29,7 @@ def test_a_full_recipe(write):
         "epochs": 10,
         "batch_size": 128,
         "shuffle_block": 8,
+        "refit_head": True,
         "rematerialize": True,
         "optimizer": {"SGD": {"learning_rate": 1e-3, "momentum": 0.9, "nesterov": True}},
         "schedule": {"piecewise": {"epochs": [50, 100], "factor": 0.1}},
