@@ -2,18 +2,14 @@
 
 from keras_equivariant import compiler, data, dynamics, groups, layers
 from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec
+from keras_equivariant.costs import estimate
 from keras_equivariant.equivariance import Report, assert_equivariant, certify, equivariance_error
 from keras_equivariant.export import ExportError, ExportReport, export, fold
 from keras_equivariant.groups import FieldType
-from keras_equivariant.training import (
-    estimate,
-    from_preset,
-    learn_basis,
-    list_presets,
-    refit_head,
-    rematerialize,
-    train,
-)
+from keras_equivariant.presets import from_preset, list_presets
+from keras_equivariant.training import refit_head, train
+from keras_equivariant.training.bases import learn_basis
+from keras_equivariant.training.memory import rematerialize
 from keras_equivariant.transfer import import_filters, restrict
 from keras_equivariant.version import __version__
 

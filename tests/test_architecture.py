@@ -14,19 +14,27 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / "conformance"))
 
 # part -> the parts it may import; a part is a folder or a module of the package.
 ARROWS = {
-    "groups": set(),
-    "kernels": {"groups"},
-    "ops": set(),
-    "layers": {"groups", "kernels", "ops"},
-    "equivariance": {"groups", "ops"},
-    "data": {"groups"},
-    "compiler": {"groups", "layers"},
-    "dynamics": {"data", "layers", "ops"},
-    "export": {"groups", "layers", "ops", "equivariance"},
-    "demo": {"export", "training"},
-    "transfer": {"groups", "layers", "equivariance", "export"},
-    "cli": {"compiler", "data", "demo", "equivariance", "export", "training"},
-    "training": {"compiler", "data", "equivariance", "export", "groups", "kernels"},
+    "utils": set(),
+    "groups": {"utils"},
+    "kernels": {"groups", "utils"},
+    "ops": {"utils"},
+    "stock": {"groups", "ops", "utils"},
+    "layers": {"groups", "kernels", "ops", "stock", "utils"},
+    "graphs": {"groups", "layers", "stock", "utils"},
+    "equivariance": {"graphs", "groups", "layers", "ops", "stock", "utils"},
+    "data": {"groups", "utils"},
+    "compiler": {"graphs", "groups", "layers", "stock", "utils"},
+    "dynamics": {"data", "layers", "ops", "utils"},
+    "export": {"graphs", "groups", "layers", "ops", "equivariance", "stock", "utils"},
+    "costs": {"compiler", "export", "graphs", "groups", "layers", "stock", "utils"},
+    "demo": {"export", "presets", "training", "utils"},
+    "transfer": {"groups", "layers", "equivariance", "export", "graphs", "stock", "utils"},
+    "cli": {"compiler", "costs", "data", "demo", "equivariance", "export", "graphs", "presets", "training", "utils"},
+    "presets": {"compiler", "data", "equivariance", "export", "training", "utils"},
+    "training": {
+        *("compiler", "costs", "data", "equivariance", "export", "graphs", "groups", "kernels", "layers"),
+        *("presets", "stock", "utils"),
+    },
 }
 NUMPY_ONLY = ("groups", "kernels")
 BACKEND_SWITCHES = ("ops/compiled.py", "ops/gradient.py", "export/")

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import keras_equivariant as ke
-from keras_equivariant.equivariance import Report, certify, models
+from keras_equivariant.equivariance import Report, certify, twin
 
 K, L = keras.layers, ke.layers
-needs_float64 = pytest.mark.skipif(not models.has_float64(), reason="JAX without JAX_ENABLE_X64=1")
+needs_float64 = pytest.mark.skipif(not twin.has_float64(), reason="JAX without JAX_ENABLE_X64=1")
 
 
 def invariant_net(group="C4", size=12, middle=None, head=(), **kwargs):
@@ -272,9 +272,9 @@ def test_backends_that_round_to_float32_are_not_blamed_on_the_model():
     x = L.GroupPooling("max")(L.LiftingConv2D(3, 3, group="C4")(inputs))
     report = certify(keras.Model(inputs, K.GlobalAveragePooling2D()(x)), angles=0)
     assert report.exact and all(layer.verdict == "exact" for layer in report.layers)
-    if not models.rounds_to_float32():
+    if not twin.rounds_to_float32():
         assert report.max_error < 1e-14
-    elif models.has_float64():
+    elif twin.has_float64():
         assert "Keras rounds some operations to float32" in report.precisions[-1].unavailable
 
 

@@ -93,7 +93,7 @@ def run_check(arguments):
 
 
 def run_summary(arguments):
-    from keras_equivariant.training import estimate, match
+    from keras_equivariant.costs import estimate, match
 
     params = _pairs(arguments.set, "--set")
     if (arguments.match is None) != (arguments.baseline is None) or (arguments.match is None) != (
@@ -139,8 +139,8 @@ def run_export(arguments):
 def run_learn_basis(arguments):
     from pathlib import Path
 
-    from keras_equivariant.training import learn_basis
-    from keras_equivariant.training.learned_plot import plot_basis
+    from keras_equivariant.training.bases import learn_basis
+    from keras_equivariant.training.bases.plot import plot_basis
 
     size = arguments.kernel_size
     path = Path(arguments.output or f"{arguments.group}_{size}x{size}_{arguments.variant}.npz")

@@ -1,12 +1,12 @@
 """From a YAML spec to a Keras model: grammar, parameters, the symmetry linter, and the build."""
 
 from keras_equivariant.compiler.build import build_from_spec, lint
-from keras_equivariant.compiler.errors import Problem, SpecError
-from keras_equivariant.compiler.linter import trace
-from keras_equivariant.compiler.parser import parse_value
-from keras_equivariant.compiler.schema import json_schema
-from keras_equivariant.compiler.source import list_specs
-from keras_equivariant.compiler.spec import Spec, load_spec
+from keras_equivariant.compiler.grammar.errors import Problem, SpecError
+from keras_equivariant.compiler.grammar.parser import parse_value
+from keras_equivariant.compiler.grammar.schema import json_schema
+from keras_equivariant.compiler.grammar.source import list_specs
+from keras_equivariant.compiler.grammar.spec import Spec, load_spec
+from keras_equivariant.compiler.linter.linter import trace
 
 __all__ = [
     "Problem",

@@ -4,11 +4,11 @@ import warnings
 
 import keras
 
-from keras_equivariant.compiler import points
-from keras_equivariant.compiler.errors import Problem, SpecError
-from keras_equivariant.compiler.linter import INPUT_NAME, trace
-from keras_equivariant.compiler.network import Branches
-from keras_equivariant.compiler.spec import Spec, load_spec
+from keras_equivariant.compiler.grammar.errors import Problem, SpecError
+from keras_equivariant.compiler.grammar.network import Branches
+from keras_equivariant.compiler.grammar.spec import Spec, load_spec
+from keras_equivariant.compiler.linter import points
+from keras_equivariant.compiler.linter.linter import INPUT_NAME, trace
 
 
 def build_from_spec(source, /, **params):

@@ -1,14 +1,14 @@
 """Data sets of images and volumes with labels or masks by name, and the input pipeline that feeds them to `fit`."""
 
-from keras_equivariant.data.atoms import density
 from keras_equivariant.data.augment import Augment
 from keras_equivariant.data.dataset import Dataset
-from keras_equivariant.data.dead_leaves import dead_leaves
 from keras_equivariant.data.pipeline import evaluation_parts, evaluation_pipeline, reading_pipeline, training_pipeline
-from keras_equivariant.data.points import PointSet, load_molecules, load_point_cloud, load_xyz, points_of_images
 from keras_equivariant.data.preprocess import Preprocess
 from keras_equivariant.data.registry import load, names
 from keras_equivariant.data.rotation import rotate_images, rotate_volumes
+from keras_equivariant.data.sets.atoms import density
+from keras_equivariant.data.sets.dead_leaves import dead_leaves
+from keras_equivariant.data.sets.points import PointSet, load_molecules, load_point_cloud, load_xyz, points_of_images
 from keras_equivariant.data.shards import Shards
 
 __all__ = [

@@ -5,15 +5,15 @@ import inspect
 from pathlib import Path
 
 from keras_equivariant.data.archive import load_archive, load_shards
-from keras_equivariant.data.atoms import holds_atoms, load_atoms
-from keras_equivariant.data.cells import load_cells
-from keras_equivariant.data.cifar10 import load_cifar10
-from keras_equivariant.data.digits import load_digits, load_rotated_digits
-from keras_equivariant.data.membranes import load_isbi2012_em
-from keras_equivariant.data.mnist import load_mnist
-from keras_equivariant.data.rotated_mnist import load_rotated_mnist
-from keras_equivariant.data.tetris import load_tetris
-from keras_equivariant.data.voxels import load_adrenalmnist3d, load_modelnet10, load_shapes
+from keras_equivariant.data.sets.atoms import holds_atoms, load_atoms
+from keras_equivariant.data.sets.cells import load_cells
+from keras_equivariant.data.sets.cifar10 import load_cifar10
+from keras_equivariant.data.sets.digits import load_digits, load_rotated_digits
+from keras_equivariant.data.sets.membranes import load_isbi2012_em
+from keras_equivariant.data.sets.mnist import load_mnist
+from keras_equivariant.data.sets.rotated_mnist import load_rotated_mnist
+from keras_equivariant.data.sets.tetris import load_tetris
+from keras_equivariant.data.sets.voxels import load_adrenalmnist3d, load_modelnet10, load_shapes
 
 LOADERS = {
     "digits": load_digits,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_equivariant.data.extras import require
+from keras_equivariant.utils.optional import require
 
 
 def rotate_images(images, degrees, order=3, outside="constant"):

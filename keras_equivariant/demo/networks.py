@@ -5,8 +5,9 @@ import tempfile
 
 import keras
 
-from keras_equivariant.export import fold, tflite
-from keras_equivariant.training.preset import from_preset, preset_info
+from keras_equivariant.export.folding import fold
+from keras_equivariant.export.formats import tflite
+from keras_equivariant.presets.preset import from_preset, preset_info
 
 EQUIVARIANT = "hnet_rotated_mnist"  # at every angle of the slider; one on C4 is steady at quarter turns only
 PLAIN = "z2_cnn_rotated_mnist"

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.dynamics.integrators import leapfrog, rk4
-from keras_equivariant.layers.base import register
+from keras_equivariant.layers.core.base import register
 from keras_equivariant.ops.gradient import gradient
 
 

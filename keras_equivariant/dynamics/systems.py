@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_equivariant.data.extras import require
+from keras_equivariant.utils.optional import require
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import functools
 import keras
 
 from keras_equivariant import groups
-from keras_equivariant.equivariance import models, points
+from keras_equivariant.equivariance import points, twin
 from keras_equivariant.equivariance.angles import angles_in_degrees, sweep
 from keras_equivariant.equivariance.errors import check_law, checked_inputs, input_layouts, output_layouts
 from keras_equivariant.equivariance.layouts import AUTO, finite
@@ -107,9 +107,9 @@ def certify(
     if not dtypes or not set(dtypes) <= {"float64", "float32"}:
         raise ValueError(f'`dtypes` must name "float64", "float32" or both. Received: {dtypes!r}')
     is_keras = isinstance(model, keras.Layer)
-    network = models.as_functional(model, inputs) if is_keras else None
-    every_layer = list(models.walk(model)) if is_keras else []
-    claimed = models.find_group(model) if group is None else points.named(group, every_layer)
+    network = twin.as_functional(model, inputs) if is_keras else None
+    every_layer = list(twin.walk(model)) if is_keras else []
+    claimed = twin.find_group(model) if group is None else points.named(group, every_layer)
     on_points = isinstance(claimed, groups.LieGroup)
     group = points.sample(claimed, every_layer, seed) if on_points else finite(claimed)
     tolerances, angles, notes = tolerances_by_dtype(tolerance), angles_in_degrees(angles), []
@@ -117,15 +117,15 @@ def certify(
         tested = f"{group.order} of its elements" if on_points else f"{group.name}, and by angle"
         notes.append(f"{claimed.name} is tested on {tested}")
     if inputs is None:
-        inputs = models.random_inputs(network, group, samples, size, seed)
+        inputs = twin.random_inputs(network, group, samples, size, seed)
         notes.append(f"inputs are {samples} smooth random images, seed {seed}")
         if any(None in tensor.shape[1:] for tensor in network.inputs):
             notes.append(f"the model takes any size; tested at {size}, other sizes may differ")
     if on_points:
         layers = False  # a lift gives each point's elements in an order of its own
-    arrays, subgroups = checked_inputs(inputs), models.find_subgroups(model)
+    arrays, subgroups = checked_inputs(inputs), twin.find_subgroups(model)
     if isinstance(output_layout, str) and output_layout == AUTO and network is not None:
-        output_layout = models.output_types(network, AUTO, group)
+        output_layout = twin.output_types(network, AUTO, group)
     setting = Setting(
         group,
         inputs,
@@ -133,24 +133,24 @@ def certify(
         input_layouts(arrays, group, input_layout),
         functools.partial(output_layouts, output_layout, group, law, subgroups),
         subgroups,
-        models.find_types(model),
+        twin.find_types(model),
         batch_size,
     )
 
     own = model if isinstance(model, keras.Model) or network is None else network
-    own_dtype = models.compute_dtype(model) if is_keras else None
+    own_dtype = twin.compute_dtype(model) if is_keras else None
     measured, unavailable, located = {}, {}, ()
     if is_keras and "float64" in dtypes and own_dtype != "float64":
         batch, rows = next(batches(arrays, batch_size))
         reference = evaluate(as_callable(own, inputs), batch, rows)
         try:
-            twin = models.in_float64(network, inputs, batch, reference)
-        except models.NotClonable as error:
+            in_float64 = twin.in_float64(network, inputs, batch, reference)
+        except twin.NotClonable as error:
             unavailable["float64"] = str(error)
         else:
-            parts = setting.measure(twin)
+            parts = setting.measure(in_float64)
             worst, limit = worst_error(parts, False) or 0.0, tolerances["float64"]
-            if models.rounds_to_float32() and limit < worst <= tolerances["float32"]:
+            if twin.rounds_to_float32() and limit < worst <= tolerances["float32"]:
                 limit = tolerances["float32"]
                 unavailable["float64"] = (
                     f"Keras rounds some operations to float32 on the {keras.backend.backend()} backend (error "
@@ -158,7 +158,7 @@ def certify(
                 )
             else:
                 measured["float64"] = parts
-            located = localize(twin, setting, limit) if layers else ()
+            located = localize(in_float64, setting, limit) if layers else ()
     if "float32" in dtypes or not measured:
         parts = setting.measure(own)
         own_dtype = own_dtype or lowest_precision(output.dtype for output in parts[0].outputs)
@@ -182,7 +182,7 @@ def certify(
         angles=sweep(as_callable(own, inputs), setting, names, angles),
         layers=located,
         notes=tuple(notes),
-        **judge(group, measured, unavailable, tolerances, located, models.symmetry_problems(network)),
+        **judge(group, measured, unavailable, tolerances, located, twin.symmetry_problems(network)),
     )
 
 

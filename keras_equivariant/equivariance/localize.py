@@ -6,7 +6,7 @@ import math
 import keras
 import numpy as np
 
-from keras_equivariant.equivariance import models
+from keras_equivariant.equivariance import twin
 from keras_equivariant.equivariance.layouts import candidates
 from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
 from keras_equivariant.equivariance.report import (
@@ -31,7 +31,7 @@ def localize(network, setting, tolerance):
     """
     if setting.group.order == 1:
         return ()
-    listing = models.layer_outputs(network)
+    listing = twin.layer_outputs(network)
     measured = _measure(network, setting, [tensor for _, _, tensors in listing for tensor in tensors])
     rows = {
         operation: _row(operation, [measured[id(t)] for t in tensors], tolerance) for operation, _, tensors in listing
@@ -53,7 +53,7 @@ def localize(network, setting, tolerance):
 
 def _inside(model, network, reads, measured, setting, tolerance):
     """The rows of a model inside the network, on the features that it gets there; empty if they have no layout."""
-    graph = models.graph(model)
+    graph = twin.graph(model)
     given = dict(zip(map(id, network.inputs), setting.layouts, strict=True))
     layouts = [given.get(id(t)) or _best_layout(measured[id(t)]) for t in reads]
     if graph is None or None in layouts:

@@ -2,7 +2,7 @@
 
 from keras_equivariant.export.arguments import FORMATS
 from keras_equivariant.export.exporter import export
-from keras_equivariant.export.fold import fold
+from keras_equivariant.export.folding.fold import fold
 from keras_equivariant.export.report import Artefact, ExportError, ExportReport
 
 __all__ = ["FORMATS", "Artefact", "ExportError", "ExportReport", "export", "fold"]

@@ -6,7 +6,7 @@ import re
 import keras
 import numpy as np
 
-from keras_equivariant.equivariance.models import walk
+from keras_equivariant.equivariance.twin import walk
 from keras_equivariant.export.verify import BATCHES
 
 PRECISIONS = {"tflite": "float32", "tflite_float16": "float16", "tflite_int8": "int8"}

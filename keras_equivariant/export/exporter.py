@@ -6,11 +6,12 @@ import pathlib
 import keras
 import numpy as np
 
-from keras_equivariant.export import arguments, backend, files, onnx, openvino, saved_model, tflite, verify
-from keras_equivariant.export import server as servers
+from keras_equivariant.export import arguments, files, verify
 from keras_equivariant.export.arguments import PRECISIONS
-from keras_equivariant.export.fold import fold, functional
+from keras_equivariant.export.folding.fold import fold, functional
+from keras_equivariant.export.formats import backend, onnx, openvino, saved_model, tflite
 from keras_equivariant.export.report import Artefact, ExportError, ExportReport
+from keras_equivariant.export.serving import mlserver
 from keras_equivariant.version import __version__
 
 _FILES = {
@@ -101,7 +102,7 @@ def export(
     graph = functional(model)
     name = arguments.checked_name(model.name if name is None else name)
     arguments.check_version(version)
-    servers.check(server, formats)
+    mlserver.check(server, formats)
     data = arguments.checked_data(graph, representative_data, formats, inference_type)
     if set(formats) - {"keras"}:
         backend.tensorflow(formats)
@@ -120,7 +121,7 @@ def export(
         report = job.report(targets, folder, version, group, verify, arguments.checked_tolerance(tolerance))
         if report.passed:
             written = [(job.staged[format], target) for format, target in targets.items()]
-            for path in servers.write(stage / "server", name) if server else ():
+            for path in mlserver.write(stage / "server", name) if server else ():
                 target = folder / name / path.name
                 if overwrite or not target.exists():
                     written.append((path, target))

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.equivariance import equivariance_error, points
-from keras_equivariant.equivariance.models import find_group, find_types, output_types, random_inputs, walk
+from keras_equivariant.equivariance.twin import find_group, find_types, output_types, random_inputs, walk
 
 # Largest difference from the Keras model, relative to its largest output.
 TOLERANCES = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_equivariant.groups import stabilizers
+from keras_equivariant.groups import rotation_sets
 from keras_equivariant.groups.lie import lie_group
 
 
@@ -41,7 +41,7 @@ class LieSample:
     def _grid_turns(self, turns, count):
         if self.group.turning == "circle":
             return 2 * np.pi * (np.arange(1, count + 1) % turns)[:, None] / turns
-        q = stabilizers.sphere(turns)[np.arange(1, count + 1) % turns]
+        q = rotation_sets.sphere(turns)[np.arange(1, count + 1) % turns]
         length = np.linalg.norm(q[:, 1:], axis=1, keepdims=True)
         return q[:, 1:] / np.maximum(length, 1e-12) * 2 * np.arctan2(length, q[:, :1])
 

@@ -21,7 +21,7 @@ import functools
 import numpy as np
 
 from keras_equivariant.groups import get, grid
-from keras_equivariant.kernels import harmonic, learned
+from keras_equivariant.kernels import band_limited, learned
 
 BASES = ("auto", "exact", "bilinear", "gaussian", "steerable")
 GAUSSIAN_SIGMA = 0.5  # of the interpolation, in pixels (1905.04663)
@@ -109,7 +109,7 @@ def _rotated_basis(group, kernel_size, basis):
         pixels = np.stack(exact)
         identity, source = np.eye(pixels.shape[1])[None], np.zeros(group.order, int)
         return RotatedBasis("exact", pixels.shape[1], pixels, source, pixels, identity)
-    build = {"bilinear": _bilinear, "gaussian": _gaussian, "steerable": harmonic.moved_functions}[basis]
+    build = {"bilinear": _bilinear, "gaussian": _gaussian, "steerable": band_limited.moved_functions}[basis]
     permuting = [g for g in range(group.order) if exact[g] is not None]
     elements, source, permuted = _cosets(group, permuting, kernel_size)
     functions = build(group.matrices[elements], kernel_size)

@@ -16,7 +16,7 @@ import numpy as np
 from keras_equivariant.groups import ContinuousGroup, decompose, get, grid, irrep, wigner_3j, wigner_d
 from keras_equivariant.groups.decomposition import intertwiners
 from keras_equivariant.groups.irreps import gram_schmidt, wound
-from keras_equivariant.kernels.harmonic import ring_harmonics
+from keras_equivariant.kernels.band_limited import ring_harmonics
 from keras_equivariant.kernels.rings import Rings
 from keras_equivariant.kernels.rotated import pixel_permutation
 

@@ -1,42 +1,45 @@
 """The layers, one public class a file."""
 
-from keras_equivariant.layers.average_pooling import AveragePooling2D, AveragePooling3D
-from keras_equivariant.layers.batch_normalization import BatchNormalization
-from keras_equivariant.layers.concatenated_relu import ConcatenatedReLU
-from keras_equivariant.layers.field_dropout import FieldDropout
-from keras_equivariant.layers.field_pooling import FieldPooling
-from keras_equivariant.layers.flatten_fields import FlattenFields
-from keras_equivariant.layers.fourier_activation import FourierActivation
-from keras_equivariant.layers.gated_activation import GatedActivation
-from keras_equivariant.layers.group_conv import GroupConv2D, GroupConv3D
-from keras_equivariant.layers.group_conv_transpose import GroupConv2DTranspose, GroupConv3DTranspose
-from keras_equivariant.layers.group_pooling import GroupPooling
-from keras_equivariant.layers.harmonic_activation import HarmonicActivation
-from keras_equivariant.layers.harmonic_batch_normalization import HarmonicBatchNormalization
-from keras_equivariant.layers.harmonic_conv import HarmonicConv2D
-from keras_equivariant.layers.harmonic_magnitude import HarmonicMagnitude
-from keras_equivariant.layers.image_to_points import ImageToPoints
-from keras_equivariant.layers.lie_bottleneck import LieBottleneck
-from keras_equivariant.layers.lie_conv import LieConv
-from keras_equivariant.layers.lie_lift import LieLift
-from keras_equivariant.layers.lie_pooling import LiePooling
-from keras_equivariant.layers.lifting_conv import LiftingConv2D, LiftingConv3D
-from keras_equivariant.layers.max_pooling import MaxPooling2D, MaxPooling3D
-from keras_equivariant.layers.norm_activation import NormActivation
-from keras_equivariant.layers.norm_max_pooling import NormMaxPooling2D, NormMaxPooling3D
-from keras_equivariant.layers.norm_pooling import NormPooling
-from keras_equivariant.layers.pointwise_activation import PointwiseActivation
-from keras_equivariant.layers.restrict import Restrict, Unrestrict
-from keras_equivariant.layers.steerable_batch_normalization import SteerableBatchNormalization
-from keras_equivariant.layers.steerable_conv import SteerableConv2D, SteerableConv3D
-from keras_equivariant.layers.steerable_conv_transpose import SteerableConv2DTranspose, SteerableConv3DTranspose
-from keras_equivariant.layers.steerable_dense import SteerableDense
-from keras_equivariant.layers.steerable_group_normalization import SteerableGroupNormalization
-from keras_equivariant.layers.steerable_instance_normalization import SteerableInstanceNormalization
-from keras_equivariant.layers.steerable_layer_normalization import SteerableLayerNormalization
-from keras_equivariant.layers.tensor_product_activation import TensorProductActivation
-from keras_equivariant.layers.unflatten_fields import UnflattenFields
-from keras_equivariant.layers.up_sampling import UpSampling2D, UpSampling3D
+from keras_equivariant.layers.harmonic.harmonic_activation import HarmonicActivation
+from keras_equivariant.layers.harmonic.harmonic_batch_normalization import HarmonicBatchNormalization
+from keras_equivariant.layers.harmonic.harmonic_conv import HarmonicConv2D
+from keras_equivariant.layers.harmonic.harmonic_magnitude import HarmonicMagnitude
+from keras_equivariant.layers.points.bottleneck import LieBottleneck
+from keras_equivariant.layers.points.conv import LieConv
+from keras_equivariant.layers.points.image_to_points import ImageToPoints
+from keras_equivariant.layers.points.lift import LieLift
+from keras_equivariant.layers.points.pooling import LiePooling
+from keras_equivariant.layers.regular.average_pooling import AveragePooling2D, AveragePooling3D
+from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
+from keras_equivariant.layers.regular.flatten_fields import FlattenFields
+from keras_equivariant.layers.regular.group_conv import GroupConv2D, GroupConv3D
+from keras_equivariant.layers.regular.group_conv_transpose import GroupConv2DTranspose, GroupConv3DTranspose
+from keras_equivariant.layers.regular.group_pooling import GroupPooling
+from keras_equivariant.layers.regular.lifting_conv import LiftingConv2D, LiftingConv3D
+from keras_equivariant.layers.regular.max_pooling import MaxPooling2D, MaxPooling3D
+from keras_equivariant.layers.regular.unflatten_fields import UnflattenFields
+from keras_equivariant.layers.regular.up_sampling import UpSampling2D, UpSampling3D
+from keras_equivariant.layers.steerable.concatenated_relu import ConcatenatedReLU
+from keras_equivariant.layers.steerable.field_dropout import FieldDropout
+from keras_equivariant.layers.steerable.field_pooling import FieldPooling
+from keras_equivariant.layers.steerable.fourier_activation import FourierActivation
+from keras_equivariant.layers.steerable.gated_activation import GatedActivation
+from keras_equivariant.layers.steerable.norm_activation import NormActivation
+from keras_equivariant.layers.steerable.norm_max_pooling import NormMaxPooling2D, NormMaxPooling3D
+from keras_equivariant.layers.steerable.norm_pooling import NormPooling
+from keras_equivariant.layers.steerable.pointwise_activation import PointwiseActivation
+from keras_equivariant.layers.steerable.restrict import Restrict, Unrestrict
+from keras_equivariant.layers.steerable.steerable_batch_normalization import SteerableBatchNormalization
+from keras_equivariant.layers.steerable.steerable_conv import SteerableConv2D, SteerableConv3D
+from keras_equivariant.layers.steerable.steerable_conv_transpose import (
+    SteerableConv2DTranspose,
+    SteerableConv3DTranspose,
+)
+from keras_equivariant.layers.steerable.steerable_dense import SteerableDense
+from keras_equivariant.layers.steerable.steerable_group_normalization import SteerableGroupNormalization
+from keras_equivariant.layers.steerable.steerable_instance_normalization import SteerableInstanceNormalization
+from keras_equivariant.layers.steerable.steerable_layer_normalization import SteerableLayerNormalization
+from keras_equivariant.layers.steerable.tensor_product_activation import TensorProductActivation
 
 __all__ = [
     "AveragePooling2D",

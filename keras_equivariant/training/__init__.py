@@ -1,32 +1,20 @@
 """Training a network by its recipe, testing it at all angles, and keeping everything about a run in one folder."""
 
 from keras_equivariant.training.compare import compare_runs
-from keras_equivariant.training.estimate import Estimate, estimate
 from keras_equivariant.training.evaluation import accuracy, accuracy_by_angle
-from keras_equivariant.training.learned import learn_basis
-from keras_equivariant.training.match import Match, match
-from keras_equivariant.training.preset import from_preset, list_presets, preset_info, save_preset
 from keras_equivariant.training.refit import refit_head
-from keras_equivariant.training.rematerialize import rematerialize
 from keras_equivariant.training.run import TrainResult, train
 from keras_equivariant.training.segmentation import pixel_scores
+from keras_equivariant.utils.deprecation import moved
 
-__all__ = [
-    "Estimate",
-    "Match",
-    "TrainResult",
-    "accuracy",
-    "accuracy_by_angle",
-    "compare_runs",
-    "estimate",
-    "from_preset",
-    "learn_basis",
-    "list_presets",
-    "match",
-    "pixel_scores",
-    "preset_info",
-    "refit_head",
-    "rematerialize",
-    "save_preset",
-    "train",
-]
+__all__ = ["TrainResult", "accuracy", "accuracy_by_angle", "compare_runs", "pixel_scores", "refit_head", "train"]
+
+__getattr__ = moved(
+    __name__,
+    {
+        **dict.fromkeys(("Estimate", "Match", "estimate", "match"), "keras_equivariant.costs"),
+        **dict.fromkeys(("from_preset", "list_presets", "preset_info", "save_preset"), "keras_equivariant.presets"),
+        "learn_basis": "keras_equivariant.training.bases",
+        "rematerialize": "keras_equivariant.training.memory",
+    },
+)

@@ -13,7 +13,7 @@ import os
 import keras
 import numpy as np
 
-from keras_equivariant.compiler.recipe import DISTRIBUTE
+from keras_equivariant.compiler.grammar.recipe import DISTRIBUTE
 
 BACKENDS = {"mirrored": "tensorflow", "multi_worker": "tensorflow", "data_parallel": "jax"}
 REMEDIES = {"tensorflow": '"mirrored" or "multi_worker"', "jax": '"data_parallel"', "torch": '"none"'}

@@ -9,9 +9,9 @@ import numpy as np
 from keras_equivariant.data import evaluation_parts, training_pipeline
 from keras_equivariant.training.callbacks import Checkpoint, EpochRecord
 from keras_equivariant.training.distribution import Distribution
+from keras_equivariant.training.memory.rematerialize import rematerialize
 from keras_equivariant.training.normalization import adapt, normalization_layers
 from keras_equivariant.training.refit import check_head, refit_head
-from keras_equivariant.training.rematerialize import rematerialize
 from keras_equivariant.training.task import batch_of
 from keras_equivariant.training.tasks import task_of
 

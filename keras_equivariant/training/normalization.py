@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.data import Shards, reading_pipeline
-from keras_equivariant.training.rematerialize import Rematerialized
+from keras_equivariant.training.memory.rematerialize import Rematerialized
 
 SAMPLE = 10_000
 

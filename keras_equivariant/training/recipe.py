@@ -3,7 +3,7 @@
 import difflib
 from dataclasses import dataclass, field
 
-from keras_equivariant.compiler import recipe as grammar
+from keras_equivariant.compiler.grammar import recipe as grammar
 from keras_equivariant.data import Augment, Preprocess
 
 

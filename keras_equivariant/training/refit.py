@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 
-from keras_equivariant.data.extras import require
-from keras_equivariant.export.fold import functional
+from keras_equivariant.export.folding.fold import functional
 from keras_equivariant.training.task import predict
+from keras_equivariant.utils.optional import require
 
 
 def refit_head(model, images, labels):

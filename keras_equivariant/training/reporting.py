@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from keras_equivariant.data.extras import require
+from keras_equivariant.utils.optional import require
 
 COLOURS = ("#1f5fa8", "#c8553d", "#3a7d44", "#8a5fa8", "#b8860b", "#4d4d4d")
 LINES = ("-", "--", ":", "-.")

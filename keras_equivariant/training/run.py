@@ -13,7 +13,6 @@ import numpy as np
 
 from keras_equivariant import data as datasets
 from keras_equivariant.data import Preprocess
-from keras_equivariant.data.extras import require
 from keras_equivariant.equivariance import certify
 from keras_equivariant.export import FORMATS, export
 from keras_equivariant.training import reporting
@@ -23,6 +22,7 @@ from keras_equivariant.training.fit import fit_network
 from keras_equivariant.training.network import Network, make_network, recipe_of
 from keras_equivariant.training.run_folder import RunFolder, write_json, write_text
 from keras_equivariant.training.tasks import task_of
+from keras_equivariant.utils.optional import require
 
 CERTIFIED_IMAGES, CERTIFIED_VOLUMES = 8, 2
 REPRESENTATIVE_IMAGES = 128

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 
-from keras_equivariant.layers.rotated_conv import RotatedConv
-from keras_equivariant.layers.steerable_base import bias_channels
-from keras_equivariant.layers.transposed import Transposed
+from keras_equivariant.layers.core.rotated_conv import RotatedConv
+from keras_equivariant.layers.core.steerable_weights import bias_channels
+from keras_equivariant.layers.core.transposed import Transposed
 from keras_equivariant.transfer.copies import renewed
 from keras_equivariant.transfer.forms import change_matrix, restricted_type, right_cosets, split_axis
 

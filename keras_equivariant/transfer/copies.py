@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_equivariant.export import stock
+from keras_equivariant.stock import copies
 
 
 class Filled:
@@ -29,7 +29,7 @@ class Filled:
 def copy(walk, operation):
     """A layer with the same config and weights, made once; for an operation of keras.ops a new one."""
     if not isinstance(operation, keras.layers.Layer):
-        return stock.copy_operation(operation)
+        return copies.copy_operation(operation)
     return walk.make(operation, "copy", lambda name: Filled(renewed(operation, name), operation.get_weights()))
 
 

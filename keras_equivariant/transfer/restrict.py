@@ -3,7 +3,7 @@
 import keras
 
 from keras_equivariant import groups
-from keras_equivariant.export.fold import functional
+from keras_equivariant.export.folding.fold import functional
 from keras_equivariant.transfer.rules import apply_rule
 
 

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 
 from keras_equivariant import groups, layers
-from keras_equivariant.export.stock_rules import ELEMENTWISE_OPERATIONS, IDENTITIES, is_elementwise
-from keras_equivariant.layers.rotated_conv import RotatedConv
-from keras_equivariant.layers.typed import Typed
-from keras_equivariant.layers.window_pooling import PixelwiseLayer
+from keras_equivariant.export.folding.stock_rules import ELEMENTWISE_OPERATIONS, IDENTITIES, is_elementwise
+from keras_equivariant.layers.core.rotated_conv import RotatedConv
+from keras_equivariant.layers.core.typed import Typed
+from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
 from keras_equivariant.transfer import typed_rules
 from keras_equivariant.transfer.convolutions import restrict_rotated
 from keras_equivariant.transfer.copies import Filled, copy, renewed

@@ -5,9 +5,9 @@ import numpy as np
 
 from keras_equivariant import layers
 from keras_equivariant.groups import FieldType
-from keras_equivariant.layers.steerable_base import bias_size
-from keras_equivariant.layers.steerable_conv import SteerableConv
-from keras_equivariant.layers.typed import keeps_type, mixes
+from keras_equivariant.layers.core.steerable_weights import bias_size
+from keras_equivariant.layers.core.typed import keeps_type, mixes
+from keras_equivariant.layers.steerable.steerable_conv import SteerableConv
 from keras_equivariant.transfer.convolutions import restrict_steerable, scalars_of
 from keras_equivariant.transfer.copies import Filled, copy, renewed
 from keras_equivariant.transfer.forms import change_matrix, keeps_fields, per_field, restricted_type

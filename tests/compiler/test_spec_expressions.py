@@ -3,8 +3,8 @@
 import pytest
 
 from keras_equivariant.compiler import SpecError
-from keras_equivariant.compiler.errors import Where
-from keras_equivariant.compiler.expressions import evaluate, fill
+from keras_equivariant.compiler.grammar.errors import Where
+from keras_equivariant.compiler.grammar.expressions import evaluate, fill
 
 SCOPE = {"n": 7, "x": 0.5, "group": "D4", "flag": True, "widths": {"Z2": 96, "C4": 48, "D4": 32}, "stages": [1, 2, 3]}
 WHERE = Where("t.yaml", 3, "layers[0]")

@@ -6,6 +6,7 @@ import pytest
 
 import keras_equivariant as ke
 from keras_equivariant.compiler import Spec, SpecError, build_from_spec, load_spec
+from keras_equivariant.compiler.grammar import registry
 
 
 def spec_of(layers, **others):
@@ -150,7 +151,7 @@ def test_our_layers_shadow_those_of_keras():
 
 def test_every_public_layer_may_be_named():
     names = {name for name in ke.layers.__all__ if isinstance(getattr(ke.layers, name), type)}
-    assert names <= set(ke.compiler.registry.layer_classes())
+    assert names <= set(registry.layer_classes())
 
 
 @pytest.mark.parametrize("name", ke.compiler.list_specs())

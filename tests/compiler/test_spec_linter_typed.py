@@ -6,7 +6,7 @@ import pytest
 
 import keras_equivariant as ke
 from keras_equivariant.compiler import SpecError, lint, load_spec
-from keras_equivariant.compiler.linter import trace
+from keras_equivariant.compiler.linter.linter import trace
 
 FIRST = {"SteerableConv2D": {"out_type": "8x0 + 4x1", "kernel_size": 5, "group": "SO2"}}
 

@@ -12,7 +12,7 @@ import pytest
 
 import keras_equivariant as ke
 from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec
-from keras_equivariant.compiler import source as sources
+from keras_equivariant.compiler.grammar import source as sources
 
 FOLDER = Path(__file__).parents[2] / "specs"
 COUNTS = [

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from keras_equivariant.compiler import SpecError, parse_value
-from keras_equivariant.compiler.parser import parse_yaml
+from keras_equivariant.compiler.grammar.parser import parse_yaml
 
 
 def plain(text):

@@ -7,7 +7,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from keras_equivariant.compiler import json_schema, list_specs, load_spec, registry
+from keras_equivariant.compiler import json_schema, list_specs, load_spec
+from keras_equivariant.compiler.grammar import registry
 
 FOLDER = Path(__file__).parents[2] / "specs"
 

@@ -10,7 +10,7 @@ from catalogue import Case
 from keras import ops
 
 from keras_equivariant import groups, layers
-from keras_equivariant.layers.lie_features import arithmetic, zero_where_absent
+from keras_equivariant.layers.points.features import arithmetic, zero_where_absent
 from keras_equivariant.ops import lie
 
 CHANNELS = 4

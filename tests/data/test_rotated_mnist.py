@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from keras_equivariant import data
-from keras_equivariant.data import rotated_mnist
 from keras_equivariant.data.dataset import Dataset
+from keras_equivariant.data.sets import rotated_mnist
 
 
 def digits(count, seed):

@@ -5,7 +5,7 @@ import pytest
 
 from keras_equivariant import data
 from keras_equivariant.data import Augment, rotate_images, training_pipeline
-from keras_equivariant.data.membranes import tiles
+from keras_equivariant.data.sets.membranes import tiles
 
 pytest.importorskip("scipy")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_equivariant import data, groups
-from keras_equivariant.data.tetris import SHAPES, draw
+from keras_equivariant.data.sets.tetris import SHAPES, draw
 
 
 def test_tetris_is_learned_in_one_orientation_and_tested_in_many():

@@ -29,7 +29,7 @@ def test_shapes_come_from_their_seed_alone():
 
 
 def test_the_hook_and_the_screw_are_mirror_images_that_no_turn_brings_together():
-    from keras_equivariant.data.voxels import draw
+    from keras_equivariant.data.sets.voxels import draw
 
     still = type("Still", (), {"uniform": lambda self, low, high, size: np.full(size, float(low > 0)), "normal": lambda self, scale, size: np.zeros(size)})()  # fmt: skip # noqa: E501
     hook, screw = (draw(still, name, 20)[None] for name in ("hook", "screw"))

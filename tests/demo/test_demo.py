@@ -87,7 +87,7 @@ def stroke():
 
 
 def test_networks_answer_and_one_turns_its_vectors(exported):
-    from keras_equivariant.export.tflite import details, load
+    from keras_equivariant.export.formats.tflite import details, load
 
     change = {}
     for network in exported:

@@ -12,7 +12,8 @@ from export_models import random_inputs, small_cnn
 from keras import layers
 
 import keras_equivariant as ke
-from keras_equivariant.export import ExportError, export, exporter, saved_model
+from keras_equivariant.export import ExportError, export, exporter
+from keras_equivariant.export.formats import saved_model
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_a_group_convolution_is_a_plain_one(tmp_path):
 
 
 def test_wrong_numbers_are_noticed(tmp_path, monkeypatch):
-    from keras_equivariant.export import onnx
+    from keras_equivariant.export.formats import onnx
 
     monkeypatch.setattr(onnx, "load", lambda path: lambda inputs: {"output_0": np.zeros((len(inputs["image"]), 5))})
     with pytest.raises(ke.ExportError, match="differ from the Keras model's"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_equivariant as ke
-from keras_equivariant.equivariance.models import random_inputs
+from keras_equivariant.equivariance.twin import random_inputs
 
 # Parameters that make each network small; its layers stay the same.
 SMALL = {

@@ -8,7 +8,8 @@ from export_models import random_inputs, randomize, relative_error, small_cnn
 from keras import layers
 
 import keras_equivariant as ke
-from keras_equivariant.export import export, tflite
+from keras_equivariant.export import export
+from keras_equivariant.export.formats import tflite
 
 GROUP_POOLING = ["SHAPE", "STRIDED_SLICE", "PACK", "RESHAPE", "REDUCE_MAX"]
 ALL_TFLITE = ["tflite", "tflite_float16", "tflite_int8"]

@@ -10,7 +10,7 @@ from export_models import classes, lifted, random_inputs, randomize, relative_er
 from keras import layers, ops
 
 import keras_equivariant as ke
-from keras_equivariant.export import fold
+from keras_equivariant.export.folding import fold
 
 
 @pytest.mark.parametrize("group", ["C1", "C4", "D4", "C8"])

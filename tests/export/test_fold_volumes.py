@@ -7,7 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
 import keras_equivariant as ke
-from keras_equivariant.export import tflite
+from keras_equivariant.export.formats import tflite
 
 pytestmark = pytest.mark.tensorflow
 L = ke.layers

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_equivariant.groups import grid
-from keras_equivariant.kernels import harmonic_rings, ring_basis
+from keras_equivariant.kernels import harmonic, ring_basis
 
 
 def as_images(basis, size):
@@ -80,5 +80,5 @@ def test_a_narrow_ring_is_finite():
 
 def test_same_bits_again():
     first = ring_basis(5, 2, 3).functions.copy()
-    harmonic_rings.ring_basis.cache_clear()
+    harmonic.ring_basis.cache_clear()
     np.testing.assert_array_equal(first, ring_basis(5, 2, 3).functions)

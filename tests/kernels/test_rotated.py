@@ -8,7 +8,7 @@ import pytest
 
 from keras_equivariant import groups
 from keras_equivariant.groups import grid
-from keras_equivariant.kernels import BASES, harmonic, rotated_basis
+from keras_equivariant.kernels import BASES, band_limited, rotated_basis
 
 MOVED = BASES[2:]  # all but auto and exact
 
@@ -36,7 +36,7 @@ def test_steerable_basis_turns_by_its_own_frequencies():
     assert functions.shape == (8, 11, 25)
     # Turning by 45 degrees mixes the pair (cos m phi, sin m phi) by the angle m 45 degrees.
     points = grid.centred_points((5, 5))
-    raw = harmonic.moved_functions(groups.get("C8").matrices, (5, 5))
+    raw = band_limited.moved_functions(groups.get("C8").matrices, (5, 5))
     cosine, sine = raw[0, 2], raw[0, 3]  # ring of radius 1, m = 1
     np.testing.assert_allclose(raw[1, 2], np.cos(np.pi / 4) * cosine + np.sin(np.pi / 4) * sine, atol=1e-12)
     assert np.allclose(raw[:, 2:, (points == 0).all(axis=1)][:, [0, 1, 2, 3]], 0)

@@ -7,7 +7,7 @@ from keras import ops
 
 import keras_equivariant as ke
 from keras_equivariant import groups, layers
-from keras_equivariant.layers.lie_features import arithmetic
+from keras_equivariant.layers.points.features import arithmetic
 from keras_equivariant.ops import lie, neighbourhoods
 
 

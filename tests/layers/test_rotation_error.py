@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from keras_equivariant import FieldType, groups, layers
-from keras_equivariant.equivariance.models import smooth_noise
+from keras_equivariant.equivariance.twin import smooth_noise
 
 pytestmark = pytest.mark.tensorflow
 SIZE = 41

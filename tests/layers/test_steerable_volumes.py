@@ -7,7 +7,7 @@ from keras import ops
 
 import keras_equivariant as ke
 from keras_equivariant import FieldType, groups, layers
-from keras_equivariant.equivariance.models import smooth_noise
+from keras_equivariant.equivariance.twin import smooth_noise
 from keras_equivariant.ops import pooling
 
 pytestmark = pytest.mark.tensorflow

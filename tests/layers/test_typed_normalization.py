@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 import keras_equivariant as ke
-from keras_equivariant.equivariance import models
+from keras_equivariant.equivariance import twin
 from keras_equivariant.layers import (
     SteerableBatchNormalization,
     SteerableConv2D,
@@ -16,10 +16,10 @@ from keras_equivariant.layers import (
     SteerableInstanceNormalization,
     SteerableLayerNormalization,
 )
-from keras_equivariant.layers.steerable_base import bias_channels, bias_size, expand_bias
+from keras_equivariant.layers.core.steerable_weights import bias_channels, bias_size, expand_bias
 from keras_equivariant.ops.fields import FieldMeans
 
-pytestmark = pytest.mark.skipif(not models.has_float64(), reason="JAX without JAX_ENABLE_X64=1")
+pytestmark = pytest.mark.skipif(not twin.has_float64(), reason="JAX without JAX_ENABLE_X64=1")
 needs_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="takes gradients by a tape")
 
 

@@ -5,8 +5,8 @@ import pytest
 
 import keras_equivariant as ke
 from keras_equivariant.cli import main
-from keras_equivariant.export.cost import layer_costs
-from keras_equivariant.training import match
+from keras_equivariant.costs import match
+from keras_equivariant.costs.layers import layer_costs
 
 pytestmark = pytest.mark.tensorflow
 

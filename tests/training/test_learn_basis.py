@@ -8,7 +8,7 @@ import keras_equivariant as ke
 from keras_equivariant.cli import main
 from keras_equivariant.groups import grid
 from keras_equivariant.kernels import learned
-from keras_equivariant.training.basis_autoencoder import BasisAutoEncoder
+from keras_equivariant.training.bases.autoencoder import BasisAutoEncoder
 
 pytestmark = pytest.mark.tensorflow
 QUICK = {"epochs": 2, "batch_size": 16, "verbose": 0}

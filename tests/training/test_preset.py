@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import keras_equivariant as ke
-from keras_equivariant.training import preset
+from keras_equivariant.presets import preset
 
 pytestmark = pytest.mark.tensorflow
 

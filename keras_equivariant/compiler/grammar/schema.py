@@ -1,0 +1,184 @@
+"""A JSON Schema of specs, for editors: completion of layers and arguments, and errors while typing."""
+
+from keras_equivariant.compiler.grammar import recipe, registry
+from keras_equivariant.compiler.grammar.expand import STRUCTURES
+from keras_equivariant.compiler.grammar.kinds import kind
+from keras_equivariant.compiler.grammar.recipe import DISTRIBUTE, FILLS, FLIPS, LOSSES
+from keras_equivariant.compiler.grammar.spec import DTYPES, LAWS, VERSION
+
+BLOCK_NAME = "^[a-z][A-Za-z0-9_]*$"
+_ANYTHING = {"description": "any value"}
+
+
+def json_schema():
+    """The JSON Schema (draft 2020-12) of specs as this version reads them, derived from the layers' constructors.
+
+    Write it to a file and name that in a spec's first line, `# yaml-language-server: $schema=spec.schema.json`.
+
+    Returns:
+        A dict that `json.dumps` takes.
+    """
+    definitions = {
+        "expression": {"type": "string", "pattern": r"\$\{[^{}]*\}", "description": "arithmetic on parameters"},
+        "params": _mapping("^[A-Za-z_][A-Za-z0-9_]*$", _ANYTHING),
+        "layers": {"type": "array", "items": {"$ref": "#/$defs/entry"}},
+        "entry": _entry(),
+        "merge": _merge(),
+        "training": _training(),
+        "activation": {"enum": list(registry.activations())},
+    }
+    definitions |= {f"layer_{name}": _layer(name) for name in registry.layer_classes()}
+    definitions |= {module: _parts(module) for module in registry.PARTS}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "keras_equivariant spec",
+        "description": "An equivariant network, for keras_equivariant.build_from_spec",
+        **_object(_root(), ("spec", "name")),
+        "anyOf": [{"required": ["input", "layers"]}, {"required": ["extends"]}],
+        "$defs": definitions,
+    }
+
+
+def _root():
+    size = {"anyOf": [{"type": ["integer", "null"], "minimum": 1}, {"$ref": "#/$defs/expression"}]}
+    block = _object({"params": {"$ref": "#/$defs/params"}, "body": {"$ref": "#/$defs/layers"}}, ("body",))
+    shape = {"anyOf": [{"type": "array", "items": size, "minItems": 1}, {"$ref": "#/$defs/expression"}]}
+    return {
+        "spec": {"const": VERSION},
+        "extends": {"type": "string", "description": "a packaged spec; then only other parameters and another recipe"},
+        "name": {"type": "string"},
+        "description": {"type": "string"},
+        "law": {"enum": list(LAWS)},
+        "params": {"$ref": "#/$defs/params"},
+        "input": _object(
+            {
+                "shape": shape,
+                "dtype": {"enum": list(DTYPES)},
+                "name": {"type": "string"},
+                "space": _or_expression({"enum": [1, 2, 3]}),
+            },
+            ("shape",),
+        ),
+        "defaults": _object({name: {"$ref": f"#/$defs/layer_{name}"} for name in registry.layer_classes()}),
+        "blocks": _mapping(BLOCK_NAME, block),
+        "layers": {"$ref": "#/$defs/layers"},
+        "training": {"$ref": "#/$defs/training"},
+    }
+
+
+def _entry():
+    """A name, or a mapping of one name: a layer, a structure, or a block (lower case)."""
+    layers = {name: _short(name) for name in registry.layer_classes()}
+    body = {"$ref": "#/$defs/layers"}
+    structures = {
+        "repeat": _object(
+            {"times": _or_expression({"type": "integer", "minimum": 0}), "index": {"type": "string"}, "body": body},
+            ("times", "body"),
+        ),
+        "residual": _object({"main": body, "shortcut": body, "merge": {"$ref": "#/$defs/merge"}}, ("main",)),
+        "parallel": _object(
+            {"branches": {"type": "array", "items": body, "minItems": 2}, "merge": {"$ref": "#/$defs/merge"}},
+            ("branches", "merge"),
+        ),
+        "when": _object(
+            {"test": _or_expression({"type": "boolean"}), "then": body, "else": body},
+            ("test", "then"),
+        ),
+    }
+    # A block may have the name of a structure, and then has parameters of its own.
+    keys = {
+        name: {"anyOf": [rule, {"not": {"type": "object", "required": rule["required"]}}]}
+        for name, rule in structures.items()
+    }
+    entry = {**_object({**layers, **keys}), "minProperties": 1, "maxProperties": 1}
+    entry["patternProperties"] = {f"^(?!({'|'.join(STRUCTURES)})$)[a-z][A-Za-z0-9_]*$": _ANYTHING}
+    return {"anyOf": [{"enum": list(layers)}, {"type": "string", "pattern": BLOCK_NAME}, entry]}
+
+
+def _merge():
+    merges = {name: {"$ref": f"#/$defs/layer_{name}"} for name in registry.MERGE}
+    return {"anyOf": [{"enum": list(registry.MERGE)}, {**_object(merges), "minProperties": 1, "maxProperties": 1}]}
+
+
+def _layer(name):
+    known = registry.layer_arguments(name)
+    properties = {}
+    for argument, default in known.items():
+        rule = _or_expression(kind(argument, default).schema)
+        if default is not registry.REQUIRED and isinstance(default, bool | int | float | str):
+            rule = {**rule, "default": default}
+        properties[argument] = rule
+    summary = (registry.layer_classes()[name].__doc__ or "").strip().split("\n")[0]
+    return {"description": summary, **_object(properties)}
+
+
+def _short(name):
+    """A layer's arguments, or its first one alone; required ones may come from `defaults`."""
+    first = registry.first_argument(name)
+    rules = [{"$ref": f"#/$defs/layer_{name}"}, {"type": "null"}]
+    if first is not None:
+        rules.append(_or_expression(kind(first, registry.layer_arguments(name)[first]).schema))
+    return {"anyOf": rules}
+
+
+def _parts(module):
+    """A name, or one name with its arguments or with the first of them."""
+    value = {"type": ["number", "string", "boolean", "null"]}
+    rules = {}
+    for name, cls in registry.parts(module).items():
+        known = {argument: value for argument in registry.constructor(cls) if argument != "name"}
+        rules[name] = {"anyOf": [_object(known), value]}
+    given = {**_object(rules), "minProperties": 1, "maxProperties": 1}
+    names = rules if module == "optimizers" else registry.part_words(module)
+    return {"anyOf": [{"enum": list(names)}, given]}
+
+
+def _training():
+    whole = _or_expression({"type": "integer", "minimum": 1})
+    fraction = _or_expression({"type": "number", "minimum": 0, "maximum": 1})
+    epochs = {"type": "array", "items": _or_expression({"type": "integer", "minimum": 0})}
+    schedules = {
+        "piecewise": _object({"epochs": epochs, "factor": fraction}, ("epochs",)),
+        "exponential": _object({"start": whole, "factor": fraction}, ("factor",)),
+        "cosine": _object({"warmup_epochs": {"type": "number", "minimum": 0}, "final": fraction}),
+    }
+    augment = {
+        "rotate": {"type": "number", "minimum": 0, "maximum": 180, "description": "degrees either way"},
+        "flip": {"enum": list(FLIPS)},
+        "translate": {"type": "integer", "minimum": 0, "description": "pixels either way"},
+        "fill": {"enum": list(FILLS)},
+        "quarter_turns": {"type": "boolean", "description": "also turn by multiples of 90 degrees"},
+    }
+    step = {"anyOf": [{"enum": ["contrast", "zca"]}, _object({"resize": whole}, ("resize",))]}
+    rules = {
+        "dataset": {"type": "string"},
+        "epochs": whole,
+        "batch_size": whole,
+        "shuffle_block": {**whole, "description": "rows that stay together when all are shuffled"},
+        "optimizer": {"$ref": "#/$defs/optimizers"},
+        "schedule": {**_object(schedules), "minProperties": 1, "maxProperties": 1},
+        "loss": {"enum": list(LOSSES)},
+        "distribute": {"enum": list(DISTRIBUTE)},
+        "augment": _object(augment),
+        "preprocess": {"type": "array", "items": step},
+        "refit_head": {"type": "boolean"},
+        "rematerialize": {"type": "boolean"},
+    }
+    return _object({key: rules[key] for key in recipe.RULES})
+
+
+def _object(properties, required=()):
+    return {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        **({"required": list(required)} if required else {}),
+    }
+
+
+def _mapping(pattern, rule):
+    return {"type": "object", "patternProperties": {pattern: rule}, "additionalProperties": False}
+
+
+def _or_expression(rule):
+    return {"anyOf": [rule, {"$ref": "#/$defs/expression"}]}

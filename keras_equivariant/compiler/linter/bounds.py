@@ -1,0 +1,65 @@
+"""How large a layer would be, counted before it exists."""
+
+import math
+
+from keras_equivariant import groups
+from keras_equivariant.compiler.grammar.limits import MAX_BASIS, MAX_PARAMETERS, MAX_TOTAL
+from keras_equivariant.compiler.grammar.network import Branches
+from keras_equivariant.groups.registry import MAX_ORDER
+
+
+def check_kernel(entry):
+    """SpecError where the basis of a layer's kernels would be too large to compute."""
+    window, group = entry.arguments.get("kernel_size"), entry.arguments.get("group")
+    if window is None or (group is None and "out_type" not in entry.arguments):
+        return
+    pixels = math.prod(window) if isinstance(window, list) else window ** (3 if "3D" in entry.layer else 2)
+    order = 1
+    if group is not None:
+        found = groups.get(group)
+        # Kernels of continuous groups of space follow from a formula, not from a mean over elements.
+        order = min(found.order if found.dimension == 2 else len(found.matrices), MAX_ORDER)
+    if order * pixels**2 > MAX_BASIS:
+        raise entry.where.error(f"kernel_size={window} is too large" + (f' for the group "{group}"' if group else ""))
+
+
+def count_parameters(entry, layer, input_shape, output_shape):
+    """An upper bound of the numbers in a layer's expanded kernel.
+
+    Raises:
+        SpecError: more than a layer may have.
+    """
+    channels = input_shape[-1] or 1
+    window = getattr(layer, "kernel_size", None)
+    if window is not None:
+        above = 1 + len(window)  # where the axes between space and channels begin
+        fibres = math.prod(input_shape[above:-1]) * math.prod(output_shape[above:-1])
+        count = math.prod(window) * channels * (output_shape[-1] or 1) * fibres
+    elif hasattr(layer, "kernel_units"):
+        count = channels * layer.kernel_units[-1] * layer.filters
+    elif hasattr(layer, "units"):
+        count = channels * layer.units
+    elif entry.layer == "PReLU" or getattr(layer, "axis", -1) != -1:
+        count = math.prod(size or 1 for size in input_shape[1:])
+    else:
+        count = channels
+    if count > MAX_PARAMETERS:
+        raise entry.where.error(f"a layer must have at most {MAX_PARAMETERS:,} parameters. Received: {count:,}")
+    return count
+
+
+def check_total(count, where):
+    """SpecError where all layers together would have too many parameters."""
+    if count > MAX_TOTAL:
+        raise where.error(f"a network must have at most {MAX_TOTAL:,} parameters. Received: more, at this layer")
+
+
+def flat(entries):
+    """The layers of a network in order, branches before the layer that merges them."""
+    for entry in entries:
+        if isinstance(entry, Branches):
+            for branch in entry.branches:
+                yield from flat(branch)
+            yield entry.merge
+        else:
+            yield entry

@@ -1,0 +1,213 @@
+"""The symmetry linter: walks a whole network by shapes alone, before anything is built."""
+
+import dataclasses
+
+import keras
+
+from keras_equivariant import groups
+from keras_equivariant.compiler import harmonic
+from keras_equivariant.compiler.grammar import registry
+from keras_equivariant.compiler.grammar.errors import Problem, SpecError
+from keras_equivariant.compiler.grammar.kinds import instantiate, module_of
+from keras_equivariant.compiler.grammar.network import Branches, LayerEntry
+from keras_equivariant.compiler.linter import points, rules, typed
+from keras_equivariant.compiler.linter.bounds import check_kernel, check_total, count_parameters, flat
+from keras_equivariant.compiler.linter.rules import Features
+
+INPUT_NAME = "input_layer"
+
+
+@dataclasses.dataclass(frozen=True)
+class TracedLayer:
+    """One layer of a traced network.
+
+    Attributes:
+        entry: its `LayerEntry`.
+        layer: the unbuilt Keras layer.
+        features: what leaves it, a `rules.Features`.
+        problems: tuple of what breaks its symmetry.
+    """
+
+    entry: LayerEntry
+    layer: object
+    features: Features
+    problems: tuple
+
+
+@dataclasses.dataclass
+class Trace:
+    """A network walked by shapes.
+
+    Attributes:
+        spec: the `Spec`.
+        layers: list of `TracedLayer`, in the order of the network.
+        problems: list of `Problem`, errors and warnings.
+        output: the last `Features`.
+    """
+
+    spec: object
+    layers: list
+    problems: list
+    output: Features | None = None
+
+    @property
+    def errors(self):
+        """The problems that forbid building."""
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+    def __str__(self):
+        rows = [(str(t.entry.where), t.entry.layer, str(t.features), str(t.features.shape)) for t in self.layers]
+        widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
+        lines = []
+        for traced, row in zip(self.layers, rows, strict=True):
+            lines.append("  ".join([*(text.ljust(n) for text, n in zip(row, widths, strict=False)), row[3]]))
+            lines += [f"    {problem.severity}: {problem.message}" for problem in traced.problems]
+        ending = [p for p in self.problems if not any(p in traced.problems for traced in self.layers)]
+        return "\n".join(lines + [f"{problem.severity}: {problem}" for problem in ending])
+
+
+def trace(spec):
+    """Walks a network by `compute_output_shape`; creates no weights.
+
+    Args:
+        spec: a `Spec`.
+
+    Returns:
+        A `Trace`. Where a shape does not fit, it ends with that layer and its problem.
+    """
+    walker = _Walker(spec)
+    try:
+        features = walker.walk(spec.layers, rules.input_features(spec.input_shape, spec.input.get("space")))
+    except SpecError as error:
+        walker.trace.problems += error.problems
+        return walker.trace
+    walker.trace.output = features
+    message = rules.ending(features) if walker.groups and spec.law == "invariance" else None
+    if message:
+        last = list(flat(spec.layers))[-1]
+        walker.trace.problems.append(Problem(last.where, message, "warning"))
+    return walker.trace
+
+
+class _Walker:
+    def __init__(self, spec):
+        self.trace = Trace(spec, [], [])
+        self.names = {}
+        self.parameters = 0
+        entries = list(flat(spec.layers))
+        found = {group: None for group in map(rules.claimed_group, entries) if group}
+        # The groups that the network claims; a plain network claims none and is not judged.
+        self.groups = [group for group in map(groups.get, found) if group.order > 1]
+        self.taken = {spec.input.get("name", INPUT_NAME)}
+        for entry in entries:
+            name = entry.arguments.get("name")
+            if name in self.taken:
+                message = f'the name "{name}" is given to two layers; in a repeat, add its index: "{name}_${{i}}"'
+                self.trace.problems.append(Problem(entry.where, message))
+            if name:
+                self.taken.add(name)
+
+    def walk(self, entries, features):
+        for entry in entries:
+            if isinstance(entry, Branches):
+                branches = [self.walk(branch, features) for branch in entry.branches]
+                features = self._merge(entry, branches)
+            else:
+                features = self._layer(entry, features)
+        return features
+
+    def _layer(self, entry, features):
+        layer = self._construct(entry, features)
+        reason = rules.wrong_input(entry, layer, features)
+        if reason:
+            raise entry.where.error(reason)
+        on_points = points.takes_points(entry.layer)
+        found = self._shape(entry, layer, points.shapes(features) if on_points else features.shape)
+        shape = found if isinstance(found[0], int | None) else found[1]
+        self.parameters += count_parameters(entry, layer, features.shape, shape)
+        check_total(self.parameters, entry.where)
+        own = rules.is_ours(entry.layer)
+        broken = None if own else rules.breaks(entry, layer, features, self.groups)
+        problems = [broken] if broken else []
+        if self.groups and rules.is_ours(entry.layer):
+            problems = [*layer.symmetry_problems(features.shape), *harmonic.mirrored(entry.layer, self.groups)]
+            if features.type is not None and not typed.takes_type(entry.layer):
+                broken = typed.breaks(entry.layer, layer, features)
+                problems += [broken] if broken else []
+        lost = broken and features.space is None
+        after = Features(shape, "broken") if lost else rules.after(entry, layer, features, found)
+        return self._record(entry, layer, after, problems)
+
+    def _merge(self, branches, features):
+        entry = branches.merge
+        layer = self._construct(entry, features[0])
+        concatenates = entry.layer == "Concatenate"
+        judged = self.groups or any(f.space is not None for f in features)
+        differing = rules.differing(features, concatenates) if judged else None
+        broken = differing or rules.breaks(entry, layer, features[0], self.groups)
+        shape = self._shape(entry, layer, [f.shape for f in features])
+        lost = broken or any(f.layout == "broken" for f in features)
+        after = Features(shape, "broken") if lost else dataclasses.replace(features[0], shape=shape)
+        if not lost and concatenates and after.type is not None:
+            after = dataclasses.replace(after, type=typed.joined(features))
+        return self._record(entry, layer, after, [broken] if broken else [])
+
+    def _record(self, entry, layer, features, messages):
+        severity = "error" if entry.arguments.get("strict", True) else "warning"
+        problems = tuple(Problem(entry.where, message, severity) for message in messages)
+        # A repeat says the same of every round.
+        self.trace.problems += [problem for problem in problems if problem not in self.trace.problems]
+        self.trace.layers.append(TracedLayer(entry, layer, features, problems))
+        return features
+
+    def _construct(self, entry, features):
+        check_kernel(entry)
+        given = dict(entry.arguments)
+        if not registry.has_strict(entry.layer):
+            given.pop("strict", None)
+        for argument, value in given.items():
+            if module := module_of(argument):
+                given[argument] = instantiate(value, module)
+        if registry.arguments(entry.layer).get("group", "") is None and not given.get("group"):
+            given["group"] = self._assumed_group(entry, features)
+        if typed.takes_type(entry.layer):
+            given["in_type"] = typed.given_type(entry, features, given.get("group"))
+        if not given.get("name"):
+            given["name"] = self._unique_name(entry.layer)
+        try:
+            return registry.layer_classes()[entry.layer](**given)
+        except (TypeError, ValueError) as error:
+            raise entry.where.error(str(error)) from None
+
+    def _assumed_group(self, entry, features):
+        """The symmetry to judge sizes by where the layer names none; on points that of the lift."""
+        if points.takes_points(entry.layer):
+            return features.group and features.group.name
+        if features.layout == "regular" and features.shape[-2] != features.group.order:
+            return None  # on several scales there are as many group axes
+        if features.group is not None:
+            return features.group.name
+        if features.layout.startswith("quotient"):
+            return None
+        if not self.groups:
+            return "Z3" if features.rank == 3 else "C1"
+        return self.groups[0].name if len(self.groups) == 1 else None
+
+    def _unique_name(self, layer):
+        """Keras's own naming, counted from the start in every model."""
+        while True:
+            count = self.names[layer] = self.names.get(layer, -1) + 1
+            name = registry.snake_case(layer) + (f"_{count}" if count else "")
+            if name not in self.taken:
+                return name
+
+    def _shape(self, entry, layer, shape):
+        try:
+            found = layer.compute_output_shape(shape)
+        except (TypeError, ValueError, IndexError) as error:
+            received = "" if "Received" in str(error) else f" Received: input shape {shape}"
+            raise entry.where.error(f"{error}{received}") from None
+        found = tuple(found)
+        if any(size is not None and size < 1 for size in keras.tree.flatten(found)):
+            raise entry.where.error(f"nothing is left of the input of shape {shape}. Received: output shape {found}")
+        return found

@@ -1,0 +1,100 @@
+"""What a model costs, layer by layer: counted on the stock layers that each of its layers folds to."""
+
+import dataclasses
+import math
+import warnings
+
+import keras
+
+from keras_equivariant.export.folding.fold import fold, functional
+
+_BYTES = 4  # a float32
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerCost:
+    """One layer's share, for one example.
+
+    Attributes:
+        name: the layer's name.
+        kind: its class.
+        shape: shape of its output, the batch axis left out.
+        parameters: trainable parameters; those of a shared layer count where it stands first.
+        multiply_adds: multiplications with additions in its convolutions and matrix products, once folded.
+        activation_bytes: of its output in float32.
+        exported_bytes: of its folded weights in float32, before BatchNormalization is absorbed.
+    """
+
+    name: str
+    kind: str
+    shape: tuple
+    parameters: int
+    multiply_adds: int
+    activation_bytes: int
+    exported_bytes: int
+
+
+def layer_costs(model):
+    """A LayerCost for each layer of a model, inputs left out, in the order of the model.
+
+    Args:
+        model: a built functional or sequential `keras.Model` whose inputs have known sizes.
+
+    Raises:
+        ValueError: if a size is unknown, or a layer cannot be folded.
+
+    Example:
+        >>> import keras_equivariant as ke
+        >>> from keras_equivariant.export.cost import layer_costs
+        >>> sum(cost.parameters for cost in layer_costs(ke.build_from_spec("p4_cnn")))
+        24680
+    """
+    graph = functional(model)
+    seen, found = set(), []
+    for layer in graph.layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
+        output = keras.tree.flatten(layer.output)
+        sizes = [size for tensor in output for size in tensor.shape[1:]]
+        if None in sizes:
+            raise ValueError(
+                f"Costs are counted for known sizes. Received: {layer.name!r} with an output of shape "
+                f"{output[0].shape}; give the input a shape without None"
+            )
+        variables = [v for v in layer.trainable_variables if id(v) not in seen]
+        seen |= {id(v) for v in variables}
+        multiply_adds, weights = _folded_costs(layer)
+        found.append(
+            LayerCost(
+                name=layer.name,
+                kind=type(layer).__name__,
+                shape=tuple(output[0].shape[1:]),
+                parameters=sum(math.prod(v.shape) for v in variables),
+                multiply_adds=multiply_adds,
+                activation_bytes=_BYTES * sum(math.prod(tensor.shape[1:]) for tensor in output),
+                exported_bytes=_BYTES * weights,
+            )
+        )
+    return tuple(found)
+
+
+def _folded_costs(layer):
+    """Multiply-adds and number of weights of the stock layers that this one becomes."""
+    twin = layer.__class__.from_config(layer.get_config())  # calling the layer itself would add to the user's graph
+    inputs = keras.tree.map_structure(lambda tensor: keras.Input(tensor.shape[1:], dtype=tensor.dtype), layer.input)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*loses its exact symmetry")  # said when the model was built
+        outputs = twin(inputs)
+    folded = fold(keras.Model(keras.tree.flatten(inputs), outputs, name="twin"))
+    counts = [(_multiply_adds(part), part.count_params()) for part in folded.layers]
+    return sum(count for count, _ in counts), sum(weights for _, weights in counts)
+
+
+def _multiply_adds(layer):
+    """Every number of a kernel is used once at every position, of the output or, transposed, of the input."""
+    kernels = [math.prod(w.shape) for w in layer.weights if len(w.shape) >= 2]
+    if not kernels:
+        return 0
+    transposed = type(layer).__name__.endswith("Transpose")
+    positions = (layer.input if transposed else layer.output).shape[1:-1]
+    return sum(kernels) * math.prod(positions)

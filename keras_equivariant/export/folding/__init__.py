@@ -1,0 +1,1 @@
+"""An equivariant network as one of stock Keras layers."""

@@ -1,0 +1,170 @@
+"""Puts stock layers into the folded graph: names them, sets their weights, merges what can be merged."""
+
+import contextlib
+import re
+
+import keras
+
+from keras_equivariant.export.folding import merge
+from keras_equivariant.export.folding.features import Features
+from keras_equivariant.stock import copies
+
+
+class Emitter:
+    """The folded graph under construction.
+
+    Args:
+        dtype: dtype of every layer.
+        separate: ids of convolutions of the unfolded model to leave unmerged, because something besides the
+            BatchNormalization needs their output.
+        rank: axes of space of tensors about which no layer says it.
+        advance_names: keep the names that Keras gives to operations away from those of the unfolded model, which may
+            have got theirs in another process. Changes the names of what is built afterwards.
+    """
+
+    def __init__(self, dtype, separate=(), rank=2, advance_names=False):
+        self.dtype = dtype
+        self._advance_names = advance_names
+        self.features = Features(self.make, rank)
+        self._separate = separate
+        self._layers = {}
+        self._weights = {}
+        self._producers = {}
+        self._wasted = set()
+        self._scopes = []
+
+    @contextlib.contextmanager
+    def scope(self, graph):
+        """The layers of one model: its names are its own, and merges are judged by what is left in it."""
+        self._scopes.append(_Scope({operation.name for operation in graph.operations}))
+        if self._advance_names:
+            _advance_automatic_names(graph)
+        try:
+            yield
+        finally:
+            self._scopes.pop()
+
+    def finish(self, inputs, outputs, name):
+        """The model of this scope, with its weights."""
+        model = keras.Model(inputs, outputs, name=name)
+        alive = {id(layer) for layer in model.layers}
+        self._wasted |= {source[0] for layer, source in self._scopes[-1].merged if id(layer) in alive}
+        for layer in model.layers:
+            weights = self._weights.pop(id(layer), None)
+            if weights:
+                layer.set_weights(weights)
+                if hasattr(layer, "finalize_state"):
+                    layer.finalize_state()
+        return model
+
+    def own_name(self, name):
+        """The name of a layer or nested model of the unfolded model, in the folded one."""
+        return self._scopes[-1].own_name(name)
+
+    def view(self, tensor):
+        """The same numbers as a tensor of its own, which can stand for features of another form."""
+        result = self.make(keras.layers.Identity, "view")(tensor)
+        if id(tensor) in self._producers:
+            self._producers[id(result)] = (*self._producers[id(tensor)][:-1], result)
+        return result
+
+    def merged_in_vain(self):
+        """Ids of the convolutions that had to stay although a merged copy of them was made."""
+        return self._wasted
+
+    def make(self, layer_class, stem, *args, **kwargs):
+        """A new stock layer with a name that the model does not have yet."""
+        return self._make(layer_class, self._scopes[-1].new_name(stem), *args, **kwargs)
+
+    def replace(self, layer, layer_class, *args, **kwargs):
+        """A new stock layer in the place, and with the name, of another one."""
+        return self._make(layer_class, self.own_name(layer.name), *args, **kwargs)
+
+    def _make(self, layer_class, name, *args, **kwargs):
+        return layer_class(*args, name=name, dtype=self.dtype, trainable=False, **kwargs)
+
+    def copy(self, operation, *args, **kwargs):
+        """Calls a copy of a stock layer, or of an operation of keras.ops, with the same weights."""
+        if not isinstance(operation, keras.layers.Layer):
+            return copies.copy_operation(operation)(*args, **kwargs)
+        weights = operation.get_weights()
+        if len(args) == 1 and not kwargs:
+            return self.apply((id(operation),), operation, weights, args[0])
+        return self._call(self._layer((id(operation),), operation), weights, *args, **kwargs)
+
+    def apply(self, source, layer, weights, tensor, **overrides):
+        """Calls a copy of the stock layer, config overridden and with these weights, or merges it with what is there.
+
+        Args:
+            source: tuple that starts with the id of the unfolded layer; the same source is the same layer, so that
+                shared layers stay shared.
+        """
+        if isinstance(layer, keras.layers.BatchNormalization) and id(tensor) in self._producers:
+            return self._merge(source, layer, weights, *self._producers[id(tensor)])
+        new = self._layer(source, layer, **overrides)
+        result = self._call(new, weights, tensor)
+        if merge.can_absorb(new) and source[0] not in self._separate:
+            self._producers[id(result)] = (source, new, weights, tensor, result)
+        return result
+
+    def _merge(self, source, normalization, weights, into, layer, kernel_and_bias, tensor, _):
+        scale, shift = merge.scale_and_shift(normalization, weights)
+        merged = (*into, *source)
+        if merged not in self._layers:
+            stem = self._scopes[-1].give_up_name(layer)
+            self._layers[merged] = copies.copy(layer, self._scopes[-1].own_name(stem), self.dtype, use_bias=True)
+        self._scopes[-1].merged.append((layer, into))
+        new = self._layers[merged]
+        kernel_and_bias = merge.absorb(layer, kernel_and_bias, scale, shift)
+        result = self._call(new, kernel_and_bias, tensor)
+        self._producers[id(result)] = (merged, new, kernel_and_bias, tensor, result)
+        return result
+
+    def _layer(self, source, layer, **overrides):
+        if source not in self._layers:
+            name = self._scopes[-1].own_name(layer.name)
+            self._layers[source] = copies.copy(layer, name, self.dtype, **overrides)
+        return self._layers[source]
+
+    def _call(self, layer, weights, *args, **kwargs):
+        """Weights wait until it is known which layers the model keeps."""
+        if not layer.built:
+            self._weights[id(layer)] = weights
+        return layer(*args, **kwargs)
+
+
+class _Scope:
+    """Names in use in one model, and the merges made in it."""
+
+    def __init__(self, reserved):
+        self.reserved = reserved
+        self.used = set()
+        self.merged = []
+
+    def own_name(self, name):
+        """The name itself, for a layer that has it in the unfolded model; a new one for its second copy."""
+        if name in self.used:
+            return self.new_name(name)
+        self.used.add(name)
+        return name
+
+    def new_name(self, stem):
+        name, i = stem, 0
+        while name in self.used or name in self.reserved:
+            i += 1
+            name = f"{stem}_{i}"
+        self.used.add(name)
+        return name
+
+    def give_up_name(self, layer):
+        """Frees the name of a layer for the one that replaces it; returns it."""
+        name, layer.name = layer.name, self.new_name(f"{layer.name}_unmerged")
+        self.used.discard(name)
+        return name
+
+
+def _advance_automatic_names(graph):
+    for operation in graph.operations:
+        stem, number = re.fullmatch(r"(.*?)(?:_(\d{1,4}))?", operation.name).groups()
+        while keras.backend.get_uid(stem) <= int(number or 0):
+            pass

@@ -1,0 +1,162 @@
+"""What each layer of the unfolded model becomes: our layers by their `fold`, stock layers by the table at the end."""
+
+import math
+
+import keras
+import numpy as np
+
+from keras_equivariant.export.folding.features import Packed, in_packed_order
+from keras_equivariant.export.folding.stock_rules import (
+    ELEMENTWISE_OPERATIONS,
+    IDENTITIES,
+    RULES,
+    elementwise,
+    is_elementwise,
+)
+from keras_equivariant.export.folding.volumes import VOLUMES
+from keras_equivariant.layers.core.base import space_rank
+from keras_equivariant.stock import copies
+
+# Where a kernel has its input channels.
+_INPUT_AXIS = {
+    keras.layers.Conv2D: -2,
+    keras.layers.Conv2DTranspose: -1,
+    keras.layers.Conv3D: -2,
+    keras.layers.Conv3DTranspose: -1,
+}
+_CHANNEL_BY_CHANNEL = (
+    keras.layers.Activation,
+    keras.layers.AveragePooling2D,
+    keras.layers.BatchNormalization,
+    keras.layers.MaxPooling2D,
+    keras.layers.UpSampling2D,
+)
+
+
+def apply_rule(emitter, operation, args, kwargs):
+    """Tensors of the folded graph for one call of the unfolded one."""
+    if isinstance(operation, keras.layers.BatchNormalization):
+        kwargs.pop("mask", None)  # which points there are matters to the statistics of training alone
+    if callable(getattr(operation, "fold_call", None)):
+        return _apply_call(emitter, operation, *args)
+    if callable(getattr(operation, "fold", None)):
+        return _apply_own(emitter, operation, *args, **kwargs)
+    if not copies.is_stock(operation):
+        raise ValueError(
+            "Every layer must be a stock Keras layer or one that can be folded. Received: "
+            f"{copies.describe(operation)}. "
+            "Build it from stock layers, or give it a method `fold(input_shape) -> [(stock_layer, weights), ...]`."
+        )
+    if type(operation) in IDENTITIES and keras.backend.is_float_dtype(args[0].dtype):
+        return args[0]
+    given = [emitter.features.get(x) for x in keras.tree.flatten((args, kwargs))]
+    if not any(given):
+        rewrite = None if kwargs else VOLUMES.get(type(operation))
+        return rewrite(emitter, operation, *args) if rewrite else emitter.copy(operation, *args, **kwargs)
+    if not kwargs:
+        result = _by_table(emitter, operation, args)
+        if result is not None:
+            return result
+    return _unpacked(emitter, operation, args, kwargs, next(f for f in given if f))
+
+
+def _apply_call(emitter, layer, inputs):
+    """What a layer of several tensors does, in operations of keras.ops and stock layers."""
+
+    def apply(key, step, weights, tensor):
+        weights = [keras.ops.convert_to_numpy(w) for w in weights]
+        return emitter.apply((id(layer), key), step, weights, tensor)
+
+    return layer.fold_call(apply, keras.tree.map_structure(emitter.features.full, inputs))
+
+
+def _by_table(emitter, operation, args):
+    if type(operation) in RULES:
+        return RULES[type(operation)](emitter, operation, args[0])
+    is_layer = isinstance(operation, keras.layers.Layer)
+    if not is_layer and type(operation).__name__ in ELEMENTWISE_OPERATIONS:
+        return elementwise(emitter, operation, *args)
+    return None
+
+
+def _unpacked(emitter, operation, args, kwargs, features):
+    """Any stock layer whatever, on the features as they are in the unfolded model."""
+    args, kwargs = keras.tree.map_structure(emitter.features.full, (args, kwargs))
+    results = emitter.copy(operation, *args, **kwargs)
+    for result in keras.tree.flatten(results):
+        if len(result.shape) > 2 + features.rank and tuple(result.shape[1 + features.rank : -1]) == features.fibre:
+            emitter.features.add(Packed(features.fibre, (result.shape[-1],), features.rank, full=result))
+    return results
+
+
+def _apply_own(emitter, layer, inputs):
+    """The stock layers that one of our layers folds to, one after the other."""
+    features, order, sections = emitter.features, None, (0,)
+    known = features.get(inputs)
+    rank = space_rank(layer) or (known.rank if known else features.rank)
+    input_shape = known.shape if known else tuple(inputs.shape)
+    output_shape = layer.compute_output_shape(input_shape)
+    steps = [(step, [keras.ops.convert_to_numpy(w) for w in weights]) for step, weights in layer.fold(input_shape)]
+    if isinstance(layer, keras.layers.BatchNormalization) and len(input_shape) > 2 + rank:
+        steps[0] = (steps[0][0], [np.tile(w, math.prod(input_shape[1 + rank : -1])) for w in steps[0][1]])
+    tensor, activation = inputs, None
+    if len(output_shape) > 2 + rank and steps:
+        steps, activation = _split_activation(steps)
+    if len(input_shape) > 2 + rank:
+        if known and known.tensor is None and _only_unpacks(steps, input_shape):
+            steps, tensor = steps[1:], known.full
+        else:
+            any_order = _takes_any_order(steps) and (steps or len(output_shape) > 2 + rank)
+            packed = features.packed(inputs, rank) if any_order else features.canonical(inputs, rank)
+            tensor, order, sections = packed.tensor, packed.order, packed.sections
+    for i, (step, weights) in enumerate(steps):
+        if not isinstance(step, keras.layers.Layer):
+            tensor = step(tensor)
+            continue
+        if i == 0 and len(sections) > 1:
+            weights = _permute(step, weights, order, sections)
+        tensor = emitter.apply((id(layer), i, input_shape, sections), step, weights, tensor)
+    if len(output_shape) < 3 + rank:
+        return emitter.view(tensor) if features.get(tensor) else tensor
+    if len(input_shape) < 3 + rank or not _keeps_order(steps):
+        sections = (output_shape[-1],)
+        tensor = emitter.view(tensor) if tensor is inputs else tensor
+    packed = Packed(tuple(output_shape[1 + rank : -1]), sections, rank, tensor=tensor)
+    tensor = features.add(packed)
+    return tensor if activation is None else _unpacked(emitter, activation, (tensor,), {}, packed)
+
+
+def _split_activation(steps):
+    """The steps, and apart an activation that looks at all fields at once (softmax) and needs the 5-D form."""
+    last, weights = steps[-1]
+    activation = getattr(last, "activation", None)
+    if activation is None or is_elementwise(activation):
+        return steps, None
+    apart = keras.layers.Activation(activation, name=f"{last.name}_{activation.__name__}")
+    if isinstance(last, keras.layers.Activation):
+        return steps[:-1], apart
+    linear = type(last).from_config({**last.get_config(), "activation": "linear"})
+    return [*steps[:-1], (linear, weights)], apart
+
+
+def _takes_any_order(steps):
+    return _keeps_order(steps) or (type(steps[0][0]) in _INPUT_AXIS and getattr(steps[0][0], "groups", 1) == 1)
+
+
+def _keeps_order(steps):
+    return all(isinstance(step, _CHANNEL_BY_CHANNEL) for step, _ in steps)
+
+
+def _only_unpacks(steps, shape):
+    first = steps[0][0] if steps else None
+    return isinstance(first, keras.layers.Reshape) and tuple(first.target_shape) == tuple(shape[1:])
+
+
+def _permute(step, weights, order, sections):
+    """The weights of a first step for channels in packed order."""
+    if isinstance(step, keras.layers.BatchNormalization):
+        return [in_packed_order(w, order, sections) for w in weights]
+    if type(step) not in _INPUT_AXIS:
+        return weights
+    kernel = in_packed_order(weights[0], order, sections, axis=_INPUT_AXIS[type(step)])
+    return [kernel, *weights[1:]]

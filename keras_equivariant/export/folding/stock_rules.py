@@ -1,0 +1,197 @@
+"""Stock layers on features with a fibre, on their 4-D form. A rule returns None where only the full form will do."""
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_equivariant.export.folding.features import in_packed_order
+
+# With more fields a block-diagonal 1x1 convolution costs more than going to 5-D and back (measured, TF and TFLite).
+_BLOCK_DIAGONAL_FIELDS = 16
+
+IDENTITIES = {
+    layers.ActivityRegularization,
+    layers.AlphaDropout,
+    layers.Dropout,
+    layers.GaussianDropout,
+    layers.GaussianNoise,
+    layers.Identity,
+    layers.RandomBrightness,
+    layers.RandomContrast,
+    layers.RandomFlip,
+    layers.RandomRotation,
+    layers.RandomTranslation,
+    layers.RandomZoom,
+    layers.SpatialDropout1D,
+    layers.SpatialDropout2D,
+    layers.SpatialDropout3D,
+}
+
+ELEMENTWISE_OPERATIONS = {
+    *("Abs", "Absolute", "Add", "Clip", "Divide", "Exp", "Log", "Log1p", "Maximum", "Minimum", "Multiply", "Negative"),
+    *("Power", "Reciprocal", "Sqrt", "Square", "Subtract", "TrueDivide"),
+    *("Elu", "Gelu", "HardSigmoid", "HardSilu", "HardTanh", "LeakyRelu", "LogSigmoid", "Relu", "Relu6", "Selu"),
+    *("Sigmoid", "Silu", "Softplus", "Softsign", "Tanh"),
+}
+
+_ELEMENTWISE_ACTIVATIONS = {
+    *("linear", "relu", "relu6", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "mish", "exponential"),
+    *("sigmoid", "hard_sigmoid", "hard_silu", "log_sigmoid", "tanh", "hard_tanh", "tanh_shrink", "softplus"),
+    *("softsign", "squareplus"),
+}
+
+
+def is_elementwise(activation):
+    """Whether an activation function treats every number by itself, whatever axis it lies on."""
+    name = keras.activations.serialize(activation)
+    return isinstance(name, str) and name in _ELEMENTWISE_ACTIVATIONS
+
+
+def elementwise(emitter, operation, *args):
+    """The operation on the 4-D forms, where all tensors are features of one shape."""
+    tensors = [x for x in keras.tree.flatten(args) if isinstance(x, keras.KerasTensor)]
+    features = [emitter.features.get(x) for x in tensors]
+    if not all(features) or len({f.shape for f in features}) > 1 or all(f.tensor is None for f in features):
+        return None
+    if len({f.sections for f in features}) > 1:
+        for x in tensors:
+            emitter.features.canonical(x)
+    else:
+        for x in tensors:
+            emitter.features.packed(x)
+
+    def four(x):
+        return emitter.features.get(x).tensor if isinstance(x, keras.KerasTensor) else x
+
+    result = emitter.copy(operation, *keras.tree.map_structure(four, args))
+    return emitter.features.add(features[0].holding(result))
+
+
+def _activation(emitter, layer, x):
+    return elementwise(emitter, layer, x) if is_elementwise(layer.activation) else None
+
+
+def _is_elementwise_rescaling(emitter, layer, x):
+    scalars = np.ndim(layer.scale) == 0 and np.ndim(layer.offset) == 0
+    return elementwise(emitter, layer, x) if scalars else None
+
+
+def _batch_normalization(emitter, layer, x):
+    """One set of parameters for the whole fibre becomes a copy for each of its entries."""
+    features = emitter.features.get(x)
+    if layer.axis not in (-1, len(features.shape) - 1) or features.tensor is None:
+        return None
+    weights = [
+        in_packed_order(np.tile(w, features.order), features.order, features.sections) for w in layer.get_weights()
+    ]
+    source = (id(layer), features.order, features.sections)
+    result = emitter.apply(source, layer, weights, features.tensor, axis=-1)
+    return emitter.features.add(features.holding(result))
+
+
+def _prelu(emitter, layer, x):
+    features = emitter.features.get(x)
+    if features.tensor is None:
+        return None
+    features = emitter.features.canonical(x)
+    alpha = layer.get_weights()[0]
+    space = alpha.shape[: features.rank]
+    alpha = np.broadcast_to(alpha, (*space, *features.fibre, features.fields)).reshape(*space, -1)
+    shared = [axis for axis in (layer.shared_axes or ()) if axis <= features.rank]
+    source = (id(layer), features.order, features.sections)
+    result = emitter.apply(source, layer, [alpha], features.tensor, shared_axes=shared or None)
+    return emitter.features.add(features.holding(result))
+
+
+def _concatenate(emitter, layer, xs):
+    """Along the fields: the parts side by side, each with its own group axis."""
+    features = [emitter.features.get(x) for x in xs]
+    if not all(features) or len({f.fibre for f in features}) > 1:
+        return None
+    if layer.axis not in (-1, len(features[0].shape) - 1):
+        return None
+    features = [emitter.features.packed(x) for x in xs]
+    result = emitter.replace(layer, layers.Concatenate, axis=-1)([f.tensor for f in features])
+    sections = sum((f.sections for f in features), ())
+    return emitter.features.add(features[0].holding(result, sections))
+
+
+def _dense(emitter, layer, x):
+    """The same map for every group element: a block-diagonal 1x1 convolution."""
+    features = emitter.features.get(x)
+    small = features.fields <= _BLOCK_DIAGONAL_FIELDS
+    if features.tensor is None or not small or not is_elementwise(layer.activation):
+        return None
+    kernel, *bias = layer.get_weights()
+    kernel = np.kron(np.eye(features.order), kernel)
+    kernel = in_packed_order(kernel, features.order, features.sections, axis=0)
+    kernel = kernel.reshape((1,) * features.rank + kernel.shape)
+    weights = [kernel, *(np.tile(b, features.order) for b in bias)]
+    convolution = {2: layers.Conv2D, 3: layers.Conv3D}[features.rank](
+        features.order * layer.units, 1, activation=layer.activation, use_bias=layer.use_bias, name=layer.name
+    )
+    source = (id(layer), features.order, features.sections)
+    result = emitter.apply(source, convolution, weights, features.tensor)
+    return emitter.features.add(features.holding(result, (layer.units,)))
+
+
+def _as_2d(twin, arguments):
+    """A 3-D layer that leaves the group axis alone (size 1 or padding 0 there) is its 2-D twin on the 4-D form."""
+
+    def rule(emitter, layer, x):
+        features = emitter.features.get(x)
+        config = layer.get_config()
+        sizes = {name: config[name] for name in arguments}
+        neutral = (1, 0, (0, 0), [0, 0])
+        if features.tensor is None or any(size[2] not in neutral for size in sizes.values()):
+            return None
+        same = {name: config[name] for name in ("padding",) if name in config and name not in arguments}
+        new = emitter.replace(layer, twin, **same, **{name: size[:2] for name, size in sizes.items()})
+        result = new(features.tensor)
+        return emitter.features.add(features.holding(result))
+
+    return rule
+
+
+def _global_pooling(over_space, over_group):
+    def rule(emitter, layer, x):
+        features = emitter.features.get(x)
+        if layer.keepdims or features.tensor is None:
+            return None
+        features = emitter.features.canonical(x)
+        result = emitter.replace(layer, over_space)(features.tensor)
+        result = emitter.make(layers.Reshape, f"{layer.name}_unpack", (features.order, features.fields))(result)
+        return emitter.make(over_group, f"{layer.name}_group")(result)
+
+    return rule
+
+
+def _reshape(emitter, layer, x):
+    """Row-major order is the same in both forms."""
+    return emitter.copy(layer, emitter.features.canonical(x).tensor)
+
+
+RULES = {
+    layers.Activation: _activation,
+    layers.BatchNormalization: _batch_normalization,
+    layers.Concatenate: _concatenate,
+    layers.Dense: _dense,
+    layers.PReLU: _prelu,
+    layers.Rescaling: _is_elementwise_rescaling,
+    layers.Flatten: _reshape,
+    layers.Reshape: _reshape,
+    layers.MaxPooling3D: _as_2d(layers.MaxPooling2D, ("pool_size", "strides")),
+    layers.AveragePooling3D: _as_2d(layers.AveragePooling2D, ("pool_size", "strides")),
+    layers.UpSampling3D: _as_2d(layers.UpSampling2D, ("size",)),
+    layers.ZeroPadding3D: _as_2d(layers.ZeroPadding2D, ("padding",)),
+    layers.Cropping3D: _as_2d(layers.Cropping2D, ("cropping",)),
+    layers.GlobalAveragePooling3D: _global_pooling(layers.GlobalAveragePooling2D, layers.GlobalAveragePooling1D),
+    layers.GlobalMaxPooling3D: _global_pooling(layers.GlobalMaxPooling2D, layers.GlobalMaxPooling1D),
+    **dict.fromkeys(
+        (
+            *(layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum),
+            *(layers.ReLU, layers.LeakyReLU, layers.ELU),
+        ),
+        elementwise,
+    ),
+}

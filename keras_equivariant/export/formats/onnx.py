@@ -1,0 +1,72 @@
+"""ONNX files: converted from a SavedModel by tf2onnx, and run in ONNX Runtime for verification."""
+
+import logging
+
+from keras_equivariant.export.formats.backend import extra
+from keras_equivariant.export.formats.saved_model import SIGNATURE
+
+OPSET = 17
+
+
+def check_installed():
+    """ImportError, with the way to install them, where tf2onnx or ONNX Runtime is missing."""
+    for module in ("tf2onnx", "onnxruntime"):
+        extra("onnx", module)
+
+
+def write(saved_model, path, name):
+    """Writes a SavedModel as an .onnx file with the names of its signature and any batch size.
+
+    Args:
+        saved_model: folder of a SavedModel.
+        path: the file to write.
+        name: name of the graph.
+    """
+    tf2onnx = extra("onnx", "tf2onnx")
+    loggers = [logging.getLogger(name) for name in ("tf2onnx", "tensorflow")]  # they report deprecations of their own
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        graph, inputs, outputs, renamed = tf2onnx.tf_loader.from_saved_model(
+            str(saved_model), None, None, signatures=[SIGNATURE], return_tensors_to_rename=True
+        )
+        tf2onnx.convert.from_graph_def(
+            graph,
+            name=name,
+            input_names=inputs,
+            output_names=outputs,
+            tensors_to_rename=renamed,
+            opset=OPSET,
+            output_path=str(path),
+        )
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def load(path):
+    """The .onnx file as a function from a dict of arrays to a dict of arrays, on the CPU."""
+    session = _session(path)
+    names = [output.name for output in session.get_outputs()]
+
+    def run(inputs):
+        return dict(zip(names, session.run(names, inputs), strict=True))
+
+    return run
+
+
+def operations(path):
+    """Types of the operations of an .onnx file, in order."""
+    return [node.op_type for node in extra("onnx", "onnx").load(str(path)).graph.node]
+
+
+def _session(path):
+    runtime = extra("onnx", "onnxruntime")
+    try:
+        return runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's classes of errors are not public
+        raise ValueError(
+            f"An .onnx file may hold operations of opset {OPSET}. Received: a model that ONNX Runtime refuses "
+            f'({str(error).splitlines()[0]}); export it as "saved_model"'
+        ) from error

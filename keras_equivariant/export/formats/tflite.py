@@ -1,0 +1,110 @@
+"""TFLite files: converted from a SavedModel to builtin operations only, and run in LiteRT for verification."""
+
+import re
+import warnings
+
+import numpy as np
+
+from keras_equivariant.export.formats.backend import litert, tensorflow
+from keras_equivariant.export.formats.saved_model import SIGNATURE
+
+PRECISIONS = ("float32", "float16", "int8")
+
+
+def convert(saved_model, precision="float32", representative_data=None, inference_type="float32"):
+    """The content of a .tflite file.
+
+    Args:
+        saved_model: folder of a SavedModel.
+        precision: `"float32"`, `"float16"` (weights) or `"int8"` (weights and activations).
+        representative_data: dict from input name to array, samples on axis 0; sets the ranges of int8 activations.
+        inference_type: `"float32"` or `"int8"`: what an int8 model takes and returns.
+    """
+    tf = tensorflow(["tflite"])
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=[SIGNATURE])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if precision == "int8":
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.representative_dataset = lambda: _samples(representative_data)
+        converter.inference_input_type = converter.inference_output_type = tf.dtypes.as_dtype(inference_type)
+    with warnings.catch_warnings():
+        # Calibration runs in an interpreter that TensorFlow itself calls deprecated.
+        warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite.Interpreter is deprecated")
+        try:
+            return converter.convert()
+        except Exception as error:
+            # The class of this error is not public, and its text is pages of compiler notes.
+            foreign = dict(re.findall(r'"([^"@]+)@[^\n]*?: \'tf\.(\w+)\' op is neither a custom op', str(error)))
+            if not foreign:
+                raise
+            listed = ", ".join(f"{operation} of {place}" for place, operation in foreign.items())
+            raise ValueError(
+                f"A .tflite file may hold operations that TFLite has built in. Received: {listed}. Build that part of "
+                'the model from other layers, 2-D ones if possible, or export it as "saved_model".'
+            ) from error
+
+
+def _samples(data):
+    for i in range(len(next(iter(data.values())))):
+        yield {name: values[i : i + 1] for name, values in data.items()}
+
+
+def load(content):
+    """The .tflite content as a function from a dict of arrays to a dict of arrays; int8 is scaled on the way."""
+    interpreter, _ = litert()
+    runner = interpreter.Interpreter(model_content=content).get_signature_runner(SIGNATURE)
+    given, returned = runner.get_input_details(), runner.get_output_details()
+
+    def run(inputs):
+        outputs = runner(**{name: _quantize(x, given[name]) for name, x in inputs.items()})
+        return {name: _dequantize(y, returned[name]) for name, y in outputs.items()}
+
+    return run
+
+
+def operations(content):
+    """Names of the operations of a .tflite file, in order; custom ones as `CUSTOM name`."""
+    _, schema = litert()
+    model = schema.Model.GetRootAs(content, 0)
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+
+    def name(operator):
+        code = model.OperatorCodes(operator.OpcodeIndex())
+        # Old files keep the code in a byte field, new ones in a wider one.
+        builtin = names[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
+        return f"CUSTOM {code.CustomCode().decode()}" if builtin == "CUSTOM" else builtin
+
+    graphs = (model.Subgraphs(i) for i in range(model.SubgraphsLength()))
+    return [name(graph.Operators(i)) for graph in graphs for i in range(graph.OperatorsLength())]
+
+
+def details(content):
+    """Names, shapes, dtypes and quantisation of the inputs and outputs, as what a client needs to know."""
+    interpreter, _ = litert()
+    runner = interpreter.Interpreter(model_content=content).get_signature_runner(SIGNATURE)
+    return {
+        "inputs": {name: _detail(d) for name, d in runner.get_input_details().items()},
+        "outputs": {name: _detail(d) for name, d in runner.get_output_details().items()},
+    }
+
+
+def _detail(d):
+    scale, zero_point = d["quantization"]
+    described = {"shape": [int(n) for n in d["shape_signature"]], "dtype": np.dtype(d["dtype"]).name}
+    return {**described, "scale": float(scale), "zero_point": int(zero_point)} if scale else described
+
+
+def _quantize(x, detail):
+    scale, zero_point = detail["quantization"]
+    if np.dtype(detail["dtype"]) != np.int8 or not scale:
+        return x
+    return np.clip(np.round(x / scale) + zero_point, -128, 127).astype(np.int8)
+
+
+def _dequantize(y, detail):
+    scale, zero_point = detail["quantization"]
+    return (y.astype(np.float32) - zero_point) * np.float32(scale) if y.dtype == np.int8 and scale else y

@@ -1,0 +1,1 @@
+"""Keras models as lists of calls: reading and rewriting them."""

@@ -1,0 +1,1 @@
+"""What the layers of all families share: strictness, weights, windows, types."""

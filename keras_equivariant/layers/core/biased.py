@@ -1,0 +1,38 @@
+"""A bias with Keras's options for it; not a layer of its own."""
+
+import math
+
+import keras
+
+from keras_equivariant.layers.core.base import EquivariantLayer
+
+
+class Biased(EquivariantLayer):
+    """A layer that may add a bias; subclasses add the weight by `_add_bias`."""
+
+    def __init__(self, use_bias=True, bias_initializer="zeros", bias_regularizer=None, bias_constraint=None, **kwargs):
+        super().__init__(**kwargs)
+        self.use_bias = bool(use_bias)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.bias_constraint = keras.constraints.get(bias_constraint)
+
+    def _add_bias(self, *shape):
+        self.bias = None
+        if self.use_bias and math.prod(shape):
+            self.bias = self.add_weight(
+                name="bias",
+                shape=shape,
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "use_bias": self.use_bias,
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+        }

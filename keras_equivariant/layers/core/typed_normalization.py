@@ -1,0 +1,120 @@
+"""What the normalisations of field types share: scale, shift and epsilon; not a layer of its own."""
+
+import keras
+from keras import ops
+
+from keras_equivariant.layers.core.base import check_epsilon
+from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bias
+from keras_equivariant.ops import fields
+from keras_equivariant.ops.precision import in_full
+
+
+class TypedNormalization(Fibrewise):
+    """gamma (x - mean) / sqrt(mean square of the rest + epsilon) + beta, field by field.
+
+    A mean is only subtracted, and beta only added, along the vectors of a field that no element of the group moves;
+    the square is the mean over the components. Both commute with every orthogonal representation.
+    """
+
+    def __init__(
+        self,
+        in_type,
+        group=None,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(in_type, group, **kwargs)
+        self.epsilon = check_epsilon(epsilon)
+        self.center = bool(center)
+        self.scale = bool(scale)
+        self.beta_initializer = keras.initializers.get(beta_initializer)
+        self.gamma_initializer = keras.initializers.get(gamma_initializer)
+        self.beta_regularizer = keras.regularizers.get(beta_regularizer)
+        self.gamma_regularizer = keras.regularizers.get(gamma_regularizer)
+        self.beta_constraint = keras.constraints.get(beta_constraint)
+        self.gamma_constraint = keras.constraints.get(gamma_constraint)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.gamma = self.beta = None
+        if self.scale:
+            self.gamma = self.add_weight(
+                name="gamma",
+                shape=(self.in_type.fields,),
+                initializer=self.gamma_initializer,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+                autocast=False,
+            )
+        if self.center and bias_size(self.in_type):
+            self.beta = self.add_weight(
+                name="beta",
+                shape=(bias_size(self.in_type),),
+                initializer=self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+                autocast=False,
+            )
+
+    def affine(self, dtype):
+        """gamma and beta of every channel, or None."""
+        gamma = self.gamma if self.gamma is None else fields.spread(_tensor(self.gamma, dtype), self.layout)
+        beta = self.beta if self.beta is None else expand_bias(_tensor(self.beta, dtype), self.in_type)
+        return gamma, beta
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "beta_initializer": keras.initializers.serialize(self.beta_initializer),
+            "gamma_initializer": keras.initializers.serialize(self.gamma_initializer),
+            "beta_regularizer": keras.regularizers.serialize(self.beta_regularizer),
+            "gamma_regularizer": keras.regularizers.serialize(self.gamma_regularizer),
+            "beta_constraint": keras.constraints.serialize(self.beta_constraint),
+            "gamma_constraint": keras.constraints.serialize(self.gamma_constraint),
+        }
+
+
+class SampleNormalization(TypedNormalization):
+    """A normalisation with the statistics of each sample by itself, the same in training and at inference.
+
+    Subclasses set `means`, the FieldMeans over the fields that share statistics, and `over_space`.
+    """
+
+    over_space = True
+
+    def compute(self, x, gamma=None, beta=None, training=False):
+        wide = in_full(x)
+        slope, shift = fields.normalize(wide, self.means, self.epsilon, self.over_space)
+        if gamma is not None:
+            slope, shift = slope * gamma, None if shift is None else shift * gamma
+        if beta is not None:
+            shift = beta if shift is None else shift + beta
+        y = wide * slope
+        return ops.cast(y if shift is None else y + shift, x.dtype)
+
+    def call(self, inputs):
+        return self.compute(inputs, *self.affine(in_full(inputs).dtype))
+
+    def fold(self, input_shape):
+        constants = [None if value is None else ops.convert_to_numpy(value) for value in self.affine(None)]
+        return [(lambda x: self.compute(x, *(_like(value, x) for value in constants)), [])]
+
+
+def _tensor(variable, dtype):
+    return ops.cast(ops.convert_to_tensor(variable), dtype or variable.dtype)
+
+
+def _like(value, x):
+    return None if value is None else value.astype(keras.backend.standardize_dtype(x.dtype))

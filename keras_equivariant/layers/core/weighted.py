@@ -1,0 +1,46 @@
+"""Kernel, bias and activation with Keras's options for them; not a layer of its own."""
+
+import keras
+
+from keras_equivariant.layers.core.biased import Biased
+
+
+class Weighted(Biased):
+    """An affine map with a kernel that is expanded from learned coefficients, and an activation.
+
+    Subclasses add the weights `kernel` and `bias` by `_add_kernel` and `_add_bias`.
+    """
+
+    def __init__(
+        self,
+        activation=None,
+        kernel_initializer="glorot_uniform",
+        kernel_regularizer=None,
+        kernel_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.activation = keras.activations.get(activation)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.kernel_constraint = keras.constraints.get(kernel_constraint)
+
+    def _add_kernel(self, shape, initializer=None):
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=shape,
+            initializer=initializer or self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            autocast=False,  # expanded in full precision, cast once
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "activation": keras.activations.serialize(self.activation),
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
+            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
+        }

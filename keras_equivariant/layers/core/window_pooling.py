@@ -1,0 +1,178 @@
+"""What pooling and upsampling share: stock arithmetic on whatever lies above a pixel; not a layer of its own."""
+
+import math
+
+import numpy as np
+from keras import ops as kops
+
+from keras_equivariant import groups
+from keras_equivariant.layers.core.base import (
+    EquivariantLayer,
+    axis_names,
+    check_data_format,
+    moved_axes,
+    stock,
+    tuple_of,
+    window_problems,
+)
+from keras_equivariant.ops import convolution, pooling
+
+
+class PixelwiseLayer(EquivariantLayer):
+    """A layer that treats all channels of a pixel alike; subclasses compute on (B, *space, C).
+
+    The fibre between space and the channels is nothing on images and volumes, the group axis on regular features, and
+    the orders with their two parts on harmonic ones; the last in the plane, and only where the layer is `linear`.
+    Subclasses of volumes set `rank`, the number of axes of space.
+    """
+
+    rank = 2
+    linear = True
+
+    def __init__(self, group=None, strict=True, **kwargs):
+        super().__init__(strict=strict, **kwargs)
+        self.group = None if group is None else groups.get(group)
+
+    def build(self, input_shape):
+        self.compute_output_shape(input_shape)
+        self.check_symmetry(input_shape)
+
+    def call(self, inputs):
+        if len(inputs.shape) == self.rank + 2:
+            return self.compute(inputs)
+        shape = kops.shape(inputs)
+        fibre = inputs.shape[1 + self.rank :]
+        y = self.compute(kops.reshape(inputs, (*shape[: 1 + self.rank], math.prod(fibre))))
+        return kops.reshape(y, (*kops.shape(y)[:-1], *fibre))
+
+    def compute(self, x):
+        raise NotImplementedError
+
+    def sizes_after(self, sizes):
+        """Sizes of space after the layer; None stays None."""
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape):
+        axes = len(input_shape)
+        order = None if self.group is None else self.group.order
+        if axes == 6 and self.rank == 2 and input_shape[-2] == 2:
+            self._check_harmonic(input_shape)
+        elif axes not in (self.rank + 2, self.rank + 3) or (
+            axes == self.rank + 3 and order not in (None, input_shape[-2])
+        ):
+            raise ValueError(self._wanted(order) + f". Received: input_shape={tuple(input_shape)}")
+        space = self.sizes_after(input_shape[1 : 1 + self.rank])
+        return (input_shape[0], *space, *input_shape[1 + self.rank :])
+
+    def _wanted(self, order):
+        space, wanted = ", ".join(axis_names(self.rank)), "|G|" if order is None else order
+        what = {2: "an image", 3: "a volume"}[self.rank]
+        or_harmonic = " or harmonic features (B, H, W, M+1, 2, C)" if self.linear and self.rank == 2 else ""
+        return (
+            f"{type(self).__name__} takes {what} (B, {space}, C), regular features "
+            f"(B, {space}, {wanted}, C){or_harmonic}"
+        )
+
+    def _check_harmonic(self, input_shape):
+        if not self.linear:
+            raise ValueError(
+                f"{type(self).__name__} does not commute with the rotations of complex features: the largest real part "
+                f"changes with the angle. Received: harmonic features of input_shape={tuple(input_shape)}; use "
+                "AveragePooling2D, or HarmonicMagnitude before it"
+            )
+        if self.group is not None and (np.linalg.det(self.group.matrices) < 0).any():
+            raise ValueError(
+                "Harmonic features turn, but have no mirror images. "
+                f'Received: group="{self.group.name}"; use a group of rotations such as "C4"'
+            )
+
+    def get_config(self):
+        return {**super().get_config(), "group": None if self.group is None else self.group.name}
+
+
+class Windows:
+    """Mixin of the poolings: windows over space, the sizes after them and what makes them unsymmetric."""
+
+    rank = 2
+
+    def _set_windows(self, pool_size, strides, padding, data_format):
+        check_data_format(data_format)
+        self.pool_size = tuple_of(pool_size, self.rank, "pool_size")
+        self.strides = self.pool_size if strides is None else tuple_of(strides, self.rank, "strides")
+        if padding not in convolution.PADDINGS:
+            raise ValueError(f"`padding` must be one of {convolution.PADDINGS}. Received: padding={padding!r}")
+        self.padding = padding
+
+    def sizes_after(self, sizes):
+        after = []
+        for size, window, stride in zip(sizes, self.pool_size, self.strides, strict=True):
+            covered = size if size is None or self.padding == "same" else size - window + 1
+            if covered is not None and covered < 1:
+                raise ValueError(
+                    'The window must fit into the input with padding="valid". '
+                    f"Received: size {size}, pool_size={window}"
+                )
+            after.append(None if covered is None else -(-covered // stride))
+        return after
+
+    def symmetry_problems(self, input_shape):
+        moved = (True,) * self.rank if self.group is None else moved_axes(self.group)
+        steps = self._window_steps()
+        windows = zip(input_shape[1 : 1 + self.rank], self.pool_size, steps, (1,) * self.rank, strict=True)
+        axes = [w if m else None for w, m in zip(windows, moved, strict=True)]
+        return window_problems(axes, "pool_size", self.padding)
+
+    def _window_steps(self):
+        return self.strides
+
+    def _window_config(self):
+        return {"pool_size": list(self.pool_size), "strides": list(self.strides), "padding": self.padding}
+
+
+class WindowPooling(Windows, PixelwiseLayer):
+    """Maximum or mean over windows; subclasses set `mode`."""
+
+    mode = "max"
+
+    @property
+    def linear(self):
+        return self.mode == "average"
+
+    def __init__(
+        self,
+        pool_size=2,
+        strides=None,
+        padding="valid",
+        data_format=None,
+        antialias=False,
+        group=None,
+        strict=True,
+        **kwargs,
+    ):
+        super().__init__(group=group, strict=strict, **kwargs)
+        self._set_windows(pool_size, strides, padding, data_format)
+        self.antialias = bool(antialias)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        if self.antialias:
+            for size, stride in zip(input_shape[1 : 1 + self.rank], self.strides, strict=True):
+                pooling.blur_size(size, stride)
+
+    def compute(self, x):
+        if not self.antialias:
+            return pooling.pool(x, self.mode, self.pool_size, self.strides, self.padding)
+        return pooling.blur(pooling.pool(x, self.mode, self.pool_size, 1, self.padding), self.strides)
+
+    def _window_steps(self):
+        return (1,) * self.rank if self.antialias else self.strides
+
+    def fold(self, input_shape):
+        space = input_shape[1 : 1 + self.rank]
+        if self.antialias or (self.rank == 3 and None not in space):  # TFLite has no pooling of volumes
+            return [(self.compute, [])]
+        layer = stock({"max": "MaxPooling", "average": "AveragePooling"}[self.mode], self.rank)
+        return [(layer(self.pool_size, strides=self.strides, padding=self.padding, name=self.name), [])]
+
+    def get_config(self):
+        return {**super().get_config(), **self._window_config(), "antialias": self.antialias}

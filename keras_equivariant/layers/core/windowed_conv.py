@@ -1,0 +1,142 @@
+"""What all convolutions share: windows, weights' options and the fold to a stock layer; not a layer of its own."""
+
+import keras
+from keras import ops
+
+from keras_equivariant import groups
+from keras_equivariant.layers.core.base import check_data_format, moved_axes, stock, tuple_of, window_problems
+from keras_equivariant.layers.core.weighted import Weighted
+from keras_equivariant.ops import convolution, expansion
+from keras_equivariant.ops.padding import PADDING_MODES, pad
+
+SYMMETRY_HINT = 'For grouped convolution use `groups=4`; `group` names a symmetry, e.g. group="C4"'
+
+
+class WindowedConv(Weighted):
+    """A window that slides over space with a kernel that is expanded from learned coefficients.
+
+    Subclasses set `rank` (axes of space) and `group`, add the weights, and give `expanded_kernel()` and
+    `expanded_bias()`, those of the equal stock convolution.
+    """
+
+    rank = 2
+
+    def __init__(
+        self,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        data_format=None,
+        dilation_rate=1,
+        padding_mode="zeros",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        check_data_format(data_format)
+        self.kernel_size = tuple_of(kernel_size, self.rank, "kernel_size")
+        self.strides = tuple_of(strides, self.rank, "strides")
+        self.dilation_rate = tuple_of(dilation_rate, self.rank, "dilation_rate")
+        self.padding = choice(padding, convolution.PADDINGS, "padding")
+        self.padding_mode = choice(padding_mode, PADDING_MODES, "padding_mode")
+        if self.padding_mode != "zeros" and self.padding == "valid":
+            raise ValueError(
+                f'`padding_mode` only applies to padding="same". Received: padding="valid", '
+                f'padding_mode="{padding_mode}"'
+            )
+
+    def _convolve(self, x, kernel):
+        return convolution.convolve(
+            x,
+            ops.cast(kernel, self.compute_dtype),
+            self.strides,
+            self.padding,
+            self.dilation_rate,
+            self.padding_mode,
+        )
+
+    def symmetry_problems(self, input_shape):
+        sizes = input_shape[1 : 1 + self.rank]
+        windows = zip(sizes, self.kernel_size, self.strides, self.dilation_rate, strict=True)
+        axes = [w if moved else None for w, moved in zip(windows, moved_axes(self.group), strict=True)]
+        return window_problems(axes, "kernel_size", self.padding)
+
+    def _sizes_after(self, sizes):
+        """Sizes of space after the layer; None stays None."""
+        space = []
+        for axis, size in enumerate(sizes):
+            if size is None:
+                space.append(None)
+                continue
+            extent = (self.kernel_size[axis] - 1) * self.dilation_rate[axis] + 1
+            covered = size if self.padding == "same" else size - extent + 1
+            if covered < 1:
+                raise ValueError(
+                    f'The kernel must fit into the input with padding="valid". Received: axis {axis} of '
+                    f'size {size}, a window of {extent} pixels; use padding="same" or a smaller kernel'
+                )
+            space.append(-(-covered // self.strides[axis]))
+        return tuple(space)
+
+    def fold(self, input_shape):
+        kernel, dilation = self.expanded_kernel(), self.dilation_rate
+        if self.rank == 3:  # TFLite has no dilated convolution of volumes: the zeros between the taps are written out
+            kernel, dilation = expansion.dilate(kernel, dilation), (1,) * self.rank
+        extents = [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True)]
+        # Stock convolutions have neither other padding modes nor strides together with dilation.
+        dilated = max(self.strides) > 1 and max(dilation) > 1
+        pads = self.padding == "same" and (dilated or self.padding_mode != "zeros")
+        layer = stock("Conv", self.rank)(
+            kernel.shape[-1],
+            kernel.shape[: self.rank],
+            strides=1 if dilated else self.strides,
+            padding="valid" if pads else self.padding,
+            dilation_rate=dilation,
+            activation=keras.activations.serialize(self.activation),
+            name=self.name,
+        )
+        steps = [(layer, [kernel, self.expanded_bias()])]
+        if pads:
+            steps.insert(0, (lambda x: pad(x, extents, self.strides, self.padding_mode), []))
+        if dilated:
+            steps.append((lambda y: convolution.subsample(y, self.strides), []))
+        return steps
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kernel_size": list(self.kernel_size),
+            "strides": list(self.strides),
+            "padding": self.padding,
+            "dilation_rate": list(self.dilation_rate),
+            "padding_mode": self.padding_mode,
+        }
+
+
+def symmetry_group(group):
+    """The group of this name; a number gets the hint that `groups` is the other argument."""
+    if isinstance(group, int):
+        raise ValueError(f"{SYMMETRY_HINT}. Received: group={group!r}")
+    return groups.get(group)
+
+
+def field_groups(value, filters=None):
+    """Checks Keras's `groups`."""
+    if isinstance(value, str):
+        raise ValueError(f"{SYMMETRY_HINT}. Received: groups={value!r}")
+    if positive(value, "groups") and filters is not None and filters % value:
+        raise ValueError(f"`filters` must be divisible by `groups`. Received: filters={filters}, groups={value}")
+    return value
+
+
+def positive(value, name):
+    """A positive integer, or ValueError."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
+    return value
+
+
+def choice(value, choices, name):
+    """One of the choices, or ValueError."""
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
+    return value

@@ -1,0 +1,1 @@
+"""Layers on harmonic features, complex rotation orders."""

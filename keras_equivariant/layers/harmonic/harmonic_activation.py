@@ -1,0 +1,104 @@
+import keras
+import numpy as np
+from keras import ops
+
+from keras_equivariant.layers.core.base import check_epsilon, register
+from keras_equivariant.layers.core.biased import Biased
+from keras_equivariant.layers.harmonic.features import orders_and_fields
+from keras_equivariant.ops import harmonic
+
+
+@register
+class HarmonicActivation(Biased):
+    """An activation of the magnitudes of complex features; the phases stay.
+
+    y = activation(|x| + b) x / |x|,  |x| = sqrt(max(Re x^2 + Im x^2, epsilon))
+
+    With `"relu"` this is the C-ReLU of the paper. The bias b is learned, one per order and channel.
+
+    Args:
+        activation: name or function, applied to the magnitudes.
+        use_bias: learn the bias; without it `"relu"` changes nothing.
+        bias_initializer, bias_regularizer, bias_constraint: as in `keras.layers.Dense`.
+        epsilon: least squared magnitude, which keeps the gradient finite: a feature of 0 counts as one of magnitude
+            sqrt(epsilon) and stays 0.
+        **kwargs: those of `keras.layers.Layer`.
+
+    Input shape:
+        `(B, H, W, M+1, 2, C)`
+
+    Output shape:
+        The same.
+
+    Equivariance: exact for every angle on every size: it commutes with e^{i t} on each order.
+
+    Raises:
+        ValueError: features that are not harmonic, an epsilon that is not positive.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> ke.layers.HarmonicActivation()(np.zeros((1, 28, 28, 2, 2, 8), "float32")).shape
+        TensorShape([1, 28, 28, 2, 2, 8])
+
+    Reference: Worrall et al., arXiv 1612.04642, section 4.2; epsilon as in the authors' code.
+    """
+
+    def __init__(
+        self,
+        activation="relu",
+        use_bias=True,
+        bias_initializer="zeros",
+        bias_regularizer=None,
+        bias_constraint=None,
+        epsilon=harmonic.LEAST_SQUARE,
+        **kwargs,
+    ):
+        super().__init__(
+            use_bias=use_bias,
+            bias_initializer=bias_initializer,
+            bias_regularizer=bias_regularizer,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
+        self.activation = keras.activations.get(activation)
+        self.epsilon = check_epsilon(epsilon)
+
+    def build(self, input_shape):
+        orders, fields = orders_and_fields("HarmonicActivation", input_shape)
+        self._add_bias(orders, fields)
+        self.input_spec = keras.layers.InputSpec(ndim=6, axes={3: orders, 4: 2, 5: fields})
+
+    def call(self, inputs, training=None):
+        bias = ops.zeros(inputs.shape[3:4] + inputs.shape[5:], inputs.dtype)
+        if self.bias is not None:
+            bias = ops.convert_to_tensor(self.bias)
+        return harmonic.activate(inputs, bias, self.epsilon, self.activation, training=bool(training))
+
+    def compute_output_shape(self, input_shape):
+        orders_and_fields("HarmonicActivation", input_shape)
+        return tuple(input_shape)
+
+    def fold(self, input_shape):
+        orders, fields = orders_and_fields("HarmonicActivation", input_shape)
+        bias = np.zeros((orders, fields)) if self.bias is None else ops.convert_to_numpy(self.bias)
+        return fold_on_magnitudes(self, np.ones(bias.size), bias.ravel(), orders, self.epsilon)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "activation": keras.activations.serialize(self.activation),
+            "epsilon": self.epsilon,
+        }
+
+
+def fold_on_magnitudes(layer, scale, shift, orders, least_square):
+    """Stock steps of x -> activation(scale |x| + shift) x / |x| on (B, H, W, orders 2 C), for a layer's `fold`."""
+    # BatchNormalization is the stock layer that scales and shifts channels; it leaves the phases alone.
+    affine = keras.layers.BatchNormalization(epsilon=0.0, name=layer.name)
+    one, zero = np.ones(2 * scale.size), np.zeros(2 * scale.size)
+    moments = [np.zeros(3 * scale.size), np.ones(3 * scale.size)]
+    return [
+        (lambda x: harmonic.split_phases(x, orders, least_square), []),
+        (affine, [np.concatenate([one, scale]), np.concatenate([zero, shift]), *moments]),
+        (lambda x: harmonic.join_phases(x, orders, layer.activation), []),
+    ]

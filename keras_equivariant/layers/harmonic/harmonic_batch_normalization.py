@@ -1,0 +1,124 @@
+import keras
+import numpy as np
+from keras import ops
+
+from keras_equivariant.layers.core.base import EquivariantLayer, check_epsilon, register
+from keras_equivariant.layers.harmonic.features import orders_and_fields
+from keras_equivariant.layers.harmonic.harmonic_activation import fold_on_magnitudes
+from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
+from keras_equivariant.ops import harmonic
+
+_OPTIONS = (
+    *("momentum", "epsilon", "center", "scale", "synchronized"),
+    *("beta_initializer", "gamma_initializer", "moving_mean_initializer", "moving_variance_initializer"),
+    *("beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint"),
+)
+
+
+@register
+class HarmonicBatchNormalization(EquivariantLayer):
+    """Batch normalisation of the magnitudes of complex features, then an activation; the phases stay.
+
+    y = activation(gamma (|x| - mean) / sqrt(variance + epsilon) + beta) x / |x|,  |x|^2 = max(Re x^2 + Im x^2, 1e-4)
+
+    with the statistics of |x| over the batch and space, one per order and channel.
+
+    Args:
+        activation: name or function applied to the normalised magnitudes, `"relu"` in the paper; None for none: then a
+            negative magnitude is the opposite phase.
+        momentum, epsilon, center, scale: as in `keras.layers.BatchNormalization`, and so are all the initializers,
+            regularizers and constraints.
+        synchronized: as in `keras.layers.BatchNormalization`.
+        **kwargs: those of `keras.layers.Layer`.
+
+    Input shape:
+        `(B, H, W, M+1, 2, C)`
+
+    Output shape:
+        The same.
+
+    Equivariance: exact for every angle on every size: it commutes with e^{i t} on each order.
+
+    Raises:
+        ValueError: features that are not harmonic.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> ke.layers.HarmonicBatchNormalization("relu")(np.zeros((1, 28, 28, 2, 2, 8), "float32")).shape
+        TensorShape([1, 28, 28, 2, 2, 8])
+
+    Reference: Worrall et al., arXiv 1612.04642, section 5.
+    """
+
+    def __init__(
+        self,
+        activation=None,
+        momentum=0.99,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        moving_mean_initializer="zeros",
+        moving_variance_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        synchronized=False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        check_epsilon(epsilon)
+        self.activation = keras.activations.get(activation)
+        self.normalization = BatchNormalization(
+            activation=activation,
+            momentum=momentum,
+            epsilon=epsilon,
+            center=center,
+            scale=scale,
+            beta_initializer=beta_initializer,
+            gamma_initializer=gamma_initializer,
+            moving_mean_initializer=moving_mean_initializer,
+            moving_variance_initializer=moving_variance_initializer,
+            beta_regularizer=beta_regularizer,
+            gamma_regularizer=gamma_regularizer,
+            beta_constraint=beta_constraint,
+            gamma_constraint=gamma_constraint,
+            synchronized=synchronized,
+            dtype=self.dtype_policy,
+            name="magnitudes",
+        )
+
+    def build(self, input_shape):
+        orders, fields = orders_and_fields("HarmonicBatchNormalization", input_shape)
+        self.normalization.build((*input_shape[:3], orders * fields))
+        self.input_spec = keras.layers.InputSpec(ndim=6, axes={3: orders, 4: 2, 5: fields})
+
+    def call(self, inputs, training=None):
+        measure = harmonic.compiled_magnitude if training else harmonic.magnitude
+        old = measure(inputs)
+        shape = ops.shape(old)
+        flat = ops.reshape(old, (*shape[:3], old.shape[3] * old.shape[4]))
+        new = ops.reshape(self.normalization(flat, training=training), shape)
+        change = harmonic.compiled_with_magnitude if training else harmonic.with_magnitude
+        return change(inputs, old, new)
+
+    def compute_output_shape(self, input_shape):
+        orders_and_fields("HarmonicBatchNormalization", input_shape)
+        return tuple(input_shape)
+
+    def fold(self, input_shape):
+        orders, fields = orders_and_fields("HarmonicBatchNormalization", input_shape)
+        inner = self.normalization
+        rest = [ops.convert_to_numpy(w).astype("float64") for w in inner.weights]
+        mean, variance = rest[-2:]
+        gamma = rest.pop(0) if inner.scale else np.ones(orders * fields)
+        beta = rest.pop(0) if inner.center else np.zeros(orders * fields)
+        scale = gamma / np.sqrt(variance + inner.epsilon)
+        return fold_on_magnitudes(self, scale, beta - mean * scale, orders, harmonic.LEAST_SQUARE)
+
+    def get_config(self):
+        inner = self.normalization.get_config()
+        own = {**super().get_config(), "activation": keras.activations.serialize(self.activation)}
+        return {**own, **{name: inner[name] for name in _OPTIONS}}

@@ -1,0 +1,1 @@
+"""Layers on points lifted to a Lie group."""

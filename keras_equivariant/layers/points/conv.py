@@ -1,0 +1,184 @@
+import keras
+from keras import ops
+
+from keras_equivariant.groups import rotation_sets
+from keras_equivariant.layers.core.base import register, tuple_of
+from keras_equivariant.layers.core.weighted import Weighted
+from keras_equivariant.layers.points.features import arithmetic, element_width, zero_where_absent
+from keras_equivariant.layers.points.neighbourhood import Neighbourhoods, kept
+from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
+from keras_equivariant.ops import lie, neighbourhoods
+
+
+@register
+class LieConv(Neighbourhoods, Weighted):
+    """Convolution on a Lie group, on points anywhere: a Monte Carlo mean over each point's neighbours.
+
+    h(u) = 1/n sum_v k(log(v^-1 u), q_u, q_v) f(v),  k(a) = W s(a)
+
+    with s a small network of the coordinates a of the logarithm and the orbits q; W is shared by all neighbours and
+    comes after the sum, so no kernel matrix is made for any pair.
+
+    Args:
+        filters: channels of the output.
+        group: name of a Lie group, that of the `LieLift` before it, or a LieGroup.
+        neighbours: how many points the sum has at most.
+        neighbourhood: `"nearest"`: the nearest points; `"ball"`: points within a radius that adapts in training until
+            a ball holds the fraction `fill` of all; where there are more than `neighbours` some, drawn in training,
+            evenly picked at inference.
+        fraction: of the points, how many the output is computed at: a subset of points far from each other.
+        fill: see `neighbourhood`.
+        radius: of the ball, to begin with.
+        distance: `"convex"` (the authors' code) or `"squared"` (the paper's text): see `ops.lie_distance`.
+        alpha: weight of the rotation, or of the orbits, in the distance.
+        reduction: `"mean"` or `"sum"` over the neighbours.
+        kernel_units: units of the layers of s.
+        kernel_activation: name of their activation.
+        batch_normalization: whether s normalises before each activation.
+        chunk_size: points whose neighbours are looked for at a time; chosen by itself where None. Changes no result.
+        seed: of the draw within a ball.
+        activation, use_bias, kernel_initializer, ...: of the linear map W, as in `keras.layers.Dense`.
+        **kwargs: those of `keras.layers.Layer`.
+
+    Input shape:
+        elements `(B, N, E)`, values `(B, N, C)`, mask `(B, N)`.
+
+    Output shape:
+        elements `(B, M, E)`, values `(B, M, filters)`, mask `(B, M)`, M = round(fraction N).
+
+    Equivariance: exact for every g on the elements: conv(g u, f) has the values of conv(u, f). Points that the mask
+    leaves out change nothing; a point without neighbours gets the bias alone.
+
+    Raises:
+        ValueError: elements of another group, or an argument that is not what it must be.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> u, f, mask = np.ones((1, 5, 2), "float32"), np.ones((1, 5, 3), "float32"), np.ones((1, 5), bool)
+        >>> [tuple(y.shape) for y in ke.layers.LieConv(8, "T2", neighbours=4)([u, f, mask])]
+        [(1, 5, 2), (1, 5, 8), (1, 5)]
+
+    Reference: Finzi et al., arXiv 2002.12880, section 4.2 and the appendix on PointConv.
+    """
+
+    def __init__(self, filters, group, **kwargs):
+        super().__init__(group=group, **kwargs)
+        (self.filters,) = tuple_of(filters, 1, "filters")
+        self.ball_radius = None
+        self.seed_generator = keras.random.SeedGenerator(self.seed) if self.neighbourhood == "ball" else None
+        self.kernel_layers = []
+        for i, units in enumerate(self.kernel_units):
+            dense = keras.layers.Dense(units, dtype=self.dtype_policy, name=f"kernel_{i}")
+            name = f"kernel_{i}_activation"
+            if self.batch_normalization:
+                after = BatchNormalization(activation=self.kernel_activation, dtype=self.dtype_policy, name=name)
+            else:
+                after = keras.layers.Activation(self.kernel_activation, dtype=self.dtype_policy, name=name)
+            self.kernel_layers += [dense, after]
+
+    def build(self, input_shape):
+        _, values, _ = self.checked_shapes(input_shape, element_width(self.group))
+        width = self.group.algebra + 2 * self.group.orbit
+        k = min(self.neighbours, values[1])
+        for layer in self.kernel_layers:
+            layer.build((None, None, k, width))
+            width = layer.units if isinstance(layer, keras.layers.Dense) else width
+        self._add_kernel((width * values[2], self.filters))
+        self._add_bias(self.filters)
+        if self.neighbourhood == "ball":
+            start = keras.initializers.Constant(self.radius)
+            settings = {"trainable": False, "aggregation": "mean"}
+            self.ball_radius = self.add_weight(name="radius", shape=(), initializer=start, **settings)
+
+    def call(self, inputs, training=None):
+        return self.convolve(inputs, self.subset(self.full(inputs[0]), inputs[2]), training)
+
+    def convolve(self, inputs, indices, training=None):
+        """The convolution at the points with these numbers, `(B, M)`, or at all where None."""
+        pairs, neighbour_values, queries = self._gather(inputs, indices, training)
+        kernel = self._kernel(pairs, queries, training)
+        summed = self._sum(kernel, neighbour_values, queries)
+        y = summed @ ops.cast(self.kernel, self.compute_dtype)
+        if self.bias is not None:
+            y = y + ops.cast(self.bias, self.compute_dtype)
+        return queries.elements, zero_where_absent(self.activation(y), queries.mask), queries.mask
+
+    def _gather(self, inputs, indices, training):
+        elements, values, mask = self.full(inputs[0]), ops.cast(inputs[1], self.compute_dtype), inputs[2]
+        values = zero_where_absent(values, mask)
+        centres, centre_mask = kept((elements, mask), indices)
+        k = min(self.neighbours, elements.shape[1])
+        radius = order = None
+        if self.neighbourhood == "ball":
+            radius = ops.cast(ops.convert_to_tensor(self.ball_radius), elements.dtype)
+            order = self.order(elements.shape[1], centres.shape[1], self._offsets(elements, training))
+        found, there, share = neighbourhoods.nearest(
+            centres, elements, mask, k, self.distance_function(), radius, order, self.chunk_size
+        )
+        if radius is not None and training and self.trainable:
+            weight = ops.cast(centre_mask, share.dtype)
+            filled = ops.sum(share * weight) / ops.maximum(ops.sum(weight + ops.zeros_like(share)), 1)
+            new = ops.maximum(radius + 0.5 * (self.fill - filled), 1e-3)
+            self.ball_radius.assign(ops.cast(new, self.ball_radius.dtype))
+        v = lie.unstack(neighbourhoods.take(elements, found))
+        u = tuple(ops.expand_dims(x, -1) for x in lie.unstack(centres))
+        own, size = arithmetic(self.group), arithmetic(self.group).size
+        log = own.log(own.relative(v[:size], u[:size])) if size else ()
+        like = v[0]
+        orbits = tuple(x * ops.ones_like(like) for x in (*u[size:], *v[size:]))
+        return (
+            lie.stack((*log, *orbits), like),
+            neighbourhoods.take(values, found),
+            _Queries(centres, centre_mask, there),
+        )
+
+    def _offsets(self, elements, training):
+        count = elements.shape[1]
+        if training:
+            return keras.random.uniform((count,), dtype=elements.dtype, seed=self.seed_generator)
+        return ops.convert_to_tensor(rotation_sets.golden(count), elements.dtype)
+
+    def _kernel(self, pairs, queries, training):
+        x = pairs
+        for layer in self.kernel_layers:
+            if isinstance(layer, BatchNormalization):
+                x = layer(x, training=training, mask=queries.neighbours)
+            else:
+                x = layer(x)
+        return x
+
+    def _sum(self, kernel, values, queries):
+        """sum_v f(v) s(v), (B, M, C S): every channel times every output of the kernel's network."""
+        weight = ops.cast(ops.expand_dims(queries.neighbours, -1), kernel.dtype)
+        if self.reduction == "mean":
+            weight = weight / ops.maximum(ops.sum(weight, axis=-2, keepdims=True), 1)
+        summed = ops.swapaxes(values, -1, -2) @ ops.cast(kernel * weight, values.dtype)
+        return ops.reshape(summed, (-1, summed.shape[1], summed.shape[2] * summed.shape[3]))
+
+    def compute_output_shape(self, input_shape):
+        return self.convolved_shape(input_shape, self.filters)
+
+    def fold_call(self, apply, inputs):
+        return self.fold_convolve(apply, inputs, self.subset(self.full(inputs[0]), inputs[2]))
+
+    def fold_convolve(self, apply, inputs, indices):
+        """`convolve` of stock layers and operations."""
+        kernel, values, queries = self._gather(inputs, indices, False)
+        for i, layer in enumerate(self.kernel_layers):
+            steps = layer.fold(kernel.shape) if isinstance(layer, BatchNormalization) else [(layer, layer.weights)]
+            for j, (step, weights) in enumerate(steps):
+                kernel = apply(f"kernel {i} {j}", step, weights, kernel)
+        summed = self._sum(kernel, values, queries)
+        linear = keras.layers.Dense(self.filters, self.activation, self.use_bias, name=self.name)
+        y = apply("linear", linear, [w for w in (self.kernel, self.bias) if w is not None], summed)
+        return queries.elements, zero_where_absent(y, queries.mask), queries.mask
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters}
+
+
+class _Queries:
+    """The points that the output is computed at, and which of their neighbours there are."""
+
+    def __init__(self, elements, mask, neighbours):
+        self.elements, self.mask, self.neighbours = elements, mask, neighbours

@@ -1,0 +1,172 @@
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_equivariant.groups import rotation_sets
+from keras_equivariant.layers.core.base import EquivariantLayer, register, tuple_of
+from keras_equivariant.layers.points.features import (
+    OnPoints,
+    arithmetic,
+    check_choice,
+    checked_group,
+    element_width,
+    zero_where_absent,
+)
+from keras_equivariant.ops import lie
+from keras_equivariant.ops.principal_axes import principal_turn
+
+SAMPLING = ("grid", "uniform", "shared", "principal")
+_LARGEST = 1e30
+
+
+@register
+class LieLift(OnPoints, EquivariantLayer):
+    """Points as elements of a Lie group: each becomes the elements u that move the origin of its orbit to it, u o = x.
+
+    Where only one element does so (translations, scalings with rotations, ...) it is that one. For SE(2), SE(3) and
+    SO(3) there are as many as rotations about the point; `samples` of them are taken.
+
+    Args:
+        group: name of a Lie group (`groups.lie_group`), or a LieGroup.
+        samples: elements a point. For SE(3) 1, 2, 4, 12 or 24 make a subgroup of the rotations.
+        sampling: `"grid"`: the same evenly spread rotations for every point, always; `"uniform"`: those turned by a
+            random rotation for each point (Haar-uniform) in training, by an evenly spread one at inference;
+            `"shared"`: turned by one random rotation a sample in training, not at inference; `"principal"`: turned to
+            the principal axes of each sample's points, for SE(2) and SE(3), with as many samples as make a subgroup
+            that holds the half turns about them: 4, 12 or 24 (an even number on SE(2)), or 1.
+        seed: of the random rotations.
+        **kwargs: those of `keras.layers.Layer`.
+
+    Input shape:
+        positions `(B, N, d)`, values `(B, N, C)`, mask `(B, N)` of booleans. A point with a position that is NaN or
+        infinite counts as one that is not there.
+
+    Output shape:
+        elements `(B, N samples, E)`, values `(B, N samples, C)`, mask `(B, N samples)`.
+
+    Equivariance: exact for every g where one element moves the origin to a point: lift(g x) = g lift(x). For SE(2) and
+    SE(3) on the grid exact, as sets, for the translations and the rotations of the grid (C_n on SE(2)), and
+    approximate for the others; with random rotations in distribution. With principal axes exact for every g, unless
+    two axes are equally long; with 1 sample, unless the points are their own image in a half turn.
+
+    Raises:
+        ValueError: an unknown group, more samples than one where there is but one element, shapes that are no points.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> x, f, mask = np.ones((1, 5, 2), "float32"), np.ones((1, 5, 3), "float32"), np.ones((1, 5), bool)
+        >>> [tuple(y.shape) for y in ke.layers.LieLift("SE2", samples=4)([x, f, mask])]
+        [(1, 20, 4), (1, 20, 3), (1, 20)]
+
+    Reference: Finzi et al., arXiv 2002.12880, section 4.1; Puny et al., arXiv 2110.03336, section 3.1 (principal axes).
+    """
+
+    takes_positions = True
+
+    def __init__(self, group, samples=1, sampling="grid", seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.group = checked_group(group)
+        (self.samples,) = tuple_of(samples, 1, "samples")
+        self.sampling = check_choice(sampling, "sampling", SAMPLING)
+        self.seed = seed
+        if self.samples > 1 and self.group.turning is None:
+            raise ValueError(
+                f'`samples` must be 1 for the group "{self.group.name}", where one element moves the origin to a '
+                f'point. Received: samples={samples}; "SE2", "SE3" and "SO3" have many'
+            )
+        self._check_principal()
+        random = self.sampling in ("uniform", "shared") and self.group.turning is not None
+        self.seed_generator = keras.random.SeedGenerator(seed) if random else None
+        self._turns = rotation_sets.sphere if self.group.turning == "sphere" else rotation_sets.circle
+        self._rotations = lie.arithmetic(3 if self.group.turning == "sphere" else 2, rotates=True)
+
+    def _check_principal(self):
+        if self.sampling != "principal":
+            return
+        if self.group.turning is None or not self.group.axes:
+            raise ValueError(
+                'sampling="principal" is for "SE2" and "SE3", where rotations about a point are to be chosen. '
+                f'Received: group="{self.group.name}"; leave `sampling` out'
+            )
+        good = self.samples % 2 == 0 if self.group.turning == "circle" else self.samples in (4, 12, 24)
+        if not good and self.samples != 1:
+            wanted = "1 or an even number" if self.group.turning == "circle" else "1, 4, 12 or 24"
+            raise ValueError(
+                "The samples about principal axes must hold the half turns about them, which the points do not tell "
+                f"apart. Received: samples={self.samples} on {self.group.name}; use {wanted}"
+            )
+
+    def build(self, input_shape):
+        self.compute_output_shape(input_shape)
+
+    def call(self, inputs, training=None):
+        positions, values, mask = inputs
+        positions = self.full(positions)
+        there = ops.all(ops.abs(positions) < _LARGEST, axis=-1)  # false for NaN
+        mask = ops.logical_and(ops.cast(mask, "bool"), there)
+        positions = zero_where_absent(positions, mask)
+        values = zero_where_absent(ops.cast(values, self.compute_dtype), mask)
+        turn = self._turn(positions, mask, training)
+        planes = lie.unstack(positions)
+        if turn is not None:
+            planes = tuple(ops.expand_dims(p, -1) * ops.ones_like(turn[0]) for p in planes)
+        element, orbit = arithmetic(self.group).lift(planes, turn)
+        like = planes[0]
+        elements = lie.stack((*(x * ops.ones_like(like) for x in element), *orbit), like)
+        if turn is None:
+            return elements, values, mask
+        count = self.samples * positions.shape[1]
+        elements = ops.reshape(elements, (-1, count, elements.shape[-1]))
+        return elements, ops.repeat(values, self.samples, axis=1), ops.repeat(mask, self.samples, axis=1)
+
+    def _turn(self, positions, mask, training):
+        """The rotations about each point, planes that broadcast to (B, N, samples)."""
+        if self.group.turning is None:
+            return None
+        grid = self._turns(self.samples)
+        turn = tuple(ops.convert_to_tensor(grid[:, i], positions.dtype) for i in range(grid.shape[1]))
+        if self.sampling == "grid":
+            return turn
+        if self.sampling == "principal":
+            first = tuple(ops.reshape(x, (-1, 1, 1)) for x in principal_turn(positions, mask))
+        elif training:
+            first = self._random(positions)
+        elif self.sampling == "uniform":
+            count = positions.shape[1]
+            even = _even_circle(count) if self.group.turning != "sphere" else rotation_sets.spread(count)
+            first = tuple(ops.convert_to_tensor(even[:, i, None], positions.dtype) for i in range(even.shape[1]))
+        else:
+            return turn
+        return self._rotations.product(first, turn)
+
+    def _random(self, positions):
+        shape = (ops.shape(positions)[0], positions.shape[1] if self.sampling == "uniform" else 1, 1)
+        if self.group.turning != "sphere":
+            angle = keras.random.uniform(shape, 0.0, 2 * math.pi, positions.dtype, self.seed_generator)
+            return ops.cos(angle), ops.sin(angle)
+        q = keras.random.normal((*shape, 4), dtype=positions.dtype, seed=self.seed_generator)
+        return lie.unstack(q / ops.sqrt(ops.sum(q * q, axis=-1, keepdims=True)))
+
+    def compute_output_shape(self, input_shape):
+        positions, values, mask = self.checked_shapes(input_shape, self.group.dimension)
+        count = positions[1] * self.samples
+        return (positions[0], count, element_width(self.group)), (values[0], count, values[2]), (mask[0], count)
+
+    def fold_call(self, apply, inputs):
+        return self.call(inputs, training=False)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "group": self.group.name,
+            "samples": self.samples,
+            "sampling": self.sampling,
+            "seed": self.seed,
+        }
+
+
+def _even_circle(count):
+    angles = 2 * np.pi * rotation_sets.golden(count)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=-1)

@@ -1,0 +1,105 @@
+from keras import ops
+
+from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.points.features import (
+    OnPoints,
+    arithmetic,
+    check_choice,
+    checked_group,
+    element_width,
+    zero_where_absent,
+)
+from keras_equivariant.ops import lie
+
+
+@register
+class LiePooling(OnPoints, EquivariantLayer):
+    """One answer for all points: the mean, sum or maximum of their values, or of vectors that turn with them.
+
+    y = mean_u f(u),  or with `vectors`  y = mean_u R_u f(u)
+
+    with R_u the rotation (and scale) of the element u, so that f is a vector in the frame that u carries along.
+
+    Args:
+        reduction: `"mean"`, `"sum"` or `"max"`, over the points that the mask does not leave out.
+        vectors: whether the values are vectors in the frames of the elements, components first: channel i C + c is
+            component i of vector c.
+        group: name of the Lie group of the elements; needed for vectors.
+        **kwargs: those of `keras.layers.Layer`.
+
+    Input shape:
+        elements `(B, N, E)`, values `(B, N, C)` or `(B, N, d C)`, mask `(B, N)`.
+
+    Output shape:
+        `(B, C)`, or with `vectors` `(B, d C)`, components first. Zeros where no point is there.
+
+    Equivariance: exact for every g on the elements: values are invariant, vectors turn as directions of space do.
+
+    Raises:
+        ValueError: vectors without a group, or channels that are no vectors; the maximum of vectors.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> u, f, mask = np.ones((1, 5, 2), "float32"), np.ones((1, 5, 3), "float32"), np.ones((1, 5), bool)
+        >>> ke.layers.LiePooling()([u, f, mask]).shape
+        TensorShape([1, 3])
+
+    Reference: Finzi et al., arXiv 2002.12880, section 4 (the global pooling of the network).
+    """
+
+    def __init__(self, reduction="mean", vectors=False, group=None, **kwargs):
+        super().__init__(**kwargs)
+        self.reduction = check_choice(reduction, "reduction", ("mean", "sum", "max"))
+        self.vectors = bool(vectors)
+        self.group = None if group is None else checked_group(group)
+        if self.vectors and (self.group is None or self.reduction == "max"):
+            raise ValueError(
+                '`vectors` needs the `group` of the elements, and reduction="mean" or "sum": the largest component '
+                f"does not turn. Received: group={group!r}, reduction={reduction!r}"
+            )
+
+    def build(self, input_shape):
+        self.compute_output_shape(input_shape)
+
+    def call(self, inputs):
+        elements, values, mask = inputs
+        values = ops.cast(values, self.compute_dtype)
+        if self.reduction == "max":
+            there = ops.expand_dims(mask, -1)
+            lowest = ops.where(there, values, ops.cast(-6e4, values.dtype))
+            highest = ops.max(lowest, axis=1)
+            return ops.where(ops.any(there, axis=1), highest, ops.zeros_like(highest))
+        values = zero_where_absent(values, mask)
+        if self.vectors:
+            values = self._turned(self.full(elements), values)
+        total = ops.sum(values, axis=1)
+        if self.reduction == "sum":
+            return total
+        return total / ops.maximum(ops.sum(ops.cast(ops.expand_dims(mask, -1), values.dtype), axis=1), 1)
+
+    def _turned(self, elements, values):
+        d = self.group.dimension
+        u = tuple(ops.expand_dims(x, -1) for x in lie.unstack(elements))
+        parts = tuple(self.full(x) for x in ops.split(values, d, axis=-1))
+        turned = arithmetic(self.group).turn(u, parts)
+        return ops.cast(ops.concatenate(turned, axis=-1), values.dtype)
+
+    def compute_output_shape(self, input_shape):
+        width = element_width(self.group) if self.vectors else None
+        _, values, _ = self.checked_shapes(input_shape, width)
+        if self.vectors and values[2] % self.group.dimension:
+            raise ValueError(
+                f"Vectors of {self.group.dimension} components must fill the channels. Received: {values[2]} channels; "
+                f"use a Dense of a multiple of {self.group.dimension} before it"
+            )
+        return (values[0], values[2])
+
+    def compute_output_spec(self, inputs):
+        return super().compute_output_spec(inputs)
+
+    def fold_call(self, apply, inputs):
+        return self.call(inputs)
+
+    def get_config(self):
+        group = None if self.group is None else self.group.name
+        return {**super().get_config(), "reduction": self.reduction, "vectors": self.vectors, "group": group}

@@ -1,0 +1,1 @@
+"""Layers on regular features, functions on space times a group."""

@@ -1,0 +1,122 @@
+import keras
+from keras import ops as kops
+
+from keras_equivariant.groups import grid
+from keras_equivariant.layers.core.base import check_data_format, register, tuple_of
+from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
+from keras_equivariant.ops import pooling
+
+LINEAR = {2: "bilinear", 3: "trilinear"}
+
+
+class UpSampling(PixelwiseLayer):
+    """Enlarges any rank of space by integer factors; not a layer of its own."""
+
+    def __init__(self, size=2, data_format=None, interpolation="nearest", group=None, strict=True, **kwargs):
+        super().__init__(group=group, strict=strict, **kwargs)
+        check_data_format(data_format)
+        self.size = tuple_of(size, self.rank, "size")
+        choices = ("nearest", LINEAR[self.rank])
+        if interpolation not in choices:
+            raise ValueError(f"`interpolation` must be one of {choices}. Received: interpolation={interpolation!r}")
+        self.interpolation = interpolation
+
+    def compute(self, x):
+        if self.interpolation != "nearest":
+            return pooling.upsample_linear(x, self.size)
+        for axis, factor in enumerate(self.size, start=1):
+            x = kops.repeat(x, factor, axis=axis)
+        return x
+
+    def sizes_after(self, sizes):
+        return [None if n is None else n * factor for n, factor in zip(sizes, self.size, strict=True)]
+
+    def symmetry_problems(self, input_shape):
+        if len(set(self.size)) == 1 or (self.group is not None and grid.keeps_shape(self.group, self.size)):
+            return []
+        return [
+            f"a quarter turn swaps the axes, which grow by different factors, size={self.size}; use "
+            f"size={max(self.size)}, or a group without quarter turns such as " + grid.UPRIGHT[self.rank]
+        ]
+
+    def fold(self, input_shape):
+        if self.rank == 2:
+            return [(keras.layers.UpSampling2D(self.size, interpolation=self.interpolation, name=self.name), [])]
+        if self.interpolation == "nearest":
+            return [(keras.layers.UpSampling3D(self.size, name=self.name), [])]
+        if None in input_shape[1:4]:
+            raise ValueError(
+                f'UpSampling3D "{self.name}" with interpolation="trilinear" folds on known sizes only. Received: '
+                f'input_shape={input_shape}; give the model a fixed input shape, or use interpolation="nearest"'
+            )
+        return [(self.compute, [])]
+
+    def get_config(self):
+        return {**super().get_config(), "size": list(self.size), "interpolation": self.interpolation}
+
+
+@register
+class UpSampling2D(UpSampling):
+    """Enlarges images, regular and harmonic features by integer factors.
+
+    nearest: y(x, s) = f(floor(x / size), s); bilinear: the mixture of the four nearest pixel centres.
+
+    Args:
+        size: integer factor, or one per axis.
+        data_format: `"channels_last"` only.
+        interpolation: `"nearest"` or `"bilinear"`.
+        group: symmetry of the input; None for any.
+
+    Input shape:
+        `(B, H, W, C)`, `(B, H, W, |group|, C)` or `(B, H, W, M+1, 2, C)`
+
+    Output shape:
+        `(B, size H, size W, C)`, `(B, size H, size W, |group|, C)` or `(B, size H, size W, M+1, 2, C)`
+
+    Equivariance: exact for flips and quarter turns on every size, if both factors are equal; otherwise for the flips.
+
+    Raises:
+        ValueError: factors that differ on a group with quarter turns, unknown interpolation, wrong rank.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> ke.layers.UpSampling2D(2)(np.zeros((1, 14, 14, 8, 16), "float32")).shape
+        TensorShape([1, 28, 28, 8, 16])
+
+    Reference: as `keras.layers.UpSampling2D`.
+    """
+
+
+@register
+class UpSampling3D(UpSampling):
+    """Enlarges volumes and regular features over them by integer factors.
+
+    nearest: y(x, s) = f(floor(x / size), s); trilinear: the mixture of the eight nearest voxel centres.
+
+    Args:
+        size: integer factor, or one per axis.
+        data_format: `"channels_last"` only.
+        interpolation: `"nearest"` or `"trilinear"`.
+        group: symmetry of the input; None for any.
+
+    Input shape:
+        `(B, D, H, W, C)` or `(B, D, H, W, |group|, C)`
+
+    Output shape:
+        `(B, size D, size H, size W, C)` or `(B, size D, size H, size W, |group|, C)`
+
+    Equivariance: exact for the rotations and reflections of the cube on every size, if all factors are equal; else for
+    those that do not swap axes of different factors.
+
+    Raises:
+        ValueError: factors that differ on axes that the group swaps, unknown interpolation, wrong rank.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> ke.layers.UpSampling3D(2)(np.zeros((1, 7, 7, 7, 24, 4), "float32")).shape
+        TensorShape([1, 14, 14, 14, 24, 4])
+
+    Reference: as `keras.layers.UpSampling3D`.
+    """
+
+    rank = 3

@@ -1,0 +1,1 @@
+"""Layers on features of a field type."""

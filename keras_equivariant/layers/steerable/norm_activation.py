@@ -1,0 +1,73 @@
+from keras_equivariant.layers.core.base import check_epsilon, register
+from keras_equivariant.layers.core.fibrewise import BiasedActivation
+from keras_equivariant.layers.core.typed import scalar_blocks
+from keras_equivariant.ops import activations
+
+
+@register
+class NormActivation(BiasedActivation):
+    """An activation of the norms of fields; their directions stay.
+
+    y = activation(|v| + b) v / |v|,  |v| = sqrt(max(sum of squares, epsilon));  for scalars y = activation(x + b)
+
+    Args:
+        in_type: field type of the features, such as `"8x0 + 4x1"`; any type will do.
+        group: group name; may be left out where `in_type` is a FieldType.
+        activation: name or function, applied to the norms. `"relu"` needs the bias to change anything but scalars.
+        use_bias: learn the bias b, one per field.
+        bias_initializer, bias_regularizer, bias_constraint: as in `keras.layers.Dense`.
+        epsilon: least squared norm, which keeps the gradient finite: a field of 0 counts as one of norm
+            sqrt(epsilon) and stays 0.
+        **kwargs: those of `keras.layers.Layer`.
+
+    Input shape:
+        `(..., D)`
+
+    Output shape:
+        The same.
+
+    Equivariance: exact for every element on every size: orthogonal matrices keep norms.
+
+    Raises:
+        ValueError: features of another type, an epsilon that is not positive.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> layer = ke.layers.NormActivation("8x0 + 4x1", group="SO2")
+        >>> layer(np.zeros((1, 9, 9, 16), "float32")).shape, layer.count_params()
+        (TensorShape([1, 9, 9, 16]), 12)
+
+    Reference: Worrall et al., arXiv 1612.04642, section 4.2; Weiler & Cesa, arXiv 1911.08251, section 2.6.
+    """
+
+    def __init__(
+        self,
+        in_type,
+        group=None,
+        activation="relu",
+        use_bias=True,
+        bias_initializer="zeros",
+        bias_regularizer=None,
+        bias_constraint=None,
+        epsilon=activations.LEAST_SQUARE,
+        **kwargs,
+    ):
+        super().__init__(
+            in_type,
+            group,
+            activation,
+            use_bias=use_bias,
+            bias_initializer=bias_initializer,
+            bias_regularizer=bias_regularizer,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
+        self.epsilon = check_epsilon(epsilon)
+        self.bias_size = self.in_type.fields
+
+    def compute(self, x, bias=None, training=False):
+        scalars = scalar_blocks(self.in_type)
+        return activations.norm_activate(x, bias, self.layout, scalars, self.epsilon, self.activation, training)
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}

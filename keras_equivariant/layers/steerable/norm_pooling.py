@@ -1,0 +1,48 @@
+from keras_equivariant.groups import FieldType
+from keras_equivariant.layers.core.base import check_epsilon, register
+from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.typed import scalar_blocks
+from keras_equivariant.ops import activations
+
+
+@register
+class NormPooling(Fibrewise):
+    """The norm of each field, an invariant scalar; scalars stay what they are.
+
+    y = |v| = sqrt(max(sum of squares, epsilon)) for each field v;  y = x for scalars
+
+    Args:
+        in_type: field type of the features; any type will do.
+        group: group name; may be left out where `in_type` is a FieldType.
+        epsilon: least squared norm, which keeps the gradient finite.
+        **kwargs: those of `keras.layers.Layer`.
+
+    Input shape:
+        `(..., D)`
+
+    Output shape:
+        `(..., fields)`, of type `fields` times trivial
+
+    Equivariance: exact for every element on every size: the channels no longer turn, [L_g y](x) = y(g^-1 x).
+
+    Raises:
+        ValueError: features of another type, an epsilon that is not positive.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> ke.layers.NormPooling("8x0 + 4x1", group="SO2")(np.zeros((1, 9, 9, 16), "float32")).shape
+        TensorShape([1, 9, 9, 12])
+
+    Reference: Weiler & Cesa, arXiv 1911.08251, section 2.6.
+    """
+
+    def __init__(self, in_type, group=None, epsilon=activations.LEAST_SQUARE, **kwargs):
+        super().__init__(in_type, group, **kwargs)
+        self.epsilon = check_epsilon(epsilon)
+        self.out_type = FieldType.scalars(self.in_type.fields, self.group)
+
+    def compute(self, x, training=False):
+        return activations.norms(x, self.layout, scalar_blocks(self.in_type), self.epsilon)
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}

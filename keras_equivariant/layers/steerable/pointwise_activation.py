@@ -1,0 +1,52 @@
+import keras
+
+from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.typed import check_activation
+
+
+@register
+class PointwiseActivation(Fibrewise):
+    """An activation of every component, on types that permute their components.
+
+    y = activation(x)
+
+    Args:
+        in_type: field type of scalars, regular and quotient fields.
+        activation: name or function.
+        group: group name; may be left out where `in_type` is a FieldType.
+        **kwargs: those of `keras.layers.Layer`.
+
+    Input shape:
+        `(..., D)`
+
+    Output shape:
+        The same.
+
+    Equivariance: exact for every element on every size: what permutes the components permutes their images.
+
+    Raises:
+        ValueError: a type with fields whose components mix.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> layer = ke.layers.PointwiseActivation("4xregular", "elu", group="D4")
+        >>> layer(np.zeros((1, 9, 9, 32), "float32")).shape
+        TensorShape([1, 9, 9, 32])
+
+    Reference: Cohen & Welling, arXiv 1612.08498, section 2.
+    """
+
+    def __init__(self, in_type, activation="relu", group=None, **kwargs):
+        super().__init__(in_type, group, **kwargs)
+        self.activation = keras.activations.get(activation)
+        check_activation(self.activation, self.in_type)
+
+    def compute(self, x, training=False):
+        return self.activation(x)
+
+    def fold(self, input_shape):
+        return [(keras.layers.Activation(self.activation, name=self.name), [])]
+
+    def get_config(self):
+        return {**super().get_config(), "activation": keras.activations.serialize(self.activation)}

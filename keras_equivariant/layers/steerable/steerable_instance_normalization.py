@@ -1,0 +1,54 @@
+from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.typed_normalization import SampleNormalization
+from keras_equivariant.ops.fields import FieldMeans
+
+
+@register
+class SteerableInstanceNormalization(SampleNormalization):
+    """Instance normalisation of typed features: sample by sample, every field by itself over space.
+
+    y = gamma (x - mean) / sqrt(mean of |x - mean|^2 / dim + epsilon) + beta
+
+    The mean is that of the components that no element moves: of scalars themselves, of all components of regular and
+    quotient fields; every other irrep has none, and is only divided by its root mean square.
+
+    Args:
+        in_type: field type of the features, such as `"8x0 + 4x1"`; any type will do.
+        group: group name; may be left out where `in_type` is a FieldType.
+        epsilon, center, scale, the initializers, regularizers and constraints: as in
+            `keras.layers.GroupNormalization`. gamma is one number per field, beta one per field and vector in it that
+            no element moves.
+        **kwargs: those of `keras.layers.Layer`.
+
+    Input shape:
+        `(B, *space, D)`
+
+    Output shape:
+        The same.
+
+    Equivariance: exact for every element that maps the grid onto itself, for all others as good as means over the
+    pixels are.
+
+    Raises:
+        ValueError: features of another type or without space, an epsilon that is not positive.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> layer = ke.layers.SteerableInstanceNormalization("8x0 + 4x1", group="SO2")
+        >>> layer(np.zeros((1, 9, 9, 16), "float32")).shape, layer.count_params()
+        (TensorShape([1, 9, 9, 16]), 20)
+
+    Reference: Ulyanov et al., arXiv 1607.08022, equation 2, with norms in place of numbers.
+    """
+
+    def __init__(self, in_type, group=None, **kwargs):
+        super().__init__(in_type, group, **kwargs)
+        self.means = FieldMeans(self.in_type.blocks)
+
+    def compute_output_shape(self, input_shape):
+        if len(input_shape) < 3:
+            raise ValueError(
+                "Instance normalisation needs axes of space, or nothing of a scalar is left. "
+                f"Received: input_shape={tuple(input_shape)}; use SteerableLayerNormalization"
+            )
+        return super().compute_output_shape(input_shape)

@@ -1,0 +1,1 @@
+"""What Keras's own layers are: traits, laws, copies."""

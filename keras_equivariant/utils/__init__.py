@@ -1,0 +1,1 @@
+"""Checks, text and optional imports that all parts share."""
