@@ -231,5 +231,3 @@ def _written(change):
         return str(one[0] if isinstance(one, tuple) and not _differs(one) else one)
 
     return ", ".join(f"{name}={value(one)}" for name, one in change.items())
-
-

@@ -9,7 +9,6 @@ import dataclasses
 import functools
 import warnings
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -107,7 +106,8 @@ def _on_features(name, kind, rank, group, arguments, rng):
             layout, fibre = "regular", (order, 1)
         arguments["bias_initializer"] = "random_normal"
     elif kind.startswith("Steerable") or kind == "NormMaxPooling":
-        types = [SPECTRAL.get(group, "1xregular"), "2xtrivial" if group not in SPECTRAL else SPECTRAL[group]]
+        types = [SPECTRAL.get(group, "1xregular"), SPECTRAL.get(group, "2xtrivial")]
+        types = types[1:] if order > 8 and group not in SPECTRAL else types
         arguments |= {"in_type": str(rng.choice(types)), "group": group}
         if kind != "NormMaxPooling":
             arguments |= {"out_type": types[0], "use_bias": False}
@@ -261,7 +261,6 @@ def search(count, seed):
     rng = np.random.default_rng(seed)
     outcomes = []
     while len(outcomes) < count:
-        keras.backend.clear_session()
         outcome = judge(draw(rng), rng)
         if outcome.verdict != "impossible":
             outcomes.append(outcome)

@@ -101,8 +101,8 @@ class EquivariantLayer(keras.layers.Layer):
             self._warn_once(f"{text}. It is only approximately equivariant (strict=False)")
         elif condition := self.symmetry_condition(input_shape):
             self._warn_once(
-                f"{own} keeps its exact symmetry only on {condition}. Received: {self._received(input_shape)}; give the "
-                "model a fixed input shape, or feed it such sizes only"
+                f"{own} keeps its exact symmetry only on {condition}. Received: {self._received(input_shape)}; "
+                "give the model a fixed input shape, or feed it such sizes only"
             )
         self._judged = self._judged | {asked}
 

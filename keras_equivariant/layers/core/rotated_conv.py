@@ -18,7 +18,6 @@ from keras_equivariant.layers.core.base import PACKAGE, axis_names
 from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups, positive, symmetry_group
 from keras_equivariant.ops import convolution, expansion, learned, spectral
 
-
 _NEEDED = ("filters", "kernel_size", "group")
 _EXAMPLES = {2: "D4", 3: "O"}
 
