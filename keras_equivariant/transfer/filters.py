@@ -1,8 +1,5 @@
 """import_filters(): the trained filters of GrouPy, keras-gcnn and escnn in our layers."""
 
-import pathlib
-import zipfile
-
 import keras
 import numpy as np
 
@@ -10,6 +7,7 @@ from keras_equivariant.equivariance.twin import walk
 from keras_equivariant.layers import GroupConv2D, LiftingConv2D, SteerableConv2D, SteerableDense
 from keras_equivariant.transfer import escnn, groupy
 from keras_equivariant.transfer.convolutions import fill
+from keras_equivariant.utils.arrays import read_arrays
 
 SOURCES = ("groupy", "keras_gcnn", "escnn")
 _TAKES = {
@@ -126,7 +124,7 @@ def _import_model(model, filters, source, bias, tolerance):
     if wrong:
         raise ValueError(
             'The arrays must be named "<layer name>.kernel" and "<layer name>.bias" after layers of the model, '
-            f"{', '.join(layers)}. Received: {', '.join(wrong)}"
+            f"{', '.join(layers)}. Received: {', '.join(wrong)}{'' if isinstance(filters, dict) else f' in {filters}'}"
         )
     return {
         name: import_filters(layers[name], arrays[f"{name}.kernel"], source, arrays.get(f"{name}.bias"), tolerance)
@@ -137,11 +135,9 @@ def _import_model(model, filters, source, bias, tolerance):
 def _read(filters):
     if isinstance(filters, dict):
         return filters
-    path = pathlib.Path(filters)
     try:
-        with np.load(path, allow_pickle=False) as saved:
-            return dict(saved)
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        return read_arrays(filters)
+    except (OSError, ValueError) as error:
         raise ValueError(
-            f"The filters of a model must be a dict or an .npz file. Received: {path} ({error})"
+            f"The filters of a model must be a dict or an .npz file. Received: {filters} ({error.__cause__ or error})"
         ) from error
