@@ -122,9 +122,10 @@ def _import_model(model, filters, source, bias, tolerance):
     wrong = [key for key in arrays if key.rpartition(".")[2] not in ("kernel", "bias")]
     wrong += [f"{name}.kernel" for name in names if name not in layers or f"{name}.kernel" not in arrays]
     if wrong:
+        place = "" if isinstance(filters, dict) else f" in {filters}"
         raise ValueError(
             'The arrays must be named "<layer name>.kernel" and "<layer name>.bias" after layers of the model, '
-            f"{', '.join(layers)}. Received: {', '.join(wrong)}{'' if isinstance(filters, dict) else f' in {filters}'}"
+            f"{', '.join(layers)}. Received: {', '.join(wrong)}{place}"
         )
     return {
         name: import_filters(layers[name], arrays[f"{name}.kernel"], source, arrays.get(f"{name}.bias"), tolerance)

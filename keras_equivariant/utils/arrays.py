@@ -35,7 +35,7 @@ def read_arrays(path, keys=None, what="A data archive", largest=None):
             members = _members(archive, keys)
             total = sum(member.file_size for member in members.values())
             if largest is not None and total > largest:
-                raise ValueError(f"it unpacks to {total:,} bytes, more than {largest:,}")
+                raise ValueError(f"it unpacks to {total:,} bytes, which is more than {largest:,} bytes")
             return {key: _read(archive, member) for key, member in members.items()}
     # What zipfile, the decompressors and NumPy's parser raise on damaged files has no common base.
     except Exception as error:
