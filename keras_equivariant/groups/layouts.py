@@ -49,7 +49,7 @@ def act(x, group, element, layout, interpolation="cubic"):
     if layout == "invariant":
         return x
     if isinstance(layout, FieldType):
-        moved = layout.moved(x, group.matrices[element])
+        moved = layout.transform(x, group.matrices[element])
         return grid.move_pixels(moved, group.matrices[element], interpolation) if x.ndim > 2 else moved
     if layout == "harmonic":
         return grid.move_pixels(_turn_orders(x, group, element), group.matrices[element], interpolation)
@@ -88,7 +88,7 @@ def infer_layout(shape, group):
 
 def check_only_rotations(group):
     """ValueError unless all elements are rotations of the plane, the only ones that act on harmonic features."""
-    if group.dimension != 2 or (np.linalg.det(group.matrices) < 0).any():
+    if group.dimension != 2 or group.mirrors:
         raise ValueError(
             "Harmonic features turn with the plane and have no action of mirrors: filters with phases do not commute "
             f'with them. Received: the group "{group.name}"; use its rotations, such as "C4"'
