@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 from keras import ops as kops
 
 from keras_equivariant import groups
@@ -10,7 +9,6 @@ from keras_equivariant.layers.core.base import (
     EquivariantLayer,
     axis_names,
     check_data_format,
-    moved_axes,
     stock,
     tuple_of,
     window_problems,
@@ -31,7 +29,7 @@ class PixelwiseLayer(EquivariantLayer):
 
     def __init__(self, group=None, strict=True, **kwargs):
         super().__init__(strict=strict, **kwargs)
-        self.group = None if group is None else groups.get(group)
+        self.group = None if group is None else groups.orthogonal_group(group)
 
     def build(self, input_shape):
         self.compute_output_shape(input_shape)
@@ -80,7 +78,7 @@ class PixelwiseLayer(EquivariantLayer):
                 f"changes with the angle. Received: harmonic features of input_shape={tuple(input_shape)}; use "
                 "AveragePooling2D, or HarmonicMagnitude before it"
             )
-        if self.group is not None and (np.linalg.det(self.group.matrices) < 0).any():
+        if self.group is not None and self.group.mirrors:
             raise ValueError(
                 "Harmonic features turn, but have no mirror images. "
                 f'Received: group="{self.group.name}"; use a group of rotations such as "C4"'
@@ -116,7 +114,7 @@ class Windows:
         return after
 
     def symmetry_problems(self, input_shape):
-        moved = (True,) * self.rank if self.group is None else moved_axes(self.group)
+        moved = (True,) * self.rank if self.group is None else groups.grid.moved_axes(self.group)
         steps = self._window_steps()
         windows = zip(input_shape[1 : 1 + self.rank], self.pool_size, steps, (1,) * self.rank, strict=True)
         axes = [w if m else None for w, m in zip(windows, moved, strict=True)]
