@@ -19,8 +19,8 @@ def rotation_change(model, size=None):
 
 
 BROKEN = {
-    "strides": ("- GroupConv2D: {filters: 3, kernel_size: 3, strides: 2}", "does not cover the 8 pixels of H and W symmetrically; use size 7 or 9"),
-    "pooling": ("- MaxPooling2D: 3", "does not cover the 8 pixels of H and W symmetrically; use size 6 or 9, or pool_size=2"),
+    "strides": ("- GroupConv2D: {filters: 3, kernel_size: 3, strides: 2}", "does not cover the 8 pixels of H and W symmetrically. Received: input_shape=(None, 8, 8, 8, 4), group=\"D4\"; use size 7 or 9"),
+    "pooling": ("- MaxPooling2D: 3", "does not cover the 8 pixels of H and W symmetrically. Received: input_shape=(None, 8, 8, 8, 4), group=\"D4\"; use size 6 or 9, or pool_size=2"),
     "normalization": ("- BatchNormalization: {axis: 3}", "treats positions or group elements differently. Received: axis=3; use axis=-1"),
     "layer normalization": ("- LayerNormalization: {axis: [3, 4]}", "treats positions or group elements differently. Received: axis=[3, 4]"),
     "softmax": ("- Softmax: {axis: 1}", "treats positions or group elements differently. Received: axis=1"),
@@ -165,10 +165,13 @@ def test_a_plain_network_is_not_judged():
     assert build_from_spec(spec).output_shape == (None, 3)
 
 
-def test_unknown_sizes_count_as_symmetric(in_network, write):
+def test_unknown_sizes_count_as_symmetric_and_the_model_says_which_are(in_network, write):
     text = in_network("- GroupConv2D: {filters: 3, kernel_size: 3, strides: 2}")
     assert lint(write(text)) != []
-    assert lint(write(text.replace("[8, 8, 1]", "[null, null, 1]"))) == []
+    path = write(text.replace("[8, 8, 1]", "[null, null, 1]"))
+    assert lint(path) == []
+    with pytest.warns(UserWarning, match="GroupConv2D .* keeps its exact symmetry only on odd sizes of H and W"):
+        build_from_spec(path)
 
 
 def test_an_answer_that_turns_is_a_warning(in_network, write):

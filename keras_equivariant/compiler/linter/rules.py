@@ -77,7 +77,7 @@ class Features:
         return 0 if spaceless else len(self.shape) - 2 - fibre
 
     @property
-    def still(self):
+    def is_invariant(self):
         """Whether nothing moves: no group axis, and a single pixel if there are pixels."""
         return self.layout == "invariant" or (self.layout == "image" and set(self.shape[1:-1]) == {1})
 
@@ -145,7 +145,7 @@ def after(entry, layer, features, shape):
         if layer.subgroup is not None:
             return Features(shape, f"quotient {layer.subgroup}")
         return Features(shape, "image" if features.rank else "invariant")
-    if entry.layer.startswith("Global") or (features.still and len(shape) < 2 + features.rank):
+    if entry.layer.startswith("Global") or (features.is_invariant and len(shape) < 2 + features.rank):
         return Features(shape, "invariant", features.group if features.layout == "image" else None)
     return Features(shape, features.layout, features.group)
 
@@ -154,7 +154,7 @@ def breaks(entry, layer, features, claimed):
     """Why a stock layer does not commute with the groups of the network, or None."""
     if features.layout == "vectors" or features.space is not None:
         return points.breaks(entry.layer, layer, features)
-    if features.still or features.layout == "broken" or not claimed:
+    if features.is_invariant or features.layout == "broken" or not claimed:
         return None
     if features.type is not None:
         return typed.breaks(entry.layer, layer, features)
