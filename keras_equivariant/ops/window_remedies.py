@@ -188,20 +188,17 @@ def _other_spans(arguments, span, sizes, broken, works):
     """Windows a little longer or shorter."""
     value, stride = arguments[span], max(arguments["strides"])
     reach = 2 * stride if "output_padding" in arguments else 1
-    for step in sorted((n for n in range(-reach, reach + 1) if n), key=lambda n: (abs(n), -n)):
-        new = tuple(n + step if axis in broken else n for axis, n in enumerate(value))
-        if min(new) < 1:
-            continue
-        kept, follows = {span: new}, {span: new, "strides": new}
-        if span == "kernel_size" or arguments["strides"] != value:
-            works_as = [kept] if works(kept) else []
-        elif works(kept) and works(follows):  # whether or not the strides are given
-            works_as = [kept]
-        else:
-            works_as = [dict(each, strides=each.get("strides", value)) for each in (kept, follows) if works(each)]
-        if works_as:
-            yield _remedy(works_as[0])
-            return
+    steps = sorted((n for n in range(-reach, reach + 1) if n), key=lambda n: (abs(n), -n))
+    near = [tuple(n + step if axis in broken else n for axis, n in enumerate(value)) for step in steps]
+    near = [new for new in near if min(new) > 0]
+    if span == "kernel_size" or arguments["strides"] != value:
+        found = [{span: new} for new in near if works({span: new})]
+    else:  # strides that are not given follow the window
+        both = [(new, works({span: new}), works({span: new, "strides": new})) for new in near]
+        found = [{span: new} for new, kept, follows in both if kept and follows]
+        found += [{span: new, "strides": value} for new, kept, _ in both if kept]
+        found += [{span: new, "strides": new} for new, _, follows in both if follows]
+    yield from map(_remedy, found[:1])
 
 
 def _pooled(arguments, sizes, works):

@@ -63,7 +63,8 @@ class UpSampling2D(UpSampling):
         size: integer factor, or one per axis.
         data_format: `"channels_last"` only.
         interpolation: `"nearest"` or `"bilinear"`.
-        group: symmetry of the input; None for any.
+        group: symmetry of the input; None takes that of the layers before it in a functional model, and is any symmetry
+            where there is none.
 
     Input shape:
         `(B, H, W, C)`, `(B, H, W, |group|, C)` or `(B, H, W, M+1, 2, C)`
@@ -95,7 +96,8 @@ class UpSampling3D(UpSampling):
         size: integer factor, or one per axis.
         data_format: `"channels_last"` only.
         interpolation: `"nearest"` or `"trilinear"`.
-        group: symmetry of the input; None for any.
+        group: symmetry of the input; None takes that of the layers before it in a functional model, and is any symmetry
+            where there is none.
 
     Input shape:
         `(B, D, H, W, C)` or `(B, D, H, W, |group|, C)`
