@@ -120,6 +120,11 @@ class HarmonicConv2D(WindowedConv):
         self.phase_constraint = keras.constraints.get(phase_constraint)
         self.group = GRID_GROUP  # on which the law is exact
 
+    def check_kernel(self, kernel_size):
+        _check_square(kernel_size)
+        if kernel_size < self.kernel_size:
+            raise ValueError(f"A smaller kernel may not reach every order. Received: kernel_size={kernel_size}")
+
     def build(self, input_shape):
         orders, fields = self._orders_and_fields(input_shape)
         self.compute_output_shape(input_shape)
