@@ -4,8 +4,9 @@ from keras_equivariant.groups.continuous import ContinuousGroup
 from keras_equivariant.groups.decomposition import Decomposition, decompose, intertwiners
 from keras_equivariant.groups.field_type import Block, FieldType
 from keras_equivariant.groups.finite import FiniteGroup, check_axioms
+from keras_equivariant.groups.grid import move_pixels, rotate, rotation_matrix
 from keras_equivariant.groups.irreps import irrep, irreps
-from keras_equivariant.groups.layouts import act, infer_layout, move_pixels, rotate, rotation_matrix
+from keras_equivariant.groups.layouts import act, infer_layout
 from keras_equivariant.groups.lie import LieGroup, is_lie_name, lie_group, move_points
 from keras_equivariant.groups.lie_sample import LieSample
 from keras_equivariant.groups.products import clebsch_gordan, direct_sum, induced, tensor_product

@@ -1,25 +1,396 @@
-"""How a group element acts on features: it moves the pixels and turns the fibre above each of them.
+"""Layouts: how a group element acts on features. It moves the pixels and turns the fibre above each of them.
 
-Layouts (channels last; `B` is the batch):
+| class       | spelling          | shape                        | an element                                        |
+|-------------|-------------------|------------------------------|---------------------------------------------------|
+| `Image`     | `image`           | (B, *space, C)               | moves pixels                                      |
+| `Regular`   | `regular`         | (B, *space, \\|G\\|, C)      | moves pixels, permutes the group axis             |
+| `Quotient`  | `quotient(H)`     | (B, *space, \\|G/H\\|, C)    | moves pixels, permutes the cosets of H            |
+| `Harmonic`  | `harmonic`        | (B, H, W, M+1, 2, C)         | moves pixels, turns order m by e^{i m t}          |
+| `Typed`     | a field type      | (B, *space, D), (B, D)       | moves pixels, multiplies the channels by rho(g)   |
+| `Folded`    | `folded`          | (B, *space, fibre C), (B, fibre C) | as the layout whose fibre lies in the channels |
+| `Positions` | `positions`       | (B, N, d)                    | moves the positions                               |
+| `Points`    | `points`          | elements, values, mask       | multiplies the elements from the left             |
+| `Vectors`   | `vectors`         | (B, d C), components first   | turns the vectors                                 |
+| `Invariant` | `invariant`       | (B, ...)                     | does nothing                                      |
+| `Broken`    | `broken`          | any                          | nothing that can be said                          |
+| `Custom`    | a function        | any                          | `function(x, group, element)`                     |
 
-| layout            | shape               | acts how                                   |
-|-------------------|---------------------|--------------------------------------------|
-| `image`           | (B, *space, C)      | moves pixels                               |
-| `regular`         | (B, *space, \\|G\\|, C) | moves pixels, permutes the group axis      |
-| `quotient(H)`     | (B, *space, \\|G/H\\|, C) | moves pixels, permutes the cosets of H   |
-| `harmonic`        | (B, H, W, M+1, 2, C) | moves pixels, turns order m by e^{i m t}; rotations of the plane only |
-| a FieldType       | (B, *space, D), (B, D) | moves pixels, multiplies the channels by rho(g) |
-| `invariant`       | (B, ...)            | not at all                                 |
-| `regular_vector`  | (B, \\|G\\|, C)         | permutes the group axis                    |
+`regular_vector` is another spelling of `regular`, on features without space: (B, |G|, C).
 """
 
+import dataclasses
+import functools
 import re
 
 import numpy as np
 
-from keras_equivariant.groups import grid
+from keras_equivariant.groups import channels
 from keras_equivariant.groups.field_type import FieldType
+from keras_equivariant.groups.layout import (
+    Axes,
+    BreaksSymmetry,
+    Broken,
+    Custom,
+    Image,
+    Invariant,
+    Layout,
+    WrongFeatures,
+    received,
+)
+from keras_equivariant.groups.lie import move_points
 from keras_equivariant.groups.registry import get
+from keras_equivariant.groups.representations import quotient
+from keras_equivariant.groups.restriction import orbits, restriction
+
+__all__ = [
+    *("Axes", "BreaksSymmetry", "Broken", "Custom", "Folded", "Harmonic", "Image", "Invariant", "Layout", "Points"),
+    *("Positions", "Quotient", "Regular", "Typed", "Vectors", "WrongFeatures", "act", "infer", "infer_layout"),
+    *("parse", "received"),
+]
+
+
+class _Permuted(Layout):
+    """Features with one axis that the group permutes."""
+
+    fibre = 1
+    any_element = False
+
+    def check(self, shape, group):
+        wanted = {3, group.dimension + 3}
+        if len(shape) not in wanted or shape[-2] != self.size:
+            raise ValueError(
+                f'Features of layout "{self}" on {group.name} must have rank {max(wanted)}, {self.size} entries on '
+                f"axis -2. Received: shape {tuple(shape)}"
+            )
+
+    @property
+    def folded(self):
+        return Folded(self, (self.size,))
+
+
+@dataclasses.dataclass(frozen=True)
+class Regular(_Permuted):
+    """Functions on space and the group, (B, *space, |G|, C).
+
+    Args:
+        group: a finite group.
+        scales: number of scales that the functions live on, too: the axis is (scales, |G|).
+    """
+
+    group: object
+    scales: int = 1
+
+    @property
+    def size(self):
+        """Length of the group axis."""
+        return self.scales * self.group.order
+
+    def turn(self, x, matrix):
+        group = self.group
+        source = group.cayley[group.inverse(group.index(matrix))]
+        return np.take(x, (np.arange(self.scales)[:, None] * group.order + source).ravel(), axis=-2)
+
+    def restrict(self, subgroup):
+        return Regular(get(subgroup), self.scales)
+
+    def __str__(self):
+        return "regular"
+
+    @property
+    def described(self):
+        return f"regular {self.group.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Quotient(_Permuted):
+    """Functions on space and the cosets of a subgroup, (B, *space, |G/H|, C).
+
+    Args:
+        group: a finite group.
+        subgroup: the subgroup's name, or its elements.
+    """
+
+    group: object
+    subgroup: object = None
+
+    @functools.cached_property
+    def _cosets(self):
+        return self.group.left_cosets(self.subgroup)
+
+    @property
+    def size(self):
+        """Number of cosets."""
+        return len(self._cosets)
+
+    def turn(self, x, matrix):
+        of_element = np.empty(self.group.order, dtype=int)
+        for i, coset in enumerate(self._cosets):
+            of_element[coset] = i
+        inverse = self.group.inverse(self.group.index(matrix))
+        return np.take(x, of_element[self.group.cayley[inverse, self._cosets[:, 0]]], axis=-2)
+
+    def restrict(self, subgroup):
+        found = orbits(quotient(self.group, self.subgroup).restricted(subgroup))
+        if len(found) > 1 or len(found[0][1]) > 1:
+            raise ValueError(
+                f"The cosets must stay one orbit on the subgroup. Received: {self} of {self.group.name} on "
+                f"{get(subgroup).name}; use features of a field type"
+            )
+        name = found[0][0]
+        inner = re.fullmatch(r"quotient\((.+)\)", name)
+        return Quotient(get(subgroup), inner[1]) if inner else Regular(get(subgroup))
+
+    def __str__(self):
+        return f"quotient({getattr(self.subgroup, 'name', self.subgroup)})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Harmonic(Layout):
+    """Complex features of the rotation orders 0..M, (B, H, W, M+1, 2, C).
+
+    Args:
+        orders: M + 1, where it is known.
+    """
+
+    orders: int | None = dataclasses.field(default=None, compare=False)
+    fibre = 2
+    permutes = False
+    mixes = False
+
+    @property
+    def group(self):
+        """The rotations of the plane that are exact on the grid."""
+        return get("C4")
+
+    def check(self, shape, group):
+        check_only_rotations(group)
+        if len(shape) != 6 or shape[4] != 2:
+            raise ValueError(
+                'Features of layout "harmonic" must have the shape (B, H, W, M+1, 2, C). '
+                f"Received: shape {tuple(shape)}"
+            )
+
+    def turn(self, x, matrix):
+        (cos, _), (sin, _) = matrix
+        turns = np.arange(x.shape[3]) * np.arctan2(sin, cos)
+        cos, sin = np.cos(turns)[:, None].astype(x.dtype), np.sin(turns)[:, None].astype(x.dtype)
+        real, imaginary = x[..., 0, :], x[..., 1, :]
+        return np.stack([cos * real - sin * imaginary, sin * real + cos * imaginary], axis=-2)
+
+    @property
+    def folded(self):
+        return Folded(self, (self.orders, 2))
+
+    def restrict(self, subgroup):
+        check_only_rotations(get(subgroup))
+        return self
+
+    def __str__(self):
+        return "harmonic"
+
+
+@dataclasses.dataclass(frozen=True)
+class Typed(Layout):
+    """Features of a field type, (B, *space, D) or (B, D)."""
+
+    type: FieldType
+
+    mixes = False
+
+    @classmethod
+    def of(cls, field_type, rank):
+        """The layout of features of this type: scalars are an image, or without space invariant.
+
+        Args:
+            field_type: the FieldType.
+            rank: number of axes of the features, the batch among them.
+        """
+        if not field_type.scalar:
+            return cls(field_type)
+        return (Image if rank > 2 else Invariant)(field_type.group)
+
+    @property
+    def group(self):
+        return self.type.group
+
+    @property
+    def permutes(self):
+        return self.type.permutation
+
+    @property
+    def any_element(self):
+        return not self.group.order < np.inf
+
+    def turn(self, x, matrix):
+        return self.type.moved(x, matrix)
+
+    def restrict(self, subgroup):
+        return Typed(restriction(self.type, subgroup).out_type)
+
+    def taken(self, numbers):
+        """The layout of some of the channels.
+
+        Raises:
+            BreaksSymmetry: they are not whole blocks.
+        """
+        found = channels.cut(self.type, numbers)
+        if found is None:
+            ends = ", ".join(str(block.stop) for block in self.type.blocks[:-1]) or "none"
+            raise BreaksSymmetry(
+                f'cuts through fields of "{self.type}" on {self.group.name}, whose blocks end at channel {ends}',
+                "cut at a block's border",
+            )
+        return Typed(found)
+
+    def __str__(self):
+        return str(self.type)
+
+    @property
+    def described(self):
+        return f'"{self.type}" on {self.group.name}'
+
+
+@dataclasses.dataclass(frozen=True)
+class Folded(Layout):
+    """Features whose fibre lies in the channels, slowest: (B, *space, fibre C) or (B, fibre C).
+
+    Args:
+        layout: the layout with the fibre as axes.
+        sizes: of these axes.
+    """
+
+    layout: Layout
+    sizes: tuple
+    mixes = False
+
+    @property
+    def group(self):
+        return self.layout.group
+
+    @property
+    def permutes(self):
+        return self.layout.permutes
+
+    @property
+    def any_element(self):
+        return self.layout.any_element
+
+    def check(self, shape, group):
+        size = int(np.prod(self.sizes))
+        if len(shape) not in (2, group.dimension + 2) or shape[-1] % size:
+            raise ValueError(
+                f'Features of layout "folded" on {group.name} must be (B, *space, {size} C) or (B, {size} C). '
+                f"Received: shape {tuple(shape)}"
+            )
+
+    def turn(self, x, matrix):
+        turned = self.layout.turn(x.reshape(*x.shape[:-1], *self.sizes, -1), matrix)
+        return turned.reshape(*turned.shape[: x.ndim - 1], -1)
+
+    def restrict(self, subgroup):
+        return self.layout.restrict(subgroup).folded
+
+    def __str__(self):
+        return "folded"
+
+
+@dataclasses.dataclass(frozen=True)
+class Positions(Layout):
+    """Positions of points, (B, N, d)."""
+
+    def axes(self, shape):
+        return Axes((), (1,), 2)
+
+    def act(self, x, group, element, interpolation="cubic"):
+        # In float64: rounding the moved positions would be an error of the test.
+        return move_points(np.asarray(x).astype("float64"), group.matrices[element])
+
+    def __str__(self):
+        return "positions"
+
+
+@dataclasses.dataclass(frozen=True)
+class Points(Layout):
+    """Points as three tensors: (B, N, E) elements of a Lie group, or positions, (B, N, C) values and (B, N) a mask.
+
+    Args:
+        group: the LieGroup of the elements; None before they are lifted, while they are positions.
+        dimension: of the positions.
+        shared: whether all samples have the same points, and elements and mask a batch axis of 1.
+    """
+
+    group: object = None
+    dimension: int | None = None
+    shared: bool = dataclasses.field(default=False, compare=False)
+
+    def axes(self, shape):
+        return Axes((), (1,), len(shape) - 1)
+
+    def act(self, x, group, element, interpolation="cubic"):
+        raise ValueError(
+            "A lift gives each point's elements in an order of its own, so that they have no action on an array. "
+            f"Received: {self.described}; compare what LiePooling makes of them"
+        )
+
+    def __str__(self):
+        return "positions" if self.group is None else "points"
+
+    @property
+    def described(self):
+        return str(self) if self.group is None else f"points on {self.group.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Vectors(Layout):
+    """Vectors (B, d C), components first, of a group that moves points."""
+
+    group: object = dataclasses.field(default=None, compare=False)
+    permutes = False
+    mixes = False
+
+    def act(self, x, group, element, interpolation="cubic"):
+        x, d = np.asarray(x), group.dimension
+        linear = group.matrices[element][:d, :d]
+        return np.einsum("ij,bjc->bic", linear, x.reshape(len(x), d, -1)).reshape(x.shape).astype(x.dtype)
+
+    def __str__(self):
+        return "vectors"
+
+
+SPELLINGS = '"image", "regular", "quotient(H)", "harmonic", "invariant" or "regular_vector"'
+
+
+def parse(layout, group):
+    """The Layout that a spelling stands for.
+
+    Args:
+        layout: one of the spellings above, a field type, a function or a Layout.
+        group: group name or object, of regular, quotient and folded features and of field types in words.
+
+    Raises:
+        ValueError: an unknown spelling.
+    """
+    if isinstance(layout, Layout):
+        return layout
+    if isinstance(layout, FieldType):
+        return Typed(layout)
+    if callable(layout):
+        return Custom(layout)
+    group, text = get(group), str(layout)
+    if text in ("regular", "regular_vector"):
+        return Regular(group)
+    if text == "folded":
+        return Regular(group).folded
+    simple = {"image": Image, "harmonic": Harmonic, "invariant": Invariant, "positions": Positions, "vectors": Vectors}
+    if text in simple:
+        return simple[text]()
+    cosets = re.fullmatch(r"quotient\((.+)\)", text)
+    if cosets:
+        return Quotient(group, cosets[1])
+    try:
+        return Typed(FieldType.parse(text, group))
+    except ValueError:
+        raise ValueError(f"`layout` must be {SPELLINGS}, or a field type. Received: {layout!r}") from None
 
 
 def act(x, group, element, layout, interpolation="cubic"):
@@ -29,7 +400,7 @@ def act(x, group, element, layout, interpolation="cubic"):
         x: NumPy array in one of the layouts above.
         group: group name or FiniteGroup.
         element: index of the element g.
-        layout: one of the layouts above; a FieldType may be of a larger group that contains this one.
+        layout: a Layout or one of the spellings above; a FieldType may be of a larger group that contains this one.
         interpolation: `"nearest"`, `"linear"` or `"cubic"`, used only for elements that do not map the pixel grid
             onto itself; the others are exact permutations of pixels.
 
@@ -43,57 +414,16 @@ def act(x, group, element, layout, interpolation="cubic"):
         >>> groups.act(x, "C4", 1, "image")[0, :, :, 0].tolist() == np.rot90(x[0, :, :, 0]).tolist()
         True
     """
-    x, group = np.asarray(x), get(group)
-    if not 0 <= element < group.order:
-        raise ValueError(f"`element` must be from 0 to {group.order - 1} in {group.name}. Received: {element}")
-    if layout == "invariant":
-        return x
-    if isinstance(layout, FieldType):
-        moved = layout.moved(x, group.matrices[element])
-        return move_pixels(moved, group.matrices[element], interpolation) if x.ndim > 2 else moved
-    if layout == "harmonic":
-        return move_pixels(_turn_orders(x, group, element), group.matrices[element], interpolation)
-    fibre = _fibre_permutation(group, element, layout)
-    _check_shape(x, group, layout, fibre)
-    if fibre is not None:
-        x = np.take(x, fibre, axis=-2)
-    return x if layout == "regular_vector" else move_pixels(x, group.matrices[element], interpolation)
+    return parse(layout, group).act(x, group, element, interpolation)
 
 
-def move_pixels(x, matrix, interpolation="cubic"):
-    """[L_g x](p) = x(g^-1 p) on the axes after the batch: exact for a signed permutation, else interpolated."""
-    if grid.is_signed_permutation(matrix):
-        return grid.permute_pixels(x, matrix)
-    return grid.resample(x, matrix, interpolation)
-
-
-def rotate(x, degrees, interpolation="cubic"):
-    """Images (B, H, W, C) turned counter-clockwise about their centre; multiples of 90 degrees are exact."""
-    return move_pixels(np.asarray(x), rotation_matrix(degrees), interpolation)
-
-
-def rotation_matrix(degrees, axis=None):
-    """The counter-clockwise rotation of the plane, exact for multiples of 90 degrees, or one of space.
-
-    Args:
-        degrees: the angle.
-        axis: of a rotation of space, three numbers; it turns counter-clockwise when looked at against the axis.
-    """
-    turns, rest = divmod(float(degrees), 90.0)
-    c, s = np.cos(np.deg2rad(rest)), np.sin(np.deg2rad(rest))
-    plane = np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), int(turns) % 4) @ np.array([[c, -s], [s, c]])
-    if axis is None:
-        return plane
-    axis = np.asarray(axis, dtype=np.float64)
-    if axis.shape != (3,) or not np.any(axis):
-        raise ValueError(f"`axis` must be three numbers, not all 0. Received: axis={axis.tolist()}")
-    (x, y, z), (c, s) = axis / np.sqrt(axis @ axis), plane[:, 0]
-    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.eye(3) + s * cross + (1 - c) * cross @ cross
+def infer(shape, group):
+    """The Layout that a feature shape (with the batch axis) has, where the shape alone tells; else ValueError."""
+    return parse(infer_layout(shape, group), group)
 
 
 def infer_layout(shape, group):
-    """The layout that a feature shape (with the batch axis) has, where the shape alone tells.
+    """The spelling of the layout that a feature shape (with the batch axis) has, where the shape alone tells.
 
     Raises:
         ValueError: where it does not; then name the layout yourself.
@@ -113,8 +443,7 @@ def infer_layout(shape, group):
         return "regular_vector"
     raise ValueError(
         f"The layout must follow from the shape: (B, *space, C), (B, *space, {group.order}, C), "
-        f"(B, {group.order}, C) or (B, C) for {group.name}. Received: shape {shape}; "
-        'name it yourself: "image", "regular", "quotient(H)", "harmonic", "invariant" or "regular_vector"'
+        f"(B, {group.order}, C) or (B, C) for {group.name}. Received: shape {shape}; name it yourself: {SPELLINGS}"
     )
 
 
@@ -124,47 +453,4 @@ def check_only_rotations(group):
         raise ValueError(
             "Harmonic features turn with the plane and have no action of mirrors: filters with phases do not commute "
             f'with them. Received: the group "{group.name}"; use its rotations, such as "C4"'
-        )
-
-
-def _turn_orders(x, group, element):
-    """Order m of (B, H, W, M+1, 2, C) times e^{i m t}, for a rotation by t."""
-    check_only_rotations(group)
-    if x.ndim != 6 or x.shape[4] != 2:
-        raise ValueError(
-            f'Features of layout "harmonic" must have the shape (B, H, W, M+1, 2, C). Received: shape {x.shape}'
-        )
-    (cos, _), (sin, _) = group.matrices[element]
-    turns = np.arange(x.shape[3]) * np.arctan2(sin, cos)
-    cos, sin = np.cos(turns)[:, None].astype(x.dtype), np.sin(turns)[:, None].astype(x.dtype)
-    real, imaginary = x[..., 0, :], x[..., 1, :]
-    return np.stack([cos * real - sin * imaginary, sin * real + cos * imaginary], axis=-2)
-
-
-def _fibre_permutation(group, element, layout):
-    """Which old entry of the group axis each new one takes; None where there is no group axis."""
-    inverse = group.inverse(element)
-    if layout in ("regular", "regular_vector"):
-        return group.cayley[inverse]
-    if layout == "image":
-        return None
-    match = re.fullmatch(r"quotient\((.+)\)", str(layout))
-    if not match:
-        raise ValueError(
-            '`layout` must be "image", "regular", "quotient(H)", "harmonic", "invariant" or "regular_vector". '
-            f"Received: {layout!r}"
-        )
-    cosets = group.left_cosets(match[1])
-    of_element = np.empty(group.order, dtype=int)
-    for i, coset in enumerate(cosets):
-        of_element[coset] = i
-    return of_element[group.cayley[inverse, cosets[:, 0]]]
-
-
-def _check_shape(x, group, layout, fibre):
-    rank = {"image": group.dimension + 2, "regular_vector": 3}.get(layout, group.dimension + 3)
-    if x.ndim != rank or (fibre is not None and x.shape[-2] != len(fibre)):
-        axis = f", {len(fibre)} entries on axis -2" if fibre is not None else ""
-        raise ValueError(
-            f'Features of layout "{layout}" on {group.name} must have rank {rank}{axis}. Received: shape {x.shape}'
         )

@@ -1,0 +1,203 @@
+"""What every layout knows: its axes, how an element acts, its text, how it lies on folded channels."""
+
+import collections
+import dataclasses
+
+import numpy as np
+
+from keras_equivariant.groups import grid
+from keras_equivariant.groups.registry import get
+
+Axes = collections.namedtuple("Axes", ("space", "fibre", "channels"))
+
+
+class BreaksSymmetry(ValueError):
+    """What a layer does to features does not commute with their group.
+
+    Args:
+        reason: the rule that is broken, with `Received: …` where something was given.
+        remedy: what to do instead, "use …"; may be left out.
+        layout: the Layout to go on with where the user does so all the same; by default `Broken`.
+    """
+
+    def __init__(self, reason, remedy="", layout=None):
+        super().__init__(f"{reason}; {remedy}" if remedy else reason)
+        self.reason, self.remedy, self.layout = reason, remedy, layout or Broken(str(self))
+
+
+class WrongFeatures(BreaksSymmetry):
+    """Features that a layer cannot take at all."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """How features transform; the base of all layouts, equal where they transform alike.
+
+    Attributes:
+        group: whose elements act, where the layout says; else None.
+    """
+
+    group = None
+    fibre = 0  # axes between space and the channels
+    permutes = True  # the group permutes the numbers of a pixel, so that functions of each number commute with it
+    mixes = True  # any map of the last axis commutes with the group
+    moves = True  # whether any element does anything
+    any_element = True  # an orthogonal matrix acts, whether it is an element of a finite group or not
+
+    def axes(self, shape):
+        """Which axes of features of this shape are space, fibre and channels.
+
+        Args:
+            shape: with the batch axis.
+
+        Returns:
+            `Axes(space, fibre, channels)`: two tuples and a number.
+        """
+        last = len(shape) - 1
+        first = max(last - self.fibre, 1)
+        return Axes(tuple(range(1, first)), tuple(range(first, last)), last)
+
+    def rank(self, shape):
+        """Number of axes of space."""
+        return len(self.axes(shape).space)
+
+    def is_still(self, shape):
+        """Whether no element moves features of this shape: nothing but one pixel of scalars."""
+        return False
+
+    def act(self, x, group, element, interpolation="cubic"):
+        """The transformed features [L_g x](p) = rho(g) x(g^-1 p).
+
+        Args:
+            x: NumPy array.
+            group: group name or object.
+            element: the element g, its index in the group or its matrix.
+            interpolation: as in `groups.act`.
+
+        Returns:
+            An array of the same layout.
+        """
+        x, group = np.asarray(x), get(group)
+        matrix = _matrix(group, element)
+        self.check(x.shape, group)
+        moved = self.turn(x, matrix)
+        return grid.move_pixels(moved, matrix, interpolation) if self.axes(x.shape).space else moved
+
+    def turn(self, x, matrix):
+        """The fibre above each pixel turned, the pixels where they are."""
+        return x
+
+    def check(self, shape, group):
+        """ValueError unless features of this layout can have this shape."""
+
+    @property
+    def folded(self):
+        """The layout of the same features where the fibre lies in the channels."""
+        return self
+
+    def restrict(self, subgroup):
+        """The layout of the same features, seen by the elements of a subgroup."""
+        return self
+
+    @property
+    def described(self):
+        """The text in messages: the spelling, and the group where there is one."""
+        return str(self)
+
+
+def _matrix(group, element):
+    if np.ndim(element) == 2:
+        return np.asarray(element)
+    if not 0 <= element < group.order:
+        raise ValueError(f"`element` must be from 0 to {group.order - 1} in {group.name}. Received: {element}")
+    return group.matrices[element]
+
+
+def received(layout, shape):
+    """What a layer was given, for error messages."""
+    return f"Received: {layout.described} features of shape {tuple(shape)}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Image(Layout):
+    """Pixels of scalars, (B, *space, C).
+
+    Args:
+        group: the symmetry that is claimed of them, None where none is.
+    """
+
+    group: object = dataclasses.field(default=None, compare=False)
+
+    def is_still(self, shape):
+        return set(shape[1:-1]) <= {1}
+
+    def check(self, shape, group):
+        if len(shape) != group.dimension + 2:
+            raise ValueError(
+                f'Features of layout "image" on {group.name} must have rank {group.dimension + 2}. '
+                f"Received: shape {tuple(shape)}"
+            )
+
+    def __str__(self):
+        return "image"
+
+
+@dataclasses.dataclass(frozen=True)
+class Invariant(Layout):
+    """What no element moves, of any shape."""
+
+    group: object = dataclasses.field(default=None, compare=False)
+    moves = False
+
+    def axes(self, shape):
+        return Axes((), tuple(range(1, len(shape) - 1)), len(shape) - 1)
+
+    def is_still(self, shape):
+        return True
+
+    def act(self, x, group, element, interpolation="cubic"):
+        return np.asarray(x)
+
+    def __str__(self):
+        return "invariant"
+
+
+@dataclasses.dataclass(frozen=True)
+class Broken(Layout):
+    """Features of which nothing can be said.
+
+    Args:
+        reason: what broke them.
+    """
+
+    reason: str = dataclasses.field(default="", compare=False)
+
+    def axes(self, shape):
+        return Axes((), tuple(range(1, len(shape) - 1)), len(shape) - 1)
+
+    def act(self, x, group, element, interpolation="cubic"):
+        raise ValueError(f"Nothing is known of how these features transform. Received: {self.reason or 'no layout'}")
+
+    def __str__(self):
+        return "broken"
+
+
+@dataclasses.dataclass(frozen=True)
+class Custom(Layout):
+    """A law of the user's own.
+
+    Args:
+        function: from an array, the group and the number of the element to the transformed array.
+    """
+
+    function: object
+    any_element = False
+
+    def axes(self, shape):
+        return Axes((), (), len(shape) - 1)
+
+    def act(self, x, group, element, interpolation="cubic"):
+        return np.asarray(self.function(x, group, element))
+
+    def __str__(self):
+        return getattr(self.function, "__name__", str(self.function))
