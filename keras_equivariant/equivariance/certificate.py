@@ -187,7 +187,4 @@ def certify(
 
 
 def _described(shapes, layouts):
-    return tuple(
-        f"{tuple(shape[1:])} {layout}"
-        for shape, layout in zip(shapes, layouts, strict=True)
-    )
+    return tuple(f"{tuple(shape[1:])} {layout}" for shape, layout in zip(shapes, layouts, strict=True))

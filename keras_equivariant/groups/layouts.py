@@ -29,13 +29,10 @@ from keras_equivariant.groups.field_type import FieldType
 from keras_equivariant.groups.layout import (
     Axes,
     BreaksSymmetry,
-    Broken,
     Custom,
     Image,
     Invariant,
     Layout,
-    WrongFeatures,
-    received,
 )
 from keras_equivariant.groups.lie import move_points
 from keras_equivariant.groups.registry import get
