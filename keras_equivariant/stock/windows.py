@@ -1,47 +1,42 @@
-"""Whether the windows and borders of stock layers treat alike what the group takes for alike."""
+"""The windows of Keras's own layers over space, and whether they keep what a group does to the axes."""
 
 from keras_equivariant.groups import grid
-from keras_equivariant.ops import convolution
+from keras_equivariant.ops import windows
+from keras_equivariant.ops.windows import Border, Scaling, Sliding, Spreading
 
-moved_axes, keeps_shape = grid.moved_axes, grid.keeps_shape
 
+def windows_of(layer):
+    """One window for each axis of space of a stock convolution, pooling, up-sampling, padding or cropping.
 
-def window_problem(group, sizes, window, strides, padding):
-    """Why a window that slides over space is not symmetric under the group, or None."""
-    moved = grid.moved_axes(group)
-    for size, k, s, moves in zip(sizes, window, strides, moved, strict=True):
-        if moves and not convolution.is_symmetric(size, k, s, 1, padding):
-            return f'a window of {k} pixels with strides={s}, padding="{padding}" does not cover {size} symmetrically'
-    for name, values in (("window", window), ("strides", strides)):
-        if not grid.keeps_shape(group, values):
-            return f"{group.name} swaps axes along which the {name} differs, {tuple(values)}"
+    None for any other layer, or for one that pads as no window here does ("causal").
+    """
+    padding = getattr(layer, "padding", None)
+    if hasattr(layer, "cropping"):
+        return tuple(Border(-low, -high) for low, high in layer.cropping)
+    if hasattr(layer, "pool_size") and padding in ("valid", "same"):
+        sizes = zip(layer.pool_size, layer.strides, strict=True)
+        return tuple(Sliding(size, stride, padding=padding, taps=False) for size, stride in sizes)
+    if hasattr(layer, "kernel_size") and padding in ("valid", "same"):
+        sizes = list(zip(layer.kernel_size, layer.strides, layer.dilation_rate, strict=True))
+        if not hasattr(layer, "output_padding"):
+            return tuple(Sliding(*one, padding) for one in sizes)
+        added = layer.output_padding
+        added = (added,) * len(sizes) if added is None or isinstance(added, int) else added
+        return tuple(Spreading(*one, padding, extra) for one, extra in zip(sizes, added, strict=True))
+    if isinstance(getattr(layer, "size", None), tuple):
+        return tuple(map(Scaling, layer.size))
+    if isinstance(padding, tuple):
+        return tuple(Border(low, high) for low, high in padding)
     return None
 
 
-def transposed_problem(group, window, strides, dilation, padding, output_padding):
-    """Why a transposed convolution treats the ends of an axis differently, or None."""
-    rank = len(window)
-    output_padding = output_padding if isinstance(output_padding, tuple | list) else (output_padding,) * rank
-    axes = zip(window, strides, dilation, output_padding, grid.moved_axes(group), strict=True)
-    if any(moves and not convolution.is_symmetric_transpose(k, s, d, padding, p) for k, s, d, p, moves in axes):
-        return f'strides={tuple(strides)} with padding="{padding}" put the pixels nearer to one end than to the other'
-    if not grid.keeps_shape(group, strides):
-        return f"{group.name} swaps axes along which strides={tuple(strides)} differ"
-    return None
-
-
-def border_problem(group, sides):
-    """Whether what is added to or cut off the ends of the axes of space differs where the group takes it for alike.
+def keeps(layer, space, groups):
+    """Whether the windows of a stock layer keep the symmetry under all of these groups.
 
     Args:
-        sides: a pair of numbers of pixels for each axis of space.
+        layer: one that has windows.
+        space: sizes of its input, one per axis of space; None where unknown, kept if any size is.
+        groups: the groups; only what maps the pixel grid onto itself counts.
     """
-    moved = grid.moved_axes(group)
-    uneven = any(moves and low != high for moves, (low, high) in zip(moved, sides, strict=True))
-    return uneven or not grid.keeps_shape(group, [sum(side) for side in sides])
-
-
-def is_closed(group, axes):
-    """Whether the group maps this set of axes of space, numbered from 0, onto itself."""
-    marks = [int(axis in axes) for axis in range(group.dimension)]
-    return grid.keeps_shape(group, marks)
+    moves = tuple(move for group in groups for move in grid.axis_moves(group))
+    return not windows.lost(windows_of(layer), tuple(space), moves)

@@ -20,7 +20,7 @@ from keras_equivariant import groups
 from keras_equivariant.compiler import harmonic
 from keras_equivariant.compiler.grammar import registry
 from keras_equivariant.compiler.linter import points, typed
-from keras_equivariant.layers.core.base import moved_axes, space_rank
+from keras_equivariant.layers.core.base import space_rank
 
 CONVOLUTIONS = ("Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D", "Conv3D", "Conv3DTranspose")
 NORMALIZATIONS = (
@@ -262,7 +262,7 @@ def _convolution(name, layer, features, claimed):
 
 def _border(layer, claimed):
     sides = getattr(layer, "padding", None) or layer.cropping
-    moved = [any(axes) for axes in zip(*map(moved_axes, claimed), strict=True)]
+    moved = [any(axes) for axes in zip(*map(groups.grid.moved_axes, claimed), strict=True)]
     uneven = any(moves and low != high for moves, (low, high) in zip(moved, sides, strict=True))
     turned = not all(groups.grid.keeps_shape(g, [sum(side) for side in sides]) for g in claimed)
     if not uneven and not turned:

@@ -10,7 +10,6 @@ from keras_equivariant.layers.core.base import (
     EquivariantLayer,
     axis_names,
     check_data_format,
-    moved_axes,
     stock,
     tuple_of,
     window_problems,
@@ -116,7 +115,7 @@ class Windows:
         return after
 
     def symmetry_problems(self, input_shape):
-        moved = (True,) * self.rank if self.group is None else moved_axes(self.group)
+        moved = (True,) * self.rank if self.group is None else groups.grid.moved_axes(self.group)
         steps = self._window_steps()
         windows = zip(input_shape[1 : 1 + self.rank], self.pool_size, steps, (1,) * self.rank, strict=True)
         axes = [w if m else None for w, m in zip(windows, moved, strict=True)]

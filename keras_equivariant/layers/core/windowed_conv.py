@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_equivariant import groups
-from keras_equivariant.layers.core.base import check_data_format, moved_axes, stock, tuple_of, window_problems
+from keras_equivariant.layers.core.base import check_data_format, stock, tuple_of, window_problems
 from keras_equivariant.layers.core.weighted import Weighted
 from keras_equivariant.ops import convolution, expansion
 from keras_equivariant.ops.padding import PADDING_MODES, pad
@@ -57,7 +57,7 @@ class WindowedConv(Weighted):
     def symmetry_problems(self, input_shape):
         sizes = input_shape[1 : 1 + self.rank]
         windows = zip(sizes, self.kernel_size, self.strides, self.dilation_rate, strict=True)
-        axes = [w if moved else None for w, moved in zip(windows, moved_axes(self.group), strict=True)]
+        axes = [w if moved else None for w, moved in zip(windows, groups.grid.moved_axes(self.group), strict=True)]
         return window_problems(axes, "kernel_size", self.padding)
 
     def _sizes_after(self, sizes):
