@@ -100,6 +100,14 @@ class Layout:
         return self
 
     @property
+    def exactness(self):
+        """How far the symmetry of the group is exact on a grid, in words."""
+        if not self.group.order < np.inf:
+            return "exact for quarter turns"
+        exact, order = len(self.group.grid_elements), self.group.order
+        return "exact" if exact == order else f"exact for {exact} of {order}"
+
+    @property
     def described(self):
         """The text in messages: the spelling, and the group where there is one."""
         return str(self)

@@ -7,7 +7,7 @@
 | `Quotient`  | `quotient(H)`     | (B, *space, \\|G/H\\|, C)    | moves pixels, permutes the cosets of H            |
 | `Harmonic`  | `harmonic`        | (B, H, W, M+1, 2, C)         | moves pixels, turns order m by e^{i m t}          |
 | `Typed`     | a field type      | (B, *space, D), (B, D)       | moves pixels, multiplies the channels by rho(g)   |
-| `Folded`    | `folded`          | (B, *space, fibre C), (B, fibre C) | as the layout whose fibre lies in the channels |
+| `Folded`    | `folded`          | (B, *space, fibre C)         | as the layout with the fibre on axes of its own   |
 | `Positions` | `positions`       | (B, N, d)                    | moves the positions                               |
 | `Points`    | `points`          | elements, values, mask       | multiplies the elements from the left             |
 | `Vectors`   | `vectors`         | (B, d C), components first   | turns the vectors                                 |
@@ -29,10 +29,13 @@ from keras_equivariant.groups.field_type import FieldType
 from keras_equivariant.groups.layout import (
     Axes,
     BreaksSymmetry,
+    Broken,
     Custom,
     Image,
     Invariant,
     Layout,
+    WrongFeatures,
+    received,
 )
 from keras_equivariant.groups.lie import move_points
 from keras_equivariant.groups.registry import get
@@ -40,9 +43,27 @@ from keras_equivariant.groups.representations import quotient
 from keras_equivariant.groups.restriction import orbits, restriction
 
 __all__ = [
-    *("Axes", "BreaksSymmetry", "Broken", "Custom", "Folded", "Harmonic", "Image", "Invariant", "Layout", "Points"),
-    *("Positions", "Quotient", "Regular", "Typed", "Vectors", "WrongFeatures", "act", "infer", "infer_layout"),
-    *("parse", "received"),
+    "Axes",
+    "BreaksSymmetry",
+    "Broken",
+    "Custom",
+    "Folded",
+    "Harmonic",
+    "Image",
+    "Invariant",
+    "Layout",
+    "Points",
+    "Positions",
+    "Quotient",
+    "Regular",
+    "Typed",
+    "Vectors",
+    "WrongFeatures",
+    "act",
+    "infer",
+    "infer_layout",
+    "parse",
+    "received",
 ]
 
 
@@ -151,6 +172,7 @@ class Harmonic(Layout):
 
     orders: int | None = dataclasses.field(default=None, compare=False)
     fibre = 2
+    exactness = "exact for quarter turns"
     permutes = False
     mixes = False
 

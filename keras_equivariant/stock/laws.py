@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_equivariant.groups import channels
+from keras_equivariant.groups import channels, grid
 from keras_equivariant.groups.layouts import (
     BreaksSymmetry,
     Broken,
@@ -200,7 +200,8 @@ def _normalization(row, layer, layout, shape, group):
 def _check_statistics(layer, layout, shape, group):
     """The axes that a layer sums over; BreaksSymmetry where they are some that the group swaps with others."""
     chosen, space = _axes(layer, shape), layout.axes(shape).space
-    if space and not windows.is_closed(group, [axis - 1 for axis in chosen if axis in space]):
+    marks = [int(axis in chosen) for axis in space]
+    if space and not grid.keeps_shape(group, marks):
         raise _differently(layer)
     return chosen
 
@@ -233,40 +234,31 @@ def _dense(row, layer, layout, shape, group):
 def _convolution(row, layer, layout, shape, group):
     if isinstance(layout, Typed):
         raise mixes(layer, layout.type)
-    name, sizes = type(layer).__name__, shape[1 : 1 + row.rank]
-    moved = windows.moved_axes(group)
+    name, moved = type(layer).__name__, grid.moved_axes(group)
     pointwise = all(k == 1 or not moves for k, moves in zip(layer.kernel_size, moved, strict=True))
-    remedy = f"use {ours('LiftingConv', layout, shape)} or {ours('GroupConv', layout, shape)}, or a kernel of one pixel"
-    problem = None
-    if pointwise and name.endswith("Transpose"):
-        problem = windows.transposed_problem(
-            group, layer.kernel_size, layer.strides, layer.dilation_rate, layer.padding, layer.output_padding
-        )
-    elif pointwise:
-        problem = windows.window_problem(group, sizes, layer.kernel_size, layer.strides, layer.padding)
-    if not pointwise or problem:
-        reason = f"a stock {name} does not commute with {group.name}" + (f": {problem}" if problem else "")
-        raise BreaksSymmetry(reason, remedy)
+    if pointwise and windows.keeps(layer, shape[1 : 1 + row.rank], [group]):
+        return
+    reason = f"a stock {name} does not commute with {group.name}"
+    if pointwise:
+        reason += f": strides={layer.strides} do not treat the ends of {shape[1 : 1 + row.rank]} pixels alike"
+    remedy = f"use {ours('LiftingConv', layout, shape)} or {ours('GroupConv', layout, shape)}"
+    raise BreaksSymmetry(reason, remedy + ("" if pointwise else ", or a kernel of one pixel"))
 
 
 def _pooling(row, layer, layout, shape, group):
     if isinstance(layout, Typed) and not (row.linear or layout.permutes):
         raise mixes(layer, layout.type)
-    rank = layout.rank(shape)
-    space = shape[1 : 1 + rank]
-    problem = windows.window_problem(group, space, layer.pool_size[:rank], layer.strides[:rank], layer.padding)
-    if problem or any(size != 1 for size in (*layer.pool_size[rank:], *layer.strides[rank:])):
-        raise BreaksSymmetry(problem or _FIBRE.format(layer.pool_size), _POOLING.format(row.rank))
-
-
-_FIBRE = "a window must not reach over group elements. Received: {}"
-_POOLING = "use the layer of this package, which names the sizes that are right"
+    sizes = f"pool_size={layer.pool_size}, strides={layer.strides} on {shape[1:-1]}"
+    if not _keep(layer, layout, shape, group):
+        raise BreaksSymmetry(
+            f"its windows do not treat all sides alike. Received: {sizes}",
+            "use the layer of this package with its name, which says what sizes are right",
+        )
 
 
 def _upsampling(row, layer, layout, shape, group):
     size = layer.size if isinstance(layer.size, tuple | list) else (layer.size,)
-    rank = layout.rank(shape)
-    if not windows.keeps_shape(group, size[:rank]) or any(n != 1 for n in size[rank:]):
+    if not _keep(layer, layout, shape, group):
         raise BreaksSymmetry(
             f"a quarter turn swaps the axes, which grow by different factors, size={tuple(size)}",
             f"use size={max(size)}",
@@ -275,12 +267,23 @@ def _upsampling(row, layer, layout, shape, group):
 
 def _border(row, layer, layout, shape, group):
     sides = getattr(layer, "padding", None) or layer.cropping
-    sides = [side if isinstance(side, tuple | list) else (side, side) for side in sides]
-    rank = layout.rank(shape)
-    if windows.border_problem(group, sides[:rank]) or any(sum(side) for side in sides[rank:]):
+    if not _keep(layer, layout, shape, group):
         raise BreaksSymmetry(
             f"must treat all sides alike. Received: {tuple(map(tuple, sides))}", "use one number for all sides"
         )
+
+
+def _keep(layer, layout, shape, group):
+    """Whether windows treat the axes of space as the group wants it, and leave a group axis alone."""
+    rank = layout.rank(shape)
+    beyond = windows.windows_of(layer)[rank:]
+    neutral = all(window.factor == 1 if hasattr(window, "factor") else _is_neutral(window) for window in beyond)
+    return neutral and windows.keeps(layer, shape[1 : 1 + rank], [group])
+
+
+def _is_neutral(window):
+    sizes = (window.low, window.high, 0) if hasattr(window, "low") else (window.kernel - 1, window.stride - 1, 0)
+    return not any(sizes)
 
 
 def _global(row, layer, layout, shape, group):

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 
-from keras_equivariant.groups import channels
+from keras_equivariant.groups import channels, grid
 from keras_equivariant.groups.layouts import BreaksSymmetry, Harmonic, Image, Invariant, Regular, Typed
-from keras_equivariant.stock import traits, windows
+from keras_equivariant.stock import traits
 from keras_equivariant.stock.merging import join, merge
 
 
@@ -14,7 +14,7 @@ def operation_law(operation, layouts, shapes, group, arguments):
     name, layout, shape = type(operation).__name__, layouts[0], tuple(shapes[0])
     constants = _constants(arguments)
     if isinstance(operation, keras.layers.Layer):
-        raise _unknown(operation, layout)
+        raise UnknownLaw(operation, layout)
     if name in traits.ELEMENTWISE_OPERATIONS:
         if len(layouts) > 1:
             return merge(layouts, linear=name in traits.LINEAR_OPERATIONS, name=name)
@@ -29,17 +29,19 @@ def operation_law(operation, layouts, shapes, group, arguments):
         return _reduced(operation, name, layout, shape, group or layout.group)
     if name in ("Cast", "Identity", "StopGradient"):
         return layout
-    raise _unknown(operation, layout)
+    raise UnknownLaw(operation, layout)
 
 
-def _unknown(operation, layout):
-    name = type(operation).__name__
-    if isinstance(layout, Typed):
-        return BreaksSymmetry(
-            f"mixes the components of features of type {layout.described}",
-            "use NormPooling before it, for features that do not turn",
-        )
-    return BreaksSymmetry(f"{name} is not known to commute with the group of {layout.described} features")
+class UnknownLaw(BreaksSymmetry):
+    """Nothing is known of what an operation does to features of this layout."""
+
+    def __init__(self, operation, layout):
+        if isinstance(layout, Typed):
+            reason = f"mixes the components of features of type {layout.described}"
+            super().__init__(reason, "use NormPooling before it, for features that do not turn")
+        else:
+            name = type(operation).__name__
+            super().__init__(f"{name} is not known to commute with the group of {layout.described} features")
 
 
 def _constants(arguments):
@@ -99,11 +101,18 @@ def _taken(key, layout, shape, group):
         if not taken:
             raise BreaksSymmetry(f"takes part of an axis of unknown size. Received: {key!r}", "use Cropping layers")
         sides.append((taken[0], shape[axis] - 1 - taken[-1]))
-    if group is not None and layout.moves and windows.border_problem(group, sides):
+    if group is not None and layout.moves and not _even(group, sides):
         raise BreaksSymmetry(f"must treat all sides alike. Received: {key!r}", "cut off as much at every side")
     if isinstance(layout, Typed) and _is_cut(slices[axes.channels], shape[-1]):
         return layout.taken(list(range(shape[-1])[slices[axes.channels]]))
     return layout
+
+
+def _even(group, sides):
+    """Whether as much is cut off where the group takes ends and axes for alike."""
+    moved = grid.moved_axes(group)
+    even = all(low == high or not moves for moves, (low, high) in zip(moved, sides, strict=True))
+    return even and grid.keeps_shape(group, [sum(side) for side in sides])
 
 
 def _slices(key, rank):
@@ -152,7 +161,7 @@ def _reduced(operation, name, layout, shape, group):
     whole = inside in (set(), set(space)) and 0 not in chosen and not operation.keepdims
     typed = isinstance(layout, Typed | Harmonic) and (last in chosen or chosen & set(fibre))
     if not whole or typed or last in chosen or not (linear or layout.permutes):
-        raise _unknown(operation, layout)
+        raise UnknownLaw(operation, layout)
     if chosen & set(fibre):
         return Invariant(layout.group) if inside == set(space) else Image(layout.group)
     if not inside or isinstance(layout, Regular):

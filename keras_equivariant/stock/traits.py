@@ -154,7 +154,7 @@ def spec_names(merging=False):
     return tuple(sorted(cls.__name__ for cls, row in TABLE.items() if row.in_specs and (row.merges or not merging)))
 
 
-# Activation functions that treat every number by itself, whatever axis it lies on; of these the odd ones, -f(x) = f(-x).
+# Activation functions that treat every number by itself, whatever axis it lies on; ODD are those with f(-x) = -f(x).
 ODD = ("linear", "tanh", "hard_tanh", "tanh_shrink", "softsign", "soft_shrink", "hard_shrink")
 ELEMENTWISE = (
     *ODD,

@@ -7,13 +7,14 @@ import warnings
 
 import keras
 
+from keras_equivariant.layers.core.law import Lawful
 from keras_equivariant.ops import convolution
 
 PACKAGE = "keras_equivariant"
 register = keras.saving.register_keras_serializable(package=PACKAGE)
 
 
-class EquivariantLayer(keras.layers.Layer):
+class EquivariantLayer(Lawful, keras.layers.Layer):
     """Base of the layers: nobody loses equivariance silently, and every layer can be folded to stock Keras layers.
 
     A subclass says in `symmetry_problems` on which sizes its exact symmetry breaks and in `fold` what it is on
