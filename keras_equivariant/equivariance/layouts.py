@@ -15,10 +15,7 @@ AUTO = "auto"
 
 def finite(group):
     """The group itself, or the finite one on which a continuous group is tested."""
-    group = groups.get(group)
-    if isinstance(group, groups.LieGroup):
-        return groups.LieSample(group, turns=1 if group.turning else None)
-    return group.finite if isinstance(group, groups.ContinuousGroup) else group
+    return groups.get(group).finite
 
 
 def element_of(group, matrix):

@@ -2,11 +2,9 @@
 
 import functools
 
-import numpy as np
-
+from keras_equivariant.groups.finite import from_generators
 from keras_equivariant.groups.point_groups import EXAMPLES
-from keras_equivariant.groups.registry import from_generators, get
-from keras_equivariant.groups.restriction import contains
+from keras_equivariant.groups.registry import get
 
 
 def intersection(*groups):
@@ -30,25 +28,14 @@ def intersection(*groups):
 def _common(a, b):
     if a.dimension != b.dimension:
         raise ValueError(f"The groups must act on one space. Received: {a.name} and {b.name}")
-    if contains(a, b):
+    if a.contains(b):
         return b
-    if contains(b, a):
+    if b.contains(a):
         return a
-    if not a.order < np.inf and not b.order < np.inf:
-        a = a.on_grid
-    finite, other = (a, b) if a.order < np.inf else (b, a)
-    shared = [matrix for matrix in finite.matrices if _holds(other, matrix)]
+    finite, other = (a, b) if a.is_finite else (b, a)
+    finite = finite if finite.is_finite else finite.on_grid
+    shared = [matrix for matrix in finite.matrices if other.contains(matrix)]
     return _named(shared, finite.dimension) or from_generators(f"{a.name}&{b.name}", shared)
-
-
-def _holds(group, matrix):
-    if not group.order < np.inf:
-        return group.contains(matrix)
-    try:
-        group.index(matrix)
-    except ValueError:
-        return False
-    return True
 
 
 def _named(matrices, dimension):
@@ -64,6 +51,6 @@ def _named(matrices, dimension):
             group = get(name)
         except ValueError:
             continue
-        if group.order == count and all(_holds(group, matrix) for matrix in matrices):
+        if group.order == count and all(map(group.contains, matrices)):
             return group
     return None

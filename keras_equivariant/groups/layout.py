@@ -102,7 +102,7 @@ class Layout:
     @property
     def exactness(self):
         """How far the symmetry of the group is exact on a grid, in words."""
-        if not self.group.order < np.inf:
+        if not self.group.is_finite:
             return "exact for quarter turns"
         exact, order = len(self.group.grid_elements), self.group.order
         return "exact" if exact == order else f"exact for {exact} of {order}"

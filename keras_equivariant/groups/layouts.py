@@ -37,7 +37,7 @@ from keras_equivariant.groups.layout import (
     WrongFeatures,
     received,
 )
-from keras_equivariant.groups.lie import move_points
+from keras_equivariant.groups.point_layouts import Points, Positions, Vectors
 from keras_equivariant.groups.registry import get
 from keras_equivariant.groups.representations import quotient
 from keras_equivariant.groups.restriction import orbits, restriction
@@ -238,10 +238,10 @@ class Typed(Layout):
 
     @property
     def any_element(self):
-        return not self.group.order < np.inf
+        return not self.group.is_finite
 
     def turn(self, x, matrix):
-        return self.type.moved(x, matrix)
+        return self.type.transform(x, matrix)
 
     def restrict(self, subgroup):
         return Typed(restriction(self.type, subgroup).out_type)
@@ -311,69 +311,6 @@ class Folded(Layout):
 
     def __str__(self):
         return "folded"
-
-
-@dataclasses.dataclass(frozen=True)
-class Positions(Layout):
-    """Positions of points, (B, N, d)."""
-
-    def axes(self, shape):
-        return Axes((), (1,), 2)
-
-    def act(self, x, group, element, interpolation="cubic"):
-        # In float64: rounding the moved positions would be an error of the test.
-        return move_points(np.asarray(x).astype("float64"), group.matrices[element])
-
-    def __str__(self):
-        return "positions"
-
-
-@dataclasses.dataclass(frozen=True)
-class Points(Layout):
-    """Points as three tensors: (B, N, E) elements of a Lie group, or positions, (B, N, C) values and (B, N) a mask.
-
-    Args:
-        group: the LieGroup of the elements; None before they are lifted, while they are positions.
-        dimension: of the positions.
-        shared: whether all samples have the same points, and elements and mask a batch axis of 1.
-    """
-
-    group: object = None
-    dimension: int | None = None
-    shared: bool = dataclasses.field(default=False, compare=False)
-
-    def axes(self, shape):
-        return Axes((), (1,), len(shape) - 1)
-
-    def act(self, x, group, element, interpolation="cubic"):
-        raise ValueError(
-            "A lift gives each point's elements in an order of its own, so that they have no action on an array. "
-            f"Received: {self.described}; compare what LiePooling makes of them"
-        )
-
-    def __str__(self):
-        return "positions" if self.group is None else "points"
-
-    @property
-    def described(self):
-        return str(self) if self.group is None else f"points on {self.group.name}"
-
-
-@dataclasses.dataclass(frozen=True)
-class Vectors(Layout):
-    """Vectors (B, d C), components first, of a group that moves points."""
-
-    group: object = dataclasses.field(default=None, compare=False)
-    permutes = False
-    mixes = False
-
-    def act(self, x, group, element, interpolation="cubic"):
-        x, d = np.asarray(x), group.dimension
-        linear = group.matrices[element][:d, :d]
-        return np.einsum("ij,bjc->bic", linear, x.reshape(len(x), d, -1)).reshape(x.shape).astype(x.dtype)
-
-    def __str__(self):
-        return "vectors"
 
 
 SPELLINGS = '"image", "regular", "quotient(H)", "harmonic", "invariant" or "regular_vector"'
@@ -468,7 +405,7 @@ def infer_layout(shape, group):
 
 def check_only_rotations(group):
     """ValueError unless all elements are rotations of the plane, the only ones that act on harmonic features."""
-    if group.dimension != 2 or (np.linalg.det(group.matrices) < 0).any():
+    if group.dimension != 2 or group.mirrors:
         raise ValueError(
             "Harmonic features turn with the plane and have no action of mirrors: filters with phases do not commute "
             f'with them. Received: the group "{group.name}"; use its rotations, such as "C4"'

@@ -48,13 +48,12 @@ class Typed:
         if isinstance(layout, _layouts.Typed) and layout.type == self.in_type or scalars and self.in_type.scalar:
             return  # scalars of another number are noticed by `_check_channels`
         remedy = ""
+        given = received(layout, shapes[0])
         if isinstance(layout, _layouts.Typed):
-            remedy = f'give the layer in_type="{layout.type}"'
+            given, remedy = f"Received: features of type {layout.described}", f'give the layer in_type="{layout.type}"'
         elif isinstance(layout, Regular):
             remedy = "use FlattenFields before it"
-        raise WrongFeatures(
-            f'takes features of type "{self.in_type}" on {self.group.name}. {received(layout, shapes[0])}', remedy
-        )
+        raise WrongFeatures(f'takes features of type "{self.in_type}" on {self.group.name}. {given}', remedy)
 
     def law(self, layout, shapes):
         return _layouts.Typed.of(self.out_type, len(shapes[0]))

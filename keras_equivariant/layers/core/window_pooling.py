@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 from keras import ops as kops
 
 from keras_equivariant import groups
@@ -31,7 +30,7 @@ class PixelwiseLayer(EquivariantLayer):
 
     def __init__(self, group=None, strict=True, **kwargs):
         super().__init__(strict=strict, **kwargs)
-        self.group = None if group is None else groups.get(group)
+        self.group = None if group is None else groups.orthogonal_group(group)
 
     def build(self, input_shape):
         self.compute_output_shape(input_shape)
@@ -98,7 +97,7 @@ class PixelwiseLayer(EquivariantLayer):
                 f"changes with the angle. Received: harmonic features of input_shape={tuple(input_shape)}; use "
                 "AveragePooling2D, or HarmonicMagnitude before it"
             )
-        if self.group is not None and (np.linalg.det(self.group.matrices) < 0).any():
+        if self.group is not None and self.group.mirrors:
             raise ValueError(
                 "Harmonic features turn, but have no mirror images. "
                 f'Received: group="{self.group.name}"; use a group of rotations such as "C4"'

@@ -116,7 +116,7 @@ def symmetry_group(group):
     """The group of this name; a number gets the hint that `groups` is the other argument."""
     if isinstance(group, int):
         raise ValueError(f"{SYMMETRY_HINT}. Received: group={group!r}")
-    return groups.get(group)
+    return groups.orthogonal_group(group)
 
 
 def field_groups(value, filters=None):

@@ -177,7 +177,7 @@ class HarmonicConv2D(WindowedConv):
 
     def law(self, layout, shapes):
         found, group = Harmonic(self.max_order + 1), layout.group
-        if group is not None and (np.linalg.det(group.matrices) < 0).any():
+        if group is not None and group.mirrors:
             raise BreaksSymmetry(
                 f"{type(self).__name__} commutes with rotations, not with the mirrors of {group.name}",
                 'use a group of rotations such as "C4" in the other layers',

@@ -71,7 +71,7 @@ class ConcatenatedReLU(Fibrewise):
                 "mixes its components; use NormActivation, GatedActivation or FourierActivation"
             )
         # Signs of a continuous group tell its rotations and its reflections apart: two elements stand for all.
-        finite = representation.group if self.group.order < np.inf else get(_TWO[self.group.dimension])
+        finite = representation.group if self.group.is_finite else get(_TWO[self.group.dimension])
         matrices = representation.restricted(finite).matrices
         positive, negative = np.maximum(np.round(matrices), 0), np.maximum(np.round(-matrices), 0)
         doubled = np.concatenate(
