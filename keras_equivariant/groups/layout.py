@@ -209,3 +209,102 @@ class Custom(Layout):
 
     def __str__(self):
         return getattr(self.function, "__name__", str(self.function))
+
+
+@dataclasses.dataclass(frozen=True)
+class Folded(Layout):
+    """Features whose fibre lies in the channels, slowest: (B, *space, fibre C) or (B, fibre C).
+
+    Args:
+        layout: the layout with the fibre as axes.
+        sizes: of these axes.
+    """
+
+    layout: Layout
+    sizes: tuple
+    mixes = False
+
+    @property
+    def group(self):
+        return self.layout.group
+
+    @property
+    def permutes(self):
+        return self.layout.permutes
+
+    @property
+    def any_element(self):
+        return self.layout.any_element
+
+    def check(self, shape, group):
+        size = int(np.prod(self.sizes))
+        if len(shape) not in (2, group.dimension + 2) or shape[-1] % size:
+            raise ValueError(
+                f'Features of layout "folded" on {group.name} must be (B, *space, {size} C) or (B, {size} C). '
+                f"Received: shape {tuple(shape)}"
+            )
+
+    def turn(self, x, matrix):
+        turned = self.layout.turn(x.reshape(*x.shape[:-1], *self.sizes, -1), matrix)
+        return turned.reshape(*turned.shape[: x.ndim - 1], -1)
+
+    def restrict(self, subgroup):
+        return self.layout.restrict(subgroup).folded
+
+    def __str__(self):
+        return "folded"
+
+
+@dataclasses.dataclass(frozen=True)
+class Harmonic(Layout):
+    """Complex features of the rotation orders 0..M, (B, H, W, M+1, 2, C).
+
+    Args:
+        orders: M + 1, where it is known.
+    """
+
+    orders: int | None = dataclasses.field(default=None, compare=False)
+    fibre = 2
+    exactness = "exact for quarter turns"
+    permutes = False
+    mixes = False
+
+    @property
+    def group(self):
+        """The rotations of the plane that are exact on the grid."""
+        return get("C4")
+
+    def check(self, shape, group):
+        check_only_rotations(group)
+        if len(shape) != 6 or shape[4] != 2:
+            raise ValueError(
+                'Features of layout "harmonic" must have the shape (B, H, W, M+1, 2, C). '
+                f"Received: shape {tuple(shape)}"
+            )
+
+    def turn(self, x, matrix):
+        (cos, _), (sin, _) = matrix
+        turns = np.arange(x.shape[3]) * np.arctan2(sin, cos)
+        cos, sin = np.cos(turns)[:, None].astype(x.dtype), np.sin(turns)[:, None].astype(x.dtype)
+        real, imaginary = x[..., 0, :], x[..., 1, :]
+        return np.stack([cos * real - sin * imaginary, sin * real + cos * imaginary], axis=-2)
+
+    @property
+    def folded(self):
+        return Folded(self, (self.orders, 2))
+
+    def restrict(self, subgroup):
+        check_only_rotations(get(subgroup))
+        return self
+
+    def __str__(self):
+        return "harmonic"
+
+
+def check_only_rotations(group):
+    """ValueError unless all elements are rotations of the plane, the only ones that act on harmonic features."""
+    if group.dimension != 2 or group.mirrors:
+        raise ValueError(
+            "Harmonic features turn with the plane and have no action of mirrors: filters with phases do not commute "
+            f'with them. Received: the group "{group.name}"; use its rotations, such as "C4"'
+        )
