@@ -50,7 +50,7 @@ def axis_moves(group=None, voxel_size=None, dimension=None):
         dimension: number of axes, where there is no group.
 
     Returns:
-        A tuple with one entry per element: for each axis of the array (axis that it is sent to, whether reversed).
+        One entry per element: for each axis of the array (axis that it is sent to, whether it is reversed).
     """
     if group is None:
         flips = itertools.product((False, True), repeat=dimension)

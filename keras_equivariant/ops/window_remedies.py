@@ -25,6 +25,11 @@ class Remedy:
     sizes: tuple | None = None
     pool: int | None = None
 
+    @property
+    def is_size(self):
+        """Whether another size, the same on all axes that need one, is all there is to it."""
+        return self.text.startswith("size ")
+
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
@@ -40,8 +45,11 @@ class Problem:
 
     def text(self, received):
         """All of it in one sentence, with what was received."""
-        remedy = ", or ".join(remedy.text for remedy in self.remedies) or "another window"
-        return f"{'; '.join(self.rules)}. Received: {received}; use {remedy}"
+        sizes = " or ".join(remedy.text.removeprefix("size ") for remedy in self.remedies if remedy.is_size)
+        named = [f"size {sizes}"] if sizes else []
+        named += [remedy.text for remedy in self.remedies if not remedy.is_size]
+        remedy = f"; use {', or '.join(named)}" if named else ""
+        return f"{'; '.join(self.rules)}. Received: {received}{remedy}"
 
 
 def problem(make, arguments, sizes, moves, group):
@@ -58,10 +66,9 @@ def problem(make, arguments, sizes, moves, group):
     broken = _windows.lost(windows, sizes, moves)
     if not broken:
         return None
-    remedies = []
-    for remedy in _candidates(make, arguments, windows, sizes, moves, sorted({axis for axis, _, _ in broken})):
-        if len(remedies) < 3 and remedy.text not in [found.text for found in remedies]:
-            remedies.append(remedy)
+    axes = sorted({axis for axis, _, _ in broken})
+    remedies = list(_near(make, arguments, windows, sizes, moves, axes)) or list(_far(make, arguments, sizes, moves))
+    remedies = list({remedy.text: remedy for remedy in remedies}.values())
     return Problem(tuple(_rules(arguments, windows, sizes, broken, group)), tuple(remedies))
 
 
@@ -99,15 +106,15 @@ def _rules(arguments, windows, sizes, broken, group):
     swapped = {axis for axis, target, _ in broken if windows[axis] != windows[target]}
     if swapped and not uneven:
         named = [f"{name}={value}" for name, value in arguments.items() if _differs(value)]
-        yield f"{group} swaps axes along which the window differs, " + ", ".join(named)
+        yield f"{group} swaps axes {windows[0].differs}, " + ", ".join(named)
 
 
 def _differs(value):
     return isinstance(value, tuple) and len(set(value)) > 1
 
 
-def _candidates(make, arguments, windows, sizes, moves, broken):
-    """Remedies that work, the nearest first."""
+def _near(make, arguments, windows, sizes, moves, broken):
+    """Remedies that work and change one thing, the nearest first."""
 
     def works(change, sizes=sizes):
         try:
@@ -115,7 +122,8 @@ def _candidates(make, arguments, windows, sizes, moves, broken):
         except ValueError:
             return False
 
-    yield from _other_sizes(windows, sizes, moves, broken)
+    if not _swaps(windows, sizes, moves):
+        yield from _other_sizes(windows, sizes, moves, broken)
     differing = {name: value for name, value in arguments.items() if _differs(value)}
     for pick in (max, min):
         change = {name: _whole(pick(value), len(sizes)) for name, value in differing.items()}
@@ -131,14 +139,32 @@ def _candidates(make, arguments, windows, sizes, moves, broken):
         other = {"padding": {"valid": "same", "same": "valid"}[arguments["padding"]]}
         if arguments.get("padding_mode", "zeros") == "zeros" and works(other):
             yield _remedy(other)
-    # Nothing as small: everything alike on all axes, on sizes that this covers, or steps of one pixel.
-    change = {name: _whole(max(value), len(sizes)) for name, value in differing.items()}
-    plain = {"strides": (1,) * len(sizes)} if "strides" in arguments else {}
-    for more in (change, {**change, **plain}, {**change, **plain, **_odd(arguments, span, len(sizes))}):
-        if more and works(more):
-            yield _remedy(more)
-        elif more and None not in sizes:
-            yield from _with_sizes(make, {**arguments, **more}, more, sizes, moves)
+
+
+def _far(make, arguments, sizes, moves):
+    """One remedy that changes more: all axes alike, on sizes that this covers, or windows that slide by one pixel."""
+    rank = len(sizes)
+    span = next((name for name in SPANS if name in arguments), None)
+    alike = {name: _whole(max(value), rank) for name, value in arguments.items() if _differs(value)}
+    plain = {"strides": _whole(1, rank)} if "strides" in arguments else {}
+    odd = {span: _whole(max(arguments[span]) | 1, rank)} if span else {}
+    odd |= {"output_padding": None} if arguments.get("output_padding") is not None else {}
+    for change in (alike, plain, {**alike, **plain}, {**alike, **plain, **odd}):
+        try:
+            windows = make(**{**arguments, **change})
+        except ValueError:
+            continue
+        broken = sorted({axis for axis, _, _ in _windows.lost(windows, sizes, moves)})
+        if change and not broken:
+            return [_remedy(change)]
+        for remedy in _other_sizes(windows, sizes, moves, broken) if change else ():
+            return [Remedy(f"{_written(change)} on {remedy.text}", change, remedy.sizes)]
+    return []
+
+
+def _swaps(windows, sizes, moves):
+    """Whether windows that differ are sent to each other and do not agree, which sizes would not change."""
+    return any(windows[axis] != windows[target] for axis, target, _ in _windows.lost(windows, sizes, moves))
 
 
 def _other_sizes(windows, sizes, moves, broken):
@@ -158,35 +184,21 @@ def _other_sizes(windows, sizes, moves, broken):
         yield Remedy(f"size {choice[0]}" if alike else "sizes " + " and ".join(each), {}, new)
 
 
-def _with_sizes(make, arguments, change, sizes, moves):
-    try:
-        windows = make(**arguments)
-    except ValueError:
-        return
-    broken = sorted({axis for axis, _, _ in _windows.lost(windows, sizes, moves)})
-    for remedy in _other_sizes(windows, sizes, moves, broken):
-        yield Remedy(f"{_written(change)} on {remedy.text}", change, remedy.sizes)
-        return
-
-
 def _other_spans(arguments, span, sizes, broken, works):
     """Windows a little longer or shorter."""
     value, stride = arguments[span], max(arguments["strides"])
     reach = 2 * stride if "output_padding" in arguments else 1
-    for step in sorted((n for n in range(-reach, reach + 1) if n), key=lambda n: (abs(n), -n)):
-        new = tuple(n + step if axis in broken else n for axis, n in enumerate(value))
-        if min(new) < 1:
-            continue
-        kept, follows = {span: new}, {span: new, "strides": new}
-        if span == "kernel_size" or arguments["strides"] != value:
-            works_as = [kept] if works(kept) else []
-        elif works(kept) and works(follows):  # whether or not the strides are given
-            works_as = [kept]
-        else:
-            works_as = [dict(each, strides=each.get("strides", value)) for each in (kept, follows) if works(each)]
-        if works_as:
-            yield _remedy(works_as[0])
-            return
+    steps = sorted((n for n in range(-reach, reach + 1) if n), key=lambda n: (abs(n), -n))
+    near = [tuple(n + step if axis in broken else n for axis, n in enumerate(value)) for step in steps]
+    near = [new for new in near if min(new) > 0]
+    if span == "kernel_size" or arguments["strides"] != value:
+        found = [{span: new} for new in near if works({span: new})]
+    else:  # strides that are not given follow the window
+        both = [(new, works({span: new}), works({span: new, "strides": new})) for new in near]
+        found = [{span: new} for new, kept, follows in both if kept and follows]
+        found += [{span: new, "strides": value} for new, kept, _ in both if kept]
+        found += [{span: new, "strides": new} for new, _, follows in both if follows]
+    yield from map(_remedy, found[:1])
 
 
 def _pooled(arguments, sizes, works):
@@ -199,12 +211,6 @@ def _pooled(arguments, sizes, works):
         if works({"strides": (1,) * rank}, tuple(n // stride for n in sizes)):
             text = f"AveragePooling{rank}D({stride}) before a stride-1 convolution"
             yield Remedy(text, {"strides": (1,) * rank}, None, stride)
-
-
-def _odd(arguments, span, rank):
-    """A window with a middle, and no more than that."""
-    odd = {span: tuple(n | 1 for n in _whole(max(arguments[span]), rank))} if span else {}
-    return {**odd, **({"output_padding": None} if "output_padding" in arguments else {})}
 
 
 def _whole(value, rank):
@@ -222,5 +228,3 @@ def _written(change):
         return str(one[0] if isinstance(one, tuple) and not _differs(one) else one)
 
     return ", ".join(f"{name}={value(one)}" for name, one in change.items())
-
-

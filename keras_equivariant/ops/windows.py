@@ -38,6 +38,8 @@ class Sliding:
     taps: bool = True
     low_pass: bool = False
 
+    differs = "along which the window differs"
+
     @property
     def extent(self):
         """Pixels from the first tap to the last."""
@@ -101,6 +103,7 @@ class Antialiased:
 
     dilation = 1
     label = ()
+    differs = Sliding.differs
 
     @property
     def extent(self):
@@ -145,6 +148,7 @@ class Spreading:
 
     period = 1
     label = ()
+    differs = Sliding.differs
 
     @property
     def extent(self):
@@ -183,6 +187,7 @@ class Border:
 
     period = 1
     label = ()
+    differs = "along which the border differs"
 
     @property
     def extent(self):
@@ -207,6 +212,7 @@ class Scaling:
 
     extent = period = 1
     label = ()
+    differs = "that grow by different factors"
 
     def fits(self, size):
         return size > 0

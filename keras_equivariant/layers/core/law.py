@@ -52,6 +52,8 @@ class Lawful:
         if isinstance(layout, Broken):
             return layout
         self.check_features(layout, shapes)
+        if self.group is None and getattr(layout.group, "dimension", None) == self.rank:
+            self._source = layout.group  # under which the windows are judged
         found = self.law(layout, shapes)
         problems = self.symmetry_problems(tuple(shapes[0]))
         if problems:
