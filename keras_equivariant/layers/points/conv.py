@@ -1,10 +1,9 @@
 import keras
 from keras import ops
 
-from keras_equivariant.groups import rotation_sets
 from keras_equivariant.layers.core.base import register, tuple_of
 from keras_equivariant.layers.core.weighted import Weighted
-from keras_equivariant.layers.points.features import arithmetic, element_width, zero_where_absent
+from keras_equivariant.layers.points.features import element_width, zero_where_absent
 from keras_equivariant.layers.points.neighbourhood import Neighbourhoods, kept
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
 from keras_equivariant.ops import lie, neighbourhoods
@@ -107,49 +106,32 @@ class LieConv(Neighbourhoods, Weighted):
         elements, values, mask = self.full(inputs[0]), ops.cast(inputs[1], self.compute_dtype), inputs[2]
         values = zero_where_absent(values, mask)
         centres, centre_mask = kept((elements, mask), indices)
-        k = min(self.neighbours, elements.shape[1])
-        radius = order = None
+        radius = offsets = None
         if self.neighbourhood == "ball":
             radius = ops.cast(ops.convert_to_tensor(self.ball_radius), elements.dtype)
-            order = self.order(elements.shape[1], centres.shape[1], self._offsets(elements, training))
-        found, there, share = neighbourhoods.nearest(
-            centres, elements, mask, k, self.distance_function(), radius, order, self.chunk_size
-        )
+            if training:
+                offsets = keras.random.uniform((elements.shape[1],), dtype=elements.dtype, seed=self.seed_generator)
+        found, log, orbits, weights, share = self.neighbours_of(centres, elements, mask, radius, offsets)
         if radius is not None and training and self.trainable:
             weight = ops.cast(centre_mask, share.dtype)
             filled = ops.sum(share * weight) / ops.maximum(ops.sum(weight + ops.zeros_like(share)), 1)
             new = ops.maximum(radius + 0.5 * (self.fill - filled), 1e-3)
             self.ball_radius.assign(ops.cast(new, self.ball_radius.dtype))
-        v = lie.unstack(neighbourhoods.take(elements, found))
-        u = tuple(ops.expand_dims(x, -1) for x in lie.unstack(centres))
-        own, size = arithmetic(self.group), arithmetic(self.group).size
-        log = own.log(own.relative(v[:size], u[:size])) if size else ()
-        like = v[0]
-        orbits = tuple(x * ops.ones_like(like) for x in (*u[size:], *v[size:]))
-        return (
-            lie.stack((*log, *orbits), like),
-            neighbourhoods.take(values, found),
-            _Queries(centres, centre_mask, there),
-        )
-
-    def _offsets(self, elements, training):
-        count = elements.shape[1]
-        if training:
-            return keras.random.uniform((count,), dtype=elements.dtype, seed=self.seed_generator)
-        return ops.convert_to_tensor(rotation_sets.golden(count), elements.dtype)
+        pairs = lie.stack((*log, *orbits), weights)
+        return pairs, neighbourhoods.take(values, found), _Queries(centres, centre_mask, weights)
 
     def _kernel(self, pairs, queries, training):
         x = pairs
         for layer in self.kernel_layers:
             if isinstance(layer, BatchNormalization):
-                x = layer(x, training=training, mask=queries.neighbours)
+                x = layer(x, training=training, mask=queries.weights > 0)
             else:
                 x = layer(x)
         return x
 
     def _sum(self, kernel, values, queries):
         """sum_v f(v) s(v), (B, M, C S): every channel times every output of the kernel's network."""
-        weight = ops.cast(ops.expand_dims(queries.neighbours, -1), kernel.dtype)
+        weight = ops.cast(ops.expand_dims(queries.weights, -1), kernel.dtype)
         if self.reduction == "mean":
             weight = weight / ops.maximum(ops.sum(weight, axis=-2, keepdims=True), 1)
         summed = ops.swapaxes(values, -1, -2) @ ops.cast(kernel * weight, values.dtype)
@@ -178,7 +160,7 @@ class LieConv(Neighbourhoods, Weighted):
 
 
 class _Queries:
-    """The points that the output is computed at, and which of their neighbours there are."""
+    """The points that the output is computed at, and how much each of their neighbours counts."""
 
-    def __init__(self, elements, mask, neighbours):
-        self.elements, self.mask, self.neighbours = elements, mask, neighbours
+    def __init__(self, elements, mask, weights):
+        self.elements, self.mask, self.weights = elements, mask, weights
