@@ -101,7 +101,7 @@ def whole_shells(keys, k, slack):
 
 
 def ball(distances, radius):
-    """1 inside, 0 outside, in between over a small fraction of the radius, so that rounding at the edge tells little."""
+    """1 inside, 0 outside, and in between over a small fraction of the radius: rounding at the edge tells little."""
     return _from_0_to_1((radius - distances) / (WIDTH * radius) + 0.5)
 
 
