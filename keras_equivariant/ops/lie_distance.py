@@ -4,6 +4,7 @@ import functools
 
 from keras import ops
 
+_TILT = 1e-2
 APART = 1e6  # from what only the limit of ever smaller scales reaches
 
 
@@ -32,6 +33,12 @@ class LeftInvariant:
         """The coordinates of log v^-1 u."""
         own, size = self.arithmetic, self.arithmetic.size
         return own.log(own.relative(v[:size], u[:size])) if size else ()
+
+    def tilted(self, v, u):
+        """The distance and a little of each coordinate of the logarithm: left-invariant, too, but no longer the same
+        for what a mirror alone, or any other map outside the group, takes to each other."""
+        log = self.log(v, u)
+        return self.length(log, v, u) + sum((_TILT / (1 + i)) * x for i, x in enumerate(log))
 
     def length(self, log, v, u):
         """The distance from the logarithm of the two."""

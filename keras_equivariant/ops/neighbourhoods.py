@@ -45,7 +45,7 @@ def nearest(queries, points, mask, k, distance, within=None, order=None, chunk_s
 
 
 def sums(points, mask, distance, chunk_size=None):
-    """For each point the sum of its distances to all that are there, `(B, N)`."""
+    """For each point the sum of its distances from all that are there, `(B, N)`."""
     points = ops.stop_gradient(points)
 
     def add(queries, numbers):

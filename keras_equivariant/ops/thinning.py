@@ -5,19 +5,21 @@ from keras import ops
 from keras_equivariant.ops.neighbourhoods import FAR, TIE, sums
 
 
-def spread(points, mask, count, distance, chunk_size=None):
+def spread(points, mask, count, distance, measure=None, chunk_size=None):
     """At most `count` points far from each other: each next one is the farthest from those chosen before.
 
-    The first is the one with the smallest sum of distances to all others, and of equally far ones the one with the
+    The first is the one with the smallest sum of measures from all others, and of equally far ones the one with the
     largest. Points that are equal in both are images of each other in a symmetry of all points, as a rule: they are
     chosen together, or left out together where they are more than still wanted. So the subset depends neither on the
-    order of the points nor on a motion that keeps the distances, and may have less than `count` points.
+    order of the points nor on a motion that keeps both measures, and may have less than `count` points: none of a
+    square where two are wanted.
 
     Args:
         points: `(B, N, width)`.
         mask: `(B, N)` booleans.
         count: how many, at most N.
         distance: function of two tuples of planes.
+        measure: another such function, by which equally far points are told apart; the distance where None.
         chunk_size: as in `neighbourhoods.nearest`.
 
     Returns:
@@ -29,8 +31,8 @@ def spread(points, mask, count, distance, chunk_size=None):
     total = points.shape[1]
     places = ops.arange(total, dtype="int32")[None]
     slots = ops.arange(count, dtype="int32")[None]
-    rank = sums(points, mask, distance, chunk_size)
-    # 1 in the middle, and at most 1/2 elsewhere: an unmeasured distance, which the first choice is made by.
+    rank = sums(points, mask, measure or distance, chunk_size)
+    # -1: not in question any more.
     score = ops.where(mask, ops.cast(FAR, points.dtype), ops.cast(-1.0, points.dtype)) + 0 * points[..., 0]
     pending = ops.logical_and(mask, score < 0)
     chosen = ops.zeros_like(ops.cast(score[:, :1], "int32")) + ops.zeros_like(slots)

@@ -93,7 +93,8 @@ class Neighbourhoods(OnPoints):
         count = elements.shape[1]
         if self.queries(count) == count:
             return None
-        return thinning.spread(elements, mask, self.queries(count), self.distance_function(), self.chunk_size)
+        distance = self.distance_function()
+        return thinning.spread(elements, mask, self.queries(count), distance, distance.tilted, self.chunk_size)
 
     def convolved_shape(self, input_shape, filters):
         """The output shapes for so many channels."""
