@@ -36,8 +36,9 @@ def nearest(queries, points, mask, k, distance, within=None, order=None, chunk_s
             depend on it.
 
     Returns:
-        `(indices, found, share)`: `(B, M, k)` integers, the nearest or first in order first; `(B, M, k)` booleans,
-        false where there are fewer; and `(B, M)`, the fraction of the points within the radius (ones without one).
+        `(indices, found, share, keys)`: `(B, M, k)` integers, the nearest or first in order first; `(B, M, k)`
+        booleans, false where there are fewer; `(B, M)`, the fraction of the points within the radius (ones without
+        one); and `(B, M, k)`, their distances or numbers of order, `FAR` where there are fewer.
     """
     queries, points = ops.stop_gradient(queries), ops.stop_gradient(points)
     choose = functools.partial(_choose, points=points, mask=mask, k=k, distance=distance, within=within, order=order)
@@ -76,7 +77,7 @@ def _in_chunks(choose, queries, points, chunk_size):
     return tuple(_unchunk(x)[:, :count] for x in found)
 
 
-def whole_shells(keys, k, slack):
+def whole_shells(keys, k, beyond, slack):
     """Which part of each point counts as one of the k first, such that points of equal keys count alike.
 
     A point as far as the k-th counts as the k-th does, and one a little farther (`WIDTH` of the k-th key) in part,
@@ -84,20 +85,21 @@ def whole_shells(keys, k, slack):
     functions of the keys, and numbers 1 and 0 but near the edge.
 
     Args:
-        keys: `(..., K + 1)`, ascending: those of the K places and, last, that of the first point without a place.
+        keys: `(..., K)`, ascending, of the points that there are places for.
         k: from 1 to K.
+        beyond: `(..., 1)`, the key of the first point without a place.
         slack: how much two keys differ by rounding, `(..., 1)`.
 
     Returns:
         `(..., K)`, from 0 to 1.
     """
-    last, beyond = keys[..., k - 1 : k], keys[..., -1:]
+    last = keys[..., k - 1 : k]
     slack = slack + TIE * last
     width = WIDTH * last + slack + TINY
     edge = last + slack + width
     outside = beyond - slack
     edge = ops.where(outside < edge, outside, edge)
-    return _from_0_to_1((edge - keys[..., :-1]) / width)
+    return _from_0_to_1((edge - keys) / width)
 
 
 def ball(distances, radius):
@@ -143,7 +145,7 @@ def _choose(queries, numbers, points, mask, k, distance, within, order):
         share = ops.sum(ops.cast(ops.logical_and(there, far < within), far.dtype), axis=-1)
         share = share / ops.maximum(ops.sum(ops.cast(there, far.dtype), axis=-1), 1)
     smallest, indices = ops.top_k(-key, k)
-    return ops.cast(indices, "int32"), -smallest < FAR / 2, share
+    return ops.cast(indices, "int32"), -smallest < FAR / 2, share, -smallest
 
 
 def take(x, indices):

@@ -89,7 +89,11 @@ class Trial:
     def lifted(self, x, order):
         u, f, mask = self.lift([x[:, order], self.f[:, order], self.mask[:, order]])
         again = self.rng.permutation(u.shape[1])
-        return ops.convert_to_numpy(u)[:, again], ops.convert_to_numpy(f)[:, again], ops.convert_to_numpy(mask)[:, again]
+        return (
+            ops.convert_to_numpy(u)[:, again],
+            ops.convert_to_numpy(f)[:, again],
+            ops.convert_to_numpy(mask)[:, again],
+        )
 
     def expected(self, y, matrix):
         d = self.group.dimension
@@ -136,7 +140,7 @@ def test_many_random_clouds_keep_the_law():
 
 def test_the_search_finds_shells_that_are_cut(monkeypatch):
     """Negative control: the k first as sorting leaves them."""
-    cut = lambda keys, k, slack: ops.cast(ops.arange(keys.shape[-1] - 1) < k, keys.dtype)  # noqa: E731
+    cut = lambda keys, k, *_: ops.cast(ops.arange(keys.shape[-1]) < k, keys.dtype)  # noqa: E731
     monkeypatch.setattr(neighbourhoods, "whole_shells", cut)
     assert search(range(20))
 

@@ -77,7 +77,7 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
 
     def call(self, inputs, training=None):
         elements, values, mask = inputs
-        indices = self.subset(self.full(elements), mask)
+        indices = self.subset(self.full(elements), mask, training)
         x = self._activate(0, values, mask, training)
         x = self._activate(1, self.reduce(x), mask, training)
         elements, x, new_mask = self.conv.convolve((elements, x, mask), indices, training)

@@ -90,7 +90,7 @@ class LieConv(Neighbourhoods, Weighted):
             self.ball_radius = self.add_weight(name="radius", shape=(), initializer=start, **settings)
 
     def call(self, inputs, training=None):
-        return self.convolve(inputs, self.subset(self.full(inputs[0]), inputs[2]), training)
+        return self.convolve(inputs, self.subset(self.full(inputs[0]), inputs[2], training), training)
 
     def convolve(self, inputs, indices, training=None):
         """The convolution at the points with these numbers, `(B, M)`, or at all where None."""

@@ -1,5 +1,7 @@
 """Which points a convolution on a Lie group sums over; not a layer of its own."""
 
+import functools
+
 import keras
 import numpy as np
 from keras import ops
@@ -15,7 +17,10 @@ from keras_equivariant.layers.points.features import (
     element_width,
 )
 from keras_equivariant.ops import lie, neighbourhoods, thinning
+from keras_equivariant.ops.compiled import compiled
 from keras_equivariant.ops.lie_distance import LeftInvariant
+
+_PLACES = 13  # a point and the twelve that can touch it in space
 
 
 class Neighbourhoods(OnPoints):
@@ -25,7 +30,7 @@ class Neighbourhoods(OnPoints):
         self,
         group,
         neighbours=32,
-        spare=4,
+        spare=None,
         neighbourhood="nearest",
         fraction=1.0,
         fill=0.1,
@@ -43,7 +48,7 @@ class Neighbourhoods(OnPoints):
         super().__init__(**kwargs)
         self.group = checked_group(group)
         (self.neighbours,) = tuple_of(neighbours, 1, "neighbours")
-        (self.spare,) = tuple_of(spare, 1, "spare", minimum=0)
+        self.spare = None if spare is None else tuple_of(spare, 1, "spare", minimum=0)[0]
         self.neighbourhood = check_choice(neighbourhood, "neighbourhood", ("nearest", "ball"))
         self.fraction = check_number(fraction, "fraction", 0, 1, "above 0, and at most 1 for all points")
         self.fill = check_number(fill, "fill", 0, 1, "the fraction of points in a ball, above 0 and at most 1")
@@ -82,19 +87,27 @@ class Neighbourhoods(OnPoints):
         """How many of so many points are kept."""
         return max(1, round(self.fraction * count))
 
+    @property
+    def spare_places(self):
+        """Places beyond `neighbours`, for all of the last shell."""
+        return max(0, min(4, _PLACES - self.neighbours)) if self.spare is None else self.spare
+
     def distance_function(self):
         """The left-invariant distance, of tuples of planes."""
-        group = self.group
-        angles = len(group.scale_and_angles)
-        return LeftInvariant(arithmetic(group), angles, group.metric, self.distance, self.alpha)
+        return LeftInvariant(*self._distance)
 
-    def subset(self, elements, mask):
+    @property
+    def _distance(self):
+        group = self.group
+        return arithmetic(group), len(group.scale_and_angles), group.metric, self.distance, self.alpha
+
+    def subset(self, elements, mask, training=None):
         """Numbers of the points that are kept and whether there are so many, `(B, M)` each; None for all of them."""
         count = elements.shape[1]
         if self.queries(count) == count:
             return None
-        distance = self.distance_function()
-        return thinning.spread(elements, mask, self.queries(count), distance, distance.tilted, self.chunk_size)
+        plain, fast = _spread(self.queries(count), self.chunk_size, *self._distance)
+        return (fast if training else plain)(elements, mask)
 
     def convolved_shape(self, input_shape, filters):
         """The output shapes for so many channels."""
@@ -118,35 +131,34 @@ class Neighbourhoods(OnPoints):
         total, distance = elements.shape[1], self.distance_function()
         k = min(self.neighbours, total)
         drawn = offsets is not None
-        places = k if drawn else min(k + self.spare, total)
+        places = k if drawn else min(k + self.spare_places, total)
         # One more than there is place for tells whether a shell is whole.
         count = places if drawn else min(places + 1, total)
         order = None
         if radius is not None:
             order = self._drawn(centres.shape[1], offsets) if drawn else _in_rings(radius)
-        found, there, share = neighbourhoods.nearest(
+        found, there, share, keys = neighbourhoods.nearest(
             centres, elements, mask, count, distance, radius, order, self.chunk_size
         )
+        beyond = keys[..., places:]
+        found, there = found[..., :places], there[..., :places]
         size = distance.arithmetic.size
         v = lie.unstack(neighbourhoods.take(elements, found))
         u = tuple(ops.expand_dims(x, -1) for x in lie.unstack(centres))
         log = distance.log(v, u)
-        weights = ops.cast(there[..., :places], elements.dtype)
+        weights = ops.cast(there, elements.dtype)
         if k < total or radius is not None:
             far = distance.length(log, v, u)
-            inside = None if radius is None else neighbourhoods.ball(far, radius)[..., :places]
             if not drawn:
                 keys = far if radius is None else neighbourhoods.from_rings(far, radius)
-                slack = _rounding(u)
-                keys = ops.where(there, keys, neighbourhoods.FAR)
+                keys = ops.where(there, keys, neighbourhoods.FAR)  # again, with a gradient
                 if count == places:
-                    keys = ops.pad(keys, ((0, 0), (0, 0), (0, 1)), constant_values=neighbourhoods.FAR)
-                weights = weights * neighbourhoods.whole_shells(keys, k, slack)
-            weights = weights if inside is None else weights * inside
+                    beyond = ops.full_like(keys[..., :1], neighbourhoods.FAR)
+                weights = weights * neighbourhoods.whole_shells(keys, k, beyond, _rounding(u))
+            weights = weights if radius is None else weights * neighbourhoods.ball(far, radius)
         like = v[0]
         orbits = tuple(x * ops.ones_like(like) for x in (*u[size:], *v[size:]))
-        log, orbits = (tuple(x[..., :places] for x in planes) for planes in (log, orbits))
-        return found[..., :places], log, orbits, weights, share
+        return found, log, orbits, weights, share
 
     def _drawn(self, queries, offsets):
         """In which order each query takes the points of its ball: a rotation of `offsets` (count,) for each."""
@@ -157,6 +169,16 @@ class Neighbourhoods(OnPoints):
             return shifted - ops.floor(shifted)
 
         return order
+
+
+@functools.lru_cache(maxsize=64)
+def _spread(count, chunk_size, *arguments):
+    distance = LeftInvariant(*arguments)
+
+    def spread(elements, mask):
+        return thinning.spread(elements, mask, count, distance, distance.tilted, chunk_size)
+
+    return spread, compiled(spread)
 
 
 def _in_rings(radius):
