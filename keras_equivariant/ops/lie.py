@@ -27,6 +27,8 @@ import math
 import keras
 from keras import ops
 
+from keras_equivariant.ops import series
+
 _TINY = 1e-30  # of squared lengths: below it a direction is arbitrary
 # So near to half a turn a rotation counts as one: lifts on a grid meet it, and rounding must not tell.
 _HALF_TURN = {"float64": 1e-12, "float32": 1e-5}
@@ -94,7 +96,7 @@ class Rotations2D:
         found = (ops.cos(angle), ops.sin(angle))
         if self.moves:
             square = angle * angle
-            even, odd = _sinc(square), angle * _cosc(square)
+            even, odd = series.sinc(square), angle * series.cosc(square)
             found += (even * p[0] - odd * p[1], odd * p[0] + even * p[1])
         return found
 
@@ -103,8 +105,12 @@ class Rotations2D:
         if not self.moves:
             return (angle,)
         square, half = angle * angle, angle / 2
-        even = 1 - square * _inverse_coefficient(square, u[0], u[1], angle)
+        even = 1 - square * series.inverse_coefficient(square, u[0], u[1], angle)
         return angle, even * u[2] + half * u[3], even * u[3] - half * u[2]
+
+    def inverse(self, u):
+        """Of a rotation without a translation."""
+        return u[0], -u[1]
 
     def turn(self, u, vector):
         return u[0] * vector[0] - u[1] * vector[1], u[1] * vector[0] + u[0] * vector[1]
@@ -196,12 +202,12 @@ class Rotations3D:
     def exp(self, a):
         omega, p = a[:3], a[3:]
         square = sum(x * x for x in omega)
-        half = _sinc(square / 4) / 2
-        found = (_cos(square / 4), *(half * x for x in omega))
+        half = series.sinc(square / 4) / 2
+        found = (series.cos(square / 4), *(half * x for x in omega))
         if not self.moves:
             return found
         first, second = cross(omega, p), cross(omega, cross(omega, p))
-        c, s = _cosc(square), _sincc(square)
+        c, s = series.cosc(square), series.sincc(square)
         return found + tuple(x + c * y + s * z for x, y, z in zip(p, first, second, strict=True))
 
     def log(self, u):
@@ -210,7 +216,7 @@ class Rotations3D:
         square = sum(x * x for x in vector)
         near = square < 0.01
         sine = ops.sqrt(ops.where(near, 1.0, square))
-        ratio = ops.where(near, _polynomial(square, _ARCSINE), 2 * arctan2(sine, w) / sine)
+        ratio = ops.where(near, series.polynomial(square, series.ARCSINE), 2 * arctan2(sine, w) / sine)
         omega = tuple(ratio * x for x in vector)
         if not self.moves:
             return omega
@@ -218,8 +224,12 @@ class Rotations3D:
         first, second = cross(omega, p), cross(omega, cross(omega, p))
         # (cos, sin) of the whole angle from those of its half.
         safe = ops.where(near, 0.0, w)
-        c = _inverse_coefficient(angle_square, 2 * safe * safe - 1, 2 * safe * sine, ratio * sine)
+        c = series.inverse_coefficient(angle_square, 2 * safe * safe - 1, 2 * safe * sine, ratio * sine)
         return omega + tuple(x - y / 2 + c * z for x, y, z in zip(p, first, second, strict=True))
+
+    def inverse(self, u):
+        """Of a rotation without a translation."""
+        return (u[0], *(-x for x in u[1:4]))
 
     def turn(self, u, vector):
         w, axis = u[0], u[1:4]
@@ -347,52 +357,3 @@ def _multiply(p, q):
 
 def cross(a, b):
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
-
-
-def _polynomial(x, coefficients):
-    total = coefficients[-1]
-    for coefficient in coefficients[-2::-1]:
-        total = coefficient + x * total
-    return total
-
-
-def _even(square, threshold, coefficients, exact):
-    """An even function of an angle from its square: the power series near 0, `exact(angle)` elsewhere."""
-    near = square < threshold
-    angle = ops.sqrt(ops.where(near, 1.0, square))
-    return ops.where(near, _polynomial(square, coefficients), exact(angle))
-
-
-def _sinc(square):
-    return _even(square, 0.25, _SINC, lambda x: ops.sin(x) / x)
-
-
-def _cos(square):
-    return _even(square, 0.25, _COS, ops.cos)
-
-
-def _cosc(square):
-    return _even(square, 0.25, _COSC, lambda x: 2 * ops.square(ops.sin(x / 2) / x))
-
-
-def _sincc(square):
-    return _even(square, 0.25, _SINCC, lambda x: (x - ops.sin(x)) / (x * x * x))
-
-
-def _inverse_coefficient(square, cos, sin, angle):
-    """(1 - (x / 2) cot(x / 2)) / x^2: c in V^-1 = I - K / 2 + c K^2; finite at half a turn."""
-    near = square < 1.0
-    safe = ops.where(near, 1.0, square)
-    cotangent = ops.where(near, 0.0, sin) / ops.where(near, 2.0, 1 - cos)
-    return ops.where(near, _polynomial(square, _INVERSE), (1 - angle / 2 * cotangent) / safe)
-
-
-_COS = (1, -1 / 2, 1 / 24, -1 / 720, 1 / 40320, -1 / 3628800, 1 / 479001600)
-_SINC = (1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800)
-_COSC = (1 / 2, -1 / 24, 1 / 720, -1 / 40320, 1 / 3628800, -1 / 479001600)
-_SINCC = (1 / 6, -1 / 120, 1 / 5040, -1 / 362880, 1 / 39916800, -1 / 6227020800)
-_INVERSE = (
-    *(1 / 12, 1 / 720, 1 / 30240, 1 / 1209600, 1 / 47900160),
-    *(691 / 1307674368000, 1 / 74724249600, 3617 / 10670622842880000),
-)
-_ARCSINE = (2, 1 / 3, 3 / 20, 5 / 56, 35 / 576, 63 / 1408)  # 2 asin(s) / s in s^2

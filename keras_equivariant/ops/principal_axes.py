@@ -80,7 +80,7 @@ def _turn(planes):
         return _pointed((ops.cos(angle), ops.sin(angle)), planes)
     first, second, _ = _eigenvectors(spread)
     first, second = _pointed(first, planes), _pointed(second, planes)
-    return _quaternion(first, second, cross(first, second))
+    return quaternion(first, second, cross(first, second))
 
 
 def _pointed(axis, planes):
@@ -121,7 +121,7 @@ def _eigenvectors(matrix):
     return columns
 
 
-def _quaternion(x, y, z):
+def quaternion(x, y, z):
     """The unit quaternion of the rotation with these columns."""
     rows = (  # 4 q q^T: any row is a multiple of q; the one with the largest diagonal is best
         (1 + x[0] + y[1] + z[2], y[2] - z[1], z[0] - x[2], x[1] - y[0]),

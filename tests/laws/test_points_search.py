@@ -1,4 +1,4 @@
-"""A random search: clouds of points, symmetric ones among them, x groups x options; each moved by elements and permuted.
+"""A random search: clouds of points, symmetric ones among them, x groups x options; each moved and permuted.
 
 What is judged in float64: (1) convolution, thinning and pooling on lifted points, for every element of every group;
 (2) the same from the positions on, wherever LieLift promises it. The order of the points changes in each trial.
@@ -70,7 +70,7 @@ class Trial:
         x = CLOUDS[cloud](rng)[:, :d]
         if rng.random() < 0.2:
             x = x + rng.normal(size=d)
-        self.samples = int(rng.choice([1, 2, 4])) if self.group.turning else 1
+        self.samples = int(rng.choice([1, 2, 4])) if self.group.stabilizer else 1
         self.x, self.f, self.mask = x[None], rng.normal(size=(1, len(x), d)), rng.random((1, len(x))) < 0.9
         self.lift = layers.LieLift(self.group, self.samples, dtype="float64")
         chosen = options(rng)
@@ -89,11 +89,7 @@ class Trial:
     def lifted(self, x, order):
         u, f, mask = self.lift([x[:, order], self.f[:, order], self.mask[:, order]])
         again = self.rng.permutation(u.shape[1])
-        return (
-            ops.convert_to_numpy(u)[:, again],
-            ops.convert_to_numpy(f)[:, again],
-            ops.convert_to_numpy(mask)[:, again],
-        )
+        return tuple(ops.convert_to_numpy(x)[:, again] for x in (u, f, mask))
 
     def expected(self, y, matrix):
         d = self.group.dimension
@@ -113,9 +109,9 @@ class Trial:
             again = self.rng.permutation(u.shape[1])
             z = self.answer(moved[:, again], f[:, again], mask[:, again])
             found.append((z, self.expected(y, self.group.matrix(a))))
-        if self.group.turning is None or self.group.axes:
-            some = groups.LieSample(self.group, 3, self.samples if self.group.turning else None)
-            elements = some.grid_elements if self.group.turning else range(1, len(some.matrices))
+        if self.group.stabilizer is None or self.group.axes:
+            some = groups.LieSample(self.group, 3, self.samples if self.group.stabilizer else None)
+            elements = some.grid_elements if self.group.stabilizer else range(1, len(some.matrices))
             matrix = some.matrices[self.rng.choice(list(elements))]
             # Moved with the order changed; a point that is not there (NaN) stays so.
             z = self.answer(*self.lifted(groups.move_points(self.x, matrix), self.rng.permutation(len(order))))

@@ -21,11 +21,17 @@ class LieConv(Neighbourhoods, Weighted):
     Args:
         filters: channels of the output.
         group: name of a Lie group, that of the `LieLift` before it, or a LieGroup.
-        neighbours: how many points the sum has at most.
+        neighbours: how many points the sum has, the point itself among them, and more where others are as far as the
+            last of them: a shell of equal distance counts as a whole.
+        spare: how many more there are places for. A shell that does not fit in them is left out as a whole; where it
+            is the first, the point is alone with those that lie on it, and where these are too many, it has no
+            neighbour. None: up to 4, so that there are 13 places, a point and the twelve that can touch it.
         neighbourhood: `"nearest"`: the nearest points; `"ball"`: points within a radius that adapts in training until
             a ball holds the fraction `fill` of all; where there are more than `neighbours` some, drawn in training,
-            evenly picked at inference.
-        fraction: of the points, how many the output is computed at: a subset of points far from each other.
+            those nearest to the center and to rings about it at inference.
+        fraction: of the points, how many the output is computed at: a subset of points far from each other, in which
+            points that a symmetry of all points takes to each other are together, or left out together. Places that
+            stay empty for that have a false mask.
         fill: see `neighbourhood`.
         radius: of the ball, to begin with.
         distance: `"convex"` (the authors' code) or `"squared"` (the paper's text): see `ops.lie_distance`.
@@ -45,8 +51,12 @@ class LieConv(Neighbourhoods, Weighted):
     Output shape:
         elements `(B, M, E)`, values `(B, M, filters)`, mask `(B, M)`, M = round(fraction N).
 
-    Equivariance: exact for every g on the elements: conv(g u, f) has the values of conv(u, f). Points that the mask
-    leaves out change nothing; a point without neighbours gets the bias alone.
+    Equivariance: exact for every g on the elements: conv(g u, f) has the values of conv(u, f), for symmetric points,
+    too, and for points in the origin, whose logarithm to all others counts as 0. The order of the points changes the
+    order of the output alone (but for what is drawn in training). The nearest neighbours count as a continuous
+    function of the positions: one that leaves counts less and less over 2 % of the distance. Points that the mask
+    leaves out change nothing; a point without neighbours gets the bias alone. Values are invariants: a vector among
+    them is not recognized, and would be treated as so many numbers.
 
     Raises:
         ValueError: elements of another group, or an argument that is not what it must be.

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_equivariant.groups import rotation_sets
+from keras_equivariant.groups import rotation_grids
 from keras_equivariant.layers.core.base import tuple_of
 from keras_equivariant.layers.points.features import (
     OnPoints,
@@ -162,7 +162,7 @@ class Neighbourhoods(OnPoints):
 
     def _drawn(self, queries, offsets):
         """In which order each query takes the points of its ball: a rotation of `offsets` (count,) for each."""
-        turns = ops.convert_to_tensor(rotation_sets.golden(queries), offsets.dtype)
+        turns = ops.convert_to_tensor(rotation_grids.low_discrepancy(queries), offsets.dtype)
 
         def order(numbers, _):
             shifted = ops.expand_dims(ops.take(turns, ops.minimum(numbers, queries - 1)), -1) + offsets
