@@ -36,7 +36,10 @@ class HarmonicConv2D(WindowedConv):
             at `num_rings - 1/2` or at the outermost pixel centres, whichever is nearer. Rings that coincide are one.
         ring_width: standard deviation in pixels of the Gaussian that spreads the rings over the pixels.
         kernel_initializer: of the coefficients, `(rings of all orders, C, filters)`. Their functions have norm 1, so
-            that `"lecun_normal"` keeps the variance; the nonlinearities, which act on magnitudes, keep most of it.
+            that `"lecun_normal"` keeps the variance of white features, independent from pixel to pixel; the
+            nonlinearities, which act on magnitudes, keep most of it. Smooth features grow, at most, where they are
+            constant, to about four times the mean square by a layer of 5x5 pixels; a normalization between the layers
+            keeps them at scale.
         phase_initializer: of the phases, `(orders, C, filters)`; None draws them from the whole circle.
         kernel_regularizer, phase_regularizer, kernel_constraint, phase_constraint: as their names say.
         strict: raise where the sizes break the exact symmetry under quarter turns; with False warn once.
