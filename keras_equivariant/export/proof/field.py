@@ -55,16 +55,13 @@ class Field:
 
     def reshaped(self, shape, table, moves):
         """The field in another shape: axes are split and merged, numbers stay in their order."""
-        field = self
-        if field.space and all(size == 1 for size in field.space.values()):
-            field = field.unrolled(table, moves)
-        shape = _resolved(shape, math.prod(field.shape))
+        shape = _resolved(shape, math.prod(self.shape))
         try:
-            return Field(_regrouped(field.atoms, shape), field.ids)._magnified(table, moves)
+            return Field(_regrouped(self.atoms, shape), self.ids)._magnified(table, moves)
         except NotCovered:
-            if not field.space:
+            if not self.space:
                 raise
-        field = field.unrolled(table, moves)
+        field = self.unrolled(table, moves)
         return Field(_regrouped(field.atoms, shape), field.ids)
 
     def unrolled(self, table, moves):
@@ -87,7 +84,7 @@ class Field:
             for axis, size in zip(where, pixels.shape, strict=True):
                 shape[axis - 1] = size
             pairs = np.stack(np.broadcast_arrays(ids, pixels.reshape(shape)), axis=-1)
-            moved.append(table.rows(lambda pair: table.number("pixel", *pair), pairs))
+            moved.append(table.rows(lambda pair: table.linear("pixel", *pair[::-1]), pairs))
         axes = [[(INDEX if role in space else role, size) for role, size in axis] for axis in self.axes]
         return Field(axes, np.stack(moved))
 
@@ -123,7 +120,9 @@ class Field:
             if not (values == values[:1]).all():
                 continue
             role, factor = roles[0], axis[1][1]
-            ids = np.stack([_magnify(table, moved, move, role, factor) for moved, move in zip(values[0], moves)])
+            ids = np.stack(
+                [_magnify(table, moved, move, role, factor) for moved, move in zip(values[0], moves, strict=True)]
+            )
             axes[number] = ((role, axis[0][1] * factor),)
         return Field(axes, ids)
 
@@ -132,10 +131,10 @@ def _magnify(table, ids, move, role, factor):
     (target,) = move.axes({role})
 
     def one(number):
-        key = table.key(number)
-        if number > 0 and key[0] == "magnified":
-            return table.number("magnified", tuple(sorted((*key[1], (target, factor)))), key[2])
-        return table.number("magnified", ((target, factor),), number)
+        sign, key = 1 if number > 0 else -1, table.key(number)
+        if key[0] == "magnified":
+            return sign * table.number("magnified", tuple(sorted((*key[1], (target, factor)))), key[2])
+        return sign * table.number("magnified", ((target, factor),), abs(number))
 
     return table.each(one, ids)
 

@@ -82,7 +82,7 @@ def _backwards(old, size, stride, dilation, padding):
 
 def _by_role(kernel, roles, dimension):
     """The kernel with one axis per axis of space, in their order."""
-    if None in roles and any(size > 1 for size, role in zip(kernel.shape, roles) if role is None):
+    if None in roles and any(size > 1 for size, role in zip(kernel.shape[:-2], roles, strict=True) if role is None):
         raise NotCovered("its kernel lies on an axis that is not one of space")
     present = [(role, axis) for axis, role in enumerate(roles) if role is not None]
     order = [axis for _, axis in sorted(present)]

@@ -54,7 +54,7 @@ def _expression(table, node, row):
             sign = 1 if row[0] > 0 else -1
             return table.product([row[0], sign * table.number("reciprocal", row[1])]) * sign
         if name == "average":
-            return table.number("divided", len(row), table.sum(row))
+            return table.linear("divided", len(row), table.sum(row))
     if name in ("maximum", "minimum") and (node.scales is None or len(set(node.scales)) == 1):
         return table.extreme(name, row)
     if node.scales is None:
@@ -150,7 +150,7 @@ def _stretched(proof, field, axes):
             new.append(own)
             continue
         if any(role not in (INDEX, SAMPLES) for role, _ in own):
-            field = field.like(table.each(lambda i: table.number("everywhere", i), field.ids))
+            field = field.like(table.each(lambda i: table.linear("everywhere", i), field.ids))
         new.append([(role, 1 if role == INDEX else size) for role, size in other])
     shape = [size if role == INDEX else 1 for axis in new for role, size in axis]
     return Field(new, field.ids.reshape(len(field.ids), *shape))

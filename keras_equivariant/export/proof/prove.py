@@ -9,8 +9,9 @@ from keras_equivariant import groups
 from keras_equivariant.export.proof.field import Field
 from keras_equivariant.export.proof.moves import moves_of
 from keras_equivariant.export.proof.report import Layer, Proof
-from keras_equivariant.export.proof.walk import Walk
+from keras_equivariant.export.proof.walk import Broken, Walk, is_closed
 
+SUFFIXES = (".keras", ".onnx", ".tflite")
 _LARGEST = {2: "D4", 3: "Oh"}
 _NAMED = {2: ("D4", "C4", "D2", "C2", "D1", "C1"), 3: ("Oh", "O", "Th", "Td", "T", "D4h", "D4z", "C4z", "Z3")}
 
@@ -64,27 +65,37 @@ def prove(artefact, group=None, input_shape=None):
         asked = asked.finite
     moves = moves_of(asked)
     sizes = next((shape[1:-1] for shape in shapes.values() if len(shape) == len(moves[0].source) + 2), None)
-    fitting = [move for move in moves if sizes is None or move.fits(sizes)]
-    found = _Found(Walk(graph, fitting, shapes))
-    proved = [move for move, good in zip(fitting, found.good, strict=True) if good]
-    elements = moves if group is not None else proved if len(proved) > 1 else moves
-    name = asked.name if group is not None else _named(proved if len(proved) > 1 else moves, asked)
-    layer, reason, covered = found.failure(len(proved) == len(moves))
-    if len(fitting) < len(moves) and layer is None and len(proved) < len(elements):
-        layer, reason = "input", f"images of {'x'.join(map(str, sizes))} are not mapped onto themselves"
-    whole = len(proved) == len(elements)
+    found, broken = _walked(graph, [move for move in moves if sizes is None or move.fits(sizes)], shapes)
+    proved = [move for move, good in zip(found.walk.moves, found.good, strict=True) if good]
+    elements = moves if group is not None or len(proved) < 2 else proved
+    whole = len(proved) == len(elements) > 1
+    layer, reason, covered = (None, None, True) if whole else found.failure()
+    if layer is None and not whole:
+        layer, reason = broken or ("input", f"images of {sizes} pixels are not mapped onto themselves")
     return Proof(
         file=graph.name,
-        group=name,
+        group=asked.name if group is not None else _named(elements, asked),
         elements=tuple(move.name for move in elements),
         proved=tuple(move.name for move in proved),
         integers=graph.integers,
-        outputs=found.outputs([i for i, move in enumerate(fitting) if move in (proved if group is None else elements)]),
-        layers=found.layers([i for i, good in enumerate(found.good) if good or not whole]),
-        layer=None if whole and len(proved) > 1 else layer,
-        reason=None if whole and len(proved) > 1 else reason,
+        outputs=found.outputs(whole or group is None),
+        layers=found.layers(),
+        layer=layer,
+        reason=reason,
         covered=covered,
     )
+
+
+def _walked(graph, moves, shapes):
+    """The walk with the moves that no layer stopped, and the first layer that stopped one, with the reason."""
+    first = None
+    while True:
+        try:
+            return _Found(Walk(graph, moves, shapes)), first
+        except Broken as error:
+            reason = "a moved kernel, with its bias and scales, is not that of another of its channels"
+            first = first or (error.node.name, reason)
+            moves = [move for i, move in enumerate(moves) if i not in error.moves]
 
 
 class _Found:
@@ -104,50 +115,47 @@ class _Found:
             return None
         before, after = field.ids[0], field.ids[i]
         if (before == after).all():
-            return "invariant" if not field.space else "moved with the image"
+            return "moved with the image" if max(field.space.values(), default=1) > 1 else "invariant"
         return "permuted" if np.isin(np.abs(after), np.abs(before)).all() else None
 
-    def outputs(self, chosen):
+    def outputs(self, proved):
+        """What the proved moves do to each output, None where there is none."""
         found = {}
         for key, name in self.walk.graph.outputs.items():
-            actions = [self._output(key, i) for i in chosen]
-            found[name] = None if None in actions or not actions else max(actions, key=_ORDER.index)
+            actions = [self._output(key, i) for i, good in enumerate(self.good) if good]
+            found[name] = max(actions, key=_ORDER.index) if proved and len(actions) > 1 else None
         return found
 
-    def failure(self, everything):
-        """`(layer, reason, covered)` of the first layer that stands in the way."""
-        if everything:
-            return None, None, True
+    def failure(self):
+        """`(layer, reason, covered)` of the first layer that stands in the way of a move that no kernel stopped."""
         for node, _, reason in self.walk.steps:
             if reason:
                 return node.name, reason, False
         for key in self.walk.graph.outputs:
             if key in self.walk.reasons:
                 return "input", self.walk.reasons[key], False
-        fitting = {key: [True] * len(self.walk.moves) for key in self.walk.graph.inputs}
+        whole = {key: [True] * len(self.walk.moves) for key in self.walk.graph.inputs}
         for (node, field, _), reached in zip(self.walk.steps, self.reached, strict=True):
-            given = [fitting[key] for key in node.inputs if key in fitting]
-            fitting |= dict.fromkeys(node.outputs, reached)
+            given = [whole[key] for key in node.inputs if key in whole]
+            whole |= dict.fromkeys(node.outputs, reached)
             for i, good in enumerate(reached):
                 if not good and not self.good[i] and all(one[i] for one in given) and not _partial(node, field):
-                    return node.name, f"{self._why(node)} does not become that of another channel", True
+                    return node.name, "what it computes of a moved input is in none of its channels", True
+        if all(self.good):
+            return None, None, True
         return "output", "its numbers are exchanged with none of their own", True
 
-    def _why(self, node):
-        weighted = node.kind in ("convolution", "dense")
-        return "a moved kernel, with its bias and scales," if weighted else "what it computes of a moved input"
-
-    def layers(self, chosen):
+    def layers(self):
         found = []
         for (node, field, reason), reached in zip(self.walk.steps, self.reached, strict=True):
             if field is None:
                 found.append(Layer(node.name, node.operation, problem=reason or "follows one that is not covered"))
                 continue
             before = field.ids[0].ravel()
-            inside = all(np.isin(np.abs(field.ids[i]), np.abs(before)).all() for i in chosen)
+            chosen = [i for i, good in enumerate(self.good) if good] if any(self.good[1:]) else range(len(reached))
+            inside = all(is_closed(field, i) for i in chosen)
             orbits = _orbits(before, [field.ids[i].ravel() for i in chosen]) if inside else None
-            good = all(reached[i] for i in chosen)
-            problem = None if good else "does not permute them"
+            problem = None if all(reached[i] for i in chosen) else "does not permute them"
             found.append(Layer(node.name, node.operation, len(before), orbits, problem))
         return tuple(found)
 
@@ -192,7 +200,8 @@ def _named(moves, asked):
 def _shapes(graph, input_shape):
     shapes = dict(graph.inputs)
     if input_shape is not None:
-        given = [input_shape] if np.ndim(input_shape) == 1 or not shapes else list(input_shape)
+        single = all(size is None or isinstance(size, int) for size in input_shape)
+        given = [input_shape] if single else list(input_shape)
         shapes = {key: tuple(shape) for key, shape in zip(shapes, given, strict=True)}
     unknown = [shape for shape in shapes.values() if None in tuple(shape)[1:]]
     if unknown:

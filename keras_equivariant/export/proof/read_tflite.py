@@ -245,8 +245,8 @@ class _Reader:
 
     def _slice(self, node, options, constants):
         def index(shape, begin, size):
-            ends = [n if s == -1 else b + s for n, b, s in zip(shape, begin, size)]
-            return [slice(int(b), int(e)) for b, e in zip(begin, ends)]
+            ends = [n if s == -1 else b + s for n, b, s in zip(shape, begin, size, strict=True)]
+            return [slice(int(b), int(e)) for b, e in zip(begin, ends, strict=True)]
 
         node.kind, node.options = "slice", {"index": index}
 

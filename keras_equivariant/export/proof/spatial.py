@@ -29,7 +29,8 @@ def pad(proof, node, x, pads):
     mode, value = node.options.get("mode", "constant"), node.options.get("value", 0)
 
     def one(move, number):
-        return proof.table.number("padded", mode, value, _moved_edges(move, edges), number)
+        take = proof.table.number if value else proof.table.linear
+        return take("padded", mode, value, _moved_edges(move, edges), number)
 
     sizes = {role: x.space[role] + sum(edge) for role, edge in enumerate(edges) if edge}
     return _with_sizes(x.like(proof.each(one, x.ids)), sizes) if any(edges) else x
@@ -39,7 +40,7 @@ def crop(proof, x, edges):
     """Entries cut off at both ends of axes of space: pairs by axis of space, None where nothing happens."""
 
     def one(move, number):
-        return proof.table.number("cropped", _moved_edges(move, edges), number)
+        return proof.table.linear("cropped", _moved_edges(move, edges), number)
 
     sizes = {role: x.space[role] - sum(edge) for role, edge in enumerate(edges) if edge}
     return _with_sizes(x.like(proof.each(one, x.ids)), sizes) if any(edges) else x
@@ -59,15 +60,16 @@ def resize(proof, node, x):
     def one(move, number):
         flips = not options["symmetric"] and tuple(bool(end and f) for end, f in zip(ends, move.flips, strict=True))
         there = tuple(ends[a] for a in move.source)
-        return proof.table.number("resized", mode, there, any(flips or ()) and flips, node.scales, number)
+        return proof.table.linear("resized", mode, there, any(flips or ()) and flips, node.scales, number)
 
     return _with_sizes(x.like(proof.each(one, x.ids)), {role: end[1] for role, end in enumerate(ends) if end})
 
 
-def reduce(proof, node, x, axes):
+def reduce(proof, node, x, axes=None):
     """A maximum, mean, sum, ... over whole axes."""
     rank = len(x.axes)
-    axes = sorted({int(a) % rank for a in np.asarray(range(rank) if axes is None else axes).ravel()})
+    axes = range(node.options.get("from", 0), rank) if axes is None else axes
+    axes = sorted({int(a) % rank for a in np.ravel(axes)})
     mode, scales = node.options["mode"], node.scales
     rows = x
     roles = {role for a in axes for role, _ in x.axes[a]}
@@ -78,11 +80,13 @@ def reduce(proof, node, x, axes):
         sums = {role: size for role, size in x.space.items() if role in space}
 
         def over_space(move, number):
-            key, there = proof.table.key(number), move.axes(sums)
-            merge = scales is None or mode == "max"
-            if merge and key[:2] == ("over space", mode) and number > 0:
+            sign, there = 1, move.axes(sums)
+            if scales is None and mode in ("mean", "sum"):
+                sign, number = (1 if number > 0 else -1), abs(number)
+            key = proof.table.key(number)
+            if (scales is None or mode == "max") and key[:2] == ("over space", mode) and number > 0:
                 there, number = there | key[2], key[4]
-            return proof.table.number("over space", mode, there, scales, number)
+            return sign * proof.table.number("over space", mode, there, scales, number)
 
         rows = rows.like(proof.each(over_space, rows.ids))
     left = [i for i, axis in enumerate(x.axes) for _ in axis]
@@ -103,7 +107,7 @@ def _over_entries(table, mode, scales, row):
     if mode == "sum" and scales is None:
         return table.sum(row)
     if mode == "mean" and scales is None:
-        return table.number("divided", len(row), table.sum(row))
+        return table.linear("divided", len(row), table.sum(row))
     return table.number("over entries", mode, scales, tuple(sorted(row)))
 
 

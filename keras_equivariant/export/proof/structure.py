@@ -1,5 +1,7 @@
 """Operations that move numbers without changing them: reshape, transpose, concatenate, split, slice."""
 
+import itertools
+
 import numpy as np
 
 from keras_equivariant.export.proof import spatial
@@ -39,7 +41,7 @@ def split(proof, node, x):
     sizes = sizes(x.shape[axis]) if callable(sizes) else sizes
     field = x.indexed(axis, proof.table, proof.moves)
     starts = np.cumsum([0, *sizes])
-    return [_taken(field, axis, np.arange(a, b)) for a, b in zip(starts, starts[1:])]
+    return [_taken(field, axis, np.arange(a, b)) for a, b in itertools.pairwise(starts)]
 
 
 def gather(proof, node, x, indices):

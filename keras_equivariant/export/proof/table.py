@@ -1,7 +1,7 @@
 """Numbers for expressions: two channels have the same number where they are the same function of the input.
 
-An expression is an operation, its constants and the numbers of what it acts on. Where floats are concerned, sums are
-taken without order and -x has minus the number of x; both hold up to the order of sums, so for integers neither is done.
+An expression is an operation, its constants and the numbers of what it acts on. Sums of floats are taken without order
+and -x has minus the number of x; both hold up to the order of sums, so neither is done for integers.
 """
 
 import hashlib
@@ -63,6 +63,10 @@ class Table:
             terms |= set(key[1]) if number > 0 and key[0] == name else {number}
         return terms.pop() if len(terms) == 1 else self.number(name, tuple(sorted(terms)))
 
+    def linear(self, *key):
+        """The number of a linear function of floats; its argument is the last entry of the key."""
+        return (1 if key[-1] > 0 else -1) * self.number(*key[:-1], abs(key[-1]))
+
     def over_windows(self, mode, windows, number, merge):
         """A function of windows: on other axes than the ones that it follows, it is one function of larger windows.
 
@@ -70,6 +74,11 @@ class Table:
             windows: one per axis of space, None where nothing happens.
             merge: whether functions one after the other may be one: not where the numbers between are rounded.
         """
+        if mode == "mean":
+            return (1 if number > 0 else -1) * self._over_windows(mode, windows, abs(number), merge)
+        return self._over_windows(mode, windows, number, merge)
+
+    def _over_windows(self, mode, windows, number, merge):
         key = self.key(number)
         if merge and number > 0 and key[:2] == ("windows", mode):
             if not any(a and b for a, b in zip(windows, key[2], strict=True)):

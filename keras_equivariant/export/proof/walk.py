@@ -27,6 +27,19 @@ RULES = {
 }
 
 
+class Broken(Exception):
+    """Some moves of the channels of a layer with weights are not among its channels, where those before it are.
+
+    Attributes:
+        node: the layer.
+        moves: indices of the moves.
+    """
+
+    def __init__(self, node, moves):
+        super().__init__(node.name)
+        self.node, self.moves = node, moves
+
+
 class Walk:
     """One walk.
 
@@ -81,6 +94,10 @@ class Walk:
                     field = results[0] if len(results) == 1 else _side_by_side(results)
             except NotCovered as error:
                 reason = str(error)
+        if field is not None and node.kind in ("convolution", "dense"):
+            apart = [i for i in range(len(self.moves)) if not is_closed(field, i)]
+            if apart and all(is_closed(self.values[node.inputs[0]], i) for i in apart):
+                raise Broken(node, apart)
         if tainted or reason:
             self.reasons.update(dict.fromkeys(node.outputs, reason or tainted[0]))
         else:
@@ -116,6 +133,11 @@ class Walk:
             None if field is None else [bool(np.isin(np.abs(ids), known).all()) for ids in field.ids]
             for _, field, _ in self.steps
         ]
+
+
+def is_closed(field, i):
+    """Whether the i-th move makes channels of a tensor out of its channels."""
+    return bool(np.isin(np.abs(field.ids[i]), np.abs(field.ids[0])).all())
 
 
 def _side_by_side(fields):
