@@ -1,4 +1,4 @@
-"""The command line: `keras-equivariant train | evaluate | check | summary | export | prove | learn-basis | demo | ...`."""
+"""The command line: `keras-equivariant train | evaluate | check | summary | export | prove | learn-basis | ...`."""
 
 import logging
 import sys

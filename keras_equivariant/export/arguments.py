@@ -61,6 +61,8 @@ def checked_data(graph, data, formats, inference_type):
             f"shapes {wanted}. Received: arrays of shapes {shapes}"
         )
     representative.check_numbers(graph, data, "tflite_int8" in formats)
+    if "tflite_int8" in formats:
+        representative.check_scale(graph, data)
     return data
 
 

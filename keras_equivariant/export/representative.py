@@ -5,7 +5,10 @@ import itertools
 import keras
 import numpy as np
 
+from keras_equivariant.equivariance.twin import walk
+
 MOST_SAMPLES = 1000
+SMALLEST_DEVIATION = 0.02  # of images in the range of 0 to 1 or more; a network sees them as one shade
 
 
 def arrays(data, graph):
@@ -59,6 +62,30 @@ def check_numbers(graph, data, sets_ranges):
                 f'its integers. Received: only the number {x.flat[0]:g} for the input "{tensor.name}"; pass about a '
                 "hundred real inputs, such as x_train[:100]"
             )
+
+
+def check_scale(graph, data):
+    """ValueError for data that the model's own Normalization or Rescaling leaves next to constant, or far off."""
+    first = first_scaling(graph)
+    if first is None:
+        return
+    scaled = keras.ops.convert_to_numpy(first(keras.tree.flatten(data)[0])).astype("float64")
+    mean, deviation = scaled.mean(), scaled.std()
+    normalizes = isinstance(first, keras.layers.Normalization)
+    if deviation < SMALLEST_DEVIATION or (normalizes and max(abs(mean), deviation) > 1 / SMALLEST_DEVIATION):
+        raise ValueError(
+            "`representative_data` must be of the scale that the model expects, for they set the ranges of its integers. "
+            f'Received: data that its layer "{first.name}" gives a mean of {mean:.2g} and a deviation of '
+            f"{deviation:.2g}; pass data as they were in training, such as x_train[:100]"
+        )
+
+
+def first_scaling(graph):
+    """The Normalization or Rescaling that a model of one input starts with, or None."""
+    inside = (layer for layer in walk(graph) if not isinstance(layer, (keras.Model, keras.layers.InputLayer)))
+    first = next(inside, None)
+    scales = isinstance(first, (keras.layers.Normalization, keras.layers.Rescaling))
+    return first if scales and len(graph.inputs) == 1 else None
 
 
 def _numpy(x):

@@ -8,6 +8,7 @@ import numpy as np
 from keras_equivariant import groups
 from keras_equivariant.equivariance import equivariance_error, points
 from keras_equivariant.equivariance.twin import find_group, find_types, output_types, random_inputs, walk
+from keras_equivariant.export import representative
 
 # Largest difference from the Keras model, relative to its largest output.
 TOLERANCES = {
@@ -47,14 +48,15 @@ def test_inputs(graph, data, size=32):
         raise ValueError(f"Test inputs cannot be made up; pass a few as `representative_data`. {error}") from error
 
 
-def _inputs_of_own_scale(graph):
-    """Smooth random images in the range that a leading Normalization or Rescaling expects; None without one."""
-    first = next(
-        (layer for layer in walk(graph) if not isinstance(layer, (keras.Model, keras.layers.InputLayer))), None
-    )
-    if len(graph.inputs) > 1 or not isinstance(first, (keras.layers.Normalization, keras.layers.Rescaling)):
+def _inputs_of_own_scale(graph, inputs):
+    """Smooth random images in the range that a leading Normalization or Rescaling expects and that `inputs` have.
+
+    None where no such layer says what the model expects.
+    """
+    if representative.first_scaling(graph) is None:
         return None
-    return test_inputs(graph, None)
+    low, high = inputs[0].min(), inputs[0].max()
+    return [np.clip(x, low, high).astype(inputs[0].dtype) for x in test_inputs(graph, None)]
 
 
 class Reference:
@@ -73,7 +75,7 @@ class Reference:
         self._structure = graph.input
         self._graph = graph
         self.outputs = self.run(inputs)
-        self.own_inputs = _inputs_of_own_scale(graph)
+        self.own_inputs = _inputs_of_own_scale(graph, inputs)
         dtypes = {layer.compute_dtype for layer in graph.layers}
         self.rounding = max((_ROUNDING.get(dtype, 0.0) for dtype in dtypes), default=0.0)
         self.typed = bool(find_types(model))
@@ -127,8 +129,8 @@ def verify(artefact, run, served, reference, tolerance=None):
     own_error = _difference(function, reference, own_scale=True)[1] if reference.own_inputs else 0.0
     if relative <= tolerance < own_error:
         problems.append(
-            f"on inputs of the scale that its first layer expects its outputs differ from the Keras model's by "
-            f"{own_error:.2g} relative, more than {tolerance:.2g}: `representative_data` are of another scale"
+            f"on random inputs of the scale that its first layer expects its outputs differ from the Keras model's by "
+            f"{own_error:.2g} relative, more than {tolerance:.2g}"
         )
     if not relative <= tolerance:
         problems.append(

@@ -45,4 +45,5 @@ class Move:
 
 def moves_of(group):
     """The Moves of a group's elements that map the grid onto itself, the identity first."""
-    return [Move(group.element_names[i], np.round(group.matrices[i])) for i in group.grid_elements]
+    group = group.on_grid
+    return [Move(name, np.round(matrix)) for name, matrix in zip(group.element_names, group.matrices, strict=True)]

@@ -61,8 +61,6 @@ def prove(artefact, group=None, input_shape=None):
         asked = groups.get(_LARGEST.get(dimension, "D4"))
     else:
         asked = groups.get(group)
-    if not hasattr(asked, "grid_elements"):
-        asked = asked.finite
     moves = moves_of(asked)
     sizes = next((shape[1:-1] for shape in shapes.values() if len(shape) == len(moves[0].source) + 2), None)
     found, broken = _walked(graph, [move for move in moves if sizes is None or move.fits(sizes)], shapes)
