@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_equivariant.groups.layouts import BreaksSymmetry, Harmonic, Image, WrongFeatures, received
 from keras_equivariant.kernels import ring_basis
+from keras_equivariant.kernels.orbits import shared_over_orbits
 from keras_equivariant.layers.core.base import register, tuple_of
 from keras_equivariant.layers.core.windowed_conv import WindowedConv, positive
 from keras_equivariant.layers.harmonic.features import GRID_GROUP, orders_and_fields
@@ -167,6 +168,16 @@ class HarmonicConv2D(WindowedConv):
         """The bias of the equal stock convolution: zeros."""
         return ops.zeros(((self.max_order + 1) * 2 * self.filters,), dtype=self.variable_dtype)
 
+    def fold(self, input_shape):
+        orders, fields = self._orders_and_fields(input_shape)
+        rho_in, rho_out = _turning(orders, fields), _turning(self.max_order + 1, self.filters)
+        return [
+            (step, [shared_over_orbits(ops.convert_to_numpy(weights[0]), self.group, rho_in, rho_out), *weights[1:]])
+            if weights
+            else (step, weights)
+            for step, weights in super().fold(input_shape)
+        ]
+
     def compute_output_shape(self, input_shape):
         orders, _ = self._orders_and_fields(input_shape)
         self._check_reached(self._ring_basis(orders or 1).orders, orders or 1)
@@ -254,6 +265,22 @@ def _routes(available, orders_in, orders_out):
             # The real part takes -b W_im; conj(W) has the imaginary part -W_im.
             signs[i, o] = (-1 if imaginary and part_in else 1) * (-1 if imaginary and n < m else 1)
     return filters, signs.astype(float)
+
+
+def _turning(orders, fields):
+    """The function from a rotation's matrix to how it mixes the channels (order, part, field); None is an image."""
+
+    def rho(matrix):
+        if orders is None:
+            return np.eye(fields)
+        angle = math.atan2(matrix[1, 0], matrix[0, 0])
+        turned = np.zeros((2 * orders, 2 * orders))
+        for m in range(orders):
+            cos, sin = math.cos(m * angle), math.sin(m * angle)
+            turned[2 * m : 2 * m + 2, 2 * m : 2 * m + 2] = [[cos, -sin], [sin, cos]]
+        return np.kron(turned, np.eye(fields))
+
+    return rho
 
 
 def _check_square(size):
