@@ -206,18 +206,35 @@ class Subclassed(keras.Model):
         return self.pool(self.lift(x))
 
 
+class Opaque(Subclassed):
+    def call(self, x):
+        if keras.ops.sum(x) > 1e9:
+            return x
+        return super().call(x)
+
+
 @needs_float64
-def test_a_subclassed_model_is_certified_in_float32_alone():
-    with pytest.raises(ValueError, match="pass inputs="):
+def test_a_subclassed_model_is_followed():
+    with pytest.raises(ValueError, match="input shape is not known; call it on an array first, or pass inputs="):
         certify(Subclassed())
-    report = certify(Subclassed(), inputs=np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32"))
-    assert report.exact and report.group == "C4" and not report.layers
-    assert [(p.dtype, p.unavailable) for p in report.precisions if p.unavailable] == [
-        ("float64", "the graph of a subclassed model is not known")
-    ]
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
+    report = certify(Subclassed(), inputs=x)
+    assert report.exact and report.group == "C4" and len(report.layers) == 2
+    assert [p.dtype for p in report.precisions] == ["float64", "float32"] and report.max_error < 1e-14
     nested = keras.Sequential([keras.Input((8, 8, 1)), Subclassed()])
     report = certify(nested, angles=0)
-    assert "subclassed" in report.precisions[-1].unavailable and report.exact
+    assert report.exact and [layer.kind for layer in report.layers] == ["LiftingConv2D", "GroupPooling"]
+
+
+@needs_float64
+def test_a_model_that_cannot_be_followed_is_certified_in_float32_alone():
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
+    report = certify(Opaque(), inputs=x)
+    assert report.exact and report.group == "C4" and not report.layers
+    (why,) = [p.unavailable for p in report.precisions if p.unavailable]
+    assert "if keras.ops.sum(x) > 1e9" in why and "KerasTensor cannot be used as a boolean" in why
+    report = certify(keras.Sequential([keras.Input((8, 8, 1)), Opaque()]), angles=0)
+    assert report.precisions[-1].unavailable and report.exact
     assert [layer.name for layer in report.layers] == ["subclassed"]
 
 

@@ -6,7 +6,8 @@ import warnings
 
 import keras
 
-from keras_equivariant.export.folding.fold import fold, functional
+from keras_equivariant.export.folding.fold import fold
+from keras_equivariant.graphs.reading import functional
 
 _BYTES = 4  # a float32
 

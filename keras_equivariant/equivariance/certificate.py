@@ -14,6 +14,15 @@ from keras_equivariant.equivariance.localize import localize
 from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
 from keras_equivariant.equivariance.report import Report, number
 from keras_equivariant.equivariance.verdict import judge, lowest_precision, tolerances_by_dtype, worst_error
+from keras_equivariant.graphs.reading import Untraceable, as_functional, walk
+from keras_equivariant.graphs.symmetry import (
+    field_types,
+    group_of,
+    output_operations,
+    output_types,
+    pooled_subgroups,
+    symmetry_problems,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,9 +116,14 @@ def certify(
     if not dtypes or not set(dtypes) <= {"float64", "float32"}:
         raise ValueError(f'`dtypes` must name "float64", "float32" or both. Received: {dtypes!r}')
     is_keras = isinstance(model, keras.Layer)
-    network = twin.as_functional(model, inputs) if is_keras else None
-    every_layer = list(twin.walk(model)) if is_keras else []
-    claimed = twin.find_group(model) if group is None else points.named(group, every_layer)
+    network, opaque = None, ""
+    if is_keras:
+        try:
+            network = as_functional(model, inputs, "certified in float64")
+        except Untraceable as error:
+            opaque = str(error)
+    every_layer = list(walk(model)) if is_keras else []
+    claimed = group_of(model) if group is None else points.named(group, every_layer)
     on_points = isinstance(claimed, groups.LieGroup)
     group = points.sample(claimed, every_layer, seed) if on_points else finite(claimed)
     tolerances, angles, notes = tolerances_by_dtype(tolerance), angles_in_degrees(angles), []
@@ -117,15 +131,20 @@ def certify(
         tested = f"{group.order} of its elements" if on_points else f"{group.name}, and by angle"
         notes.append(f"{claimed.name} is tested on {tested}")
     if inputs is None:
+        if opaque:
+            raise ValueError(f"Without inputs= the inputs of a model must be known. {opaque}")
         inputs = twin.random_inputs(network, group, samples, size, seed)
         notes.append(f"inputs are {samples} smooth random images, seed {seed}")
         if any(None in tensor.shape[1:] for tensor in network.inputs):
             notes.append(f"the model takes any size; tested at {size}, other sizes may differ")
     if on_points:
         layers = False  # a lift gives each point's elements in an order of its own
-    arrays, subgroups = checked_inputs(inputs), twin.find_subgroups(model)
+    arrays, subgroups = checked_inputs(inputs), pooled_subgroups(model)
     if isinstance(output_layout, str) and output_layout == AUTO and network is not None:
-        output_layout = twin.output_types(network, AUTO, group)
+        if on_points:
+            output_layout = points.output_layouts(output_operations(network))
+        else:
+            output_layout = [field_type or AUTO for field_type in output_types(network)]
     setting = Setting(
         group,
         inputs,
@@ -133,7 +152,7 @@ def certify(
         input_layouts(arrays, group, input_layout),
         functools.partial(output_layouts, output_layout, group, law, subgroups),
         subgroups,
-        twin.find_types(model),
+        field_types(model),
         batch_size,
     )
 
@@ -144,6 +163,8 @@ def certify(
         batch, rows = next(batches(arrays, batch_size))
         reference = evaluate(as_callable(own, inputs), batch, rows)
         try:
+            if network is None:
+                raise twin.NotClonable(opaque)
             in_float64 = twin.in_float64(network, inputs, batch, reference)
         except twin.NotClonable as error:
             unavailable["float64"] = str(error)
@@ -182,7 +203,7 @@ def certify(
         angles=sweep(as_callable(own, inputs), setting, names, angles),
         layers=located,
         notes=tuple(notes),
-        **judge(group, measured, unavailable, tolerances, located, twin.symmetry_problems(network)),
+        **judge(group, measured, unavailable, tolerances, located, symmetry_problems(network)),
     )
 
 

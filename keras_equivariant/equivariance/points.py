@@ -14,19 +14,6 @@ def named(group, layers):
     return groups.lie_group(group) if on_points and not from_images and groups.is_lie_name(group) else groups.get(group)
 
 
-def lie_group_of(layers):
-    """The Lie group that layers on points name, or None; images that become points are tested on quarter turns."""
-    found = {layer.group for layer in layers if isinstance(getattr(layer, "group", None), groups.LieGroup)}
-    if not found:
-        return None
-    if any(type(layer).__name__ == "ImageToPoints" for layer in layers):
-        return groups.get("C4")
-    if len(found) > 1:
-        names = sorted(group.name for group in found)
-        raise ValueError(f"The layers on points must have one group. Received: {', '.join(names)}; name one as group=")
-    return found.pop()
-
-
 def sample(group, layers, seed=0):
     """Elements to test: exact ones and, where points are lifted on a grid of rotations, others too."""
     lifts = [layer for layer in layers if type(layer).__name__ == "LieLift" and layer.group is group]

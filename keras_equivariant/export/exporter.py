@@ -8,10 +8,11 @@ import numpy as np
 
 from keras_equivariant.export import arguments, files, verify
 from keras_equivariant.export.arguments import PRECISIONS
-from keras_equivariant.export.folding.fold import fold, functional
+from keras_equivariant.export.folding.fold import fold
 from keras_equivariant.export.formats import backend, onnx, openvino, saved_model, tflite
 from keras_equivariant.export.report import Artefact, ExportError, ExportReport
 from keras_equivariant.export.serving import mlserver
+from keras_equivariant.graphs.reading import functional
 from keras_equivariant.version import __version__
 
 _FILES = {
@@ -99,7 +100,7 @@ def export(
     scales, so an exactly invariant model stays exactly invariant in int8.
     """
     formats = arguments.checked_formats(formats)
-    graph = functional(model)
+    graph = functional(model, "folded")
     name = arguments.checked_name(model.name if name is None else name)
     arguments.check_version(version)
     mlserver.check(server, formats)

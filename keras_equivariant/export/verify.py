@@ -7,7 +7,9 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.equivariance import equivariance_error, points
-from keras_equivariant.equivariance.twin import find_group, find_types, output_types, random_inputs, walk
+from keras_equivariant.equivariance.twin import random_inputs
+from keras_equivariant.graphs.reading import walk
+from keras_equivariant.graphs.symmetry import field_types, group_of, output_operations, output_types
 
 # Largest difference from the Keras model, relative to its largest output.
 TOLERANCES = {
@@ -65,10 +67,10 @@ class Reference:
         self.outputs = self.run(inputs)
         dtypes = {layer.compute_dtype for layer in graph.layers}
         self.rounding = max((_ROUNDING.get(dtype, 0.0) for dtype in dtypes), default=0.0)
-        self.typed = bool(find_types(model))
+        self.typed = bool(field_types(model))
         self.group, self.equivariance = None, None
         try:
-            self.group = find_group(model) if group is None else groups.get(group)
+            self.group = group_of(model) if group is None else groups.get(group)
             if isinstance(self.group, groups.LieGroup):
                 self.group = points.sample(self.group, list(walk(model)))
             self.equivariance = self.symmetry(self.run)
@@ -87,7 +89,10 @@ class Reference:
         """Errors by exact grid element; None where nothing is known about the symmetry."""
         if self.group is None or self.note is not None:
             return None
-        layouts = output_types(self._graph, "auto", self.group)
+        if isinstance(self.group, groups.LieSample):
+            layouts = points.output_layouts(output_operations(self._graph))
+        else:
+            layouts = [field_type or "auto" for field_type in output_types(self._graph)]
         return dict(equivariance_error(function, self.group, self.inputs, elements="exact", output_layout=layouts))
 
 

@@ -21,12 +21,6 @@ def copy(layer, name, dtype, **overrides):
     return type(layer).from_config({**config, "name": name, "dtype": dtype, "trainable": False, **overrides})
 
 
-def copy_operation(operation):
-    """A fresh node for an operation of keras.ops used in a functional model."""
-    config = {key: value for key, value in operation.get_config().items() if key != "name"}
-    return type(operation).from_config(config)
-
-
 def is_stock(operation):
     return type(operation).__module__.split(".")[0] == "keras"
 

@@ -5,13 +5,14 @@ import numpy as np
 
 from keras_equivariant import groups, layers
 from keras_equivariant.export.folding.stock_rules import ELEMENTWISE_OPERATIONS, IDENTITIES, is_elementwise
+from keras_equivariant.graphs.weights import DeferredWeights, clone_with
 from keras_equivariant.layers.core.rotated_conv import RotatedConv
 from keras_equivariant.layers.core.typed import Typed
 from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
 from keras_equivariant.transfer import typed_rules
 from keras_equivariant.transfer.convolutions import restrict_rotated
-from keras_equivariant.transfer.copies import Filled, copy, renewed
-from keras_equivariant.transfer.forms import Split
+from keras_equivariant.transfer.copies import copy
+from keras_equivariant.transfer.restricted_layouts import Split
 
 _ELEMENTWISE = (
     *(keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.ELU),
@@ -71,7 +72,7 @@ def _group_pooling(walk, layer, x):
     if layer.subgroup is None:
         group = None if layer.group is None else walk.subgroup
         options = {"group": group, "orbits": layer.orbits * form.orbits}
-        return walk.make(layer, form, lambda name: renewed(layer, name, **options))(x)
+        return walk.make(layer, form, lambda name: clone_with(layer, name, **options))(x)
     kept = _members(layer, walk.subgroup)
     if kept is None or layer.orbits > 1:
         raise ValueError(
@@ -80,7 +81,7 @@ def _group_pooling(walk, layer, x):
             "group, or pool over the whole group"
         )
     options = {"group": walk.subgroup, "subgroup": kept}
-    return walk.mark(walk.make(layer, form, lambda name: renewed(layer, name, **options))(x), form)
+    return walk.mark(walk.make(layer, form, lambda name: clone_with(layer, name, **options))(x), form)
 
 
 def _members(layer, subgroup):
@@ -99,7 +100,7 @@ def _members(layer, subgroup):
 def _pixelwise(walk, layer, x):
     if layer.group is None or not walk.affects(layer):
         return walk.mark(copy(walk, layer)(x), walk.form(x))
-    new = walk.make(layer, (), lambda name: renewed(layer, name, group=walk.subgroup))
+    new = walk.make(layer, (), lambda name: clone_with(layer, name, group=walk.subgroup))
     return walk.mark(new(x), walk.form(x))
 
 
@@ -121,7 +122,7 @@ def _on_split(walk, operation, args, kwargs, form):
             f'"{operation.name}"; use BatchNormalization, Dense or an activation there, or GroupPooling before it'
         )
     options, weights = change
-    new = walk.make(operation, form, lambda name: Filled(renewed(operation, name, **options), weights))
+    new = walk.make(operation, form, lambda name: DeferredWeights(clone_with(operation, name, **options), weights))
     return walk.mark(new(x), form)
 
 
