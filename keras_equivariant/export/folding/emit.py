@@ -10,6 +10,7 @@ from keras_equivariant.export.folding.features import Features
 from keras_equivariant.graphs.rewriting import Names, advance_automatic_names
 from keras_equivariant.graphs.weights import clone_operation, constants, set_weights
 from keras_equivariant.stock import copies
+from keras_equivariant.stock.inference import at_inference
 
 
 class Emitter:
@@ -31,6 +32,7 @@ class Emitter:
         self._separate = separate
         self._layers = {}
         self._weights = {}
+        self._steps = {}
         self._producers = {}
         self._wasted = set()
         self._scopes = []
@@ -54,6 +56,7 @@ class Emitter:
         for layer in model.layers:
             weights = self._weights.pop(id(layer), None)
             if weights:
+                copies.check_shapes(layer, weights)
                 set_weights(layer, weights)
         return model
 
@@ -83,15 +86,25 @@ class Emitter:
     def _make(self, layer_class, name, *args, **kwargs):
         return layer_class(*args, name=name, dtype=self.dtype, trainable=False, **kwargs)
 
+    def steps(self, layer, input_shape):
+        """The built stock layers that a layer folds to, for its inputs as they are; made once."""
+        if id(layer) not in self._steps:
+            self._steps[id(layer)] = layer.fold(input_shape)
+            for step, weights in self._steps[id(layer)]:
+                step.build(input_shape)
+                set_weights(step, weights)
+        return [step for step, _ in self._steps[id(layer)]]
+
     def copy(self, operation, *args, **kwargs):
         """Calls a copy of a stock layer, or of an operation of keras.ops, with the same weights."""
         args, kwargs = constants((args, kwargs))
         if not isinstance(operation, keras.layers.Layer):
             return clone_operation(operation)(*args, **kwargs)
-        weights = operation.get_weights()
+        overrides, weights = at_inference(operation)
+        source = (id(operation),)
         if len(args) == 1 and not kwargs:
-            return self.apply((id(operation),), operation, weights, args[0])
-        return self._call(self._layer((id(operation),), operation), weights, *args, **kwargs)
+            return self.apply(source, operation, weights, args[0], **overrides)
+        return self._call(self._layer(source, operation, **overrides), weights, *args, **kwargs)
 
     def apply(self, source, layer, weights, tensor, **overrides):
         """Calls a copy of the stock layer, config overridden and with these weights, or merges it with what is there.
@@ -100,7 +113,7 @@ class Emitter:
             source: tuple that starts with the id of the unfolded layer; the same source is the same layer, so that
                 shared layers stay shared.
         """
-        if isinstance(layer, keras.layers.BatchNormalization) and id(tensor) in self._producers:
+        if id(tensor) in self._producers and merge.is_absorbed(layer, tensor, **overrides):
             return self._merge(source, layer, weights, *self._producers[id(tensor)])
         new = self._layer(source, layer, **overrides)
         result = self._call(new, weights, tensor)

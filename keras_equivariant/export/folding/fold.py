@@ -4,6 +4,7 @@ import collections
 
 import keras
 
+from keras_equivariant.export.folding.comparison import check_same
 from keras_equivariant.export.folding.emit import Emitter
 from keras_equivariant.export.folding.features import Packed
 from keras_equivariant.export.folding.rules import apply_rule
@@ -14,7 +15,7 @@ from keras_equivariant.layers.core.base import space_rank
 from keras_equivariant.stock import copies
 
 
-def fold(model, name=None, dtype="float32"):
+def fold(model, name=None, dtype="float32", verify=True):
     """A Keras model of stock layers only that computes what `model` computes at inference.
 
     Rotated and harmonic kernels become the kernels of `keras.layers.Conv2D` or `Conv3D`, regular features
@@ -25,16 +26,20 @@ def fold(model, name=None, dtype="float32"):
     The result is frozen, and its `.keras` file loads where keras_equivariant is not installed.
 
     Args:
-        model: a built functional or sequential `keras.Model`; nested and shared models are fine.
+        model: a built `keras.Model`; nested and shared models and layers made of layers are fine. A subclassed model
+            is followed once on symbolic tensors.
         name: name of the folded model; by default that of `model`.
         dtype: `"float32"` or `"float64"`, of every layer, whatever the precision `model` was trained in.
+        verify: compare the answers with those of `model` on random inputs, and raise where they differ; False spares
+            the two forward passes.
 
     Returns:
         A functional `keras.Model` with the inputs and outputs (structure, shapes, order) of `model`.
 
     Raises:
         TypeError: if `model` is not a Keras model.
-        ValueError: if it is subclassed or not built, or if a layer is neither stock nor foldable.
+        ValueError: if it is not built, if a layer is neither stock nor foldable, if the calls inside a subclassed model
+            cannot be followed, or if the folded model gives other answers.
 
     Example:
         >>> import keras, keras_equivariant as ke
@@ -56,6 +61,8 @@ def fold(model, name=None, dtype="float32"):
             raise
         folded = _fold(graph, name or model.name, dtype, advance_names=True)
     folded.trainable = False
+    if verify:
+        check_same(model, folded)
     return folded
 
 
