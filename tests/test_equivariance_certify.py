@@ -382,7 +382,7 @@ def test_the_report_survives_json(report, broken_report, tmp_path):
 @needs_float64
 def test_the_table_reads_well(report):
     lines = str(report).splitlines()
-    assert lines[0] == "net under D4: EXACT"
+    assert lines[0] == report.headline and lines[0].startswith("net under D4: EXACT, largest error ")
     assert lines[1] == "law f(gx) = f(x); in (12, 12, 1) image; out (4,) invariant"
     assert lines[3].split() == ["element", "action", "float64", "float32", "verdict"]
     assert any(line.startswith("8 angles of rotation, approximate: worst error") for line in lines)

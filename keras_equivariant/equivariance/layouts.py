@@ -12,8 +12,62 @@ import keras
 import numpy as np
 
 from keras_equivariant import groups
+from keras_equivariant.equivariance import points
+from keras_equivariant.graphs.symmetry import framed_outputs, output_operations, output_types
 
 AUTO = "auto"
+_GRID_GROUPS = {2: ("D4", "C4", "D2", "C2", "D1", "C1"), 3: ("Oh", "O", "Th", "T", "Td", "D4h", "D4z", "C4z", "C1z")}
+NAMES = (AUTO, "image", "regular", "harmonic", "invariant", "regular_vector", "folded")
+
+
+class Frames:
+    """The layout of a sequence (B, T, ...) each frame of which has a layout of its own.
+
+    Args:
+        layout: that of (B, ...); `"auto"` reads it off the shape.
+    """
+
+    def __init__(self, layout=AUTO):
+        self.layout = layout
+
+    def __call__(self, x, group, element):
+        return self.apply(x, group, lambda frames, layout: transform(frames, group, element, layout))
+
+    def apply(self, x, group, function):
+        """A function of an array and its layout, applied to the frames."""
+        frames = x.reshape(-1, *x.shape[2:])
+        layout = groups.infer_layout(frames.shape, group) if self.layout == AUTO else self.layout
+        result = function(frames, layout)
+        return result.reshape(*x.shape[:2], *result.shape[1:])
+
+    def __str__(self):
+        return "frames" if self.layout == AUTO else f"frames of {self.layout}"
+
+
+def own_layouts(network, on_points=False):
+    """For each output of a functional model the layout that its layers give it; "auto" where they say nothing."""
+    if on_points:
+        return points.output_layouts(output_operations(network))
+    known = zip(output_types(network), framed_outputs(network), strict=True)
+    return [field_type or (Frames() if framed else AUTO) for field_type, framed in known]
+
+
+def parsed(layouts, group):
+    """A structure of layouts with field types for those that are given in words, such as "1x1"; the group is theirs."""
+
+    def parse(layout):
+        if not isinstance(layout, str) or layout in NAMES or layout.startswith("quotient("):
+            return layout
+        try:
+            return groups.FieldType.parse(layout, group)
+        except ValueError as error:
+            names = ", ".join(map(repr, NAMES))
+            raise ValueError(
+                f'A layout is one of {names}, "quotient(H)" or a field type on {group.name}. '
+                f"Received: {layout!r}; as a field type: {error}"
+            ) from None
+
+    return keras.tree.map_structure(parse, layouts)
 
 
 def finite(group):
@@ -22,6 +76,22 @@ def finite(group):
     if isinstance(group, groups.LieGroup):
         return groups.LieSample(group, turns=1 if group.turning else None)
     return group.finite if isinstance(group, groups.ContinuousGroup) else group
+
+
+def grid_group(claimed, tested):
+    """Name of the subgroup that maps the pixel grid onto itself; empty if that is the whole group."""
+    if isinstance(claimed, groups.ContinuousGroup):
+        return claimed.on_grid.name
+    if len(tested.grid_elements) == tested.order:
+        return ""
+    if isinstance(claimed, groups.LieGroup):
+        return f"the sampled turns of {claimed.name}"
+    elements = tested.matrices[list(tested.grid_elements)]
+    for name in _GRID_GROUPS[tested.dimension]:
+        group = groups.get(name)
+        if group.order == len(elements) and all(element_of(group, matrix) is not None for matrix in elements):
+            return name
+    return f"{len(elements)} elements of {claimed.name}"
 
 
 def transform(x, group, element, layout):
@@ -118,6 +188,8 @@ def _cosets(group, subgroup):
 
 def windowed(x, group, layout):
     """`x` times a smooth window, 1 in the middle and 0 outside the disc in the grid; unchanged without a grid."""
+    if isinstance(layout, Frames):
+        return layout.apply(x, group, lambda frames, inner: windowed(frames, group, inner))
     has_grid = not callable(layout) and layout not in ("invariant", "regular_vector")
     if not has_grid or x.ndim < group.dimension + 2:
         return x

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.equivariance.layouts import candidates
-from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
+from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure, square
 from keras_equivariant.equivariance.report import (
     APPROXIMATE,
     BROKEN,
@@ -19,6 +19,7 @@ from keras_equivariant.equivariance.report import (
 from keras_equivariant.equivariance.verdict import LARGEST_APPROXIMATE
 from keras_equivariant.graphs.calls import calls
 from keras_equivariant.graphs.reading import as_functional
+from keras_equivariant.graphs.symmetry import summed_up
 
 PORTION = 2**28  # bytes of features held at a time
 
@@ -60,7 +61,7 @@ def _inside(model, network, reads, measured, setting, tolerance):
     parts = [evaluate(features, batch, rows) for batch, rows in batches(setting.arrays, setting.batch_size)]
     arrays = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
     inputs = keras.tree.pack_sequence_as(graph.input, arrays)
-    setting = dataclasses.replace(setting, inputs=inputs, arrays=arrays, layouts=layouts)
+    setting = dataclasses.replace(setting, inputs=inputs, arrays=arrays, layouts=layouts, sizes=None)
     return tuple(
         dataclasses.replace(row, name=f"{model.name}/{row.name}") for row in localize(graph, setting, tolerance)
     )
@@ -89,11 +90,23 @@ def _measure(network, setting, tensors):
                 for i, shape in enumerate(shapes)
             ]
 
-        arguments = setting.layouts, layouts, setting.batch_size
+        first, _ = next(batches(setting.arrays, setting.batch_size))
+        arguments = setting.layouts, layouts, setting.batch_size, sizes(network, portion, setting.inputs, first)
         for part in measure(per_sample, setting.group, setting.arrays, _generators(setting.group), *arguments):
             for tensor, output in zip(portion, part.outputs, strict=True):
                 found.setdefault(id(tensor), {})[part.interpolated] = output
     return found
+
+
+def sizes(network, tensors, structure, batch):
+    """For each tensor the largest root mean square of those of which it is a mean; 0 where it is none of others."""
+    sources = [[x for x in summed_up(tensor) if x is not tensor] for tensor in tensors]
+    flat = list({id(x): x for some in sources for x in some}.values())
+    if not flat:
+        return [0.0] * len(tensors)
+    values = as_callable(keras.Model(network.input, flat), structure)(batch)
+    found = {id(x): math.sqrt(square(y) / max(y.size, 1)) for x, y in zip(flat, values, strict=True)}
+    return [max((found[id(x)] for x in some), default=0.0) for some in sources]
 
 
 def _generators(group):

@@ -12,7 +12,8 @@ from keras_equivariant.equivariance.measure import as_callable
 from keras_equivariant.equivariance.verdict import TOLERANCE, lowest_precision
 from keras_equivariant.graphs.calls import calls, fresh
 from keras_equivariant.graphs.reading import walk
-from keras_equivariant.graphs.rewriting import Rewriter
+from keras_equivariant.graphs.rewriting import Rewriter, inlined
+from keras_equivariant.graphs.symmetry import framed_inputs
 from keras_equivariant.graphs.weights import clone_operation, constants, set_weights
 
 
@@ -26,9 +27,16 @@ def random_inputs(model, group, samples, size, seed):
     centre, spread = _input_range(model)
     generator = np.random.default_rng(seed)
 
+    framed = {id(tensor) for tensor, is_framed in zip(model.inputs, framed_inputs(model), strict=True) if is_framed}
+
     def draw(tensor):
         shape = tuple(size if n is None else n for n in tensor.shape[1:])
-        dtype = np.dtype(keras.backend.standardize_dtype(tensor.dtype) if tensor.dtype != "bfloat16" else "float32")
+        if id(tensor) in framed:
+            return image(shape[1:], tensor.dtype, samples * shape[0]).reshape(samples, *shape)
+        return image(shape, tensor.dtype, samples)
+
+    def image(shape, dtype, samples):
+        dtype = np.dtype(keras.backend.standardize_dtype(dtype) if dtype != "bfloat16" else "float32")
         if dtype.kind == "b":  # a mask: some points are missing
             return generator.random((samples, *shape)) < 0.8
         if dtype.kind not in "fu":
@@ -107,11 +115,31 @@ def rounds_to_float32():
     return float(keras.ops.convert_to_numpy(keras.ops.mean(keras.ops.convert_to_tensor(x)))) == 1.0
 
 
+def rounding_call(network, inputs, batch):
+    """The first call that computes in float32 whatever its dtype, as resizing does; None where there is none.
+
+    What it gives are numbers of float32, although none of what the network takes is.
+    """
+    graph = inlined(network)
+    listed = calls(graph)
+    noise = np.random.default_rng(0)
+    batch = [x * (1 + 1e-6 * noise.uniform(-1, 1, x.shape)) if x.dtype.kind == "f" else x for x in map(_wide, batch)]
+    tensors = [tensor for call in listed for tensor in call.outputs]
+    values = as_callable(keras.Model(graph.input, tensors), inputs)(batch)
+    values = dict(zip(map(id, tensors), values, strict=True))
+    return next((call for call in listed if any(_is_rounded(values[id(t)]) for t in call.outputs)), None)
+
+
+def _is_rounded(y):
+    """Whether all numbers in float64 are those of float32, and not for being whole."""
+    return y.dtype == np.float64 and np.array_equal(y, y.astype(np.float32)) and not np.array_equal(y, np.round(y))
+
+
 class NotClonable(Exception):
     """Why a model has no twin in float64."""
 
 
-def in_float64(network, inputs, batch, reference):
+def in_float64(network, inputs, batch, reference, sizes=None):
     """A functional model that computes the same in float64.
 
     Args:
@@ -119,6 +147,7 @@ def in_float64(network, inputs, batch, reference):
         inputs: the structure of the inputs.
         batch: arrays.
         reference: the model's outputs for them.
+        sizes: for each output that of the features of which it is a mean.
 
     Raises:
         NotClonable: where the backend has no float64, a layer cannot be built again or computes in less than float64
@@ -144,8 +173,8 @@ def in_float64(network, inputs, batch, reference):
         raise NotClonable(f"the model could not be cloned: {why}") from error
     if not rounds_to_float32():
         _check_float64(twin)
-    for ours, theirs in zip(outputs, reference, strict=True):
-        size = np.max(np.abs(theirs.astype(np.float64)), initial=0)
+    for ours, theirs, features in zip(outputs, reference, sizes or [0.0] * len(outputs), strict=True):
+        size = max(np.max(np.abs(theirs.astype(np.float64)), initial=0), features)
         rounding = max(0.05, 3 * TOLERANCE.get(theirs.dtype.name, 0)) * size
         if np.isfinite(size) and not np.allclose(ours, theirs.astype(np.float64), rtol=0, atol=rounding):
             raise NotClonable(

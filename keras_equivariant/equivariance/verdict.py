@@ -75,7 +75,8 @@ def _elements(group, part, errors, tolerances, best):
         if part.interpolated:
             verdict = APPROXIMATE if by_dtype[best] <= LARGEST_APPROXIMATE else BROKEN
         else:
-            verdict = EXACT if all(within) else APPROXIMATE if within[0] else BROKEN
+            small = within[0] and max(by_dtype.values()) <= LARGEST_APPROXIMATE
+            verdict = EXACT if all(within) else APPROXIMATE if small else BROKEN
         control = max(float(output.relative_control[column]) for output in part.outputs)
         yield Element(
             group.element_names[element], part.interpolated, by_dtype, control, float(part.moves[column]), verdict

@@ -7,9 +7,10 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.equivariance import equivariance_error, points
+from keras_equivariant.equivariance.layouts import own_layouts
 from keras_equivariant.equivariance.twin import random_inputs
 from keras_equivariant.graphs.reading import walk
-from keras_equivariant.graphs.symmetry import field_types, group_of, output_operations, output_types
+from keras_equivariant.graphs.symmetry import field_types, group_of
 
 # Largest difference from the Keras model, relative to its largest output.
 TOLERANCES = {
@@ -89,10 +90,7 @@ class Reference:
         """Errors by exact grid element; None where nothing is known about the symmetry."""
         if self.group is None or self.note is not None:
             return None
-        if isinstance(self.group, groups.LieSample):
-            layouts = points.output_layouts(output_operations(self._graph))
-        else:
-            layouts = [field_type or "auto" for field_type in output_types(self._graph)]
+        layouts = own_layouts(self._graph, isinstance(self.group, groups.LieSample))
         return dict(equivariance_error(function, self.group, self.inputs, elements="exact", output_layout=layouts))
 
 

@@ -99,6 +99,18 @@ class Rewriter:
         return new, [self.form(tensor) for tensor in keras.tree.flatten(outputs)]
 
 
+def inlined(graph):
+    """The graph with the calls of inner models in their place."""
+
+    def call(operation, *args, **kwargs):
+        if isinstance(operation, keras.Model) and is_plain(operation):
+            return replay_graph(as_functional(operation), args[0], call)
+        return operation(*args, **kwargs)
+
+    inputs = keras.tree.map_structure(fresh, graph.input)
+    return keras.Model(inputs, replay_graph(graph, inputs, call), name=graph.name)
+
+
 class Names:
     """Names in use in one model.
 

@@ -6,9 +6,10 @@ from keras_equivariant import groups
 from keras_equivariant.graphs.calls import call_of, calls
 from keras_equivariant.graphs.reading import walk
 from keras_equivariant.groups import FieldType
-from keras_equivariant.layers.core.typed import source_type
+from keras_equivariant.layers.core.typed import LINEAR, source_type
 from keras_equivariant.layers.points.image_to_points import ImageToPoints
 
+_SUMS = (*LINEAR, "Mean", "Reshape", "Flatten")
 GROUPS = (groups.FiniteGroup, groups.ContinuousGroup, groups.LieGroup)
 
 
@@ -79,6 +80,36 @@ def input_types(graph):
     takers = {id(tensor): call.operation for call in reversed(calls(graph)) for tensor in call.inputs}
     found = [getattr(takers.get(id(tensor)), "in_type", None) for tensor in graph.inputs]
     return [field_type if isinstance(field_type, FieldType) else None for field_type in found]
+
+
+def framed_inputs(graph):
+    """For each input whether it is a sequence of frames, (B, T, ...), which the model looks at one by one."""
+    takers = {id(tensor): call for call in reversed(calls(graph)) for tensor in call.inputs}
+    return [id(x) in takers and _joins(x, takers[id(x)].outputs[0]) for x in graph.inputs]
+
+
+def framed_outputs(graph):
+    """For each output whether it is a sequence of frames, (B, T, ...), which the model made one by one."""
+    found = [(tensor, call_of(tensor)) for tensor in graph.outputs]
+    return [call is not None and len(call.inputs) == 1 and _joins(x, call.inputs[0]) for x, call in found]
+
+
+def _joins(frames, batch):
+    """Whether one tensor is (B, T, ...) and the other (B T, ...)."""
+    frames, batch = tuple(frames.shape), tuple(batch.shape)
+    return len(frames) == len(batch) + 1 > 3 and frames[2:] == batch[1:] and frames[1] not in (None, 1)
+
+
+def summed_up(tensor):
+    """The tensors of which one is a mean, or a sum of a few, hence than which it may be much smaller; itself, too."""
+    found, waiting = {}, [tensor]
+    while waiting:
+        tensor = waiting.pop()
+        call = call_of(tensor)
+        if id(tensor) not in found and call is not None and type(call.operation).__name__ in _SUMS:
+            waiting += call.inputs
+        found[id(tensor)] = tensor
+    return list(found.values())
 
 
 def output_types(graph):

@@ -256,7 +256,9 @@ class _Job:
         summary = reporting.summarise(self.settings, dataset, task.summary(scores, by_angle), history)
         log.info("%s: %s", self.network.name, task.text(summary))
         report = self._certify(preprocess(dataset.x_test[:CERTIFIED_IMAGES]), group)
-        summary["certificate"] = {"group": report.group, "verdict": report.verdict, "max_error": report.max_error}
+        keys = ("group", "verdict", "headline", "max_error", "grid_error", "between_error")
+        certificate = report.to_dict()
+        summary["certificate"] = {key: certificate[key] for key in keys}
         write_json(self.folder / "summary.json", summary)
         return TrainResult(self.folder.path, model, history, scores, by_angle, report, None, summary)
 
@@ -267,7 +269,7 @@ class _Job:
         report.save(self.folder / "certificate.json")
         write_text(self.folder / "certificate.txt", f"{report}\n")
         report.plot(self.folder / "certificate.png")
-        log.info("Under %s it is %s, largest error %.2g.", report.group, report.verdict, report.max_error)
+        log.info("%s.", report.headline)
         return report
 
 

@@ -5,6 +5,7 @@ import numpy as np
 
 from keras_equivariant import groups, layers
 from keras_equivariant.export.folding.stock_rules import ELEMENTWISE_OPERATIONS, IDENTITIES, is_elementwise
+from keras_equivariant.graphs.reading import walk as graph_layers
 from keras_equivariant.graphs.weights import DeferredWeights, clone_with
 from keras_equivariant.layers.core.rotated_conv import RotatedConv
 from keras_equivariant.layers.core.typed import Typed
@@ -40,6 +41,7 @@ def apply_rule(walk, operation, args, kwargs):
             f'{type(operation).__name__} has no restriction. Received: the layer "{operation.name}"; build the network '
             "with SteerableConv2D on SO2 and restrict that"
         )
+    _check_inside(walk, operation)
     if not any(forms):
         return copy(walk, operation)(*args, **kwargs)
     if any(isinstance(form, groups.FieldType) for form in forms):
@@ -51,6 +53,18 @@ def apply_rule(walk, operation, args, kwargs):
             "group before it"
         )
     return _on_split(walk, operation, args, kwargs, forms[0])
+
+
+def _check_inside(walk, operation):
+    """ValueError for a wrapper, or a layer that could not be followed, around a layer that should be restricted."""
+    for layer in graph_layers(operation) if isinstance(operation, keras.layers.Layer) else ():
+        group = getattr(layer, "group", None)
+        if isinstance(group, (groups.FiniteGroup, groups.ContinuousGroup)) and walk.affects(layer, group):
+            raise ValueError(
+                f"{type(operation).__name__} has no restriction. Received: the layer "
+                f'"{operation.name}" around "{layer.name}" on {group.name}; use "{layer.name}" without it, or build '
+                "the model in the functional API"
+            )
 
 
 def _rotated(walk, layer, x):
@@ -107,7 +121,7 @@ def _pixelwise(walk, layer, x):
 def _on_split(walk, operation, args, kwargs, form):
     """A stock layer on regular features whose fields have become several."""
     x = args[0]
-    rank = len(keras.tree.flatten(x)[0].shape)
+    rank = next(len(t.shape) for t in keras.tree.flatten(args) if isinstance(t, keras.KerasTensor))
     if _elementwise(operation, rank):
         return walk.mark(copy(walk, operation)(*args, **kwargs), form)
     if type(operation) in _GLOBAL and rank == 5 and not operation.keepdims:

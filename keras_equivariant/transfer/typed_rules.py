@@ -96,7 +96,10 @@ def _statistics(layer, subgroup):
 def apply_stock(walk, operation, args, kwargs, forms):
     """A stock layer on features of field types."""
     types = [form for form in forms if isinstance(form, FieldType)]
-    name, rank = type(operation).__name__, len(keras.tree.flatten(args[0])[0].shape)
+    name, rank = (
+        type(operation).__name__,
+        next(len(t.shape) for t in keras.tree.flatten(args) if isinstance(t, keras.KerasTensor)),
+    )
     y = copy(walk, operation)(*args, **kwargs)
     if name == "Concatenate" and keeps_type(name, operation, types[0], rank) and len(types) == len(forms):
         return walk.mark(y, sum(types[1:], start=types[0]))
