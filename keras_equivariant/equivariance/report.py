@@ -116,9 +116,9 @@ class Report:
         """Where the law holds worst among what needs interpolation: an Angle of the sweep for a continuous group, else
         one without degrees (nan) for the elements that the grid does not carry; None where the grid carries all."""
         found = [angle for angle in self.angles if self.continuous and angle.interpolation > SMALLEST_INTERPOLATION]
-        error = self._best and self._best.interpolated_error
-        if error is not None:
-            found.append(Angle(math.nan, error, math.nan))
+        errors = [p.interpolated_error for p in self.precisions if p.interpolated_error is not None]
+        if errors:
+            found.append(Angle(math.nan, max(errors), math.nan))
         return max(found, key=lambda angle: angle.error if math.isfinite(angle.error) else math.inf, default=None)
 
     @property

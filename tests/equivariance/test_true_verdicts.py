@@ -132,17 +132,8 @@ def measurement(rng, elements, dtype):
     law = (10.0 ** rng.uniform(-18, 1, size=(1, elements))) ** 2 * norm
     if rng.random() < 0.5:
         law *= 1e-30
-    return Measurement(
-        (2, 4),
-        dtype,
-        ["invariant"],
-        law,
-        law + rng.random((1, elements)),
-        norm,
-        8,
-        norm * rng.random(),
-        rng.random() > 0.03,
-    )
+    control, change, finite = law[0] + rng.random(elements), norm * rng.random(), bool(rng.random() > 0.03)
+    return Measurement((2, 4), dtype, ["invariant"], law, control, norm, 8, change, finite)
 
 
 def judged(rng):

@@ -7,8 +7,8 @@ from keras_equivariant import groups
 from keras_equivariant.equivariance.twin import random_inputs
 
 SAMPLES, SIZE = 2, 16
-# Largest difference, relative to the largest output, by the lowest precision of the two.
-TOLERANCES = {"float64": 1e-9, "float32": 1e-3, "float16": 3e-2, "bfloat16": 2e-1}
+# Largest difference, relative to the largest output, by the lowest precision of the two. Keras interpolates in float32.
+TOLERANCES = {"float64": 1e-6, "float32": 1e-3, "float16": 3e-2, "bfloat16": 2e-1}
 
 
 def check_same(model, folded):
