@@ -210,6 +210,7 @@ def search(seeds, dtype):
             assert kind == "unbuilt" or outcome <= TOLERANCE[dtype], (seed, said, outcome)
             if seed % 50 == 49:
                 keras.backend.clear_session()
+                keras.config.set_dtype_policy(dtype)
     finally:
         keras.config.set_dtype_policy("float32")
     return found
