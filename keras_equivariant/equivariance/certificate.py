@@ -9,10 +9,11 @@ from keras_equivariant import groups
 from keras_equivariant.equivariance import points, twin
 from keras_equivariant.equivariance.angles import angles_in_degrees, sweep
 from keras_equivariant.equivariance.errors import check_law, checked_inputs, input_layouts, output_layouts
-from keras_equivariant.equivariance.layouts import AUTO, Frames, finite, grid_group, own_layouts, parsed
+from keras_equivariant.equivariance.layouts import AUTO, Frames, finite, own_layouts, parsed
 from keras_equivariant.equivariance.localize import localize, sizes
 from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
 from keras_equivariant.equivariance.report import Report, number
+from keras_equivariant.equivariance.sizes import on_both_parities
 from keras_equivariant.equivariance.verdict import judge, lowest_precision, tolerances_by_dtype, worst_error
 from keras_equivariant.graphs.reading import Untraceable, as_functional, walk
 from keras_equivariant.graphs.symmetry import (
@@ -95,7 +96,8 @@ def certify(
         tolerance: largest error that counts as exact, a number or a dict by dtype; by default 1e-12 in float64,
             1e-5 in float32, 1e-2 in float16 and 1e-1 in bfloat16.
         samples: number of random images.
-        size: height and width of the random images where the model leaves them open.
+        size: height and width of the random images where the model leaves them open; `size + 1` is tested as well,
+            and the report is that of the worse one.
         seed: seed of the random images.
         batch_size: the most samples in one call.
         name: what the report calls the model; by default its own name.
@@ -126,8 +128,8 @@ def certify(
         except Untraceable as error:
             opaque = str(error)
     every_layer = list(walk(model)) if is_keras else []
-    claimed = group_of(model) if group is None else points.named(group, every_layer)
-    on_points = isinstance(claimed, groups.LieGroup)
+    claimed = group_of(model) if group is None else groups.get(group)
+    on_points = points.move(every_layer, claimed)
     group = points.sample(claimed, every_layer, seed) if on_points else finite(claimed)
     tolerances, angles, notes = tolerances_by_dtype(tolerance), angles_in_degrees(angles), []
     if group != claimed:
@@ -137,9 +139,18 @@ def certify(
         if opaque:
             raise ValueError(f"Without inputs= the inputs of a model must be known. {opaque}")
         inputs = twin.random_inputs(network, group, samples, size, seed)
+        if not on_points and any(None in tensor.shape[1:] for tensor in network.inputs):
+            options = {"law": law, "input_layout": input_layout, "output_layout": output_layout, "dtypes": dtypes}
+            options |= {
+                "angles": angles,
+                "layers": layers,
+                "tolerance": tolerance,
+                "batch_size": batch_size,
+                "name": name,
+            }
+            drawn = functools.partial(twin.random_inputs, network, group, samples, seed=seed)
+            return on_both_parities(lambda n, **other: certify(model, claimed, drawn(size=n), **options | other), size)
         notes.append(f"inputs are {samples} smooth random images, seed {seed}")
-        if any(None in tensor.shape[1:] for tensor in network.inputs):
-            notes.append(f"the model takes any size; tested at {size}, other sizes may differ")
     if on_points:
         layers = False  # a lift gives each point's elements in an order of its own
     arrays, subgroups = checked_inputs(inputs), pooled_subgroups(model)
@@ -206,8 +217,8 @@ def certify(
         angles=sweep(as_callable(own, inputs), setting, names, angles),
         layers=located,
         notes=tuple(notes),
-        grid_group=grid_group(claimed, group),
-        continuous=isinstance(claimed, groups.ContinuousGroup),
+        grid_group="" if on_points or claimed.on_grid is claimed else claimed.on_grid.name,
+        continuous=not (on_points or claimed.is_finite),
         **judge(group, measured, unavailable, tolerances, located, symmetry_problems(network)),
     )
 

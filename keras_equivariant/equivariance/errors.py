@@ -177,7 +177,7 @@ def checked_inputs(x):
 
 def input_layouts(arrays, group, layout):
     """A layout per input, at least one of which moves."""
-    if isinstance(group, groups.LieSample):
+    if not group.orthogonal:
         layout = points.input_layouts(arrays, group, layout)
     layouts = resolve(layout, [x.shape for x in arrays], group, "input_layout")
     if all(name == "invariant" for name in layouts):

@@ -16,7 +16,6 @@ from keras_equivariant.equivariance import points
 from keras_equivariant.graphs.symmetry import framed_outputs, output_operations, output_types
 
 AUTO = "auto"
-_GRID_GROUPS = {2: ("D4", "C4", "D2", "C2", "D1", "C1"), 3: ("Oh", "O", "Th", "T", "Td", "D4h", "D4z", "C4z", "C1z")}
 NAMES = (AUTO, "image", "regular", "harmonic", "invariant", "regular_vector", "folded")
 
 
@@ -72,26 +71,7 @@ def parsed(layouts, group):
 
 def finite(group):
     """The group itself, or the finite one on which a continuous group is tested."""
-    group = groups.get(group)
-    if isinstance(group, groups.LieGroup):
-        return groups.LieSample(group, turns=1 if group.turning else None)
-    return group.finite if isinstance(group, groups.ContinuousGroup) else group
-
-
-def grid_group(claimed, tested):
-    """Name of the subgroup that maps the pixel grid onto itself; empty if that is the whole group."""
-    if isinstance(claimed, groups.ContinuousGroup):
-        return claimed.on_grid.name
-    if len(tested.grid_elements) == tested.order:
-        return ""
-    if isinstance(claimed, groups.LieGroup):
-        return f"the sampled turns of {claimed.name}"
-    elements = tested.matrices[list(tested.grid_elements)]
-    for name in _GRID_GROUPS[tested.dimension]:
-        group = groups.get(name)
-        if group.order == len(elements) and all(element_of(group, matrix) is not None for matrix in elements):
-            return name
-    return f"{len(elements)} elements of {claimed.name}"
+    return groups.get(group).finite
 
 
 def transform(x, group, element, layout):
@@ -114,8 +94,8 @@ def turned(x, group, matrix, layout):
     """`x` turned: images and volumes by any rotation, features with a group axis by the group's own."""
     if layout == "invariant":
         return x
-    if isinstance(layout, groups.FieldType) and isinstance(layout.group, groups.ContinuousGroup):
-        fibre = layout.moved(x, matrix)
+    if isinstance(layout, groups.FieldType) and not layout.group.is_finite:
+        fibre = layout.transform(x, matrix)
         return groups.move_pixels(fibre, matrix) if x.ndim > 2 else fibre
     return (
         groups.move_pixels(x, matrix) if layout == "image" else transform(x, group, element_of(group, matrix), layout)
@@ -125,7 +105,7 @@ def turned(x, group, matrix, layout):
 def turns_freely(layout):
     """Whether features of this layout can be turned by any angle."""
     if isinstance(layout, groups.FieldType):
-        return isinstance(layout.group, groups.ContinuousGroup)
+        return not layout.group.is_finite
     return layout in ("image", "invariant")
 
 

@@ -3,22 +3,23 @@
 import numpy as np
 
 from keras_equivariant import groups
+from keras_equivariant.graphs.symmetry import moves_points
+from keras_equivariant.layers.points.image_to_points import ImageToPoints
 
 COUNT = 6  # elements of each kind
 
 
-def named(group, layers):
-    """The group of a name; on points it is a Lie group's, even where an ordinary one ("SO2") has the same."""
-    on_points = any(isinstance(getattr(layer, "group", None), groups.LieGroup) for layer in layers)
-    from_images = any(type(layer).__name__ == "ImageToPoints" for layer in layers)
-    return groups.lie_group(group) if on_points and not from_images and groups.is_lie_name(group) else groups.get(group)
+def move(layers, group):
+    """Whether a network with these layers takes points that the group moves; images may become points inside it."""
+    from_images = any(isinstance(layer, ImageToPoints) for layer in layers)
+    return group.is_lie and not from_images and (not group.orthogonal or any(map(moves_points, layers)))
 
 
 def sample(group, layers, seed=0):
     """Elements to test: exact ones and, where points are lifted on a grid of rotations, others too."""
     lifts = [layer for layer in layers if type(layer).__name__ == "LieLift" and layer.group is group]
     turns = None
-    if group.turning is not None and not (lifts and lifts[0].sampling == "principal"):
+    if group.stabilizer is not None and not (lifts and lifts[0].sampling == "principal"):
         turns = lifts[0].samples if lifts and lifts[0].sampling != "uniform" else 1
     return groups.LieSample(group, COUNT, turns, seed)
 

@@ -49,7 +49,7 @@ def random_inputs(model, group, samples, size, seed):
         x = smooth_noise((samples, *shape), spatial, generator)
         if dtype.kind == "u":
             return np.clip(np.round(127 + 50 * x), 0, 255).astype(dtype)
-        return (centre + spread * x).astype("float64" if isinstance(group, groups.LieSample) else dtype)
+        return (centre + spread * x).astype(dtype if group.orthogonal else "float64")
 
     return keras.tree.map_structure(draw, model.input)
 

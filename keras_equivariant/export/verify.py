@@ -72,8 +72,9 @@ class Reference:
         self.group, self.equivariance = None, None
         try:
             self.group = group_of(model) if group is None else groups.get(group)
-            if isinstance(self.group, groups.LieGroup):
-                self.group = points.sample(self.group, list(walk(model)))
+            layers = list(walk(model))
+            if points.move(layers, self.group):
+                self.group = points.sample(self.group, layers)
             self.equivariance = self.symmetry(self.run)
         except ValueError as error:
             if group is not None:
@@ -90,7 +91,7 @@ class Reference:
         """Errors by exact grid element; None where nothing is known about the symmetry."""
         if self.group is None or self.note is not None:
             return None
-        layouts = own_layouts(self._graph, isinstance(self.group, groups.LieSample))
+        layouts = own_layouts(self._graph, on_points=not self.group.orthogonal)
         return dict(equivariance_error(function, self.group, self.inputs, elements="exact", output_layout=layouts))
 
 

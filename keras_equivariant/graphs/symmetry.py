@@ -7,10 +7,10 @@ from keras_equivariant.graphs.calls import call_of, calls
 from keras_equivariant.graphs.reading import walk
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.typed import LINEAR, source_type
+from keras_equivariant.layers.points.features import OnPoints
 from keras_equivariant.layers.points.image_to_points import ImageToPoints
 
 _SUMS = (*LINEAR, "Mean", "Reshape", "Flatten")
-GROUPS = (groups.FiniteGroup, groups.ContinuousGroup, groups.LieGroup)
 
 
 def group_of(model, of_grid=False):
@@ -27,10 +27,11 @@ def group_of(model, of_grid=False):
         ValueError: where the layers name none, or several of which none lies within the others.
     """
     layers = list(walk(model)) if isinstance(model, keras.Layer) else []
-    found = {layer.group for layer in layers if isinstance(getattr(layer, "group", None), GROUPS)}
+    on_points = {layer.group for layer in layers if moves_points(layer)}
+    if on_points:
+        return _of_points(on_points, layers)
+    found = {layer.group for layer in layers if isinstance(getattr(layer, "group", None), groups.Group)}
     found |= {layer.out_type.group for layer in layers if isinstance(getattr(layer, "out_type", None), FieldType)}
-    if any(isinstance(group, groups.LieGroup) for group in found):
-        return _of_points(found, layers)
     if of_grid and all(group.order == 1 for group in found):
         return _grid_group(model)
     smallest = [group for group in found if all(groups.contains(other, group) for other in found)]
@@ -43,13 +44,18 @@ def group_of(model, of_grid=False):
     return smallest[0]
 
 
+def moves_points(layer):
+    """Whether a layer moves points by its group; the rotations move grids as well, so that the layer tells."""
+    group = getattr(layer, "group", None)
+    return isinstance(group, groups.Group) and group.is_lie and (isinstance(layer, OnPoints) or not group.orthogonal)
+
+
 _NONE = "no layer that has a group"
 
 
 def _of_points(found, layers):
     if any(isinstance(layer, ImageToPoints) for layer in layers):
         return groups.get("C4")
-    found = {group for group in found if isinstance(group, groups.LieGroup)}
     if len(found) > 1:
         names = sorted(group.name for group in found)
         raise ValueError(f"The layers on points must have one group. Received: {', '.join(names)}; name one as group=")

@@ -59,7 +59,7 @@ def _check_inside(walk, operation):
     """ValueError for a wrapper, or a layer that could not be followed, around a layer that should be restricted."""
     for layer in graph_layers(operation) if isinstance(operation, keras.layers.Layer) else ():
         group = getattr(layer, "group", None)
-        if isinstance(group, (groups.FiniteGroup, groups.ContinuousGroup)) and walk.affects(layer, group):
+        if isinstance(group, groups.Group) and group.orthogonal and walk.affects(layer, group):
             raise ValueError(
                 f"{type(operation).__name__} has no restriction. Received: the layer "
                 f'"{operation.name}" around "{layer.name}" on {group.name}; use "{layer.name}" without it, or build '
