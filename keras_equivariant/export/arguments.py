@@ -6,9 +6,9 @@ import re
 import keras
 import numpy as np
 
-from keras_equivariant.equivariance.twin import walk
 from keras_equivariant.export import representative
 from keras_equivariant.export.verify import BATCHES
+from keras_equivariant.graphs.reading import walk
 
 PRECISIONS = {"tflite": "float32", "tflite_float16": "float16", "tflite_int8": "int8"}
 FORMATS = ("keras", "saved_model", *PRECISIONS, "onnx", "openvino")
