@@ -262,7 +262,9 @@ def parse(layout, group):
     try:
         return Typed(FieldType.parse(text, group))
     except ValueError:
-        raise ValueError(f"`layout` must be {SPELLINGS}, or a field type on {group.name}. Received: {layout!r}") from None
+        raise ValueError(
+            f"`layout` must be {SPELLINGS}, or a field type on {group.name}. Received: {layout!r}"
+        ) from None
 
 
 def act(x, group, element, layout, interpolation="cubic"):
