@@ -74,8 +74,8 @@ def check_scale(graph, data):
     normalizes = isinstance(first, keras.layers.Normalization)
     if deviation < SMALLEST_DEVIATION or (normalizes and max(abs(mean), deviation) > 1 / SMALLEST_DEVIATION):
         raise ValueError(
-            "`representative_data` must be of the scale that the model expects, for they set the ranges of its integers. "
-            f'Received: data that its layer "{first.name}" gives a mean of {mean:.2g} and a deviation of '
+            "`representative_data` must be of the scale that the model expects, for they set the ranges of its "
+            f'integers. Received: data that its layer "{first.name}" gives a mean of {mean:.2g} and a deviation of '
             f"{deviation:.2g}; pass data as they were in training, such as x_train[:100]"
         )
 
