@@ -9,6 +9,7 @@ import warnings
 import keras
 
 from keras_equivariant.groups import grid
+from keras_equivariant.layers.core.law import Lawful
 from keras_equivariant.layers.core.sources import source_group
 from keras_equivariant.ops import window_remedies, windows
 
@@ -17,7 +18,7 @@ PACKAGE = "keras_equivariant"
 register = keras.saving.register_keras_serializable(package=PACKAGE)
 
 
-class EquivariantLayer(keras.layers.Layer):
+class EquivariantLayer(Lawful, keras.layers.Layer):
     """Base of the layers: nobody loses equivariance silently, and every layer can be folded to stock Keras layers.
 
     A subclass says in `windows` and `window_arguments` how its windows lie over space, adds to `symmetry_problems`
@@ -174,10 +175,15 @@ def tuple_of(value, rank, name, minimum=1):
     return values
 
 
-def check_epsilon(epsilon):
-    """The number as a float; ValueError unless positive."""
-    good = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool) and epsilon > 0
-    if not good:
+def check_epsilon(epsilon, least=None):
+    """The number as a float; ValueError unless positive, or at least `least`."""
+    number = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool)
+    if least is not None and not (number and epsilon >= least):
+        raise ValueError(
+            f"`epsilon` must be a number of at least {least}. Received: epsilon={epsilon!r}; leave it out for the norm "
+            "itself"
+        )
+    if least is None and not (number and epsilon > 0):
         raise ValueError(
             "`epsilon` must be a positive number, which keeps values and gradients at 0 finite. "
             f"Received: epsilon={epsilon!r}; use e.g. 1e-3"
