@@ -60,9 +60,7 @@ def checked_data(graph, data, formats, inference_type):
             f"`representative_data` must hold at least {max(BATCHES)} samples of the model's inputs, of "
             f"shapes {wanted}. Received: arrays of shapes {shapes}"
         )
-    representative.check_numbers(graph, data, "tflite_int8" in formats)
-    if "tflite_int8" in formats:
-        representative.check_scale(graph, data)
+    representative.check_finite(graph, data)
     return data
 
 

@@ -6,7 +6,7 @@ import pathlib
 import keras
 import numpy as np
 
-from keras_equivariant.export import arguments, files, verify
+from keras_equivariant.export import arguments, files, representative, verify
 from keras_equivariant.export.arguments import PRECISIONS
 from keras_equivariant.export.folding.fold import fold
 from keras_equivariant.export.formats import backend, onnx, openvino, saved_model, tflite
@@ -150,6 +150,8 @@ class _Job:
 
     def write(self, formats):
         arguments.check_integers(self.served, formats)
+        if "tflite_int8" in formats:
+            representative.check_ranges(self.graph, self.data)
         names = verify.input_names(self.served)
         inputs = [x.astype(tensor.dtype) for x, tensor in zip(self.inputs, self.served.inputs, strict=True)]
         if set(formats) - {"keras"}:
