@@ -1,9 +1,12 @@
 """What all layers share: registration, the strictness check, and how one becomes stock layers."""
 
+from __future__ import annotations
+
 import os
 import pathlib
 import sys
 import warnings
+from typing import Any
 
 import keras
 
@@ -25,7 +28,7 @@ class EquivariantLayer(keras.layers.Layer):
         **kwargs: those of `keras.layers.Layer`.
     """
 
-    def __init__(self, *, strict=True, **kwargs):
+    def __init__(self, *, strict: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.strict = strict
 

@@ -1,9 +1,14 @@
 """What the layers share that compute pixel by pixel on field types; not a layer of its own."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 
 from keras_equivariant.layers.core.base import EquivariantLayer
 from keras_equivariant.layers.core.biased import Biased
+from keras_equivariant.layers.core.options import Activation, Fields, Group
 from keras_equivariant.layers.core.typed import Typed, as_type, layout, type_config
 
 
@@ -13,7 +18,7 @@ class Fibrewise(Typed, EquivariantLayer):
     Subclasses set `out_type` where it is not `in_type` and give `compute(x, training)`, which folds to itself.
     """
 
-    def __init__(self, in_type, group=None, **kwargs):
+    def __init__(self, in_type: Fields, group: Group | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.in_type = as_type(in_type, group, "in_type")
         self.out_type = self.in_type
@@ -47,7 +52,7 @@ class BiasedActivation(Fibrewise, Biased):
 
     bias_size = 0
 
-    def __init__(self, in_type, group, activation, **kwargs):
+    def __init__(self, in_type: Fields, group: Group, activation: Activation, **kwargs: Any) -> None:
         super().__init__(in_type, group, **kwargs)
         self.activation = keras.activations.get(activation)
 

@@ -1,6 +1,9 @@
 """What lifting and group convolutions share; not a layer of its own."""
 
+from __future__ import annotations
+
 import os
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +18,20 @@ from keras_equivariant.kernels import (
     spectral_pays,
 )
 from keras_equivariant.layers.core.base import axis_names
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Basis,
+    Constraint,
+    Count,
+    DataFormat,
+    FieldGroups,
+    Group,
+    Initializer,
+    Padding,
+    PaddingMode,
+    Regularizer,
+    Size,
+)
 from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups, positive, symmetry_group
 from keras_equivariant.ops import convolution, expansion, learned, spectral
 
@@ -29,30 +46,30 @@ class RotatedConv(WindowedConv):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        group,
-        strides=1,
-        padding="valid",
-        data_format=None,
-        dilation_rate=1,
-        groups=1,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        basis="auto",
-        trainable_basis=False,
-        equivariance_weight=1.0,
-        padding_mode="zeros",
-        strict=True,
-        **kwargs,
-    ):
+        filters: Count,
+        kernel_size: Size,
+        group: Group,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat = None,
+        dilation_rate: Size = 1,
+        groups: FieldGroups = 1,
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        activity_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        basis: Basis = "auto",
+        trainable_basis: bool = False,
+        equivariance_weight: float = 1.0,
+        padding_mode: PaddingMode = "zeros",
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             kernel_size,
             strides=strides,

@@ -1,10 +1,15 @@
 """What the normalisations of field types share: scale, shift and epsilon; not a layer of its own."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_equivariant.layers.core.base import check_epsilon
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import Constraint, Fields, Group, Initializer, Regularizer
 from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bias
 from keras_equivariant.ops import fields
 from keras_equivariant.ops.precision import in_full
@@ -19,19 +24,19 @@ class TypedNormalization(Fibrewise):
 
     def __init__(
         self,
-        in_type,
-        group=None,
-        epsilon=1e-3,
-        center=True,
-        scale=True,
-        beta_initializer="zeros",
-        gamma_initializer="ones",
-        beta_regularizer=None,
-        gamma_regularizer=None,
-        beta_constraint=None,
-        gamma_constraint=None,
-        **kwargs,
-    ):
+        in_type: Fields,
+        group: Group | None = None,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Initializer = "zeros",
+        gamma_initializer: Initializer = "ones",
+        beta_regularizer: Regularizer | None = None,
+        gamma_regularizer: Regularizer | None = None,
+        beta_constraint: Constraint | None = None,
+        gamma_constraint: Constraint | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(in_type, group, **kwargs)
         self.epsilon = check_epsilon(epsilon)
         self.center = bool(center)

@@ -1,8 +1,13 @@
 """Kernel, bias and activation with Keras's options for them; not a layer of its own."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 
 from keras_equivariant.layers.core.biased import Biased
+from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer
 
 
 class Weighted(Biased):
@@ -13,12 +18,12 @@ class Weighted(Biased):
 
     def __init__(
         self,
-        activation=None,
-        kernel_initializer="glorot_uniform",
-        kernel_regularizer=None,
-        kernel_constraint=None,
-        **kwargs,
-    ):
+        activation: Activation | None = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)

@@ -1,6 +1,9 @@
 """What pooling and upsampling share: stock arithmetic on whatever lies above a pixel; not a layer of its own."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 from keras import ops as kops
@@ -15,6 +18,7 @@ from keras_equivariant.layers.core.base import (
     tuple_of,
     window_problems,
 )
+from keras_equivariant.layers.core.options import DataFormat, Group, Padding, Size
 from keras_equivariant.ops import convolution, pooling
 
 
@@ -29,7 +33,7 @@ class PixelwiseLayer(EquivariantLayer):
     rank = 2
     linear = True
 
-    def __init__(self, group=None, strict=True, **kwargs):
+    def __init__(self, group: Group | None = None, strict: bool = True, **kwargs: Any) -> None:
         super().__init__(strict=strict, **kwargs)
         self.group = None if group is None else groups.get(group)
 
@@ -140,15 +144,15 @@ class WindowPooling(Windows, PixelwiseLayer):
 
     def __init__(
         self,
-        pool_size=2,
-        strides=None,
-        padding="valid",
-        data_format=None,
-        antialias=False,
-        group=None,
-        strict=True,
-        **kwargs,
-    ):
+        pool_size: Size = 2,
+        strides: Size | None = None,
+        padding: Padding = "valid",
+        data_format: DataFormat = None,
+        antialias: bool = False,
+        group: Group | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(group=group, strict=strict, **kwargs)
         self._set_windows(pool_size, strides, padding, data_format)
         self.antialias = bool(antialias)

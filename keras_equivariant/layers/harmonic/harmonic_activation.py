@@ -1,9 +1,14 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_equivariant.layers.core.base import check_epsilon, register
 from keras_equivariant.layers.core.biased import Biased
+from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer
 from keras_equivariant.layers.harmonic.features import orders_and_fields
 from keras_equivariant.ops import harmonic
 
@@ -45,14 +50,15 @@ class HarmonicActivation(Biased):
 
     def __init__(
         self,
-        activation="relu",
-        use_bias=True,
-        bias_initializer="zeros",
-        bias_regularizer=None,
-        bias_constraint=None,
-        epsilon=harmonic.LEAST_SQUARE,
-        **kwargs,
-    ):
+        activation: Activation = "relu",
+        use_bias: bool = True,
+        bias_initializer: Initializer = "zeros",
+        bias_regularizer: Regularizer | None = None,
+        bias_constraint: Constraint | None = None,
+        epsilon: float = harmonic.LEAST_SQUARE,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             use_bias=use_bias,
             bias_initializer=bias_initializer,

@@ -1,8 +1,13 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_equivariant.layers.core.base import EquivariantLayer, check_epsilon, register
+from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer
 from keras_equivariant.layers.harmonic.features import orders_and_fields
 from keras_equivariant.layers.harmonic.harmonic_activation import fold_on_magnitudes
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
@@ -52,22 +57,23 @@ class HarmonicBatchNormalization(EquivariantLayer):
 
     def __init__(
         self,
-        activation=None,
-        momentum=0.99,
-        epsilon=1e-3,
-        center=True,
-        scale=True,
-        beta_initializer="zeros",
-        gamma_initializer="ones",
-        moving_mean_initializer="zeros",
-        moving_variance_initializer="ones",
-        beta_regularizer=None,
-        gamma_regularizer=None,
-        beta_constraint=None,
-        gamma_constraint=None,
-        synchronized=False,
-        **kwargs,
-    ):
+        activation: Activation | None = None,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Initializer = "zeros",
+        gamma_initializer: Initializer = "ones",
+        moving_mean_initializer: Initializer = "zeros",
+        moving_variance_initializer: Initializer = "ones",
+        beta_regularizer: Regularizer | None = None,
+        gamma_regularizer: Regularizer | None = None,
+        beta_constraint: Constraint | None = None,
+        gamma_constraint: Constraint | None = None,
+        synchronized: bool = False,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         check_epsilon(epsilon)
         self.activation = keras.activations.get(activation)

@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -6,6 +9,17 @@ from keras import ops
 
 from keras_equivariant.kernels import ring_basis
 from keras_equivariant.layers.core.base import register, tuple_of
+from keras_equivariant.layers.core.options import (
+    Constraint,
+    Count,
+    DataFormat,
+    Initializer,
+    Padding,
+    PaddingMode,
+    Regularizer,
+    Size,
+    Whole,
+)
 from keras_equivariant.layers.core.windowed_conv import WindowedConv, positive
 from keras_equivariant.layers.harmonic.features import GRID_GROUP, orders_and_fields
 from keras_equivariant.ops import harmonic
@@ -67,26 +81,26 @@ class HarmonicConv2D(WindowedConv):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        max_order=1,
-        strides=1,
-        padding="valid",
-        data_format=None,
-        dilation_rate=1,
-        use_phase=True,
-        num_rings=None,
-        ring_width=0.5,
-        kernel_initializer="lecun_normal",
-        phase_initializer=None,
-        kernel_regularizer=None,
-        phase_regularizer=None,
-        kernel_constraint=None,
-        phase_constraint=None,
-        padding_mode="zeros",
-        strict=True,
-        **kwargs,
-    ):
+        filters: Count,
+        kernel_size: Size,
+        max_order: Whole = 1,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat = None,
+        dilation_rate: Size = 1,
+        use_phase: bool = True,
+        num_rings: Count | None = None,
+        ring_width: float = 0.5,
+        kernel_initializer: Initializer = "lecun_normal",
+        phase_initializer: Initializer | None = None,
+        kernel_regularizer: Regularizer | None = None,
+        phase_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        phase_constraint: Constraint | None = None,
+        padding_mode: PaddingMode = "zeros",
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         for name in _NOT_HERE:
             if name in kwargs:
                 raise ValueError(

@@ -1,8 +1,13 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
 from keras_equivariant.layers.core.base import check_epsilon, register
 from keras_equivariant.layers.core.biased import Biased
+from keras_equivariant.layers.core.options import Constraint, Initializer, Regularizer
 from keras_equivariant.layers.harmonic.features import orders_and_fields
 from keras_equivariant.ops import harmonic
 
@@ -44,14 +49,15 @@ class HarmonicMagnitude(Biased):
 
     def __init__(
         self,
-        reduction="sum",
-        use_bias=False,
-        bias_initializer="zeros",
-        bias_regularizer=None,
-        bias_constraint=None,
-        epsilon=harmonic.LEAST_SQUARE,
-        **kwargs,
-    ):
+        reduction: Literal["sum"] | None = "sum",
+        use_bias: bool = False,
+        bias_initializer: Initializer = "zeros",
+        bias_regularizer: Regularizer | None = None,
+        bias_constraint: Constraint | None = None,
+        epsilon: float = harmonic.LEAST_SQUARE,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             use_bias=use_bias,
             bias_initializer=bias_initializer,

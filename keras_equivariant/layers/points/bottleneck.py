@@ -1,7 +1,12 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_equivariant.layers.core.base import EquivariantLayer, register, tuple_of
+from keras_equivariant.layers.core.options import Activation, Count, GroupOfPoints
 from keras_equivariant.layers.points.conv import LieConv
 from keras_equivariant.layers.points.features import element_width, zero_where_absent
 from keras_equivariant.layers.points.neighbourhood import Neighbourhoods, kept
@@ -45,7 +50,15 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
     Reference: Finzi et al., arXiv 2002.12880, appendix (the network's residual blocks).
     """
 
-    def __init__(self, filters, group, ratio=4, activation="swish", **kwargs):
+    def __init__(
+        self,
+        filters: Count,
+        group: GroupOfPoints,
+        ratio: Count = 4,
+        activation: Activation = "swish",
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(group=group, **kwargs)
         (self.filters,) = tuple_of(filters, 1, "filters")
         (self.ratio,) = tuple_of(ratio, 1, "ratio")

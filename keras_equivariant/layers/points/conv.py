@@ -1,8 +1,13 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_equivariant.groups import rotation_sets
 from keras_equivariant.layers.core.base import register, tuple_of
+from keras_equivariant.layers.core.options import Count, GroupOfPoints
 from keras_equivariant.layers.core.weighted import Weighted
 from keras_equivariant.layers.points.features import arithmetic, element_width, zero_where_absent
 from keras_equivariant.layers.points.neighbourhood import Neighbourhoods, kept
@@ -61,7 +66,7 @@ class LieConv(Neighbourhoods, Weighted):
     Reference: Finzi et al., arXiv 2002.12880, section 4.2 and the appendix on PointConv.
     """
 
-    def __init__(self, filters, group, **kwargs):
+    def __init__(self, filters: Count, group: GroupOfPoints, strict: bool = True, **kwargs: Any) -> None:
         super().__init__(group=group, **kwargs)
         (self.filters,) = tuple_of(filters, 1, "filters")
         self.ball_radius = None

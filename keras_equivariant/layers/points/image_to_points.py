@@ -1,3 +1,7 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -38,7 +42,7 @@ class ImageToPoints(EquivariantLayer):
     Reference: Finzi et al., arXiv 2002.12880, section 6.1.
     """
 
-    def __init__(self, spacing=1.0, radius=None, **kwargs):
+    def __init__(self, spacing: float = 1.0, radius: float | None = None, strict: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.spacing = check_number(spacing, "spacing", 0, float("inf"), "a positive number")
         self.radius = None if radius is None else check_number(radius, "radius", 0, float("inf"), "a positive number")

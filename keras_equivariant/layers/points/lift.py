@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 import math
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -6,6 +9,7 @@ from keras import ops
 
 from keras_equivariant.groups import rotation_sets
 from keras_equivariant.layers.core.base import EquivariantLayer, register, tuple_of
+from keras_equivariant.layers.core.options import Count, GroupOfPoints
 from keras_equivariant.layers.points.features import (
     OnPoints,
     arithmetic,
@@ -65,7 +69,15 @@ class LieLift(OnPoints, EquivariantLayer):
 
     takes_positions = True
 
-    def __init__(self, group, samples=1, sampling="grid", seed=None, **kwargs):
+    def __init__(
+        self,
+        group: GroupOfPoints,
+        samples: Count = 1,
+        sampling: Literal["grid", "uniform", "shared", "principal"] = "grid",
+        seed: int | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.group = checked_group(group)
         (self.samples,) = tuple_of(samples, 1, "samples")

@@ -1,9 +1,14 @@
 """Which points a convolution on a Lie group sums over; not a layer of its own."""
 
+from __future__ import annotations
+
+from typing import Any, Literal
+
 from keras import ops
 
 from keras_equivariant.groups import rotation_sets
 from keras_equivariant.layers.core.base import tuple_of
+from keras_equivariant.layers.core.options import ActivationName, Count, Counts, GroupOfPoints
 from keras_equivariant.layers.points.features import (
     OnPoints,
     arithmetic,
@@ -21,22 +26,22 @@ class Neighbourhoods(OnPoints):
 
     def __init__(
         self,
-        group,
-        neighbours=32,
-        neighbourhood="nearest",
-        fraction=1.0,
-        fill=0.1,
-        radius=2.0,
-        distance="convex",
-        alpha=0.2,
-        reduction="mean",
-        kernel_units=(32, 32, 16),
-        kernel_activation="swish",
-        batch_normalization=True,
-        chunk_size=None,
-        seed=None,
-        **kwargs,
-    ):
+        group: GroupOfPoints,
+        neighbours: Count = 32,
+        neighbourhood: Literal["nearest", "ball"] = "nearest",
+        fraction: float = 1.0,
+        fill: float = 0.1,
+        radius: float = 2.0,
+        distance: Literal["convex", "squared"] = "convex",
+        alpha: float = 0.2,
+        reduction: Literal["mean", "sum"] = "mean",
+        kernel_units: Counts = (32, 32, 16),
+        kernel_activation: ActivationName = "swish",
+        batch_normalization: bool = True,
+        chunk_size: Count | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.group = checked_group(group)
         (self.neighbours,) = tuple_of(neighbours, 1, "neighbours")

@@ -1,6 +1,11 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
 from keras import ops
 
 from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.core.options import GroupOfPoints
 from keras_equivariant.layers.points.features import (
     OnPoints,
     arithmetic,
@@ -47,7 +52,14 @@ class LiePooling(OnPoints, EquivariantLayer):
     Reference: Finzi et al., arXiv 2002.12880, section 4 (the global pooling of the network).
     """
 
-    def __init__(self, reduction="mean", vectors=False, group=None, **kwargs):
+    def __init__(
+        self,
+        reduction: Literal["mean", "sum", "max"] = "mean",
+        vectors: bool = False,
+        group: GroupOfPoints | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.reduction = check_choice(reduction, "reduction", ("mean", "sum", "max"))
         self.vectors = bool(vectors)

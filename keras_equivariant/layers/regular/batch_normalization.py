@@ -1,7 +1,12 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import Activation
 from keras_equivariant.ops.normalization import normalize_with_statistics
 
 
@@ -35,7 +40,17 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Reference: Cohen & Welling, arXiv 1602.07576, section 6.1 (one scale and shift per group feature map).
     """
 
-    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, *, activation=None, **kwargs):
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        *,
+        activation: Activation | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(axis=axis, momentum=momentum, epsilon=epsilon, center=center, scale=scale, **kwargs)
         self.activation = keras.activations.get(activation)
 

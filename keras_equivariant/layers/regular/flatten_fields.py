@@ -1,7 +1,12 @@
+from __future__ import annotations
+
+from typing import Any
+
 from keras import ops
 
 from keras_equivariant.groups import ContinuousGroup, FieldType
 from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.core.options import Group
 from keras_equivariant.layers.core.windowed_conv import symmetry_group
 
 
@@ -39,7 +44,7 @@ class FlattenFields(EquivariantLayer):
 
     out_type = None
 
-    def __init__(self, group, **kwargs):
+    def __init__(self, group: Group, strict: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.group = symmetry_group(group)
         if isinstance(self.group, ContinuousGroup):

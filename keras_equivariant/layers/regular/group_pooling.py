@@ -1,9 +1,14 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_equivariant import groups
 from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.core.options import Count, Group, Subgroup
 from keras_equivariant.layers.core.windowed_conv import positive
 from keras_equivariant.ops import pooling
 
@@ -45,7 +50,15 @@ class GroupPooling(EquivariantLayer):
     Reference: Cohen & Welling, arXiv 1602.07576, section 6.3.
     """
 
-    def __init__(self, mode="max", group=None, subgroup=None, orbits=1, **kwargs):
+    def __init__(
+        self,
+        mode: Literal["max", "mean"] = "max",
+        group: Group | None = None,
+        subgroup: Subgroup | None = None,
+        orbits: Count = 1,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if mode not in MODES:
             raise ValueError(f"`mode` must be one of {MODES}. Received: mode={mode!r}")

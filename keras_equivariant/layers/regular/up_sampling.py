@@ -1,8 +1,13 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
 import keras
 from keras import ops as kops
 
 from keras_equivariant.groups import grid
 from keras_equivariant.layers.core.base import check_data_format, register, tuple_of
+from keras_equivariant.layers.core.options import DataFormat, Group, Size
 from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
 from keras_equivariant.ops import pooling
 
@@ -12,7 +17,15 @@ LINEAR = {2: "bilinear", 3: "trilinear"}
 class UpSampling(PixelwiseLayer):
     """Enlarges any rank of space by integer factors; not a layer of its own."""
 
-    def __init__(self, size=2, data_format=None, interpolation="nearest", group=None, strict=True, **kwargs):
+    def __init__(
+        self,
+        size: Size = 2,
+        data_format: DataFormat = None,
+        interpolation: Literal["nearest", "bilinear", "trilinear"] = "nearest",
+        group: Group | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(group=group, strict=strict, **kwargs)
         check_data_format(data_format)
         self.size = tuple_of(size, self.rank, "size")

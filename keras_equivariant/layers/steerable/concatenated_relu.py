@@ -1,8 +1,13 @@
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from keras_equivariant.groups import ContinuousGroup, FieldType, Representation, orbits
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import Fields, Group
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -44,7 +49,7 @@ class ConcatenatedReLU(Fibrewise):
     Reference: Cohen & Welling, arXiv 1612.08498, section 2; Shang et al., arXiv 1603.05201.
     """
 
-    def __init__(self, in_type, group=None, **kwargs):
+    def __init__(self, in_type: Fields, group: Group | None = None, strict: bool = True, **kwargs: Any) -> None:
         super().__init__(in_type, group, **kwargs)
         terms, self._sources = [], []
         for index, block in enumerate(self.in_type.blocks):

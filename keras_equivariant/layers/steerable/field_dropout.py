@@ -1,8 +1,13 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import Fields, Group
 from keras_equivariant.ops import fields
 
 
@@ -41,7 +46,16 @@ class FieldDropout(Fibrewise):
     Reference: Srivastava et al., JMLR 15 (2014), section 4; Tompson et al., arXiv 1411.4280, section 3.2 (spatial).
     """
 
-    def __init__(self, in_type, rate, group=None, spatial=False, seed=None, **kwargs):
+    def __init__(
+        self,
+        in_type: Fields,
+        rate: float,
+        group: Group | None = None,
+        spatial: bool = False,
+        seed: int | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(in_type, group, **kwargs)
         if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
             raise ValueError(f"`rate` must be a number from 0 to 1. Received: rate={rate!r}")

@@ -1,6 +1,11 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import Fields, Group
 from keras_equivariant.layers.regular.group_pooling import MODES
 from keras_equivariant.ops import activations
 
@@ -36,7 +41,14 @@ class FieldPooling(Fibrewise):
     Reference: Cohen & Welling, arXiv 1602.07576, section 6.3.
     """
 
-    def __init__(self, in_type, mode="max", group=None, **kwargs):
+    def __init__(
+        self,
+        in_type: Fields,
+        mode: Literal["max", "mean"] = "max",
+        group: Group | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(in_type, group, **kwargs)
         if mode not in MODES:
             raise ValueError(f"`mode` must be one of {MODES}. Received: mode={mode!r}")

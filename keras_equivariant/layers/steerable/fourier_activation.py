@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,6 +12,7 @@ from keras_equivariant.groups.irreps import irrep, is_irrep_label
 from keras_equivariant.groups.spherical import frames
 from keras_equivariant.layers.core.base import register, stock
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import Activation, Fields, Group, Subgroup
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -64,7 +68,15 @@ class FourierActivation(Fibrewise):
     CNNs, ICLR 2022.
     """
 
-    def __init__(self, in_type, group=None, activation="relu", grid=None, **kwargs):
+    def __init__(
+        self,
+        in_type: Fields,
+        group: Group | None = None,
+        activation: Activation = "relu",
+        grid: Subgroup | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(in_type, group, **kwargs)
         self.activation = keras.activations.get(activation)
         self.grid = None if grid is None else groups.get(grid).name

@@ -1,8 +1,13 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import BiasedActivation
+from keras_equivariant.layers.core.options import Activation, Constraint, Fields, Group, Initializer, Regularizer
 from keras_equivariant.layers.core.typed import as_type, scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -50,16 +55,17 @@ class GatedActivation(BiasedActivation):
 
     def __init__(
         self,
-        in_type,
-        group=None,
-        gate="sigmoid",
-        activation="relu",
-        use_bias=False,
-        bias_initializer="zeros",
-        bias_regularizer=None,
-        bias_constraint=None,
-        **kwargs,
-    ):
+        in_type: Fields,
+        group: Group | None = None,
+        gate: Activation = "sigmoid",
+        activation: Activation = "relu",
+        use_bias: bool = False,
+        bias_initializer: Initializer = "zeros",
+        bias_regularizer: Regularizer | None = None,
+        bias_constraint: Constraint | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             in_type,
             group,

@@ -1,5 +1,10 @@
+from __future__ import annotations
+
+from typing import Any
+
 from keras_equivariant.layers.core.base import check_epsilon, register
 from keras_equivariant.layers.core.fibrewise import BiasedActivation
+from keras_equivariant.layers.core.options import Activation, Constraint, Fields, Group, Initializer, Regularizer
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -42,16 +47,17 @@ class NormActivation(BiasedActivation):
 
     def __init__(
         self,
-        in_type,
-        group=None,
-        activation="relu",
-        use_bias=True,
-        bias_initializer="zeros",
-        bias_regularizer=None,
-        bias_constraint=None,
-        epsilon=activations.LEAST_SQUARE,
-        **kwargs,
-    ):
+        in_type: Fields,
+        group: Group | None = None,
+        activation: Activation = "relu",
+        use_bias: bool = True,
+        bias_initializer: Initializer = "zeros",
+        bias_regularizer: Regularizer | None = None,
+        bias_constraint: Constraint | None = None,
+        epsilon: float = activations.LEAST_SQUARE,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             in_type,
             group,

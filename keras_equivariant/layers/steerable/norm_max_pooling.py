@@ -1,5 +1,10 @@
+from __future__ import annotations
+
+from typing import Any
+
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import DataFormat, Fields, Group, Padding, Size
 from keras_equivariant.layers.core.window_pooling import Windows
 from keras_equivariant.ops import pooling
 
@@ -9,15 +14,15 @@ class NormMaxPooling(Windows, Fibrewise):
 
     def __init__(
         self,
-        in_type,
-        group=None,
-        pool_size=2,
-        strides=None,
-        padding="valid",
-        data_format=None,
-        strict=True,
-        **kwargs,
-    ):
+        in_type: Fields,
+        group: Group | None = None,
+        pool_size: Size = 2,
+        strides: Size | None = None,
+        padding: Padding = "valid",
+        data_format: DataFormat = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(in_type, group, strict=strict, **kwargs)
         self._set_windows(pool_size, strides, padding, data_format)
 

@@ -1,6 +1,11 @@
+from __future__ import annotations
+
+from typing import Any
+
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import check_epsilon, register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import Fields, Group
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -36,7 +41,14 @@ class NormPooling(Fibrewise):
     Reference: Weiler & Cesa, arXiv 1911.08251, section 2.6.
     """
 
-    def __init__(self, in_type, group=None, epsilon=activations.LEAST_SQUARE, **kwargs):
+    def __init__(
+        self,
+        in_type: Fields,
+        group: Group | None = None,
+        epsilon: float = activations.LEAST_SQUARE,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(in_type, group, **kwargs)
         self.epsilon = check_epsilon(epsilon)
         self.out_type = FieldType.scalars(self.in_type.fields, self.group)

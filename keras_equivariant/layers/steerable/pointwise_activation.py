@@ -1,7 +1,12 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import Activation, Fields, Group
 from keras_equivariant.layers.core.typed import check_activation
 
 
@@ -37,7 +42,14 @@ class PointwiseActivation(Fibrewise):
     Reference: Cohen & Welling, arXiv 1612.08498, section 2.
     """
 
-    def __init__(self, in_type, activation="relu", group=None, **kwargs):
+    def __init__(
+        self,
+        in_type: Fields,
+        activation: Activation = "relu",
+        group: Group | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(in_type, group, **kwargs)
         self.activation = keras.activations.get(activation)
         check_activation(self.activation, self.in_type)

@@ -1,8 +1,13 @@
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import Fields, Group, Subgroup
 from keras_equivariant.layers.core.typed import as_type, layout
 from keras_equivariant.ops.change_of_basis import change_basis
 
@@ -43,7 +48,9 @@ class Restrict(Fibrewise):
     Reference: Weiler & Cesa, arXiv 1911.08251, section 2.7.
     """
 
-    def __init__(self, in_type, subgroup, group=None, **kwargs):
+    def __init__(
+        self, in_type: Fields, subgroup: Subgroup, group: Group | None = None, strict: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(in_type, group, **kwargs)
         found = groups.restriction(self.in_type, subgroup)
         self.subgroup = found.out_type.group.name
@@ -97,7 +104,15 @@ class Unrestrict(Fibrewise):
     Reference: Weiler & Cesa, arXiv 1911.08251, section 2.7, backwards.
     """
 
-    def __init__(self, out_type, subgroup, group=None, in_type=None, **kwargs):
+    def __init__(
+        self,
+        out_type: Fields,
+        subgroup: Subgroup,
+        group: Group | None = None,
+        in_type: Fields | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         out_type = as_type(out_type, group, "out_type")
         found = groups.restriction(out_type, subgroup)
         if in_type is not None and str(in_type) != str(found.out_type):

@@ -1,8 +1,13 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import Activation, Fields, Group, Initializer
 from keras_equivariant.layers.core.steerable_weights import bias_channels, bias_size, expand_bias
 from keras_equivariant.layers.core.typed import check_activation
 from keras_equivariant.layers.core.typed_normalization import TypedNormalization
@@ -56,18 +61,19 @@ class SteerableBatchNormalization(TypedNormalization):
 
     def __init__(
         self,
-        in_type,
-        group=None,
-        momentum=0.99,
-        epsilon=1e-3,
-        center=True,
-        scale=True,
-        activation=None,
-        moving_mean_initializer="zeros",
-        moving_variance_initializer="ones",
-        synchronized=False,
-        **kwargs,
-    ):
+        in_type: Fields,
+        group: Group | None = None,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        activation: Activation | None = None,
+        moving_mean_initializer: Initializer = "zeros",
+        moving_variance_initializer: Initializer = "ones",
+        synchronized: bool = False,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(in_type, group, epsilon=epsilon, center=center, scale=scale, **kwargs)
         if synchronized and keras.backend.backend() != "tensorflow":
             raise ValueError(

@@ -1,9 +1,30 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
 import numpy as np
 from keras import ops
 
 from keras_equivariant.groups import FieldType, grid
 from keras_equivariant.kernels import Rings, steerable_basis, steerable_coefficients
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Basis,
+    Constraint,
+    Count,
+    DataFormat,
+    FieldGroups,
+    Fields,
+    Group,
+    Initializer,
+    NameOrNumbers,
+    Numbers,
+    Padding,
+    PaddingMode,
+    Regularizer,
+    Size,
+)
 from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bias, per_pair, scaled
 from keras_equivariant.layers.core.typed import Typed, as_type, check_activation
 from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups
@@ -15,35 +36,35 @@ class SteerableConv(Typed, WindowedConv):
 
     def __init__(
         self,
-        in_type,
-        out_type,
-        kernel_size,
-        group=None,
-        strides=1,
-        padding="valid",
-        data_format=None,
-        dilation_rate=1,
-        groups=1,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        basis="auto",
-        num_rings=None,
-        ring_width=None,
-        radial_profile="gaussian",
-        frequency_cutoff=None,
-        voxel_size=None,
-        antialias=False,
-        padding_mode="zeros",
-        strict=True,
-        **kwargs,
-    ):
+        in_type: Fields,
+        out_type: Fields,
+        kernel_size: Size,
+        group: Group | None = None,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat = None,
+        dilation_rate: Size = 1,
+        groups: FieldGroups = 1,
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        activity_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        basis: Basis = "auto",
+        num_rings: Count | None = None,
+        ring_width: float | None = None,
+        radial_profile: Literal["gaussian", "linear"] = "gaussian",
+        frequency_cutoff: NameOrNumbers | None = None,
+        voxel_size: Numbers | None = None,
+        antialias: bool = False,
+        padding_mode: PaddingMode = "zeros",
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             kernel_size,
             strides=strides,

@@ -1,9 +1,14 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_equivariant.kernels import intertwiner_basis, steerable_coefficients
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import Activation, Constraint, Fields, Group, Initializer, Regularizer
 from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bias, per_pair, scaled
 from keras_equivariant.layers.core.typed import Typed, as_type, check_activation
 from keras_equivariant.layers.core.weighted import Weighted
@@ -51,20 +56,21 @@ class SteerableDense(Typed, Weighted):
 
     def __init__(
         self,
-        in_type,
-        out_type,
-        group=None,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        **kwargs,
-    ):
+        in_type: Fields,
+        out_type: Fields,
+        group: Group | None = None,
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        activity_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             activation=activation,
             use_bias=use_bias,

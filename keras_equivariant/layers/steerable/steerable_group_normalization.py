@@ -1,4 +1,9 @@
+from __future__ import annotations
+
+from typing import Any
+
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import FieldGroupsOrAll, Fields, Group
 from keras_equivariant.layers.core.typed_normalization import SampleNormalization
 from keras_equivariant.layers.core.windowed_conv import SYMMETRY_HINT
 from keras_equivariant.ops.fields import FieldMeans
@@ -46,7 +51,14 @@ class SteerableGroupNormalization(SampleNormalization):
     Reference: Wu & He, arXiv 1803.08494, section 3, with norms in place of numbers.
     """
 
-    def __init__(self, in_type, groups=32, group=None, **kwargs):
+    def __init__(
+        self,
+        in_type: Fields,
+        groups: FieldGroupsOrAll = 32,
+        group: Group | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(in_type, group, **kwargs)
         self.groups = _groups(groups, self.in_type)
         self.means = FieldMeans(self.in_type.blocks, None if groups == -1 else groups)

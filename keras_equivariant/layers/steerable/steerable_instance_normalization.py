@@ -1,4 +1,9 @@
+from __future__ import annotations
+
+from typing import Any
+
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import Fields, Group
 from keras_equivariant.layers.core.typed_normalization import SampleNormalization
 from keras_equivariant.ops.fields import FieldMeans
 
@@ -41,7 +46,7 @@ class SteerableInstanceNormalization(SampleNormalization):
     Reference: Ulyanov et al., arXiv 1607.08022, equation 2, with norms in place of numbers.
     """
 
-    def __init__(self, in_type, group=None, **kwargs):
+    def __init__(self, in_type: Fields, group: Group | None = None, strict: bool = True, **kwargs: Any) -> None:
         super().__init__(in_type, group, **kwargs)
         self.means = FieldMeans(self.in_type.blocks)
 

@@ -1,4 +1,9 @@
+from __future__ import annotations
+
+from typing import Any
+
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import Fields, Group
 from keras_equivariant.layers.core.typed_normalization import SampleNormalization
 from keras_equivariant.ops.fields import FieldMeans
 
@@ -43,6 +48,6 @@ class SteerableLayerNormalization(SampleNormalization):
 
     over_space = False
 
-    def __init__(self, in_type, group=None, **kwargs):
+    def __init__(self, in_type: Fields, group: Group | None = None, strict: bool = True, **kwargs: Any) -> None:
         super().__init__(in_type, group, **kwargs)
         self.means = FieldMeans(self.in_type.blocks, groups=1)

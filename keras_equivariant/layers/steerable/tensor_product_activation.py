@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -6,6 +9,7 @@ from keras_equivariant.groups import ContinuousGroup, FieldType, clebsch_gordan
 from keras_equivariant.groups.irreps import gram_schmidt, is_irrep_label
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import Fields, Group, Whole
 from keras_equivariant.ops import activations
 
 
@@ -48,7 +52,14 @@ class TensorProductActivation(Fibrewise):
     Reference: Kondor, Lin & Trivedi, arXiv 1806.09231; Weiler & Cesa, arXiv 1911.08251, section 2.6.
     """
 
-    def __init__(self, in_type, group=None, max_frequency=None, **kwargs):
+    def __init__(
+        self,
+        in_type: Fields,
+        group: Group | None = None,
+        max_frequency: Whole | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(in_type, group, **kwargs)
         good = isinstance(max_frequency, int) and not isinstance(max_frequency, bool) and max_frequency >= 0
         if max_frequency is not None and not good:

@@ -1,0 +1,139 @@
+"""The options of the layers, each declared once: by the annotation and the default in a constructor's signature.
+
+`help` and type checkers read the signature itself; `configuration` makes `get_config` of it, and the spec compiler its
+check and the JSON Schema. An annotation is a plain type (`bool`, `int`, `float`, `str`, a `Literal`), or one of the
+names below where the type alone does not say what a specification and a configuration may hold; `| None` where null is
+a value.
+"""
+
+import dataclasses
+import functools
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal
+
+import keras
+
+from keras_equivariant.groups import ContinuousGroup, FieldType, FiniteGroup, LieGroup
+
+
+def plain(value):
+    """The value as JSON has it: tuples as lists."""
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def group_name(value):
+    """The name of a group, given by its name or as the object."""
+    return getattr(value, "name", value)
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """What an annotation says beyond its type.
+
+    Attributes:
+        kind: the word for its values in a specification, a key of `compiler.grammar.kinds.KINDS`; None where the type
+            says it.
+        write: function of the layer's attribute that gives what a configuration holds.
+        kept: False for an option of one single value, which configurations leave out.
+    """
+
+    kind: str | None
+    write: Callable[[Any], Any] = plain
+    kept: bool = True
+
+
+Count = Annotated[int, Option("count")]  # 1 or more
+Whole = Annotated[int, Option("whole")]  # 0 or more
+Counts = Annotated[int | Sequence[int], Option("counts")]  # any number of them
+Size = Annotated[int | Sequence[int], Option("size")]  # one, or one for each axis of space
+Numbers = Annotated[float | Sequence[float], Option("numbers")]
+NameOrNumbers = Annotated[str | float | Sequence[float], Option("any")]
+FieldGroups = Annotated[int, Option("field_groups")]
+FieldGroupsOrAll = Annotated[int, Option("field_groups_or_all")]
+Group = Annotated[str | FiniteGroup | ContinuousGroup, Option("group", group_name)]
+GroupOfPoints = Annotated[str | LieGroup, Option("group", group_name)]
+Subgroup = Annotated[str | FiniteGroup | ContinuousGroup, Option("text", group_name)]
+Fields = Annotated[str | FieldType, Option("text", str)]
+Basis = Annotated[str | os.PathLike[str], Option("text")]
+Activation = Annotated[str | Callable[..., Any], Option("activation", keras.activations.serialize)]
+ActivationName = Annotated[str, Option("activation")]
+Initializer = Annotated[
+    str | dict[str, Any] | Callable[..., Any] | keras.initializers.Initializer,
+    Option("initializers", keras.initializers.serialize),
+]
+Regularizer = Annotated[
+    str | dict[str, Any] | Callable[..., Any] | keras.regularizers.Regularizer,
+    Option("regularizers", keras.regularizers.serialize),
+]
+Constraint = Annotated[
+    str | dict[str, Any] | Callable[..., Any] | keras.constraints.Constraint,
+    Option("constraints", keras.constraints.serialize),
+]
+DataFormat = Annotated[Literal["channels_last"] | None, Option(None, kept=False)]
+Padding = Literal["valid", "same"]
+PaddingMode = Literal["zeros", "circular", "reflect"]
+
+
+def of(annotation):
+    """The Option that an annotation carries, through `| None`; the one that writes plain values where it has none."""
+    for part in (annotation, *getattr(annotation, "__args__", ())):
+        for mark in getattr(part, "__metadata__", ()):
+            if isinstance(mark, Option):
+                return mark
+    return Option(None)
+
+
+@functools.cache
+def declared(constructor):
+    """The options that a constructor names, in its order: a dict of names to `inspect.Parameter`.
+
+    Left out are `self`, `*args` and `**kwargs`.
+    """
+    try:
+        signature = inspect.signature(constructor, eval_str=True)
+    except NameError:  # names that only type checkers import
+        signature = inspect.signature(constructor)
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {n: p for n, p in signature.parameters.items() if p.kind in named and n != "self"}
+
+
+OF_EVERY_LAYER = ("name", "dtype", "trainable", "autocast")  # of `keras.layers.Layer`, which writes them itself
+
+
+def passed_on(scope, to=None):
+    """What a constructor hands to its base classes: the options that these declare, and its own `**kwargs`.
+
+    Args:
+        scope: `locals()` of the constructor, in which the options have the values they were given.
+        to: another class than the bases, whose options alone are wanted.
+    """
+    if to is not None:
+        return {name: scope[name] for name in declared(to.__init__) if name in scope}
+    order = type(scope["self"]).__mro__
+    bases = order[order.index(scope["__class__"]) + 1 :]
+    wanted = {name for base in bases if "__init__" in vars(base) for name in declared(base.__init__)}
+    return {name: value for name, value in scope.items() if name in wanted} | scope.get("kwargs", {})
+
+
+def configuration(layer):
+    """What `get_config` holds: the options that the constructor and those of its bases declare, from the attributes.
+
+    A class that writes an entry itself, in a `get_config` of its own, need not have the attribute.
+    """
+    found = {}
+    for base in type(layer).__mro__[: type(layer).__mro__.index(keras.layers.Layer)]:
+        for name, parameter in declared(base.__init__).items() if "__init__" in vars(base) else ():
+            option = of(parameter.annotation)
+            if name in found or name in OF_EVERY_LAYER or not option.kept:
+                continue
+            if hasattr(layer, name):
+                found[name] = option.write(getattr(layer, name))
+            elif "get_config" not in vars(base):
+                raise ValueError(
+                    f"An option of a layer must be an attribute of the same name, from which get_config reads it. "
+                    f"Received: {base.__name__} with the option `{name}` and no attribute of it; set self.{name} in "
+                    "the constructor, or write the entry in a get_config of its own"
+                )
+    return found
