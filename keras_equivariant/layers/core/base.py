@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from keras_equivariant.groups import grid
+from keras_equivariant.layers.core.options import configuration
 from keras_equivariant.ops import convolution
 
 PACKAGE = "keras_equivariant"
@@ -69,7 +70,7 @@ class EquivariantLayer(keras.layers.Layer):
     # `apply(key, stock_layer, weights, tensor)`, where the key is unique in the layer.
 
     def get_config(self):
-        return {**super().get_config(), "strict": self.strict}
+        return {**super().get_config(), **configuration(self)}
 
 
 def _users_frame():

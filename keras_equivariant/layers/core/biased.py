@@ -38,12 +38,3 @@ class Biased(EquivariantLayer):
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
             )
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "use_bias": self.use_bias,
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
-        }

@@ -8,8 +8,8 @@ import keras
 
 from keras_equivariant.layers.core.base import EquivariantLayer
 from keras_equivariant.layers.core.biased import Biased
-from keras_equivariant.layers.core.options import Activation, Fields, Group
-from keras_equivariant.layers.core.typed import Typed, as_type, layout, type_config
+from keras_equivariant.layers.core.options import Activation, Fields, Group, passed_on
+from keras_equivariant.layers.core.typed import Typed, as_type, layout
 
 
 class Fibrewise(Typed, EquivariantLayer):
@@ -43,9 +43,6 @@ class Fibrewise(Typed, EquivariantLayer):
     def fold(self, input_shape):
         return [(self.compute, [])]
 
-    def get_config(self):
-        return {**super().get_config(), **type_config(self)}
-
 
 class BiasedActivation(Fibrewise, Biased):
     """A fibrewise layer with an activation and one bias for each of `bias_size` numbers."""
@@ -53,7 +50,7 @@ class BiasedActivation(Fibrewise, Biased):
     bias_size = 0
 
     def __init__(self, in_type: Fields, group: Group, activation: Activation, **kwargs: Any) -> None:
-        super().__init__(in_type, group, **kwargs)
+        super().__init__(**passed_on(locals()))
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape):
@@ -67,6 +64,3 @@ class BiasedActivation(Fibrewise, Biased):
     def fold(self, input_shape):
         bias = None if self.bias is None else keras.ops.convert_to_numpy(self.bias)
         return [(lambda x: self.compute(x, bias), [])]
-
-    def get_config(self):
-        return {**super().get_config(), "activation": keras.activations.serialize(self.activation)}

@@ -102,19 +102,21 @@ def declared(constructor):
 OF_EVERY_LAYER = ("name", "dtype", "trainable", "autocast")  # of `keras.layers.Layer`, which writes them itself
 
 
-def passed_on(scope, to=None):
-    """What a constructor hands to its base classes: the options that these declare, and its own `**kwargs`.
+def passed_on(scope):
+    """What a constructor hands to its base classes: those of its options that they declare, too, and its `**kwargs`.
 
     Args:
-        scope: `locals()` of the constructor, in which the options have the values they were given.
-        to: another class than the bases, whose options alone are wanted.
+        scope: `locals()` of the constructor, in which the options have the values that it was given.
     """
-    if to is not None:
-        return {name: scope[name] for name in declared(to.__init__) if name in scope}
-    order = type(scope["self"]).__mro__
-    bases = order[order.index(scope["__class__"]) + 1 :]
+    own, order = scope["__class__"], type(scope["self"]).__mro__
+    bases = order[order.index(own) + 1 :]
     wanted = {name for base in bases if "__init__" in vars(base) for name in declared(base.__init__)}
-    return {name: value for name, value in scope.items() if name in wanted} | scope.get("kwargs", {})
+    return {name: scope[name] for name in declared(own.__init__) if name in wanted} | scope["kwargs"]
+
+
+def part_of(scope, cls):
+    """The options of a constructor that another class declares, too: to make one of it inside the layer."""
+    return {name: scope[name] for name in declared(scope["__class__"].__init__) if name in declared(cls.__init__)}
 
 
 def configuration(layer):

@@ -31,6 +31,7 @@ from keras_equivariant.layers.core.options import (
     PaddingMode,
     Regularizer,
     Size,
+    passed_on,
 )
 from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups, positive, symmetry_group
 from keras_equivariant.ops import convolution, expansion, learned, spectral
@@ -70,25 +71,7 @@ class RotatedConv(WindowedConv):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            padding_mode=padding_mode,
-            strict=strict,
-            **kwargs,
-        )
+        super().__init__(**passed_on(locals()))
         self.filters = positive(filters, "filters")
         self.group = _finite(type(self).__name__, symmetry_group(group))
         self.groups = field_groups(groups, self.filters)
@@ -249,17 +232,6 @@ class RotatedConv(WindowedConv):
                 f"The input fields must be divisible by `groups`. Received: {fields} fields, groups={self.groups}"
             )
         return fields
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "group": self.group.name,
-            "groups": self.groups,
-            "basis": self.basis,
-            "trainable_basis": self.trainable_basis,
-            "equivariance_weight": self.equivariance_weight,
-        }
 
 
 def _relative(group, scales, lifting):

@@ -172,8 +172,3 @@ def layout(field_type):
 def scalar_blocks(field_type):
     """For each block whether it holds scalars, fields of one component that no element moves."""
     return tuple(block.dim == 1 and len(block.invariants) == 1 for block in field_type.blocks)
-
-
-def type_config(layer):
-    """The part of `get_config` that says the types."""
-    return {"in_type": str(layer.in_type), "group": layer.group.name}

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_equivariant.layers.core.base import check_epsilon
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Constraint, Fields, Group, Initializer, Regularizer
+from keras_equivariant.layers.core.options import Constraint, Fields, Group, Initializer, Regularizer, passed_on
 from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bias
 from keras_equivariant.ops import fields
 from keras_equivariant.ops.precision import in_full
@@ -37,7 +37,7 @@ class TypedNormalization(Fibrewise):
         gamma_constraint: Constraint | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(in_type, group, **kwargs)
+        super().__init__(**passed_on(locals()))
         self.epsilon = check_epsilon(epsilon)
         self.center = bool(center)
         self.scale = bool(scale)
@@ -75,20 +75,6 @@ class TypedNormalization(Fibrewise):
         gamma = self.gamma if self.gamma is None else fields.spread(_tensor(self.gamma, dtype), self.layout)
         beta = self.beta if self.beta is None else expand_bias(_tensor(self.beta, dtype), self.in_type)
         return gamma, beta
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": keras.initializers.serialize(self.beta_initializer),
-            "gamma_initializer": keras.initializers.serialize(self.gamma_initializer),
-            "beta_regularizer": keras.regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": keras.regularizers.serialize(self.gamma_regularizer),
-            "beta_constraint": keras.constraints.serialize(self.beta_constraint),
-            "gamma_constraint": keras.constraints.serialize(self.gamma_constraint),
-        }
 
 
 class SampleNormalization(TypedNormalization):

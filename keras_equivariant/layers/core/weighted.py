@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from keras_equivariant.layers.core.biased import Biased
-from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer
+from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer, passed_on
 
 
 class Weighted(Biased):
@@ -21,10 +21,11 @@ class Weighted(Biased):
         activation: Activation | None = None,
         kernel_initializer: Initializer = "glorot_uniform",
         kernel_regularizer: Regularizer | None = None,
+        activity_regularizer: Regularizer | None = None,
         kernel_constraint: Constraint | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**passed_on(locals()))
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
@@ -39,13 +40,3 @@ class Weighted(Biased):
             constraint=self.kernel_constraint,
             autocast=False,  # expanded in full precision, cast once
         )
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "activation": keras.activations.serialize(self.activation),
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-        }

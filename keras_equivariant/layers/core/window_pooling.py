@@ -18,7 +18,7 @@ from keras_equivariant.layers.core.base import (
     tuple_of,
     window_problems,
 )
-from keras_equivariant.layers.core.options import DataFormat, Group, Padding, Size
+from keras_equivariant.layers.core.options import DataFormat, Group, Padding, Size, passed_on
 from keras_equivariant.ops import convolution, pooling
 
 
@@ -34,7 +34,7 @@ class PixelwiseLayer(EquivariantLayer):
     linear = True
 
     def __init__(self, group: Group | None = None, strict: bool = True, **kwargs: Any) -> None:
-        super().__init__(strict=strict, **kwargs)
+        super().__init__(**passed_on(locals()))
         self.group = None if group is None else groups.get(group)
 
     def build(self, input_shape):
@@ -90,9 +90,6 @@ class PixelwiseLayer(EquivariantLayer):
                 f'Received: group="{self.group.name}"; use a group of rotations such as "C4"'
             )
 
-    def get_config(self):
-        return {**super().get_config(), "group": None if self.group is None else self.group.name}
-
 
 class Windows:
     """Mixin of the poolings: windows over space, the sizes after them and what makes them unsymmetric."""
@@ -129,9 +126,6 @@ class Windows:
     def _window_steps(self):
         return self.strides
 
-    def _window_config(self):
-        return {"pool_size": list(self.pool_size), "strides": list(self.strides), "padding": self.padding}
-
 
 class WindowPooling(Windows, PixelwiseLayer):
     """Maximum or mean over windows; subclasses set `mode`."""
@@ -153,7 +147,7 @@ class WindowPooling(Windows, PixelwiseLayer):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(group=group, strict=strict, **kwargs)
+        super().__init__(**passed_on(locals()))
         self._set_windows(pool_size, strides, padding, data_format)
         self.antialias = bool(antialias)
 
@@ -177,6 +171,3 @@ class WindowPooling(Windows, PixelwiseLayer):
             return [(self.compute, [])]
         layer = stock({"max": "MaxPooling", "average": "AveragePooling"}[self.mode], self.rank)
         return [(layer(self.pool_size, strides=self.strides, padding=self.padding, name=self.name), [])]
-
-    def get_config(self):
-        return {**super().get_config(), **self._window_config(), "antialias": self.antialias}

@@ -106,16 +106,6 @@ class WindowedConv(Weighted):
             steps.append((lambda y: convolution.subsample(y, self.strides), []))
         return steps
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "kernel_size": list(self.kernel_size),
-            "strides": list(self.strides),
-            "padding": self.padding,
-            "dilation_rate": list(self.dilation_rate),
-            "padding_mode": self.padding_mode,
-        }
-
 
 def symmetry_group(group):
     """The group of this name; a number gets the hint that `groups` is the other argument."""

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_equivariant.layers.core.base import check_epsilon, register
 from keras_equivariant.layers.core.biased import Biased
-from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer
+from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer, passed_on
 from keras_equivariant.layers.harmonic.features import orders_and_fields
 from keras_equivariant.ops import harmonic
 
@@ -59,13 +59,7 @@ class HarmonicActivation(Biased):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            use_bias=use_bias,
-            bias_initializer=bias_initializer,
-            bias_regularizer=bias_regularizer,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**passed_on(locals()))
         self.activation = keras.activations.get(activation)
         self.epsilon = check_epsilon(epsilon)
 
@@ -88,13 +82,6 @@ class HarmonicActivation(Biased):
         orders, fields = orders_and_fields("HarmonicActivation", input_shape)
         bias = np.zeros((orders, fields)) if self.bias is None else ops.convert_to_numpy(self.bias)
         return fold_on_magnitudes(self, np.ones(bias.size), bias.ravel(), orders, self.epsilon)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "activation": keras.activations.serialize(self.activation),
-            "epsilon": self.epsilon,
-        }
 
 
 def fold_on_magnitudes(layer, scale, shift, orders, least_square):

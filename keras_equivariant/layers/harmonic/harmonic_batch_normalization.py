@@ -7,17 +7,19 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.layers.core.base import EquivariantLayer, check_epsilon, register
-from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Constraint,
+    Initializer,
+    Regularizer,
+    declared,
+    part_of,
+    passed_on,
+)
 from keras_equivariant.layers.harmonic.features import orders_and_fields
 from keras_equivariant.layers.harmonic.harmonic_activation import fold_on_magnitudes
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
 from keras_equivariant.ops import harmonic
-
-_OPTIONS = (
-    *("momentum", "epsilon", "center", "scale", "synchronized"),
-    *("beta_initializer", "gamma_initializer", "moving_mean_initializer", "moving_variance_initializer"),
-    *("beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint"),
-)
 
 
 @register
@@ -74,24 +76,11 @@ class HarmonicBatchNormalization(EquivariantLayer):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**passed_on(locals()))
         check_epsilon(epsilon)
         self.activation = keras.activations.get(activation)
         self.normalization = BatchNormalization(
-            activation=activation,
-            momentum=momentum,
-            epsilon=epsilon,
-            center=center,
-            scale=scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            moving_mean_initializer=moving_mean_initializer,
-            moving_variance_initializer=moving_variance_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-            synchronized=synchronized,
+            **part_of(locals(), BatchNormalization),
             dtype=self.dtype_policy,
             name="magnitudes",
         )
@@ -125,6 +114,5 @@ class HarmonicBatchNormalization(EquivariantLayer):
         return fold_on_magnitudes(self, scale, beta - mean * scale, orders, harmonic.LEAST_SQUARE)
 
     def get_config(self):
-        inner = self.normalization.get_config()
-        own = {**super().get_config(), "activation": keras.activations.serialize(self.activation)}
-        return {**own, **{name: inner[name] for name in _OPTIONS}}
+        inner, options = self.normalization.get_config(), declared(HarmonicBatchNormalization.__init__)
+        return {**super().get_config(), **{name: value for name, value in inner.items() if name in options}}

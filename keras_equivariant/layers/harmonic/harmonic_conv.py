@@ -19,6 +19,7 @@ from keras_equivariant.layers.core.options import (
     Regularizer,
     Size,
     Whole,
+    passed_on,
 )
 from keras_equivariant.layers.core.windowed_conv import WindowedConv, positive
 from keras_equivariant.layers.harmonic.features import GRID_GROUP, orders_and_fields
@@ -107,20 +108,7 @@ class HarmonicConv2D(WindowedConv):
                     "HarmonicConv2D has neither bias nor activation, for these must act on magnitudes. "
                     f"Received: {name}={kwargs[name]!r}; put a HarmonicActivation behind it"
                 )
-        super().__init__(
-            kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            use_bias=False,
-            kernel_initializer=kernel_initializer,
-            kernel_regularizer=kernel_regularizer,
-            kernel_constraint=kernel_constraint,
-            padding_mode=padding_mode,
-            strict=strict,
-            **kwargs,
-        )
+        super().__init__(**passed_on(locals()), use_bias=False)
         _check_square(self.kernel_size)
         self.filters = positive(filters, "filters")
         self.max_order = tuple_of(max_order, 1, "max_order", minimum=0)[0]
@@ -199,18 +187,7 @@ class HarmonicConv2D(WindowedConv):
                 )
 
     def get_config(self):
-        config = {name: value for name, value in super().get_config().items() if name not in _NOT_HERE}
-        return {
-            **config,
-            "filters": self.filters,
-            "max_order": self.max_order,
-            "use_phase": self.use_phase,
-            "num_rings": self.num_rings,
-            "ring_width": self.ring_width,
-            "phase_initializer": keras.initializers.serialize(self.phase_initializer),
-            "phase_regularizer": keras.regularizers.serialize(self.phase_regularizer),
-            "phase_constraint": keras.constraints.serialize(self.phase_constraint),
-        }
+        return {name: value for name, value in super().get_config().items() if name not in _NOT_HERE}
 
 
 def _routes(available, orders_in, orders_out):

@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_equivariant.layers.core.base import check_epsilon, register
 from keras_equivariant.layers.core.biased import Biased
-from keras_equivariant.layers.core.options import Constraint, Initializer, Regularizer
+from keras_equivariant.layers.core.options import Constraint, Initializer, Regularizer, passed_on
 from keras_equivariant.layers.harmonic.features import orders_and_fields
 from keras_equivariant.ops import harmonic
 
@@ -58,13 +58,7 @@ class HarmonicMagnitude(Biased):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            use_bias=use_bias,
-            bias_initializer=bias_initializer,
-            bias_regularizer=bias_regularizer,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**passed_on(locals()))
         if reduction not in REDUCTIONS:
             raise ValueError(f"`reduction` must be one of {REDUCTIONS}. Received: reduction={reduction!r}")
         self.reduction = reduction
@@ -103,10 +97,3 @@ class HarmonicMagnitude(Biased):
         if self.reduction == "sum":
             return sum(found[1:], found[0])
         return ops.concatenate(found, axis=-1) if orders > 1 else found[0]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "reduction": self.reduction,
-            "epsilon": self.epsilon,
-        }

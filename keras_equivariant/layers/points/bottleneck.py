@@ -1,12 +1,20 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import ops
 
 from keras_equivariant.layers.core.base import EquivariantLayer, register, tuple_of
-from keras_equivariant.layers.core.options import Activation, Count, GroupOfPoints
+from keras_equivariant.layers.core.options import (
+    Activation,
+    ActivationName,
+    Count,
+    Counts,
+    GroupOfPoints,
+    part_of,
+    passed_on,
+)
 from keras_equivariant.layers.points.conv import LieConv
 from keras_equivariant.layers.points.features import element_width, zero_where_absent
 from keras_equivariant.layers.points.neighbourhood import Neighbourhoods, kept
@@ -56,15 +64,29 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
         group: GroupOfPoints,
         ratio: Count = 4,
         activation: Activation = "swish",
+        neighbours: Count = 32,
+        neighbourhood: Literal["nearest", "ball"] = "nearest",
+        fraction: float = 1.0,
+        fill: float = 0.1,
+        radius: float = 2.0,
+        distance: Literal["convex", "squared"] = "convex",
+        alpha: float = 0.2,
+        reduction: Literal["mean", "sum"] = "mean",
+        kernel_units: Counts = (32, 32, 16),
+        kernel_activation: ActivationName = "swish",
+        batch_normalization: bool = True,
+        chunk_size: Count | None = None,
+        seed: int | None = None,
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(group=group, **kwargs)
+        neighborhood = part_of(locals(), Neighbourhoods)
+        super().__init__(**passed_on(locals()))
         (self.filters,) = tuple_of(filters, 1, "filters")
         (self.ratio,) = tuple_of(ratio, 1, "ratio")
         self.activation = keras.activations.get(activation)
         # The activation in front of the convolution must not see what the mask leaves out; the convolution drops it.
-        self.conv = LieConv(max(1, self.filters // self.ratio), **self.options, dtype=self.dtype_policy, name="conv")
+        self.conv = LieConv(max(1, self.filters // self.ratio), **neighborhood, dtype=self.dtype_policy, name="conv")
         self.expand = keras.layers.Dense(self.filters, dtype=self.dtype_policy, name="expand")
         self.reduce = None
         self.activations = [self._activation(i) for i in range(3)]
@@ -137,11 +159,3 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
         )
         x = apply("expand", self.expand, self.expand.weights, activate(2, x))
         return self._add(elements, x, values, mask, new_mask, indices)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "ratio": self.ratio,
-            "activation": keras.activations.serialize(self.activation),
-        }

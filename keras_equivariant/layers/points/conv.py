@@ -1,13 +1,23 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import ops
 
 from keras_equivariant.groups import rotation_sets
 from keras_equivariant.layers.core.base import register, tuple_of
-from keras_equivariant.layers.core.options import Count, GroupOfPoints
+from keras_equivariant.layers.core.options import (
+    Activation,
+    ActivationName,
+    Constraint,
+    Count,
+    Counts,
+    GroupOfPoints,
+    Initializer,
+    Regularizer,
+    passed_on,
+)
 from keras_equivariant.layers.core.weighted import Weighted
 from keras_equivariant.layers.points.features import arithmetic, element_width, zero_where_absent
 from keras_equivariant.layers.points.neighbourhood import Neighbourhoods, kept
@@ -66,8 +76,36 @@ class LieConv(Neighbourhoods, Weighted):
     Reference: Finzi et al., arXiv 2002.12880, section 4.2 and the appendix on PointConv.
     """
 
-    def __init__(self, filters: Count, group: GroupOfPoints, strict: bool = True, **kwargs: Any) -> None:
-        super().__init__(group=group, **kwargs)
+    def __init__(
+        self,
+        filters: Count,
+        group: GroupOfPoints,
+        neighbours: Count = 32,
+        neighbourhood: Literal["nearest", "ball"] = "nearest",
+        fraction: float = 1.0,
+        fill: float = 0.1,
+        radius: float = 2.0,
+        distance: Literal["convex", "squared"] = "convex",
+        alpha: float = 0.2,
+        reduction: Literal["mean", "sum"] = "mean",
+        kernel_units: Counts = (32, 32, 16),
+        kernel_activation: ActivationName = "swish",
+        batch_normalization: bool = True,
+        chunk_size: Count | None = None,
+        seed: int | None = None,
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        activity_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         (self.filters,) = tuple_of(filters, 1, "filters")
         self.ball_radius = None
         self.seed_generator = keras.random.SeedGenerator(self.seed) if self.neighbourhood == "ball" else None
@@ -177,9 +215,6 @@ class LieConv(Neighbourhoods, Weighted):
         linear = keras.layers.Dense(self.filters, self.activation, self.use_bias, name=self.name)
         y = apply("linear", linear, [w for w in (self.kernel, self.bias) if w is not None], summed)
         return queries.elements, zero_where_absent(y, queries.mask), queries.mask
-
-    def get_config(self):
-        return {**super().get_config(), "filters": self.filters}
 
 
 class _Queries:

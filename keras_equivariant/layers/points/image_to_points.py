@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.core.options import passed_on
 from keras_equivariant.layers.points.features import check_number
 
 
@@ -43,7 +44,7 @@ class ImageToPoints(EquivariantLayer):
     """
 
     def __init__(self, spacing: float = 1.0, radius: float | None = None, strict: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**passed_on(locals()))
         self.spacing = check_number(spacing, "spacing", 0, float("inf"), "a positive number")
         self.radius = None if radius is None else check_number(radius, "radius", 0, float("inf"), "a positive number")
 
@@ -89,6 +90,3 @@ class ImageToPoints(EquivariantLayer):
 
     def fold_call(self, apply, inputs):
         return self.call(inputs)
-
-    def get_config(self):
-        return {**super().get_config(), "spacing": self.spacing, "radius": self.radius}

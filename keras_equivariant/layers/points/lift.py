@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_equivariant.groups import rotation_sets
 from keras_equivariant.layers.core.base import EquivariantLayer, register, tuple_of
-from keras_equivariant.layers.core.options import Count, GroupOfPoints
+from keras_equivariant.layers.core.options import Count, GroupOfPoints, passed_on
 from keras_equivariant.layers.points.features import (
     OnPoints,
     arithmetic,
@@ -78,7 +78,7 @@ class LieLift(OnPoints, EquivariantLayer):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**passed_on(locals()))
         self.group = checked_group(group)
         (self.samples,) = tuple_of(samples, 1, "samples")
         self.sampling = check_choice(sampling, "sampling", SAMPLING)
@@ -168,15 +168,6 @@ class LieLift(OnPoints, EquivariantLayer):
 
     def fold_call(self, apply, inputs):
         return self.call(inputs, training=False)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "group": self.group.name,
-            "samples": self.samples,
-            "sampling": self.sampling,
-            "seed": self.seed,
-        }
 
 
 def _even_circle(count):

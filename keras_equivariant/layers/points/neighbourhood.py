@@ -61,24 +61,6 @@ class Neighbourhoods(OnPoints):
         self.chunk_size = None if chunk_size is None else tuple_of(chunk_size, 1, "chunk_size")[0]
         self.seed = seed
 
-    @property
-    def options(self):
-        """The arguments of this class, plain values."""
-        names = ("neighbours", "neighbourhood", "fraction", "fill", "radius", "distance", "alpha", "reduction")
-        found = {name: getattr(self, name) for name in names}
-        return {
-            "group": self.group.name,
-            **found,
-            "kernel_units": list(self.kernel_units),
-            "kernel_activation": self.kernel_activation,
-            "batch_normalization": self.batch_normalization,
-            "chunk_size": self.chunk_size,
-            "seed": self.seed,
-        }
-
-    def get_config(self):
-        return {**super().get_config(), **self.options}
-
     def queries(self, count):
         """How many of so many points are kept."""
         return max(1, round(self.fraction * count))

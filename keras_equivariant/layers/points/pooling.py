@@ -5,7 +5,7 @@ from typing import Any, Literal
 from keras import ops
 
 from keras_equivariant.layers.core.base import EquivariantLayer, register
-from keras_equivariant.layers.core.options import GroupOfPoints
+from keras_equivariant.layers.core.options import GroupOfPoints, passed_on
 from keras_equivariant.layers.points.features import (
     OnPoints,
     arithmetic,
@@ -60,7 +60,7 @@ class LiePooling(OnPoints, EquivariantLayer):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**passed_on(locals()))
         self.reduction = check_choice(reduction, "reduction", ("mean", "sum", "max"))
         self.vectors = bool(vectors)
         self.group = None if group is None else checked_group(group)
@@ -111,7 +111,3 @@ class LiePooling(OnPoints, EquivariantLayer):
 
     def fold_call(self, apply, inputs):
         return self.call(inputs)
-
-    def get_config(self):
-        group = None if self.group is None else self.group.name
-        return {**super().get_config(), "reduction": self.reduction, "vectors": self.vectors, "group": group}

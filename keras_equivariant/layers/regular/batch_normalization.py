@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.options import Activation
+from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer, passed_on
 from keras_equivariant.ops.normalization import normalize_with_statistics
 
 
@@ -47,11 +47,20 @@ class BatchNormalization(keras.layers.BatchNormalization):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
+        beta_initializer: Initializer = "zeros",
+        gamma_initializer: Initializer = "ones",
+        moving_mean_initializer: Initializer = "zeros",
+        moving_variance_initializer: Initializer = "ones",
+        beta_regularizer: Regularizer | None = None,
+        gamma_regularizer: Regularizer | None = None,
+        beta_constraint: Constraint | None = None,
+        gamma_constraint: Constraint | None = None,
+        synchronized: bool = False,
         *,
         activation: Activation | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(axis=axis, momentum=momentum, epsilon=epsilon, center=center, scale=scale, **kwargs)
+        super().__init__(**passed_on(locals()))
         self.activation = keras.activations.get(activation)
 
     def call(self, inputs, training=None, mask=None):

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_equivariant.groups import ContinuousGroup, FieldType
 from keras_equivariant.layers.core.base import EquivariantLayer, register
-from keras_equivariant.layers.core.options import Group
+from keras_equivariant.layers.core.options import Group, passed_on
 from keras_equivariant.layers.core.windowed_conv import symmetry_group
 
 
@@ -45,7 +45,7 @@ class FlattenFields(EquivariantLayer):
     out_type = None
 
     def __init__(self, group: Group, strict: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**passed_on(locals()))
         self.group = symmetry_group(group)
         if isinstance(self.group, ContinuousGroup):
             raise ValueError(
@@ -71,6 +71,3 @@ class FlattenFields(EquivariantLayer):
 
     def fold(self, input_shape):
         return []
-
-    def get_config(self):
-        return {**super().get_config(), "group": self.group.name}

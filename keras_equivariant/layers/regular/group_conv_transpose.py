@@ -1,10 +1,59 @@
+from __future__ import annotations
+
+from typing import Any
+
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Basis,
+    Constraint,
+    Count,
+    DataFormat,
+    FieldGroups,
+    Group,
+    Initializer,
+    Padding,
+    PaddingMode,
+    Regularizer,
+    Size,
+    passed_on,
+)
 from keras_equivariant.layers.core.rotated_conv import RotatedConv
 from keras_equivariant.layers.core.transposed import Transposed
 
 
 class GroupConvTranspose(Transposed, RotatedConv):
     """The transposed group convolution of any rank of space; not a layer of its own."""
+
+    def __init__(
+        self,
+        filters: Count,
+        kernel_size: Size,
+        group: Group,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat = None,
+        dilation_rate: Size = 1,
+        groups: FieldGroups = 1,
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        activity_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        basis: Basis = "auto",
+        trainable_basis: bool = False,
+        equivariance_weight: float = 1.0,
+        padding_mode: PaddingMode = "zeros",
+        strict: bool = True,
+        *,
+        output_padding: Size | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
 
     def build(self, input_shape):
         fields = self._input_fields(input_shape)

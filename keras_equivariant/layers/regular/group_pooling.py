@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_equivariant import groups
 from keras_equivariant.layers.core.base import EquivariantLayer, register
-from keras_equivariant.layers.core.options import Count, Group, Subgroup
+from keras_equivariant.layers.core.options import Count, Group, Subgroup, passed_on
 from keras_equivariant.layers.core.windowed_conv import positive
 from keras_equivariant.ops import pooling
 
@@ -59,7 +59,7 @@ class GroupPooling(EquivariantLayer):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**passed_on(locals()))
         if mode not in MODES:
             raise ValueError(f"`mode` must be one of {MODES}. Received: mode={mode!r}")
         if subgroup is not None and group is None:
@@ -136,13 +136,3 @@ class GroupPooling(EquivariantLayer):
     def _merged(self, planes):
         merge = keras.layers.Maximum if self.mode == "max" else keras.layers.Average
         return merge()(planes) if len(planes) > 1 else planes[0]
-
-    def get_config(self):
-        name = None if self.group is None else self.group.name
-        return {
-            **super().get_config(),
-            "mode": self.mode,
-            "group": name,
-            "subgroup": self.subgroup,
-            "orbits": self.orbits,
-        }

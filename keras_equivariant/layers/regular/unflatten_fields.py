@@ -5,8 +5,8 @@ from typing import Any
 from keras import ops
 
 from keras_equivariant.layers.core.base import EquivariantLayer, register
-from keras_equivariant.layers.core.options import Fields, Group
-from keras_equivariant.layers.core.typed import Typed, as_type, type_config
+from keras_equivariant.layers.core.options import Fields, Group, passed_on
+from keras_equivariant.layers.core.typed import Typed, as_type
 
 
 @register
@@ -42,7 +42,7 @@ class UnflattenFields(Typed, EquivariantLayer):
     """
 
     def __init__(self, in_type: Fields, group: Group | None = None, strict: bool = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**passed_on(locals()))
         self.in_type = as_type(in_type, group, "in_type")
         if [name for _, name in self.in_type.terms] != ["regular"]:
             raise ValueError(
@@ -66,6 +66,3 @@ class UnflattenFields(Typed, EquivariantLayer):
 
     def fold(self, input_shape):
         return []
-
-    def get_config(self):
-        return {**super().get_config(), **type_config(self)}

@@ -7,7 +7,7 @@ from keras import ops as kops
 
 from keras_equivariant.groups import grid
 from keras_equivariant.layers.core.base import check_data_format, register, tuple_of
-from keras_equivariant.layers.core.options import DataFormat, Group, Size
+from keras_equivariant.layers.core.options import DataFormat, Group, Size, passed_on
 from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
 from keras_equivariant.ops import pooling
 
@@ -26,7 +26,7 @@ class UpSampling(PixelwiseLayer):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(group=group, strict=strict, **kwargs)
+        super().__init__(**passed_on(locals()))
         check_data_format(data_format)
         self.size = tuple_of(size, self.rank, "size")
         choices = ("nearest", LINEAR[self.rank])
@@ -63,9 +63,6 @@ class UpSampling(PixelwiseLayer):
                 f'input_shape={input_shape}; give the model a fixed input shape, or use interpolation="nearest"'
             )
         return [(self.compute, [])]
-
-    def get_config(self):
-        return {**super().get_config(), "size": list(self.size), "interpolation": self.interpolation}
 
 
 @register

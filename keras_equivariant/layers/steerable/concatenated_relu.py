@@ -7,7 +7,7 @@ import numpy as np
 from keras_equivariant.groups import ContinuousGroup, FieldType, Representation, orbits
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Fields, Group
+from keras_equivariant.layers.core.options import Fields, Group, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -50,7 +50,7 @@ class ConcatenatedReLU(Fibrewise):
     """
 
     def __init__(self, in_type: Fields, group: Group | None = None, strict: bool = True, **kwargs: Any) -> None:
-        super().__init__(in_type, group, **kwargs)
+        super().__init__(**passed_on(locals()))
         terms, self._sources = [], []
         for index, block in enumerate(self.in_type.blocks):
             for name, maps in self._signed_orbits(index):

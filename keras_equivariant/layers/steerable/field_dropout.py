@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Fields, Group
+from keras_equivariant.layers.core.options import Fields, Group, passed_on
 from keras_equivariant.ops import fields
 
 
@@ -56,7 +56,7 @@ class FieldDropout(Fibrewise):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(in_type, group, **kwargs)
+        super().__init__(**passed_on(locals()))
         if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
             raise ValueError(f"`rate` must be a number from 0 to 1. Received: rate={rate!r}")
         self.rate = float(rate)
@@ -76,6 +76,3 @@ class FieldDropout(Fibrewise):
 
     def fold(self, input_shape):
         return []
-
-    def get_config(self):
-        return {**super().get_config(), "rate": self.rate, "spatial": self.spatial, "seed": self.seed}

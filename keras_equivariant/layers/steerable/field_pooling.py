@@ -5,7 +5,7 @@ from typing import Any, Literal
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Fields, Group
+from keras_equivariant.layers.core.options import Fields, Group, passed_on
 from keras_equivariant.layers.regular.group_pooling import MODES
 from keras_equivariant.ops import activations
 
@@ -49,7 +49,7 @@ class FieldPooling(Fibrewise):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(in_type, group, **kwargs)
+        super().__init__(**passed_on(locals()))
         if mode not in MODES:
             raise ValueError(f"`mode` must be one of {MODES}. Received: mode={mode!r}")
         if not self.in_type.permutation:
@@ -63,6 +63,3 @@ class FieldPooling(Fibrewise):
 
     def compute(self, x, training=False):
         return activations.pool_components(x, self.layout, self.mode)
-
-    def get_config(self):
-        return {**super().get_config(), "mode": self.mode}

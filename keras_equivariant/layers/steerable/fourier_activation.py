@@ -12,7 +12,7 @@ from keras_equivariant.groups.irreps import irrep, is_irrep_label
 from keras_equivariant.groups.spherical import frames
 from keras_equivariant.layers.core.base import register, stock
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Activation, Fields, Group, Subgroup
+from keras_equivariant.layers.core.options import Activation, Fields, Group, Subgroup, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -77,7 +77,7 @@ class FourierActivation(Fibrewise):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(in_type, group, **kwargs)
+        super().__init__(**passed_on(locals()))
         self.activation = keras.activations.get(activation)
         self.grid = None if grid is None else groups.get(grid).name
         self.functions, stabilizer = _functions(self.in_type)
@@ -101,13 +101,6 @@ class FourierActivation(Fibrewise):
             (stock("Conv", rank)(m.shape[-1], 1, use_bias=False, **words), [m.reshape(*(1,) * rank, *m.shape)])
             for m, words in maps
         ]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "activation": keras.activations.serialize(self.activation),
-            "grid": self.grid,
-        }
 
 
 def _functions(field_type):

@@ -7,7 +7,15 @@ import keras
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import BiasedActivation
-from keras_equivariant.layers.core.options import Activation, Constraint, Fields, Group, Initializer, Regularizer
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Constraint,
+    Fields,
+    Group,
+    Initializer,
+    Regularizer,
+    passed_on,
+)
 from keras_equivariant.layers.core.typed import as_type, scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -66,16 +74,7 @@ class GatedActivation(BiasedActivation):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            in_type,
-            group,
-            activation,
-            use_bias=use_bias,
-            bias_initializer=bias_initializer,
-            bias_regularizer=bias_regularizer,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**passed_on(locals()))
         self.gate = keras.activations.get(gate)
         self._kept = _without_gates(self.in_type)
         terms = zip(self._kept, self.in_type.terms, strict=True)
@@ -97,9 +96,6 @@ class GatedActivation(BiasedActivation):
 
     def compute(self, x, bias=None, training=False):
         return activations.gate(x, bias, self.layout, self._kept, self.gate, self.activation, training)
-
-    def get_config(self):
-        return {**super().get_config(), "gate": keras.activations.serialize(self.gate)}
 
 
 def _scalars(field_type):

@@ -4,7 +4,15 @@ from typing import Any
 
 from keras_equivariant.layers.core.base import check_epsilon, register
 from keras_equivariant.layers.core.fibrewise import BiasedActivation
-from keras_equivariant.layers.core.options import Activation, Constraint, Fields, Group, Initializer, Regularizer
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Constraint,
+    Fields,
+    Group,
+    Initializer,
+    Regularizer,
+    passed_on,
+)
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -58,22 +66,10 @@ class NormActivation(BiasedActivation):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            in_type,
-            group,
-            activation,
-            use_bias=use_bias,
-            bias_initializer=bias_initializer,
-            bias_regularizer=bias_regularizer,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**passed_on(locals()))
         self.epsilon = check_epsilon(epsilon)
         self.bias_size = self.in_type.fields
 
     def compute(self, x, bias=None, training=False):
         scalars = scalar_blocks(self.in_type)
         return activations.norm_activate(x, bias, self.layout, scalars, self.epsilon, self.activation, training)
-
-    def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}

@@ -5,7 +5,7 @@ from typing import Any
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import check_epsilon, register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Fields, Group
+from keras_equivariant.layers.core.options import Fields, Group, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -49,12 +49,9 @@ class NormPooling(Fibrewise):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(in_type, group, **kwargs)
+        super().__init__(**passed_on(locals()))
         self.epsilon = check_epsilon(epsilon)
         self.out_type = FieldType.scalars(self.in_type.fields, self.group)
 
     def compute(self, x, training=False):
         return activations.norms(x, self.layout, scalar_blocks(self.in_type), self.epsilon)
-
-    def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}

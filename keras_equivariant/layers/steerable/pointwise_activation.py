@@ -6,7 +6,7 @@ import keras
 
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Activation, Fields, Group
+from keras_equivariant.layers.core.options import Activation, Fields, Group, passed_on
 from keras_equivariant.layers.core.typed import check_activation
 
 
@@ -50,7 +50,7 @@ class PointwiseActivation(Fibrewise):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(in_type, group, **kwargs)
+        super().__init__(**passed_on(locals()))
         self.activation = keras.activations.get(activation)
         check_activation(self.activation, self.in_type)
 
@@ -59,6 +59,3 @@ class PointwiseActivation(Fibrewise):
 
     def fold(self, input_shape):
         return [(keras.layers.Activation(self.activation, name=self.name), [])]
-
-    def get_config(self):
-        return {**super().get_config(), "activation": keras.activations.serialize(self.activation)}

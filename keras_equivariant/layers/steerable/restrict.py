@@ -7,7 +7,7 @@ import numpy as np
 from keras_equivariant import groups
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Fields, Group, Subgroup
+from keras_equivariant.layers.core.options import Fields, Group, Subgroup, passed_on
 from keras_equivariant.layers.core.typed import as_type, layout
 from keras_equivariant.ops.change_of_basis import change_basis
 
@@ -51,7 +51,7 @@ class Restrict(Fibrewise):
     def __init__(
         self, in_type: Fields, subgroup: Subgroup, group: Group | None = None, strict: bool = True, **kwargs: Any
     ) -> None:
-        super().__init__(in_type, group, **kwargs)
+        super().__init__(**passed_on(locals()))
         found = groups.restriction(self.in_type, subgroup)
         self.subgroup = found.out_type.group.name
         self.out_type = found.out_type
@@ -63,9 +63,6 @@ class Restrict(Fibrewise):
 
     def fold(self, input_shape):
         return super().fold(input_shape) if self._changes else []
-
-    def get_config(self):
-        return {**super().get_config(), "subgroup": self.subgroup}
 
 
 @register
@@ -120,7 +117,7 @@ class Unrestrict(Fibrewise):
                 f'`in_type` must be what Restrict makes of `out_type`, "{found.out_type}" on '
                 f'{found.out_type.group.name}. Received: in_type="{in_type}"; leave it out'
             )
-        super().__init__(found.out_type, **kwargs)
+        super().__init__(**{**passed_on(locals()), "in_type": found.out_type, "group": None})
         self.out_type = out_type
         self.subgroup = self.group.name
         self._matrices = [_matrix(maps).T for maps in found.maps]

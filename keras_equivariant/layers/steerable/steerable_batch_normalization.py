@@ -7,7 +7,15 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.options import Activation, Fields, Group, Initializer
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Constraint,
+    Fields,
+    Group,
+    Initializer,
+    Regularizer,
+    passed_on,
+)
 from keras_equivariant.layers.core.steerable_weights import bias_channels, bias_size, expand_bias
 from keras_equivariant.layers.core.typed import check_activation
 from keras_equivariant.layers.core.typed_normalization import TypedNormalization
@@ -71,10 +79,16 @@ class SteerableBatchNormalization(TypedNormalization):
         moving_mean_initializer: Initializer = "zeros",
         moving_variance_initializer: Initializer = "ones",
         synchronized: bool = False,
+        beta_initializer: Initializer = "zeros",
+        gamma_initializer: Initializer = "ones",
+        beta_regularizer: Regularizer | None = None,
+        gamma_regularizer: Regularizer | None = None,
+        beta_constraint: Constraint | None = None,
+        gamma_constraint: Constraint | None = None,
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(in_type, group, epsilon=epsilon, center=center, scale=scale, **kwargs)
+        super().__init__(**passed_on(locals()))
         if synchronized and keras.backend.backend() != "tensorflow":
             raise ValueError(
                 "`synchronized` is for replicas of tf.distribute, on the TensorFlow backend. "
@@ -159,13 +173,3 @@ class SteerableBatchNormalization(TypedNormalization):
         if self.activation is not keras.activations.linear:
             steps.append((keras.layers.Activation(self.activation, name=f"{self.name}_activation"), []))
         return steps
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "momentum": self.momentum,
-            "synchronized": self.synchronized,
-            "activation": keras.activations.serialize(self.activation),
-            "moving_mean_initializer": keras.initializers.serialize(self.moving_mean_initializer),
-            "moving_variance_initializer": keras.initializers.serialize(self.moving_variance_initializer),
-        }

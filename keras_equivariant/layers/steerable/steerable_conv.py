@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +25,7 @@ from keras_equivariant.layers.core.options import (
     PaddingMode,
     Regularizer,
     Size,
+    passed_on,
 )
 from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bias, per_pair, scaled
 from keras_equivariant.layers.core.typed import Typed, as_type, check_activation
@@ -65,25 +67,7 @@ class SteerableConv(Typed, WindowedConv):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            padding_mode=padding_mode,
-            strict=strict,
-            **kwargs,
-        )
+        super().__init__(**passed_on(locals()))
         self.in_type = as_type(in_type, group, "in_type")
         self.out_type = as_type(out_type, group or self.in_type.group, "out_type")
         if self.group.dimension != self.rank:
@@ -95,6 +79,8 @@ class SteerableConv(Typed, WindowedConv):
         self.groups = field_groups(groups)
         self.basis = basis
         self.rings = Rings(num_rings, ring_width, radial_profile, frequency_cutoff, voxel_size)
+        for option in dataclasses.fields(self.rings):
+            setattr(self, option.name, getattr(self.rings, option.name))
         self.antialias = bool(antialias)
         check_activation(self.activation, self.out_type)
         self._part_in = _part(self.in_type, self.groups, "in_type")
@@ -177,23 +163,6 @@ class SteerableConv(Typed, WindowedConv):
     def compute_output_shape(self, input_shape):
         self._check_channels(input_shape, self.rank + 2)
         return (input_shape[0], *self._sizes_after(input_shape[1 : 1 + self.rank]), self.out_type.size)
-
-    def get_config(self):
-        cutoff = self.rings.frequency_cutoff
-        return {
-            **super().get_config(),
-            "in_type": str(self.in_type),
-            "out_type": str(self.out_type),
-            "group": self.group.name,
-            "groups": self.groups,
-            "basis": self.basis,
-            "num_rings": self.rings.num_rings,
-            "ring_width": self.rings.ring_width,
-            "radial_profile": self.rings.radial_profile,
-            "frequency_cutoff": cutoff if isinstance(cutoff, (int, float, str, type(None))) else list(cutoff),
-            "voxel_size": None if self.rings.voxel_size is None else list(self.rings.voxel_size),
-            "antialias": self.antialias,
-        }
 
 
 @register

@@ -1,6 +1,28 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
 from keras import ops
 
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Basis,
+    Constraint,
+    Count,
+    DataFormat,
+    FieldGroups,
+    Fields,
+    Group,
+    Initializer,
+    NameOrNumbers,
+    Numbers,
+    Padding,
+    PaddingMode,
+    Regularizer,
+    Size,
+    passed_on,
+)
 from keras_equivariant.layers.core.transposed import Transposed
 from keras_equivariant.layers.steerable.steerable_conv import SteerableConv
 
@@ -8,8 +30,40 @@ from keras_equivariant.layers.steerable.steerable_conv import SteerableConv
 class SteerableConvTranspose(Transposed, SteerableConv):
     """The transposed convolution of any rank of space; not a layer of its own."""
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        in_type: Fields,
+        out_type: Fields,
+        kernel_size: Size,
+        group: Group | None = None,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat = None,
+        dilation_rate: Size = 1,
+        groups: FieldGroups = 1,
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        activity_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        basis: Basis = "auto",
+        num_rings: Count | None = None,
+        ring_width: float | None = None,
+        radial_profile: Literal["gaussian", "linear"] = "gaussian",
+        frequency_cutoff: NameOrNumbers | None = None,
+        voxel_size: Numbers | None = None,
+        antialias: bool = False,
+        padding_mode: PaddingMode = "zeros",
+        strict: bool = True,
+        *,
+        output_padding: Size | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         if self.antialias:
             raise ValueError(
                 "A transposed convolution has no `antialias`. Received: antialias=True; use "

@@ -8,7 +8,15 @@ from keras import ops
 
 from keras_equivariant.kernels import intertwiner_basis, steerable_coefficients
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.options import Activation, Constraint, Fields, Group, Initializer, Regularizer
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Constraint,
+    Fields,
+    Group,
+    Initializer,
+    Regularizer,
+    passed_on,
+)
 from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bias, per_pair, scaled
 from keras_equivariant.layers.core.typed import Typed, as_type, check_activation
 from keras_equivariant.layers.core.weighted import Weighted
@@ -71,18 +79,7 @@ class SteerableDense(Typed, Weighted):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**passed_on(locals()))
         self.in_type = as_type(in_type, group, "in_type")
         self.out_type = as_type(out_type, group or self.in_type.group, "out_type")
         check_activation(self.activation, self.out_type)
@@ -124,11 +121,3 @@ class SteerableDense(Typed, Weighted):
         activation = keras.activations.serialize(self.activation)
         layer = keras.layers.Dense(self.out_type.size, activation=activation, name=self.name)
         return [(layer, [self.expanded_kernel(), self.expanded_bias()])]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "in_type": str(self.in_type),
-            "out_type": str(self.out_type),
-            "group": self.group.name,
-        }

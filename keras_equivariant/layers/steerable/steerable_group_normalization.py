@@ -3,7 +3,15 @@ from __future__ import annotations
 from typing import Any
 
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.options import FieldGroupsOrAll, Fields, Group
+from keras_equivariant.layers.core.options import (
+    Constraint,
+    FieldGroupsOrAll,
+    Fields,
+    Group,
+    Initializer,
+    Regularizer,
+    passed_on,
+)
 from keras_equivariant.layers.core.typed_normalization import SampleNormalization
 from keras_equivariant.layers.core.windowed_conv import SYMMETRY_HINT
 from keras_equivariant.ops.fields import FieldMeans
@@ -56,15 +64,21 @@ class SteerableGroupNormalization(SampleNormalization):
         in_type: Fields,
         groups: FieldGroupsOrAll = 32,
         group: Group | None = None,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Initializer = "zeros",
+        gamma_initializer: Initializer = "ones",
+        beta_regularizer: Regularizer | None = None,
+        gamma_regularizer: Regularizer | None = None,
+        beta_constraint: Constraint | None = None,
+        gamma_constraint: Constraint | None = None,
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(in_type, group, **kwargs)
+        super().__init__(**passed_on(locals()))
         self.groups = _groups(groups, self.in_type)
         self.means = FieldMeans(self.in_type.blocks, None if groups == -1 else groups)
-
-    def get_config(self):
-        return {**super().get_config(), "groups": self.groups}
 
 
 def _groups(value, field_type):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.options import Fields, Group
+from keras_equivariant.layers.core.options import Constraint, Fields, Group, Initializer, Regularizer, passed_on
 from keras_equivariant.layers.core.typed_normalization import SampleNormalization
 from keras_equivariant.ops.fields import FieldMeans
 
@@ -46,8 +46,23 @@ class SteerableInstanceNormalization(SampleNormalization):
     Reference: Ulyanov et al., arXiv 1607.08022, equation 2, with norms in place of numbers.
     """
 
-    def __init__(self, in_type: Fields, group: Group | None = None, strict: bool = True, **kwargs: Any) -> None:
-        super().__init__(in_type, group, **kwargs)
+    def __init__(
+        self,
+        in_type: Fields,
+        group: Group | None = None,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Initializer = "zeros",
+        gamma_initializer: Initializer = "ones",
+        beta_regularizer: Regularizer | None = None,
+        gamma_regularizer: Regularizer | None = None,
+        beta_constraint: Constraint | None = None,
+        gamma_constraint: Constraint | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.means = FieldMeans(self.in_type.blocks)
 
     def compute_output_shape(self, input_shape):

@@ -9,7 +9,7 @@ from keras_equivariant.groups import ContinuousGroup, FieldType, clebsch_gordan
 from keras_equivariant.groups.irreps import gram_schmidt, is_irrep_label
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Fields, Group, Whole
+from keras_equivariant.layers.core.options import Fields, Group, Whole, passed_on
 from keras_equivariant.ops import activations
 
 
@@ -60,7 +60,7 @@ class TensorProductActivation(Fibrewise):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(in_type, group, **kwargs)
+        super().__init__(**passed_on(locals()))
         good = isinstance(max_frequency, int) and not isinstance(max_frequency, bool) and max_frequency >= 0
         if max_frequency is not None and not good:
             raise ValueError(f"`max_frequency` must be an integer of at least 0. Received: {max_frequency!r}")
@@ -102,9 +102,6 @@ class TensorProductActivation(Fibrewise):
 
     def compute(self, x, training=False):
         return activations.multiply(x, self.layout, self._products, training)
-
-    def get_config(self):
-        return {**super().get_config(), "max_frequency": self.max_frequency}
 
 
 def _symmetric(copies):
