@@ -101,12 +101,11 @@ def _merge():
 
 
 def _layer(name):
-    known = registry.layer_arguments(name)
     properties = {}
-    for argument, default in known.items():
-        rule = _or_expression(kind(argument, default).schema)
-        if default is not registry.REQUIRED and isinstance(default, bool | int | float | str):
-            rule = {**rule, "default": default}
+    for argument, parameter in registry.layer_parameters(name).items():
+        rule = _or_expression(kind(parameter.annotation).schema)
+        if isinstance(parameter.default, bool | int | float | str):
+            rule = {**rule, "default": parameter.default}
         properties[argument] = rule
     summary = (registry.layer_classes()[name].__doc__ or "").strip().split("\n")[0]
     return {"description": summary, **_object(properties)}
@@ -117,7 +116,7 @@ def _short(name):
     first = registry.first_argument(name)
     rules = [{"$ref": f"#/$defs/layer_{name}"}, {"type": "null"}]
     if first is not None:
-        rules.append(_or_expression(kind(first, registry.layer_arguments(name)[first]).schema))
+        rules.append(_or_expression(kind(registry.parameters(name)[first].annotation).schema))
     return {"anyOf": rules}
 
 

@@ -7,8 +7,8 @@ import keras
 from keras_equivariant import groups
 from keras_equivariant.compiler import harmonic
 from keras_equivariant.compiler.grammar import registry
+from keras_equivariant.compiler.grammar.arguments import made
 from keras_equivariant.compiler.grammar.errors import Problem, SpecError
-from keras_equivariant.compiler.grammar.kinds import instantiate, module_of
 from keras_equivariant.compiler.grammar.network import Branches, LayerEntry
 from keras_equivariant.compiler.linter import points, rules, typed
 from keras_equivariant.compiler.linter.bounds import check_kernel, check_total, count_parameters, flat
@@ -162,12 +162,9 @@ class _Walker:
 
     def _construct(self, entry, features):
         check_kernel(entry)
-        given = dict(entry.arguments)
+        given = made(entry.layer, entry.arguments)
         if not registry.has_strict(entry.layer):
             given.pop("strict", None)
-        for argument, value in given.items():
-            if module := module_of(argument):
-                given[argument] = instantiate(value, module)
         if registry.arguments(entry.layer).get("group", "") is None and not given.get("group"):
             given["group"] = self._assumed_group(entry, features)
         if typed.takes_type(entry.layer):

@@ -45,11 +45,13 @@ class Option:
 
 
 Count = Annotated[int, Option("count")]  # 1 or more
+Seed = Annotated[int, Option("seed")]
 Whole = Annotated[int, Option("whole")]  # 0 or more
 Counts = Annotated[int | Sequence[int], Option("counts")]  # any number of them
 Size = Annotated[int | Sequence[int], Option("size")]  # one, or one for each axis of space
 Numbers = Annotated[float | Sequence[float], Option("numbers")]
 NameOrNumbers = Annotated[str | float | Sequence[float], Option("any")]
+Anything = Annotated[Any, Option("any")]
 FieldGroups = Annotated[int, Option("field_groups")]
 FieldGroupsOrAll = Annotated[int, Option("field_groups_or_all")]
 Group = Annotated[str | FiniteGroup | ContinuousGroup, Option("group", group_name)]
@@ -71,7 +73,7 @@ Constraint = Annotated[
     str | dict[str, Any] | Callable[..., Any] | keras.constraints.Constraint,
     Option("constraints", keras.constraints.serialize),
 ]
-DataFormat = Annotated[Literal["channels_last"] | None, Option(None, kept=False)]
+DataFormat = Annotated[Literal["channels_last"], Option(None, kept=False)]
 Padding = Literal["valid", "same"]
 PaddingMode = Literal["zeros", "circular", "reflect"]
 

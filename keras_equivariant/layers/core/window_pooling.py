@@ -141,7 +141,7 @@ class WindowPooling(Windows, PixelwiseLayer):
         pool_size: Size = 2,
         strides: Size | None = None,
         padding: Padding = "valid",
-        data_format: DataFormat = None,
+        data_format: DataFormat | None = None,
         antialias: bool = False,
         group: Group | None = None,
         strict: bool = True,

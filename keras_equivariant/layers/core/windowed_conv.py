@@ -31,7 +31,7 @@ class WindowedConv(Weighted):
         kernel_size: Size,
         strides: Size = 1,
         padding: Padding = "valid",
-        data_format: DataFormat = None,
+        data_format: DataFormat | None = None,
         dilation_rate: Size = 1,
         padding_mode: PaddingMode = "zeros",
         **kwargs: Any,

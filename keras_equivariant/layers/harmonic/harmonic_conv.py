@@ -87,7 +87,7 @@ class HarmonicConv2D(WindowedConv):
         max_order: Whole = 1,
         strides: Size = 1,
         padding: Padding = "valid",
-        data_format: DataFormat = None,
+        data_format: DataFormat | None = None,
         dilation_rate: Size = 1,
         use_phase: bool = True,
         num_rings: Count | None = None,

@@ -12,6 +12,7 @@ from keras_equivariant.layers.core.options import (
     Count,
     Counts,
     GroupOfPoints,
+    Seed,
     part_of,
     passed_on,
 )
@@ -76,7 +77,7 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
         kernel_activation: ActivationName = "swish",
         batch_normalization: bool = True,
         chunk_size: Count | None = None,
-        seed: int | None = None,
+        seed: Seed | None = None,
         strict: bool = True,
         **kwargs: Any,
     ) -> None:

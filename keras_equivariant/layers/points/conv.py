@@ -16,6 +16,7 @@ from keras_equivariant.layers.core.options import (
     GroupOfPoints,
     Initializer,
     Regularizer,
+    Seed,
     passed_on,
 )
 from keras_equivariant.layers.core.weighted import Weighted
@@ -92,7 +93,7 @@ class LieConv(Neighbourhoods, Weighted):
         kernel_activation: ActivationName = "swish",
         batch_normalization: bool = True,
         chunk_size: Count | None = None,
-        seed: int | None = None,
+        seed: Seed | None = None,
         activation: Activation | None = None,
         use_bias: bool = True,
         kernel_initializer: Initializer = "glorot_uniform",

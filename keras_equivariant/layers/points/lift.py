@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_equivariant.groups import rotation_sets
 from keras_equivariant.layers.core.base import EquivariantLayer, register, tuple_of
-from keras_equivariant.layers.core.options import Count, GroupOfPoints, passed_on
+from keras_equivariant.layers.core.options import Count, GroupOfPoints, Seed, passed_on
 from keras_equivariant.layers.points.features import (
     OnPoints,
     arithmetic,
@@ -74,7 +74,7 @@ class LieLift(OnPoints, EquivariantLayer):
         group: GroupOfPoints,
         samples: Count = 1,
         sampling: Literal["grid", "uniform", "shared", "principal"] = "grid",
-        seed: int | None = None,
+        seed: Seed | None = None,
         strict: bool = True,
         **kwargs: Any,
     ) -> None:

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_equivariant.groups import rotation_sets
 from keras_equivariant.layers.core.base import tuple_of
-from keras_equivariant.layers.core.options import ActivationName, Count, Counts, GroupOfPoints
+from keras_equivariant.layers.core.options import ActivationName, Count, Counts, GroupOfPoints, Seed
 from keras_equivariant.layers.points.features import (
     OnPoints,
     arithmetic,
@@ -39,7 +39,7 @@ class Neighbourhoods(OnPoints):
         kernel_activation: ActivationName = "swish",
         batch_normalization: bool = True,
         chunk_size: Count | None = None,
-        seed: int | None = None,
+        seed: Seed | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

@@ -20,7 +20,7 @@ class UpSampling(PixelwiseLayer):
     def __init__(
         self,
         size: Size = 2,
-        data_format: DataFormat = None,
+        data_format: DataFormat | None = None,
         interpolation: Literal["nearest", "bilinear", "trilinear"] = "nearest",
         group: Group | None = None,
         strict: bool = True,

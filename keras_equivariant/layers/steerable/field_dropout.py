@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Fields, Group, passed_on
+from keras_equivariant.layers.core.options import Fields, Group, Seed, passed_on
 from keras_equivariant.ops import fields
 
 
@@ -52,7 +52,7 @@ class FieldDropout(Fibrewise):
         rate: float,
         group: Group | None = None,
         spatial: bool = False,
-        seed: int | None = None,
+        seed: Seed | None = None,
         strict: bool = True,
         **kwargs: Any,
     ) -> None:

@@ -19,7 +19,7 @@ class NormMaxPooling(Windows, Fibrewise):
         pool_size: Size = 2,
         strides: Size | None = None,
         padding: Padding = "valid",
-        data_format: DataFormat = None,
+        data_format: DataFormat | None = None,
         strict: bool = True,
         **kwargs: Any,
     ) -> None:

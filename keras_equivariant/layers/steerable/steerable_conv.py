@@ -44,7 +44,7 @@ class SteerableConv(Typed, WindowedConv):
         group: Group | None = None,
         strides: Size = 1,
         padding: Padding = "valid",
-        data_format: DataFormat = None,
+        data_format: DataFormat | None = None,
         dilation_rate: Size = 1,
         groups: FieldGroups = 1,
         activation: Activation | None = None,
