@@ -10,6 +10,7 @@ from keras_equivariant.presets import from_preset, list_presets
 from keras_equivariant.training import refit_head, train
 from keras_equivariant.training.bases import learn_basis
 from keras_equivariant.training.memory import rematerialize
+from keras_equivariant.training.statistics import recompute_statistics
 from keras_equivariant.transfer import import_filters, restrict
 from keras_equivariant.version import __version__
 
@@ -39,6 +40,7 @@ __all__ = [
     "list_presets",
     "list_specs",
     "load_spec",
+    "recompute_statistics",
     "refit_head",
     "rematerialize",
     "restrict",
