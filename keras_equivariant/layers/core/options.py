@@ -124,19 +124,21 @@ def part_of(scope, cls):
 def configuration(layer):
     """What `get_config` holds: the options that the constructor and those of its bases declare, from the attributes.
 
-    A class that writes an entry itself, in a `get_config` of its own, need not have the attribute.
+    A class may write an entry itself in a `get_config` of its own; then it, and its bases, need not have the attribute.
     """
-    found = {}
-    for base in type(layer).__mro__[: type(layer).__mro__.index(keras.layers.Layer)]:
+    found, written = {}, False
+    order = type(layer).__mro__
+    for base in order[: order.index(keras.layers.Layer)]:
+        written = written or "get_config" in vars(base)
         for name, parameter in declared(base.__init__).items() if "__init__" in vars(base) else ():
             option = of(parameter.annotation)
             if name in found or name in OF_EVERY_LAYER or not option.kept:
                 continue
             if hasattr(layer, name):
                 found[name] = option.write(getattr(layer, name))
-            elif "get_config" not in vars(base):
+            elif not written:
                 raise ValueError(
-                    f"An option of a layer must be an attribute of the same name, from which get_config reads it. "
+                    "An option of a layer must be an attribute of its name, from which get_config reads it. "
                     f"Received: {base.__name__} with the option `{name}` and no attribute of it; set self.{name} in "
                     "the constructor, or write the entry in a get_config of its own"
                 )
