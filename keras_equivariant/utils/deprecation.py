@@ -21,3 +21,19 @@ def moved(module, places):
         return getattr(importlib.import_module(home), new)
 
     return look_up
+
+
+class renamed:
+    """The old name of an attribute or method of a class: `at = renamed("rho")`."""
+
+    def __init__(self, new):
+        self.new = new
+
+    def __set_name__(self, owner, name):
+        self.old = f"{owner.__name__}.{name}"
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self
+        warnings.warn(f"{self.old} is now `{self.new}`", DeprecationWarning, stacklevel=2)
+        return getattr(instance, self.new)

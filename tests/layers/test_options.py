@@ -9,13 +9,13 @@ import pytest
 
 import keras_equivariant as ke
 from keras_equivariant.layers.core.base import EquivariantLayer
-from keras_equivariant.layers.core.options import Activation, Count, Group, Initializer, Size, part_of, passed_on
+from keras_equivariant.layers.core.options import Activation, Count, GroupLike, Initializer, Size, part_of, passed_on
 
 
 class Told(ke.layers.GroupConv2D):
     """A layer that adds an option to those of another, all by name."""
 
-    def __init__(self, filters: Count, group: Group, window: Size | None = None, **kwargs: Any) -> None:
+    def __init__(self, filters: Count, group: GroupLike, window: Size | None = None, **kwargs: Any) -> None:
         super().__init__(kernel_size=3, **passed_on(locals()))
         self.window = window if window is None else tuple(window)
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 
-from keras_equivariant.groups import grid
 from keras_equivariant.layers.core.options import configuration
 from keras_equivariant.ops import convolution
 
@@ -129,13 +128,6 @@ def space_rank(layer):
 def axis_names(rank):
     """One letter per axis of space: HW in the plane, DHW in space."""
     return "DHW"[3 - rank :]
-
-
-def moved_axes(group):
-    """The axes of space on which some element is not the identity, hence whose two ends must be treated alike."""
-    identity = grid.index_matrix(group.matrices[0])
-    moved = [abs(grid.index_matrix(matrix) - identity).max(axis=1) > 1e-9 for matrix in group.matrices]
-    return tuple(bool(any(m[axis] for m in moved)) for axis in range(group.dimension))
 
 
 def window_problems(axes, argument, padding):

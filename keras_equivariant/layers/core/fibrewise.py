@@ -8,7 +8,7 @@ import keras
 
 from keras_equivariant.layers.core.base import EquivariantLayer
 from keras_equivariant.layers.core.biased import Biased
-from keras_equivariant.layers.core.options import Activation, Fields, Group, passed_on
+from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import Typed, as_type, layout
 
 
@@ -18,7 +18,7 @@ class Fibrewise(Typed, EquivariantLayer):
     Subclasses set `out_type` where it is not `in_type` and give `compute(x, training)`, which folds to itself.
     """
 
-    def __init__(self, in_type: Fields, group: Group | None = None, **kwargs: Any) -> None:
+    def __init__(self, in_type: FieldsLike, group: GroupLike | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.in_type = as_type(in_type, group, "in_type")
         self.out_type = self.in_type
@@ -49,7 +49,7 @@ class BiasedActivation(Fibrewise, Biased):
 
     bias_size = 0
 
-    def __init__(self, in_type: Fields, group: Group, activation: Activation, **kwargs: Any) -> None:
+    def __init__(self, in_type: FieldsLike, group: GroupLike, activation: Activation, **kwargs: Any) -> None:
         super().__init__(**passed_on(locals()))
         self.activation = keras.activations.get(activation)
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 import keras
 
-from keras_equivariant.groups import ContinuousGroup, FieldType, FiniteGroup, LieGroup
+from keras_equivariant.groups import FieldType, Group
 
 
 def plain(value):
@@ -54,10 +54,9 @@ NameOrNumbers = Annotated[str | float | Sequence[float], Option("any")]
 Anything = Annotated[Any, Option("any")]
 FieldGroups = Annotated[int, Option("field_groups")]
 FieldGroupsOrAll = Annotated[int, Option("field_groups_or_all")]
-Group = Annotated[str | FiniteGroup | ContinuousGroup, Option("group", group_name)]
-GroupOfPoints = Annotated[str | LieGroup, Option("group", group_name)]
-Subgroup = Annotated[str | FiniteGroup | ContinuousGroup, Option("text", group_name)]
-Fields = Annotated[str | FieldType, Option("text", str)]
+GroupLike = Annotated[str | Group, Option("group", group_name)]
+SubgroupLike = Annotated[str | Group, Option("text", group_name)]
+FieldsLike = Annotated[str | FieldType, Option("text", str)]
 Basis = Annotated[str | os.PathLike[str], Option("text")]
 Activation = Annotated[str | Callable[..., Any], Option("activation", keras.activations.serialize)]
 ActivationName = Annotated[str, Option("activation")]

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_equivariant.groups import FiniteGroup
 from keras_equivariant.kernels import (
     fourier_basis,
     natural_covariances,
@@ -25,7 +24,7 @@ from keras_equivariant.layers.core.options import (
     Count,
     DataFormat,
     FieldGroups,
-    Group,
+    GroupLike,
     Initializer,
     Padding,
     PaddingMode,
@@ -49,7 +48,7 @@ class RotatedConv(WindowedConv):
         self,
         filters: Count,
         kernel_size: Size,
-        group: Group,
+        group: GroupLike,
         strides: Size = 1,
         padding: Padding = "valid",
         data_format: DataFormat | None = None,
@@ -249,7 +248,7 @@ def _relative(group, scales, lifting):
 
 
 def _finite(layer, group):
-    if not isinstance(group, FiniteGroup):
+    if not group.is_finite:
         raise ValueError(
             f"{layer} needs a finite group. Received: group={group.name!r}; use so many rotations, such as "
             '"C8" or "D8", or SteerableConv2D with field types of the continuous group'

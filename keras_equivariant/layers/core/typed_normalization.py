@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_equivariant.layers.core.base import check_epsilon
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Constraint, Fields, Group, Initializer, Regularizer, passed_on
+from keras_equivariant.layers.core.options import Constraint, FieldsLike, GroupLike, Initializer, Regularizer, passed_on
 from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bias
 from keras_equivariant.ops import fields
 from keras_equivariant.ops.precision import in_full
@@ -24,8 +24,8 @@ class TypedNormalization(Fibrewise):
 
     def __init__(
         self,
-        in_type: Fields,
-        group: Group | None = None,
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 from keras import ops as kops
 
 from keras_equivariant import groups
@@ -13,12 +12,11 @@ from keras_equivariant.layers.core.base import (
     EquivariantLayer,
     axis_names,
     check_data_format,
-    moved_axes,
     stock,
     tuple_of,
     window_problems,
 )
-from keras_equivariant.layers.core.options import DataFormat, Group, Padding, Size, passed_on
+from keras_equivariant.layers.core.options import DataFormat, GroupLike, Padding, Size, passed_on
 from keras_equivariant.ops import convolution, pooling
 
 
@@ -33,9 +31,9 @@ class PixelwiseLayer(EquivariantLayer):
     rank = 2
     linear = True
 
-    def __init__(self, group: Group | None = None, strict: bool = True, **kwargs: Any) -> None:
+    def __init__(self, group: GroupLike | None = None, strict: bool = True, **kwargs: Any) -> None:
         super().__init__(**passed_on(locals()))
-        self.group = None if group is None else groups.get(group)
+        self.group = None if group is None else groups.orthogonal_group(group)
 
     def build(self, input_shape):
         self.compute_output_shape(input_shape)
@@ -84,7 +82,7 @@ class PixelwiseLayer(EquivariantLayer):
                 f"changes with the angle. Received: harmonic features of input_shape={tuple(input_shape)}; use "
                 "AveragePooling2D, or HarmonicMagnitude before it"
             )
-        if self.group is not None and (np.linalg.det(self.group.matrices) < 0).any():
+        if self.group is not None and self.group.mirrors:
             raise ValueError(
                 "Harmonic features turn, but have no mirror images. "
                 f'Received: group="{self.group.name}"; use a group of rotations such as "C4"'
@@ -117,7 +115,7 @@ class Windows:
         return after
 
     def symmetry_problems(self, input_shape):
-        moved = (True,) * self.rank if self.group is None else moved_axes(self.group)
+        moved = (True,) * self.rank if self.group is None else groups.grid.moved_axes(self.group)
         steps = self._window_steps()
         windows = zip(input_shape[1 : 1 + self.rank], self.pool_size, steps, (1,) * self.rank, strict=True)
         axes = [w if m else None for w, m in zip(windows, moved, strict=True)]
@@ -143,7 +141,7 @@ class WindowPooling(Windows, PixelwiseLayer):
         padding: Padding = "valid",
         data_format: DataFormat | None = None,
         antialias: bool = False,
-        group: Group | None = None,
+        group: GroupLike | None = None,
         strict: bool = True,
         **kwargs: Any,
     ) -> None:

@@ -11,7 +11,7 @@ from keras_equivariant.layers.core.options import (
     ActivationName,
     Count,
     Counts,
-    GroupOfPoints,
+    GroupLike,
     Seed,
     part_of,
     passed_on,
@@ -62,7 +62,7 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
     def __init__(
         self,
         filters: Count,
-        group: GroupOfPoints,
+        group: GroupLike,
         ratio: Count = 4,
         activation: Activation = "swish",
         neighbours: Count = 32,

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from keras_equivariant.groups import rotation_sets
+from keras_equivariant.groups import rotation_grids
 from keras_equivariant.layers.core.base import register, tuple_of
 from keras_equivariant.layers.core.options import (
     Activation,
@@ -13,7 +13,7 @@ from keras_equivariant.layers.core.options import (
     Constraint,
     Count,
     Counts,
-    GroupOfPoints,
+    GroupLike,
     Initializer,
     Regularizer,
     Seed,
@@ -80,7 +80,7 @@ class LieConv(Neighbourhoods, Weighted):
     def __init__(
         self,
         filters: Count,
-        group: GroupOfPoints,
+        group: GroupLike,
         neighbours: Count = 32,
         neighbourhood: Literal["nearest", "ball"] = "nearest",
         fraction: float = 1.0,
@@ -180,7 +180,7 @@ class LieConv(Neighbourhoods, Weighted):
         count = elements.shape[1]
         if training:
             return keras.random.uniform((count,), dtype=elements.dtype, seed=self.seed_generator)
-        return ops.convert_to_tensor(rotation_sets.golden(count), elements.dtype)
+        return ops.convert_to_tensor(rotation_grids.low_discrepancy(count), elements.dtype)
 
     def _kernel(self, pairs, queries, training):
         x = pairs

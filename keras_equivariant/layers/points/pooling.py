@@ -5,7 +5,7 @@ from typing import Any, Literal
 from keras import ops
 
 from keras_equivariant.layers.core.base import EquivariantLayer, register
-from keras_equivariant.layers.core.options import GroupOfPoints, passed_on
+from keras_equivariant.layers.core.options import GroupLike, passed_on
 from keras_equivariant.layers.points.features import (
     OnPoints,
     arithmetic,
@@ -56,7 +56,7 @@ class LiePooling(OnPoints, EquivariantLayer):
         self,
         reduction: Literal["mean", "sum", "max"] = "mean",
         vectors: bool = False,
-        group: GroupOfPoints | None = None,
+        group: GroupLike | None = None,
         strict: bool = True,
         **kwargs: Any,
     ) -> None:

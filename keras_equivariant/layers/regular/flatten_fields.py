@@ -4,9 +4,9 @@ from typing import Any
 
 from keras import ops
 
-from keras_equivariant.groups import ContinuousGroup, FieldType
+from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import EquivariantLayer, register
-from keras_equivariant.layers.core.options import Group, passed_on
+from keras_equivariant.layers.core.options import GroupLike, passed_on
 from keras_equivariant.layers.core.windowed_conv import symmetry_group
 
 
@@ -44,10 +44,10 @@ class FlattenFields(EquivariantLayer):
 
     out_type = None
 
-    def __init__(self, group: Group, strict: bool = True, **kwargs: Any) -> None:
+    def __init__(self, group: GroupLike, strict: bool = True, **kwargs: Any) -> None:
         super().__init__(**passed_on(locals()))
         self.group = symmetry_group(group)
-        if isinstance(self.group, ContinuousGroup):
+        if not self.group.is_finite:
             raise ValueError(
                 f"Regular features need a finite group. Received: group={self.group.name!r}; use its "
                 f"{self.group.finite.name}"

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_equivariant import groups
 from keras_equivariant.layers.core.base import EquivariantLayer, register
-from keras_equivariant.layers.core.options import Count, Group, Subgroup, passed_on
+from keras_equivariant.layers.core.options import Count, GroupLike, SubgroupLike, passed_on
 from keras_equivariant.layers.core.windowed_conv import positive
 from keras_equivariant.ops import pooling
 
@@ -53,8 +53,8 @@ class GroupPooling(EquivariantLayer):
     def __init__(
         self,
         mode: Literal["max", "mean"] = "max",
-        group: Group | None = None,
-        subgroup: Subgroup | None = None,
+        group: GroupLike | None = None,
+        subgroup: SubgroupLike | None = None,
         orbits: Count = 1,
         strict: bool = True,
         **kwargs: Any,
@@ -67,7 +67,7 @@ class GroupPooling(EquivariantLayer):
                 f"`subgroup` needs the `group` that it is part of. Received: group=None, subgroup={subgroup!r}"
             )
         self.mode = mode
-        self.group = None if group is None else groups.get(group)
+        self.group = None if group is None else groups.orthogonal_group(group)
         self.subgroup = subgroup
         self.orbits = positive(orbits, "orbits")
         self._cosets = None if subgroup is None else self.group.left_cosets(subgroup)

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from keras_equivariant.layers.core.base import EquivariantLayer, register
-from keras_equivariant.layers.core.options import Fields, Group, passed_on
+from keras_equivariant.layers.core.options import FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import Typed, as_type
 
 
@@ -41,7 +41,7 @@ class UnflattenFields(Typed, EquivariantLayer):
     Reference: Weiler & Cesa, arXiv 1911.08251, section 2.2 (regular fields).
     """
 
-    def __init__(self, in_type: Fields, group: Group | None = None, strict: bool = True, **kwargs: Any) -> None:
+    def __init__(self, in_type: FieldsLike, group: GroupLike | None = None, strict: bool = True, **kwargs: Any) -> None:
         super().__init__(**passed_on(locals()))
         self.in_type = as_type(in_type, group, "in_type")
         if [name for _, name in self.in_type.terms] != ["regular"]:

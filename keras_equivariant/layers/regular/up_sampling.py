@@ -7,7 +7,7 @@ from keras import ops as kops
 
 from keras_equivariant.groups import grid
 from keras_equivariant.layers.core.base import check_data_format, register, tuple_of
-from keras_equivariant.layers.core.options import DataFormat, Group, Size, passed_on
+from keras_equivariant.layers.core.options import DataFormat, GroupLike, Size, passed_on
 from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
 from keras_equivariant.ops import pooling
 
@@ -22,7 +22,7 @@ class UpSampling(PixelwiseLayer):
         size: Size = 2,
         data_format: DataFormat | None = None,
         interpolation: Literal["nearest", "bilinear", "trilinear"] = "nearest",
-        group: Group | None = None,
+        group: GroupLike | None = None,
         strict: bool = True,
         **kwargs: Any,
     ) -> None:

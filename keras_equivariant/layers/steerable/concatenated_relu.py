@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_equivariant.groups import ContinuousGroup, FieldType, Representation, orbits
+from keras_equivariant.groups import FieldType, Representation, orbits
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Fields, Group, passed_on
+from keras_equivariant.layers.core.options import FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -49,7 +49,7 @@ class ConcatenatedReLU(Fibrewise):
     Reference: Cohen & Welling, arXiv 1612.08498, section 2; Shang et al., arXiv 1603.05201.
     """
 
-    def __init__(self, in_type: Fields, group: Group | None = None, strict: bool = True, **kwargs: Any) -> None:
+    def __init__(self, in_type: FieldsLike, group: GroupLike | None = None, strict: bool = True, **kwargs: Any) -> None:
         super().__init__(**passed_on(locals()))
         terms, self._sources = [], []
         for index, block in enumerate(self.in_type.blocks):
@@ -66,7 +66,7 @@ class ConcatenatedReLU(Fibrewise):
         if scalar_blocks(self.in_type)[index]:
             ((_, name),) = FieldType.scalars(1, self.group).terms
             return [(name, np.eye(2)[:, None])]
-        matrices = None if isinstance(self.group, ContinuousGroup) else representation.matrices
+        matrices = representation.matrices if self.group.is_finite else None
         if matrices is None or not np.isin(np.round(matrices, 9), (-1.0, 0.0, 1.0)).all():
             raise ValueError(
                 "ConcatenatedReLU commutes only with fields whose components are permuted up to sign. Received: "

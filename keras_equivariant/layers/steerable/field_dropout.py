@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Fields, Group, Seed, passed_on
+from keras_equivariant.layers.core.options import FieldsLike, GroupLike, Seed, passed_on
 from keras_equivariant.ops import fields
 
 
@@ -48,9 +48,9 @@ class FieldDropout(Fibrewise):
 
     def __init__(
         self,
-        in_type: Fields,
+        in_type: FieldsLike,
         rate: float,
-        group: Group | None = None,
+        group: GroupLike | None = None,
         spatial: bool = False,
         seed: Seed | None = None,
         strict: bool = True,

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Fields, Group, passed_on
+from keras_equivariant.layers.core.options import FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.regular.group_pooling import MODES
 from keras_equivariant.ops import activations
 
@@ -43,9 +43,9 @@ class FieldPooling(Fibrewise):
 
     def __init__(
         self,
-        in_type: Fields,
+        in_type: FieldsLike,
         mode: Literal["max", "mean"] = "max",
-        group: Group | None = None,
+        group: GroupLike | None = None,
         strict: bool = True,
         **kwargs: Any,
     ) -> None:

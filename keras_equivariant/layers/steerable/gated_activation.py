@@ -10,8 +10,8 @@ from keras_equivariant.layers.core.fibrewise import BiasedActivation
 from keras_equivariant.layers.core.options import (
     Activation,
     Constraint,
-    Fields,
-    Group,
+    FieldsLike,
+    GroupLike,
     Initializer,
     Regularizer,
     passed_on,
@@ -63,8 +63,8 @@ class GatedActivation(BiasedActivation):
 
     def __init__(
         self,
-        in_type: Fields,
-        group: Group | None = None,
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
         gate: Activation = "sigmoid",
         activation: Activation = "relu",
         use_bias: bool = False,

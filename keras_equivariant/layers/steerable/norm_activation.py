@@ -7,8 +7,8 @@ from keras_equivariant.layers.core.fibrewise import BiasedActivation
 from keras_equivariant.layers.core.options import (
     Activation,
     Constraint,
-    Fields,
-    Group,
+    FieldsLike,
+    GroupLike,
     Initializer,
     Regularizer,
     passed_on,
@@ -55,8 +55,8 @@ class NormActivation(BiasedActivation):
 
     def __init__(
         self,
-        in_type: Fields,
-        group: Group | None = None,
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
         activation: Activation = "relu",
         use_bias: bool = True,
         bias_initializer: Initializer = "zeros",

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import DataFormat, Fields, Group, Padding, Size, passed_on
+from keras_equivariant.layers.core.options import DataFormat, FieldsLike, GroupLike, Padding, Size, passed_on
 from keras_equivariant.layers.core.window_pooling import Windows
 from keras_equivariant.ops import pooling
 
@@ -14,8 +14,8 @@ class NormMaxPooling(Windows, Fibrewise):
 
     def __init__(
         self,
-        in_type: Fields,
-        group: Group | None = None,
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
         pool_size: Size = 2,
         strides: Size | None = None,
         padding: Padding = "valid",

@@ -5,7 +5,7 @@ from typing import Any
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import check_epsilon, register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Fields, Group, passed_on
+from keras_equivariant.layers.core.options import FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -43,8 +43,8 @@ class NormPooling(Fibrewise):
 
     def __init__(
         self,
-        in_type: Fields,
-        group: Group | None = None,
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
         epsilon: float = activations.LEAST_SQUARE,
         strict: bool = True,
         **kwargs: Any,

@@ -6,7 +6,7 @@ import keras
 
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Activation, Fields, Group, passed_on
+from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import check_activation
 
 
@@ -44,9 +44,9 @@ class PointwiseActivation(Fibrewise):
 
     def __init__(
         self,
-        in_type: Fields,
+        in_type: FieldsLike,
         activation: Activation = "relu",
-        group: Group | None = None,
+        group: GroupLike | None = None,
         strict: bool = True,
         **kwargs: Any,
     ) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from keras_equivariant import groups
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import Fields, Group, Subgroup, passed_on
+from keras_equivariant.layers.core.options import FieldsLike, GroupLike, SubgroupLike, passed_on
 from keras_equivariant.layers.core.typed import as_type, layout
 from keras_equivariant.ops.change_of_basis import change_basis
 
@@ -49,7 +49,12 @@ class Restrict(Fibrewise):
     """
 
     def __init__(
-        self, in_type: Fields, subgroup: Subgroup, group: Group | None = None, strict: bool = True, **kwargs: Any
+        self,
+        in_type: FieldsLike,
+        subgroup: SubgroupLike,
+        group: GroupLike | None = None,
+        strict: bool = True,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
         found = groups.restriction(self.in_type, subgroup)
@@ -103,10 +108,10 @@ class Unrestrict(Fibrewise):
 
     def __init__(
         self,
-        out_type: Fields,
-        subgroup: Subgroup,
-        group: Group | None = None,
-        in_type: Fields | None = None,
+        out_type: FieldsLike,
+        subgroup: SubgroupLike,
+        group: GroupLike | None = None,
+        in_type: FieldsLike | None = None,
         strict: bool = True,
         **kwargs: Any,
     ) -> None:

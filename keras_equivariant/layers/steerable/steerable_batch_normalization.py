@@ -10,8 +10,8 @@ from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.options import (
     Activation,
     Constraint,
-    Fields,
-    Group,
+    FieldsLike,
+    GroupLike,
     Initializer,
     Regularizer,
     passed_on,
@@ -69,8 +69,8 @@ class SteerableBatchNormalization(TypedNormalization):
 
     def __init__(
         self,
-        in_type: Fields,
-        group: Group | None = None,
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
         momentum: float = 0.99,
         epsilon: float = 1e-3,
         center: bool = True,

@@ -11,8 +11,8 @@ from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.options import (
     Activation,
     Constraint,
-    Fields,
-    Group,
+    FieldsLike,
+    GroupLike,
     Initializer,
     Regularizer,
     passed_on,
@@ -64,9 +64,9 @@ class SteerableDense(Typed, Weighted):
 
     def __init__(
         self,
-        in_type: Fields,
-        out_type: Fields,
-        group: Group | None = None,
+        in_type: FieldsLike,
+        out_type: FieldsLike,
+        group: GroupLike | None = None,
         activation: Activation | None = None,
         use_bias: bool = True,
         kernel_initializer: Initializer = "glorot_uniform",

@@ -6,8 +6,8 @@ from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.options import (
     Constraint,
     FieldGroupsOrAll,
-    Fields,
-    Group,
+    FieldsLike,
+    GroupLike,
     Initializer,
     Regularizer,
     passed_on,
@@ -61,9 +61,9 @@ class SteerableGroupNormalization(SampleNormalization):
 
     def __init__(
         self,
-        in_type: Fields,
+        in_type: FieldsLike,
         groups: FieldGroupsOrAll = 32,
-        group: Group | None = None,
+        group: GroupLike | None = None,
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,

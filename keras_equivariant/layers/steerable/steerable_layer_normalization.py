@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.options import Constraint, Fields, Group, Initializer, Regularizer, passed_on
+from keras_equivariant.layers.core.options import Constraint, FieldsLike, GroupLike, Initializer, Regularizer, passed_on
 from keras_equivariant.layers.core.typed_normalization import SampleNormalization
 from keras_equivariant.ops.fields import FieldMeans
 
@@ -50,8 +50,8 @@ class SteerableLayerNormalization(SampleNormalization):
 
     def __init__(
         self,
-        in_type: Fields,
-        group: Group | None = None,
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
