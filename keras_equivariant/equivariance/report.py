@@ -1,9 +1,12 @@
 """What certification found, as a value: printed as a table, saved as JSON, drawn as a picture."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import math
 import pathlib
+from typing import Any
 
 EXACT, APPROXIMATE, BROKEN, VACUOUS, UNKNOWN = "exact", "approximate", "broken", "vacuous", "unknown layout"
 
@@ -110,7 +113,7 @@ class Report:
             raise AssertionError(str(self))
         return self
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """The report as numbers, strings, lists and dicts; numbers that are not finite become "nan" or "inf"."""
         values = {"exact": self.exact, "max_error": self.max_error, **dataclasses.asdict(self)}
         return _finite(values)

@@ -13,16 +13,26 @@ Layouts (channels last; `B` is the batch):
 | `regular_vector`  | (B, \\|G\\|, C)         | permutes the group axis                    |
 """
 
+from __future__ import annotations
+
 import re
+from typing import Any, Literal
 
 import numpy as np
 
 from keras_equivariant.groups import grid
 from keras_equivariant.groups.field_type import FieldType
+from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.registry import get
 
 
-def act(x, group, element, layout, interpolation="cubic"):
+def act(
+    x: np.ndarray,
+    group: str | Group,
+    element: int | str,
+    layout: Any,
+    interpolation: Literal["cubic", "linear"] = "cubic",
+) -> np.ndarray:
     """The transformed features [L_g x](p, h) = x(g^-1 p, g^-1 h).
 
     Args:

@@ -1,5 +1,9 @@
 """A JSON Schema of specs, for editors: completion of layers and arguments, and errors while typing."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from keras_equivariant.compiler.grammar import recipe, registry
 from keras_equivariant.compiler.grammar.expand import STRUCTURES
 from keras_equivariant.compiler.grammar.kinds import kind
@@ -10,7 +14,7 @@ BLOCK_NAME = "^[a-z][A-Za-z0-9_]*$"
 _ANYTHING = {"description": "any value"}
 
 
-def json_schema():
+def json_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of specs as this version reads them, derived from the layers' constructors.
 
     Write it to a file and name that in a spec's first line, `# yaml-language-server: $schema=spec.schema.json`.

@@ -1,5 +1,7 @@
 """The symmetry linter: walks a whole network by shapes alone, before anything is built."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import keras
@@ -10,6 +12,7 @@ from keras_equivariant.compiler.grammar import registry
 from keras_equivariant.compiler.grammar.arguments import made
 from keras_equivariant.compiler.grammar.errors import Problem, SpecError
 from keras_equivariant.compiler.grammar.network import Branches, LayerEntry
+from keras_equivariant.compiler.grammar.spec import Spec
 from keras_equivariant.compiler.linter import points, rules, typed
 from keras_equivariant.compiler.linter.bounds import check_kernel, check_total, count_parameters, flat
 from keras_equivariant.compiler.linter.rules import Features
@@ -66,7 +69,7 @@ class Trace:
         return "\n".join(lines + [f"{problem.severity}: {problem}" for problem in ending])
 
 
-def trace(spec):
+def trace(spec: Spec) -> Trace:
     """Walks a network by `compute_output_shape`; creates no weights.
 
     Args:

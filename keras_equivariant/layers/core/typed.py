@@ -58,7 +58,7 @@ class Typed:
     Subclasses set `in_type` and, where there is one, `out_type`.
     """
 
-    out_type = None
+    out_type: FieldType | None = None
 
     @property
     def group(self):

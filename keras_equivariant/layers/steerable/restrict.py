@@ -115,15 +115,15 @@ class Unrestrict(Fibrewise):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        out_type = as_type(out_type, group, "out_type")
-        found = groups.restriction(out_type, subgroup)
+        whole = as_type(out_type, group, "out_type")
+        found = groups.restriction(whole, subgroup)
         if in_type is not None and str(in_type) != str(found.out_type):
             raise ValueError(
                 f'`in_type` must be what Restrict makes of `out_type`, "{found.out_type}" on '
                 f'{found.out_type.group.name}. Received: in_type="{in_type}"; leave it out'
             )
         super().__init__(**{**passed_on(locals()), "in_type": found.out_type, "group": None})
-        self.out_type = out_type
+        self.out_type = whole
         self.subgroup = self.group.name
         self._matrices = [_matrix(maps).T for maps in found.maps]
         self._changes = not all(np.array_equal(matrix, np.eye(len(matrix))) for matrix in self._matrices)
