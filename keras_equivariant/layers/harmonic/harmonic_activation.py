@@ -27,6 +27,7 @@ class HarmonicActivation(Biased):
         bias_initializer, bias_regularizer, bias_constraint: as in `keras.layers.Dense`.
         epsilon: least squared magnitude, which keeps the gradient finite: a feature of 0 counts as one of magnitude
             sqrt(epsilon) and stays 0.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

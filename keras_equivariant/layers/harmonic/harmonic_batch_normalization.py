@@ -36,6 +36,7 @@ class HarmonicBatchNormalization(EquivariantLayer):
         momentum, epsilon, center, scale: as in `keras.layers.BatchNormalization`, and so are all the initializers,
             regularizers and constraints.
         synchronized: as in `keras.layers.BatchNormalization`.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

@@ -26,6 +26,7 @@ class HarmonicMagnitude(Biased):
         use_bias: add a learned number to each channel.
         bias_initializer, bias_regularizer, bias_constraint: as in `keras.layers.Dense`.
         epsilon: least squared magnitude, which keeps the gradient finite: 0 has the magnitude sqrt(epsilon).
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

@@ -37,6 +37,7 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
         group, neighbours, ..., seed: as in `LieConv`; `batch_normalization` holds for the block, too.
         ratio: by which the channels are fewer inside.
         activation: name of the activations of the block.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

@@ -54,6 +54,7 @@ class LieConv(Neighbourhoods, Weighted):
         chunk_size: points whose neighbours are looked for at a time; chosen by itself where None. Changes no result.
         seed: of the draw within a ball.
         activation, use_bias, kernel_initializer, ...: of the linear map W, as in `keras.layers.Dense`.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

@@ -21,6 +21,7 @@ class ImageToPoints(EquivariantLayer):
     Args:
         spacing: distance of two pixels.
         radius: pixels farther from the centre are left out; None keeps all.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

@@ -41,6 +41,7 @@ class LieLift(OnPoints, EquivariantLayer):
             the principal axes of each sample's points, for SE(2) and SE(3), with as many samples as make a subgroup
             that holds the half turns about them: 4, 12 or 24 (an even number on SE(2)), or 1.
         seed: of the random rotations.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

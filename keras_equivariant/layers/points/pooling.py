@@ -30,6 +30,7 @@ class LiePooling(OnPoints, EquivariantLayer):
         vectors: whether the values are vectors in the frames of the elements, components first: channel i C + c is
             component i of vector c.
         group: name of the Lie group of the elements; needed for vectors.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

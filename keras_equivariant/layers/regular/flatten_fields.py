@@ -20,6 +20,7 @@ class FlattenFields(EquivariantLayer):
 
     Args:
         group: group name, of a finite group.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

@@ -20,6 +20,7 @@ class UnflattenFields(Typed, EquivariantLayer):
     Args:
         in_type: field type of the features, regular fields only.
         group: group name; may be left out where `in_type` is a FieldType.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

@@ -25,6 +25,7 @@ class ConcatenatedReLU(Fibrewise):
     Args:
         in_type: field type of such fields: all irreps of D4 and C4, signs, regular and quotient fields.
         group: group name; may be left out where `in_type` is a FieldType.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

@@ -24,6 +24,7 @@ class FieldDropout(Fibrewise):
         spatial: False: anew at every position, as `keras.layers.Dropout`; True: a field at all positions or at none,
             as `keras.layers.SpatialDropout2D`.
         seed: an integer, or None for a random one.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

@@ -20,6 +20,7 @@ class FieldPooling(Fibrewise):
         in_type: field type of scalars, regular and quotient fields.
         mode: `"max"` or `"mean"`.
         group: group name; may be left out where `in_type` is a FieldType.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

@@ -44,6 +44,7 @@ class FourierActivation(Fibrewise):
             group itself where it is finite; in the plane so many rotations, a multiple of 4, that all frequencies are
             sampled twice as densely as they need; in space points that the cube's rotations permute and whose means
             are exact for products of two of the functions: 6, 14, 26 or 50 on the sphere, 24, 120 or 480 on SO3.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

@@ -36,6 +36,7 @@ class GatedActivation(BiasedActivation):
         activation: name or function, applied to the other scalars.
         use_bias: learn the bias b, one per scalar; a convolution before has one already.
         bias_initializer, bias_regularizer, bias_constraint: as in `keras.layers.Dense`.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

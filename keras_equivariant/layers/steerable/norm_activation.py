@@ -31,6 +31,7 @@ class NormActivation(BiasedActivation):
         bias_initializer, bias_regularizer, bias_constraint: as in `keras.layers.Dense`.
         epsilon: least squared norm, which keeps the gradient finite: a field of 0 counts as one of norm
             sqrt(epsilon) and stays 0.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

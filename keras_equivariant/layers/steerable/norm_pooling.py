@@ -20,6 +20,7 @@ class NormPooling(Fibrewise):
         in_type: field type of the features; any type will do.
         group: group name; may be left out where `in_type` is a FieldType.
         epsilon: least squared norm, which keeps the gradient finite.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

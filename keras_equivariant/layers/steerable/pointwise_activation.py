@@ -20,6 +20,7 @@ class PointwiseActivation(Fibrewise):
         in_type: field type of scalars, regular and quotient fields.
         activation: name or function.
         group: group name; may be left out where `in_type` is a FieldType.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

@@ -25,6 +25,7 @@ class Restrict(Fibrewise):
         in_type: field type of the features.
         subgroup: name of a group that is contained in the type's, e.g. `"C4"` of `"D4"` or `"SO2"` of `"O2"`.
         group: name of the large group; may be left out where `in_type` is a FieldType.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -84,6 +85,7 @@ class Unrestrict(Fibrewise):
         subgroup: name of a group that is contained in it, that of the features.
         group: name of the large group; may be left out where `out_type` is a FieldType.
         in_type: None, or what `Restrict(out_type, subgroup)` gives; it follows from the others.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

@@ -44,6 +44,7 @@ class SteerableBatchNormalization(TypedNormalization):
         activation: only on types that permute their components; computed in the same pass over memory.
         synchronized: as in `keras.layers.BatchNormalization`: statistics over the batches of all replicas of
             `tf.distribute` together. On the TensorFlow backend only; on JAX they always are.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

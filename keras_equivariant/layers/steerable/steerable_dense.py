@@ -40,6 +40,7 @@ class SteerableDense(Typed, Weighted):
             list of coefficients w; the initializer is applied to those of each irrep, with their own fan-in. The bias
             is one number for each field and direction in it that no element moves: scalars, regular and quotient
             fields.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

@@ -24,6 +24,7 @@ class SteerableLayerNormalization(SampleNormalization):
         epsilon, center, scale, the initializers, regularizers and constraints: as in
             `keras.layers.LayerNormalization`. gamma is one number per field, beta one per field and vector in it that
             no element moves.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:

@@ -29,6 +29,7 @@ class TensorProductActivation(Fibrewise):
         in_type: field type of irreps.
         group: group name; may be left out where `in_type` is a FieldType.
         max_frequency: highest frequency (degree) of the result; by default that of `in_type`.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
