@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import keras
@@ -9,7 +10,16 @@ import pytest
 
 import keras_equivariant as ke
 from keras_equivariant.layers.core.base import EquivariantLayer
-from keras_equivariant.layers.core.options import Activation, Count, GroupLike, Initializer, Size, part_of, passed_on
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Count,
+    GroupLike,
+    Initializer,
+    Size,
+    declared,
+    part_of,
+    passed_on,
+)
 
 
 class Told(ke.layers.GroupConv2D):
@@ -87,8 +97,20 @@ def test_a_keyword_that_no_constructor_knows_is_an_error():
     for layer in (ke.layers.GroupConv2DTranspose, ke.layers.GroupConv2D):
         with pytest.raises(ValueError, match="fitlers"):
             layer(3, 3, "C4", fitlers=3)
-    with pytest.raises(TypeError, match="positional argument"):
-        ke.layers.SteerableConv2DTranspose("1x0")
+
+
+@pytest.mark.parametrize("name", ke.layers.__all__)
+def test_a_missing_option_is_named_with_an_example_that_works(name):
+    layer = getattr(ke.layers, name)
+    options = declared(layer.__init__)
+    if options[next(iter(options))].default is not inspect.Parameter.empty:
+        return  # all have defaults
+    with pytest.raises(
+        TypeError, match=rf"^{name} needs `{next(iter(options))}`.*Received: {name}\(strict=True\)"
+    ) as error:
+        layer(strict=True)
+    example = str(error.value).split("write e.g. ")[1]
+    assert isinstance(eval(example, {name: layer}), layer)
 
 
 def test_positions_of_transposed_convolutions():

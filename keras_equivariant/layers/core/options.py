@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import inspect
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
@@ -98,6 +99,23 @@ def declared(constructor):
         signature = inspect.signature(constructor)
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return {n: p for n, p in signature.parameters.items() if p.kind in named and n != "self"}
+
+
+def check_given(cls, args, kwargs):
+    """TypeError, in the name of the layer and with its own example, where an option without a default is missing.
+
+    Args:
+        cls: the layer's class.
+        args, kwargs: what its constructor is called with.
+    """
+    required = [p.default is inspect.Parameter.empty for p in declared(cls.__init__).values()]
+    names = [name for name, needed in zip(declared(cls.__init__), required, strict=True) if needed]
+    missing = [f"`{name}`" for name in names[len(args) :] if name not in kwargs]
+    if missing:
+        given = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())])
+        example = re.search(rf"\.{cls.__name__}(\((?:[^()]|\([^()]*\))*\))", cls.__doc__ or "")
+        remedy = f"write e.g. {cls.__name__}{example[1]}" if example else "give what has no default"
+        raise TypeError(f"{cls.__name__} needs {' and '.join(missing)}. Received: {cls.__name__}({given}); {remedy}")
 
 
 OF_EVERY_LAYER = ("name", "dtype", "trainable", "autocast")  # of `keras.layers.Layer`, which writes them itself

@@ -175,7 +175,7 @@ class RotatedConv(WindowedConv):
     def _functions(self):
         """The functions of the basis for every element, a constant or, while it is trained, a tensor."""
         if self.functions is None:
-            return self._basis.functions
+            return self._basis.basis
         return learned.moved(ops.convert_to_tensor(self.functions), self._basis.source, self._basis.permuted)
 
     def symmetry_problems(self, input_shape):
