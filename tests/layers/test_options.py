@@ -102,12 +102,10 @@ def test_a_keyword_that_no_constructor_knows_is_an_error():
 @pytest.mark.parametrize("name", ke.layers.__all__)
 def test_a_missing_option_is_named_with_an_example_that_works(name):
     layer = getattr(ke.layers, name)
-    options = declared(layer.__init__)
-    if options[next(iter(options))].default is not inspect.Parameter.empty:
+    first, parameter = next(iter(declared(layer.__init__).items()))
+    if parameter.default is not inspect.Parameter.empty:
         return  # all have defaults
-    with pytest.raises(
-        TypeError, match=rf"^{name} needs `{next(iter(options))}`.*Received: {name}\(strict=True\)"
-    ) as error:
+    with pytest.raises(TypeError, match=rf"^{name} needs `{first}`.*Received: {name}\(strict=True\)") as error:
         layer(strict=True)
     example = str(error.value).split("write e.g. ")[1]
     assert isinstance(eval(example, {name: layer}), layer)

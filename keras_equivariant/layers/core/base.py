@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from keras_equivariant.groups import grid
-from keras_equivariant.layers.core.options import configuration
+from keras_equivariant.layers.core.options import check_given, configuration
 from keras_equivariant.layers.core.sources import source_group
 from keras_equivariant.ops import window_remedies, windows
 
