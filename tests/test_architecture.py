@@ -3,6 +3,7 @@
 import ast
 import inspect
 import pathlib
+import re
 import sys
 
 import keras
@@ -287,3 +288,12 @@ def test_every_argument_of_a_stock_layer_is_declared():
     used = {a for name in registry.layer_classes() for a in registry.parameters(name)}
     for row in stock_options.ANNOTATIONS:
         assert row.split(".")[-1] in used or row.startswith("renorm"), f"{row} is an argument of no layer"
+
+
+@pytest.mark.parametrize("layer", PUBLIC_LAYERS, ids=lambda layer: layer.__name__)
+def test_docstrings_say_what_every_option_is(layer):
+    text = layer.__doc__[layer.__doc__.index("Args:") : layer.__doc__.index("Input shape:")]
+    together = {"_initializer": "initializers", "_regularizer": "regularizers", "_constraint": "constraints"}
+    for name in declared(layer.__init__):
+        plural = next((words for suffix, words in together.items() if name.endswith(suffix)), name)
+        assert re.search(rf"\b({name}|{plural})\b", text), f"the docstring of {layer.__name__} lacks `{name}`"

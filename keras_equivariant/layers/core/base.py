@@ -35,7 +35,7 @@ class EquivariantLayer(keras.layers.Layer):
     """
 
     group: Any = None
-    rank: int | None = None
+    rank: Any = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         check_given(cls, args, kwargs)

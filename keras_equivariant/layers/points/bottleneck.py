@@ -34,9 +34,12 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
 
     Args:
         filters: channels of the output, at least those of the input.
-        group, neighbours, ..., seed: as in `LieConv`; `batch_normalization` holds for the block, too.
+        group: name of a Lie group, that of the `LieLift` before it, or a LieGroup.
         ratio: by which the channels are fewer inside.
         activation: name of the activations of the block.
+        neighbours, neighbourhood, fraction, fill, radius, distance, alpha, reduction, kernel_units, kernel_activation,
+            chunk_size, seed: of the convolution, a `LieConv`.
+        batch_normalization: whether the block and the network of its kernel normalise before each activation.
         strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 

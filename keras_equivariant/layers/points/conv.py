@@ -53,7 +53,8 @@ class LieConv(Neighbourhoods, Weighted):
         batch_normalization: whether s normalises before each activation.
         chunk_size: points whose neighbours are looked for at a time; chosen by itself where None. Changes no result.
         seed: of the draw within a ball.
-        activation, use_bias, kernel_initializer, ...: of the linear map W, as in `keras.layers.Dense`.
+        activation, use_bias, the initializers, regularizers and constraints: of the linear map W, as in
+            `keras.layers.Dense`.
         strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 

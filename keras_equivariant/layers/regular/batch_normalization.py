@@ -21,8 +21,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     Args:
         activation: name or function applied to the result; None for none.
-        axis, momentum, epsilon, center, scale, **kwargs: as in `keras.layers.BatchNormalization`; with `synchronized`,
-            over the replicas of `tf.distribute`, it is its arithmetic, too.
+        axis, momentum, epsilon, center, scale, the initializers, regularizers and constraints, **kwargs: as in
+            `keras.layers.BatchNormalization`.
+        synchronized: take the statistics over the replicas of `tf.distribute`, by the stock layer's arithmetic.
 
     Input shape:
         `(..., C)`

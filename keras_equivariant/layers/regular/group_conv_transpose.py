@@ -78,6 +78,7 @@ class GroupConv2DTranspose(GroupConvTranspose):
     Args:
         filters, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis, trainable_basis,
             equivariance_weight, and the initializers, regularizers and constraints: as in `GroupConv2D`.
+        data_format: `"channels_last"` only.
         output_padding: None, 0 or what `keras.layers.Conv2DTranspose` takes. Even numbers keep the exact symmetry with
             `padding="same"`, only 0 does with `"valid"`.
         groups: 1 only, as in `keras.layers.Conv2DTranspose`.
@@ -114,7 +115,7 @@ class GroupConv3DTranspose(GroupConvTranspose):
     y(p, t) = sum over x, s and fields c of f_c(x, s) psi_c(s^-1 (p - strides x), s^-1 t) + bias
 
     Args:
-        filters, kernel_size, group, basis: as in `GroupConv3D`.
+        filters, kernel_size, group, basis, trainable_basis, equivariance_weight: as in `GroupConv3D`.
         strides, padding, output_padding, data_format, dilation_rate, groups, activation, use_bias,
             initializers, regularizers, constraints, padding_mode, strict: as in `GroupConv2DTranspose`.
 

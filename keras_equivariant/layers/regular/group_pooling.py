@@ -28,6 +28,7 @@ class GroupPooling(EquivariantLayer):
         subgroup: name of a subgroup of `group`, e.g. `"C4"` of `"D4"`; pools over its left cosets.
         orbits: number of neighbouring fields that are pooled as one. A field of a larger group falls into so many
             fields of its subgroup, and pooling them together is still pooling over the larger group.
+        strict: raise where the exact symmetry is lost; with False warn once.
 
     Input shape:
         `(..., |group|, C)`

@@ -75,6 +75,7 @@ class UpSampling2D(UpSampling):
         interpolation: `"nearest"` or `"bilinear"`.
         group: symmetry of the input; None takes that of the layers before it in a functional model, and is any symmetry
             where there is none.
+        strict: raise where the factors break the exact symmetry; with False warn once.
 
     Input shape:
         `(B, H, W, C)`, `(B, H, W, |group|, C)` or `(B, H, W, M+1, 2, C)`
@@ -108,6 +109,7 @@ class UpSampling3D(UpSampling):
         interpolation: `"nearest"` or `"trilinear"`.
         group: symmetry of the input; None takes that of the layers before it in a functional model, and is any symmetry
             where there is none.
+        strict: raise where the factors break the exact symmetry; with False warn once.
 
     Input shape:
         `(B, D, H, W, C)` or `(B, D, H, W, |group|, C)`

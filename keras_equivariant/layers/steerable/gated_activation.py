@@ -52,9 +52,8 @@ class GatedActivation(BiasedActivation):
 
     Example:
         >>> import numpy as np, keras_equivariant as ke
-        >>> in_type = ke.layers.GatedActivation.in_type_for("8x0 + 4x1", "SO2")
-        >>> layer = ke.layers.GatedActivation(in_type)
-        >>> print(in_type, "->", layer.out_type)
+        >>> layer = ke.layers.GatedActivation("12x0 + 4x1", group="SO2")
+        >>> print(layer.in_type_for("8x0 + 4x1", "SO2"), "->", layer.out_type)
         12x0 + 4x1 -> 8x0 + 4x1
         >>> layer(np.zeros((1, 9, 9, 20), "float32")).shape
         TensorShape([1, 9, 9, 16])

@@ -92,8 +92,10 @@ class SteerableConv2DTranspose(SteerableConvTranspose):
     transpose of a steerable kernel is steerable the other way.
 
     Args:
-        in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis, the
-            options of the rings, initializers, regularizers, constraints: as in `SteerableConv2D`.
+        in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis,
+            num_rings, ring_width, radial_profile, frequency_cutoff, initializers, regularizers, constraints: as in
+            `SteerableConv2D`.
+        data_format: `"channels_last"` only.
         output_padding: None, 0 or what `keras.layers.Conv2DTranspose` takes. Even numbers keep the exact symmetry with
             `padding="same"`, only 0 does with `"valid"`.
         voxel_size: as in `SteerableConv2D`.
@@ -134,8 +136,10 @@ class SteerableConv3DTranspose(SteerableConvTranspose):
     y(p) = activation(sum over x of K(p - strides x) f(x) + bias),   K(g z) = rho_out(g) K(z) rho_in(g)^-1
 
     Args:
-        in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis, the
-            options of the shells, voxel_size, initializers, regularizers, constraints: as in `SteerableConv3D`.
+        in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis,
+            num_rings, ring_width, radial_profile, frequency_cutoff, voxel_size, initializers, regularizers,
+            constraints: as in `SteerableConv3D`.
+        data_format: `"channels_last"` only.
         output_padding: None, 0 or what `keras.layers.Conv3DTranspose` takes. Even numbers keep the exact symmetry with
             `padding="same"`, only 0 does with `"valid"`.
         groups: 1 only, as in `keras.layers.Conv3DTranspose`.
