@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from keras_equivariant.groups import grid
+from keras_equivariant.layers.core.law import Lawful
 from keras_equivariant.layers.core.options import check_given, configuration
 from keras_equivariant.layers.core.sources import source_group
 from keras_equivariant.ops import window_remedies, windows
@@ -21,7 +22,7 @@ PACKAGE = "keras_equivariant"
 register = keras.saving.register_keras_serializable(package=PACKAGE)
 
 
-class EquivariantLayer(keras.layers.Layer):
+class EquivariantLayer(Lawful, keras.layers.Layer):
     """Base of the layers: nobody loses equivariance silently, and every layer can be folded to stock Keras layers.
 
     A subclass says in `windows` and `window_arguments` how its windows lie over space, adds to `symmetry_problems`
@@ -33,9 +34,6 @@ class EquivariantLayer(keras.layers.Layer):
         strict: raise where the sizes break the exact symmetry; with False warn once instead.
         **kwargs: those of `keras.layers.Layer`.
     """
-
-    group: Any = None
-    rank: Any = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         check_given(cls, args, kwargs)

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.groups import rotation_grids
+from keras_equivariant.groups.layouts import Points
 from keras_equivariant.layers.core.base import EquivariantLayer, register, tuple_of
 from keras_equivariant.layers.core.options import Count, GroupLike, Seed, passed_on
 from keras_equivariant.layers.points.features import (
@@ -167,6 +168,9 @@ class LieLift(OnPoints, EquivariantLayer):
         positions, values, mask = self.checked_shapes(input_shape, self.group.dimension)
         count = positions[1] * self.samples
         return (positions[0], count, element_width(self.group)), (values[0], count, values[2]), (mask[0], count)
+
+    def law(self, layout, shapes):
+        return Points(self.group, layout.dimension, layout.shared)
 
     def fold_call(self, apply, inputs):
         return self.call(inputs, training=False)

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from keras import ops
 
+from keras_equivariant.groups.layouts import Invariant, Vectors
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.options import GroupLike, passed_on
 from keras_equivariant.layers.points.features import (
@@ -109,6 +110,9 @@ class LiePooling(OnPoints, EquivariantLayer):
 
     def compute_output_spec(self, inputs):
         return super().compute_output_spec(inputs)
+
+    def law(self, layout, shapes):
+        return Vectors(layout.group) if self.vectors else Invariant()
 
     def fold_call(self, apply, inputs):
         return self.call(inputs)
