@@ -1,7 +1,12 @@
 """export(): a folded model as files for serving, each one verified before it appears."""
 
+from __future__ import annotations
+
 import dataclasses
+import os
 import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -14,6 +19,7 @@ from keras_equivariant.export.proof.prove import SUFFIXES, prove
 from keras_equivariant.export.report import Artefact, ExportError, ExportReport
 from keras_equivariant.export.serving import mlserver
 from keras_equivariant.graphs.reading import functional
+from keras_equivariant.groups.group import Group
 from keras_equivariant.version import __version__
 
 _FILES = {
@@ -27,20 +33,20 @@ _FILES = {
 
 
 def export(
-    model,
-    path,
-    formats=("saved_model", "tflite"),
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    formats: str | Sequence[str] = ("saved_model", "tflite"),
     *,
-    name=None,
-    version=1,
-    representative_data=None,
-    inference_type="float32",
-    group=None,
-    verify=True,
-    tolerance=None,
-    overwrite=False,
-    server=None,
-):
+    name: str | None = None,
+    version: int = 1,
+    representative_data: Any = None,
+    inference_type: Literal["float32", "int8"] = "float32",
+    group: str | Group | None = None,
+    verify: bool = True,
+    tolerance: float | Mapping[str, float] | None = None,
+    overwrite: bool = False,
+    server: Literal["mlserver"] | None = None,
+) -> ExportReport:
     """Folds a model and writes it as files made of stock operations, each verified in its own runtime.
 
     | format           | file                                     | for                                         |

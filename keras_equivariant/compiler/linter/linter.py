@@ -1,13 +1,16 @@
 """The symmetry linter: walks a whole network by shapes alone, before anything is built."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import keras
 
 from keras_equivariant.compiler.grammar import registry
+from keras_equivariant.compiler.grammar.arguments import made
 from keras_equivariant.compiler.grammar.errors import Problem, SpecError
-from keras_equivariant.compiler.grammar.kinds import instantiate, module_of
 from keras_equivariant.compiler.grammar.network import Branches, LayerEntry
+from keras_equivariant.compiler.grammar.spec import Spec
 from keras_equivariant.compiler.linter import rules, typed
 from keras_equivariant.compiler.linter.bounds import check_kernel, check_total, count_parameters, flat
 from keras_equivariant.compiler.linter.rules import Features
@@ -66,7 +69,7 @@ class Trace:
         return "\n".join(lines + [f"{problem.severity}: {problem}" for problem in ending])
 
 
-def trace(spec):
+def trace(spec: Spec) -> Trace:
     """Walks a network by `compute_output_shape`; creates no weights.
 
     Args:
@@ -157,12 +160,9 @@ class _Walker:
 
     def _construct(self, entry, features):
         check_kernel(entry)
-        given = dict(entry.arguments)
+        given = made(entry.layer, entry.arguments)
         if not registry.has_strict(entry.layer):
             given.pop("strict", None)
-        for argument, value in given.items():
-            if module := module_of(argument):
-                given[argument] = instantiate(value, module)
         if registry.arguments(entry.layer).get("group", "") is None and not given.get("group"):
             given["group"] = self._assumed_group(entry, features)
         if typed.takes_type(entry.layer):
