@@ -181,8 +181,10 @@ class _Walker:
             return None  # there are as many entries on its axis as cosets, or on several scales as group axes
         if layout.group is not None:
             return layout.group.name
-        if issubclass(registry.layer_classes()[entry.layer], OnPoints) or self.claim:
+        if issubclass(registry.layer_classes()[entry.layer], OnPoints):
             return None
+        if self.claim:
+            return None if "&" in self.claim.name else self.claim.name  # what has no name of its own is in no config
         return "Z3" if features.rank == 3 else "C1"
 
     def _unique_name(self, layer):
