@@ -43,12 +43,14 @@ class Trace:
         layers: list of `TracedLayer`, in the order of the network.
         problems: list of `Problem`, errors and warnings.
         output: the last `Features`.
+        claim: the group whose symmetry it claims, or None.
     """
 
     spec: object
     layers: list
     problems: list
     output: Features | None = None
+    claim: object = None
 
     @property
     def errors(self):
@@ -97,7 +99,10 @@ class _Walker:
         self.parameters = 0
         entries = list(flat(spec.layers))
         # The symmetry that the network claims; a plain network claims none and is not judged.
-        self.claim = rules.claimed(entries)
+        self.claim, nothing_shared = rules.claimed(entries)
+        self.trace.claim = self.claim
+        if nothing_shared:
+            self.trace.problems.append(Problem(entries[-1].where, nothing_shared, "warning"))
         self.taken = {spec.input.get("name", INPUT_NAME)}
         for entry in entries:
             name = entry.arguments.get("name")
