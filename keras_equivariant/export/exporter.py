@@ -10,6 +10,7 @@ from keras_equivariant.export import arguments, files, verify
 from keras_equivariant.export.arguments import PRECISIONS
 from keras_equivariant.export.folding.fold import fold, functional
 from keras_equivariant.export.formats import backend, onnx, openvino, saved_model, tflite
+from keras_equivariant.export.proof.prove import SUFFIXES, prove
 from keras_equivariant.export.report import Artefact, ExportError, ExportReport
 from keras_equivariant.export.serving import mlserver
 from keras_equivariant.version import __version__
@@ -63,8 +64,10 @@ def export(
         name: name of the files and of the served model; by default that of `model`.
         version: version number for TensorFlow Serving.
         representative_data: arrays in the structure of the model's inputs with the samples on axis 0, about a
-            hundred; required for `tflite_int8`, whose ranges they set. The first three are the test inputs; without
-            them these are smooth random images in the range that a leading Normalization or Rescaling expects.
+            hundred; or a `tf.data.Dataset` or generator of batches, or a function that returns one. Required for
+            `tflite_int8`, whose ranges they set. The first three are the test inputs; without them these are smooth
+            random images in the range that a leading Normalization or Rescaling expects, and on such images every
+            artefact is tested, too.
         inference_type: `"float32"` or `"int8"`: what the int8 model takes and returns.
         group: group to measure the symmetry under; by default that of the model's layers.
         verify: False skips verification.
@@ -96,7 +99,8 @@ def export(
         (True, 'tiny/1')
 
     Equivariance: that of `model`, measured on every artefact. Turned kernels share their values, hence their int8
-    scales, so an exactly invariant model stays exactly invariant in int8.
+    scales, so an exactly invariant model stays exactly invariant in int8; `prove` shows that from the file alone, and
+    its result stands in the report.
     """
     formats = arguments.checked_formats(formats)
     graph = functional(model)
@@ -223,7 +227,19 @@ class _Job:
             run = tflite.load(content)
             extra = {"operations": tuple(tflite.operations(content)), "signature": tflite.details(content)}
             artefact = Artefact(format, artefact.path, artefact.size, **extra)
-        return verify.verify(artefact, run, self.served, reference, tolerance.get(format))
+        artefact = verify.verify(artefact, run, self.served, reference, tolerance.get(format))
+        return dataclasses.replace(artefact, proof=self._prove(format, reference))
+
+    def _prove(self, format, reference):
+        """What the file alone says about the symmetry; None where its format or its sizes do not let it be read."""
+        path = self.staged[format]
+        if path.suffix not in SUFFIXES or reference.group is None:
+            return None
+        try:
+            proof = prove(path, reference.group, [tensor.shape for tensor in self.served.inputs])
+        except ValueError:  # sizes that are not known
+            return None
+        return dataclasses.replace(proof, file=pathlib.PurePath(_target(format, self.name, 1)).name)
 
     def _load_keras(self):
         loaded = keras.models.load_model(self.staged["keras"])

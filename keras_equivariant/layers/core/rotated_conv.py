@@ -124,6 +124,9 @@ class RotatedConv(WindowedConv):
         """For how many relative orientations each kernel has coefficients."""
         return 1 if self.lifting else self.group.order
 
+    def check_kernel(self, kernel_size):
+        rotated_basis(self.group, kernel_size, self.basis)
+
     def build(self, input_shape):
         fields = self._input_fields(input_shape)
         self.compute_output_shape(input_shape)
