@@ -1,8 +1,8 @@
 """Random networks of spec layers, ours and Keras's: what the linter says against what is measured.
 
-A network is drawn as a spec: a beginning that gives features of one of the layouts, some layers with random options, and
-perhaps an end. The linter passes it or not; then it is built all the same (`strict: false`), given random weights, and
-its equivariance under the claimed group is measured in float64 on the elements that the grid knows.
+A network is drawn as a spec: a beginning that gives features of one of the layouts, some layers with random options,
+and perhaps an end. The linter passes it or not; then it is built all the same (`strict: false`), given random weights,
+and its equivariance under the claimed group is measured in float64 on the elements that the grid knows.
 """
 
 import collections

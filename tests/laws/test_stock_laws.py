@@ -68,7 +68,7 @@ BREAK = {
     "offset": (lambda x: STOCK.Rescaling(1.0, 1.0)(x), "adds a vector that turns with the group.*use offset=0"),
     "cut through a field": (
         lambda x: x[..., 9:],
-        "cuts through fields of .* whose blocks end at channel 8; cut at a block",
+        "cuts through fields of .* end at channel 8; cut at a block",
     ),
     "cut through a block": (lambda x: x[..., :12], "cuts through fields"),
     "split": (lambda x: keras.ops.split(x, 4, axis=-1)[2], "cuts through fields"),

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_equivariant.groups.layouts import Invariant, Vectors
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.points.features import OnPoints, arithmetic, checked_group
 from keras_equivariant.ops.frames import centered, weighted_frames
@@ -17,8 +18,9 @@ class FrameAveraging(OnPoints, EquivariantLayer):
     as its axes are sure: |x_i|, and in space |x_i| times the distance of j from the first axis, normalized over j. So
     no frame jumps while it has a weight: y is continuous wherever the network is, for symmetric molecules and for
     those on a line, too, where single frames, such as principal axes, are not. On a line and where a point lies in the
-    mean its gradient may have a kink, as the length of a vector has at 0; there it is the mean of both sides. (Vectors of points on a line are those
-    along it; what a network adds across it depends on the choice of an axis, and is no function of the points.)
+    mean its gradient may have a kink, as the length of a vector has at 0; there it is the mean of both sides. (Vectors
+    of points on a line are those along it; what a network adds across it depends on the choice of an axis, and is no
+    function of the points.)
 
     Args:
         network: a model or layer of [positions `(B, N, d)`, values `(B, N, C)`, mask `(B, N)`] with one output
@@ -97,6 +99,9 @@ class FrameAveraging(OnPoints, EquivariantLayer):
                 f"vectors. Received: outputs of shape {found}; end it with LiePooling"
             )
         return (shapes[0][0], found[1])
+
+    def law(self, layout, shapes):
+        return Vectors(self.group) if self.vectors else Invariant()
 
     def get_config(self):
         network = keras.saving.serialize_keras_object(self.network)
