@@ -6,13 +6,14 @@ import pathlib
 import keras
 import numpy as np
 
-from keras_equivariant.export import arguments, files, verify
+from keras_equivariant.export import arguments, files, representative, verify
 from keras_equivariant.export.arguments import PRECISIONS
-from keras_equivariant.export.folding.fold import fold, functional
+from keras_equivariant.export.folding.fold import fold
 from keras_equivariant.export.formats import backend, onnx, openvino, saved_model, tflite
 from keras_equivariant.export.proof.prove import SUFFIXES, prove
 from keras_equivariant.export.report import Artefact, ExportError, ExportReport
 from keras_equivariant.export.serving import mlserver
+from keras_equivariant.graphs.reading import functional
 from keras_equivariant.version import __version__
 
 _FILES = {
@@ -103,7 +104,7 @@ def export(
     its result stands in the report.
     """
     formats = arguments.checked_formats(formats)
-    graph = functional(model)
+    graph = functional(model, "folded")
     name = arguments.checked_name(model.name if name is None else name)
     arguments.check_version(version)
     mlserver.check(server, formats)
@@ -142,13 +143,15 @@ class _Job:
     def __init__(self, model, graph, name, data, inference_type, stage):
         self.model, self.graph, self.name, self.stage = model, graph, name, stage
         self.data, self.inference_type = data, inference_type
-        self.served = _flat(fold(model, name=name))
+        self.served = _flat(fold(model, name=name, verify=False))
         self.inputs = verify.test_inputs(graph, data)
         self.staged = {}
         self._contents = {}
 
     def write(self, formats):
         arguments.check_integers(self.served, formats)
+        if "tflite_int8" in formats:
+            representative.check_ranges(self.graph, self.data)
         names = verify.input_names(self.served)
         inputs = [x.astype(tensor.dtype) for x, tensor in zip(self.inputs, self.served.inputs, strict=True)]
         if set(formats) - {"keras"}:

@@ -21,10 +21,17 @@ def can_absorb(layer):
     )
 
 
+def is_absorbed(layer, tensor, axis=None, **overrides):
+    """Whether a layer is a scale and a shift of each channel, for the layer that makes `tensor` to absorb."""
+    if not isinstance(layer, keras.layers.BatchNormalization):
+        return False
+    return (layer.axis if axis is None else axis) in (-1, len(tensor.shape) - 1)
+
+
 def scale_and_shift(normalization, weights):
     """Per-channel (a, b), in float64, with a * x + b = BatchNormalization(x) at inference.
 
-    `weights` are those of `keras.layers.BatchNormalization`: gamma (if scale), beta (if center), mean, variance.
+    `weights` are what `at_inference` gives: gamma (if scale), beta (if center), mean, variance.
     """
     rest = [np.asarray(w, "float64") for w in weights]
     mean, variance = rest[-2:]

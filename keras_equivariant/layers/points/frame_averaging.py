@@ -17,9 +17,9 @@ class FrameAveraging(OnPoints, EquivariantLayer):
     into the plane of a point j, so that there are N frames in the plane and N (N - 1) in space. A frame weighs as much
     as its axes are sure: |x_i|, and in space |x_i| times the distance of j from the first axis, normalized over j. So
     no frame jumps while it has a weight: y is continuous wherever the network is, for symmetric molecules and for
-    those on a line, too, where single frames, such as principal axes, are not. On a line and where a point lies in the
-    mean its gradient may have a kink, as the length of a vector has at 0; there it is the mean of both sides. (Vectors
-    of points on a line are those along it; what a network adds across it depends on the choice of an axis, and is no
+    those on a line, too, where single frames, such as principal axes, are not. On a line, and where a point lies in the
+    mean, it may have a kink, as the length of a vector has at 0; its gradient there is the mean of both sides. (Vectors
+    of points on a line are those along it; what a network adds across it depends on an axis that is any, and is no
     function of the points.)
 
     Args:

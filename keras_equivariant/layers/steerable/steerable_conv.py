@@ -196,8 +196,10 @@ class SteerableConv2D(SteerableConv):
         in_type, out_type: field types, such as `"8x0 + 4x1"` on SO(2) or `"8xregular"` on D4.
         kernel_size, strides, padding, dilation_rate, use_bias, the initializers, regularizers and constraints: as
             in `keras.layers.Conv2D`. The kernel is the flat list of coefficients w; the initializer is applied to
-            those of each pair of irreps, with their own fan-in. The bias is one number for each field with a
-            direction that no element moves: scalars, regular and quotient fields.
+            those of each pair of irreps, with their own fan-in: it keeps the variance of white features, independent
+            from pixel to pixel; smooth ones grow, at most, where they are constant, to about three times the mean
+            square by a layer of 5x5 pixels. The bias is one number for each field with a direction that no element
+            moves: scalars, regular and quotient fields.
         group: group name; may be left out where the types are FieldTypes.
         data_format: `"channels_last"` only.
         groups: as in Keras, in fields: the fields of every block are split into so many groups.
