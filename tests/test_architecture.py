@@ -33,7 +33,7 @@ ARROWS = {
     "demo": {"export", "presets", "training", "utils"},
     "transfer": {"groups", "layers", "equivariance", "export", "graphs", "stock", "utils"},
     "cli": {"compiler", "costs", "data", "demo", "equivariance", "export", "graphs", "presets", "training", "utils"},
-    "presets": {"compiler", "data", "equivariance", "export", "training", "utils"},
+    "presets": {"compiler", "data", "equivariance", "export", "graphs", "training", "utils"},
     "training": {
         *("compiler", "costs", "data", "equivariance", "export", "graphs", "groups", "kernels", "layers"),
         *("presets", "stock", "utils"),

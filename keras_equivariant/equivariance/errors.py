@@ -11,8 +11,9 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from keras_equivariant import groups
 from keras_equivariant.equivariance import points
-from keras_equivariant.equivariance.layouts import finite, resolve
+from keras_equivariant.equivariance.layouts import finite, parsed, resolve
 from keras_equivariant.equivariance.measure import as_array, as_callable, measure
 from keras_equivariant.equivariance.report import number, table
 from keras_equivariant.equivariance.verdict import hint, limit, part_errors, vacuous
@@ -162,6 +163,7 @@ def assert_equivariant(
 
 
 def _measure(fn, group, x, law, elements, input_layout, output_layout, batch_size):
+    input_layout, output_layout = (parsed(layout, groups.get(group)) for layout in (input_layout, output_layout))
     group = finite(group)
     arrays = checked_inputs(x)
     check_law(law)

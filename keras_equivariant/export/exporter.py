@@ -11,12 +11,14 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from keras_equivariant.export import arguments, files, verify
+from keras_equivariant.export import arguments, files, representative, verify
 from keras_equivariant.export.arguments import PRECISIONS
-from keras_equivariant.export.folding.fold import fold, functional
+from keras_equivariant.export.folding.fold import fold
 from keras_equivariant.export.formats import backend, onnx, openvino, saved_model, tflite
+from keras_equivariant.export.proof.prove import SUFFIXES, prove
 from keras_equivariant.export.report import Artefact, ExportError, ExportReport
 from keras_equivariant.export.serving import mlserver
+from keras_equivariant.graphs.reading import functional
 from keras_equivariant.groups.group import Group
 from keras_equivariant.version import __version__
 
@@ -69,8 +71,10 @@ def export(
         name: name of the files and of the served model; by default that of `model`.
         version: version number for TensorFlow Serving.
         representative_data: arrays in the structure of the model's inputs with the samples on axis 0, about a
-            hundred; required for `tflite_int8`, whose ranges they set. The first three are the test inputs; without
-            them these are smooth random images in the range that a leading Normalization or Rescaling expects.
+            hundred; or a `tf.data.Dataset` or generator of batches, or a function that returns one. Required for
+            `tflite_int8`, whose ranges they set. The first three are the test inputs; without them these are smooth
+            random images in the range that a leading Normalization or Rescaling expects, and on such images every
+            artefact is tested, too.
         inference_type: `"float32"` or `"int8"`: what the int8 model takes and returns.
         group: group to measure the symmetry under; by default that of the model's layers.
         verify: False skips verification.
@@ -102,10 +106,11 @@ def export(
         (True, 'tiny/1')
 
     Equivariance: that of `model`, measured on every artefact. Turned kernels share their values, hence their int8
-    scales, so an exactly invariant model stays exactly invariant in int8.
+    scales, so an exactly invariant model stays exactly invariant in int8; `prove` shows that from the file alone, and
+    its result stands in the report.
     """
     formats = arguments.checked_formats(formats)
-    graph = functional(model)
+    graph = functional(model, "folded")
     name = arguments.checked_name(model.name if name is None else name)
     arguments.check_version(version)
     mlserver.check(server, formats)
@@ -144,13 +149,15 @@ class _Job:
     def __init__(self, model, graph, name, data, inference_type, stage):
         self.model, self.graph, self.name, self.stage = model, graph, name, stage
         self.data, self.inference_type = data, inference_type
-        self.served = _flat(fold(model, name=name))
+        self.served = _flat(fold(model, name=name, verify=False))
         self.inputs = verify.test_inputs(graph, data)
         self.staged = {}
         self._contents = {}
 
     def write(self, formats):
         arguments.check_integers(self.served, formats)
+        if "tflite_int8" in formats:
+            representative.check_ranges(self.graph, self.data)
         names = verify.input_names(self.served)
         inputs = [x.astype(tensor.dtype) for x, tensor in zip(self.inputs, self.served.inputs, strict=True)]
         if set(formats) - {"keras"}:
@@ -229,7 +236,19 @@ class _Job:
             run = tflite.load(content)
             extra = {"operations": tuple(tflite.operations(content)), "signature": tflite.details(content)}
             artefact = Artefact(format, artefact.path, artefact.size, **extra)
-        return verify.verify(artefact, run, self.served, reference, tolerance.get(format))
+        artefact = verify.verify(artefact, run, self.served, reference, tolerance.get(format))
+        return dataclasses.replace(artefact, proof=self._prove(format, reference))
+
+    def _prove(self, format, reference):
+        """What the file alone says about the symmetry; None where its format or its sizes do not let it be read."""
+        path = self.staged[format]
+        if path.suffix not in SUFFIXES or reference.group is None:
+            return None
+        try:
+            proof = prove(path, reference.group, [tensor.shape for tensor in self.served.inputs])
+        except ValueError:  # sizes that are not known
+            return None
+        return dataclasses.replace(proof, file=pathlib.PurePath(_target(format, self.name, 1)).name)
 
     def _load_keras(self):
         loaded = keras.models.load_model(self.staged["keras"])

@@ -7,7 +7,11 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.equivariance import equivariance_error, points
-from keras_equivariant.equivariance.twin import find_group, find_types, output_types, random_inputs, walk
+from keras_equivariant.equivariance.layouts import own_layouts
+from keras_equivariant.equivariance.twin import random_inputs
+from keras_equivariant.export import representative
+from keras_equivariant.graphs.reading import walk
+from keras_equivariant.graphs.symmetry import field_types, group_of
 
 # Largest difference from the Keras model, relative to its largest output.
 TOLERANCES = {
@@ -47,6 +51,17 @@ def test_inputs(graph, data, size=32):
         raise ValueError(f"Test inputs cannot be made up; pass a few as `representative_data`. {error}") from error
 
 
+def _inputs_of_own_scale(graph, inputs):
+    """Smooth random images in the range that a leading Normalization or Rescaling expects and that `inputs` have.
+
+    None where no such layer says what the model expects.
+    """
+    if representative.first_scaling(graph) is None:
+        return None
+    low, high = inputs[0].min(), inputs[0].max()
+    return [np.clip(x, low, high).astype(inputs[0].dtype) for x in test_inputs(graph, None)]
+
+
 class Reference:
     """The Keras model's outputs and symmetry, which all artefacts are compared with.
 
@@ -63,12 +78,13 @@ class Reference:
         self._structure = graph.input
         self._graph = graph
         self.outputs = self.run(inputs)
+        self.own_inputs = _inputs_of_own_scale(graph, inputs)
         dtypes = {layer.compute_dtype for layer in graph.layers}
         self.rounding = max((_ROUNDING.get(dtype, 0.0) for dtype in dtypes), default=0.0)
-        self.typed = bool(find_types(model))
+        self.typed = bool(field_types(model))
         self.group, self.equivariance = None, None
         try:
-            self.group = find_group(model) if group is None else groups.get(group)
+            self.group = group_of(model) if group is None else groups.get(group)
             layers = list(walk(model))
             if points.move(layers, self.group):
                 self.group = points.sample(self.group, layers)
@@ -88,7 +104,7 @@ class Reference:
         """Errors by exact grid element; None where nothing is known about the symmetry."""
         if self.group is None or self.note is not None:
             return None
-        layouts = output_types(self._graph, "auto", self.group)
+        layouts = own_layouts(self._graph, on_points=not self.group.orthogonal)
         return dict(equivariance_error(function, self.group, self.inputs, elements="exact", output_layout=layouts))
 
 
@@ -113,6 +129,12 @@ def verify(artefact, run, served, reference, tolerance=None):
         tolerance = max(TOLERANCES[artefact.format], reference.rounding)
     max_error, relative = _difference(function, reference)
     problems = []
+    own_error = _difference(function, reference, own_scale=True)[1] if reference.own_inputs else 0.0
+    if relative <= tolerance < own_error:
+        problems.append(
+            f"on random inputs of the scale that its first layer expects its outputs differ from the Keras model's by "
+            f"{own_error:.2g} relative, more than {tolerance:.2g}"
+        )
     if not relative <= tolerance:
         problems.append(
             f"its outputs differ from the Keras model's by {relative:.2g} relative, more than {tolerance:.2g}"
@@ -139,12 +161,14 @@ def verify(artefact, run, served, reference, tolerance=None):
     )
 
 
-def _difference(function, reference):
+def _difference(function, reference, own_scale=False):
     """Largest absolute and relative difference over the batch sizes and outputs."""
     absolute = relative = 0.0
+    given = reference.own_inputs if own_scale else reference.inputs
+    wanted = reference.run(given) if own_scale else reference.outputs
     for batch in BATCHES:
-        inputs = [x[:batch] for x in reference.inputs]
-        for actual, expected in zip(function(inputs), reference.outputs, strict=True):
+        inputs = [x[:batch] for x in given]
+        for actual, expected in zip(function(inputs), wanted, strict=True):
             expected = expected[:batch].astype("float64")
             if actual.shape != expected.shape:
                 return float("inf"), float("inf")

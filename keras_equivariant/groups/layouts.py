@@ -8,6 +8,7 @@
 | `Harmonic`  | `harmonic`        | (B, H, W, M+1, 2, C)         | moves pixels, turns order m by e^{i m t}          |
 | `Typed`     | a field type      | (B, *space, D), (B, D)       | moves pixels, multiplies the channels by rho(g)   |
 | `Folded`    | `folded`          | (B, *space, fibre C)         | as the layout with the fibre on axes of its own   |
+| `Frames`    | -                 | (B, T, ...)                  | as the layout of each of the T frames             |
 | `Positions` | `positions`       | (B, N, d)                    | moves the positions                               |
 | `Points`    | `points`          | elements, values, mask       | multiplies the elements from the left             |
 | `Vectors`   | `vectors`         | (B, d C), components first   | turns the vectors                                 |
@@ -36,6 +37,7 @@ from keras_equivariant.groups.layout import (
     Broken,
     Custom,
     Folded,
+    Frames,
     Harmonic,
     Image,
     Invariant,
@@ -55,6 +57,7 @@ __all__ = [
     "Broken",
     "Custom",
     "Folded",
+    "Frames",
     "Harmonic",
     "Image",
     "Invariant",
@@ -263,7 +266,9 @@ def parse(layout, group):
     try:
         return Typed(FieldType.parse(text, group))
     except ValueError:
-        raise ValueError(f"`layout` must be {SPELLINGS}, or a field type. Received: {layout!r}") from None
+        raise ValueError(
+            f"`layout` must be {SPELLINGS}, or a field type on {group.name}. Received: {layout!r}"
+        ) from None
 
 
 def act(

@@ -12,6 +12,7 @@ import numpy as np
 from keras_equivariant.compiler import build_from_spec
 from keras_equivariant.compiler.grammar.errors import nearest
 from keras_equivariant.compiler.grammar.parser import parse_yaml
+from keras_equivariant.graphs.weights import finalize
 from keras_equivariant.training.normalization import normalization_layers
 from keras_equivariant.training.run_folder import read_json
 from keras_equivariant.training.saved import load_trained
@@ -98,7 +99,7 @@ def _build(spec, name, weights):
         raise ValueError(f"A preset must hold the weights of its network. Received: {name} with others; fetch it again")
     model.set_weights(weights)
     for layer in normalization_layers(model):
-        layer.finalize_state()  # it computes with tensors derived from its weights
+        finalize(layer)
     return model
 
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_equivariant.equivariance.twin import walk
+from keras_equivariant.graphs.reading import walk
 from keras_equivariant.layers import GroupConv2D, LiftingConv2D, SteerableConv2D, SteerableDense
 from keras_equivariant.transfer import escnn, groupy
 from keras_equivariant.transfer.convolutions import fill

@@ -1,10 +1,8 @@
 """What each layer of the unfolded model becomes: our layers by their `fold`, stock layers by the table at the end."""
 
-import math
-
 import keras
-import numpy as np
 
+from keras_equivariant import layers
 from keras_equivariant.export.folding.features import Packed, in_packed_order
 from keras_equivariant.export.folding.stock_rules import (
     ELEMENTWISE_OPERATIONS,
@@ -14,6 +12,8 @@ from keras_equivariant.export.folding.stock_rules import (
     is_elementwise,
 )
 from keras_equivariant.export.folding.volumes import VOLUMES
+from keras_equivariant.graphs.reading import is_composed, walk
+from keras_equivariant.graphs.tracing import follow
 from keras_equivariant.layers.core.base import space_rank
 from keras_equivariant.stock import copies
 
@@ -37,16 +37,24 @@ def apply_rule(emitter, operation, args, kwargs):
     """Tensors of the folded graph for one call of the unfolded one."""
     if isinstance(operation, keras.layers.BatchNormalization):
         kwargs.pop("mask", None)  # which points there are matters to the statistics of training alone
+    if isinstance(operation, layers.BatchNormalization):
+        return _apply_steps(emitter, operation, args[0])
+    if isinstance(operation, keras.layers.SpectralNormalization):
+        return apply_rule(emitter, operation.layer, args, kwargs)  # the kernel is normalised while training
     if callable(getattr(operation, "fold_call", None)):
         return _apply_call(emitter, operation, *args)
     if callable(getattr(operation, "fold", None)):
         return _apply_own(emitter, operation, *args, **kwargs)
+    if is_composed(operation):
+        _follow(emitter, operation, args, kwargs)
     if not copies.is_stock(operation):
         raise ValueError(
             "Every layer must be a stock Keras layer or one that can be folded. Received: "
             f"{copies.describe(operation)}. "
             "Build it from stock layers, or give it a method `fold(input_shape) -> [(stock_layer, weights), ...]`."
         )
+    if isinstance(operation, keras.layers.TimeDistributed):
+        _check_frames(operation, args[0])
     if type(operation) in IDENTITIES and keras.backend.is_float_dtype(args[0].dtype):
         return args[0]
     given = [emitter.features.get(x) for x in keras.tree.flatten((args, kwargs))]
@@ -60,6 +68,29 @@ def apply_rule(emitter, operation, args, kwargs):
     return _unpacked(emitter, operation, args, kwargs, next(f for f in given if f))
 
 
+def _check_frames(operation, x):
+    if not all(map(copies.is_stock, walk(operation))):
+        raise ValueError(
+            "A TimeDistributed layer of other than stock layers is folded for a known number of frames of known size. "
+            f'Received: "{operation.name}" of class {type(operation.layer).__name__} on inputs of shape '
+            f"{tuple(x.shape)}; give the input a shape without None"
+        )
+
+
+def _follow(emitter, operation, args, kwargs):
+    """Raises Untraceable: what is inside could not take the layer's place when the model was read."""
+    args, kwargs = keras.tree.map_structure(emitter.features.full, (args, kwargs))
+    follow(operation, args, kwargs, "folded")
+
+
+def _apply_steps(emitter, layer, x):
+    """Stock layers on the features as the layer takes them, one after the other."""
+    known = emitter.features.get(x)
+    for step in emitter.steps(layer, known.shape if known else tuple(x.shape)):
+        x = apply_rule(emitter, step, (x,), {})
+    return x
+
+
 def _apply_call(emitter, layer, inputs):
     """What a layer of several tensors does, in operations of keras.ops and stock layers."""
 
@@ -71,6 +102,8 @@ def _apply_call(emitter, layer, inputs):
 
 
 def _by_table(emitter, operation, args):
+    if getattr(operation, "data_format", "channels_last") != "channels_last":
+        return None
     if type(operation) in RULES:
         return RULES[type(operation)](emitter, operation, args[0])
     is_layer = isinstance(operation, keras.layers.Layer)
@@ -97,8 +130,6 @@ def _apply_own(emitter, layer, inputs):
     input_shape = known.shape if known else tuple(inputs.shape)
     output_shape = layer.compute_output_shape(input_shape)
     steps = [(step, [keras.ops.convert_to_numpy(w) for w in weights]) for step, weights in layer.fold(input_shape)]
-    if isinstance(layer, keras.layers.BatchNormalization) and len(input_shape) > 2 + rank:
-        steps[0] = (steps[0][0], [np.tile(w, math.prod(input_shape[1 + rank : -1])) for w in steps[0][1]])
     tensor, activation = inputs, None
     if len(output_shape) > 2 + rank and steps:
         steps, activation = _split_activation(steps)

@@ -5,6 +5,7 @@ import numpy as np
 from keras import layers
 
 from keras_equivariant.export.folding.features import in_packed_order
+from keras_equivariant.stock.inference import at_inference
 
 # With more fields a block-diagonal 1x1 convolution costs more than going to 5-D and back (measured, TF and TFLite).
 _BLOCK_DIAGONAL_FIELDS = 16
@@ -77,15 +78,20 @@ def _is_elementwise_rescaling(emitter, layer, x):
 
 
 def _batch_normalization(emitter, layer, x):
-    """One set of parameters for the whole fibre becomes a copy for each of its entries."""
+    """Parameters along the fields, or along an axis of the fibre, as one for each entry of the fibre and field."""
     features = emitter.features.get(x)
-    if layer.axis not in (-1, len(features.shape) - 1) or features.tensor is None:
+    along = layer.axis % len(features.shape) - 1 - features.rank
+    if along < 0 or features.tensor is None:
         return None
-    weights = [
-        in_packed_order(np.tile(w, features.order), features.order, features.sections) for w in layer.get_weights()
-    ]
+    sizes = (*features.fibre, features.fields)
+    overrides, weights = at_inference(layer)
+
+    def spread(w):
+        w = np.broadcast_to(w.reshape(*(-1 if axis == along else 1 for axis in range(len(sizes)))), sizes)
+        return in_packed_order(w.ravel(), features.order, features.sections)
+
     source = (id(layer), features.order, features.sections)
-    result = emitter.apply(source, layer, weights, features.tensor, axis=-1)
+    result = emitter.apply(source, layer, list(map(spread, weights)), features.tensor, **{**overrides, "axis": -1})
     return emitter.features.add(features.holding(result))
 
 
@@ -122,7 +128,7 @@ def _dense(emitter, layer, x):
     small = features.fields <= _BLOCK_DIAGONAL_FIELDS
     if features.tensor is None or not small or not is_elementwise(layer.activation):
         return None
-    kernel, *bias = layer.get_weights()
+    _, (kernel, *bias) = at_inference(layer)
     kernel = np.kron(np.eye(features.order), kernel)
     kernel = in_packed_order(kernel, features.order, features.sections, axis=0)
     kernel = kernel.reshape((1,) * features.rank + kernel.shape)

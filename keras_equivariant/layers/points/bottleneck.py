@@ -13,6 +13,7 @@ from keras_equivariant.layers.core.options import (
     Counts,
     GroupLike,
     Seed,
+    Whole,
     part_of,
     passed_on,
 )
@@ -37,8 +38,8 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
         group: name of a Lie group, that of the `LieLift` before it, or a LieGroup.
         ratio: by which the channels are fewer inside.
         activation: name of the activations of the block.
-        neighbours, neighbourhood, fraction, fill, radius, distance, alpha, reduction, kernel_units, kernel_activation,
-            chunk_size, seed: of the convolution, a `LieConv`.
+        neighbours, spare, neighbourhood, fraction, fill, radius, distance, alpha, reduction, kernel_units,
+            kernel_activation, chunk_size, seed: of the convolution, a `LieConv`.
         batch_normalization: whether the block and the network of its kernel normalise before each activation.
         strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
@@ -70,6 +71,7 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
         ratio: Count = 4,
         activation: Activation = "swish",
         neighbours: Count = 32,
+        spare: Whole | None = None,
         neighbourhood: Literal["nearest", "ball"] = "nearest",
         fraction: float = 1.0,
         fill: float = 0.1,
@@ -117,7 +119,7 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
 
     def call(self, inputs, training=None):
         elements, values, mask = inputs
-        indices = self.subset(self.full(elements), mask)
+        indices = self.subset(self.full(elements), mask, training)
         x = self._activate(0, values, mask, training)
         x = self._activate(1, self.reduce(x), mask, training)
         elements, x, new_mask = self.conv.convolve((elements, x, mask), indices, training)
@@ -130,7 +132,7 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
         return self.activations[i](x)
 
     def _add(self, elements, x, values, mask, new_mask, indices):
-        (shortcut,) = kept((zero_where_absent(ops.cast(values, x.dtype), mask),), indices)
+        shortcut, _ = kept((zero_where_absent(ops.cast(values, x.dtype), mask), mask), indices)
         missing = self.filters - shortcut.shape[-1]
         if missing:
             shortcut = ops.pad(shortcut, ((0, 0), (0, 0), (0, missing)))

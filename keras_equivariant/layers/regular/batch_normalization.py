@@ -9,6 +9,7 @@ from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer, passed_on
 from keras_equivariant.ops.normalization import normalize_with_statistics
 from keras_equivariant.stock import laws
+from keras_equivariant.stock.inference import at_inference
 
 
 @register
@@ -92,11 +93,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return None
 
     def fold(self, input_shape):
-        """Stock BatchNormalization and the activation; one weight a field serves the whole group axis."""
-        stock = keras.layers.BatchNormalization(
-            epsilon=self.epsilon, momentum=self.momentum, center=self.center, scale=self.scale, name=self.name
-        )
-        steps = [(stock, self.weights)]
+        """Stock BatchNormalization along the same axis, and the activation."""
+        changes, weights = at_inference(self)
+        steps = [(keras.layers.BatchNormalization.from_config({**super().get_config(), **changes}), weights)]
         if self.activation is not keras.activations.linear:
             steps.append((keras.layers.Activation(self.activation, name=f"{self.name}_activation"), []))
         return steps

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_equivariant.groups import FieldType, grid
 from keras_equivariant.kernels import Rings, steerable_basis, steerable_coefficients
+from keras_equivariant.kernels.orbits import shared_over_orbits
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.options import (
     Activation,
@@ -154,8 +155,16 @@ class SteerableConv(Typed, WindowedConv):
         return expand_bias(ops.convert_to_tensor(self.bias), self.out_type)
 
     def fold(self, input_shape):
-        steps, strides = super().fold(input_shape), self.strides
+        strides = self.strides
+        steps = [(step, self._shared(weights)) for step, weights in super().fold(input_shape)]
         return [(lambda x: pooling.low_pass(x, strides), []), *steps] if self.antialias else steps
+
+    def _shared(self, weights):
+        """Kernel and bias of a folded convolution with equal bits wherever the group makes numbers equal."""
+        if not weights:
+            return weights
+        rho_in, rho_out = (_matrix_of(field_type) for field_type in (self.in_type, self.out_type))
+        return [shared_over_orbits(ops.convert_to_numpy(weights[0]), self.group, rho_in, rho_out), *weights[1:]]
 
     def compute_output_shape(self, input_shape):
         self._check_channels(input_shape, self.rank + 2)
@@ -175,8 +184,10 @@ class SteerableConv2D(SteerableConv):
         in_type, out_type: field types, such as `"8x0 + 4x1"` on SO(2) or `"8xregular"` on D4.
         kernel_size, strides, padding, dilation_rate, use_bias, the initializers, regularizers and constraints: as
             in `keras.layers.Conv2D`. The kernel is the flat list of coefficients w; the initializer is applied to
-            those of each pair of irreps, with their own fan-in. The bias is one number for each field with a
-            direction that no element moves: scalars, regular and quotient fields.
+            those of each pair of irreps, with their own fan-in: it keeps the variance of white features, independent
+            from pixel to pixel; smooth ones grow, at most, where they are constant, to about three times the mean
+            square by a layer of 5x5 pixels. The bias is one number for each field with a direction that no element
+            moves: scalars, regular and quotient fields.
         group: group name; may be left out where the types are FieldTypes.
         data_format: `"channels_last"` only.
         groups: as in Keras, in fields: the fields of every block are split into so many groups.
@@ -287,3 +298,9 @@ def _by_field_group(field_type, groups):
         channels = np.arange(block.start, block.stop).reshape(block.dim, groups, -1)
         parts.append(channels.transpose(1, 0, 2).reshape(groups, -1))
     return np.concatenate(parts, axis=1).ravel().astype("int32")
+
+
+def _matrix_of(field_type):
+    """The function from an element's matrix to how it mixes the channels of a type, `(D, D)`."""
+    identity = np.eye(field_type.size)
+    return lambda matrix: field_type.moved(identity, matrix).T
