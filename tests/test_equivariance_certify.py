@@ -380,5 +380,5 @@ def test_plot(report, broken_report, tmp_path):
 
 def test_plot_says_how_to_install_matplotlib(report, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"pip install 'keras-equivariant\[train\]'"):
+    with pytest.raises(ImportError, match=r'pip install "keras-equivariant\[train\]"'):
         report.plot(tmp_path / "0.png")

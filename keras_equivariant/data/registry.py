@@ -1,6 +1,5 @@
 """Data sets by name."""
 
-import difflib
 import inspect
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from keras_equivariant.data.sets.mnist import load_mnist
 from keras_equivariant.data.sets.rotated_mnist import load_rotated_mnist
 from keras_equivariant.data.sets.tetris import load_tetris
 from keras_equivariant.data.sets.voxels import load_adrenalmnist3d, load_modelnet10, load_shapes
+from keras_equivariant.utils.text import nearest
 
 LOADERS = {
     "digits": load_digits,
@@ -39,8 +39,7 @@ def check_name(name):
     """Raise unless `name` is a known name or looks like the path of an .npz file."""
     if name in LOADERS or str(name).endswith(".npz"):
         return
-    near = difflib.get_close_matches(str(name), LOADERS, n=1)
-    hint = f'Did you mean "{near[0]}"?' if near else f"Use one of {', '.join(LOADERS)}, or the path of an .npz file."
+    hint = nearest(name, LOADERS, f"Use one of {', '.join(LOADERS)}, or the path of an .npz file.")
     raise ValueError(f'Unknown data set. Received: "{name}". {hint}')
 
 

@@ -12,8 +12,9 @@ from keras_equivariant.equivariance.errors import check_law, checked_inputs, inp
 from keras_equivariant.equivariance.layouts import AUTO, finite
 from keras_equivariant.equivariance.localize import localize
 from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
-from keras_equivariant.equivariance.report import Report, number
+from keras_equivariant.equivariance.report import Report
 from keras_equivariant.equivariance.verdict import judge, lowest_precision, tolerances_by_dtype, worst_error
+from keras_equivariant.utils.text import number
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ import json
 import math
 import pathlib
 
-from keras_equivariant.equivariance.report import number, table
+from keras_equivariant.utils.text import number, table
 
 
 class ExportError(RuntimeError):

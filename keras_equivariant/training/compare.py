@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from keras_equivariant.training.reporting import plot_by_angle
+from keras_equivariant.utils.text import aligned
 
 SCORES = {"error": "test error", "f1": "F1"}
 
@@ -61,9 +62,7 @@ def compare_runs(folders, plot=None):
         )
         for name, run in runs.items()
     ]
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)]
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(aligned([head, *rows]))
 
 
 def _summary(folder):

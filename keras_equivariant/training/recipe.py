@@ -1,10 +1,10 @@
 """The training recipe of a spec, turned into Keras's optimizer and schedule."""
 
-import difflib
 from dataclasses import dataclass, field
 
 from keras_equivariant.compiler.grammar import recipe as grammar
 from keras_equivariant.data import Augment, Preprocess
+from keras_equivariant.utils.text import nearest
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,5 @@ def check_keys(place, given, known):
     """Raise a ValueError for the first key of `given` that is not in `known`."""
     for key in given:
         if key not in known:
-            near = difflib.get_close_matches(str(key), list(known), n=1)
-            hint = f'Did you mean "{near[0]}"?' if near else f"Use one of {', '.join(known)}."
+            hint = nearest(key, known, f"Use one of {', '.join(known)}.")
             raise ValueError(f'Unknown name in `{place}`. Received: "{key}". {hint}')

@@ -4,8 +4,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.data import rotate_images
-from keras_equivariant.training.best_f1 import BestF1
-from keras_equivariant.training.losses import BalancedCrossentropy
+from keras_equivariant.training.losses import BalancedCrossentropy, BestF1
 from keras_equivariant.training.task import Task, bars, predict
 from keras_equivariant.utils.optional import require
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from keras_equivariant import groups
 from keras_equivariant.compiler.grammar import registry
-from keras_equivariant.compiler.grammar.errors import nearest
 from keras_equivariant.compiler.grammar.limits import MAX_SIZE
 from keras_equivariant.compiler.grammar.nodes import kind_of
+from keras_equivariant.utils.text import nearest
 
 CHOICES = {
     "data_format": ("channels_last",),

@@ -16,10 +16,10 @@ refit_head: true              set the last Dense, once trained, to the linear di
 rematerialize: true           compute features again for the backward pass, not keep them: less memory, more time
 """
 
-from keras_equivariant.compiler.grammar.errors import nearest
 from keras_equivariant.compiler.grammar.expressions import resolve
 from keras_equivariant.compiler.grammar.kinds import check_part
 from keras_equivariant.compiler.grammar.nodes import kind_of
+from keras_equivariant.utils.text import nearest
 
 FLIPS = ("horizontal", "vertical", "both")
 FILLS = ("reflect", "constant")

@@ -2,16 +2,20 @@
 
 import logging
 
-from keras_equivariant.export.formats.backend import extra
 from keras_equivariant.export.formats.saved_model import SIGNATURE
+from keras_equivariant.utils.optional import require
 
 OPSET = 17
 
 
 def check_installed():
     """ImportError, with the way to install them, where tf2onnx or ONNX Runtime is missing."""
-    for module in ("tf2onnx", "onnxruntime"):
-        extra("onnx", module)
+    for module in ("tf2onnx.convert", "onnxruntime"):
+        _module(module)
+
+
+def _module(name):
+    return require(name, 'The format "onnx"', "onnx")
 
 
 def write(saved_model, path, name):
@@ -22,16 +26,16 @@ def write(saved_model, path, name):
         path: the file to write.
         name: name of the graph.
     """
-    tf2onnx = extra("onnx", "tf2onnx")
+    convert, loader = _module("tf2onnx.convert"), _module("tf2onnx.tf_loader")
     loggers = [logging.getLogger(name) for name in ("tf2onnx", "tensorflow")]  # they report deprecations of their own
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
             logger.setLevel(logging.ERROR)
-        graph, inputs, outputs, renamed = tf2onnx.tf_loader.from_saved_model(
+        graph, inputs, outputs, renamed = loader.from_saved_model(
             str(saved_model), None, None, signatures=[SIGNATURE], return_tensors_to_rename=True
         )
-        tf2onnx.convert.from_graph_def(
+        convert.from_graph_def(
             graph,
             name=name,
             input_names=inputs,
@@ -58,11 +62,11 @@ def load(path):
 
 def operations(path):
     """Types of the operations of an .onnx file, in order."""
-    return [node.op_type for node in extra("onnx", "onnx").load(str(path)).graph.node]
+    return [node.op_type for node in _module("onnx").load(str(path)).graph.node]
 
 
 def _session(path):
-    runtime = extra("onnx", "onnxruntime")
+    runtime = _module("onnxruntime")
     try:
         return runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's classes of errors are not public

@@ -1,11 +1,15 @@
 """OpenVINO's intermediate representation: converted from a SavedModel, and run by OpenVINO for verification."""
 
-from keras_equivariant.export.formats.backend import extra
+from keras_equivariant.utils.optional import require
+
+
+def _openvino():
+    return require("openvino", 'The format "openvino"', "openvino")
 
 
 def check_installed():
     """ImportError, with the way to install it, where OpenVINO is missing."""
-    extra("openvino", "openvino")
+    _openvino()
 
 
 def write(saved_model, folder, name):
@@ -16,7 +20,7 @@ def write(saved_model, folder, name):
         folder: the folder to write into; made where it is missing.
         name: stem of both files.
     """
-    openvino = extra("openvino", "openvino")
+    openvino = _openvino()
     folder.mkdir(exist_ok=True)
     # Not by `openvino.convert_model`, which reports every operation over the network, each from a process of its own.
     model = openvino.Core().read_model(str(saved_model))
@@ -28,7 +32,7 @@ def load(folder, name):
 
     OpenVINO computes in bfloat16 where the processor can; here it is told to keep float32.
     """
-    core = extra("openvino", "openvino").Core()
+    core = _openvino().Core()
     compiled = core.compile_model(str(folder / f"{name}.xml"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
     def run(inputs):

@@ -15,8 +15,9 @@ from keras_equivariant.kernels import (
     spectral_pays,
 )
 from keras_equivariant.layers.core.base import axis_names
-from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups, positive, symmetry_group
+from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups, symmetry_group
 from keras_equivariant.ops import convolution, expansion, learned, spectral
+from keras_equivariant.utils.checks import positive
 
 
 class RotatedConv(WindowedConv):

@@ -6,16 +6,9 @@ import numpy as np
 from keras import ops as kops
 
 from keras_equivariant import groups
-from keras_equivariant.layers.core.base import (
-    EquivariantLayer,
-    axis_names,
-    check_data_format,
-    moved_axes,
-    stock,
-    tuple_of,
-    window_problems,
-)
+from keras_equivariant.layers.core.base import EquivariantLayer, axis_names, moved_axes, stock, window_problems
 from keras_equivariant.ops import convolution, pooling
+from keras_equivariant.utils.checks import check_data_format, tuple_of
 
 
 class PixelwiseLayer(EquivariantLayer):

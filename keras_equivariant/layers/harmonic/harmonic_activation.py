@@ -2,10 +2,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_equivariant.layers.core.base import check_epsilon, register
+from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.biased import Biased
 from keras_equivariant.layers.harmonic.features import orders_and_fields
 from keras_equivariant.ops import harmonic
+from keras_equivariant.utils.checks import check_epsilon
 
 
 @register

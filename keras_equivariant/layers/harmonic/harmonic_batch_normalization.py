@@ -2,11 +2,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_equivariant.layers.core.base import EquivariantLayer, check_epsilon, register
+from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.harmonic.features import orders_and_fields
 from keras_equivariant.layers.harmonic.harmonic_activation import fold_on_magnitudes
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
 from keras_equivariant.ops import harmonic
+from keras_equivariant.utils.checks import check_epsilon
 
 _OPTIONS = (
     *("momentum", "epsilon", "center", "scale", "synchronized"),

@@ -1,11 +1,12 @@
 import keras
 from keras import ops
 
-from keras_equivariant.layers.core.base import EquivariantLayer, register, tuple_of
+from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.points.conv import LieConv
 from keras_equivariant.layers.points.features import element_width, zero_where_absent
 from keras_equivariant.layers.points.neighbourhood import Neighbourhoods, kept
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
+from keras_equivariant.utils.checks import tuple_of
 
 
 @register

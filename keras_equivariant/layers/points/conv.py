@@ -2,12 +2,13 @@ import keras
 from keras import ops
 
 from keras_equivariant.groups import rotation_sets
-from keras_equivariant.layers.core.base import register, tuple_of
+from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.weighted import Weighted
 from keras_equivariant.layers.points.features import arithmetic, element_width, zero_where_absent
 from keras_equivariant.layers.points.neighbourhood import Neighbourhoods, kept
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
 from keras_equivariant.ops import lie, neighbourhoods
+from keras_equivariant.utils.checks import tuple_of
 
 
 @register

@@ -3,7 +3,7 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.layers.core.base import EquivariantLayer, register
-from keras_equivariant.layers.points.features import check_number
+from keras_equivariant.utils.checks import check_number
 
 
 @register

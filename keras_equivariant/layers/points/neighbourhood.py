@@ -3,17 +3,10 @@
 from keras import ops
 
 from keras_equivariant.groups import rotation_sets
-from keras_equivariant.layers.core.base import tuple_of
-from keras_equivariant.layers.points.features import (
-    OnPoints,
-    arithmetic,
-    check_choice,
-    check_number,
-    checked_group,
-    element_width,
-)
+from keras_equivariant.layers.points.features import OnPoints, arithmetic, checked_group, element_width
 from keras_equivariant.ops import neighbourhoods
 from keras_equivariant.ops.lie_distance import left_invariant
+from keras_equivariant.utils.checks import check_choice, check_number, tuple_of
 
 
 class Neighbourhoods(OnPoints):

@@ -4,12 +4,12 @@ from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.points.features import (
     OnPoints,
     arithmetic,
-    check_choice,
     checked_group,
     element_width,
     zero_where_absent,
 )
 from keras_equivariant.ops import lie
+from keras_equivariant.utils.checks import check_choice
 
 
 @register

@@ -4,8 +4,8 @@ from keras import ops
 
 from keras_equivariant import groups
 from keras_equivariant.layers.core.base import EquivariantLayer, register
-from keras_equivariant.layers.core.windowed_conv import positive
 from keras_equivariant.ops import pooling
+from keras_equivariant.utils.checks import positive
 
 MODES = ("max", "mean")
 

@@ -1,7 +1,8 @@
-from keras_equivariant.layers.core.base import check_epsilon, register
+from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import BiasedActivation
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
+from keras_equivariant.utils.checks import check_epsilon
 
 
 @register
