@@ -2,8 +2,6 @@
 
 import glob
 import os
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import numpy as np
 from keras_equivariant.data.dataset import Dataset, check_images
 from keras_equivariant.data.shards import Shards, stored_array
 from keras_equivariant.data.targets import task_of
+from keras_equivariant.utils.arrays import array_names, read_arrays
 
 REQUIRED = ("x_train", "y_train", "x_test", "y_test")
 OPTIONAL = ("x_val", "y_val")
@@ -60,7 +59,7 @@ def load_archive(path, **details):
         raise ValueError(
             f"A data archive must hold {', '.join(REQUIRED)} (and x_val with y_val, if any), or MedMNIST's "
             "train_images, train_labels, test_images, test_labels. "
-            f"Received: {path} with {', '.join(arrays) or 'nothing'}. Save it with numpy.savez(path, x_train=…, …)."
+            f"Received: {path} with {', '.join(array_names(path))}. Save it with numpy.savez(path, x_train=…, …)."
         )
     chosen = {key: arrays[key] for key in REQUIRED + OPTIONAL if key in arrays}
     task = task_of(chosen["x_train"], chosen["y_train"])
@@ -113,30 +112,3 @@ def load_shards(pattern):
         raise ValueError(f"Several files hold labels, no masks. Received: {pattern}. Save the masks' set as one file.")
     images = Shards(files, "x_train", row_shape, dtype)
     return Dataset(str(pattern), f"images of {len(paths)} files {Path(pattern).name}", x_train=images, **parts)
-
-
-def array_names(path):
-    """Names of the arrays in an archive, without reading them."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return [name.removesuffix(".npy") for name in archive.namelist()]
-    except (OSError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"A data archive must be a complete .npz file of plain arrays. Received: {path} ({error}). "
-            "The file is damaged, incomplete or of another kind: make or fetch it again."
-        ) from error
-
-
-def read_arrays(path, keys=REQUIRED + OPTIONAL):
-    """The arrays of an archive that are among `keys`; every damage becomes one ValueError."""
-    try:
-        archive = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.ndarray):
-            raise ValueError("the file holds a single array")
-        with archive:
-            return {key: archive[key] for key in archive.files if key in keys}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(
-            f"A data archive must be a complete .npz file of plain arrays. Received: {path} ({error}). "
-            "The file is damaged, incomplete or of another kind: make or fetch it again."
-        ) from error

@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_equivariant.data.shards import Shards
 from keras_equivariant.data.targets import check_targets
+from keras_equivariant.utils.arrays import as_numbers
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,8 @@ def check_images(name, part, images):
             )
     if images.ndim == 5:
         _check_filled(name, part, images)
-    if images.dtype.kind == "f":
-        return images.astype("float32", copy=False)
-    return images.astype("uint8" if images.min() >= 0 and images.max() <= 255 else "float32", copy=False)
+    bytes_ = images.dtype.kind != "f" and images.min() >= 0 and images.max() <= 255
+    return as_numbers(images, "uint8" if bytes_ else "float32", f"Images, x_{part} of {name},")
 
 
 def is_cube(shape):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_equivariant.utils.arrays import as_numbers
+
 TASKS = ("classification", "segmentation")
 
 
@@ -34,7 +36,7 @@ def _check_labels(name, part, labels, images):
             f"Received: {name} with y_{part} of dtype {labels.dtype} such as {labels[:5].tolist()}. "
             "Number the classes from 0."
         )
-    return labels.astype("int32")
+    return as_numbers(labels, "int32", f"Labels, y_{part} of {name},")
 
 
 def _check_masks(name, part, masks, images):

@@ -12,12 +12,11 @@ import dataclasses
 import json
 import pathlib
 import re
-import zipfile
-import zlib
 
 import numpy as np
 
 from keras_equivariant.groups import FiniteGroup, get, grid
+from keras_equivariant.utils.arrays import read_arrays
 
 NAMES = {"learned": "partial", "learned_full": "full"}  # of the packaged bases, and their variants
 VARIANTS = ("partial", "full")
@@ -214,15 +213,10 @@ def _serves(have, wanted):
 
 
 def _read(path):
-    if pathlib.Path(path).stat().st_size > MAX_BYTES:
-        raise _bad(path, f"it has more than {MAX_BYTES:,} bytes")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if sum(info.file_size for info in archive.zip.infolist()) > MAX_BYTES:
-                raise _bad(path, f"it unpacks to more than {MAX_BYTES:,} bytes")
-            return dict(archive)
-    except (ValueError, EOFError, OSError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise _bad(path, str(error)) from error
+        return read_arrays(path, largest=MAX_BYTES)
+    except ValueError as error:
+        raise _bad(path, error.__cause__ or error) from error
 
 
 def _bad(path, why):

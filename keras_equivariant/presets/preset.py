@@ -2,8 +2,6 @@
 
 import json
 import pathlib
-import zipfile
-import zlib
 
 import numpy as np
 
@@ -12,7 +10,11 @@ from keras_equivariant.compiler.grammar.parser import parse_yaml
 from keras_equivariant.training.normalization import normalization_layers
 from keras_equivariant.training.run_folder import read_json
 from keras_equivariant.training.saved import load_trained
+<<<<<<< HEAD
 from keras_equivariant.utils.text import nearest
+=======
+from keras_equivariant.utils.arrays import read_arrays
+>>>>>>> main
 
 FOLDER = pathlib.Path(__file__).parent / "files"
 SUFFIX = ".npz"
@@ -124,11 +126,11 @@ def _read(name):
             f"Received: {str(name)!r}. {nearest(name, list_presets())}"
         )
     try:
-        with np.load(path, allow_pickle=False) as saved:
-            arrays = dict(saved)
-        missing = [key for key in _ENTRIES if key not in arrays]
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"A preset must be a whole file. Received: {path} ({error}); fetch it again") from error
+        arrays = read_arrays(path)
+    except ValueError as error:
+        cause = error.__cause__ or error
+        raise ValueError(f"A preset must be a whole file. Received: {path} ({cause}); fetch it again") from error
+    missing = [key for key in _ENTRIES if key not in arrays]
     if missing:
         raise ValueError(f"A preset must be a file from save_preset. Received: {path} without {', '.join(missing)}")
     return arrays

@@ -2,10 +2,11 @@
 
 import os
 import time
-import zipfile
 
 import keras
 import numpy as np
+
+from keras_equivariant.utils.arrays import read_arrays
 
 
 class EpochRecord(keras.callbacks.Callback):
@@ -50,12 +51,12 @@ class Checkpoint(keras.callbacks.Callback):
             return 0
         model.optimizer.build(model.trainable_variables)
         try:
-            with np.load(self.path, allow_pickle=False) as saved:
-                state = dict(saved)
+            state = read_arrays(self.path)
             epoch = int(state.pop("epoch"))
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
-                f"A checkpoint must be a whole file. Received: {self.path} ({error}). Delete it to start over."
+                f"A checkpoint must be a whole file. Received: {self.path} ({error.__cause__ or error}). Delete it to "
+                "start over."
             ) from error
         variables = _variables(model)
         if {key: array.shape for key, array in state.items()} != {k: tuple(v.shape) for k, v in variables.items()}:

@@ -1,9 +1,9 @@
 """compare_runs(): what finished runs found, side by side."""
 
-import json
 from pathlib import Path
 
 from keras_equivariant.training.reporting import plot_by_angle
+from keras_equivariant.training.run_folder import read_json
 from keras_equivariant.utils.text import aligned
 
 SCORES = {"error": "test error", "f1": "F1"}
@@ -71,11 +71,20 @@ def _summary(folder):
         raise FileNotFoundError(
             f"A run to compare must be finished. Received: {folder} without a summary.json. Continue it with --resume."
         )
-    return json.loads(path.read_text())
+    run = read_json(path, "parameters", "data", "data_description", "certificate")
+    score = _score(run)
+    numbers = [f"{kind}_{score}_over_angles_percent" for kind in ("mean", "worst")]
+    run = read_json(path, f"test_{score}_percent", f"{score}_percent_by_angle", *numbers)
+    if not isinstance(run["certificate"], dict) or not {"group", "verdict"} <= set(run["certificate"]):
+        raise ValueError(
+            f"A run's summary must hold its certificate. Received: {path} with {run['certificate']!r:.80}. Start a new "
+            "run."
+        )
+    return run
 
 
 def _score(run):
-    return next(score for score in SCORES if f"{score}_percent_by_angle" in run)
+    return next((score for score in SCORES if f"{score}_percent_by_angle" in run), "error")
 
 
 def _curve(run, score):

@@ -50,7 +50,7 @@ class RunFolder:
                     f"A run folder is never written over. Received: {self.path}, which holds a run. "
                     "Continue it with --resume, or name another folder with --run-dir."
                 )
-            self._check_same(read_json(config)["settings"], settings)
+            self._check_same(read_json(config, "settings")["settings"], settings)
         elif self.path.is_dir() and any(not path.name.startswith(".") for path in self.path.iterdir()):
             raise FileExistsError(
                 f"A new run needs an empty folder. Received: {self.path}, which holds other files. "
@@ -156,12 +156,19 @@ def versions():
     return found
 
 
-def read_json(path):
-    """The content of a JSON file; a damaged one raises a ValueError that names it."""
+def read_json(path, *keys):
+    """The object in a JSON file of a run, which has at least these keys; else a ValueError names the file."""
     try:
-        return json.loads(Path(path).read_text())
-    except ValueError as error:
+        content = json.loads(Path(path).read_text())
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"A run's JSON files must be whole. Received: {path} ({error}). Start a new run.") from error
+    missing = [key for key in keys if key not in content] if isinstance(content, dict) else ["an object"]
+    if missing:
+        raise ValueError(
+            f"A run's JSON files must be as `train` writes them. Received: {path} without {', '.join(missing)}. Start "
+            "a new run."
+        )
+    return content
 
 
 def write_json(path, content):

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from keras_equivariant.data import Preprocess
 from keras_equivariant.training.run_folder import CONFIG, read_json
+from keras_equivariant.utils.arrays import read_arrays
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,15 @@ def load_trained(path):
             f"A run must end before its network is used. Received: {path}, which has no model.keras. "
             "Repeat the train command with --resume."
         )
-    settings = read_json(path / CONFIG)["settings"]
-    preprocess = Preprocess(settings["recipe"]["preprocess"])
+    settings = read_json(path / CONFIG, "settings")["settings"]
+    try:
+        preprocess = Preprocess(settings["recipe"]["preprocess"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"The settings of a run must hold its recipe. Received: {path / CONFIG} ({error!r}). Start a new run."
+        ) from error
     if (path / "preprocess.npz").is_file():
-        with np.load(path / "preprocess.npz", allow_pickle=False) as saved:
-            preprocess.state.update(saved)
+        preprocess.state.update(read_arrays(path / "preprocess.npz", what="The state of the preprocessing"))
     return Trained(_load_model(path / "model.keras"), preprocess, settings)
 
 

@@ -1,8 +1,5 @@
 """import_filters(): the trained filters of GrouPy, keras-gcnn and escnn in our layers."""
 
-import pathlib
-import zipfile
-
 import keras
 import numpy as np
 
@@ -10,6 +7,7 @@ from keras_equivariant.equivariance.twin import walk
 from keras_equivariant.layers import GroupConv2D, LiftingConv2D, SteerableConv2D, SteerableDense
 from keras_equivariant.transfer import escnn, groupy
 from keras_equivariant.transfer.convolutions import fill
+from keras_equivariant.utils.arrays import read_arrays
 
 SOURCES = ("groupy", "keras_gcnn", "escnn")
 _TAKES = {
@@ -124,9 +122,10 @@ def _import_model(model, filters, source, bias, tolerance):
     wrong = [key for key in arrays if key.rpartition(".")[2] not in ("kernel", "bias")]
     wrong += [f"{name}.kernel" for name in names if name not in layers or f"{name}.kernel" not in arrays]
     if wrong:
+        place = "" if isinstance(filters, dict) else f" in {filters}"
         raise ValueError(
             'The arrays must be named "<layer name>.kernel" and "<layer name>.bias" after layers of the model, '
-            f"{', '.join(layers)}. Received: {', '.join(wrong)}"
+            f"{', '.join(layers)}. Received: {', '.join(wrong)}{place}"
         )
     return {
         name: import_filters(layers[name], arrays[f"{name}.kernel"], source, arrays.get(f"{name}.bias"), tolerance)
@@ -137,11 +136,9 @@ def _import_model(model, filters, source, bias, tolerance):
 def _read(filters):
     if isinstance(filters, dict):
         return filters
-    path = pathlib.Path(filters)
     try:
-        with np.load(path, allow_pickle=False) as saved:
-            return dict(saved)
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        return read_arrays(filters)
+    except (OSError, ValueError) as error:
         raise ValueError(
-            f"The filters of a model must be a dict or an .npz file. Received: {path} ({error})"
+            f"The filters of a model must be a dict or an .npz file. Received: {filters} ({error.__cause__ or error})"
         ) from error

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from keras_equivariant.data.archive import find, read_arrays
+from keras_equivariant.data.archive import find
 from keras_equivariant.data.dataset import Dataset
+from keras_equivariant.utils.arrays import read_arrays
 
 ARCHIVE = "isbi2012_em.npz"
 VALIDATION_SLICES, TEST_SLICES = range(21, 24), range(24, 30)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_equivariant.data.archive import find, read_arrays
+from keras_equivariant.data.archive import find
+from keras_equivariant.utils.arrays import as_numbers, read_arrays
 
 ELEMENTS = {"H": 1, "C": 6, "N": 7, "O": 8, "F": 9, "S": 16, "Cl": 17, "Br": 35}
 HARTREE = 627.509474  # kcal/mol
@@ -44,6 +45,12 @@ class PointSet:
                 f"{np.shape(self.mask)}. Fill up with points that the mask leaves out."
             )
         there = np.asarray(self.mask, bool)
+        kinds = {np.asarray(array).dtype for array in (self.positions, self.values)}
+        if any(kind.kind not in "buif" for kind in kinds):
+            raise ValueError(
+                f"Positions and values must be real numbers. Received: {self.name} with dtypes "
+                f"{', '.join(sorted(map(str, kinds)))}. Save complex values as two channels."
+            )
         bad = there & ~(np.isfinite(self.positions).all(axis=-1) & np.isfinite(self.values).all(axis=-1))
         if bad.any():
             raise ValueError(
@@ -57,8 +64,9 @@ class PointSet:
                 f"Every sample must hold a point. Received: {self.name} with none in sample {empty}. Remove it."
             )
         keep = there[..., None]
-        object.__setattr__(self, "positions", np.where(keep, self.positions, 0).astype("float32"))
-        object.__setattr__(self, "values", np.where(keep, self.values, 0).astype("float32"))
+        for field in ("positions", "values"):
+            numbers = np.where(keep, getattr(self, field), 0)
+            object.__setattr__(self, field, as_numbers(numbers, "float32", f"The {field} of {self.name}"))
         object.__setattr__(self, "mask", there)
         for key, target in self.targets.items():
             if len(target) != shape[0]:
@@ -69,6 +77,13 @@ class PointSet:
 
     def __len__(self):
         return len(self.positions)
+
+    def __repr__(self):
+        _, places, dimension = self.positions.shape
+        return (
+            f"<PointSet {self.name}: {len(self)} samples of up to {places} points in {dimension} dimensions, "
+            f"{self.values.shape[-1]} values a point, targets: {', '.join(self.targets) or 'none'}>"
+        )
 
     @property
     def inputs(self):
@@ -115,14 +130,15 @@ def load_molecules(path):
         raise FileNotFoundError(
             f"No such data file. Received: {path}. Give a path, or set KERAS_EQUIVARIANT_DATA to its folder."
         )
-    known = _FORMATS.get(path.name)
-    if known is None:
-        with np.load(path, allow_pickle=False) as archive:
-            known = tuple(archive.files)
-    arrays = read_arrays(path, known)
+    arrays = read_arrays(path, _FORMATS.get(path.name), "An archive of molecules")
     if not {"z", "pos"} <= set(arrays):
         raise ValueError(f"An archive of molecules must hold z and pos. Received: {path} with {', '.join(arrays)}.")
-    z = arrays.pop("z").astype("int64")
+    z = as_numbers(arrays.pop("z"), "int64", f"Charges of atoms, z of {path},")
+    if z.ndim != 2 or z.min(initial=0) < 0 or not z.any():
+        raise ValueError(
+            "Charges of atoms must be an array (samples, N) of positive integers, 0 where there is no atom. "
+            f"Received: {path} with z of shape {z.shape} from {z.min(initial=0)}. Save them so."
+        )
     positions = arrays.pop("pos")
     targets = {key: array for key, array in arrays.items() if np.ndim(array) and len(array) == len(z)}
     targets |= {
@@ -138,12 +154,13 @@ def load_xyz(paths, points=None):
     angstrom and a partial charge; further lines are ignored. Numbers may be written as 1.2*^-5.
 
     Args:
-        paths: the files.
+        paths: the files, or one.
         points: places for atoms; by default as many as the largest molecule has.
 
     Returns:
         A PointSet; its targets are the properties, as the files give them.
     """
+    paths = [paths] if isinstance(paths, (str, Path)) else paths
     molecules = [_read_xyz(Path(path)) for path in paths]
     if not molecules:
         raise ValueError("There must be a file at least. Received: none. Give the paths of .xyz files.")
@@ -188,12 +205,15 @@ def load_point_cloud(path):
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"No such data file. Received: {path}. Give the path of an existing .npz file.")
-    with np.load(path, allow_pickle=False) as archive:
-        names = tuple(archive.files)
-    arrays = read_arrays(path, names)
+    arrays = read_arrays(path, what="A point cloud")
     if "positions" not in arrays:
         raise ValueError(f"A point cloud must hold `positions`. Received: {path} with {', '.join(arrays)}.")
     positions = arrays.pop("positions")
+    if positions.ndim != 3 or positions.dtype.kind not in "buif":
+        raise ValueError(
+            f"Positions must be real numbers (samples, N, d). Received: {path} with positions of shape "
+            f"{positions.shape} and dtype {positions.dtype}. Save them so."
+        )
     mask = arrays.pop("mask", np.isfinite(positions).all(axis=-1)).astype(bool)
     values = arrays.pop("values", np.ones((*positions.shape[:2], 1), "float32"))
     return PointSet(path.stem, positions, values, mask, arrays)

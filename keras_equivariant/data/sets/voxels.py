@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from keras_equivariant.data.archive import find, load_archive, read_arrays
+from keras_equivariant.data.archive import OPTIONAL, REQUIRED, find, load_archive
 from keras_equivariant.data.dataset import Dataset
+from keras_equivariant.utils.arrays import read_arrays
 
 SHAPES = ("bar", "cross", "hook", "screw", "table", "tripod")
 TRAIN_COUNT, TEST_COUNT = 360, 120
@@ -72,7 +73,7 @@ def load_modelnet10(seed=0):
     Raises:
         FileNotFoundError: modelnet10_vox30.npz is not in the folder KERAS_EQUIVARIANT_DATA.
     """
-    arrays = read_arrays(_path("modelnet10_vox30.npz"))
+    arrays = read_arrays(_path("modelnet10_vox30.npz"), (*REQUIRED, *OPTIONAL))
     for part in ("train", "test"):
         kept = arrays[f"x_{part}"].any(axis=(1, 2, 3))
         arrays |= {f"{key}_{part}": arrays[f"{key}_{part}"][kept] for key in "xy"}
