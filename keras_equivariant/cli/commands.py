@@ -3,8 +3,6 @@
 import json
 import sys
 
-REPRESENTATIVE_IMAGES = 128
-
 
 def _echo(text):
     sys.stdout.write(f"{text}\n")
@@ -114,13 +112,17 @@ def run_summary(arguments):
 
 def run_export(arguments):
     from keras_equivariant import data
+    from keras_equivariant.export import arguments as checks
     from keras_equivariant.export import export
+    from keras_equivariant.training.results import REPRESENTATIVE_IMAGES
     from keras_equivariant.training.saved import load_trained
+
+    formats = checks.checked_formats(arguments.formats)
 
     trained = load_trained(arguments.run)
     name = arguments.data or trained.settings.get("data")
     images = None
-    if name is not None and "tflite_int8" in arguments.formats:
+    if name is not None and any(format.needs_data for format in formats):
         dataset = data.load(name, trained.settings.get("seed", 0))
         images = trained.preprocess(dataset.x_train[:REPRESENTATIVE_IMAGES]).astype("float32")
     report = export(

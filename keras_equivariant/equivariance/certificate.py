@@ -69,7 +69,7 @@ def certify(
     constant, and two calls agree.
 
     Args:
-        model: a Keras model or layer, or any function of arrays (an exported artefact wrapped as a callable); for
+        model: a Keras model or layer, or any function of arrays (an exported artifact wrapped as a callable); for
             a function `group` and `inputs` are needed, and it is measured in its own precision only.
         group: group name or object; by default the group of the model's layers, the smallest one where it narrows
             from layer to layer. SO(2) is tested on C8, O(2) on D8, SO(3) on O, O(3) on Oh.

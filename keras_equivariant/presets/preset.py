@@ -10,11 +10,8 @@ from keras_equivariant.compiler.grammar.parser import parse_yaml
 from keras_equivariant.training.normalization import normalization_layers
 from keras_equivariant.training.run_folder import read_json
 from keras_equivariant.training.saved import load_trained
-<<<<<<< HEAD
-from keras_equivariant.utils.text import nearest
-=======
 from keras_equivariant.utils.arrays import read_arrays
->>>>>>> main
+from keras_equivariant.utils.text import nearest
 
 FOLDER = pathlib.Path(__file__).parent / "files"
 SUFFIX = ".npz"

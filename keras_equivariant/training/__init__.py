@@ -3,7 +3,8 @@
 from keras_equivariant.training.compare import compare_runs
 from keras_equivariant.training.evaluation import accuracy, accuracy_by_angle
 from keras_equivariant.training.refit import refit_head
-from keras_equivariant.training.run import TrainResult, train
+from keras_equivariant.training.results import TrainResult
+from keras_equivariant.training.run import train
 from keras_equivariant.training.segmentation import pixel_scores
 from keras_equivariant.utils.deprecation import moved
 

@@ -21,3 +21,18 @@ def moved(module, places):
         return getattr(importlib.import_module(home), new)
 
     return look_up
+
+
+def renamed(old, new):
+    """A property that answers the attribute `new` under its former spelling, with a DeprecationWarning.
+
+    Args:
+        old: str, what the warning calls it, such as `"ExportReport.artefacts"`.
+        new: str, the attribute's name now.
+    """
+
+    def read(self):
+        warnings.warn(f"{old} is now {new}", DeprecationWarning, stacklevel=2)
+        return getattr(self, new)
+
+    return property(read)

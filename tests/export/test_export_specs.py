@@ -1,4 +1,4 @@
-"""Every packaged spec in every format, each artefact run and certified in its runtime; the README lists what is not."""
+"""Every packaged spec in every format, each artifact run and certified in its runtime; the README lists what is not."""
 
 import pathlib
 import re
@@ -122,13 +122,13 @@ def exported(network, tmp_path_factory):
 @pytest.mark.parametrize(("name", "format"), [cell for cell in CELLS if cell not in UNSUPPORTED])
 def test_a_spec_in_a_format(name, format, exported):
     report = exported(name)
-    (artefact,) = (artefact for artefact in report.artefacts if artefact.format == format)
-    assert not artefact.problems
+    (artifact,) = (artifact for artifact in report.artifacts if artifact.format == format)
+    assert not artifact.problems
     assert report.path(format).exists()
-    assert artefact.batches == (1, 3)
-    assert np.isfinite(artefact.relative_error)
-    if artefact.equivariance and max(report.equivariance.values()) < 1e-5:
-        assert max(artefact.equivariance.values()) <= ROUNDING.get(format, 1e-5)
+    assert artifact.batches == (1, 3)
+    assert np.isfinite(artifact.relative_error)
+    if artifact.equivariance and max(report.equivariance.values()) < 1e-5:
+        assert max(artifact.equivariance.values()) <= ROUNDING.get(format, 1e-5)
 
 
 @pytest.mark.parametrize(("name", "format"), UNSUPPORTED)

@@ -1,12 +1,12 @@
-"""Access to TensorFlow and to the runtimes of the artefacts, imported where they are used."""
-
-import keras
+"""Access to TensorFlow and to the runtimes of the artifacts, imported where they are used."""
 
 from keras_equivariant.utils.optional import require
 
 
 def tensorflow(formats):
     """The tensorflow module; ValueError where Keras runs on another backend."""
+    import keras
+
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
             "SavedModels, and the formats made from them, are written by TensorFlow only. "

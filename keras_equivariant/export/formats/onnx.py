@@ -2,30 +2,19 @@
 
 import logging
 
+from keras_equivariant.export.formats.format import Format
 from keras_equivariant.export.formats.saved_model import SIGNATURE
 from keras_equivariant.utils.optional import require
 
 OPSET = 17
 
 
-def check_installed():
-    """ImportError, with the way to install them, where tf2onnx or ONNX Runtime is missing."""
-    for module in ("tf2onnx.convert", "onnxruntime"):
-        _module(module)
-
-
 def _module(name):
     return require(name, 'The format "onnx"', "onnx")
 
 
-def write(saved_model, path, name):
-    """Writes a SavedModel as an .onnx file with the names of its signature and any batch size.
-
-    Args:
-        saved_model: folder of a SavedModel.
-        path: the file to write.
-        name: name of the graph.
-    """
+def write(source, path):
+    """Writes the SavedModel as an .onnx file with the names of its signature and any batch size."""
     convert, loader = _module("tf2onnx.convert"), _module("tf2onnx.tf_loader")
     loggers = [logging.getLogger(name) for name in ("tf2onnx", "tensorflow")]  # they report deprecations of their own
     levels = [logger.level for logger in loggers]
@@ -33,11 +22,11 @@ def write(saved_model, path, name):
         for logger in loggers:
             logger.setLevel(logging.ERROR)
         graph, inputs, outputs, renamed = loader.from_saved_model(
-            str(saved_model), None, None, signatures=[SIGNATURE], return_tensors_to_rename=True
+            str(source.file("saved_model")), None, None, signatures=[SIGNATURE], return_tensors_to_rename=True
         )
         convert.from_graph_def(
             graph,
-            name=name,
+            name=source.name,
             input_names=inputs,
             output_names=outputs,
             tensors_to_rename=renamed,
@@ -49,7 +38,7 @@ def write(saved_model, path, name):
             logger.setLevel(level)
 
 
-def load(path):
+def load(path, source=None):
     """The .onnx file as a function from a dict of arrays to a dict of arrays, on the CPU."""
     session = _session(path)
     names = [output.name for output in session.get_outputs()]
@@ -74,3 +63,17 @@ def _session(path):
             f"An .onnx file may hold operations of opset {OPSET}. Received: a model that ONNX Runtime refuses "
             f'({str(error).splitlines()[0]}); export it as "saved_model"'
         ) from error
+
+
+FORMAT = Format(
+    name="onnx",
+    file="{name}.onnx",
+    purpose=f"ONNX Runtime, opset {OPSET}",
+    extra="onnx",
+    writes_with=("tf2onnx.convert",),
+    runs_with=("onnx", "onnxruntime"),
+    backend="tensorflow",
+    write=write,
+    load=load,
+    operations=operations,
+)
