@@ -17,7 +17,6 @@ rematerialize: true           compute features again for the backward pass, not 
 """
 
 from keras_equivariant.compiler.grammar.expressions import resolve
-from keras_equivariant.compiler.grammar.kinds import check_part
 from keras_equivariant.compiler.grammar.nodes import kind_of
 from keras_equivariant.utils.text import nearest
 
@@ -72,6 +71,8 @@ def _optimizer(node, scope):
         value = {value: None}
     if not isinstance(value, dict) or len(value) != 1:
         raise node.error(f"must be one optimizer, such as {{Adam: {{learning_rate: 1e-3}}}}. Received: {node.kind}")
+    from keras_equivariant.compiler.grammar.kinds import check_part  # knows Keras, which the recipe's words do not need
+
     return check_part(value, node.where, "optimizers")
 
 

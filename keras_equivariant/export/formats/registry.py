@@ -1,5 +1,7 @@
 """The formats by name: the one list that `export`, its checks, the command line and the documentation read."""
 
+import re
+
 from keras_equivariant.export.formats import keras_file, onnx, openvino, saved_model, tflite
 from keras_equivariant.export.formats.format import Format
 from keras_equivariant.utils.text import nearest
@@ -34,12 +36,12 @@ def register_format(format):
 
     Raises:
         TypeError: it is something else.
-        ValueError: its name is that of a packaged format, or no identifier.
+        ValueError: its name is that of a packaged format, or has other characters than letters, digits, `_` and `-`.
     """
     if not isinstance(format, Format):
         raise TypeError(f"`format` must be a keras_equivariant.export.Format. Received: {format!r}")
-    if not format.name.isidentifier():
-        raise ValueError(f"A format's `name` must be an identifier, such as my_format. Received: {format.name!r}")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(format.name)):
+        raise ValueError(f"A format's `name` must consist of letters, digits, '_' and '-'. Received: {format.name!r}")
     packaged = [known.name for known in _PACKAGED]
     if format.name in packaged:
         raise ValueError(
