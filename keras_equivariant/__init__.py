@@ -15,6 +15,7 @@ if not _startup.is_light(__name__):
     from keras_equivariant.training import refit_head, train
     from keras_equivariant.training.bases import learn_basis
     from keras_equivariant.training.memory import rematerialize
+    from keras_equivariant.training.statistics import recompute_statistics
     from keras_equivariant.transfer import import_filters, restrict
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "list_presets",
     "list_specs",
     "load_spec",
+    "recompute_statistics",
     "refit_head",
     "register_layer",
     "rematerialize",

@@ -72,7 +72,7 @@ def test_conventions_of_field_types():
     twice = np.array([[np.cos(2 * t), -np.sin(2 * t)], [np.sin(2 * t), np.cos(2 * t)]])
     mirror = np.diag([-1.0, 1.0])
     rho = ke.groups.irrep("O2", "2")
-    np.testing.assert_allclose(rho.at(np.array([turn, mirror @ turn])), [twice, mirror @ twice], atol=1e-12)
+    np.testing.assert_allclose(rho.rho(np.array([turn, mirror @ turn])), [twice, mirror @ twice], atol=1e-12)
     d4 = ke.groups.get("D4")
     assert (
         ke.groups.irrep("D4", "2+").matrices[4].item() == 1.0 and ke.groups.irrep("D4", "2-").matrices[4].item() == -1.0

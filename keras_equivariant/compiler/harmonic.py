@@ -42,7 +42,7 @@ def breaks(name, layer, axis):
 
 def mirrored(name, groups):
     """Why a layer of this name does not commute with the groups of the network: an empty list or one sentence."""
-    mirrors = [group.name for group in groups if (np.linalg.det(group.matrices) < 0).any()]
+    mirrors = [group.name for group in groups if group.mirrors]
     if name != PRODUCER or not mirrors:
         return []
     return [

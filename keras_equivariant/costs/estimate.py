@@ -6,7 +6,6 @@ from keras_equivariant.compiler import SpecError, build_from_spec
 from keras_equivariant.compiler.build import load
 from keras_equivariant.compiler.linter.linter import trace
 from keras_equivariant.costs.layers import LayerCost, layer_costs
-from keras_equivariant.groups import ContinuousGroup
 from keras_equivariant.utils.text import aligned
 
 _COLUMNS = ("layer", "class", "output", "features", "symmetry", "parameters", "multiply-adds", "activations", "folded")
@@ -110,9 +109,11 @@ def _features(traced):
     features = traced.features
     if traced.problems:
         return str(features), "lost"
-    if features.layout == "harmonic" or isinstance(features.group, ContinuousGroup):
+    if features.layout in ("broken", "invariant") or features.space is not None:
+        return str(features), ""
+    if features.layout == "harmonic" or (features.group is not None and not features.group.is_finite):
         return str(features), "exact for quarter turns"
-    if features.layout in ("broken", "invariant") or features.group is None:
+    if features.group is None:
         return str(features), ""
     exact, order = len(features.group.grid_elements), features.group.order
     return str(features), "exact" if exact == order else f"exact for {exact} of {order}"

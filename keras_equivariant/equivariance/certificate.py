@@ -110,8 +110,8 @@ def certify(
     is_keras = isinstance(model, keras.Layer)
     network = twin.as_functional(model, inputs) if is_keras else None
     every_layer = list(twin.walk(model)) if is_keras else []
-    claimed = twin.find_group(model) if group is None else points.named(group, every_layer)
-    on_points = isinstance(claimed, groups.LieGroup)
+    claimed = twin.find_group(model) if group is None else groups.get(group)
+    on_points = points.move(every_layer, claimed)
     group = points.sample(claimed, every_layer, seed) if on_points else finite(claimed)
     tolerances, angles, notes = tolerances_by_dtype(tolerance), angles_in_degrees(angles), []
     if group != claimed:

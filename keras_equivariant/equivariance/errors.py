@@ -7,7 +7,6 @@ import operator
 import keras
 import numpy as np
 
-from keras_equivariant import groups
 from keras_equivariant.equivariance import points
 from keras_equivariant.equivariance.layouts import finite, resolve
 from keras_equivariant.equivariance.measure import as_array, as_callable, measure
@@ -176,7 +175,7 @@ def checked_inputs(x):
 
 def input_layouts(arrays, group, layout):
     """A layout per input, at least one of which moves."""
-    if isinstance(group, groups.LieSample):
+    if not group.orthogonal:
         layout = points.input_layouts(arrays, group, layout)
     layouts = resolve(layout, [x.shape for x in arrays], group, "input_layout")
     if all(name == "invariant" for name in layouts):

@@ -18,10 +18,7 @@ AUTO = "auto"
 
 def finite(group):
     """The group itself, or the finite one on which a continuous group is tested."""
-    group = groups.get(group)
-    if isinstance(group, groups.LieGroup):
-        return groups.LieSample(group, turns=1 if group.turning else None)
-    return group.finite if isinstance(group, groups.ContinuousGroup) else group
+    return groups.get(group).finite
 
 
 def transform(x, group, element, layout):
@@ -44,8 +41,8 @@ def turned(x, group, matrix, layout):
     """`x` turned: images and volumes by any rotation, features with a group axis by the group's own."""
     if layout == "invariant":
         return x
-    if isinstance(layout, groups.FieldType) and isinstance(layout.group, groups.ContinuousGroup):
-        fibre = layout.moved(x, matrix)
+    if isinstance(layout, groups.FieldType) and not layout.group.is_finite:
+        fibre = layout.transform(x, matrix)
         return groups.move_pixels(fibre, matrix) if x.ndim > 2 else fibre
     return (
         groups.move_pixels(x, matrix) if layout == "image" else transform(x, group, element_of(group, matrix), layout)
@@ -55,7 +52,7 @@ def turned(x, group, matrix, layout):
 def turns_freely(layout):
     """Whether features of this layout can be turned by any angle."""
     if isinstance(layout, groups.FieldType):
-        return isinstance(layout.group, groups.ContinuousGroup)
+        return not layout.group.is_finite
     return layout in ("image", "invariant")
 
 

@@ -3,20 +3,20 @@
 import numpy as np
 
 from keras_equivariant import groups
+from keras_equivariant.layers.points.features import OnPoints
 
 COUNT = 6  # elements of each kind
 
 
-def named(group, layers):
-    """The group of a name; on points it is a Lie group's, even where an ordinary one ("SO2") has the same."""
-    on_points = any(isinstance(getattr(layer, "group", None), groups.LieGroup) for layer in layers)
+def move(layers, group):
+    """Whether a network with these layers takes points that the group moves; images may become points inside it."""
     from_images = any(type(layer).__name__ == "ImageToPoints" for layer in layers)
-    return groups.lie_group(group) if on_points and not from_images and groups.is_lie_name(group) else groups.get(group)
+    return group.is_lie and not from_images and (not group.orthogonal or any(map(_on_points, layers)))
 
 
 def lie_group_of(layers):
     """The Lie group that layers on points name, or None; images that become points are tested on quarter turns."""
-    found = {layer.group for layer in layers if isinstance(getattr(layer, "group", None), groups.LieGroup)}
+    found = {layer.group for layer in layers if _on_points(layer)}
     if not found:
         return None
     if any(type(layer).__name__ == "ImageToPoints" for layer in layers):
@@ -27,11 +27,17 @@ def lie_group_of(layers):
     return found.pop()
 
 
+def _on_points(layer):
+    """Whether a layer moves points by its group; the rotations move grids as well, so that the layer tells."""
+    group = getattr(layer, "group", None)
+    return isinstance(group, groups.Group) and group.is_lie and (isinstance(layer, OnPoints) or not group.orthogonal)
+
+
 def sample(group, layers, seed=0):
     """Elements to test: exact ones and, where points are lifted on a grid of rotations, others too."""
     lifts = [layer for layer in layers if type(layer).__name__ == "LieLift" and layer.group is group]
     turns = None
-    if group.turning is not None and not (lifts and lifts[0].sampling == "principal"):
+    if group.stabilizer is not None and not (lifts and lifts[0].sampling == "principal"):
         turns = lifts[0].samples if lifts and lifts[0].sampling != "uniform" else 1
     return groups.LieSample(group, COUNT, turns, seed)
 

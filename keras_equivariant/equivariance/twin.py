@@ -13,8 +13,6 @@ from keras_equivariant.equivariance.measure import as_callable
 from keras_equivariant.equivariance.verdict import TOLERANCE, lowest_precision
 from keras_equivariant.groups import FieldType
 
-GROUPS = (groups.FiniteGroup, groups.ContinuousGroup)
-
 
 def walk(layer):
     """The layer and every layer inside it, outermost first."""
@@ -33,7 +31,7 @@ def find_group(model):
     lie_group = points.lie_group_of(layers)
     if lie_group is not None:
         return lie_group
-    found = {layer.group for layer in layers if isinstance(getattr(layer, "group", None), GROUPS)}
+    found = {layer.group for layer in layers if isinstance(getattr(layer, "group", None), groups.Group)}
     found |= {layer.out_type.group for layer in layers if isinstance(getattr(layer, "out_type", None), FieldType)}
     smallest = [group for group in found if all(groups.contains(other, group) for other in found)]
     if not smallest:
@@ -54,7 +52,7 @@ def find_types(model):
 def output_types(network, otherwise, group=None):
     """The field type of each of a functional model's outputs, or `otherwise` where its last layer names none."""
     operations = [tensor._keras_history.operation for tensor in keras.tree.flatten(network.output)]
-    if isinstance(group, groups.LieSample):
+    if group is not None and not group.orthogonal:
         return points.output_layouts(operations)
     found = [getattr(operation, "out_type", None) for operation in operations]
     return [field_type if isinstance(field_type, FieldType) else otherwise for field_type in found]
@@ -113,7 +111,7 @@ def random_inputs(model, group, samples, size, seed):
         x = smooth_noise((samples, *shape), spatial, generator)
         if dtype.kind == "u":
             return np.clip(np.round(127 + 50 * x), 0, 255).astype(dtype)
-        return (centre + spread * x).astype("float64" if isinstance(group, groups.LieSample) else dtype)
+        return (centre + spread * x).astype(dtype if group.orthogonal else "float64")
 
     return keras.tree.map_structure(draw, model.input)
 

@@ -74,7 +74,7 @@ class ExportReport:
     notes: tuple = ()
     libraries: dict = dataclasses.field(default_factory=dict)
 
-    artefacts = renamed("ExportReport.artefacts", "artifacts")
+    artefacts = renamed("artifacts")
 
     @property
     def passed(self):

@@ -49,8 +49,9 @@ class Reference:
         self.group, self.equivariance = None, None
         try:
             self.group = find_group(model) if group is None else groups.get(group)
-            if isinstance(self.group, groups.LieGroup):
-                self.group = points.sample(self.group, list(walk(model)))
+            layers = list(walk(model))
+            if points.move(layers, self.group):
+                self.group = points.sample(self.group, layers)
             self.equivariance = self.symmetry(self.run)
         except ValueError as error:
             if group is not None:

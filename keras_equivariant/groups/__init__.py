@@ -3,13 +3,16 @@
 from keras_equivariant.groups.continuous import ContinuousGroup
 from keras_equivariant.groups.decomposition import Decomposition, decompose, intertwiners
 from keras_equivariant.groups.field_type import Block, FieldType
-from keras_equivariant.groups.finite import FiniteGroup, check_axioms
+from keras_equivariant.groups.finite import FiniteGroup, check_axioms, from_generators
+from keras_equivariant.groups.grid import move_pixels, rotate, rotation_matrix
+from keras_equivariant.groups.group import Group, Quadrature
 from keras_equivariant.groups.irreps import irrep, irreps
-from keras_equivariant.groups.layouts import act, infer_layout, move_pixels, rotate, rotation_matrix
-from keras_equivariant.groups.lie import LieGroup, is_lie_name, lie_group, move_points
+from keras_equivariant.groups.layouts import act, infer_layout
+from keras_equivariant.groups.lie import LieGroup, move_points
 from keras_equivariant.groups.lie_sample import LieSample
+from keras_equivariant.groups.planar import cyclic, dihedral
 from keras_equivariant.groups.products import clebsch_gordan, direct_sum, induced, tensor_product
-from keras_equivariant.groups.registry import cyclic, dihedral, from_generators, get, register
+from keras_equivariant.groups.registry import get, is_lie_name, lie_group, orthogonal_group, register
 from keras_equivariant.groups.representations import Representation, quotient, regular, trivial
 from keras_equivariant.groups.restriction import Restriction, contains, embeddings, orbits, restriction
 from keras_equivariant.groups.spherical import spherical_harmonics, wigner_3j, wigner_d
@@ -20,8 +23,10 @@ __all__ = [
     "Decomposition",
     "FieldType",
     "FiniteGroup",
+    "Group",
     "LieGroup",
     "LieSample",
+    "Quadrature",
     "Representation",
     "Restriction",
     "act",
@@ -45,6 +50,7 @@ __all__ = [
     "move_pixels",
     "move_points",
     "orbits",
+    "orthogonal_group",
     "quotient",
     "register",
     "regular",

@@ -1,43 +1,30 @@
 """The continuous groups: of the plane SO(2) and O(2), of space SO(3) and O(3); O(n) holds the reflections as well."""
 
-import dataclasses
 import functools
-import math
 
 import numpy as np
 
 from keras_equivariant.groups import spherical
+from keras_equivariant.groups.group import Quadrature
+from keras_equivariant.groups.lie import LieGroup
+from keras_equivariant.groups.planar import cyclic, dihedral
+from keras_equivariant.groups.point_groups import point_group
+from keras_equivariant.groups.registry import family
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Sample:
-    """Elements that stand for all of a continuous group wherever a mean is taken.
-
-    Attributes:
-        name: that of the group.
-        matrices: `(n, d, d)`.
-        weights: `(n,)`, of sum 1.
-    """
-
-    name: str
-    matrices: np.ndarray
-    weights: np.ndarray
-
-    @property
-    def order(self):
-        return len(self.matrices)
-
-
-class ContinuousGroup:
+class ContinuousGroup(LieGroup):
     """SO(2), O(2), SO(3) or O(3).
 
     There is no list of elements; an element is its orthogonal matrix. Where a finite list is needed others stand in:
-    `on_grid` to see how a grid moves, `finite` to measure an error, `sample` to take a mean.
+    `on_grid` to see how a grid moves, `finite` to measure an error, `sample` to take a mean. SO(2) and SO(3) move
+    points as well: they are Lie groups with an exponential and a logarithm, see LieGroup.
 
-    Attributes:
+    Args:
         name: `"SO2"`, `"O2"`, `"SO3"` or `"O3"`.
         mirrors: whether it holds reflections.
         dimension: of the points that it moves, 2 or 3.
+
+    Attributes:
         order: infinite.
 
     Example:
@@ -46,16 +33,20 @@ class ContinuousGroup:
         ('D4', 'O')
     """
 
-    order = math.inf
+    orthogonal = True
 
     def __init__(self, name, mirrors, dimension):
-        self.name, self.mirrors, self.dimension = name, mirrors, dimension
+        super().__init__(name, dimension, rotates=True)
+        object.__setattr__(self, "mirrors", mirrors)
+
+    @property
+    def is_lie(self):
+        """Whether layers on points take it: exp reaches every element of SO(n), but no reflection."""
+        return not self.mirrors
 
     def discrete(self, n):
         """Its subgroup of n equally spaced rotations of the plane, with their mirror images if it holds reflections:
         C_n or D_n."""
-        from keras_equivariant.groups.registry import cyclic, dihedral
-
         if self.dimension != 2:
             raise ValueError(
                 f"Rotations of space cannot be spaced equally. Received: discrete({n}) of {self.name}; use its "
@@ -66,32 +57,32 @@ class ContinuousGroup:
     @property
     def on_grid(self):
         """The finite subgroup of all elements that map the pixel grid onto itself: C4, D4, O or Oh."""
-        return self.discrete(4) if self.dimension == 2 else self._cube
+        return self.discrete(4) if self.dimension == 2 else point_group("Oh" if self.mirrors else "O")
 
     @property
     def finite(self):
         """The finite subgroup on which errors are measured, by interpolation where need be: C8, D8, O or Oh."""
-        return self.discrete(8) if self.dimension == 2 else self._cube
-
-    @property
-    def _cube(self):
-        from keras_equivariant.groups.point_groups import point_group
-
-        return point_group("Oh" if self.mirrors else "O")
-
-    def sample(self, frequency):
-        """A Sample whose means of products of representations are exact up to this sum of their frequencies."""
-        return _sample(self, int(frequency))
-
-    def contains(self, matrix):
-        """Whether the orthogonal matrix is an element."""
-        matrix = np.asarray(matrix)
-        return matrix.shape == (self.dimension,) * 2 and (self.mirrors or np.linalg.det(matrix) > 0)
+        return self.discrete(8) if self.dimension == 2 else self.on_grid
 
     @property
     def matrices(self):
         """The elements that map the pixel grid onto itself."""
         return self.on_grid.matrices
+
+    def sample(self, frequency):
+        """A Quadrature whose means of products of representations are exact up to this sum of their frequencies."""
+        return _sample(self, int(frequency))
+
+    def _has(self, matrix):
+        d = self.dimension
+        if matrix.shape == (d + 1, d + 1) and np.allclose(matrix[d], np.eye(d + 1)[d]) and not matrix[:d, d].any():
+            matrix = matrix[:d, :d]
+        if matrix.shape != (d, d) or not np.allclose(matrix @ matrix.T, np.eye(d), atol=1e-6):
+            return False
+        return self.mirrors or bool(np.linalg.det(matrix) > 0)
+
+    def _holds(self, other):
+        return other.orthogonal and (self.mirrors or not other.mirrors)
 
     def __repr__(self):
         return f"<ContinuousGroup {self.name}>"
@@ -102,22 +93,26 @@ class ContinuousGroup:
     def __hash__(self):
         return hash(self.name)
 
-    def __deepcopy__(self, memo):
-        return self
-
 
 @functools.lru_cache(maxsize=256)
 def _sample(group, frequency):
     if group.dimension == 2:
         finite = group.discrete(frequency + 1)
-        return Sample(group.name, finite.matrices, finite.weights)
-    matrices, weights = spherical.rotations(frequency)
+        return Quadrature(group.name, finite.matrices, finite.haar_weights)
+    matrices, weights = spherical.gauss_rotations(frequency)
     if group.mirrors:
         matrices, weights = np.concatenate([matrices, -matrices]), np.concatenate([weights, weights]) / 2
-    return Sample(group.name, matrices, weights)
+    return Quadrature(group.name, matrices, weights)
 
 
 SO2 = ContinuousGroup("SO2", mirrors=False, dimension=2)
 O2 = ContinuousGroup("O2", mirrors=True, dimension=2)
 SO3 = ContinuousGroup("SO3", mirrors=False, dimension=3)
 O3 = ContinuousGroup("O3", mirrors=True, dimension=3)
+
+
+@family("SO2", "O2", "SO3", "O3")
+def continuous(name):
+    """The continuous group of this name, parentheses allowed as in `"SO(2)"`; None if there is none."""
+    plain = name.lower().replace("(", "").replace(")", "")
+    return {"so2": SO2, "o2": O2, "so3": SO3, "o3": O3}.get(plain)

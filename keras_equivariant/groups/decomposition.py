@@ -5,8 +5,8 @@ import functools
 
 import numpy as np
 
-from keras_equivariant.groups.continuous import ContinuousGroup
-from keras_equivariant.groups.irreps import gram_schmidt, irrep, irreps, is_irrep_label, without_noise
+from keras_equivariant.groups.irreps import irrep, irreps, is_irrep_label
+from keras_equivariant.groups.linalg import gram_schmidt, without_noise
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ def _together(*representations):
     if any(r.group != group for r in representations):
         names = " and ".join(dict.fromkeys(r.group.name for r in representations))
         raise ValueError(f"Representations must belong to one group. Received: those of {names}")
-    frequency = sum(r.frequency for r in representations) if isinstance(group, ContinuousGroup) else None
+    frequency = None if group.is_finite else sum(r.frequency for r in representations)
     found = [r.sampled(frequency) for r in representations]
     return *(matrices for matrices, _ in found), found[0][1]
 

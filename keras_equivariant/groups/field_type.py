@@ -6,12 +6,12 @@ import re
 
 import numpy as np
 
-from keras_equivariant.groups.continuous import ContinuousGroup
 from keras_equivariant.groups.decomposition import decompose
 from keras_equivariant.groups.irreps import irrep, irreps, is_irrep_label
 from keras_equivariant.groups.products import induced
-from keras_equivariant.groups.registry import get
+from keras_equivariant.groups.registry import orthogonal_group
 from keras_equivariant.groups.representations import quotient, regular
+from keras_equivariant.utils.deprecation import renamed
 
 MAX_CHANNELS = 1_000_000
 MAX_TEXT = 10_000  # characters
@@ -91,7 +91,7 @@ class FieldType:
         Raises:
             ValueError: unknown names, names of another group, a malformed text.
         """
-        group = get(group)
+        group = orthogonal_group(group)
         if isinstance(text, FieldType):
             if text.group != group:
                 raise ValueError(
@@ -121,7 +121,7 @@ class FieldType:
     @classmethod
     def scalars(cls, number, group):
         """So many fields that nothing moves."""
-        group = get(group)
+        group = orthogonal_group(group)
         return cls._of(group, [(number, irrep(group, "trivial").name)])
 
     @classmethod
@@ -170,14 +170,16 @@ class FieldType:
         labels = [part.name for block in self.blocks for part, _ in decompose(block.representation).parts]
         return max(int(label.strip("+-eo")) for label in labels)
 
-    def moved(self, x, matrix):
-        """The channels of a NumPy array `(..., D)` turned by the element with this orthogonal matrix."""
+    def transform(self, x, matrix):
+        """The channels of a NumPy array `(..., D)` moved by the element with this orthogonal matrix."""
         parts = []
         for block in self.blocks:
-            rho = block.representation.at(np.asarray(matrix)[None])[0].astype(x.dtype)
+            rho = block.representation.rho(np.asarray(matrix)[None])[0].astype(x.dtype)
             fields = x[..., block.start : block.stop].reshape(*x.shape[:-1], block.dim, block.multiplicity)
             parts.append((rho @ fields).reshape(*x.shape[:-1], -1))
         return np.concatenate(parts, axis=-1)
+
+    moved = renamed("transform")
 
     def __add__(self, other):
         """The channels of both, side by side."""
@@ -209,7 +211,7 @@ def named(group, name):
     """The representation with this name, as it stands in a field type."""
     if is_irrep_label(group, name):
         return irrep(group, name)
-    if isinstance(group, ContinuousGroup):
+    if not group.is_finite:
         irrep(group, name)  # raises, and names the irreps there are
     if name == "regular":
         return regular(group)
@@ -218,7 +220,7 @@ def named(group, name):
         return quotient(group, _subgroup(group, inner[2]), name=name)
     if inner and inner[2].count(",") == 1:
         subgroup, label = inner[2].split(",")
-        found = induced(group, subgroup, irrep(get(subgroup), label))
+        found = induced(group, subgroup, irrep(orthogonal_group(subgroup), label))
         found.name = name
         return found
     known = ", ".join(found.name for found in irreps(group))
@@ -233,7 +235,7 @@ def _expanded(multiplicity, name, group, text):
     name = re.sub(r"\s", "", name)
     several = re.fullmatch(r"irreps(?:\(([0-9]{1,9})\))?", name)
     if several:
-        if several[1] is None and isinstance(group, ContinuousGroup):
+        if several[1] is None and not group.is_finite:
             raise ValueError(
                 f"{group.name} has irreps without end. Received: {text!r}; use irreps(3) up to frequency 3"
             )
@@ -244,7 +246,7 @@ def _expanded(multiplicity, name, group, text):
 
 
 def _up_to(group, frequency):
-    if isinstance(group, ContinuousGroup):
+    if not group.is_finite:
         return [found.name for found in irreps(group, int(frequency))]
     names = [found.name for found in irreps(group)]
     if frequency is None:

@@ -4,10 +4,15 @@ import functools
 
 import numpy as np
 
+from keras_equivariant.groups.group import Group, Quadrature
+from keras_equivariant.groups.registry import get, namesake
+from keras_equivariant.utils.deprecation import renamed
+
+MAX_ORDER = 720
 _DIGITS = 6  # matrices that agree to this many decimals are the same element
 
 
-class FiniteGroup:
+class FiniteGroup(Group):
     """A finite group given by the orthogonal matrices that move points of the plane (or of space).
 
     Elements are the integers `0 .. order - 1`; element 0 is the identity. The product is the matrix product:
@@ -30,6 +35,8 @@ class FiniteGroup:
         >>> group.order, group.product(1, 1), group.inverse(1)
         (8, 2, 3)
     """
+
+    is_finite = True
 
     def __init__(self, name, matrices, element_names=None):
         matrices = np.array(matrices, dtype=np.float64)
@@ -87,9 +94,34 @@ class FiniteGroup:
         return found
 
     @functools.cached_property
-    def weights(self):
+    def mirrors(self):
+        """Whether it holds reflections."""
+        return bool((np.linalg.det(self.matrices) < 0).any())
+
+    @functools.cached_property
+    def haar_weights(self):
         """Those of a mean over the elements: all alike."""
         return np.full(self.order, 1.0 / self.order)
+
+    weights = renamed("haar_weights")
+
+    @property
+    def finite(self):
+        """The group itself."""
+        return self
+
+    @functools.cached_property
+    def on_grid(self):
+        """The FiniteGroup of the elements that map the pixel grid onto itself."""
+        kept = list(self.grid_elements)
+        if len(kept) == self.order:
+            return self
+        found = FiniteGroup(f"{self.name} on the grid", self.matrices[kept], [self.element_names[e] for e in kept])
+        return namesake(found) or found
+
+    def sample(self, frequency):
+        """All its elements, as a Quadrature; their means are exact for every frequency."""
+        return Quadrature(self.name, self.matrices, self.haar_weights)
 
     @functools.cached_property
     def generators(self):
@@ -117,8 +149,6 @@ class FiniteGroup:
             subgroup: a group name such as `"C4"`, a FiniteGroup, or an iterable of elements.
         """
         if isinstance(subgroup, (str, FiniteGroup)):
-            from keras_equivariant.groups.registry import get
-
             other = get(subgroup)
             possible = other.dimension == self.dimension and other.order <= self.order  # SO2 and O2 are infinite
             found = [self._index.get(_key(m)) for m in other.matrices] if possible else [None]
@@ -159,8 +189,46 @@ class FiniteGroup:
     def __hash__(self):
         return hash((self.name, self.order, self.dimension))
 
-    def __deepcopy__(self, memo):
-        return self  # immutable; Keras deep-copies layer attributes when it clones
+    def _has(self, matrix):
+        return matrix.shape == (self.dimension,) * 2 and _key(matrix) in self._index
+
+
+def from_generators(name, matrices):
+    """The finite group that the given orthogonal matrices generate.
+
+    Args:
+        name: a name of your own; call `register(group)` to use it as `group="name"` and in saved models.
+        matrices: `(d, d)` orthogonal matrices; points are columns, (x to the right, y up) or (x, y, z).
+
+    Example:
+        >>> from keras_equivariant import groups
+        >>> flips = groups.from_generators("flips", [[[-1, 0], [0, 1]], [[1, 0], [0, -1]]])
+        >>> flips.order
+        4
+    """
+    generators = np.array(matrices, dtype=np.float64)
+    if generators.ndim != 3 or generators.shape[1] != generators.shape[2]:
+        raise ValueError(f"`matrices` must have the shape (generators, d, d). Received: shape {generators.shape}")
+    check_orthogonal(generators)
+    dimension = generators.shape[1]
+    elements = {tuple(np.eye(dimension).ravel()): np.eye(dimension)}
+    frontier = list(elements.values())
+    while frontier:
+        fresh = {}
+        for a in frontier:
+            for b in generators:
+                product = b @ a
+                key = tuple((np.round(product, 6) + 0.0).ravel())
+                if key not in elements and key not in fresh:
+                    fresh[key] = product
+        elements.update(fresh)
+        if len(elements) > MAX_ORDER:
+            raise ValueError(
+                f"The generators must give a finite group of at most {MAX_ORDER} elements. "
+                f"Received: matrices that give more for group {name!r}"
+            )
+        frontier = list(fresh.values())
+    return FiniteGroup(name, list(elements.values()))
 
 
 def check_axioms(group):
@@ -174,8 +242,6 @@ def check_axioms(group):
         >>> all(groups.check_axioms("C4").values())
         True
     """
-    from keras_equivariant.groups.registry import get
-
     table = np.asarray(get(group).cayley)
     elements = np.arange(len(table))
     closed = bool(((table >= 0) & (table < len(table))).all())

@@ -21,13 +21,12 @@ import re
 import numpy as np
 
 from keras_equivariant.groups import mulliken
-from keras_equivariant.groups.continuous import ContinuousGroup
-from keras_equivariant.groups.registry import get
+from keras_equivariant.groups.linalg import MIRROR, gram_schmidt, irrep_of_rotation, runs, snapped
+from keras_equivariant.groups.registry import orthogonal_group
 from keras_equivariant.groups.representations import Representation, regular
 from keras_equivariant.groups.spherical import MAX_DEGREE, wigner_d
 
 LIMITS = {2: (64, "frequency"), 3: (MAX_DEGREE, "degree")}  # by dimension
-_MIRROR = np.diag([-1.0, 1.0])  # left and right
 
 
 def irreps(group, frequency=None):
@@ -38,12 +37,12 @@ def irreps(group, frequency=None):
     by a multiple of t. Those of other groups are found inside the regular representation, for a generic symmetric map
     that commutes with it has irreducible eigenspaces; in space familiar coordinates are taken where there are any.
     """
-    return _irreps(get(group), frequency)
+    return _irreps(orthogonal_group(group), frequency)
 
 
 @functools.cache
 def _irreps(group, frequency):
-    if isinstance(group, ContinuousGroup):
+    if not group.is_finite:
         if frequency is None:
             raise ValueError(
                 f"{group.name} has irreps without end. Received: irreps({group.name!r}); use irreps(group, 3) up to "
@@ -57,7 +56,7 @@ def _irreps(group, frequency):
     found = _inside_the_regular(group)
     names = None
     if group.dimension == 3:
-        known = mulliken.familiar(group, [matrices for _, matrices in found if matrices.shape[1] == 1])
+        known = mulliken.cartesian_representations(group, [matrices for _, matrices in found if matrices.shape[1] == 1])
         found = [(character, _alike(character, known, matrices)) for character, matrices in found]
         names = mulliken.labels(group, [character for character, _ in found])
     names = names or [f"irrep({i})" for i in range(len(found))]
@@ -80,9 +79,9 @@ def _inside_the_regular(group):
     commuting = weights[group.cayley[group.inverses]]
     values, vectors = np.linalg.eigh(commuting)
     found = []
-    for start, stop in _runs(values):
+    for start, stop in runs(values):
         basis = gram_schmidt(vectors[:, start:stop] @ vectors[:, start:stop].T, stop - start).T
-        matrices = _snapped(basis.T @ left @ basis)
+        matrices = snapped(basis.T @ left @ basis)
         character = np.trace(matrices, axis1=1, axis2=2)
         if all(not np.allclose(character, other, atol=1e-6) for other, _ in found):
             found.append((character, matrices))
@@ -92,13 +91,13 @@ def _inside_the_regular(group):
 
 def irrep(group, label):
     """The irreducible representation with this label, see the table above."""
-    return _irrep(get(group), str(label))
+    return _irrep(orthogonal_group(group), str(label))
 
 
 @functools.lru_cache(maxsize=4096)
 def _irrep(group, label):
     label = _without_alias(group, label)
-    if isinstance(group, ContinuousGroup):
+    if not group.is_finite:
         return _continuous(group, label)
     for found in irreps(group):
         if found.name == label:
@@ -139,21 +138,21 @@ def _continuous(group, label):
     return Representation(group, label, functools.partial(_spatial, frequency, odd), frequency)
 
 
-def _spatial(degree, odd, points):
+def _spatial(degree, odd, elements):
     """Wigner matrices; the harmonics' own parity is (-1)^degree, `odd` is the other one."""
-    matrices = _snapped(wigner_d(degree, points))
-    return matrices * np.sign(np.linalg.det(points))[:, None, None] if odd else matrices
+    matrices = snapped(wigner_d(degree, elements))
+    return matrices * np.sign(np.linalg.det(elements))[:, None, None] if odd else matrices
 
 
-def _planar(frequency, odd, points):
+def _planar(frequency, odd, elements):
     if frequency:
-        return wound(points, frequency)
-    signs = np.sign(np.linalg.det(points)) if odd else np.ones(len(points))
+        return irrep_of_rotation(elements, frequency)
+    signs = np.sign(np.linalg.det(elements)) if odd else np.ones(len(elements))
     return signs[:, None, None]
 
 
 def _without_alias(group, label):
-    if isinstance(group, ContinuousGroup) and group.dimension == 3:
+    if not group.is_finite and group.dimension == 3:
         return {"trivial": "0e" if group.mirrors else "0"}.get(label, label)
     if group.dimension != 2:
         index = re.fullmatch(r"irrep\(([0-9]{1,4})\)", "irrep(0)" if label == "trivial" else label)
@@ -162,9 +161,8 @@ def _without_alias(group, label):
     inner = re.fullmatch(r"irrep\((.+)\)", label)
     if inner:
         label = inner[1].strip()
-    mirrors = bool((np.linalg.det(group.matrices) < 0).any())
     if label == "trivial":
-        return "0+" if mirrors else "0"
+        return "0+" if group.mirrors else "0"
     match = re.fullmatch(r"(A|B)([12]?)|E([0-9]*)", label)
     if not match:
         return label
@@ -173,7 +171,7 @@ def _without_alias(group, label):
     sign = {"1": "+", "2": "-", "": ""}[match[2]]
     if match[1] == "A":
         return f"0{sign}"
-    turns = 1 if isinstance(group, ContinuousGroup) else group.order // (2 if mirrors else 1)
+    turns = group.order // (2 if group.mirrors else 1) if group.is_finite else 1
     return f"{turns // 2}{sign}" if turns % 2 == 0 else label
 
 
@@ -184,69 +182,16 @@ def _of_the_plane(group):
     signs = np.where(proper, 1.0, -1.0)
     # The mirror that tells n/2+ from n/2-: left-right where the group has it, else its first one.
     mirror = next(
-        (m for m in [_MIRROR, *group.matrices[~proper]] if any(np.allclose(m, e) for e in group.matrices)), None
+        (m for m in [MIRROR, *group.matrices[~proper]] if any(np.allclose(m, e) for e in group.matrices)), None
     )
     unmirrored = group.matrices
     if mirror is not None:
         unmirrored = np.where(proper[:, None, None], group.matrices, mirror @ group.matrices)
     for frequency in range(turns // 2 + 1):
         if 0 < 2 * frequency < turns:
-            yield str(frequency), wound(group.matrices, frequency)
+            yield str(frequency), irrep_of_rotation(group.matrices, frequency)
             continue
-        even = np.round(wound(unmirrored, frequency)[:, 0, 0]) if frequency else np.ones(group.order)
+        even = np.round(irrep_of_rotation(unmirrored, frequency)[:, 0, 0]) if frequency else np.ones(group.order)
         yield f"{frequency}{'' if proper.all() else '+'}", even[:, None, None]
         if not proper.all():
             yield f"{frequency}-", (signs * even)[:, None, None]
-
-
-def wound(points, frequency):
-    """Every rotation of the plane by t as one by `frequency` t, mirrors kept: [M R(t)] -> M R(frequency t)."""
-    points = np.asarray(points, dtype=np.float64)
-    mirrored = np.linalg.det(points) < 0
-    rotations = np.where(mirrored[:, None, None], _MIRROR @ points, points)
-    turns = (rotations[:, 0, 0] + 1j * rotations[:, 1, 0]) ** frequency
-    turned = np.stack([np.stack([turns.real, -turns.imag], -1), np.stack([turns.imag, turns.real], -1)], axis=1)
-    turned = _snapped(turned)
-    return np.where(mirrored[:, None, None], _MIRROR @ turned + 0.0, turned)
-
-
-def gram_schmidt(rows, most=None, tolerance=1e-6):
-    """The rows made orthonormal one after the other, dependent ones left out; signs and order stay.
-
-    The same in every process, which an eigensolver's vectors are not. A row counts as dependent if less than
-    `tolerance` of its length is left.
-    """
-    rows = np.asarray(rows, dtype=np.float64)
-    lengths = np.sqrt(np.sum(rows**2, axis=1))
-    found = np.zeros((min(rows.shape) if most is None else min(most, *rows.shape), rows.shape[1]))
-    count = 0
-    for row, length in zip(rows, lengths, strict=True):
-        if count == len(found):
-            break
-        if length < tolerance:
-            continue
-        before = found[:count]
-        rest = row - (before @ row) @ before
-        rest = rest - (before @ rest) @ before  # removes what rounding left
-        left = np.sqrt(rest @ rest)
-        if left > tolerance * length:
-            found[count] = rest / left
-            count += 1
-    return without_noise(found[:count])
-
-
-def without_noise(values):
-    """The values with those that only rounding keeps from 0 set to 0, and no negative zeros."""
-    return np.where(np.abs(values) < 1e-14, 0.0, values)
-
-
-def _snapped(matrices):
-    """Entries that only rounding keeps from a multiple of 1/2 set to it, and no negative zeros."""
-    halves = np.round(2 * matrices) / 2 + 0.0
-    return np.where(np.abs(matrices - halves) < 1e-12, halves, matrices)
-
-
-def _runs(values):
-    """Start and stop of each run of equal eigenvalues."""
-    edges = np.flatnonzero(np.diff(values) > 1e-8 * np.abs(values).max()) + 1
-    return list(zip([0, *edges], [*edges, len(values)], strict=True))

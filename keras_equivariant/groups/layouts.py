@@ -49,47 +49,15 @@ def act(x, group, element, layout, interpolation="cubic"):
     if layout == "invariant":
         return x
     if isinstance(layout, FieldType):
-        moved = layout.moved(x, group.matrices[element])
-        return move_pixels(moved, group.matrices[element], interpolation) if x.ndim > 2 else moved
+        moved = layout.transform(x, group.matrices[element])
+        return grid.move_pixels(moved, group.matrices[element], interpolation) if x.ndim > 2 else moved
     if layout == "harmonic":
-        return move_pixels(_turn_orders(x, group, element), group.matrices[element], interpolation)
+        return grid.move_pixels(_turn_orders(x, group, element), group.matrices[element], interpolation)
     fibre = _fibre_permutation(group, element, layout)
     _check_shape(x, group, layout, fibre)
     if fibre is not None:
         x = np.take(x, fibre, axis=-2)
-    return x if layout == "regular_vector" else move_pixels(x, group.matrices[element], interpolation)
-
-
-def move_pixels(x, matrix, interpolation="cubic"):
-    """[L_g x](p) = x(g^-1 p) on the axes after the batch: exact for a signed permutation, else interpolated."""
-    if grid.is_signed_permutation(matrix):
-        return grid.permute_pixels(x, matrix)
-    return grid.resample(x, matrix, interpolation)
-
-
-def rotate(x, degrees, interpolation="cubic"):
-    """Images (B, H, W, C) turned counter-clockwise about their centre; multiples of 90 degrees are exact."""
-    return move_pixels(np.asarray(x), rotation_matrix(degrees), interpolation)
-
-
-def rotation_matrix(degrees, axis=None):
-    """The counter-clockwise rotation of the plane, exact for multiples of 90 degrees, or one of space.
-
-    Args:
-        degrees: the angle.
-        axis: of a rotation of space, three numbers; it turns counter-clockwise when looked at against the axis.
-    """
-    turns, rest = divmod(float(degrees), 90.0)
-    c, s = np.cos(np.deg2rad(rest)), np.sin(np.deg2rad(rest))
-    plane = np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), int(turns) % 4) @ np.array([[c, -s], [s, c]])
-    if axis is None:
-        return plane
-    axis = np.asarray(axis, dtype=np.float64)
-    if axis.shape != (3,) or not np.any(axis):
-        raise ValueError(f"`axis` must be three numbers, not all 0. Received: axis={axis.tolist()}")
-    (x, y, z), (c, s) = axis / np.sqrt(axis @ axis), plane[:, 0]
-    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    return np.eye(3) + s * cross + (1 - c) * cross @ cross
+    return x if layout == "regular_vector" else grid.move_pixels(x, group.matrices[element], interpolation)
 
 
 def infer_layout(shape, group):
@@ -120,7 +88,7 @@ def infer_layout(shape, group):
 
 def check_only_rotations(group):
     """ValueError unless all elements are rotations of the plane, the only ones that act on harmonic features."""
-    if group.dimension != 2 or (np.linalg.det(group.matrices) < 0).any():
+    if group.dimension != 2 or group.mirrors:
         raise ValueError(
             "Harmonic features turn with the plane and have no action of mirrors: filters with phases do not commute "
             f'with them. Received: the group "{group.name}"; use its rotations, such as "C4"'

@@ -8,17 +8,22 @@ for translations along one axis, all of it for the trivial group.
 """
 
 import dataclasses
-import difflib
-import re
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 
-_SMALL = 0.25  # squared angle below which the series are used
+from keras_equivariant.groups.exponential import PLANES, cosc, hat, inverse_coefficient, rotation_vector, sinc, sincc
+from keras_equivariant.groups.finite import FiniteGroup
+from keras_equivariant.groups.group import Group, homogeneous
+from keras_equivariant.groups.lie_sample import LieSample
+from keras_equivariant.groups.planar import cyclic
+from keras_equivariant.groups.point_groups import point_group
+from keras_equivariant.groups.registry import family, get
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class LieGroup:
+class LieGroup(Group):
     """A Lie group that moves the points of the plane or of space.
 
     The built-in ones follow from the first five attributes. A group of your own needs only `exp` and `log`, written
@@ -46,6 +51,9 @@ class LieGroup:
         [[0.0, 1.0]]
     """
 
+    orthogonal = False
+    is_lie = True
+
     name: str
     dimension: int
     axes: tuple = ()
@@ -65,10 +73,22 @@ class LieGroup:
             )
         if self.dimension not in (1, 2, 3):
             raise ValueError(f"`dimension` must be 1, 2 or 3. Received: dimension={self.dimension!r}")
+        if not self.custom and not self._built_from_attributes():
+            raise ValueError(
+                "Rotations go with translations along all axes or none, scalings are of the plane and go with "
+                f"rotations only. Received: dimension={self.dimension}, axes={self.axes!r}, rotates={self.rotates}, "
+                f"scales={self.scales}; give `algebra`, `exp`, `log` and `lift` of your own"
+            )
         if self.algebra is None:
             object.__setattr__(self, "algebra", len(self.scale_and_angles) + len(self.axes))
         if self.orbit is None:
             object.__setattr__(self, "orbit", 0 if self.custom else self._orbit())
+
+    def _built_from_attributes(self):
+        if self.scales:
+            return self.dimension == 2 and not self.axes
+        every = tuple(range(self.dimension))
+        return not self.rotates or (self.dimension > 1 and tuple(self.axes) in ((), every))
 
     @property
     def custom(self):
@@ -86,13 +106,19 @@ class LieGroup:
         return ("scale",) * self.scales + ("angle",) * self.angles
 
     @property
-    def turning(self):
-        """The rotations that leave a lifted point where it is: `"circle"`, `"sphere"` or None for the identity only."""
+    def stabilizer(self):
+        """The group of the rotations that leave a lifted point where it is, SO2 or SO3; None for the identity only."""
         if self.custom or not self.rotates or self.scales:
             return None
         if self.dimension == 3:
-            return "sphere" if self.axes else "circle"
-        return "circle" if self.axes else None
+            return get("SO3" if self.axes else "SO2")
+        return get("SO2") if self.axes else None
+
+    @property
+    def turning(self):
+        """The old spelling of `stabilizer`: `"circle"` for SO2, `"sphere"` for SO3, or None."""
+        warnings.warn("LieGroup.turning is now `stabilizer`", DeprecationWarning, stacklevel=2)
+        return self.stabilizer and {"SO2": "circle", "SO3": "sphere"}[self.stabilizer.name]
 
     @property
     def metric(self):
@@ -122,37 +148,38 @@ class LieGroup:
         """exp(a): the matrices `(..., d + 1, d + 1)` of the elements with these logarithms."""
         if self.custom:
             return np.asarray(self.exp(np.asarray(a, dtype=np.float64)), dtype=np.float64)
-        a, d = np.asarray(a, dtype=np.float64), self.dimension
-        generator = self.hat(a)
-        rotation = generator[..., :d, :d] - np.swapaxes(generator[..., :d, :d], -1, -2)
-        rotation, square = rotation / 2, (self._angle(a) ** 2)[..., None, None]
-        found = np.zeros_like(generator)
+        a, d, first = np.asarray(a, dtype=np.float64), self.dimension, int(self.scales)
+        angles = a[..., first : first + self.angles]
+        square, k = np.sum(angles**2, axis=-1)[..., None, None], hat(angles, d)
         scale = np.exp(a[..., :1, None]) if self.scales else 1.0
-        eye = np.eye(d)
-        found[..., :d, :d] = scale * (eye + _sinc(square) * rotation + _cosc(square) * rotation @ rotation)
-        around = eye + _cosc(square) * rotation + _sincc(square) * rotation @ rotation
-        found[..., :d, d:] = around @ generator[..., :d, d:]
+        found = np.zeros((*a.shape[:-1], d + 1, d + 1))
+        found[..., :d, :d] = scale * (np.eye(d) + sinc(square) * k + cosc(square) * k @ k)
+        shift = np.zeros((*a.shape[:-1], d, 1))
+        shift[..., list(self.axes), 0] = a[..., first + self.angles :]
+        found[..., :d, d:] = shift + cosc(square) * k @ shift + sincc(square) * k @ (k @ shift)
         found[..., d, d] = 1.0
         return found
 
     def logarithm(self, matrix):
-        """log: the coordinates `(..., algebra)` of the elements with these matrices, rotations by less than pi."""
+        """log: the coordinates `(..., algebra)` of the elements with these matrices, rotations by at most pi.
+
+        To rounding for every element; at half a turn, where two axes are right, it is the same one each time.
+        """
         if self.custom:
             return np.asarray(self.log(np.asarray(matrix, dtype=np.float64)), dtype=np.float64)
         matrix, d = np.asarray(matrix, dtype=np.float64), self.dimension
         linear, found = matrix[..., :d, :d], []
         if self.scales:
-            scale = np.abs(np.linalg.det(linear)) ** (1 / d)
-            found.append(np.log(scale)[..., None])
-            linear = linear / scale[..., None, None]
-        angles = _rotation_vector(linear) if self.rotates else np.zeros((*matrix.shape[:-2], 0))
-        found.append(angles)
-        square = np.sum(angles**2, axis=-1)[..., None, None]
-        k = (linear - np.swapaxes(linear, -1, -2)) / 2
-        k = k / np.where(square == 0, 1.0, _sinc(square))
-        back = np.eye(d) - k / 2 + _inverse_coefficient(square) * k @ k
-        found.append((back @ matrix[..., :d, d:])[..., list(self.axes), 0])
-        return np.concatenate(found, axis=-1)
+            # Scale times rotation has the norm scale * sqrt(d); the largest entry keeps its square from overflowing.
+            largest = np.abs(linear).max(axis=(-1, -2), keepdims=True)
+            linear = linear / largest
+            norm = np.sqrt(np.sum(linear**2, axis=(-1, -2), keepdims=True) / d)
+            found.append((np.log(largest) + np.log(norm))[..., 0])
+            linear = linear / norm
+        angles = rotation_vector(linear) if self.rotates else np.zeros((*matrix.shape[:-2], 0))
+        square, k, shift = np.sum(angles**2, axis=-1)[..., None, None], hat(angles, d), matrix[..., :d, d:]
+        back = shift - k @ shift / 2 + inverse_coefficient(square) * k @ (k @ shift)
+        return np.concatenate([*found, angles, back[..., list(self.axes), 0]], axis=-1)
 
     def random_logarithms(self, count, seed=0):
         """Logarithms of random elements, the first 0: uniform rotations, normal translations and scales."""
@@ -170,10 +197,6 @@ class LieGroup:
         a[0] = 0.0
         return a
 
-    def _angle(self, a):
-        first = int(self.scales)
-        return np.sqrt(np.sum(a[..., first : first + self.angles] ** 2, axis=-1))
-
     def _generators(self):
         d = self.dimension
         found = np.zeros((self.algebra, d + 1, d + 1))
@@ -182,7 +205,7 @@ class LieGroup:
             found[i, range(d), range(d)] = 1.0
             i += 1
         if self.rotates:
-            for row, column in [(1, 0)] if d == 2 else [(2, 1), (0, 2), (1, 0)]:
+            for row, column in PLANES[d]:
                 found[i, row, column], found[i, column, row] = 1.0, -1.0
                 i += 1
         for axis in self.axes:
@@ -190,11 +213,41 @@ class LieGroup:
             i += 1
         return found
 
+    @property
+    def on_grid(self):
+        """The FiniteGroup of the elements that map the pixel grid onto itself and leave its centre alone."""
+        turns = self.rotates and not self.custom
+        if self.dimension == 1:
+            return FiniteGroup("C1 of the line", np.eye(1)[None], ["e"])
+        return cyclic(4 if turns else 1) if self.dimension == 2 else point_group("O" if turns else "C1z")
+
+    @property
+    def finite(self):
+        """The LieSample on which errors are measured."""
+        return LieSample(self, turns=1 if self.stabilizer else None)
+
+    @property
+    def matrices(self):
+        """The elements that map the pixel grid onto itself, of homogeneous points."""
+        return homogeneous(self.on_grid.matrices)
+
+    def _has(self, matrix):
+        d = self.dimension
+        if matrix.shape == (d, d):
+            matrix = homogeneous(matrix)
+        if matrix.shape != (d + 1, d + 1):
+            return False
+        with np.errstate(all="ignore"):  # what is no element may have no logarithm
+            return bool(np.allclose(self.matrix(self.logarithm(matrix)), matrix, atol=1e-6))
+
+    def _holds(self, other):
+        if other is self or self.custom or not other.is_lie or other.custom:
+            return other is self
+        larger = self.rotates >= other.rotates and self.scales >= other.scales
+        return larger and set(self.axes) >= set(other.axes)
+
     def __repr__(self):
         return f"<LieGroup {self.name}>"
-
-    def __deepcopy__(self, memo):
-        return self
 
 
 def move_points(points, matrix):
@@ -203,94 +256,22 @@ def move_points(points, matrix):
     return (points @ matrix[:d, :d].T + matrix[:d, d]).astype(points.dtype)
 
 
-def lie_group(group):
-    """The Lie group of this name.
-
-    Args:
-        group: `"T1"`, `"T2"`, `"T3"` (translations), `"Tx"`, `"Ty"` (of the plane, along one axis), `"SO2"`, `"SO3"`
-            (rotations), `"Rx"` (scalings of the plane), `"RxSO2"` (both), `"SE2"`, `"SE3"` (rigid motions),
-            `"Trivial1"`, `"Trivial2"`, `"Trivial3"`; parentheses as in `"SE(2)"` are allowed; the name of a registered
-            group; or a LieGroup.
-    """
-    if isinstance(group, LieGroup):
-        return group
-    if not isinstance(group, str):
-        raise TypeError(f'`group` must be the name of a Lie group such as "SE2", or a LieGroup. Received: {group!r}')
-    if group in _registered:
-        return _registered[group]
-    plain = re.sub(r"[()]", "", group).lower()
-    if plain in _BUILT_IN:
-        return _BUILT_IN[plain]
-    known = [*(g.name for g in _BUILT_IN.values()), *_registered]
-    near = difflib.get_close_matches(group, known, n=1, cutoff=0.4)
-    hint = f'Did you mean "{near[0]}"?' if near else f"Use one of {', '.join(known)}."
-    raise ValueError(f"`group` must be a Lie group that moves points. Received: {group!r}. {hint}")
-
-
-def is_lie_name(name):
-    """Whether `lie_group` knows the name."""
-    return isinstance(name, str) and (name in _registered or re.sub(r"[()]", "", name).lower() in _BUILT_IN)
-
-
-def register_lie(group):
-    """Makes a LieGroup of your own known by its name, for `group="name"`, YAML specs and models loaded from a file."""
-    if not isinstance(group, LieGroup):
-        raise TypeError(f"`group` must be a LieGroup. Received: {group!r}")
-    if re.sub(r"[()]", "", group.name).lower() in _BUILT_IN or _registered.get(group.name, group) is not group:
-        raise ValueError(f"The name of a group must be unique. Received: {group.name!r}, which is another group's")
-    _registered[group.name] = group
-    return group
-
-
-def _rotation_vector(rotation):
-    """Angle `(..., 1)` of rotations of the plane, axis times angle `(..., 3)` of those of space."""
-    if rotation.shape[-1] == 2:
-        return np.arctan2(rotation[..., 1, 0], rotation[..., 0, 0])[..., None]
-    twice_sine = np.stack([rotation[..., i, j] - rotation[..., j, i] for i, j in ((2, 1), (0, 2), (1, 0))], axis=-1)
-    sine = np.linalg.norm(twice_sine, axis=-1, keepdims=True) / 2
-    angle = np.arctan2(sine, ((np.trace(rotation, axis1=-2, axis2=-1) - 1) / 2)[..., None])
-    return twice_sine / 2 * np.where(sine == 0, 1.0, angle / np.where(sine == 0, 1.0, sine))
-
-
-def _series(square, coefficients, exact):
-    """`exact(angle)` away from 0, its power series in the squared angle near it."""
-    angle = np.sqrt(np.where(square < _SMALL, 1.0, square))
-    return np.where(square < _SMALL, np.polynomial.polynomial.polyval(square, coefficients), exact(angle))
-
-
-def _sinc(square):
-    return _series(square, [1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800], lambda x: np.sin(x) / x)
-
-
-def _cosc(square):
-    coefficients = [1 / 2, -1 / 24, 1 / 720, -1 / 40320, 1 / 3628800, -1 / 479001600]
-    return _series(square, coefficients, lambda x: (1 - np.cos(x)) / x**2)
-
-
-def _sincc(square):
-    coefficients = [1 / 6, -1 / 120, 1 / 5040, -1 / 362880, 1 / 39916800, -1 / 6227020800]
-    return _series(square, coefficients, lambda x: (x - np.sin(x)) / x**3)
-
-
-def _inverse_coefficient(square):
-    """c in V^-1 = I - K / 2 + c K^2."""
-    coefficients = [1 / 12, 1 / 720, 1 / 30240, 1 / 1209600, 1 / 47900160, 691 / 1307674368000]
-    return _series(square, coefficients, lambda x: 1 / x**2 - (1 + np.cos(x)) / (2 * x * np.sin(x)))
-
-
-_registered = {}
 _BUILT_IN = {
     group.name.lower(): group
     for group in (
         *(LieGroup(f"T{d}", d, axes=tuple(range(d))) for d in (1, 2, 3)),
         LieGroup("Tx", 2, axes=(0,)),
         LieGroup("Ty", 2, axes=(1,)),
-        LieGroup("SO2", 2, rotates=True),
         LieGroup("Rx", 2, scales=True),
         LieGroup("RxSO2", 2, rotates=True, scales=True),
         LieGroup("SE2", 2, axes=(0, 1), rotates=True),
-        LieGroup("SO3", 3, rotates=True),
         LieGroup("SE3", 3, axes=(0, 1, 2), rotates=True),
         *(LieGroup(f"Trivial{d}", d) for d in (1, 2, 3)),
     )
 }
+
+
+@family(*(group.name for group in _BUILT_IN.values()))
+def lie_by_name(name):
+    """The Lie group of this name other than SO2 and SO3, parentheses allowed as in `"SE(2)"`; None if there is none."""
+    return _BUILT_IN.get(name.lower().replace("(", "").replace(")", ""))

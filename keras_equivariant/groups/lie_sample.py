@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from keras_equivariant.groups import rotation_sets
-from keras_equivariant.groups.lie import lie_group
+from keras_equivariant.groups import rotation_grids
+from keras_equivariant.groups.group import Group
+from keras_equivariant.groups.registry import lie_group
 
 
-class LieSample:
+class LieSample(Group):
     """The identity and random elements of a Lie group, numbered as those of a FiniteGroup are.
 
     Args:
@@ -24,7 +25,7 @@ class LieSample:
         grid_elements: those for which the law is exact.
     """
 
-    swaps_axes = False
+    is_finite, orthogonal = True, False
 
     def __init__(self, group, count=4, turns=None, seed=0):
         self.group = lie_group(group)
@@ -39,11 +40,25 @@ class LieSample:
         self.element_names = ("e", *(f"g{i}" for i in range(1, self.order)))
 
     def _grid_turns(self, turns, count):
-        if self.group.turning == "circle":
+        if self.group.stabilizer.dimension == 2:
             return 2 * np.pi * (np.arange(1, count + 1) % turns)[:, None] / turns
-        q = rotation_sets.sphere(turns)[np.arange(1, count + 1) % turns]
+        q = rotation_grids.rotations_of_space(turns)[np.arange(1, count + 1) % turns]
         length = np.linalg.norm(q[:, 1:], axis=1, keepdims=True)
         return q[:, 1:] / np.maximum(length, 1e-12) * 2 * np.arctan2(length, q[:, :1])
+
+    @property
+    def finite(self):
+        """The sample itself."""
+        return self
+
+    @property
+    def on_grid(self):
+        """That of the group."""
+        return self.group.on_grid
+
+    def contains(self, other):
+        """Whether the group contains it."""
+        return self.group.contains(other)
 
     def generated_by(self, elements):
         """The elements themselves: no others here are products of them."""

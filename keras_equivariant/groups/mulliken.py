@@ -10,6 +10,7 @@ import re
 
 import numpy as np
 
+from keras_equivariant.groups.linalg import irrep_of_rotation
 from keras_equivariant.groups.point_groups import point_group
 
 _LETTERS = {2: "E", 3: "T", 4: "G", 5: "H"}
@@ -34,8 +35,8 @@ def labels(group, characters):
     ]
 
 
-def familiar(group, ones):
-    """Matrices of representations in familiar coordinates, `(order, dim, dim)` each; some of them are irreducible.
+def cartesian_representations(group, ones):
+    """Matrices of representations in Cartesian coordinates, `(order, dim, dim)` each; some of them are irreducible.
 
     Args:
         ones: the irreps of one component, `(order, 1, 1)` each; every other one is multiplied by each of them.
@@ -46,9 +47,7 @@ def familiar(group, ones):
         diagonal = np.array([[-1.0, -1.0, 2.0], [1.0, -1.0, 0.0]]) / np.sqrt([[6.0], [2.0]])
         bases.append(diagonal @ np.abs(matrices) @ diagonal.T)  # 2 z^2 - x^2 - y^2, x^2 - y^2
     if np.allclose(np.abs(matrices[:, 2, 2]), 1):
-        from keras_equivariant.groups.irreps import wound
-
-        bases += [wound(matrices[:, :2, :2], k) for k in range(1, group.order // 2 + 1)]
+        bases += [irrep_of_rotation(matrices[:, :2, :2], k) for k in range(1, group.order // 2 + 1)]
     return [basis * one for basis in bases for one in ones]
 
 

@@ -29,6 +29,7 @@ import re
 import numpy as np
 
 from keras_equivariant.groups.finite import FiniteGroup
+from keras_equivariant.groups.registry import family
 
 ALIASES = {"cs": "C1h", "ci": "S2", "z3": "C1z", "c3i": "S6", "v": "D2z", "vh": "D2h", "vd": "D2d"}
 EXAMPLES = ("T", "Td", "Th", "O", "Oh", "I", "Ih", "C4z", "C4h", "C4v", "D4z", "D4h", "D2d", "S4", "Z3", "Cs", "Ci")
@@ -42,6 +43,7 @@ _DIAGONAL = ("d180", np.array([[0.0, -1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, -1
 _ACROSS = ("md", np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))
 
 
+@family(*EXAMPLES)
 def point_group(name):
     """The FiniteGroup of this Schoenflies name, upper and lower case alike; None if there is none."""
     name = ALIASES.get(name.lower(), name)

@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 
-from keras_equivariant.groups.continuous import ContinuousGroup
 from keras_equivariant.groups.decomposition import copies_of
 from keras_equivariant.groups.irreps import irrep
 from keras_equivariant.groups.registry import get
@@ -32,12 +31,12 @@ def induced(group, subgroup, representation):
     """The representation of the group that one of a subgroup H induces: [rho(g)] moves coset aH to gaH and turns the
     fibre there by psi(h), where g a = b h with a, b the smallest elements of their cosets."""
     group, subgroup = get(group), get(subgroup)
-    if isinstance(group, ContinuousGroup) or isinstance(subgroup, ContinuousGroup):
+    if not (group.is_finite and subgroup.is_finite):
         raise ValueError(f"Induction needs finite groups. Received: {group.name} and {subgroup.name}")
     if representation.group != subgroup:
         raise ValueError(f"`representation` must be one of the subgroup, {subgroup.name}. Received: {representation!r}")
     members = group.subgroup(subgroup)
-    inner = dict(zip(members, representation.at(group.matrices[list(members)]), strict=True))
+    inner = dict(zip(members, representation.rho(group.matrices[list(members)]), strict=True))
     cosets = group.left_cosets(members)
     of_element = {int(e): i for i, coset in enumerate(cosets) for e in coset}
     size, dim = len(cosets), representation.dim
@@ -73,7 +72,7 @@ def clebsch_gordan(group, first, second, into):
     """
     group = get(group)
     first, second, into = (irrep(group, label) for label in (first, second, into))
-    if isinstance(group, ContinuousGroup) and group.dimension == 3:
+    if not group.is_finite and group.dimension == 3:
         maps = _of_rotations(first, second, into)
     else:
         copies = copies_of(into, tensor_product(first, second))
@@ -89,7 +88,7 @@ def clebsch_gordan(group, first, second, into):
 def _of_rotations(first, second, into):
     """At most one copy, the invariant of the three degrees."""
     degrees = first.frequency, second.frequency, into.frequency
-    parities = [r.at(-np.eye(3)[None])[0, 0, 0] for r in (first, second, into)] if into.group.mirrors else [1.0]
+    parities = [r.rho(-np.eye(3)[None])[0, 0, 0] for r in (first, second, into)] if into.group.mirrors else [1.0]
     if np.prod(parities) < 0 or not abs(degrees[0] - degrees[1]) <= degrees[2] <= degrees[0] + degrees[1]:
         return np.zeros((0, into.dim, first.dim, second.dim))
     return wigner_3j(*degrees).transpose(2, 0, 1)[None] * np.sqrt(into.dim)
@@ -99,13 +98,13 @@ def _combined(representations, name, combine, dim, frequency):
     group = representations[0].group
     if any(r.group != group for r in representations):
         raise ValueError(f"Representations must belong to one group. Received: {representations}")
-    if not isinstance(group, ContinuousGroup):
+    if group.is_finite:
         check_size(group, dim([r.dim for r in representations]), name)
         return Representation(group, name, combine(*(r.matrices for r in representations)))
     return Representation(
         group,
         name,
-        lambda points: combine(*(r.at(points) for r in representations)),
+        lambda elements: combine(*(r.rho(elements) for r in representations)),
         frequency([r.frequency for r in representations]),
     )
 

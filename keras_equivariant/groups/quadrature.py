@@ -16,11 +16,11 @@ _KINDS = ((3, (0, 0, 1)), (5, (1, 1, 1)), (7, (0, 1, 1)), (11, (1, 1, 3)))
 
 
 @functools.lru_cache(maxsize=32)
-def sphere(degree):
+def cubic_sphere(degree):
     """Points and weights of a mean over the unit sphere, `(n, 3)` and `(n,)`: 6, 14, 26 or 50 up to degree 11."""
     cube = point_group("Oh").matrices
     if degree > _KINDS[-1][0]:
-        points, weights = spherical.sphere(degree)
+        points, weights = spherical.gauss_sphere(degree)
         return (points @ cube.swapaxes(1, 2)).reshape(-1, 3), np.tile(weights, len(cube)) / len(cube)
     number = next(i for i, (exact, _) in enumerate(_KINDS) if exact >= degree) + 1
     orbits = [_orbit(np.array(kind) / np.linalg.norm(kind), cube) for _, kind in _KINDS[:number]]
@@ -34,7 +34,7 @@ def sphere(degree):
 
 
 @functools.lru_cache(maxsize=32)
-def rotations(degree):
+def cubic_rotations(degree):
     """Rotations and weights of a mean over SO(3), `(n, 3, 3)` and `(n,)`: 24, 120 or 480 up to degree 9.
 
     The rotations of the cube leave invariants of the degrees 4, 6, 8, 9, ..., those of the icosahedron of 6, 10, ...;
@@ -46,7 +46,7 @@ def rotations(degree):
     elif degree <= 9:
         found = _products(cube, _third(_angle() if degree > 5 else 0.0), point_group("I").matrices)
     else:
-        matrices, weights = spherical.rotations(degree)
+        matrices, weights = spherical.gauss_rotations(degree)
         return (cube[:, None] @ matrices).reshape(-1, 3, 3), np.tile(weights, len(cube)) / len(cube)
     return found, np.full(len(found), 1.0 / len(found))
 

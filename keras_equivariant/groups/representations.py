@@ -4,8 +4,8 @@ import functools
 
 import numpy as np
 
-from keras_equivariant.groups.continuous import ContinuousGroup
-from keras_equivariant.groups.registry import get
+from keras_equivariant.groups.registry import get, orthogonal_group
+from keras_equivariant.utils.deprecation import renamed
 
 MAX_ENTRIES = 30_000_000  # of all matrices of a representation together
 
@@ -31,14 +31,14 @@ class Representation:
         self._matrices = None if callable(matrices) else np.array(matrices, dtype=np.float64)
         if self._matrices is not None:
             self._matrices.setflags(write=False)
-        self.dim = self.at(group.matrices[:1]).shape[-1]
+        self.dim = self.rho(group.matrices[:1]).shape[-1]
 
     @property
     def matrices(self):
         """`(order, dim, dim)` float64; of a finite group only."""
         if self._matrices is None:
             raise ValueError(
-                f"A list of matrices needs a finite group. Received: {self!r}; use `restricted` to one, or `at`"
+                f"A list of matrices needs a finite group. Received: {self!r}; use `restricted` to one, or `rho`"
             )
         return self._matrices
 
@@ -47,27 +47,29 @@ class Representation:
         """`(order,)` traces; of a finite group only."""
         return np.trace(self.matrices, axis1=1, axis2=2)
 
-    def at(self, points):
+    def rho(self, elements):
         """rho of the elements with these orthogonal matrices: `(n, d, d)` to `(n, dim, dim)`."""
-        points = np.asarray(points, dtype=np.float64)
+        elements = np.asarray(elements, dtype=np.float64)
         if self._function is not None:
-            return self._function(points)
-        if points.shape == self.group.matrices.shape and np.array_equal(points, self.group.matrices):
+            return self._function(elements)
+        if elements.shape == self.group.matrices.shape and np.array_equal(elements, self.group.matrices):
             return self._matrices
-        return self._matrices[[self.group.index(point) for point in points]]
+        return self._matrices[[self.group.index(element) for element in elements]]
+
+    at = renamed("rho")
 
     def restricted(self, subgroup):
         """The same matrices, of the elements of a finite subgroup only."""
         subgroup = get(subgroup)
-        return Representation(subgroup, self.name, self.at(subgroup.matrices))
+        return Representation(subgroup, self.name, self.rho(subgroup.matrices))
 
     def sampled(self, frequency=None):
         """The matrices and weights of a mean over the group, exact for squares of the representation or, for a
         continuous group, up to a sum of frequencies: `(n, dim, dim)` and `(n,)`."""
-        if not isinstance(self.group, ContinuousGroup):
-            return self._matrices, self.group.weights
+        if self.group.is_finite:
+            return self._matrices, self.group.haar_weights
         sample = self.group.sample(2 * self.frequency if frequency is None else frequency)
-        return self.at(sample.matrices), sample.weights
+        return self.rho(sample.matrices), sample.haar_weights
 
     @functools.cached_property
     def permutation(self):
@@ -92,9 +94,9 @@ class Representation:
 
 def trivial(group):
     """The representation in which nothing happens."""
-    group = get(group)
-    if isinstance(group, ContinuousGroup):
-        return Representation(group, "trivial", lambda points: np.ones((len(points), 1, 1)), 0)
+    group = orthogonal_group(group)
+    if not group.is_finite:
+        return Representation(group, "trivial", lambda elements: np.ones((len(elements), 1, 1)), 0)
     return Representation(group, "trivial", np.ones((group.order, 1, 1)))
 
 
@@ -105,8 +107,8 @@ def regular(group):
 
 def quotient(group, subgroup, name=None):
     """Functions on the cosets of a subgroup H: [rho(g) f](aH) = f(g^-1 a H), permutation matrices."""
-    group = get(group)
-    if isinstance(group, ContinuousGroup):
+    group = orthogonal_group(group)
+    if not group.is_finite:
         raise ValueError(
             f"Functions on a group or its cosets need a finite group. Received: {group.name}; use its irreps, or a "
             f"subgroup such as {group.finite.name}"

@@ -5,7 +5,6 @@ import functools
 
 import numpy as np
 
-from keras_equivariant.groups.continuous import ContinuousGroup
 from keras_equivariant.groups.decomposition import copies_of, decompose
 from keras_equivariant.groups.field_type import FieldType
 from keras_equivariant.groups.irreps import irrep, irreps
@@ -29,16 +28,7 @@ class Restriction:
 
 def contains(group, subgroup):
     """Whether all elements of a group, finite or not, are elements of another."""
-    group, subgroup = get(group), get(subgroup)
-    if isinstance(subgroup, ContinuousGroup):
-        same = isinstance(group, ContinuousGroup) and group.dimension == subgroup.dimension
-        return same and (group.mirrors or not subgroup.mirrors)
-    if isinstance(group, ContinuousGroup):
-        return all(group.contains(matrix) for matrix in subgroup.matrices)
-    try:
-        return bool(group.subgroup(subgroup))
-    except ValueError:
-        return False
+    return get(group).contains(get(subgroup))
 
 
 def restriction(field_type, subgroup):
@@ -101,10 +91,10 @@ def embeddings(representation, group, frequency=None):
 
 def _parts(representation, subgroup):
     """Names of the parts and their `(copies, new dim, old dim)` maps."""
-    if isinstance(subgroup, ContinuousGroup):
-        restricted = Representation(subgroup, "restricted", representation.at, representation.frequency)
-    else:
+    if subgroup.is_finite:
         restricted = representation.restricted(subgroup)
+    else:
+        restricted = Representation(subgroup, "restricted", representation.rho, representation.frequency)
     if representation.permutation and representation.dim > 1:
         return orbits(restricted)
     return [(part.name, copies.transpose(0, 2, 1)) for part, copies in decompose(restricted).parts]

@@ -85,14 +85,14 @@ def wigner_d(degree, matrices):
         True
     """
     matrices = np.asarray(matrices, dtype=np.float64)
-    points, weights = sphere(2 * degree)
+    points, weights = gauss_sphere(2 * degree)
     here = spherical_harmonics(degree, points) * weights[:, None] * (2 * degree + 1)
     moved = spherical_harmonics(degree, points @ matrices.swapaxes(1, 2))
     return moved.swapaxes(1, 2) @ here
 
 
 @functools.lru_cache(maxsize=64)
-def sphere(degree):
+def gauss_sphere(degree):
     """Points and weights of a mean over the unit sphere that is exact up to a degree, `(n, 3)` and `(n,)`."""
     heights, weights = np.polynomial.legendre.leggauss(degree // 2 + 1)
     angles = 2 * np.pi * np.arange(degree + 1) / (degree + 1)
@@ -103,9 +103,9 @@ def sphere(degree):
 
 
 @functools.lru_cache(maxsize=64)
-def rotations(degree):
+def gauss_rotations(degree):
     """Rotations and weights of a mean over SO(3) that is exact for Wigner matrices up to a degree."""
-    points, weights = sphere(degree)
+    points, weights = gauss_sphere(degree)
     angles = 2 * np.pi * np.arange(degree + 1) / (degree + 1)
     about_y = np.zeros((len(angles), 3, 3))
     about_y[:, 0, 0] = about_y[:, 2, 2] = np.cos(angles)

@@ -11,7 +11,7 @@ import functools
 
 import numpy as np
 
-from keras_equivariant.groups import get, irreps
+from keras_equivariant.groups import irreps, orthogonal_group
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,14 +46,14 @@ BREAK_EVEN = 300.0
 
 def spectral_pays(group, fields, filters):
     """Whether a 1x1 convolution of so many fields is faster in blocks than dense."""
-    group = get(group)
+    group = orthogonal_group(group)
     saved = (group.order**2 - fourier_basis(group).products) * fields * filters
     return saved > BREAK_EVEN * group.order * (fields + filters)
 
 
 def fourier_basis(group):
     """The FourierBasis of a finite group, by name or object."""
-    return _fourier_basis(get(group))
+    return _fourier_basis(orthogonal_group(group))
 
 
 @functools.lru_cache(maxsize=32)

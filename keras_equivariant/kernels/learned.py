@@ -103,9 +103,8 @@ def permuting(group, variant, moved_by=None):
     """
     if variant == "partial":
         return group.grid_elements
-    has_mirrors = (np.linalg.det((moved_by or group).matrices) < 0).any()
     mirrors = [e for e in group.grid_elements if np.allclose(group.matrices[e], MIRROR)]
-    return (0,) if has_mirrors else (0, *mirrors)
+    return (0,) if (moved_by or group).mirrors else (0, *mirrors)
 
 
 def representatives(group, variant):
@@ -175,7 +174,7 @@ def load(path):
     except (TypeError, ValueError) as error:
         raise _bad(path, str(error)) from error
     variant, functions = str(arrays["variant"]), arrays["functions"]
-    if variant not in VARIANTS or not isinstance(group, FiniteGroup) or group.dimension != 2:
+    if variant not in VARIANTS or not (group.is_finite and group.orthogonal and group.dimension == 2):
         raise _bad(path, f"variant {variant!r} of {group}")
     wanted = (len(scales), len(representatives(group, variant)))
     if functions.ndim != 5 or functions.dtype.kind != "f" or functions.shape[:2] != wanted:
@@ -201,7 +200,6 @@ def check_serves(basis, path, group, kernel_size):
 
 def _serves(have, wanted):
     """Whether a basis of one group gives one of another: each element is known, or the mirror image of a known one."""
-    rotations = (np.linalg.det(have.matrices) > 0).all()
 
     def known(matrix):
         try:
@@ -209,7 +207,7 @@ def _serves(have, wanted):
         except ValueError:
             return False
 
-    return wanted.dimension == 2 and all(known(m) or (rotations and known(MIRROR @ m)) for m in wanted.matrices)
+    return wanted.dimension == 2 and all(known(m) or (not have.mirrors and known(MIRROR @ m)) for m in wanted.matrices)
 
 
 def _read(path):

@@ -20,7 +20,7 @@ import functools
 
 import numpy as np
 
-from keras_equivariant.groups import get, grid
+from keras_equivariant.groups import grid, orthogonal_group
 from keras_equivariant.kernels import band_limited, learned
 
 BASES = ("auto", "exact", "bilinear", "gaussian", "steerable")
@@ -78,7 +78,7 @@ def rotated_basis(group, kernel_size, basis="auto"):
         ValueError: unknown basis, one that the group does not allow, a damaged file, or a kernel that quarter turns
             would change in shape.
     """
-    group, kernel_size = get(group), tuple(kernel_size)
+    group, kernel_size = orthogonal_group(group), tuple(kernel_size)
     if not learned.is_learned(basis):
         if basis not in BASES:
             raise ValueError(

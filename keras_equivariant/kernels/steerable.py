@@ -13,9 +13,9 @@ import functools
 
 import numpy as np
 
-from keras_equivariant.groups import ContinuousGroup, decompose, get, grid, irrep, wigner_3j, wigner_d
+from keras_equivariant.groups import decompose, grid, irrep, orthogonal_group, wigner_3j, wigner_d
 from keras_equivariant.groups.decomposition import intertwiners
-from keras_equivariant.groups.irreps import gram_schmidt, wound
+from keras_equivariant.groups.linalg import gram_schmidt, irrep_of_rotation
 from keras_equivariant.kernels.band_limited import ring_harmonics
 from keras_equivariant.kernels.rings import Rings
 from keras_equivariant.kernels.rotated import pixel_permutation
@@ -119,7 +119,7 @@ def basis_name(group, kernel_size, basis):
     """`"exact"` or `"steerable"`; ValueError where the group does not allow it."""
     if basis not in STEERABLE_BASES:
         raise ValueError(f"`basis` must be one of {STEERABLE_BASES}. Received: basis={basis!r}")
-    exact = not isinstance(group, ContinuousGroup) and _permutations(group, tuple(kernel_size)) is not None
+    exact = group.is_finite and _permutations(group, tuple(kernel_size)) is not None
     if basis == "exact" and not exact:
         raise ValueError(
             'basis="exact" needs a group that permutes the pixels of the kernel: C1, C2, C4, D1, D2 or D4; in space a '
@@ -213,7 +213,7 @@ def irrep_kernels(group, source, target, kernel_size, name, rings=None):
         name: `"exact"` or `"steerable"`.
         rings: Rings of the band-limited basis.
     """
-    group, kernel_size = get(group), tuple(kernel_size)
+    group, kernel_size = orthogonal_group(group), tuple(kernel_size)
     if name == "exact":
         return _exact_kernels(group, source, target, kernel_size)
     return _band_limited_kernels(group, source, target, kernel_size, rings or Rings())
@@ -269,7 +269,7 @@ def _harmonic_maps(group, source, target, m):
     """
     source, target = irrep(group, source), irrep(group, target)
     finite = group
-    if isinstance(group, ContinuousGroup):
+    if not group.is_finite:
         if group.dimension == 3:
             return _couplings(group, source, target, m)
         # More rotations than the sum of the frequencies average as all of them do; powers of two, to meet again.
@@ -290,7 +290,7 @@ def _couplings(group, source, target, degree):
     """The one map there is between irreps of SO(3) for each degree of harmonics, where parities allow it."""
     degrees = target.frequency, source.frequency, degree
     inversion = -np.eye(3)[None]
-    parity = target.at(inversion)[0, 0, 0] * source.at(inversion)[0, 0, 0] * (-1) ** degree if group.mirrors else 1
+    parity = target.rho(inversion)[0, 0, 0] * source.rho(inversion)[0, 0, 0] * (-1) ** degree if group.mirrors else 1
     if parity < 0 or not abs(degrees[0] - degrees[1]) <= degree <= degrees[0] + degrees[1]:
         return np.zeros((0, target.dim, source.dim, 2 * degree + 1))
     return wigner_3j(*degrees)[None]
@@ -298,7 +298,7 @@ def _couplings(group, source, target, degree):
 
 @functools.lru_cache(maxsize=1024)
 def _sampled(representation, finite):
-    return representation.at(finite.matrices)
+    return representation.rho(finite.matrices)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -306,7 +306,7 @@ def _waves(finite, m):
     """How a harmonic of frequency m moves, `(order, dim, dim)`, dim 1 or 2, in space 2 m + 1."""
     if finite.dimension == 3:
         return wigner_d(m, finite.matrices)
-    return wound(finite.matrices, m) if m else np.ones((finite.order, 1, 1))
+    return irrep_of_rotation(finite.matrices, m) if m else np.ones((finite.order, 1, 1))
 
 
 @functools.lru_cache(maxsize=64)

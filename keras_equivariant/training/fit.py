@@ -1,5 +1,6 @@
 """Fitting one network: preprocessing, compile, resume, `fit`."""
 
+import itertools
 import logging
 import os
 
@@ -9,11 +10,16 @@ import numpy as np
 from keras_equivariant.data import evaluation_parts, training_pipeline
 from keras_equivariant.training.callbacks import Checkpoint, EpochRecord
 from keras_equivariant.training.distribution import Distribution
+from keras_equivariant.training.evaluation import accuracy
 from keras_equivariant.training.memory.rematerialize import rematerialize
 from keras_equivariant.training.normalization import adapt, normalization_layers
 from keras_equivariant.training.refit import check_head, refit_head
+from keras_equivariant.training.statistics import LARGEST_SAMPLE, recompute_statistics
 from keras_equivariant.training.task import batch_of
 from keras_equivariant.training.tasks import task_of
+
+COMPARED_IMAGES = 2000
+LARGEST_DIFFERENCE = 0.1
 
 log = logging.getLogger("keras_equivariant.training")
 
@@ -94,9 +100,30 @@ def fit_network(
     save_model(model, folder / "model.keras")
     if distribution.kind != "none":
         model = keras.models.load_model(folder / "model.keras")
+    rows = {"augment": recipe.augment, "block": recipe.shuffle_block}
+    batches, _ = training_pipeline(images, dataset.y_train, batch_size, seed, **rows)
+    if recompute_statistics(model, itertools.islice(batches, min(steps, -(-LARGEST_SAMPLE // batch_size)))):
+        save_model(model, folder / "model.keras")
+    _warn_of_difference(model, images, dataset, folder)
     if recipe.refit_head:
         save_model(refit_head(model, images, dataset.y_train), folder / "model.keras")
     return model
+
+
+def _warn_of_difference(model, images, dataset, folder):
+    """Warns where the network answers training images otherwise in inference than training reported."""
+    reported = (folder.history().get("accuracy") or [None])[-1]
+    if reported is None:
+        return
+    rows = np.unique(np.linspace(0, len(images) - 1, min(len(images), COMPARED_IMAGES)).astype(int))
+    found = accuracy(model, images[rows], dataset.y_train[rows])
+    if found < reported - LARGEST_DIFFERENCE:
+        log.warning(
+            "In inference the network knows %.1f %% of its training images, %.1f %% while it was trained: layers that "
+            "behave differently in training and inference have not settled; train longer, or with larger batches.",
+            100 * found,
+            100 * reported,
+        )
 
 
 def _validation(dataset, preprocess, distribution):

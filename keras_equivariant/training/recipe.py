@@ -69,6 +69,9 @@ def _schedule(schedule, rate, steps, epochs):
         )
     boundaries = options["epochs"] if kind == "piecewise" else list(range(options.get("start", 1), epochs))
     factor = options.get("factor", 0.1)
+    boundaries = [epoch for epoch in boundaries if epoch > 0]
+    if not boundaries:  # the rate would fall after the last epoch
+        return rate
     # Keras holds a value up to and including its boundary step.
     return schedules.PiecewiseConstantDecay(
         [epoch * steps - 1 for epoch in boundaries], [rate * factor**i for i in range(len(boundaries) + 1)]

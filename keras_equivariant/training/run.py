@@ -242,7 +242,7 @@ def symmetry_of(model):
     """Name of the group to certify a network with: that of its layers (the smallest of several), else C4; in space the
     rotations of the cube, or what keeps a box."""
     found = [layer.group for layer in model.layers if getattr(getattr(layer, "group", None), "order", 1) > 1]
-    if found:
+    if found and not any(type(layer).__name__ == "ImageToPoints" for layer in model.layers):
         return min(found, key=lambda group: group.order).name
     *sizes, _ = model.input_shape[1:]
     return "C4" if len(sizes) != 3 else "O" if len(set(sizes)) == 1 else "D2h"

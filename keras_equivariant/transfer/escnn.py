@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from keras_equivariant.groups import FieldType, FiniteGroup
+from keras_equivariant.groups import FieldType
 
 
 def field_types(layer):
@@ -66,10 +66,10 @@ def change_of_channels(field_type):
 def _components(representation):
     """The matrix from the components of a field in escnn to ours."""
     group, name = representation.group, representation.name
-    if isinstance(group, FiniteGroup) and not re.fullmatch(r"[CD]\d+", group.name):
+    if group.is_finite and not re.fullmatch(r"[CD]\d+", group.name):
         raise ValueError(f"Groups of escnn are C_n, D_n, SO2 and O2. Received: {group.name}; use one of these")
     if name == "regular":
-        turns = group.order // 2 if _has_mirrors(group) else group.order
+        turns = group.order // 2 if group.mirrors else group.order
         order = [k if not f else turns + -k % turns for f in range(group.order // turns) for k in range(turns)]
         return np.eye(group.order)[np.argsort(order)]
     if "(" in name:
@@ -77,12 +77,6 @@ def _components(representation):
             f"Fields of escnn are regular ones and irreps. Received: the representation {name} of {group.name}; "
             "import kernels between those"
         )
-    if _has_mirrors(group) and representation.dim == 2:
+    if group.mirrors and representation.dim == 2:
         return np.array([[0.0, -1.0], [1.0, 0.0]])
     return np.eye(representation.dim)
-
-
-def _has_mirrors(group):
-    if isinstance(group, FiniteGroup):
-        return bool((np.linalg.det(group.matrices) < 0).any())
-    return group.mirrors

@@ -46,7 +46,7 @@ def restrict(model, subgroup, name=None):
 
     Reference: Weiler & Cesa, arXiv 1911.08251, section 2.7.
     """
-    walk = _Walk(groups.get(subgroup))
+    walk = _Walk(groups.orthogonal_group(subgroup))
     restricted = walk.run(functional(model, "restricted"), name or model.name)
     if not walk.restricted:
         raise ValueError(

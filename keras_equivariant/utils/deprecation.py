@@ -23,16 +23,17 @@ def moved(module, places):
     return look_up
 
 
-def renamed(old, new):
-    """A property that answers the attribute `new` under its former spelling, with a DeprecationWarning.
+class renamed:
+    """The old name of an attribute or method of a class: `at = renamed("rho")`."""
 
-    Args:
-        old: str, what the warning calls it, such as `"ExportReport.artefacts"`.
-        new: str, the attribute's name now.
-    """
+    def __init__(self, new):
+        self.new = new
 
-    def read(self):
-        warnings.warn(f"{old} is now {new}", DeprecationWarning, stacklevel=2)
-        return getattr(self, new)
+    def __set_name__(self, owner, name):
+        self.old = f"{owner.__name__}.{name}"
 
-    return property(read)
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self
+        warnings.warn(f"{self.old} is now `{self.new}`", DeprecationWarning, stacklevel=2)
+        return getattr(instance, self.new)

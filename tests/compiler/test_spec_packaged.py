@@ -32,7 +32,7 @@ COUNTS = [
     ("hnet_segmentation", {}, 126_319),
     ("e2_sfcnn", {}, 2_692_690),
     ("e2_sfcnn", {"group": "D16", "restrict": "C16"}, 2_940_615),
-    ("so2_irreps", {}, 139_970),
+    ("so2_irreps", {}, 72_746),
     ("steerable_d4_resnet", {}, 195_736),
     ("e2_wrn_16_8", {}, 13_051_980),
     ("e2_wrn_28_10", {}, 40_945_004),

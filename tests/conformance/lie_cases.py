@@ -24,7 +24,7 @@ class LieCase(Case):
 
     @property
     def finite_group(self):
-        turns = self.samples if groups.lie_group(self.group).turning else None
+        turns = self.samples if groups.lie_group(self.group).stabilizer else None
         return groups.LieSample(self.group, 4, turns)
 
     def connect(self, layer, inputs):

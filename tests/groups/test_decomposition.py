@@ -36,10 +36,10 @@ def check_law(rho, atol=1e-12):
     """Q^T rho Q is the block-diagonal matrix of the parts, and Q is orthogonal."""
     continuous = isinstance(rho.group, groups.ContinuousGroup)
     elements = rho.group.sample(2 * rho.frequency).matrices if continuous else rho.group.matrices
-    matrices, found = rho.at(elements), groups.decompose(rho)
+    matrices, found = rho.rho(elements), groups.decompose(rho)
     change = found.change_of_basis
     np.testing.assert_allclose(change.T @ change, np.eye(rho.dim), atol=atol)
-    blocks = [part.at(elements) for part, copies in found.parts for _ in copies]
+    blocks = [part.rho(elements) for part, copies in found.parts for _ in copies]
     expected, start = np.zeros(matrices.shape), 0
     for block in blocks:
         stop = start + block.shape[1]
@@ -102,7 +102,7 @@ def test_a_rotated_sum_is_decomposed(group):
     total = groups.direct_sum(*parts)
     turn = np.linalg.qr(RNG.normal(size=(total.dim, total.dim)))[0]
     if isinstance(group, groups.ContinuousGroup):
-        rho = groups.Representation(group, "turned", lambda g: turn @ total.at(g) @ turn.T, 2)
+        rho = groups.Representation(group, "turned", lambda g: turn @ total.rho(g) @ turn.T, 2)
     else:
         rho = groups.Representation(group, "turned", turn @ total.matrices @ turn.T)
     trivial = groups.irrep(group, "trivial").name

@@ -184,9 +184,9 @@ def test_channels_are_component_major():
     found = FieldType.parse("2x1", "SO2")
     turn = np.array([[0.0, -1.0], [1.0, 0.0]])
     x = np.arange(4.0)  # components (0, 1) and (2, 3): the multiplicity is the faster index
-    np.testing.assert_array_equal(found.moved(x, turn), [-2, -3, 0, 1])
+    np.testing.assert_array_equal(found.transform(x, turn), [-2, -3, 0, 1])
     fields = np.random.default_rng(0).normal(size=(3, 8, 5))
-    moved = FieldType.parse("5xregular", "D4").moved(fields.reshape(3, 40), groups.get("D4").matrices[5])
+    moved = FieldType.parse("5xregular", "D4").transform(fields.reshape(3, 40), groups.get("D4").matrices[5])
     np.testing.assert_array_equal(moved.reshape(3, 8, 5), groups.act(fields, "D4", 5, "regular_vector"))
 
 
@@ -212,8 +212,8 @@ def test_own_group_of_the_plane():
     found = FieldType.parse("2xregular + trivial + E + 2+ + irreps", flip)
     assert str(found) == "2xregular + 1x0+ + 1x1 + 1x2+ + 1x0+ + 1x0- + 1x1 + 1x2+ + 1x2-"
     for element in flip.matrices:
-        once = found.moved(found.moved(np.eye(found.size), element), flip.matrices[1])
-        np.testing.assert_allclose(once, found.moved(np.eye(found.size), flip.matrices[1] @ element), atol=1e-13)
+        once = found.transform(found.transform(np.eye(found.size), element), flip.matrices[1])
+        np.testing.assert_allclose(once, found.transform(np.eye(found.size), flip.matrices[1] @ element), atol=1e-13)
 
 
 def test_own_group_in_space():

@@ -59,14 +59,14 @@ def test_irreps_of_continuous_groups_are_homomorphisms_at_any_angle(name):
     labels = [0, 1, 2, 5, 64] if name == "SO2" else ["0+", "0-", 1, 2, 5, 64]
     for label in labels:
         rho = groups.irrep(group, label)
-        np.testing.assert_allclose(rho.at(a) @ rho.at(b), rho.at(a @ b), atol=1e-12)
+        np.testing.assert_allclose(rho.rho(a) @ rho.rho(b), rho.rho(a @ b), atol=1e-12)
         np.testing.assert_allclose(
-            rho.at(a) @ rho.at(a).transpose(0, 2, 1),
+            rho.rho(a) @ rho.rho(a).transpose(0, 2, 1),
             np.broadcast_to(np.eye(rho.dim), (len(a), rho.dim, rho.dim)),
             atol=1e-13,
         )
-    np.testing.assert_allclose(groups.irrep(group, 1).at(a), a, atol=1e-15)
-    assert not np.allclose(groups.irrep(group, 2).at(a), a @ a @ a)
+    np.testing.assert_allclose(groups.irrep(group, 1).rho(a), a, atol=1e-15)
+    assert not np.allclose(groups.irrep(group, 2).rho(a), a @ a @ a)
 
 
 def test_characters_of_continuous_groups_are_orthogonal():
@@ -74,7 +74,7 @@ def test_characters_of_continuous_groups_are_orthogonal():
     angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
     turns = np.array([[[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]] for a in angles])
     whole = np.concatenate([turns, mirror @ turns])
-    traces = [np.trace(groups.irrep(group, k).at(whole), axis1=1, axis2=2) for k in ("0+", "0-", 1, 2, 3)]
+    traces = [np.trace(groups.irrep(group, k).rho(whole), axis1=1, axis2=2) for k in ("0+", "0-", 1, 2, 3)]
     np.testing.assert_allclose(np.array(traces) @ np.array(traces).T / len(whole), np.eye(5), atol=1e-13)
 
 
@@ -88,7 +88,7 @@ def test_types():
 
 
 def value(label, matrix, group="D4"):
-    return groups.irrep(group, label).at(np.array([matrix], dtype=float))[0].squeeze()
+    return groups.irrep(group, label).rho(np.array([matrix], dtype=float))[0].squeeze()
 
 
 def test_signs_of_d4_are_those_of_the_convention():
@@ -182,7 +182,7 @@ def test_own_groups_of_the_plane_have_labels(group):
 def test_up_down_generator_gives_the_signs_of_d4():
     group = groups.from_generators("up_down_first", [UP_DOWN, QUARTER])
     for rho in groups.irreps(group):
-        np.testing.assert_array_equal(rho.matrices, groups.irrep("D4", rho.name).at(group.matrices))
+        np.testing.assert_array_equal(rho.matrices, groups.irrep("D4", rho.name).rho(group.matrices))
 
 
 def test_regular_quotient_and_trivial():
@@ -195,7 +195,7 @@ def test_regular_quotient_and_trivial():
     assert groups.quotient(d4, "C4").character.tolist() == [2] * 4 + [0] * 4
     assert not groups.irrep(d4, "E").permutation
     assert not groups.irrep("SO2", 4).permutation
-    assert groups.trivial("SO2").at(elements(groups.get("SO2"))).shape == (6, 1, 1)
+    assert groups.trivial("SO2").rho(elements(groups.get("SO2"))).shape == (6, 1, 1)
 
 
 def test_continuous_groups_have_no_functions_on_them():

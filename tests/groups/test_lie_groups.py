@@ -6,7 +6,7 @@ import scipy.linalg
 from keras import ops
 
 from keras_equivariant import groups
-from keras_equivariant.groups import rotation_sets
+from keras_equivariant.groups import rotation_grids
 from keras_equivariant.layers.points.features import arithmetic
 from keras_equivariant.ops import lie
 from keras_equivariant.ops.gradient import gradient
@@ -140,7 +140,7 @@ def test_forms_of_the_distance():
 
 @pytest.mark.parametrize("samples", [1, 2, 4, 12, 24])
 def test_rotations_of_lifts_form_a_group(samples):
-    q = rotation_sets.sphere(samples)
+    q = rotation_grids.rotations_of_space(samples)
     own = lie.arithmetic(3, rotates=True)
     for a in q:
         left = planes(np.tile(a, (samples, 1)), "float64")
@@ -151,7 +151,7 @@ def test_rotations_of_lifts_form_a_group(samples):
 
 
 def test_spread_rotations_are_even():
-    q = rotation_sets.spread(200)
+    q = rotation_grids.super_fibonacci(200)
     np.testing.assert_allclose(np.linalg.norm(q, axis=1), 1, atol=1e-12)
     np.testing.assert_allclose(q.T @ q / 200, np.eye(4) / 4, atol=0.02)  # as a uniform rotation has it
 

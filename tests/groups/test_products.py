@@ -42,14 +42,14 @@ def test_clebsch_gordan_is_equivariant_complete_and_canonical(group):
     for first in labels(group):
         for second in labels(group):
             one, two = groups.irrep(group, first), groups.irrep(group, second)
-            product = np.einsum("gij,gkl->gikjl", one.at(g), two.at(g)).reshape(len(g), one.dim * two.dim, -1)
+            product = np.einsum("gij,gkl->gikjl", one.rho(g), two.rho(g)).reshape(len(g), one.dim * two.dim, -1)
             rows = []
             for into in targets(group):
                 maps = groups.clebsch_gordan(group, first, second, into)
                 rho = groups.irrep(group, into)
                 assert maps.shape[1:] == (rho.dim, one.dim, two.dim)
                 for copy in maps.reshape(len(maps), rho.dim, one.dim * two.dim):
-                    np.testing.assert_allclose(copy @ product, rho.at(g) @ copy, atol=1e-12)
+                    np.testing.assert_allclose(copy @ product, rho.rho(g) @ copy, atol=1e-12)
                     rows.append(copy)
                     assert copy.flat[np.argmax(np.abs(copy.ravel()) > 1e-9)] > 0
                     small = np.abs(copy[copy != 0]).min()
@@ -103,7 +103,7 @@ def test_sums_and_products_of_continuous_groups():
     first, second = groups.irrep("O2", 2), groups.irrep("O2", "0-")
     g = points("O2")
     for rho in (groups.direct_sum(first, second), groups.tensor_product(first, second)):
-        np.testing.assert_allclose(rho.at(g) @ rho.at(g[::-1]), rho.at(g @ g[::-1]), atol=1e-12)
+        np.testing.assert_allclose(rho.rho(g) @ rho.rho(g[::-1]), rho.rho(g @ g[::-1]), atol=1e-12)
         assert rho.sampled()[0].shape[-1] == rho.dim
     assert groups.tensor_product(first, first).frequency == 4
     assert groups.decompose(groups.tensor_product(first, first)).multiplicities == {"0+": 1, "0-": 1, "4": 1}

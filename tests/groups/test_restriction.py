@@ -55,12 +55,12 @@ def test_restricted_channels_move_as_the_new_type_says(text, group, subgroup):
     x = RNG.normal(size=old.size)
     for matrix in points(subgroup):
         np.testing.assert_allclose(
-            apply(found, old, old.moved(x, matrix)), new.moved(apply(found, old, x), matrix), atol=1e-12
+            apply(found, old, old.transform(x, matrix)), new.transform(apply(found, old, x), matrix), atol=1e-12
         )
     change = np.stack([apply(found, old, column) for column in np.eye(old.size)], axis=1)
     np.testing.assert_allclose(change @ change.T, np.eye(old.size), atol=1e-12)  # nothing is lost
     if {name for _, name in new.terms} - {"0", "0+"}:  # else nothing moves
-        moved = new.moved(apply(found, old, x), points(subgroup)[1])
+        moved = new.transform(apply(found, old, x), points(subgroup)[1])
         assert not np.allclose(apply(found, old, x), moved)
 
 
@@ -125,7 +125,9 @@ def test_restriction_to_own_groups():
         x = RNG.normal(size=old.size)
         for matrix in subgroup.matrices:
             np.testing.assert_allclose(
-                apply(found, old, old.moved(x, matrix)), found.out_type.moved(apply(found, old, x), matrix), atol=1e-12
+                apply(found, old, old.transform(x, matrix)),
+                found.out_type.transform(apply(found, old, x), matrix),
+                atol=1e-12,
             )
     assert str(restriction(FieldType.parse("B1 + B2", "D4"), diagonal).out_type) == "1x0- + 1x0+"
     # In space the elements of D_n have no place.

@@ -18,7 +18,7 @@ def test_degree_one_is_the_point_and_turns_as_it():
     unit = POINTS / np.linalg.norm(POINTS, axis=1, keepdims=True)
     np.testing.assert_allclose(groups.spherical_harmonics(1, POINTS), unit, atol=1e-14)
     np.testing.assert_allclose(groups.wigner_d(1, ROTATIONS), ROTATIONS, atol=1e-14)
-    np.testing.assert_allclose(groups.irrep("SO3", 1).at(ROTATIONS), ROTATIONS, atol=1e-14)
+    np.testing.assert_allclose(groups.irrep("SO3", 1).rho(ROTATIONS), ROTATIONS, atol=1e-14)
 
 
 def test_degree_two_is_as_written():
@@ -95,7 +95,7 @@ def test_signs_of_the_3j_tensors_are_fixed():
 def test_clebsch_gordan_of_so3_and_o3():
     for labels in (("1", "2", "3"), ("2", "2", "1"), ("3", "2", "2")):
         (coupling,) = groups.clebsch_gordan("SO3", *labels)
-        first, second, into = (groups.irrep("SO3", label).at(ROTATIONS) for label in labels)
+        first, second, into = (groups.irrep("SO3", label).rho(ROTATIONS) for label in labels)
         for a, b, c in zip(first, second, into, strict=True):
             turned = np.einsum("ijk,jx,ky->ixy", coupling, a, b)
             np.testing.assert_allclose(turned, np.einsum("ij,jxy->ixy", c, coupling), atol=1e-12)
@@ -112,8 +112,8 @@ def test_irreps_are_orthogonal_homomorphisms(group, text):
     elements = ROTATIONS * (np.array([1, -1, 1, -1, -1, 1])[:, None, None] if group.mirrors else 1)
     for block in FieldType.parse(text, group).blocks:
         rho = block.representation
-        matrices = rho.at(elements)
-        np.testing.assert_allclose(matrices[:3] @ matrices[3:], rho.at(elements[:3] @ elements[3:]), atol=1e-12)
+        matrices = rho.rho(elements)
+        np.testing.assert_allclose(matrices[:3] @ matrices[3:], rho.rho(elements[:3] @ elements[3:]), atol=1e-12)
         assert rho.type == "real" and rho.permutation == (rho.name in ("0", "0e"))
     labels = [block.representation.name for block in FieldType.parse(text, group).blocks]
     assert labels == {"SO3": ["0", "1", "2", "3"], "O3": ["0e", "0o", "1e", "1o", "2e", "2o"]}[group.name]
@@ -121,9 +121,9 @@ def test_irreps_are_orthogonal_homomorphisms(group, text):
 
 def test_the_inversion():
     inversion = -np.eye(3)[None]
-    signs = {label: groups.irrep("O3", label).at(inversion)[0, 0, 0] for label in ("0e", "0o", "1e", "1o", "2e", "2o")}
+    signs = {label: groups.irrep("O3", label).rho(inversion)[0, 0, 0] for label in ("0e", "0o", "1e", "1o", "2e", "2o")}
     assert signs == {"0e": 1, "0o": -1, "1e": 1, "1o": -1, "2e": 1, "2o": -1}
-    np.testing.assert_allclose(groups.irrep("O3", "1o").at(-ROTATIONS), -ROTATIONS, atol=1e-14)
+    np.testing.assert_allclose(groups.irrep("O3", "1o").rho(-ROTATIONS), -ROTATIONS, atol=1e-14)
 
 
 def test_decompositions():
@@ -133,8 +133,8 @@ def test_decompositions():
     found = groups.decompose(product)
     assert found.multiplicities == {"1o": 1, "2o": 1, "3o": 1}
     change, elements = found.change_of_basis, np.concatenate([ROTATIONS, -ROTATIONS])
-    blocks = [part.at(elements) for part, copies in found.parts for _ in copies]
-    whole, start = change.T @ product.at(elements) @ change, 0
+    blocks = [part.rho(elements) for part, copies in found.parts for _ in copies]
+    whole, start = change.T @ product.rho(elements) @ change, 0
     for block in blocks:
         part = slice(start, start := start + block.shape[1])
         np.testing.assert_allclose(whole[:, part, part], block, atol=1e-10)
@@ -160,10 +160,10 @@ def test_restriction(group, text, subgroup, expected):
     for block, parts in zip(field_type.blocks, found.maps, strict=True):
         change = np.concatenate([copy for copies in parts for copy in copies])
         for matrix in (subgroup.matrices if finite else ROTATIONS)[:12]:
-            moved = change @ block.representation.at(matrix[None])[0] @ change.T
+            moved = change @ block.representation.rho(matrix[None])[0] @ change.T
             names = [name for (_, name), copies in zip(found.out_type.terms, parts, strict=False) for _ in copies]
             if len(field_type.blocks) == 1:
-                sizes = [groups.irrep(subgroup, name).at(matrix[None])[0] for name in names]
+                sizes = [groups.irrep(subgroup, name).rho(matrix[None])[0] for name in names]
                 np.testing.assert_allclose(np.trace(moved), sum(np.trace(size) for size in sizes), atol=1e-10)
         np.testing.assert_allclose(change @ change.T, np.eye(len(change)), atol=1e-10)
 
@@ -181,7 +181,7 @@ def test_embeddings_are_restriction_the_other_way_round(label):
     assert list(found) == degrees[label]
     for degree, copies in found.items():
         for matrix in groups.get("O").matrices:
-            whole, part = groups.wigner_d(int(degree), matrix[None])[0], representation.at(matrix[None])[0]
+            whole, part = groups.wigner_d(int(degree), matrix[None])[0], representation.rho(matrix[None])[0]
             for copy in copies:
                 np.testing.assert_allclose(whole @ copy, copy @ part, atol=1e-10)
     with pytest.raises(ValueError, match="`group` must contain O"):
@@ -190,7 +190,7 @@ def test_embeddings_are_restriction_the_other_way_round(label):
 
 @pytest.mark.parametrize(("degree", "number"), [(3, 6), (5, 14), (7, 26), (11, 50), (12, 48 * 91)])
 def test_means_over_the_sphere(degree, number):
-    points, weights = quadrature.sphere(degree)
+    points, weights = quadrature.cubic_sphere(degree)
     assert len(points) == number and weights.min() > 0 and weights.sum() == pytest.approx(1)
     means = [np.abs(weights @ groups.spherical_harmonics(n, points)).max() for n in range(1, degree + 1)]
     assert max(means) < 1e-13
@@ -201,7 +201,7 @@ def test_means_over_the_sphere(degree, number):
 
 @pytest.mark.parametrize(("degree", "number"), [(3, 24), (5, 120), (9, 480)])
 def test_means_over_rotations(degree, number):
-    matrices, weights = quadrature.rotations(degree)
+    matrices, weights = quadrature.cubic_rotations(degree)
     assert len(matrices) == number and np.abs(np.linalg.det(matrices) - 1).max() < 1e-12
     means = [np.abs(np.tensordot(weights, groups.wigner_d(n, matrices), 1)).max() for n in range(1, degree + 1)]
     assert max(means) < 1e-13
@@ -217,10 +217,10 @@ def permuted(moved, points):
 
 @pytest.mark.parametrize("degree", [1, 4, 6])
 def test_samples_of_the_groups(degree):
-    matrices, weights = spherical.rotations(degree)
+    matrices, weights = spherical.gauss_rotations(degree)
     assert np.abs(np.tensordot(weights, groups.wigner_d(degree, matrices), 1)).max() < 1e-13
     sample = groups.get("O3").sample(degree)
-    assert sample.weights.sum() == pytest.approx(1) and (np.linalg.det(sample.matrices) < 0).mean() == 0.5
+    assert sample.haar_weights.sum() == pytest.approx(1) and (np.linalg.det(sample.matrices) < 0).mean() == 0.5
 
 
 @pytest.mark.parametrize(

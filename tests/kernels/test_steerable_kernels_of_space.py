@@ -61,7 +61,7 @@ def test_law_on_the_grid(group, labels, name, size):
     for source in labels:
         for target in labels:
             found = kernels(group, source, target, size, name)
-            before, after = (groups.irrep(group, label).at(np.stack(elements)) for label in (source, target))
+            before, after = (groups.irrep(group, label).rho(np.stack(elements)) for label in (source, target))
             for rho_in, rho_out, matrix in zip(before, after, elements, strict=True):
                 moved = rho_out @ grid.permute_pixels(found, matrix) @ rho_in.T
                 np.testing.assert_allclose(moved, found, atol=1e-12)
@@ -112,7 +112,7 @@ def test_overlap_of_a_turned_kernel(degree):
             harmonics = groups.spherical_harmonics(order, points)
             return np.einsum("oic,pc->poi", tensor, harmonics) * rings.profile(radius, 5.0, 2.0)[:, None, None]
 
-        rho = groups.irrep("SO3", label).at(matrix[None])[0]
+        rho = groups.irrep("SO3", label).rho(matrix[None])[0]
         kernel = sample(points)
         moved = grid.resample(kernel.reshape(1, 20, 20, 20, -1), matrix).reshape(kernel.shape)
         moved = rho @ moved @ rho.T

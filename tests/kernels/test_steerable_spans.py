@@ -21,7 +21,7 @@ def dense(group, source, target, size, name="auto", rings=None):
 def channel_matrices(field_type):
     """rho(g) on the channels of a type, for every element of its finite group."""
     unit = np.eye(field_type.size)
-    return np.stack([field_type.moved(unit, matrix).T for matrix in field_type.group.matrices])
+    return np.stack([field_type.transform(unit, matrix).T for matrix in field_type.group.matrices])
 
 
 def averaging(group, source, target, size):
@@ -124,7 +124,7 @@ def test_kernels_of_continuous_groups_are_exact_under_quarter_turns(name):
     target = FieldType.parse("2x1 + 3", group)
     rows = dense(group, str(source), str(target), (5, 5)).reshape(-1, 5, 5, source.size, target.size)
     for matrix in group.discrete(4).matrices:
-        rho_in, rho_out = (t.moved(np.eye(t.size), matrix).T for t in (source, target))
+        rho_in, rho_out = (t.transform(np.eye(t.size), matrix).T for t in (source, target))
         moved = np.einsum("ij,nhwja,ba->nhwib", rho_in, grid.permute_pixels(rows, matrix), rho_out)
         np.testing.assert_allclose(moved, rows, atol=1e-12)
     quarter = group.discrete(4).matrices[1]

@@ -44,7 +44,7 @@ def steerable(kernel_size, degrees=45, out_type="4x0 + 4x1 + 4x2"):
     field_type = FieldType.parse(out_type, "SO2")
 
     def act(y):
-        return groups.rotate(field_type.moved(y, groups.rotation_matrix(degrees)), degrees)
+        return groups.rotate(field_type.transform(y, groups.rotation_matrix(degrees)), degrees)
 
     return error(lambda x: ops.convert_to_numpy(layer(x)), act, degrees)
 

@@ -27,8 +27,8 @@ def features(text, group, lead=(4,), seed=0):
 def turned_error(layer, in_type, out_type, x, matrix=TURN):
     """The relative error of the law for features without space."""
     y = ops.convert_to_numpy(layer(x))
-    moved = ops.convert_to_numpy(layer(in_type.moved(x, matrix)))
-    return np.linalg.norm(moved - out_type.moved(y, matrix)) / np.linalg.norm(y)
+    moved = ops.convert_to_numpy(layer(in_type.transform(x, matrix)))
+    return np.linalg.norm(moved - out_type.transform(y, matrix)) / np.linalg.norm(y)
 
 
 def test_numbers_of_weights():
@@ -126,7 +126,7 @@ def rotation_error(layer, matrix=TURN, size=19):
     x = smooth_volumes(size)
     y = ops.convert_to_numpy(layer(x))
     moved = ops.convert_to_numpy(layer(groups.move_pixels(x, matrix)))
-    expected = groups.move_pixels(layer.out_type.moved(y, matrix), matrix)
+    expected = groups.move_pixels(layer.out_type.transform(y, matrix), matrix)
     window = ball(y.shape[1])
     return np.linalg.norm((moved - expected) * window) / np.linalg.norm(y * window)
 
@@ -160,7 +160,7 @@ def test_the_low_pass_makes_strides_nearly_equivariant():
         x = smooth_volumes(21, wavelength=3.0)
         y = ops.convert_to_numpy(layer(x))
         moved = ops.convert_to_numpy(layer(groups.move_pixels(x, TURN)))
-        expected = groups.move_pixels(layer.out_type.moved(y, TURN), TURN)
+        expected = groups.move_pixels(layer.out_type.transform(y, TURN), TURN)
         window = ball(11)
         errors.append(np.linalg.norm((moved - expected) * window) / np.linalg.norm(y * window))
     assert errors[1] < 0.7 * errors[0]
@@ -199,7 +199,7 @@ def test_anisotropic_voxels_and_volumes_that_are_no_cubes():
     assert y.shape == (1, 8, 6, 5, 8)
     for matrix in groups.get("D4z").matrices:
         moved = ops.convert_to_numpy(layer(groups.move_pixels(x, matrix)))
-        np.testing.assert_allclose(moved, groups.move_pixels(layer.out_type.moved(y, matrix), matrix), atol=1e-12)
+        np.testing.assert_allclose(moved, groups.move_pixels(layer.out_type.transform(y, matrix), matrix), atol=1e-12)
     with pytest.raises(ValueError, match=r"SO3 swaps axes along which the window differs, kernel_size=\(5, 5, 3\)"):
         layers.SteerableConv3D("1x0", "1x1", (5, 5, 3), "SO3").build((None, 8, 8, 8, 1))
     with pytest.raises(ValueError, match=r"strides=\(1, 2, 1\); use strides=2"):

@@ -36,7 +36,8 @@ def law(layer, lead=(2, 3, 4), out=None):
     x = prepared(layer, lead)
     y, out = ops.convert_to_numpy(layer(x)), out or layer.out_type
     moved = [
-        (ops.convert_to_numpy(layer(layer.in_type.moved(x, m))), out.moved(y, m)) for m in elements(layer.group.name)
+        (ops.convert_to_numpy(layer(layer.in_type.transform(x, m))), out.transform(y, m))
+        for m in elements(layer.group.name)
     ]
     return max(np.abs(a - b).max() for a, b in moved) / np.abs(y).max()
 
@@ -190,8 +191,8 @@ def test_fourier_is_exact_on_its_grid(field_type, group):
     layer = layers.FourierActivation(field_type, group=group, dtype="float64")
     x = prepared(layer)
     for matrix in groups.get("C4" if group == "SO2" else "D4").matrices:
-        found = ops.convert_to_numpy(layer(layer.in_type.moved(x, matrix)))
-        expected = layer.in_type.moved(ops.convert_to_numpy(layer(x)), matrix)
+        found = ops.convert_to_numpy(layer(layer.in_type.transform(x, matrix)))
+        expected = layer.in_type.transform(ops.convert_to_numpy(layer(x)), matrix)
         np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
@@ -297,8 +298,8 @@ def test_linear_poolings_commute_with_every_type(make):
     x = np.random.default_rng(0).normal(size=(2, 8, 8, field_type.size)).astype("float32")
     y = ops.convert_to_numpy(layer(x))
     for matrix in elements("O2"):
-        moved = ops.convert_to_numpy(layer(field_type.moved(x, matrix)))
-        np.testing.assert_allclose(moved, field_type.moved(y, matrix), atol=1e-5)
+        moved = ops.convert_to_numpy(layer(field_type.transform(x, matrix)))
+        np.testing.assert_allclose(moved, field_type.transform(y, matrix), atol=1e-5)
     for element in range(8):
         moved = ops.convert_to_numpy(layer(groups.act(x, "D4", element, field_type)))
         np.testing.assert_allclose(moved, groups.act(y, "D4", element, field_type), atol=1e-5)

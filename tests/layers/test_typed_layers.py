@@ -91,8 +91,8 @@ def test_law_at_every_element(maker, group, text, training):
     y = run(x)
     scale = np.abs(y).max()
     for matrix in elements(group):
-        moved = run(field_type.moved(x, matrix))
-        assert np.abs(moved - field_type.moved(y, matrix)).max() <= 1e-12 * scale
+        moved = run(field_type.transform(x, matrix))
+        assert np.abs(moved - field_type.transform(y, matrix)).max() <= 1e-12 * scale
     assert np.abs(moved - y).max() > 1e-2 * scale  # negative control
 
 
@@ -125,8 +125,8 @@ def test_restriction(group, text, subgroup):
     np.testing.assert_allclose(np.sum(y**2), np.sum(x**2), rtol=1e-12)
     errors = []
     for matrix in elements(subgroup):
-        moved = ops.convert_to_numpy(layer(old.moved(x, matrix)))
-        assert np.abs(moved - new.moved(y, matrix)).max() <= 1e-12 * np.abs(y).max()
+        moved = ops.convert_to_numpy(layer(old.transform(x, matrix)))
+        assert np.abs(moved - new.transform(y, matrix)).max() <= 1e-12 * np.abs(y).max()
         errors.append(np.abs(moved - y).max())
     assert max(errors) > 1e-2
 

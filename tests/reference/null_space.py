@@ -42,7 +42,7 @@ def band_limited_kernels(source, target, kernel_size, rings, turns):
     The constraint is evaluated on points off the grid, for the elements with the matrices `turns`.
     """
     points = np.random.default_rng(0).normal(size=(16, 2)) * max(kernel_size) / 3
-    rho_in, rho_out = source.at(turns), target.at(turns)
+    rho_in, rho_out = source.rho(turns), target.rho(turns)
     here, constraints = _functions(points, kernel_size, rings), []
     for matrix, before, after in zip(turns, rho_in, rho_out, strict=True):
         there = _functions(points @ matrix.T, kernel_size, rings)  # K(g x), points are (x, y)
@@ -74,7 +74,7 @@ def band_limited_volumes(source, target, kernel_size, rings):
     """The same in space between irreps of SO(3), with products of coordinates in place of harmonics."""
     turns = Rotation.from_quat(np.random.default_rng(1).normal(size=(3, 4))).as_matrix()
     points = np.random.default_rng(0).normal(size=(25, 3)) * max(kernel_size) / 3
-    before, after = (groups.irrep("SO3", label).at(turns) for label in (source, target))
+    before, after = (groups.irrep("SO3", label).rho(turns) for label in (source, target))
     dims, here, constraints = (after.shape[1], before.shape[1]), _monomials(points, kernel_size, rings), []
     for matrix, rho_in, rho_out in zip(turns, before, after, strict=True):
         there = _monomials(points @ matrix.T, kernel_size, rings)

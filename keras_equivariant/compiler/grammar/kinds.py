@@ -112,12 +112,10 @@ def _is_any(value):
 
 
 def _check_group(value, where):
-    if groups.is_lie_name(value):
-        return groups.lie_group(value).name
     try:
         return groups.get(value).name
     except (TypeError, ValueError) as error:
-        raise where.error(f'{error} Layers on points take "T2", "SO2", "SE2", "SE3" and other Lie groups.') from None
+        raise where.error(str(error)) from None
 
 
 def _choice(names, schema=None):

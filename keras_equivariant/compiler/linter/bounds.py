@@ -5,7 +5,7 @@ import math
 from keras_equivariant import groups
 from keras_equivariant.compiler.grammar.limits import MAX_BASIS, MAX_PARAMETERS, MAX_TOTAL
 from keras_equivariant.compiler.grammar.network import Branches
-from keras_equivariant.groups.registry import MAX_ORDER
+from keras_equivariant.groups.finite import MAX_ORDER
 
 
 def check_kernel(entry):

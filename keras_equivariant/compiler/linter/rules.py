@@ -20,7 +20,7 @@ from keras_equivariant import groups
 from keras_equivariant.compiler import harmonic
 from keras_equivariant.compiler.grammar import registry
 from keras_equivariant.compiler.linter import points, typed
-from keras_equivariant.layers.core.base import moved_axes, space_rank
+from keras_equivariant.layers.core.base import space_rank
 
 CONVOLUTIONS = ("Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D", "Conv3D", "Conv3DTranspose")
 NORMALIZATIONS = (
@@ -76,7 +76,7 @@ class Features:
         return 0 if spaceless else len(self.shape) - 2 - fibre
 
     @property
-    def still(self):
+    def is_invariant(self):
         """Whether nothing moves: no group axis, and a single pixel if there are pixels."""
         return self.layout == "invariant" or (self.layout == "image" and set(self.shape[1:-1]) == {1})
 
@@ -144,7 +144,7 @@ def after(entry, layer, features, shape):
         if layer.subgroup is not None:
             return Features(shape, f"quotient {layer.subgroup}")
         return Features(shape, "image" if features.rank else "invariant")
-    if entry.layer.startswith("Global") or (features.still and len(shape) < 2 + features.rank):
+    if entry.layer.startswith("Global") or (features.is_invariant and len(shape) < 2 + features.rank):
         return Features(shape, "invariant", features.group if features.layout == "image" else None)
     return Features(shape, features.layout, features.group)
 
@@ -153,7 +153,7 @@ def breaks(entry, layer, features, claimed):
     """Why a stock layer does not commute with the groups of the network, or None."""
     if features.layout == "vectors" or features.space is not None:
         return points.breaks(entry.layer, layer, features)
-    if features.still or features.layout == "broken" or not claimed:
+    if features.is_invariant or features.layout == "broken" or not claimed:
         return None
     if features.type is not None:
         return typed.breaks(entry.layer, layer, features)
@@ -262,7 +262,7 @@ def _convolution(name, layer, features, claimed):
 
 def _border(layer, claimed):
     sides = getattr(layer, "padding", None) or layer.cropping
-    moved = [any(axes) for axes in zip(*map(moved_axes, claimed), strict=True)]
+    moved = [any(axes) for axes in zip(*map(groups.grid.moved_axes, claimed), strict=True)]
     uneven = any(moves and low != high for moves, (low, high) in zip(moved, sides, strict=True))
     turned = not all(groups.grid.keeps_shape(g, [sum(side) for side in sides]) for g in claimed)
     if not uneven and not turned:

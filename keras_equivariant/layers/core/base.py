@@ -7,7 +7,6 @@ import warnings
 
 import keras
 
-from keras_equivariant.groups import grid
 from keras_equivariant.ops import convolution
 
 PACKAGE = "keras_equivariant"
@@ -93,13 +92,6 @@ def space_rank(layer):
 def axis_names(rank):
     """One letter per axis of space: HW in the plane, DHW in space."""
     return "DHW"[3 - rank :]
-
-
-def moved_axes(group):
-    """The axes of space on which some element is not the identity, hence whose two ends must be treated alike."""
-    identity = grid.index_matrix(group.matrices[0])
-    moved = [abs(grid.index_matrix(matrix) - identity).max(axis=1) > 1e-9 for matrix in group.matrices]
-    return tuple(bool(any(m[axis] for m in moved)) for axis in range(group.dimension))
 
 
 def window_problems(axes, argument, padding):

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_equivariant.groups import FiniteGroup
 from keras_equivariant.kernels import (
     fourier_basis,
     natural_covariances,
@@ -261,7 +260,7 @@ def _relative(group, scales, lifting):
 
 
 def _finite(layer, group):
-    if not isinstance(group, FiniteGroup):
+    if not group.is_finite:
         raise ValueError(
             f"{layer} needs a finite group. Received: group={group.name!r}; use so many rotations, such as "
             '"C8" or "D8", or SteerableConv2D with field types of the continuous group'

@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from keras_equivariant.layers.core.base import alike, moved_axes, stock
+from keras_equivariant.groups import grid
+from keras_equivariant.layers.core.base import alike, stock
 from keras_equivariant.ops import convolution, expansion
 
 
@@ -64,7 +65,7 @@ class Transposed:
     def symmetry_problems(self, input_shape):
         paddings = self.output_padding or (None,) * self.rank
         windows = zip(self.kernel_size, self.strides, self.dilation_rate, paddings, strict=True)
-        axes = [w if moved else None for w, moved in zip(windows, moved_axes(self.group), strict=True)]
+        axes = [w if moved else None for w, moved in zip(windows, grid.moved_axes(self.group), strict=True)]
         problems = []
         for window, names in alike(axes).items():
             if not convolution.is_symmetric_transpose(*window[:3], self.padding, window[3]):

@@ -2,11 +2,10 @@
 
 import math
 
-import numpy as np
 from keras import ops as kops
 
 from keras_equivariant import groups
-from keras_equivariant.layers.core.base import EquivariantLayer, axis_names, moved_axes, stock, window_problems
+from keras_equivariant.layers.core.base import EquivariantLayer, axis_names, stock, window_problems
 from keras_equivariant.ops import convolution, pooling
 from keras_equivariant.utils.checks import check_data_format, tuple_of
 
@@ -24,7 +23,7 @@ class PixelwiseLayer(EquivariantLayer):
 
     def __init__(self, group=None, strict=True, **kwargs):
         super().__init__(strict=strict, **kwargs)
-        self.group = None if group is None else groups.get(group)
+        self.group = None if group is None else groups.orthogonal_group(group)
 
     def build(self, input_shape):
         self.compute_output_shape(input_shape)
@@ -73,7 +72,7 @@ class PixelwiseLayer(EquivariantLayer):
                 f"changes with the angle. Received: harmonic features of input_shape={tuple(input_shape)}; use "
                 "AveragePooling2D, or HarmonicMagnitude before it"
             )
-        if self.group is not None and (np.linalg.det(self.group.matrices) < 0).any():
+        if self.group is not None and self.group.mirrors:
             raise ValueError(
                 "Harmonic features turn, but have no mirror images. "
                 f'Received: group="{self.group.name}"; use a group of rotations such as "C4"'
@@ -109,7 +108,7 @@ class Windows:
         return after
 
     def symmetry_problems(self, input_shape):
-        moved = (True,) * self.rank if self.group is None else moved_axes(self.group)
+        moved = (True,) * self.rank if self.group is None else groups.grid.moved_axes(self.group)
         steps = self._window_steps()
         windows = zip(input_shape[1 : 1 + self.rank], self.pool_size, steps, (1,) * self.rank, strict=True)
         axes = [w if m else None for w, m in zip(windows, moved, strict=True)]

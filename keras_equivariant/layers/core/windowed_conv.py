@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_equivariant import groups
-from keras_equivariant.layers.core.base import moved_axes, stock, window_problems
+from keras_equivariant.layers.core.base import stock, window_problems
 from keras_equivariant.layers.core.weighted import Weighted
 from keras_equivariant.ops import convolution, expansion
 from keras_equivariant.ops.padding import PADDING_MODES, pad
@@ -58,7 +58,7 @@ class WindowedConv(Weighted):
     def symmetry_problems(self, input_shape):
         sizes = input_shape[1 : 1 + self.rank]
         windows = zip(sizes, self.kernel_size, self.strides, self.dilation_rate, strict=True)
-        axes = [w if moved else None for w, moved in zip(windows, moved_axes(self.group), strict=True)]
+        axes = [w if moved else None for w, moved in zip(windows, groups.grid.moved_axes(self.group), strict=True)]
         return window_problems(axes, "kernel_size", self.padding)
 
     def _sizes_after(self, sizes):
@@ -117,7 +117,7 @@ def symmetry_group(group):
     """The group of this name; a number gets the hint that `groups` is the other argument."""
     if isinstance(group, int):
         raise ValueError(f"{SYMMETRY_HINT}. Received: group={group!r}")
-    return groups.get(group)
+    return groups.orthogonal_group(group)
 
 
 def field_groups(value, filters=None):

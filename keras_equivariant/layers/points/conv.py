@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_equivariant.groups import rotation_sets
+from keras_equivariant.groups import rotation_grids
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.weighted import Weighted
 from keras_equivariant.layers.points.features import arithmetic, element_width, zero_where_absent
@@ -137,7 +137,7 @@ class LieConv(Neighbourhoods, Weighted):
         count = elements.shape[1]
         if training:
             return keras.random.uniform((count,), dtype=elements.dtype, seed=self.seed_generator)
-        return ops.convert_to_tensor(rotation_sets.golden(count), elements.dtype)
+        return ops.convert_to_tensor(rotation_grids.low_discrepancy(count), elements.dtype)
 
     def _kernel(self, pairs, queries, training):
         x = pairs

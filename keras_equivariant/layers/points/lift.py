@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_equivariant.groups import rotation_sets
+from keras_equivariant.groups import rotation_grids
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.points.features import (
     OnPoints,
@@ -71,28 +71,29 @@ class LieLift(OnPoints, EquivariantLayer):
         (self.samples,) = tuple_of(samples, 1, "samples")
         self.sampling = check_choice(sampling, "sampling", SAMPLING)
         self.seed = seed
-        if self.samples > 1 and self.group.turning is None:
+        if self.samples > 1 and self.group.stabilizer is None:
             raise ValueError(
                 f'`samples` must be 1 for the group "{self.group.name}", where one element moves the origin to a '
                 f'point. Received: samples={samples}; "SE2", "SE3" and "SO3" have many'
             )
         self._check_principal()
-        random = self.sampling in ("uniform", "shared") and self.group.turning is not None
+        random = self.sampling in ("uniform", "shared") and self.group.stabilizer is not None
         self.seed_generator = keras.random.SeedGenerator(seed) if random else None
-        self._turns = rotation_sets.sphere if self.group.turning == "sphere" else rotation_sets.circle
-        self._rotations = lie.arithmetic(3 if self.group.turning == "sphere" else 2, rotates=True)
+        self._in_space = self.group.stabilizer is not None and self.group.stabilizer.dimension == 3
+        self._turns = rotation_grids.rotations_of_space if self._in_space else rotation_grids.rotations_of_plane
+        self._rotations = lie.arithmetic(3 if self._in_space else 2, rotates=True)
 
     def _check_principal(self):
         if self.sampling != "principal":
             return
-        if self.group.turning is None or not self.group.axes:
+        if self.group.stabilizer is None or not self.group.axes:
             raise ValueError(
                 'sampling="principal" is for "SE2" and "SE3", where rotations about a point are to be chosen. '
                 f'Received: group="{self.group.name}"; leave `sampling` out'
             )
-        good = self.samples % 2 == 0 if self.group.turning == "circle" else self.samples in (4, 12, 24)
+        good = self.samples % 2 == 0 if self.group.dimension == 2 else self.samples in (4, 12, 24)
         if not good and self.samples != 1:
-            wanted = "1 or an even number" if self.group.turning == "circle" else "1, 4, 12 or 24"
+            wanted = "1 or an even number" if self.group.dimension == 2 else "1, 4, 12 or 24"
             raise ValueError(
                 "The samples about principal axes must hold the half turns about them, which the points do not tell "
                 f"apart. Received: samples={self.samples} on {self.group.name}; use {wanted}"
@@ -123,7 +124,7 @@ class LieLift(OnPoints, EquivariantLayer):
 
     def _turn(self, positions, mask, training):
         """The rotations about each point, planes that broadcast to (B, N, samples)."""
-        if self.group.turning is None:
+        if self.group.stabilizer is None:
             return None
         grid = self._turns(self.samples)
         turn = tuple(ops.convert_to_tensor(grid[:, i], positions.dtype) for i in range(grid.shape[1]))
@@ -135,7 +136,7 @@ class LieLift(OnPoints, EquivariantLayer):
             first = self._random(positions)
         elif self.sampling == "uniform":
             count = positions.shape[1]
-            even = _even_circle(count) if self.group.turning != "sphere" else rotation_sets.spread(count)
+            even = _even_circle(count) if not self._in_space else rotation_grids.super_fibonacci(count)
             first = tuple(ops.convert_to_tensor(even[:, i, None], positions.dtype) for i in range(even.shape[1]))
         else:
             return turn
@@ -143,7 +144,7 @@ class LieLift(OnPoints, EquivariantLayer):
 
     def _random(self, positions):
         shape = (ops.shape(positions)[0], positions.shape[1] if self.sampling == "uniform" else 1, 1)
-        if self.group.turning != "sphere":
+        if not self._in_space:
             angle = keras.random.uniform(shape, 0.0, 2 * math.pi, positions.dtype, self.seed_generator)
             return ops.cos(angle), ops.sin(angle)
         q = keras.random.normal((*shape, 4), dtype=positions.dtype, seed=self.seed_generator)
@@ -168,5 +169,5 @@ class LieLift(OnPoints, EquivariantLayer):
 
 
 def _even_circle(count):
-    angles = 2 * np.pi * rotation_sets.golden(count)
+    angles = 2 * np.pi * rotation_grids.low_discrepancy(count)
     return np.stack([np.cos(angles), np.sin(angles)], axis=-1)

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_equivariant.groups import rotation_sets
+from keras_equivariant.groups import rotation_grids
 from keras_equivariant.layers.points.features import OnPoints, arithmetic, checked_group, element_width
 from keras_equivariant.ops import neighbourhoods
 from keras_equivariant.ops.lie_distance import left_invariant
@@ -75,7 +75,7 @@ class Neighbourhoods(OnPoints):
         """The left-invariant distance, of tuples of planes."""
         group = self.group
         angles = len(group.scale_and_angles)
-        ties = 1e-3 if group.turning else 0.0
+        ties = 1e-3 if group.stabilizer else 0.0
         return left_invariant(arithmetic(group), angles, group.metric, self.distance, self.alpha, ties)
 
     def subset(self, elements, mask):
@@ -93,7 +93,7 @@ class Neighbourhoods(OnPoints):
 
     def order(self, count, queries, offsets):
         """In which order each query takes the points of its ball: a rotation of `offsets` (count,) for each."""
-        turns = ops.convert_to_tensor(rotation_sets.golden(queries), offsets.dtype)
+        turns = ops.convert_to_tensor(rotation_grids.low_discrepancy(queries), offsets.dtype)
 
         def order(numbers):
             shifted = ops.expand_dims(ops.take(turns, ops.minimum(numbers, queries - 1)), -1) + offsets

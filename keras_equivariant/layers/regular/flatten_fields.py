@@ -1,6 +1,6 @@
 from keras import ops
 
-from keras_equivariant.groups import ContinuousGroup, FieldType
+from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.windowed_conv import symmetry_group
 
@@ -42,7 +42,7 @@ class FlattenFields(EquivariantLayer):
     def __init__(self, group, **kwargs):
         super().__init__(**kwargs)
         self.group = symmetry_group(group)
-        if isinstance(self.group, ContinuousGroup):
+        if not self.group.is_finite:
             raise ValueError(
                 f"Regular features need a finite group. Received: group={self.group.name!r}; use its "
                 f"{self.group.finite.name}"

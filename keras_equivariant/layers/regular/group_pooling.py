@@ -54,7 +54,7 @@ class GroupPooling(EquivariantLayer):
                 f"`subgroup` needs the `group` that it is part of. Received: group=None, subgroup={subgroup!r}"
             )
         self.mode = mode
-        self.group = None if group is None else groups.get(group)
+        self.group = None if group is None else groups.orthogonal_group(group)
         self.subgroup = subgroup
         self.orbits = positive(orbits, "orbits")
         self._cosets = None if subgroup is None else self.group.left_cosets(subgroup)

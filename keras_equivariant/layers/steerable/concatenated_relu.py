@@ -1,6 +1,6 @@
 import numpy as np
 
-from keras_equivariant.groups import ContinuousGroup, FieldType, Representation, orbits
+from keras_equivariant.groups import FieldType, Representation, orbits
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
 from keras_equivariant.layers.core.typed import scalar_blocks
@@ -61,7 +61,7 @@ class ConcatenatedReLU(Fibrewise):
         if scalar_blocks(self.in_type)[index]:
             ((_, name),) = FieldType.scalars(1, self.group).terms
             return [(name, np.eye(2)[:, None])]
-        matrices = None if isinstance(self.group, ContinuousGroup) else representation.matrices
+        matrices = representation.matrices if self.group.is_finite else None
         if matrices is None or not np.isin(np.round(matrices, 9), (-1.0, 0.0, 1.0)).all():
             raise ValueError(
                 "ConcatenatedReLU commutes only with fields whose components are permuted up to sign. Received: "

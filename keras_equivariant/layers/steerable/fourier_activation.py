@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keras_equivariant import groups
-from keras_equivariant.groups import ContinuousGroup, FieldType, contains, quadrature
+from keras_equivariant.groups import FieldType, contains, quadrature
 from keras_equivariant.groups.irreps import irrep, is_irrep_label
 from keras_equivariant.groups.spherical import frames
 from keras_equivariant.layers.core.base import register, stock
@@ -123,7 +123,7 @@ def _stabilizers(group):
     """What may keep a function besides nothing: the mirror of the circle, what fixes a point of the sphere."""
     if group.dimension == 2:
         return [(MIRROR,)] if contains(group, "D1") else []
-    return [ABOUT_Y[: 1 + group.mirrors]] if isinstance(group, ContinuousGroup) else []
+    return [] if group.is_finite else [ABOUT_Y[: 1 + group.mirrors]]
 
 
 def _vectors(representation, stabilizer):
@@ -133,7 +133,7 @@ def _vectors(representation, stabilizer):
         return np.zeros((0, dim))
     if not stabilizer:
         return np.eye(dim)[:: representation.endomorphism_dimension]
-    moved = np.eye(dim) - representation.at(np.stack(stabilizer))
+    moved = np.eye(dim) - representation.rho(np.stack(stabilizer))
     values, vectors = np.linalg.eigh(np.sum(moved.swapaxes(1, 2) @ moved, axis=0))
     return np.abs(vectors.T[values < 1e-9])
 
@@ -145,7 +145,7 @@ def _planar_grid(field_type):
 def _default(field_type):
     """How to get the default grid, in words."""
     group = field_type.group
-    planar = isinstance(group, ContinuousGroup) and group.dimension == 2
+    planar = not group.is_finite and group.dimension == 2
     return f'use "{_planar_grid(field_type).name}", the default' if planar else "leave it out"
 
 
@@ -155,9 +155,9 @@ def _grid(field_type, stabilizer):
     if group.dimension == 2:
         return _of_group(_planar_grid(field_type), stabilizer)
     if stabilizer:
-        points, weights = quadrature.sphere(degree)
+        points, weights = quadrature.cubic_sphere(degree)
         return frames(points), weights
-    matrices, weights = quadrature.rotations(degree)
+    matrices, weights = quadrature.cubic_rotations(degree)
     if group.mirrors:
         matrices, weights = np.concatenate([matrices, -matrices]), np.concatenate([weights, weights]) / 2
     return matrices, weights
@@ -174,7 +174,7 @@ def _of_group(grid, stabilizer):
 
 def _named_grid(field_type, name, stabilizer):
     grid = groups.get(name)
-    if isinstance(grid, ContinuousGroup) or not contains(field_type.group, grid):
+    if not grid.is_finite or not contains(field_type.group, grid):
         raise ValueError(f'`grid` must be a finite subgroup of {field_type.group.name}. Received: grid="{name}"')
     return _of_group(grid, stabilizer)
 
@@ -185,14 +185,14 @@ def _sampling(field_type, name, stabilizer):
     group = field_type.group
     if name is not None:
         elements, weights = _named_grid(field_type, name, stabilizer)
-    elif isinstance(group, ContinuousGroup):
-        elements, weights = _grid(field_type, stabilizer)
-    else:
+    elif group.is_finite:
         elements, weights = _of_group(group, stabilizer)
+    else:
+        elements, weights = _grid(field_type, stabilizer)
     columns = []
     for block in field_type.blocks:
         vectors = _vectors(block.representation, stabilizer)
-        values = np.einsum("gab,vb->gav", block.representation.at(elements), vectors) * np.sqrt(block.dim)
+        values = np.einsum("gab,vb->gav", block.representation.rho(elements), vectors) * np.sqrt(block.dim)
         columns.append(values.reshape(len(elements), -1))
     matrix = np.concatenate(columns, axis=1)
     if not np.allclose((matrix.T * weights) @ matrix, np.eye(matrix.shape[1]), atol=1e-9):

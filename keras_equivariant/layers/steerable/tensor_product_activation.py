@@ -2,8 +2,9 @@ import itertools
 
 import numpy as np
 
-from keras_equivariant.groups import ContinuousGroup, FieldType, clebsch_gordan
-from keras_equivariant.groups.irreps import gram_schmidt, is_irrep_label
+from keras_equivariant.groups import FieldType, clebsch_gordan
+from keras_equivariant.groups.irreps import is_irrep_label
+from keras_equivariant.groups.linalg import gram_schmidt
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
 from keras_equivariant.ops import activations
@@ -74,7 +75,7 @@ class TensorProductActivation(Fibrewise):
 
     def _labels(self):
         """The irreps that the result may hold."""
-        if self.max_frequency is None and self.group.dimension != 2 and not isinstance(self.group, ContinuousGroup):
+        if self.max_frequency is None and self.group.dimension != 2 and self.group.is_finite:
             return [name for _, name in FieldType.parse("irreps", self.group).terms]
         highest = self.in_type.frequency if self.max_frequency is None else self.max_frequency
         return [name for _, name in FieldType.parse(f"irreps({highest})", self.group).terms]

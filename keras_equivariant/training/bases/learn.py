@@ -84,7 +84,7 @@ def learn_basis(
 
     Reference: Diaconu & Worrall, Learning to Convolve, arXiv 1905.04663, section 4.
     """
-    group, scales = groups.get(group), tuple(float(scale) for scale in scales)
+    group, scales = groups.orthogonal_group(group), tuple(float(scale) for scale in scales)
     size = kernel_size**2 if size is None and isinstance(kernel_size, int) else size
     _check(group, kernel_size, variant, size, scales, epochs, batch_size, validation)
     if path is not None and Path(path).suffix != SUFFIX:
@@ -154,7 +154,7 @@ def describe(basis):
 
 
 def _check(group, kernel_size, variant, size, scales, epochs, batch_size, validation):
-    if not isinstance(group, groups.FiniteGroup) or group.dimension != 2:
+    if not group.is_finite or group.dimension != 2:
         raise ValueError(
             f'A basis is learned for finitely many elements. Received: group "{group.name}"; use "C8" or "D8", say'
         )

@@ -5,13 +5,13 @@ import numpy as np
 _GOLDEN = (np.sqrt(5) - 1) / 2
 
 
-def circle(samples):
+def rotations_of_plane(samples):
     """`samples` equally spaced rotations of the plane as (cosine, sine): the group C_n, `(samples, 2)`."""
     angles = 2 * np.pi * np.arange(samples) / samples
     return np.stack([np.cos(angles), np.sin(angles)], axis=-1)
 
 
-def sphere(samples):
+def rotations_of_space(samples):
     """`samples` rotations of space as unit quaternions (w, x, y, z), `(samples, 4)`.
 
     A subgroup for 1, 2 (half turn), 4 (half turns about the axes), 12 (tetrahedron) and 24 (cube), on which lifting is
@@ -32,10 +32,10 @@ def sphere(samples):
                 edges[2 * n : 2 * n + 2, [i, j]] = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
             found.append(edges)
         return np.concatenate(found)
-    return spread(samples)
+    return super_fibonacci(samples)
 
 
-def spread(samples):
+def super_fibonacci(samples):
     """Any number of rotations of space, evenly spread (Alexa, Super-Fibonacci Spirals, CVPR 2022)."""
     s = np.arange(samples) + 0.5
     r, big = np.sqrt(s / samples), np.sqrt(1 - s / samples)
@@ -43,6 +43,6 @@ def spread(samples):
     return np.stack([r * np.sin(a), r * np.cos(a), big * np.sin(b), big * np.cos(b)], axis=-1)
 
 
-def golden(count):
+def low_discrepancy(count):
     """`count` numbers in [0, 1) that fill it evenly however many are taken."""
     return np.arange(count) * _GOLDEN % 1.0
