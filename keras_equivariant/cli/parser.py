@@ -50,12 +50,15 @@ def _add_train(train):
     _add_data(train, "digits")
     train.add_argument("--epochs", type=int, metavar="N", help="default: the recipe's, fewer if it is for larger data")
     train.add_argument("--batch-size", type=int, metavar="N", help="default: the recipe's")
+    from keras_equivariant.compiler.grammar.recipe import DISTRIBUTE, KEYS
+
     train.add_argument(
         "--recipe",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="replace an entry of the recipe, e.g. 'optimizer={Adam: {learning_rate: 0.003}}'; may be repeated",
+        help="replace an entry of the recipe, e.g. 'optimizer={Adam: {learning_rate: 0.003}}'; may be repeated. "
+        f"The keys: {', '.join(KEYS)}",
     )
     train.add_argument("--validation", type=int, default=0, metavar="N", help="hold out the last N training images")
     train.add_argument(
@@ -68,8 +71,6 @@ def _add_train(train):
     train.add_argument("--compare", metavar="SPEC", help="train this spec too and plot both, e.g. z2_cnn")
     train.add_argument("--run-dir", metavar="DIR", help="default: runs/SPEC-DATA-seedN")
     train.add_argument("--resume", action="store_true", help="continue the run in the folder after its last epoch")
-    from keras_equivariant.compiler.grammar.recipe import DISTRIBUTE
-
     train.add_argument(
         "--distribute", choices=DISTRIBUTE, help="train on many devices (default: the recipe's, else none)"
     )

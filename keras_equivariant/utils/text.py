@@ -4,11 +4,11 @@ import difflib
 import math
 
 
-def closest(name, known):
-    """The known name that is nearest to `name`, upper and lower case alike, or None where none is near."""
+def closest(name, known, cutoff=0.6):
+    """The known name nearest to `name`, upper and lower case alike; None where none is as similar as `cutoff`."""
     known = list(dict.fromkeys(str(k) for k in known))
     lower = {k.lower(): k for k in reversed(known)}
-    found = difflib.get_close_matches(str(name).lower(), lower, n=3, cutoff=0.6)
+    found = difflib.get_close_matches(str(name).lower(), lower, n=3, cutoff=cutoff)
     if not found:
         return None
     # Of equally near ones the first known: LiftingConv2D before LiftingConv3D.
