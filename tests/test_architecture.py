@@ -69,6 +69,62 @@ def test_imports_follow_the_arrows(part):
         assert not strangers, f"{path.relative_to(PACKAGE)} may not import {sorted(strangers)}"
 
 
+def module_graph():
+    """Module name -> the package's modules that its file imports, wherever in it, functions included."""
+    paths = {
+        ".".join(("keras_equivariant", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in sources()
+    }
+    paths = {name.removesuffix(".__init__"): path for name, path in paths.items()}
+    graph = {}
+    for name, path in paths.items():
+        found = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                parts = [f"{node.module}.{alias.name}" for alias in node.names]
+                found |= {part if part in paths else node.module for part in parts}
+        graph[name] = sorted(found & set(paths) - {name})
+    return graph
+
+
+def circle(graph):
+    """Modules that import each other, one after the other; empty where there is no circle."""
+    done = set()
+
+    def walk(name, way):
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in done:
+            return []
+        found = next((found for other in graph[name] if (found := walk(other, [*way, name]))), [])
+        done.add(name)
+        return found
+
+    return next((found for name in graph if (found := walk(name, []))), [])
+
+
+def test_no_imports_go_in_a_circle():
+    graph = module_graph()
+    assert not circle(graph), " -> ".join(circle(graph))
+    # Control: one import more in the other direction is found.
+    graph["keras_equivariant.groups.group"].append("keras_equivariant.groups.finite")
+    assert "keras_equivariant.groups.group" in circle(graph)
+
+
+def test_groups_say_themselves_what_they_are():
+    classes = {"FiniteGroup", "ContinuousGroup", "LieGroup", "LieSample"}
+    found = []
+    for path in sources():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "isinstance":
+                named = {getattr(n, "id", getattr(n, "attr", None)) for n in ast.walk(node.args[1])}
+                found += [path.relative_to(PACKAGE).as_posix()] * bool(named & classes)
+    assert found, "the test finds none at all"
+    strangers = {name for name in found if not name.startswith("groups/")}
+    assert not strangers, f"{sorted(strangers)} ask for a group's class; ask for is_finite, orthogonal, is_lie, ..."
+
+
 def test_every_part_has_its_arrows():
     parts = {p.name for p in PACKAGE.iterdir() if p.is_dir() and (p / "__init__.py").exists()}
     assert parts - {"__pycache__"} == set(ARROWS)

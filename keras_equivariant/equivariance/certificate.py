@@ -13,6 +13,7 @@ from keras_equivariant.equivariance.layouts import AUTO, finite
 from keras_equivariant.equivariance.localize import localize
 from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
 from keras_equivariant.equivariance.report import Report
+from keras_equivariant.equivariance.sizes import on_both_parities
 from keras_equivariant.equivariance.verdict import judge, lowest_precision, tolerances_by_dtype, worst_error
 from keras_equivariant.utils.text import number
 
@@ -84,7 +85,8 @@ def certify(
         tolerance: largest error that counts as exact, a number or a dict by dtype; by default 1e-12 in float64,
             1e-5 in float32, 1e-2 in float16 and 1e-1 in bfloat16.
         samples: number of random images.
-        size: height and width of the random images where the model leaves them open.
+        size: height and width of the random images where the model leaves them open; `size + 1` is tested as well,
+            and the report is that of the worse one.
         seed: seed of the random images.
         batch_size: the most samples in one call.
         name: what the report calls the model; by default its own name.
@@ -119,9 +121,18 @@ def certify(
         notes.append(f"{claimed.name} is tested on {tested}")
     if inputs is None:
         inputs = twin.random_inputs(network, group, samples, size, seed)
+        if not on_points and any(None in tensor.shape[1:] for tensor in network.inputs):
+            options = {"law": law, "input_layout": input_layout, "output_layout": output_layout, "dtypes": dtypes}
+            options |= {
+                "angles": angles,
+                "layers": layers,
+                "tolerance": tolerance,
+                "batch_size": batch_size,
+                "name": name,
+            }
+            drawn = functools.partial(twin.random_inputs, network, group, samples, seed=seed)
+            return on_both_parities(lambda n, **other: certify(model, claimed, drawn(size=n), **options | other), size)
         notes.append(f"inputs are {samples} smooth random images, seed {seed}")
-        if any(None in tensor.shape[1:] for tensor in network.inputs):
-            notes.append(f"the model takes any size; tested at {size}, other sizes may differ")
     if on_points:
         layers = False  # a lift gives each point's elements in an order of its own
     arrays, subgroups = checked_inputs(inputs), twin.find_subgroups(model)

@@ -40,11 +40,31 @@ def keeps_shape(group, shape, voxel_size=None):
     return all(np.array_equal(np.round(m @ np.asarray(shape)), shape) for m in moved)
 
 
-def moved_axes(group):
-    """The axes of space on which some element is not the identity, hence whose two ends must be treated alike."""
-    identity = index_matrix(group.matrices[0])
-    moved = [abs(index_matrix(matrix) - identity).max(axis=1) > 1e-9 for matrix in group.matrices]
-    return tuple(bool(any(m[axis] for m in moved)) for axis in range(group.dimension))
+def axis_moves(group=None, voxel_size=None, dimension=None):
+    """How the elements that map the pixel grid onto itself move its axes.
+
+    Args:
+        group: of any kind; None for all flips and swaps of the axes.
+        voxel_size: lengths of a pixel along the axes; elements that swap different ones do not map the grid onto
+            itself.
+        dimension: number of axes, where there is no group.
+
+    Returns:
+        One entry per element: for each axis of the array (axis that it is sent to, whether it is reversed).
+    """
+    if group is None:
+        flips = itertools.product((False, True), repeat=dimension)
+        return tuple(
+            tuple(zip(order, flip, strict=True))
+            for flip, order in itertools.product(flips, itertools.permutations(range(dimension)))
+        )
+    sizes = np.ones(group.dimension) if voxel_size is None else np.asarray(voxel_size)
+    moved = [np.round(index_matrix(m)).astype(int) for m in group.matrices if is_signed_permutation(m)]
+    return tuple(
+        tuple((int(np.argmax(np.abs(column))), bool(column.min() < 0)) for column in m.T)
+        for m in moved
+        if np.allclose(np.abs(m) @ sizes, sizes)
+    )
 
 
 def centred_points(shape):

@@ -8,6 +8,7 @@ for translations along one axis, all of it for the trivial group.
 """
 
 import dataclasses
+import functools
 import warnings
 from collections.abc import Callable
 
@@ -213,7 +214,7 @@ class LieGroup(Group):
             i += 1
         return found
 
-    @property
+    @functools.cached_property
     def on_grid(self):
         """The FiniteGroup of the elements that map the pixel grid onto itself and leave its centre alone."""
         turns = self.rotates and not self.custom
@@ -221,7 +222,7 @@ class LieGroup(Group):
             return FiniteGroup("C1 of the line", np.eye(1)[None], ["e"])
         return cyclic(4 if turns else 1) if self.dimension == 2 else point_group("O" if turns else "C1z")
 
-    @property
+    @functools.cached_property
     def finite(self):
         """The LieSample on which errors are measured."""
         return LieSample(self, turns=1 if self.stabilizer else None)

@@ -52,7 +52,7 @@ def get(group):
         >>> groups.get("p4m") is groups.get("D4"), groups.get("SE(2)").name
         (True, 'SE2')
     """
-    return _get(group, lambda found: True, f'{ORTHOGONAL}, a Lie group such as "T2", "SE2" or "SE3"')
+    return _get(group, lambda found: True, f'{ORTHOGONAL}, on points "T2", "SE2", "SE3" and other Lie groups')
 
 
 def orthogonal_group(group):

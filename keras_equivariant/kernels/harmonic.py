@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from keras_equivariant.groups import grid
+from keras_equivariant.utils.deprecation import renamed
 
 RING_WIDTH = 0.5  # standard deviation, in pixels, of the Gaussian that spreads a ring over the pixels (1612.04642)
 _LEAST_SAMPLES = 100
@@ -19,18 +20,20 @@ class RingBasis:
     Attributes:
         orders: tuple of the orders that have functions; the others do not fit into the kernel.
         radii: tuple of tuples of ring radii in pixels, one per order of `orders`.
-        functions: `(len(orders), 2, pixels, size)` float64, real and imaginary parts; row `d` of the coefficients
+        basis: `(len(orders), 2, pixels, size)` float64, real and imaginary parts; row `d` of the coefficients
             belongs to one order, and is 0 for the others.
     """
 
     orders: tuple
     radii: tuple
-    functions: np.ndarray
+    basis: np.ndarray
+
+    functions = renamed("basis")
 
     @property
     def size(self):
         """Number of functions, the radial coefficients of one pair of channels."""
-        return self.functions.shape[-1]
+        return self.basis.shape[-1]
 
 
 def ring_radii(kernel_size, order, num_rings):

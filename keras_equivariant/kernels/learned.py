@@ -17,6 +17,7 @@ import numpy as np
 
 from keras_equivariant.groups import FiniteGroup, get, grid
 from keras_equivariant.utils.arrays import read_arrays
+from keras_equivariant.utils.deprecation import renamed
 
 NAMES = {"learned": "partial", "learned_full": "full"}  # of the packaged bases, and their variants
 VARIANTS = ("partial", "full")
@@ -34,26 +35,28 @@ class LearnedBasis:
     Attributes:
         group: the FiniteGroup that moves it.
         variant: `"partial"` (quarter turns and flips exact) or `"full"` (every element approximate).
-        functions: `(scales, representatives, D, rows, columns)` float32; the representatives are `representatives(
+        basis: `(scales, representatives, D, rows, columns)` float32; the representatives are `representatives(
             group, variant)`.
-        scales: factors by which the functions grow, ascending from 1.
+        scales: factors by which the kernels grow, ascending from 1.
         provenance: dict that says how it was made: images, seed, settings, losses on held-out images, history.
     """
 
     group: FiniteGroup
     variant: str
-    functions: np.ndarray
+    basis: np.ndarray
     scales: tuple = (1.0,)
     provenance: dict = dataclasses.field(default_factory=dict)
 
     @property
     def kernel_size(self):
-        return tuple(self.functions.shape[-2:])
+        return tuple(self.basis.shape[-2:])
 
     @property
     def size(self):
         """Number D of functions."""
-        return self.functions.shape[2]
+        return self.basis.shape[2]
+
+    functions = renamed("basis")
 
     def save(self, path):
         """Writes the basis as an .npz file, which `basis=path` of a layer takes."""
@@ -62,7 +65,7 @@ class LearnedBasis:
             raise ValueError(f'The name of a basis file must end with "{SUFFIX}". Received: {path}')
         np.savez_compressed(
             path,
-            functions=self.functions.astype("float32"),
+            functions=self.basis.astype("float32"),
             group=self.group.name,
             variant=self.variant,
             scales=np.array(self.scales, "float64"),
@@ -84,7 +87,7 @@ class LearnedBasis:
             except ValueError:
                 continue
             if element in elements:
-                found = self.functions[scale, elements.index(element)]
+                found = self.basis[scale, elements.index(element)]
                 found = found[..., ::-1] if mirrored else found
                 return found.reshape(len(found), -1).astype(np.float64)
         raise ValueError(

@@ -22,6 +22,7 @@ import numpy as np
 
 from keras_equivariant.groups import grid, orthogonal_group
 from keras_equivariant.kernels import band_limited, learned
+from keras_equivariant.utils.deprecation import renamed
 
 BASES = ("auto", "exact", "bilinear", "gaussian", "steerable")
 GAUSSIAN_SIGMA = 0.5  # of the interpolation, in pixels (1905.04663)
@@ -53,7 +54,7 @@ class RotatedBasis:
     scales: int = 1
 
     @functools.cached_property
-    def functions(self):
+    def basis(self):
         """B_s^d, `(elements, D, pixels)` float64, an element for each of the group, of each scale if there are scales.
 
         Scaled so that the mean over s of sum_d (sum over pixels of B_s^d)^2 is D. With independent coefficients of
@@ -63,6 +64,8 @@ class RotatedBasis:
         functions = _moved(self.representatives, self.source, self.permuted)
         functions.setflags(write=False)
         return functions
+
+    functions = renamed("basis")
 
 
 def rotated_basis(group, kernel_size, basis="auto"):

@@ -15,29 +15,28 @@ def pad(x, extents, strides, mode):
         mode: one of `PADDING_MODES`. `reflect` does not repeat the edge pixel.
     """
     for axis, (extent, stride) in enumerate(zip(extents, strides, strict=True), start=1):
-        total = extent - 1 if stride == 1 else _total(x.shape[axis], extent, stride, axis)
+        total = check_fits(x.shape[axis], extent, stride, mode, axis)
         before = total // 2
-        _check_fits(x.shape[axis], total - before, axis, mode)
         x = _pad_axis(x, axis, before, total - before, mode)
     return x
 
 
-def _total(size, extent, stride, axis):
-    if size is None:
+def check_fits(size, extent, stride, mode, axis):
+    """How many pixels `padding="same"` adds to an axis; ValueError where the mode has not so many, or none can tell."""
+    if size is None and stride > 1:
         raise ValueError(
             'A strided convolution with padding="same" and a `padding_mode`, or with a `dilation_rate`, '
             f"needs a known size. Received: axis {axis} of size None; give the model a fixed input shape"
         )
-    return max((-(-size // stride) - 1) * stride + extent - size, 0)
-
-
-def _check_fits(size, width, axis, mode):
+    total = extent - 1 if stride == 1 else max((-(-size // stride) - 1) * stride + extent - size, 0)
+    width = total - total // 2
     longest = {"zeros": width, "circular": size, "reflect": size and size - 1}[mode]
     if size is not None and width > longest:
         raise ValueError(
             f'padding_mode="{mode}" can add at most {longest} pixels to {size}. '
             f'Received: {width} on axis {axis}; use a smaller kernel or padding_mode="zeros"'
         )
+    return total
 
 
 def _pad_axis(x, axis, before, after, mode):

@@ -10,8 +10,9 @@ from keras import ops
 
 from keras_equivariant.ops import activations
 from keras_equivariant.ops.compiled import compiled
-from keras_equivariant.ops.convolution import is_symmetric, subsample
+from keras_equivariant.ops.convolution import subsample
 from keras_equivariant.ops.padding import pad
+from keras_equivariant.ops.windows import blur_size
 
 PLANES, DEPTH = slice(1, 3), slice(0, 1)  # the axes of space that `by_planes` treats first, and then
 EQUAL = 1e-5  # squared norms that differ relatively by less count as equal
@@ -23,17 +24,13 @@ def compiled_group_max(x):
     return ops.max(x, axis=-2)
 
 
-def blur_size(size, stride):
-    """Taps of the shortest binomial blur, from 3, that covers an axis symmetrically keeping every stride-th pixel.
-
-    With a stride above 1 this depends on the size, which must be known.
-    """
+def check_blurred(size, stride):
+    """ValueError where the size of an axis decides on the blur and is not known."""
     if size is None and stride > 1:
         raise ValueError(
             "The blur of antialiased pooling is chosen by the size of its input, so that it stays symmetric. Received: "
             "an unknown size; give the model a fixed input shape, or leave out `antialias`"
         )
-    return next(taps for taps in itertools.count(3) if is_symmetric(size, taps, stride, padding="same"))
 
 
 def binomial(size):
@@ -105,7 +102,10 @@ def _tap(x, offsets, pool_size, strides):
 
 def blur(x, strides):
     """Binomial blur, then every stride-th pixel; zero padding, ceil(size / stride) pixels remain."""
-    taps = [binomial(blur_size(n, s)) for n, s in zip(x.shape[1:-1], strides, strict=True)]
+    taps = []
+    for size, stride in zip(x.shape[1:-1], strides, strict=True):
+        check_blurred(size, stride)
+        taps.append(binomial(3 if size is None else blur_size(size, stride)))
     return _separable(x, taps, strides)
 
 
@@ -127,7 +127,9 @@ def _depthwise(x, taps, strides):
     kernel = ops.convert_to_tensor(depthwise_kernel(taps, x.shape[-1]), dtype=x.dtype)
     if len(set(strides)) == 1:
         return ops.depthwise_conv(x, kernel, strides=strides[0], padding="same", data_format="channels_last")
-    y = ops.depthwise_conv(x, kernel, strides=1, padding="same", data_format="channels_last")
+    # The backends know one stride for both axes: the padding of the strided window, then every stride-th pixel of all.
+    x = pad(x, [len(one) for one in taps], strides, "zeros")
+    y = ops.depthwise_conv(x, kernel, strides=1, padding="valid", data_format="channels_last")
     return subsample(y, strides)
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.export.folding.fold import functional
-from keras_equivariant.training.task import predict
+from keras_equivariant.training.prediction import predict
 from keras_equivariant.utils.optional import require
 
 

@@ -1,5 +1,7 @@
 """Arguments checked: each function returns the value in its one form, or raises a ValueError that names it."""
 
+PADDINGS = ("valid", "same")
+
 
 def tuple_of(value, rank, name, minimum=1):
     """An integer, or one integer per axis, as a tuple; ValueError names the argument."""
@@ -54,3 +56,11 @@ def check_data_format(data_format):
             f"Received: data_format={data_format!r}; move the channels to the last axis with "
             "keras.layers.Permute"
         )
+
+
+def check_padding(padding):
+    """`"valid"` or `"same"`, in capitals or not, as Keras takes them; ValueError for anything else."""
+    name = padding.lower() if isinstance(padding, str) else padding
+    if name not in PADDINGS:
+        raise ValueError(f"`padding` must be one of {PADDINGS}. Received: padding={padding!r}")
+    return name

@@ -19,8 +19,8 @@ def rotation_change(model, size=None):
 
 
 BROKEN = {
-    "strides": ("- GroupConv2D: {filters: 3, kernel_size: 3, strides: 2}", "does not cover the 8 pixels of H and W symmetrically; use size 7 or 9"),
-    "pooling": ("- MaxPooling2D: 3", "does not cover the 8 pixels of H and W symmetrically; use size 6 or 9, or pool_size=2"),
+    "strides": ("- GroupConv2D: {filters: 3, kernel_size: 3, strides: 2}", "does not cover the 8 pixels of H and W symmetrically. Received: input_shape=(None, 8, 8, 8, 4), group=\"D4\"; use size 7 or 9"),
+    "pooling": ("- MaxPooling2D: 3", "does not cover the 8 pixels of H and W symmetrically. Received: input_shape=(None, 8, 8, 8, 4), group=\"D4\"; use size 6 or 9, or pool_size=2"),
     "normalization": ("- BatchNormalization: {axis: 3}", "treats positions or group elements differently. Received: axis=3; use axis=-1"),
     "layer normalization": ("- LayerNormalization: {axis: [3, 4]}", "treats positions or group elements differently. Received: axis=[3, 4]"),
     "softmax": ("- Softmax: {axis: 1}", "treats positions or group elements differently. Received: axis=1"),
@@ -129,7 +129,7 @@ def test_all_problems_at_once(in_network, write):
 
 
 def test_one_strict_layer_is_enough_to_refuse(in_network, write):
-    entries = "- MaxPooling2D: {pool_size: 3, strict: false}\n- MaxPooling2D: {pool_size: 3, strides: 2, padding: same}"
+    entries = "- MaxPooling2D: {pool_size: 3, strict: false}\n- MaxPooling2D: {pool_size: 1, strides: 2}"
     problems = lint(write(in_network(entries)))
     assert [problem.severity for problem in problems] == ["warning", "error"]
     with pytest.raises(SpecError):
@@ -147,7 +147,9 @@ def test_a_group_without_quarter_turns_is_judged_by_its_own_moves(in_network, wr
         "- GroupPooling: max\n- Cropping2D: [1, 0]\n- MaxPooling2D: [3, 2]\n- LiftingConv2D: {filters: 2, kernel_size: 3}"
     )
     assert lint(write(text.replace("D4", "D2"))) == []
-    assert len(lint(write(text))) == 1
+    border, window = lint(write(text))
+    assert "must treat all sides alike" in border.message
+    assert "D4 swaps axes along which the window differs, pool_size=(3, 2), strides=(3, 2)" in window.message
     model = build_from_spec(write(text.replace("D4", "D2")))
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
     np.testing.assert_allclose(model(x), model(x[:, ::-1]), atol=1e-5)
@@ -165,10 +167,13 @@ def test_a_plain_network_is_not_judged():
     assert build_from_spec(spec).output_shape == (None, 3)
 
 
-def test_unknown_sizes_count_as_symmetric(in_network, write):
+def test_unknown_sizes_count_as_symmetric_and_the_model_says_which_are(in_network, write):
     text = in_network("- GroupConv2D: {filters: 3, kernel_size: 3, strides: 2}")
     assert lint(write(text)) != []
-    assert lint(write(text.replace("[8, 8, 1]", "[null, null, 1]"))) == []
+    path = write(text.replace("[8, 8, 1]", "[null, null, 1]"))
+    assert lint(path) == []
+    with pytest.warns(UserWarning, match="GroupConv2D .* keeps its exact symmetry only on odd sizes of H and W"):
+        build_from_spec(path)
 
 
 def test_an_answer_that_turns_is_a_warning(in_network, write):

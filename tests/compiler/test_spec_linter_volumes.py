@@ -20,13 +20,13 @@ layers:
 """
 
 BROKEN = {
-    "- GroupConv3D: {filters: 2, kernel_size: 3, strides: 2}": "does not cover the 8 pixels of D, H and W symmetrically; use size 7 or 9, or kernel_size=4, or AveragePooling3D(2) before",
-    "- MaxPooling3D: 3": "does not cover the 8 pixels of D, H and W symmetrically; use size 6 or 9, or pool_size=2",
+    "- GroupConv3D: {filters: 2, kernel_size: 3, strides: 2}": "does not cover the 8 pixels of D, H and W symmetrically. Received: input_shape=(None, 8, 8, 8, 12, 2), group=\"T\"; use size 7 or 9, or kernel_size=4, or AveragePooling3D(2) before",
+    "- MaxPooling3D: 3": "does not cover the 8 pixels of D, H and W symmetrically. Received: input_shape=(None, 8, 8, 8, 12, 2), group=\"T\"; use size 6 or 9, or pool_size=2",
     "- GroupPooling\n- Conv3D: {filters: 2, kernel_size: 3}": "a stock Conv3D does not commute with T; use LiftingConv3D or GroupConv3D, or a kernel of one pixel",
     "- GroupPooling\n- ZeroPadding3D: [[0, 1], [0, 1], [0, 1]]": "must treat all sides alike",
     "- GroupPooling\n- Cropping3D: [1, 0, 0]": "must treat all sides alike",
     "- Flatten": "use GroupPooling, then GlobalAveragePooling3D",
-    "- UpSampling3D: [1, 2, 1]": "a quarter turn swaps the axes",
+    "- UpSampling3D: [1, 2, 1]": "T swaps axes that grow by different factors, size=(1, 2, 1)",
     "- PReLU": "use shared_axes=[1, 2, 3, 4]",
 }  # fmt: skip
 WRONG = {

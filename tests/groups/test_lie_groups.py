@@ -75,6 +75,75 @@ def test_tensors_are_scipys(name, dtype, tolerance):
         assert (np.abs(back - a).max(axis=1) / np.maximum(1, np.abs(a).max(axis=1))).max() <= tolerance
 
 
+ROTATING = ["SO2", "SE2", "SO3", "SE3", "RxSO2"]
+BELOW = [1e-5, 1e-7, 1e-9, 1e-11, 1e-13, 1e-15, 0.0]  # half a turn
+ANGLES = [0.0, 1e-300, 1e-12, 1e-8, 1e-4, 0.1, 0.5, 1.0, np.pi / 2, 2.0, 3.0, 3.14, *(np.pi - x for x in BELOW)]
+AXES = np.concatenate(
+    [np.eye(3), -np.eye(3), [[1, 1, 0], [1, -1, 0], [-1, 1, 1], [1e-9, -1, 0], [-1e-7, 1, 1]]]
+    + [np.random.default_rng(2).normal(size=(10, 3))]
+)
+
+
+def by_angle(group, angle, scale=0.0):
+    """Logarithms of rotations by this angle, about many axes, to and fro."""
+    a = np.random.default_rng(3).normal(size=(len(AXES), group.algebra))
+    first = int(group.scales)
+    axes = AXES if group.angles == 3 else np.sign(AXES[:, :1]) + (AXES[:, :1] == 0)
+    a[:, :first] = scale
+    a[:, first : first + group.angles] = angle * axes / np.linalg.norm(axes, axis=1, keepdims=True)
+    return a
+
+
+@pytest.mark.parametrize("angle", ANGLES)
+@pytest.mark.parametrize("name", ROTATING)
+def test_logarithms_at_every_angle(name, angle):
+    group = groups.lie_group(name)
+    for scale in (0.0, -3.0, 2.0) if group.scales else (0.0,):
+        a = by_angle(group, angle, scale)
+        for elements in (group.matrix(a), np.stack([scipy.linalg.expm(x) for x in group.hat(a)])):
+            found = group.logarithm(elements)
+            again = group.matrix(found)
+            np.testing.assert_allclose(again, elements, rtol=0, atol=1e-12 * np.exp(max(scale, 0)))
+            turns = found[:, int(group.scales) :][:, : group.angles]
+            assert (np.linalg.norm(turns, axis=1) <= np.pi + 1e-13).all()
+            if angle < np.pi - 1e-12:
+                np.testing.assert_allclose(found, a, rtol=0, atol=1e-12)
+            # Control: half the angle is another element.
+            halved = found * np.where(np.arange(group.algebra) < group.scales + group.angles, 0.5, 1)
+            assert angle < 1e-3 or np.abs(group.matrix(halved) - elements).max() > 1e-6
+
+
+def test_rounding_does_not_tell_at_half_a_turn():
+    rng = np.random.default_rng(4)
+    for name in ("SO2", "SO3"):
+        group = groups.lie_group(name)
+        exact = group.matrix(by_angle(group, np.pi))
+        expected = group.logarithm(exact)
+        for _ in range(5):
+            noisy = group.logarithm(exact + 1e-15 * rng.normal(size=exact.shape))
+            np.testing.assert_allclose(noisy, expected, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("scale", [-700.0, -300.0, -1.0, 0.0, 1.0, 300.0, 700.0])
+def test_logarithms_at_every_scale(scale):
+    for name in ("Rx", "RxSO2"):
+        group = groups.lie_group(name)
+        a = np.array([scale, 3.0])[: group.algebra]
+        np.testing.assert_allclose(group.logarithm(group.matrix(a)), a, rtol=1e-14)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("name", ROTATING)
+def test_tensors_at_half_a_turn(name):
+    group = groups.lie_group(name)
+    own = arithmetic(group)
+    for angle in ANGLES:
+        element = own.exp(planes(by_angle(group, angle), "float64"))
+        again = own.exp(own.log(element))
+        error = np.abs(matrices(group, again) - matrices(group, element)).max()
+        assert error <= 1e-12, angle
+
+
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("name", NAMES)
 def test_products_and_relative_elements(name):

@@ -9,7 +9,7 @@ from keras_equivariant.kernels import harmonic, ring_basis
 
 def as_images(basis, size):
     """Complex functions (orders, size, size, D)."""
-    functions = basis.functions[:, 0] + 1j * basis.functions[:, 1]
+    functions = basis.basis[:, 0] + 1j * basis.basis[:, 1]
     return functions.reshape(len(basis.orders), size, size, -1)
 
 
@@ -28,7 +28,7 @@ def test_quarter_turns_are_exact(size, num_rings):
 
 def test_functions_have_norm_one_and_belong_to_one_order():
     basis = ring_basis(5, 2, 4)
-    norms = (basis.functions**2).sum(axis=(1, 2))
+    norms = (basis.basis**2).sum(axis=(1, 2))
     assert basis.size == 12
     np.testing.assert_allclose(norms, np.repeat(np.eye(3), 4, axis=1), atol=1e-14)
 
@@ -75,10 +75,10 @@ def test_other_angles_hold_on_smooth_functions(m):
 
 
 def test_a_narrow_ring_is_finite():
-    assert np.isfinite(ring_basis(5, 2, 3, width=1e-3).functions).all()
+    assert np.isfinite(ring_basis(5, 2, 3, width=1e-3).basis).all()
 
 
 def test_same_bits_again():
-    first = ring_basis(5, 2, 3).functions.copy()
+    first = ring_basis(5, 2, 3).basis.copy()
     harmonic.ring_basis.cache_clear()
-    np.testing.assert_array_equal(first, ring_basis(5, 2, 3).functions)
+    np.testing.assert_array_equal(first, ring_basis(5, 2, 3).basis)

@@ -20,7 +20,7 @@ def made(group="C8", size=3, variant="partial", scales=(1.0,)):
 
 
 def planes(basis, size=3):
-    return basis.functions.reshape(*basis.functions.shape[:2], size, size)
+    return basis.basis.reshape(*basis.basis.shape[:2], size, size)
 
 
 def test_packaged_bases_say_how_they_were_made():
@@ -39,12 +39,12 @@ def test_packaged_bases_say_how_they_were_made():
 @pytest.mark.parametrize("entry", learned.packaged(), ids=lambda entry: entry["path"].stem)
 def test_functions_of_a_packaged_basis_are_complete(entry):
     basis = rotated_basis(entry["group"], (entry["kernel_size"],) * 2, str(entry["path"]))
-    together = np.concatenate(list(basis.functions), axis=1)
+    together = np.concatenate(list(basis.basis), axis=1)
     lengths = np.linalg.svd(together, compute_uv=False)
     assert lengths[-1] > 0.05 * lengths[0]  # no combination of functions is lost on all elements
     if entry["kernel_size"] > 5:  # a turned window of 7x7 loses its corners: single elements lack a few kernels
         return
-    for functions in basis.functions[:5]:
+    for functions in basis.basis[:5]:
         lengths = np.linalg.svd(functions, compute_uv=False)
         assert lengths[-1] > 0.02 * lengths[0]  # complete, and no function lost
 
@@ -55,7 +55,7 @@ def test_one_basis_serves_subgroups_and_mirrors(tmp_path, group, variant):
     basis = made("C8", variant=variant)
     basis.save(tmp_path / "basis.npz")
     group, found = groups.get(group), rotated_basis(group, (3, 3), str(tmp_path / "basis.npz"))
-    assert found.functions.shape == (group.order, 9, 9)
+    assert found.basis.shape == (group.order, 9, 9)
     permuting = learned.permuting(group, variant, basis.group)
     for e in permuting:
         moved = grid.permute_pixels(planes(found), group.matrices[e], first_axis=2)
@@ -63,7 +63,7 @@ def test_one_basis_serves_subgroups_and_mirrors(tmp_path, group, variant):
     for s in range(group.order):  # a full basis has what was learned for each rotation
         if variant == "full" and np.linalg.det(group.matrices[s]) > 0:
             index = basis.group.index(group.matrices[s])
-            ratio = found.functions[s] / basis.functions[0, index].reshape(9, 9)
+            ratio = found.basis[s] / basis.basis[0, index].reshape(9, 9)
             np.testing.assert_allclose(ratio, ratio[0, 0])
     assert found.approximate == (variant == "full" and len(permuting) < len(group.grid_elements))
     # Negative control: quarter turns do not permute what was learned for each of them.
@@ -74,18 +74,18 @@ def test_one_basis_serves_subgroups_and_mirrors(tmp_path, group, variant):
 
 def test_a_basis_of_a_dihedral_group_has_its_own_mirrors(tmp_path):
     basis = made("D4", variant="full")
-    assert basis.functions.shape[1] == 8
+    assert basis.basis.shape[1] == 8
     basis.save(tmp_path / "basis.npz")
     found = rotated_basis("D4", (3, 3), str(tmp_path / "basis.npz"))
     assert found.approximate and len(found.representatives) == 8
-    assert made("D4").functions.shape[1] == 1 and made("D8").functions.shape[1] == 2
+    assert made("D4").basis.shape[1] == 1 and made("D8").basis.shape[1] == 2
 
 
 def test_file_round_trip(tmp_path):
     basis = made(scales=(1.0, 1.5), variant="full")
     basis.save(tmp_path / "basis.npz")
     again = learned.load(tmp_path / "basis.npz")
-    np.testing.assert_array_equal(again.functions, basis.functions)
+    np.testing.assert_array_equal(again.basis, basis.basis)
     assert (again.group, again.variant, again.scales, again.provenance) == (
         basis.group,
         "full",
@@ -93,15 +93,15 @@ def test_file_round_trip(tmp_path):
         {"seed": 0},
     )
     found = rotated_basis("C8", (3, 3), str(tmp_path / "basis.npz"))
-    assert found.scales == 2 and found.functions.shape == (16, 9, 9)
+    assert found.scales == 2 and found.basis.shape == (16, 9, 9)
 
 
 def test_a_changed_file_is_read_again(tmp_path):
     path = tmp_path / "basis.npz"
     made().save(path)
-    before = rotated_basis("C8", (3, 3), str(path)).functions
+    before = rotated_basis("C8", (3, 3), str(path)).basis
     made().save(path)
-    assert not np.array_equal(rotated_basis("C8", (3, 3), str(path)).functions, before)
+    assert not np.array_equal(rotated_basis("C8", (3, 3), str(path)).basis, before)
 
 
 def test_one_pixel_needs_no_learning():
@@ -121,7 +121,7 @@ def test_natural_covariances_are_those_of_turned_images():
 def spoiled(path, **changes):
     basis = made()
     arrays = {
-        "functions": basis.functions,
+        "functions": basis.basis,
         "group": "C8",
         "variant": "partial",
         "scales": np.ones(1),

@@ -17,7 +17,7 @@ MOVED = BASES[2:]  # all but auto and exact
 @pytest.mark.parametrize("basis", MOVED)
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
 def test_pixel_permutations_move_every_basis_exactly(name, basis, size):
-    group, functions = groups.get(name), rotated_basis(name, (size, size), basis).functions
+    group, functions = groups.get(name), rotated_basis(name, (size, size), basis).basis
     planes = functions.reshape(*functions.shape[:2], size, size)
     for element in group.grid_elements:
         moved = grid.permute_pixels(planes, group.matrices[element], first_axis=2).reshape(functions.shape)
@@ -27,12 +27,12 @@ def test_pixel_permutations_move_every_basis_exactly(name, basis, size):
 @pytest.mark.parametrize("basis", MOVED)
 @pytest.mark.parametrize("name", ["C4", "C8", "D6"])
 def test_constant_features_keep_their_scale(basis, name):
-    functions = rotated_basis(name, (5, 5), basis).functions
+    functions = rotated_basis(name, (5, 5), basis).basis
     assert np.mean(np.sum(np.sum(functions, axis=2) ** 2, axis=1)) == pytest.approx(functions.shape[1])
 
 
 def test_steerable_basis_turns_by_its_own_frequencies():
-    functions = rotated_basis("C8", (5, 5), "steerable").functions
+    functions = rotated_basis("C8", (5, 5), "steerable").basis
     assert functions.shape == (8, 11, 25)
     # Turning by 45 degrees mixes the pair (cos m phi, sin m phi) by the angle m 45 degrees.
     points = grid.centred_points((5, 5))
@@ -56,7 +56,7 @@ def test_auto_is_exact_where_that_exists():
 def test_same_bits_in_another_process():
     code = (
         "import hashlib; from keras_equivariant.kernels import rotated_basis, fourier_basis\n"
-        "parts = [rotated_basis('D8', (5, 5), b).functions for b in ('bilinear', 'gaussian', 'steerable')]\n"
+        "parts = [rotated_basis('D8', (5, 5), b).basis for b in ('bilinear', 'gaussian', 'steerable')]\n"
         "parts.append(fourier_basis('D8').forward)\n"
         "print(hashlib.sha256(b''.join(p.tobytes() for p in parts)).hexdigest())"
     )

@@ -46,7 +46,7 @@ def projector(rows):
 def group_convolution_kernels(group, size, name):
     """The kernels of GroupConv2D between single regular fields, one row for each of its coefficients."""
     group = groups.get(group)
-    functions = rotated_basis(group, size, name).functions  # (element, D, pixels)
+    functions = rotated_basis(group, size, name).basis  # (element, D, pixels)
     order, number, pixels = functions.shape
     rows = np.zeros((number, order, pixels, order, order))
     for s in range(order):

@@ -91,7 +91,7 @@ def test_the_convolution_is_the_complex_one():
             expected = 0
             for m in range(2):
                 order = abs(n - m)
-                functions = basis.functions[order, 0] + 1j * basis.functions[order, 1]
+                functions = basis.basis[order, 0] + 1j * basis.basis[order, 1]
                 filter_ = functions @ kernel[:, 0, f] * np.exp(1j * phase[order, 0, f])
                 filter_ = filter_.conj() if n < m else filter_
                 expected += (filter_ * values[:, :, m].ravel()).sum()

@@ -112,7 +112,7 @@ class _nothing:
 def test_the_loss_of_a_basis_is_its_error_on_images_of_that_spectrum():
     group = ke.groups.get("C8")
     covariance, cross = natural_covariances(group, (3, 3))
-    functions = {name: rotated_basis("C8", (3, 3), name).functions for name in ("learned", "gaussian", "bilinear")}
+    functions = {name: rotated_basis("C8", (3, 3), name).basis for name in ("learned", "gaussian", "bilinear")}
     loss = {
         name: float(equivariance_loss(ops.convert_to_tensor(f), covariance, cross, group.cayley))
         for name, f in functions.items()
@@ -129,7 +129,7 @@ def test_the_loss_of_a_basis_is_its_error_on_images_of_that_spectrum():
     assert loss["gaussian"] == pytest.approx(total / power, rel=1e-5)
     # On quarter turns alone nothing is lost.
     quarter = ke.groups.get("C4")
-    exact = ops.convert_to_tensor(rotated_basis("C4", (3, 3), "gaussian").functions)
+    exact = ops.convert_to_tensor(rotated_basis("C4", (3, 3), "gaussian").basis)
     assert abs(float(equivariance_loss(exact, *natural_covariances(quarter, (3, 3)), quarter.cayley))) < 1e-6
 
 
@@ -161,7 +161,7 @@ def test_moved_functions_are_those_of_the_basis():
     basis = rotated_basis("D8", (3, 3), "learned")
     assert basis.representatives.shape == (2, 9, 9)
     found = moved(ops.convert_to_tensor(basis.representatives), basis.source, basis.permuted)
-    np.testing.assert_array_equal(ops.convert_to_numpy(found), basis.functions)
+    np.testing.assert_array_equal(ops.convert_to_numpy(found), basis.basis)
 
 
 def test_own_file_in_a_saved_model(tmp_path):

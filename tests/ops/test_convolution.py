@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_equivariant.ops import convolution, expansion, pooling
+from keras_equivariant.ops import convolution, expansion, pooling, windows
 from keras_equivariant.ops.padding import pad
+from keras_equivariant.ops.windows import Sliding, Spreading, blur_size, is_symmetric
 
 
 def mirrors(window, size):
@@ -28,7 +29,7 @@ def test_rule_of_symmetric_windows_against_brute_force(padding):
                 ops.convert_to_tensor(x), ops.convert_to_tensor(kernel[..., None, None]), (s, s), padding, (d, d)
             )
 
-        assert convolution.is_symmetric(n, k, s, d, padding) == mirrors(window, n), (n, k, s, d)
+        assert is_symmetric(Sliding(k, s, d, padding), n) == mirrors(window, n), (n, k, s, d)
         checked += 1
     assert checked > 100
 
@@ -49,15 +50,19 @@ def test_rule_of_symmetric_transposed_windows_against_brute_force(padding, outpu
             return ops.conv_transpose(ops.convert_to_tensor(x), kernel, s, padding, output_padding=output_padding)
 
         symmetric = mirrors(window, 6)
-        assert convolution.is_symmetric_transpose(k, s, d, padding, output_padding) == symmetric, (k, s, d)
+        assert is_symmetric(Spreading(k, s, d, padding, output_padding), 6) == symmetric, (k, s, d)
         found.add(symmetric)
     assert True in found or output_padding == 1
 
 
 def test_sizes_that_would_work():
-    assert convolution.symmetric_sizes(32, 3, 2, 1, "same") == [31, 33]
-    assert convolution.is_symmetric(33, 3, 2, 1, "same")
-    assert convolution.is_symmetric(None, 3, 2)
+    window, mirror = Sliding(3, 2, 1, "same"), (((0, False),), ((0, True),))
+    assert windows.right_sizes((window,), 0, 32, mirror) == [31, 33]
+    assert is_symmetric(window, 33) and not is_symmetric(window, 32)
+    assert windows.lost((window,), (32,), mirror) == {(0, 0, True)}
+    assert windows.lost((window,), (None,), mirror) == set()  # some sizes are right:
+    assert windows.conditions((window,), (None,), mirror) == {0: ((1,), 2)}
+    assert windows.lost((Sliding(4, 1, 1, "same"),), (None,), mirror) == {(0, 0, True)}  # none is
 
 
 @pytest.mark.parametrize(("mode", "numpy_mode"), [("zeros", "constant"), ("circular", "wrap"), ("reflect", "reflect")])
@@ -102,13 +107,13 @@ def test_linear_upsampling_reproduces_straight_lines(factor):
 def test_blur_is_symmetric_on_every_size(stride):
     for size in range(8, 24):
         assert mirrors(lambda x: pooling.blur(ops.convert_to_tensor(x), (stride, stride)), size), size
-        assert convolution.is_symmetric(size, pooling.blur_size(size, stride), stride, padding="same")
+        assert is_symmetric(Sliding(blur_size(size, stride), stride, padding="same"), size)
 
 
 def test_blur_refuses_an_unknown_size():
-    assert pooling.blur_size(None, 1) == 3
+    pooling.check_blurred(None, 1)
     with pytest.raises(ValueError, match="leave out `antialias`"):
-        pooling.blur_size(None, 2)
+        pooling.check_blurred(None, 2)
 
 
 def test_blur_keeps_a_constant_inside():

@@ -45,9 +45,9 @@ def test_losses_fall_and_are_recorded(basis):
 
 def test_the_same_seed_gives_the_same_bits(basis, images):
     again = ke.learn_basis("C8", 3, images, **LONGER)
-    np.testing.assert_array_equal(again.functions, basis.functions)
+    np.testing.assert_array_equal(again.basis, basis.basis)
     other = ke.learn_basis("C8", 3, images, seed=1, **QUICK)
-    assert not np.array_equal(other.functions, basis.functions)
+    assert not np.array_equal(other.basis, basis.basis)
 
 
 def test_losses_are_their_formulas(images):
@@ -103,8 +103,8 @@ def test_images_move_as_they_should():
 )
 def test_any_group_overcomplete_and_scales(images, group, options, shape):
     found = ke.learn_basis(group, 3, images, **{**QUICK, "epochs": 1}, **options)
-    assert found.functions.shape == shape and np.isfinite(found.functions).all()
-    assert np.linalg.norm(found.functions[0, 0]) > 0.05
+    assert found.basis.shape == shape and np.isfinite(found.basis).all()
+    assert np.linalg.norm(found.basis[0, 0]) > 0.05
 
 
 def test_images_are_made_grey_and_cut_to_size(images):

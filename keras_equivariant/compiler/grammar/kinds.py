@@ -120,6 +120,8 @@ def _check_group(value, where):
 
 def _choice(names, schema=None):
     def check(value, where):
+        if isinstance(value, str) and value.lower() in names:
+            return value.lower()  # as Keras reads them
         if value not in names:
             raise where.error(f"unknown value. Received: {kind_of(value)}. {nearest(value, names)}")
         return value

@@ -21,6 +21,7 @@ from keras_equivariant.compiler import harmonic
 from keras_equivariant.compiler.grammar import registry
 from keras_equivariant.compiler.linter import points, typed
 from keras_equivariant.layers.core.base import space_rank
+from keras_equivariant.stock import windows
 
 CONVOLUTIONS = ("Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D", "Conv3D", "Conv3DTranspose")
 NORMALIZATIONS = (
@@ -172,7 +173,7 @@ def breaks(entry, layer, features, claimed):
         shared = list(range(1, len(features.shape) - 1))
         return f"has its own slope at every position. {_received(features)}; use shared_axes={shared}"
     if name.startswith(("ZeroPadding", "Cropping")):
-        return _border(layer, claimed)
+        return _border(layer, features, claimed)
     if name == "Flatten":
         fix = ("" if features.layout == "image" else "GroupPooling, then ") + _mean(features)
         return f"makes each position and group element a channel of its own. {_received(features)}; use {fix}"
@@ -250,8 +251,7 @@ def _only_last(axis, last):
 
 
 def _convolution(name, layer, features, claimed):
-    sizes = zip(features.shape[1 : 1 + axes_of(name)], layer.strides, strict=True)
-    if set(layer.kernel_size) == {1} and all(size is None or (size - 1) % stride == 0 for size, stride in sizes):
+    if set(layer.kernel_size) == {1} and windows.keeps(layer, features.shape[1 : 1 + axes_of(name)], claimed):
         return None
     names = " and ".join(group.name for group in claimed)
     return (
@@ -260,12 +260,9 @@ def _convolution(name, layer, features, claimed):
     )
 
 
-def _border(layer, claimed):
+def _border(layer, features, claimed):
     sides = getattr(layer, "padding", None) or layer.cropping
-    moved = [any(axes) for axes in zip(*map(groups.grid.moved_axes, claimed), strict=True)]
-    uneven = any(moves and low != high for moves, (low, high) in zip(moved, sides, strict=True))
-    turned = not all(groups.grid.keeps_shape(g, [sum(side) for side in sides]) for g in claimed)
-    if not uneven and not turned:
+    if windows.keeps(layer, features.shape[1 : 1 + len(sides)], claimed):
         return None
     return f"must treat all sides alike. Received: {tuple(map(tuple, sides))}; use one number for all sides"
 

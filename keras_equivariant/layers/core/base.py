@@ -1,5 +1,6 @@
 """What all layers share: registration, the strictness check, and how one becomes stock layers."""
 
+import functools
 import os
 import pathlib
 import sys
@@ -7,7 +8,9 @@ import warnings
 
 import keras
 
-from keras_equivariant.ops import convolution
+from keras_equivariant.groups import grid
+from keras_equivariant.layers.core.sources import source_group
+from keras_equivariant.ops import window_remedies, windows
 
 PACKAGE = "keras_equivariant"
 register = keras.saving.register_keras_serializable(package=PACKAGE)
@@ -16,34 +19,115 @@ register = keras.saving.register_keras_serializable(package=PACKAGE)
 class EquivariantLayer(keras.layers.Layer):
     """Base of the layers: nobody loses equivariance silently, and every layer can be folded to stock Keras layers.
 
-    A subclass says in `symmetry_problems` on which sizes its exact symmetry breaks and in `fold` what it is on
-    4-D features, and calls `check_symmetry` from `build`.
+    A subclass says in `windows` and `window_arguments` how its windows lie over space, adds to `symmetry_problems`
+    what else breaks its exact symmetry, calls `check_symmetry` from `build`, and says in `fold` what it is on 4-D
+    features. The sizes of every call are judged again, once for each shape: the real ones of an array, the static ones
+    while a graph is traced.
 
     Args:
         strict: raise where the sizes break the exact symmetry; with False warn once instead.
         **kwargs: those of `keras.layers.Layer`.
     """
 
+    group = None
+    rank = None
+
     def __init__(self, *, strict=True, **kwargs):
         super().__init__(**kwargs)
         self.strict = strict
+        self._source = None  # the group of what comes in, where the layer has none of its own
+        self._judged = frozenset()
+        self._has_warned = False
+
+    def __call__(self, *args, **kwargs):
+        if self._sees_windows:
+            self._judge_call(args[0] if args else next(iter(kwargs.values()), None))
+        return super().__call__(*args, **kwargs)
+
+    def window_arguments(self):
+        """The arguments that say how windows lie over space, as `windows` takes them; None for a layer without."""
+        return None
+
+    def windows(self, **arguments):
+        """One window of `ops.windows` for each axis of space; ValueError for arguments that no layer can have."""
+        raise NotImplementedError
+
+    def axis_moves(self):
+        """How the elements of the symmetry move the axes of space; every flip and swap where none is known."""
+        return grid.axis_moves(self.group or self._source, dimension=self.rank)
+
+    def window_problem(self, input_shape):
+        """What the windows break on inputs of this shape, with remedies that work: a `Problem`, or None."""
+        arguments = self.window_arguments()
+        if arguments is None:
+            return None
+        group = self.group or self._source
+        name = "a quarter turn" if group is None else group.name
+        space = tuple(input_shape[1 : 1 + self.rank])
+        return window_remedies.problem(self.windows, arguments, space, self.axis_moves(), name)
 
     def symmetry_problems(self, input_shape):
         """What breaks the layer's exact symmetry on inputs of this shape: a list of sentences, empty if nothing.
 
-        Unknown sizes (None) count as symmetric. Works on a layer that is not built.
+        Unknown sizes (None) count as symmetric where any size is. Works on a layer that is not built.
         """
-        return []
+        problem = self.window_problem(input_shape)
+        return [] if problem is None else [problem.text(self._received(input_shape))]
+
+    def symmetry_condition(self, input_shape):
+        """On which sizes the exact symmetry holds, where they are unknown and not all are right; else None."""
+        arguments = self.window_arguments()
+        if arguments is None:
+            return None
+        space = tuple(input_shape[1 : 1 + self.rank])
+        return window_remedies.condition(self.windows, arguments, space, self.axis_moves())
 
     def check_symmetry(self, input_shape):
-        """Raises ValueError, or warns if `strict` is False, where `symmetry_problems` finds any."""
-        problems = self.symmetry_problems(input_shape)
-        if not problems:
+        """Raises ValueError, or warns if `strict` is False, where `symmetry_problems` finds any.
+
+        Where sizes are unknown, one warning says which are right.
+        """
+        asked = self._question(input_shape)
+        if asked in self._judged:
             return
-        text = f'{type(self).__name__} "{self.name}" loses its exact symmetry: ' + "; ".join(problems)
-        if self.strict:
+        own = f'{type(self).__name__} "{self.name}"'
+        problems = self.symmetry_problems(input_shape)
+        if problems and self.strict:
+            text = f"{own} loses its exact symmetry: " + "; ".join(problems)
             raise ValueError(f"{text}. With strict=False it is built all the same, approximately equivariant")
-        warnings.warn(f"{text}. It is only approximately equivariant (strict=False)", stacklevel=_users_frame())
+        if problems:
+            text = f"{own} loses its exact symmetry: " + "; ".join(problems)
+            self._warn_once(f"{text}. It is only approximately equivariant (strict=False)")
+        elif condition := self.symmetry_condition(input_shape):
+            self._warn_once(
+                f"{own} keeps its exact symmetry only on {condition}. Received: {self._received(input_shape)}; "
+                "give the model a fixed input shape, or feed it such sizes only"
+            )
+        self._judged = self._judged | {asked}
+
+    def _judge_call(self, inputs):
+        shape = getattr(inputs, "shape", None)
+        if isinstance(inputs, keras.KerasTensor) and self.group is None:
+            self._source = source_group(inputs, self.rank)
+        if self.built and shape is not None and len(shape) >= self.rank + 2:
+            self.check_symmetry(tuple(shape))
+
+    @functools.cached_property
+    def _sees_windows(self):
+        return self.window_arguments() is not None
+
+    def _question(self, input_shape):
+        group = self.group or self._source
+        return tuple(input_shape[1:]), None if group is None else group.name
+
+    def _received(self, input_shape):
+        group = self.group or self._source
+        return f"input_shape={tuple(input_shape)}" + ("" if group is None else f', group="{group.name}"')
+
+    def _warn_once(self, text):
+        if not self._has_warned:
+            self._has_warned = True
+            warnings.warn(text, stacklevel=_users_frame())
 
     def add_loss(self, loss):
         """Adds a regularisation loss, in the precision of the variables; in half precision Keras cannot sum them."""
@@ -91,44 +175,4 @@ def space_rank(layer):
 
 def axis_names(rank):
     """One letter per axis of space: HW in the plane, DHW in space."""
-    return "DHW"[3 - rank :]
-
-
-def window_problems(axes, argument, padding):
-    """Sentences that say on which axes a sliding window is not symmetric, and what would be.
-
-    Args:
-        axes: for each axis of space None (nothing moves it) or `(size, window, stride, dilation)`.
-        argument: name of the constructor argument that sets the window.
-        padding: `"valid"` or `"same"`.
-    """
-    problems = []
-    for window, names in alike(axes).items():
-        if not convolution.is_symmetric(*window, padding):
-            problems.append(_window_problem(len(axes), names, argument, *window, padding))
-    return problems
-
-
-def alike(axes):
-    """Names of the axes that have the same window, as a dict from window to text; None stands for no window."""
-    found = {}
-    for name, window in zip(axis_names(len(axes)), axes, strict=True):
-        if window is not None:
-            found.setdefault(window, []).append(name)
-    return {w: " and ".join(", ".join(names).rsplit(", ", 1)) for w, names in found.items()}
-
-
-def _window_problem(rank, names, argument, size, window, stride, dilation, padding):
-    sizes = " or ".join(map(str, convolution.symmetric_sizes(size, window, stride, dilation, padding)))
-    fixes = [f"size {sizes}"] if sizes else []
-    near = [
-        k for k in (window - 1, window + 1) if k > 0 and convolution.is_symmetric(size, k, stride, dilation, padding)
-    ]
-    fixes += [f"{argument}={near[-1]}"] if near else []
-    if stride > 1 and argument == "kernel_size":
-        fixes.append(f"AveragePooling{rank}D({stride}) before a stride-1 convolution")
-    dilated = f", dilation_rate={dilation}" if dilation > 1 else ""
-    return (
-        f'a window of {window} pixels with strides={stride}{dilated}, padding="{padding}" does not cover the '
-        f"{size} pixels of {names} symmetrically; use " + ", or ".join(fixes)
-    )
+    return windows.AXES[3 - rank :]

@@ -13,10 +13,13 @@ from keras_equivariant.kernels import (
     rotated_coefficients,
     spectral_pays,
 )
-from keras_equivariant.layers.core.base import axis_names
+from keras_equivariant.layers.core.base import PACKAGE, axis_names
 from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups, symmetry_group
 from keras_equivariant.ops import convolution, expansion, learned, spectral
 from keras_equivariant.utils.checks import positive
+
+_NEEDED = ("filters", "kernel_size", "group")
+_EXAMPLES = {2: "D4", 3: "O"}
 
 
 class RotatedConv(WindowedConv):
@@ -26,6 +29,16 @@ class RotatedConv(WindowedConv):
     """
 
     lifting = False
+
+    def __new__(cls, *args, **kwargs):
+        missing = [f"`{name}`" for name in _NEEDED[len(args) :] if name not in kwargs]
+        if missing and cls.__module__.startswith(PACKAGE):  # a subclass elsewhere may have a signature of its own
+            given = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())])
+            raise TypeError(
+                f"{cls.__name__} needs {' and '.join(missing)}. Received: {cls.__name__}({given}); "
+                f'write e.g. {cls.__name__}(16, 3, group="{_EXAMPLES[cls.rank]}")'
+            )
+        return super().__new__(cls, *args, **kwargs)
 
     def __init__(
         self,
@@ -176,7 +189,7 @@ class RotatedConv(WindowedConv):
     def _functions(self):
         """The functions of the basis for every element, a constant or, while it is trained, a tensor."""
         if self.functions is None:
-            return self._basis.functions
+            return self._basis.basis
         return learned.moved(ops.convert_to_tensor(self.functions), self._basis.source, self._basis.permuted)
 
     def symmetry_problems(self, input_shape):

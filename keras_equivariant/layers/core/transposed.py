@@ -3,9 +3,10 @@
 import keras
 from keras import ops
 
-from keras_equivariant.groups import grid
-from keras_equivariant.layers.core.base import alike, stock
-from keras_equivariant.ops import convolution, expansion
+from keras_equivariant.layers.core.base import stock
+from keras_equivariant.ops import expansion
+from keras_equivariant.ops.windows import Spreading
+from keras_equivariant.utils.checks import tuple_of
 
 
 class Transposed:
@@ -29,18 +30,8 @@ class Transposed:
             )
         self.output_padding = output_padding
         if output_padding is not None:
-            output_padding = (output_padding,) * self.rank if isinstance(output_padding, int) else tuple(output_padding)
-            if any(p >= s for p, s in zip(output_padding, self.strides, strict=True)):
-                raise ValueError(
-                    "`output_padding` must be smaller than `strides`. "
-                    f"Received: output_padding={output_padding}, strides={self.strides}"
-                )
-            self.output_padding = output_padding
-            if _padding_is_short(self.kernel_size, self.dilation_rate, self.padding, output_padding):
-                raise ValueError(
-                    'With padding="same" a window of an even number of pixels needs an `output_padding` of '
-                    f"at least 1. Received: output_padding={output_padding}; leave it at None"
-                )
+            self.output_padding = tuple_of(output_padding, self.rank, "output_padding", minimum=0)
+            self.windows(**self.window_arguments())
 
     def _straight(self):
         return type(self).__name__.removesuffix("Transpose")
@@ -62,23 +53,21 @@ class Transposed:
             data_format="channels_last",
         )
 
-    def symmetry_problems(self, input_shape):
-        paddings = self.output_padding or (None,) * self.rank
-        windows = zip(self.kernel_size, self.strides, self.dilation_rate, paddings, strict=True)
-        axes = [w if moved else None for w, moved in zip(windows, grid.moved_axes(self.group), strict=True)]
-        problems = []
-        for window, names in alike(axes).items():
-            if not convolution.is_symmetric_transpose(*window[:3], self.padding, window[3]):
-                problems.append(_problem(names, *window, self.padding))
-        return problems
+    def window_arguments(self):
+        arguments = super().window_arguments()
+        del arguments["padding_mode"]
+        return {**arguments, "output_padding": self.output_padding}
+
+    def windows(self, kernel_size, strides, dilation_rate, padding, output_padding):
+        if output_padding is not None:
+            _check_output_padding(kernel_size, strides, dilation_rate, padding, output_padding)
+        added = output_padding or (None,) * self.rank
+        spreading = zip(kernel_size, strides, dilation_rate, added, strict=True)
+        return tuple(Spreading(k, s, d, padding, p) for k, s, d, p in spreading)
 
     def _sizes_after(self, sizes):
-        paddings = self.output_padding or (None,) * self.rank
-        windows = zip(self.kernel_size, self.strides, self.dilation_rate, paddings, strict=True)
-        return tuple(
-            None if n is None else _transposed_size(n, k, s, d, self.padding, p)
-            for n, (k, s, d, p) in zip(sizes, windows, strict=True)
-        )
+        windows = zip(sizes, self.windows(**self.window_arguments()), strict=True)
+        return tuple(None if size is None else window.length(size) for size, window in windows)
 
     def fold(self, input_shape):
         kernel = self.expanded_kernel()
@@ -98,33 +87,16 @@ class Transposed:
         return {**super().get_config(), "output_padding": None if padding is None else list(padding)}
 
 
-def _problem(names, kernel, stride, dilation, output_padding, padding):
-    """The sentence that says why a window treats the ends of these axes differently, and what would not."""
-
-    def works(kernel, padding):
-        return convolution.is_symmetric_transpose(kernel, stride, dilation, padding)
-
-    fixes = ["output_padding=None"] if output_padding is not None and works(kernel, padding) else []
-    near = [k for k in range(1, kernel + 2 * stride + 1) if works(k, padding)]
-    fixes += [f"kernel_size={min(near, key=lambda k: (abs(k - kernel), -k))}"] if near and not fixes else []
-    fixes += ['padding="valid"'] if padding == "same" and works(kernel, "valid") else []
-    dilated = f", dilation_rate={dilation}" if dilation > 1 else ""
-    kept = f", output_padding={output_padding}" if output_padding is not None else ""
-    return (
-        f'a window of {kernel} pixels with strides={stride}{dilated}{kept}, padding="{padding}" treats the two ends of '
-        f"{names} differently; use " + ", or ".join(fixes)
-    )
-
-
-def _padding_is_short(kernel_size, dilation_rate, padding, output_padding):
-    """Whether a backend would have to crop more than there is."""
-    even = [((k - 1) * d + 1) % 2 == 0 for k, d in zip(kernel_size, dilation_rate, strict=True)]
-    return padding == "same" and any(e and p == 0 for e, p in zip(even, output_padding, strict=True))
-
-
-def _transposed_size(size, kernel, stride, dilation, padding, output_padding):
-    extent = (kernel - 1) * dilation + 1
-    if output_padding is None:
-        return size * stride + (max(extent - stride, 0) if padding == "valid" else 0)
-    total = (size - 1) * stride + extent + output_padding
-    return total if padding == "valid" else total - 2 * (extent // 2)
+def _check_output_padding(kernel_size, strides, dilation_rate, padding, output_padding):
+    if any(p >= s for p, s in zip(output_padding, strides, strict=True)):
+        raise ValueError(
+            "`output_padding` must be smaller than `strides`. "
+            f"Received: output_padding={output_padding}, strides={strides}"
+        )
+    extents = [(k - 1) * d + 1 for k, d in zip(kernel_size, dilation_rate, strict=True)]
+    # A backend would have to crop more than there is.
+    if padding == "same" and any(e % 2 == 0 and p == 0 for e, p in zip(extents, output_padding, strict=True)):
+        raise ValueError(
+            'With padding="same" a window of an even number of pixels needs an `output_padding` of '
+            f"at least 1. Received: output_padding={output_padding}; leave it at None"
+        )

@@ -5,9 +5,10 @@ import math
 from keras import ops as kops
 
 from keras_equivariant import groups
-from keras_equivariant.layers.core.base import EquivariantLayer, axis_names, stock, window_problems
-from keras_equivariant.ops import convolution, pooling
-from keras_equivariant.utils.checks import check_data_format, tuple_of
+from keras_equivariant.layers.core.base import EquivariantLayer, axis_names, stock
+from keras_equivariant.ops import pooling
+from keras_equivariant.ops.windows import Antialiased, Sliding
+from keras_equivariant.utils.checks import check_data_format, check_padding, tuple_of
 
 
 class PixelwiseLayer(EquivariantLayer):
@@ -91,9 +92,7 @@ class Windows:
         check_data_format(data_format)
         self.pool_size = tuple_of(pool_size, self.rank, "pool_size")
         self.strides = self.pool_size if strides is None else tuple_of(strides, self.rank, "strides")
-        if padding not in convolution.PADDINGS:
-            raise ValueError(f"`padding` must be one of {convolution.PADDINGS}. Received: padding={padding!r}")
-        self.padding = padding
+        self.padding = check_padding(padding)
 
     def sizes_after(self, sizes):
         after = []
@@ -107,15 +106,12 @@ class Windows:
             after.append(None if covered is None else -(-covered // stride))
         return after
 
-    def symmetry_problems(self, input_shape):
-        moved = (True,) * self.rank if self.group is None else groups.grid.moved_axes(self.group)
-        steps = self._window_steps()
-        windows = zip(input_shape[1 : 1 + self.rank], self.pool_size, steps, (1,) * self.rank, strict=True)
-        axes = [w if m else None for w, m in zip(windows, moved, strict=True)]
-        return window_problems(axes, "pool_size", self.padding)
+    def window_arguments(self):
+        return {"pool_size": self.pool_size, "strides": self.strides, "padding": self.padding}
 
-    def _window_steps(self):
-        return self.strides
+    def windows(self, pool_size, strides, padding):
+        sliding = zip(pool_size, strides, strict=True)
+        return tuple(Sliding(size, stride, padding=padding, taps=False) for size, stride in sliding)
 
     def _window_config(self):
         return {"pool_size": list(self.pool_size), "strides": list(self.strides), "padding": self.padding}
@@ -149,15 +145,17 @@ class WindowPooling(Windows, PixelwiseLayer):
         super().build(input_shape)
         if self.antialias:
             for size, stride in zip(input_shape[1 : 1 + self.rank], self.strides, strict=True):
-                pooling.blur_size(size, stride)
+                pooling.check_blurred(size, stride)
 
     def compute(self, x):
         if not self.antialias:
             return pooling.pool(x, self.mode, self.pool_size, self.strides, self.padding)
         return pooling.blur(pooling.pool(x, self.mode, self.pool_size, 1, self.padding), self.strides)
 
-    def _window_steps(self):
-        return (1,) * self.rank if self.antialias else self.strides
+    def windows(self, pool_size, strides, padding):
+        if not self.antialias:
+            return super().windows(pool_size, strides, padding)
+        return tuple(Antialiased(size, stride, padding) for size, stride in zip(pool_size, strides, strict=True))
 
     def fold(self, input_shape):
         space = input_shape[1 : 1 + self.rank]

@@ -4,11 +4,12 @@ import keras
 from keras import ops
 
 from keras_equivariant import groups
-from keras_equivariant.layers.core.base import stock, window_problems
+from keras_equivariant.layers.core.base import stock
 from keras_equivariant.layers.core.weighted import Weighted
 from keras_equivariant.ops import convolution, expansion
-from keras_equivariant.ops.padding import PADDING_MODES, pad
-from keras_equivariant.utils.checks import check_choice, check_data_format, positive, tuple_of
+from keras_equivariant.ops.padding import PADDING_MODES, check_fits, pad
+from keras_equivariant.ops.windows import Sliding
+from keras_equivariant.utils.checks import check_choice, check_data_format, check_padding, positive, tuple_of
 
 SYMMETRY_HINT = 'For grouped convolution use `groups=4`; `group` names a symmetry, e.g. group="C4"'
 
@@ -37,7 +38,7 @@ class WindowedConv(Weighted):
         self.kernel_size = tuple_of(kernel_size, self.rank, "kernel_size")
         self.strides = tuple_of(strides, self.rank, "strides")
         self.dilation_rate = tuple_of(dilation_rate, self.rank, "dilation_rate")
-        self.padding = check_choice(padding, "padding", convolution.PADDINGS)
+        self.padding = check_padding(padding)
         self.padding_mode = check_choice(padding_mode, "padding_mode", PADDING_MODES)
         if self.padding_mode != "zeros" and self.padding == "valid":
             raise ValueError(
@@ -55,35 +56,44 @@ class WindowedConv(Weighted):
             self.padding_mode,
         )
 
-    def symmetry_problems(self, input_shape):
-        sizes = input_shape[1 : 1 + self.rank]
-        windows = zip(sizes, self.kernel_size, self.strides, self.dilation_rate, strict=True)
-        axes = [w if moved else None for w, moved in zip(windows, groups.grid.moved_axes(self.group), strict=True)]
-        return window_problems(axes, "kernel_size", self.padding)
+    def window_arguments(self):
+        return {
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "dilation_rate": self.dilation_rate,
+            "padding": self.padding,
+            "padding_mode": self.padding_mode,
+        }
+
+    def windows(self, kernel_size, strides, dilation_rate, padding, padding_mode):
+        sliding = zip(kernel_size, strides, dilation_rate, strict=True)
+        return tuple(Sliding(*one, padding, padding_mode) for one in sliding)
 
     def _sizes_after(self, sizes):
         """Sizes of space after the layer; None stays None."""
         space = []
-        for axis, size in enumerate(sizes):
-            if size is None:
-                space.append(None)
-                continue
-            extent = (self.kernel_size[axis] - 1) * self.dilation_rate[axis] + 1
-            covered = size if self.padding == "same" else size - extent + 1
-            if covered < 1:
+        for axis, (size, window) in enumerate(zip(sizes, self.windows(**self.window_arguments()), strict=True)):
+            if self._pads:
+                check_fits(size, window.extent, window.stride, self.padding_mode, axis + 1)
+            if size is not None and not window.fits(size):
                 raise ValueError(
                     f'The kernel must fit into the input with padding="valid". Received: axis {axis} of '
-                    f'size {size}, a window of {extent} pixels; use padding="same" or a smaller kernel'
+                    f'size {size}, a window of {window.extent} pixels; use padding="same" or a smaller kernel'
                 )
-            space.append(-(-covered // self.strides[axis]))
+            space.append(None if size is None else window.length(size))
         return tuple(space)
+
+    @property
+    def _pads(self):
+        """Whether pixels are added first: stock convolutions have neither padding modes nor strides with dilation."""
+        dilated = max(self.strides) > 1 and max(self.dilation_rate) > 1
+        return self.padding == "same" and (dilated or self.padding_mode != "zeros")
 
     def fold(self, input_shape):
         kernel, dilation = self.expanded_kernel(), self.dilation_rate
         if self.rank == 3:  # TFLite has no dilated convolution of volumes: the zeros between the taps are written out
             kernel, dilation = expansion.dilate(kernel, dilation), (1,) * self.rank
         extents = [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True)]
-        # Stock convolutions have neither other padding modes nor strides together with dilation.
         dilated = max(self.strides) > 1 and max(dilation) > 1
         pads = self.padding == "same" and (dilated or self.padding_mode != "zeros")
         layer = stock("Conv", self.rank)(

@@ -151,7 +151,7 @@ class HarmonicConv2D(WindowedConv):
         """The kernel of the equal stock convolution, (*kernel_size, (M+1) 2 C, (max_order+1) 2 F)."""
         phase = None if self.phase is None else ops.convert_to_tensor(self.phase)
         kernel = harmonic.expand(
-            ops.convert_to_tensor(self.kernel), phase, self._basis.functions, self._filters, self._signs
+            ops.convert_to_tensor(self.kernel), phase, self._basis.basis, self._filters, self._signs
         )
         return ops.reshape(kernel, (*self.kernel_size, *kernel.shape[1:]))
 

@@ -29,7 +29,8 @@ class GroupConv2DTranspose(GroupConvTranspose):
     Args:
         filters, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis, trainable_basis,
             equivariance_weight, and the initializers, regularizers and constraints: as in `GroupConv2D`.
-        output_padding: None, 0 or what `keras.layers.Conv2DTranspose` takes; only 0 keeps the exact symmetry.
+        output_padding: None, 0 or what `keras.layers.Conv2DTranspose` takes. Even numbers keep the exact symmetry with
+            `padding="same"`, only 0 does with `"valid"`.
         groups: 1 only, as in `keras.layers.Conv2DTranspose`.
         padding_mode: `"zeros"` only.
         strict: raise where the sizes break the exact symmetry; with False warn once.

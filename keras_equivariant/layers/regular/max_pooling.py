@@ -15,7 +15,8 @@ class MaxPooling2D(WindowPooling):
         pool_size, strides, padding: as in `keras.layers.MaxPooling2D`.
         data_format: `"channels_last"` only.
         antialias: blur before subsampling; with strides above 1 the input's size must be known.
-        group: symmetry of the input; None checks the sizes for all flips and quarter turns.
+        group: symmetry of the input; None takes that of the layers before it in a functional model, and where there is
+            none checks the sizes for all flips and quarter turns.
         strict: raise where the sizes break the exact symmetry; with False warn once.
 
     Input shape:
@@ -52,7 +53,8 @@ class MaxPooling3D(WindowPooling):
         pool_size, strides, padding: as in `keras.layers.MaxPooling3D`.
         data_format: `"channels_last"` only.
         antialias: blur before subsampling, as in `MaxPooling2D`.
-        group: symmetry of the input; None checks the sizes for all rotations and reflections of the cube.
+        group: symmetry of the input; None takes that of the layers before it in a functional model, and where there is
+            none checks the sizes for all rotations and reflections of the cube.
         strict: raise where the sizes break the exact symmetry; with False warn once.
 
     Input shape:

@@ -1,10 +1,10 @@
 import keras
 from keras import ops as kops
 
-from keras_equivariant.groups import grid
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
 from keras_equivariant.ops import pooling
+from keras_equivariant.ops.windows import Scaling
 from keras_equivariant.utils.checks import check_data_format, tuple_of
 
 LINEAR = {2: "bilinear", 3: "trilinear"}
@@ -32,13 +32,11 @@ class UpSampling(PixelwiseLayer):
     def sizes_after(self, sizes):
         return [None if n is None else n * factor for n, factor in zip(sizes, self.size, strict=True)]
 
-    def symmetry_problems(self, input_shape):
-        if len(set(self.size)) == 1 or (self.group is not None and grid.keeps_shape(self.group, self.size)):
-            return []
-        return [
-            f"a quarter turn swaps the axes, which grow by different factors, size={self.size}; use "
-            f"size={max(self.size)}, or a group without quarter turns such as " + grid.UPRIGHT[self.rank]
-        ]
+    def window_arguments(self):
+        return {"size": self.size}
+
+    def windows(self, size):
+        return tuple(map(Scaling, size))
 
     def fold(self, input_shape):
         if self.rank == 2:
@@ -66,7 +64,8 @@ class UpSampling2D(UpSampling):
         size: integer factor, or one per axis.
         data_format: `"channels_last"` only.
         interpolation: `"nearest"` or `"bilinear"`.
-        group: symmetry of the input; None for any.
+        group: symmetry of the input; None takes that of the layers before it in a functional model, and is any symmetry
+            where there is none.
 
     Input shape:
         `(B, H, W, C)`, `(B, H, W, |group|, C)` or `(B, H, W, M+1, 2, C)`
@@ -98,7 +97,8 @@ class UpSampling3D(UpSampling):
         size: integer factor, or one per axis.
         data_format: `"channels_last"` only.
         interpolation: `"nearest"` or `"trilinear"`.
-        group: symmetry of the input; None for any.
+        group: symmetry of the input; None takes that of the layers before it in a functional model, and is any symmetry
+            where there is none.
 
     Input shape:
         `(B, D, H, W, C)` or `(B, D, H, W, |group|, C)`

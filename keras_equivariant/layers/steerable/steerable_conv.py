@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 from keras import ops
 
@@ -89,19 +91,12 @@ class SteerableConv(Typed, WindowedConv):
         self._add_kernel((self._basis.size,), per_pair(self.kernel_initializer, shapes))
         self._add_bias(bias_size(self.out_type))
 
-    def symmetry_problems(self, input_shape):
-        return [*super().symmetry_problems(input_shape), *self._swap_problems()]
+    def windows(self, **arguments):
+        found = super().windows(**arguments)
+        return tuple(dataclasses.replace(window, low_pass=True) for window in found) if self.antialias else found
 
-    def _swap_problems(self):
-        """Sentences that say which windows are not the same along axes that an element swaps."""
-        scales = self.rings.scales(self.rank)
-        found = {name: getattr(self, name) for name in ("kernel_size", "strides", "dilation_rate")}
-        return [
-            f"{self.group.name} swaps axes along which the window differs, {name}={sizes}; use "
-            f"{name}={max(sizes)}, or a group without quarter turns such as {grid.UPRIGHT[self.rank]}"
-            for name, sizes in found.items()
-            if not grid.keeps_shape(self.group, sizes, scales)
-        ]
+    def axis_moves(self):
+        return grid.axis_moves(self.group, self.rings.scales(self.rank))
 
     def call(self, inputs):
         if self.antialias:

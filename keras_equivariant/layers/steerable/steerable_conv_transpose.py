@@ -40,7 +40,8 @@ class SteerableConv2DTranspose(SteerableConvTranspose):
     Args:
         in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis, the
             options of the rings, initializers, regularizers, constraints: as in `SteerableConv2D`.
-        output_padding: None, 0 or what `keras.layers.Conv2DTranspose` takes; only 0 keeps the exact symmetry.
+        output_padding: None, 0 or what `keras.layers.Conv2DTranspose` takes. Even numbers keep the exact symmetry with
+            `padding="same"`, only 0 does with `"valid"`.
         voxel_size: as in `SteerableConv2D`.
         groups: 1 only, as in `keras.layers.Conv2DTranspose`.
         antialias: False only.
@@ -81,7 +82,8 @@ class SteerableConv3DTranspose(SteerableConvTranspose):
     Args:
         in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis, the
             options of the shells, voxel_size, initializers, regularizers, constraints: as in `SteerableConv3D`.
-        output_padding: None, 0 or what `keras.layers.Conv3DTranspose` takes; only 0 keeps the exact symmetry.
+        output_padding: None, 0 or what `keras.layers.Conv3DTranspose` takes. Even numbers keep the exact symmetry with
+            `padding="same"`, only 0 does with `"valid"`.
         groups: 1 only, as in `keras.layers.Conv3DTranspose`.
         antialias: False only.
         padding_mode: `"zeros"` only.

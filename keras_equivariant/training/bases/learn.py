@@ -79,7 +79,7 @@ def learn_basis(
     Example:
         >>> import keras_equivariant as ke
         >>> basis = ke.learn_basis("C8", 3, ke.data.dead_leaves(64), epochs=1, batch_size=16, verbose=0)
-        >>> basis.functions.shape                 # scales, representatives, functions, rows, columns
+        >>> basis.basis.shape                 # scales, representatives, functions, rows, columns
         (1, 2, 9, 3, 3)
 
     Reference: Diaconu & Worrall, Learning to Convolve, arXiv 1905.04663, section 4.

@@ -18,7 +18,7 @@ def plot_basis(basis, path):
         path: PNG file to write.
     """
     found = learned.load(basis)
-    moved = rotated_basis(found.group, found.kernel_size, str(basis)).functions
+    moved = rotated_basis(found.group, found.kernel_size, str(basis)).basis
     strongest = np.argsort(-np.linalg.norm(moved, axis=(0, 2)), kind="stable")[:ROWS]
     planes = np.stack([_row(moved[:, d].reshape(-1, *found.kernel_size)) for d in strongest])
     figure = require("matplotlib.figure", "Plotting the basis").Figure(figsize=(10.5, 4.2), layout="constrained")

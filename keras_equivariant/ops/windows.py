@@ -1,0 +1,328 @@
+"""Windows over one axis of space, and whether a symmetry of space keeps what they read.
+
+Each window tells for a given size which pixel every output reads with which tap. A symmetry that sends axis `a` to axis
+`b`, perhaps reversed, is kept where the window of `b` reads on the size of `a` what the window of `a` reads, perhaps
+reversed. So strides, borders, dilation, paddings and windows that cover everything are one question; nothing here knows
+which group asks it: `groups.grid.axis_moves` tells how the elements of a group move the axes.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import math
+
+import numpy as np
+
+AXES = "DHW"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sliding:
+    """The window of a convolution or of a pooling along one axis.
+
+    Args:
+        kernel: number of taps.
+        stride: step of the window.
+        dilation: distance between taps.
+        padding: `"valid"` or `"same"`.
+        mode: what `"same"` pads with: `"zeros"`, `"circular"` or `"reflect"`.
+        taps: whether taps differ from each other, as in a convolution; those of a pooling do not.
+        low_pass: whether a blur that suits the stride comes before.
+    """
+
+    kernel: int
+    stride: int = 1
+    dilation: int = 1
+    padding: str = "valid"
+    mode: str = "zeros"
+    taps: bool = True
+    low_pass: bool = False
+
+    differs = "along which the window differs"
+
+    @property
+    def extent(self):
+        """Pixels from the first tap to the last."""
+        return (self.kernel - 1) * self.dilation + 1
+
+    @property
+    def period(self):
+        """Two large sizes that differ by this are treated alike."""
+        return self.stride
+
+    @property
+    def label(self):
+        """What else must agree on axes that are swapped."""
+        return (self.stride,) if self.low_pass else ()
+
+    def fits(self, size):
+        """Whether an axis of this size has an output."""
+        if self.padding == "valid":
+            return size >= self.extent
+        after = self.padded(size) - self.padded(size) // 2
+        return size > 0 and after <= {"zeros": after, "circular": size, "reflect": size - 1}[self.mode]
+
+    def length(self, size):
+        """Number of outputs."""
+        covered = size if self.padding == "same" else size - self.extent + 1
+        return -(-covered // self.stride)
+
+    def padded(self, size):
+        """Pixels that `padding="same"` adds on both sides together."""
+        return max((self.length(size) - 1) * self.stride + self.extent - size, 0) if self.padding == "same" else 0
+
+    def steps(self, size):
+        """`[(size, length, rows)]`, where the rows are all (output, pixel, tap counted from the middle)."""
+        outputs, taps = np.mgrid[: self.length(size), : self.kernel].reshape(2, -1)
+        pixels = outputs * self.stride + taps * self.dilation - self.padded(size) // 2
+        if self.mode == "circular":
+            pixels = pixels % size
+        elif self.mode == "reflect":
+            pixels = size - 1 - abs(size - 1 - abs(pixels))
+        inside = (pixels >= 0) & (pixels < size)
+        middle = (2 * taps - self.kernel + 1) * self.taps
+        return [(size, self.length(size), np.stack([outputs, pixels, middle], axis=1)[inside])]
+
+    def words(self):
+        """The window in words."""
+        return f"a window of {self.kernel} pixels with {_settings(self)}"
+
+    def rule(self, names, size):
+        """The sentence that says that the window is not symmetric on these axes."""
+        known = "pixels" if size is None else f"{size} pixels"
+        return f"{self.words()} does not cover the {known} of {names} symmetrically"
+
+
+@dataclasses.dataclass(frozen=True)
+class Antialiased:
+    """The window of a pooling that slides by one pixel, and the blur behind it, which keeps every stride-th pixel."""
+
+    kernel: int
+    stride: int = 1
+    padding: str = "valid"
+
+    dilation = 1
+    label = ()
+    differs = Sliding.differs
+
+    @property
+    def extent(self):
+        return self.kernel
+
+    @property
+    def period(self):
+        return self.stride
+
+    @property
+    def _pooling(self):
+        return Sliding(self.kernel, padding=self.padding, taps=False)
+
+    def fits(self, size):
+        return self._pooling.fits(size)
+
+    def steps(self, size):
+        pooled = self._pooling.length(size)
+        blur = Sliding(blur_size(pooled, self.stride), self.stride, padding="same")
+        return [*self._pooling.steps(size), *blur.steps(pooled)]
+
+    def words(self):
+        return f"an antialiased window of {self.kernel} pixels with {_settings(self)}"
+
+    rule = Sliding.rule
+
+
+@dataclasses.dataclass(frozen=True)
+class Spreading:
+    """The window of a transposed convolution along one axis: every pixel spreads over the outputs.
+
+    Args:
+        kernel, stride, dilation, padding: those of the convolution.
+        output_padding: as in Keras; None for the default.
+    """
+
+    kernel: int
+    stride: int = 1
+    dilation: int = 1
+    padding: str = "valid"
+    output_padding: int | None = None
+
+    period = 1
+    label = ()
+    differs = Sliding.differs
+
+    @property
+    def extent(self):
+        return (self.kernel - 1) * self.dilation + 1
+
+    def length(self, size):
+        if self.output_padding is None:
+            return size * self.stride + (max(self.extent - self.stride, 0) if self.padding == "valid" else 0)
+        total = (size - 1) * self.stride + self.extent + self.output_padding
+        return total if self.padding == "valid" else total - 2 * (self.extent // 2)
+
+    def fits(self, size):
+        return size > 0 and self.length(size) > 0
+
+    def steps(self, size):
+        length = self.length(size)
+        crop = max((size - 1) * self.stride + self.extent - length, 0) // 2 if self.padding == "same" else 0
+        pixels, taps = np.mgrid[:size, : self.kernel].reshape(2, -1)
+        outputs = pixels * self.stride + taps * self.dilation - crop
+        inside = (outputs >= 0) & (outputs < length)
+        return [(size, length, np.stack([outputs, pixels, 2 * taps - self.kernel + 1], axis=1)[inside])]
+
+    def words(self):
+        return f"a window of {self.kernel} pixels with {_settings(self)}"
+
+    def rule(self, names, size):
+        return f"{self.words()} treats the two ends of {names} differently"
+
+
+@dataclasses.dataclass(frozen=True)
+class Border:
+    """Pixels that are added at the two ends of an axis; cropped where negative."""
+
+    low: int = 0
+    high: int = 0
+
+    period = 1
+    label = ()
+    differs = "along which the border differs"
+
+    @property
+    def extent(self):
+        return max(0, -self.low) + max(0, -self.high) + 1
+
+    def fits(self, size):
+        return size + self.low + self.high > 0
+
+    def steps(self, size):
+        pixels = np.arange(max(0, -self.low), size - max(0, -self.high))
+        return [(size, size + self.low + self.high, np.stack([pixels + self.low, pixels, 0 * pixels], axis=1))]
+
+    def rule(self, names, size):
+        return f"{names} must be treated alike at both ends"
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaling:
+    """An axis that is enlarged by an integer factor, every pixel in the same way."""
+
+    factor: int = 1
+
+    extent = period = 1
+    label = ()
+    differs = "that grow by different factors"
+
+    def fits(self, size):
+        return size > 0
+
+    def steps(self, size):
+        outputs = np.arange(size * self.factor)
+        return [(size, size * self.factor, np.stack([outputs, outputs // self.factor, 0 * outputs], axis=1))]
+
+    def rule(self, names, size):
+        return f"{names} must be enlarged alike"
+
+
+def blur_size(size, stride):
+    """Taps of the shortest binomial blur, from 3, that covers an axis symmetrically keeping every stride-th pixel."""
+    rest = (size - 1) % stride
+    least = max(3, rest + 1)
+    return least + (least - 1 - rest) % 2
+
+
+@functools.lru_cache(maxsize=4096)
+def seen(window, size, reversed_=False):
+    """What a window reads on an axis of this size, as a key that can be compared; of the reversed axis if wanted."""
+    key = [window.label]
+    for before, after, rows in window.steps(size):
+        rows = np.array([after - 1, before - 1, 0]) - rows if reversed_ else rows
+        rows = np.unique(rows, axis=0)
+        digest = hashlib.blake2b(np.ascontiguousarray(rows, dtype=np.int64).tobytes(), digest_size=16).digest()
+        key.append((after, digest, len(rows) > 0))
+    return tuple(key)
+
+
+def is_symmetric(window, size):
+    """Whether the window reads both ends of an axis of this size alike."""
+    return window.fits(size) and seen(window, size) == seen(window, size, True)
+
+
+def lost(windows, sizes, moves):
+    """What the elements of a group break: a set of (axis, axis that it is sent to, whether reversed); empty if nothing.
+
+    Args:
+        windows: one per axis of space.
+        sizes: of the input, one per axis; None where unknown counts as kept if any size keeps it.
+        moves: of `groups.grid.axis_moves`: for each element and each axis (axis that it is sent to, whether reversed).
+    """
+    broken = set()
+    for element in moves:
+        failed = {
+            (axis, target, flip)
+            for axis, (target, flip) in enumerate(element)
+            if not _kept(windows[axis], windows[target], sizes[axis], flip)
+        }
+        if failed and not (None not in sizes and _nothing_read(windows, sizes, element)):
+            broken |= failed
+    return broken
+
+
+def _kept(window, target, size, flip):
+    if size is None:
+        return any(_kept(window, target, n, flip) for n in _large(window, target))
+    if not (window.fits(size) and target.fits(size)):
+        return False
+    return seen(window, size, flip) == seen(target, size)
+
+
+def _nothing_read(windows, sizes, element):
+    """Whether no output reads any pixel, before and after, so that all of them are alike."""
+    pairs = [(windows[axis], windows[target], sizes[axis]) for axis, (target, _) in enumerate(element)]
+    if not all(a.fits(n) and b.fits(n) for a, b, n in pairs):
+        return False
+    found = [(seen(a, n), seen(b, n)) for a, b, n in pairs]
+    same = all([step[0] for step in a[1:]] == [step[0] for step in b[1:]] for a, b in found)
+    return same and not all(a[1][2] for a, _ in found) and not all(b[1][2] for _, b in found)
+
+
+def _large(*windows):
+    """As many sizes as the windows can tell apart, far from where anything special happens."""
+    period = math.lcm(*(window.period for window in windows))
+    start = period * (2 + 4 * max(window.extent for window in windows))
+    return range(start, start + period)
+
+
+def conditions(windows, sizes, moves):
+    """For each axis of unknown size which sizes are right, where not all are: `{axis: (remainders, period)}`."""
+    found = {}
+    for axis, size in enumerate(sizes):
+        ways = sorted({element[axis] for element in moves})
+        if size is not None or not ways:
+            continue
+        large = _large(windows[axis], *(windows[target] for target, _ in ways))
+        right = [n % len(large) for n in large if _keeps(windows, axis, n, ways)]
+        if right and len(right) < len(large):
+            found[axis] = (tuple(sorted(right)), len(large))
+    return found
+
+
+def right_sizes(windows, axis, size, moves, count=2):
+    """The sizes nearest to this one on which an axis is treated symmetrically, at most `count`, ascending."""
+    ways = sorted({element[axis] for element in moves})
+    reach = max(4 * len(_large(window)) + window.extent for window in windows)
+    near = sorted(range(max(1, size - reach), size + reach + 1), key=lambda n: (abs(n - size), n))
+    good = (n for n in near if _keeps(windows, axis, n, ways))
+    return sorted(n for n, _ in zip(good, range(count), strict=False))
+
+
+def _keeps(windows, axis, size, ways):
+    return all(_kept(windows[axis], windows[target], size, flip) for target, flip in ways)
+
+
+def _settings(window):
+    """Strides, dilation and paddings as they are written."""
+    named = [("dilation_rate", window.dilation, 1), ("output_padding", getattr(window, "output_padding", None), None)]
+    other = [f"{name}={value}" for name, value, usual in named if value != usual]
+    return ", ".join([f"strides={window.stride}", *other, f'padding="{window.padding}"'])
