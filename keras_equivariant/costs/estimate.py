@@ -106,17 +106,10 @@ def estimate(source, /, **params):
 
 
 def _features(traced):
-    features = traced.features
+    features, layout = traced.features, traced.features.layout
     if traced.problems:
         return str(features), "lost"
-    if features.layout in ("broken", "invariant") or features.space is not None:
-        return str(features), ""
-    if features.layout == "harmonic" or (features.group is not None and not features.group.is_finite):
-        return str(features), "exact for quarter turns"
-    if features.group is None:
-        return str(features), ""
-    exact, order = len(features.group.grid_elements), features.group.order
-    return str(features), "exact" if exact == order else f"exact for {exact} of {order}"
+    return str(features), "" if not layout.moves or layout.group is None else layout.exactness
 
 
 def _row(layer):

@@ -188,7 +188,7 @@ def certify(
     return Report(
         model=str(name or getattr(model, "name", None) or getattr(model, "__name__", type(model).__name__)),
         group=claimed.name,
-        law="invariance" if set(names) == {"invariant"} else "equivariance",
+        law="equivariance" if any(layout.moves for layout in names) else "invariance",
         inputs=_described([x.shape for x in arrays], setting.layouts),
         outputs=_described([output.shape for output in outputs], names),
         angles=sweep(as_callable(own, inputs), setting, names, angles),
@@ -199,7 +199,4 @@ def certify(
 
 
 def _described(shapes, layouts):
-    return tuple(
-        f"{tuple(shape[1:])} {getattr(layout, '__name__', layout)}"
-        for shape, layout in zip(shapes, layouts, strict=True)
-    )
+    return tuple(f"{tuple(shape[1:])} {layout}" for shape, layout in zip(shapes, layouts, strict=True))

@@ -11,6 +11,7 @@ from keras_equivariant.equivariance import points
 from keras_equivariant.equivariance.layouts import finite, resolve
 from keras_equivariant.equivariance.measure import as_array, as_callable, measure
 from keras_equivariant.equivariance.verdict import hint, limit, part_errors, vacuous
+from keras_equivariant.groups.layouts import Invariant
 from keras_equivariant.utils.text import number, table
 
 LAWS = ("equivariance", "invariance")
@@ -53,8 +54,8 @@ def equivariance_error(
         elements: indices or names of elements; `"exact"` for those that need no interpolation; all by default.
         input_layout, output_layout: how a group element acts on the arrays (`groups.act`): `"image"`, `"regular"`,
             `"quotient(H)"`, `"invariant"`, `"regular_vector"`; `"folded"` for regular features whose group axis is
-            merged into the channels; a FieldType; or a callable `(array, group, element) -> array`. One for all
-            arrays or one per array; `"auto"` reads it off the shape.
+            merged into the channels; a FieldType or its text, such as `"8x0 + 4x1"`; or a callable
+            `(array, group, element) -> array`. One for all arrays or one per array; `"auto"` reads it off the shape.
         batch_size: the most samples in one call. The last batch is filled up to this size.
 
     Returns:
@@ -178,7 +179,7 @@ def input_layouts(arrays, group, layout):
     if not group.orthogonal:
         layout = points.input_layouts(arrays, group, layout)
     layouts = resolve(layout, [x.shape for x in arrays], group, "input_layout")
-    if all(name == "invariant" for name in layouts):
+    if not any(found.moves for found in layouts):
         raise ValueError(
             "At least one input must be transformed by the group, else there is no law to test. Received: "
             f'inputs of shapes {[x.shape for x in arrays]}, all "invariant"; name their layouts with '
@@ -190,8 +191,8 @@ def input_layouts(arrays, group, layout):
 def output_layouts(layout, group, law, subgroups, shapes):
     """A list of one layout per output."""
     if law == "invariance":
-        return [["invariant"]] * len(shapes)
-    return [[name] for name in resolve(layout, shapes, group, "output_layout", subgroups)]
+        return [[Invariant()]] * len(shapes)
+    return [[found] for found in resolve(layout, shapes, group, "output_layout", subgroups)]
 
 
 def check_law(law):

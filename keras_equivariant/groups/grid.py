@@ -67,6 +67,13 @@ def axis_moves(group=None, voxel_size=None, dimension=None):
     )
 
 
+def moved_axes(group):
+    """The axes of space on which some element is not the identity, hence whose two ends must be treated alike."""
+    identity = index_matrix(group.matrices[0])
+    moved = [abs(index_matrix(matrix) - identity).max(axis=1) > 1e-9 for matrix in group.matrices]
+    return tuple(bool(any(m[axis] for m in moved)) for axis in range(group.dimension))
+
+
 def centred_points(shape):
     """Array coordinates of all pixels about the grid's centre, `(prod(shape), d)`."""
     axes = [np.arange(n) - (n - 1) / 2 for n in shape]

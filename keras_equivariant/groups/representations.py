@@ -108,6 +108,8 @@ def regular(group):
 def quotient(group, subgroup, name=None):
     """Functions on the cosets of a subgroup H: [rho(g) f](aH) = f(g^-1 a H), permutation matrices."""
     group = orthogonal_group(group)
+    if not group.is_finite and _is_rotations_of(group, subgroup):
+        return Representation(group, name or f"quotient({orthogonal_group(subgroup).name})", _swap_at_mirrors, 0)
     if not group.is_finite:
         raise ValueError(
             f"Functions on a group or its cosets need a finite group. Received: {group.name}; use its irreps, or a "
@@ -121,6 +123,20 @@ def quotient(group, subgroup, name=None):
     images = of_element[group.cayley[:, cosets[:, 0]]]  # images[g, i] is the coset that g moves coset i to
     matrices = np.eye(len(cosets))[images].transpose(0, 2, 1)
     return Representation(group, name or f"quotient({subgroup})", matrices)
+
+
+def _is_rotations_of(group, subgroup):
+    """Whether these are the rotations of a continuous group that holds reflections as well: two cosets."""
+    if not group.mirrors or not isinstance(subgroup, str):
+        return False
+    rotations = orthogonal_group(subgroup)
+    return not (rotations.is_finite or rotations.mirrors) and rotations.dimension == group.dimension
+
+
+def _swap_at_mirrors(points):
+    """Functions on the rotations and on the reflections: an element of the latter swaps the two."""
+    swaps = np.linalg.det(points) < 0
+    return np.where(swaps[:, None, None], np.eye(2)[::-1], np.eye(2))
 
 
 def check_size(group, dim, name):

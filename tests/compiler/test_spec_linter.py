@@ -100,7 +100,7 @@ WRONG = {
     "- GroupPooling: max\n- GroupPooling: max": "takes features with a group axis. Received: image features of shape (None, 8, 8, 4); such features come from LiftingConv2D",
     "- GroupConv2D: {filters: 3, kernel_size: 3, group: C8}": 'takes regular features of its own group, "C8". Received: regular D4 features',
     "- MaxPooling2D: {group: C8}": 'takes regular features of its own group, "C8". Received: regular D4 features',
-    "- GroupPooling: {group: D4, subgroup: C4}\n- GroupConv2D: {filters: 3, kernel_size: 3, group: C2}": "takes regular features. Received: quotient C4 features",
+    "- GroupPooling: {group: D4, subgroup: C4}\n- GroupConv2D: {filters: 3, kernel_size: 3, group: C2}": "takes regular features. Received: quotient(C4) features",
     "- LiftingConv2D: {filters: 3, kernel_size: 3}": "LiftingConv2D",
     "- residual: {main: [unit: 4], shortcut: [GroupPooling: max]}": "merges features that transform differently: regular D4 and image",
 }  # fmt: skip
@@ -189,7 +189,7 @@ def test_the_walk_builds_nothing():
     walked = trace(load_spec("p4m_resnet", blocks=1))
     assert walked.problems == [] and walked.errors == []
     assert not any(traced.layer.built for traced in walked.layers)
-    assert (walked.output.shape, walked.output.layout) == ((None, 10), "invariant")
+    assert (walked.output.shape, str(walked.output.layout)) == ((None, 10), "invariant")
 
 
 def test_the_walk_prints_line_layer_layout_and_shape():

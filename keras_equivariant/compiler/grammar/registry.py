@@ -12,54 +12,9 @@ import keras
 
 from keras_equivariant import layers
 from keras_equivariant.layers.core.base import EquivariantLayer
+from keras_equivariant.stock import traits
 
-STOCK = (
-    "Activation",
-    "Add",
-    "Average",
-    "AveragePooling2D",
-    "BatchNormalization",
-    "Concatenate",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Conv3D",
-    "Conv3DTranspose",
-    "Cropping2D",
-    "Cropping3D",
-    "Dense",
-    "DepthwiseConv2D",
-    "Dropout",
-    "ELU",
-    "Flatten",
-    "GaussianDropout",
-    "GaussianNoise",
-    "GlobalAveragePooling2D",
-    "GlobalAveragePooling3D",
-    "GlobalMaxPooling2D",
-    "GlobalMaxPooling3D",
-    "GroupNormalization",
-    "Identity",
-    "LayerNormalization",
-    "LeakyReLU",
-    "MaxPooling2D",
-    "Maximum",
-    "Minimum",
-    "Multiply",
-    "Normalization",
-    "PReLU",
-    "ReLU",
-    "Rescaling",
-    "Reshape",
-    "SeparableConv2D",
-    "Softmax",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-    "UnitNormalization",
-    "UpSampling2D",
-    "ZeroPadding2D",
-    "ZeroPadding3D",
-)
-MERGE = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply")
+MERGE = traits.spec_names(merging=True)
 COMMON = ("name", "dtype", "trainable")
 HIDDEN = ("lora_rank", "lora_alpha", "quantization_config", "in_type", *COMMON)  # a type flows along by itself
 REQUIRED = inspect.Parameter.empty
@@ -127,7 +82,7 @@ def register_layer(cls=None, *, package=None):
 @functools.cache
 def layer_classes():
     """Names to classes, sorted by name."""
-    classes = {name: getattr(keras.layers, name) for name in STOCK}
+    classes = {name: getattr(keras.layers, name) for name in traits.spec_names()}
     for name in layers.__all__:
         found = getattr(layers, name)
         if isinstance(found, type) and issubclass(found, keras.layers.Layer):

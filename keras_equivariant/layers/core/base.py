@@ -9,6 +9,7 @@ import warnings
 import keras
 
 from keras_equivariant.groups import grid
+from keras_equivariant.layers.core.law import Lawful
 from keras_equivariant.layers.core.sources import source_group
 from keras_equivariant.ops import window_remedies, windows
 
@@ -16,7 +17,7 @@ PACKAGE = "keras_equivariant"
 register = keras.saving.register_keras_serializable(package=PACKAGE)
 
 
-class EquivariantLayer(keras.layers.Layer):
+class EquivariantLayer(Lawful, keras.layers.Layer):
     """Base of the layers: nobody loses equivariance silently, and every layer can be folded to stock Keras layers.
 
     A subclass says in `windows` and `window_arguments` how its windows lie over space, adds to `symmetry_problems`

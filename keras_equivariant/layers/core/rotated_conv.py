@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_equivariant.groups.layouts import Image, Regular, WrongFeatures, received
 from keras_equivariant.kernels import (
     fourier_basis,
     natural_covariances,
@@ -14,8 +15,10 @@ from keras_equivariant.kernels import (
     spectral_pays,
 )
 from keras_equivariant.layers.core.base import PACKAGE, axis_names
+from keras_equivariant.layers.core.law import check_regular
 from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups, symmetry_group
 from keras_equivariant.ops import convolution, expansion, learned, spectral
+from keras_equivariant.stock.features import kind_of
 from keras_equivariant.utils.checks import positive
 
 _NEEDED = ("filters", "kernel_size", "group")
@@ -122,6 +125,9 @@ class RotatedConv(WindowedConv):
         """For how many relative orientations each kernel has coefficients."""
         return 1 if self.lifting else self.group.order
 
+    def check_kernel(self, kernel_size):
+        rotated_basis(self.group, kernel_size, self.basis)
+
     def build(self, input_shape):
         fields = self._input_fields(input_shape)
         self.compute_output_shape(input_shape)
@@ -191,6 +197,25 @@ class RotatedConv(WindowedConv):
         if self.functions is None:
             return self._basis.basis
         return learned.moved(ops.convert_to_tensor(self.functions), self._basis.source, self._basis.permuted)
+
+    def check_features(self, layout, shapes):
+        shape = tuple(shapes[0])
+        if not self.lifting:
+            check_regular(self, layout, shape)
+        super().check_features(layout, shapes)
+        if self.lifting and not isinstance(layout, Image):
+            fix = f"use GroupConv{self.rank}D, or GroupPooling before LiftingConv{self.rank}D"
+            raise WrongFeatures(
+                f"takes features of shape (B, {', '.join(axis_names(self.rank))}, C), {kind_of(self.rank)}. "
+                f"{received(layout, shape)}",
+                fix if isinstance(layout, Regular) else "",
+            )
+
+    def law(self, layout, shapes):
+        return Regular(self.group, self._basis.scales)
+
+    def expected_layout(self, shape):
+        return Image(self.group) if self.lifting else Regular(self.group, self._basis.scales)
 
     def symmetry_problems(self, input_shape):
         problems = super().symmetry_problems(input_shape)

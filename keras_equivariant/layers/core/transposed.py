@@ -59,6 +59,8 @@ class Transposed:
         return {**arguments, "output_padding": self.output_padding}
 
     def windows(self, kernel_size, strides, dilation_rate, padding, output_padding):
+        if kernel_size != self.kernel_size:
+            self.check_kernel(kernel_size)
         if output_padding is not None:
             _check_output_padding(kernel_size, strides, dilation_rate, padding, output_padding)
         added = output_padding or (None,) * self.rank

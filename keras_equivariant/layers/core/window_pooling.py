@@ -5,6 +5,7 @@ import math
 from keras import ops as kops
 
 from keras_equivariant import groups
+from keras_equivariant.groups.layouts import BreaksSymmetry, Harmonic, Typed, WrongFeatures, received
 from keras_equivariant.layers.core.base import EquivariantLayer, axis_names, stock
 from keras_equivariant.ops import pooling
 from keras_equivariant.ops.windows import Antialiased, Sliding
@@ -56,6 +57,24 @@ class PixelwiseLayer(EquivariantLayer):
             raise ValueError(self._wanted(order) + f". Received: input_shape={tuple(input_shape)}")
         space = self.sizes_after(input_shape[1 : 1 + self.rank])
         return (input_shape[0], *space, *input_shape[1 + self.rank :])
+
+    def check_features(self, layout, shapes):
+        shape = tuple(shapes[0])
+        self._check_rank(layout, shape)
+        self._check_own_group(layout, shape)
+        if isinstance(layout, Harmonic) and not self.linear:
+            raise WrongFeatures(
+                f"does not commute with the rotations of complex features. {received(layout, shape)}",
+                f"use AveragePooling{self.rank}D, or HarmonicMagnitude before it",
+            )
+
+    def law(self, layout, shapes):
+        if isinstance(layout, Typed) and not (self.linear or layout.permutes):
+            raise BreaksSymmetry(
+                f"mixes the components of features of type {layout.described}",
+                f"use NormMaxPooling{self.rank}D or AveragePooling{self.rank}D",
+            )
+        return layout
 
     def _wanted(self, order):
         space, wanted = ", ".join(axis_names(self.rank)), "|G|" if order is None else order

@@ -65,7 +65,12 @@ class WindowedConv(Weighted):
             "padding_mode": self.padding_mode,
         }
 
+    def check_kernel(self, kernel_size):
+        """ValueError where the layer cannot have a kernel of this other size."""
+
     def windows(self, kernel_size, strides, dilation_rate, padding, padding_mode):
+        if kernel_size != self.kernel_size:
+            self.check_kernel(kernel_size)
         sliding = zip(kernel_size, strides, dilation_rate, strict=True)
         return tuple(Sliding(*one, padding, padding_mode) for one in sliding)
 

@@ -4,13 +4,13 @@ from keras import ops
 
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.biased import Biased
-from keras_equivariant.layers.harmonic.features import orders_and_fields
+from keras_equivariant.layers.harmonic.features import OnHarmonic, orders_and_fields
 from keras_equivariant.ops import harmonic
 from keras_equivariant.utils.checks import check_epsilon
 
 
 @register
-class HarmonicActivation(Biased):
+class HarmonicActivation(OnHarmonic, Biased):
     """An activation of the magnitudes of complex features; the phases stay.
 
     y = activation(|x| + b) x / |x|,  |x| = sqrt(max(Re x^2 + Im x^2, epsilon))

@@ -3,7 +3,7 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.layers.core.base import EquivariantLayer, register
-from keras_equivariant.layers.harmonic.features import orders_and_fields
+from keras_equivariant.layers.harmonic.features import OnHarmonic, orders_and_fields
 from keras_equivariant.layers.harmonic.harmonic_activation import fold_on_magnitudes
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
 from keras_equivariant.ops import harmonic
@@ -17,7 +17,7 @@ _OPTIONS = (
 
 
 @register
-class HarmonicBatchNormalization(EquivariantLayer):
+class HarmonicBatchNormalization(OnHarmonic, EquivariantLayer):
     """Batch normalisation of the magnitudes of complex features, then an activation; the phases stay.
 
     y = activation(gamma (|x| - mean) / sqrt(variance + epsilon) + beta) x / |x|,  |x|^2 = max(Re x^2 + Im x^2, 1e-4)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_equivariant.groups.layouts import BreaksSymmetry, Harmonic, Image, WrongFeatures, received
 from keras_equivariant.kernels import ring_basis
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.windowed_conv import WindowedConv
@@ -121,6 +122,11 @@ class HarmonicConv2D(WindowedConv):
         self.phase_constraint = keras.constraints.get(phase_constraint)
         self.group = GRID_GROUP  # on which the law is exact
 
+    def check_kernel(self, kernel_size):
+        _check_square(kernel_size)
+        if kernel_size < self.kernel_size:
+            raise ValueError(f"A smaller kernel may not reach every order. Received: kernel_size={kernel_size}")
+
     def build(self, input_shape):
         orders, fields = self._orders_and_fields(input_shape)
         self.compute_output_shape(input_shape)
@@ -164,6 +170,29 @@ class HarmonicConv2D(WindowedConv):
         self._check_reached(self._ring_basis(orders or 1).orders, orders or 1)
         space = self._sizes_after(input_shape[1:3])
         return (input_shape[0], *space, self.max_order + 1, 2, self.filters)
+
+    @classmethod
+    def claimed_group(cls, arguments):
+        """The quarter turns, on which the layer is exact."""
+        return GRID_GROUP.name
+
+    def check_features(self, layout, shapes):
+        if not isinstance(layout, Image | Harmonic):
+            raise WrongFeatures(f"takes an image or harmonic features. {received(layout, shapes[0])}")
+        self._check_rank(layout, tuple(shapes[0]))
+
+    def law(self, layout, shapes):
+        found, group = Harmonic(self.max_order + 1), layout.group
+        if group is not None and group.mirrors:
+            raise BreaksSymmetry(
+                f"{type(self).__name__} commutes with rotations, not with the mirrors of {group.name}",
+                'use a group of rotations such as "C4" in the other layers',
+                layout=found,
+            )
+        return found
+
+    def expected_layout(self, shape):
+        return Image(self.group) if len(shape) == 4 else Harmonic(shape[3])
 
     def _orders_and_fields(self, input_shape):
         """(M + 1, C) of the input, (None, C) of an image."""

@@ -1,9 +1,10 @@
 import keras
 from keras import ops
 
+from keras_equivariant.groups.layouts import Image
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.biased import Biased
-from keras_equivariant.layers.harmonic.features import orders_and_fields
+from keras_equivariant.layers.harmonic.features import GRID_GROUP, OnHarmonic, orders_and_fields
 from keras_equivariant.ops import harmonic
 from keras_equivariant.utils.checks import check_epsilon
 
@@ -11,7 +12,7 @@ REDUCTIONS = ("sum", None)
 
 
 @register
-class HarmonicMagnitude(Biased):
+class HarmonicMagnitude(OnHarmonic, Biased):
     """Magnitudes of complex features: what does not turn.
 
     y = sum over m of |x_m| (+ bias),  |x| = sqrt(max(Re x^2 + Im x^2, epsilon));  without the sum the magnitudes of all
@@ -82,6 +83,9 @@ class HarmonicMagnitude(Biased):
     def compute_output_shape(self, input_shape):
         orders, fields = orders_and_fields("HarmonicMagnitude", input_shape)
         return (*input_shape[:3], fields if self.reduction == "sum" else orders * fields)
+
+    def law(self, layout, shapes):
+        return Image(GRID_GROUP)
 
     def fold(self, input_shape):
         orders, _ = orders_and_fields("HarmonicMagnitude", input_shape)

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_equivariant.groups.layouts import Image, Points, WrongFeatures, received
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.utils.checks import check_number
 
@@ -82,6 +83,13 @@ class ImageToPoints(EquivariantLayer):
         full = "float64" if self.compute_dtype == "float64" else "float32"
         dtypes = (full, self.compute_dtype, "bool")
         return tuple(keras.KerasTensor(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True))
+
+    def check_features(self, layout, shapes):
+        if not isinstance(layout, Image):
+            raise WrongFeatures(f"takes images. {received(layout, shapes[0])}")
+
+    def law(self, layout, shapes):
+        return Points(None, 2, shared=True)
 
     def fold_call(self, apply, inputs):
         return self.call(inputs)

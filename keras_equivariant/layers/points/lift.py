@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.groups import rotation_grids
+from keras_equivariant.groups.layouts import Points
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.points.features import (
     OnPoints,
@@ -154,6 +155,9 @@ class LieLift(OnPoints, EquivariantLayer):
         positions, values, mask = self.checked_shapes(input_shape, self.group.dimension)
         count = positions[1] * self.samples
         return (positions[0], count, element_width(self.group)), (values[0], count, values[2]), (mask[0], count)
+
+    def law(self, layout, shapes):
+        return Points(self.group, layout.dimension, layout.shared)
 
     def fold_call(self, apply, inputs):
         return self.call(inputs, training=False)

@@ -1,5 +1,6 @@
 from keras import ops
 
+from keras_equivariant.groups.layouts import Invariant, Vectors
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.points.features import (
     OnPoints,
@@ -96,6 +97,9 @@ class LiePooling(OnPoints, EquivariantLayer):
 
     def compute_output_spec(self, inputs):
         return super().compute_output_spec(inputs)
+
+    def law(self, layout, shapes):
+        return Vectors(layout.group) if self.vectors else Invariant()
 
     def fold_call(self, apply, inputs):
         return self.call(inputs)

@@ -3,6 +3,7 @@ from keras import ops
 
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.ops.normalization import normalize_with_statistics
+from keras_equivariant.stock import laws
 
 
 @register
@@ -56,6 +57,14 @@ class BatchNormalization(keras.layers.BatchNormalization):
         last = self.axis in (-1, len(inputs.shape) - 1)
         compiles = keras.backend.backend() == "tensorflow"
         return compiles and last and mask is None and not self.synchronized and not getattr(self, "renorm", False)
+
+    def output_layout(self, layouts, shapes):
+        """The layout of what the layer makes of features; as of the stock layer, for an activation acts on channels."""
+        return laws.output_layout(self, layouts, shapes)
+
+    def expected_layout(self, shape):
+        """None: the layer takes features of several layouts."""
+        return None
 
     def fold(self, input_shape):
         """Stock BatchNormalization and the activation; one weight a field serves the whole group axis."""

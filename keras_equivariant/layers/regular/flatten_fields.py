@@ -1,7 +1,9 @@
 from keras import ops
 
 from keras_equivariant.groups import FieldType
+from keras_equivariant.groups.layouts import Regular, Typed
 from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.core.law import check_regular
 from keras_equivariant.layers.core.windowed_conv import symmetry_group
 
 
@@ -63,6 +65,15 @@ class FlattenFields(EquivariantLayer):
                 f"Received: input_shape={tuple(input_shape)}"
             )
         return (*input_shape[:-2], order * input_shape[-1])
+
+    def check_features(self, layout, shapes):
+        check_regular(self, layout, tuple(shapes[0]))
+
+    def law(self, layout, shapes):
+        return Typed.of(FieldType.parse(f"{shapes[0][-1]}xregular", self.group), len(shapes[0]) - 1)
+
+    def expected_layout(self, shape):
+        return Regular(self.group)
 
     def fold(self, input_shape):
         return []

@@ -3,7 +3,9 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant import groups
+from keras_equivariant.groups.layouts import Image, Invariant, Quotient
 from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.core.law import check_group_axis
 from keras_equivariant.ops import pooling
 from keras_equivariant.utils.checks import positive
 
@@ -96,6 +98,14 @@ class GroupPooling(EquivariantLayer):
             )
         kept = () if self._cosets is None else (len(self._cosets),)
         return (*input_shape[:-2], *kept, None if fields is None else fields // self.orbits)
+
+    def check_features(self, layout, shapes):
+        check_group_axis(self, layout, tuple(shapes[0]))
+
+    def law(self, layout, shapes):
+        if self.subgroup is not None:
+            return Quotient(self.group, self.subgroup)
+        return (Image if layout.rank(shapes[0]) else Invariant)(layout.group)
 
     def fold(self, input_shape):
         elements, fields = input_shape[-2:]

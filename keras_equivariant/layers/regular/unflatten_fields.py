@@ -1,5 +1,6 @@
 from keras import ops
 
+from keras_equivariant.groups.layouts import Regular
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.typed import Typed, as_type, type_config
 
@@ -58,6 +59,9 @@ class UnflattenFields(Typed, EquivariantLayer):
     def compute_output_shape(self, input_shape):
         self._check_channels(input_shape)
         return (*input_shape[:-1], self.group.order, self.fields)
+
+    def law(self, layout, shapes):
+        return Regular(self.group)
 
     def fold(self, input_shape):
         return []

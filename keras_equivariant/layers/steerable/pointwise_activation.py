@@ -7,12 +7,14 @@ from keras_equivariant.layers.core.typed import check_activation
 
 @register
 class PointwiseActivation(Fibrewise):
-    """An activation of every component, on types that permute their components.
+    """An activation of every component, on types that permute their components; an odd one also up to sign.
 
     y = activation(x)
 
     Args:
-        in_type: field type of scalars, regular and quotient fields.
+        in_type: field type of scalars, regular and quotient fields. With an odd activation, one of Keras's with
+            f(-x) = -f(x) such as `"tanh"` or `"softsign"`, also of signs and other fields whose components are permuted
+            up to sign, such as all irreps of C4 and D4.
         activation: name or function.
         group: group name; may be left out where `in_type` is a FieldType.
         **kwargs: those of `keras.layers.Layer`.
@@ -23,7 +25,8 @@ class PointwiseActivation(Fibrewise):
     Output shape:
         The same.
 
-    Equivariance: exact for every element on every size: what permutes the components permutes their images.
+    Equivariance: exact for every element on every size: what permutes the components permutes their images, and an odd
+    function keeps signs.
 
     Raises:
         ValueError: a type with fields whose components mix.

@@ -51,6 +51,11 @@ class Restrict(Fibrewise):
         self._matrices = [_matrix(maps) for maps in found.maps]
         self._changes = not all(np.array_equal(matrix, np.eye(len(matrix))) for matrix in self._matrices)
 
+    @classmethod
+    def claimed_group(cls, arguments):
+        """The subgroup, which is left of the symmetry behind the layer."""
+        return arguments.get("subgroup")
+
     def compute(self, x, training=False):
         return change_basis(x, self.layout, self._matrices) if self._changes else x
 

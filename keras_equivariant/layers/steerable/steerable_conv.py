@@ -91,6 +91,10 @@ class SteerableConv(Typed, WindowedConv):
         self._add_kernel((self._basis.size,), per_pair(self.kernel_initializer, shapes))
         self._add_bias(bias_size(self.out_type))
 
+    def check_kernel(self, kernel_size):
+        if any(new < old for new, old in zip(kernel_size, self.kernel_size, strict=True)):
+            raise ValueError(f"A smaller kernel may not reach every field. Received: kernel_size={kernel_size}")
+
     def windows(self, **arguments):
         found = super().windows(**arguments)
         return tuple(dataclasses.replace(window, low_pass=True) for window in found) if self.antialias else found
