@@ -8,7 +8,7 @@ if not _startup.is_light(__name__):
     from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec, register_layer
     from keras_equivariant.costs import estimate
     from keras_equivariant.equivariance import Report, assert_equivariant, certify, equivariance_error
-    from keras_equivariant.export import ExportError, ExportReport, export, fold
+    from keras_equivariant.export import ExportError, ExportReport, Proof, export, fold, prove
     from keras_equivariant.groups import FieldType
     from keras_equivariant.layers.core.base import EquivariantLayer
     from keras_equivariant.presets import from_preset, list_presets
@@ -23,6 +23,7 @@ __all__ = [
     "ExportError",
     "ExportReport",
     "FieldType",
+    "Proof",
     "Report",
     "SpecError",
     "__version__",
@@ -45,6 +46,7 @@ __all__ = [
     "list_presets",
     "list_specs",
     "load_spec",
+    "prove",
     "recompute_statistics",
     "refit_head",
     "register_layer",

@@ -118,6 +118,22 @@ def _add_export(export):
     _add_formats(export)
 
 
+def _add_prove(prove):
+    prove.add_argument("file", metavar="FILE", help="a .tflite, .onnx or .keras file of stock operations")
+    prove.add_argument("--group", help="the symmetry to prove (default: the largest that is found)")
+    prove.add_argument(
+        "--input-shape",
+        type=_shape,
+        metavar="H,W,C",
+        help="shape of one input, where the file leaves the sizes of images open",
+    )
+    prove.add_argument("--json", metavar="FILE", help="also write the proof as JSON")
+
+
+def _shape(text):
+    return (None, *(int(size) for size in text.split(",")))
+
+
 def _add_learn_basis(learn):
     learn.add_argument("--group", required=True, help="C<n> or D<n>, e.g. C8")
     learn.add_argument("--kernel-size", type=int, required=True, metavar="K", help="odd number of rows and columns")
@@ -226,6 +242,14 @@ COMMANDS = {
         commands.run_export,
         "export a trained network as SavedModel and .tflite",
         None,
+    ),
+    "prove": (
+        _add_prove,
+        commands.run_prove,
+        "prove from a file alone that its network keeps a symmetry",
+        "Read a .tflite, .onnx or folded .keras file and prove layer by layer, from its kernels, biases, "
+        "scales and zero points, that the network commutes with a group: for all inputs, in int8 bit for bit. Exit "
+        "status 1 if it is not proved; the first layer that stands in the way is named.",
     ),
     "learn-basis": (
         _add_learn_basis,

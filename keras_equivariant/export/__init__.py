@@ -8,6 +8,8 @@ if not _startup.is_light(__name__):
     from keras_equivariant.export.folding.fold import fold
     from keras_equivariant.export.formats.format import Format
     from keras_equivariant.export.formats.registry import format_names, register_format
+    from keras_equivariant.export.proof.prove import prove
+    from keras_equivariant.export.proof.report import Proof
     from keras_equivariant.export.report import Artifact, ExportError, ExportReport
 
 __all__ = [
@@ -15,9 +17,11 @@ __all__ = [
     "ExportError",
     "ExportReport",
     "Format",
+    "Proof",
     "export",
     "fold",
     "format_names",
+    "prove",
     "register_format",
 ]
 

@@ -5,6 +5,7 @@ import re
 import keras
 import numpy as np
 
+from keras_equivariant.export import representative
 from keras_equivariant.export.formats import backend, registry
 from keras_equivariant.export.verify import BATCHES
 from keras_equivariant.utils.text import closest
@@ -60,6 +61,7 @@ def checked_data(graph, data, formats, inference_type):
         )
     if data is None:
         return None
+    data = representative.arrays(data, graph)
     shapes = [np.shape(x) for x in keras.tree.flatten(data)]
     wanted = [tuple(tensor.shape) for tensor in graph.inputs]
     fits = len(shapes) == len(wanted) and all(
@@ -71,6 +73,9 @@ def checked_data(graph, data, formats, inference_type):
             f"`representative_data` must hold at least {max(BATCHES)} samples of the model's inputs, of "
             f"shapes {wanted}. Received: arrays of shapes {shapes}"
         )
+    representative.check_numbers(graph, data, bool(needing))
+    if needing:
+        representative.check_scale(graph, data)
     return data
 
 

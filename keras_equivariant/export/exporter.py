@@ -10,6 +10,7 @@ from keras_equivariant.export import verify as verification
 from keras_equivariant.export.folding.fold import fold, functional
 from keras_equivariant.export.formats import backend, registry
 from keras_equivariant.export.formats.format import Format
+from keras_equivariant.export.proof.prove import SUFFIXES, prove
 from keras_equivariant.export.report import Artifact, ExportError, ExportReport
 from keras_equivariant.export.serving import mlserver
 from keras_equivariant.export.source import Source
@@ -58,8 +59,10 @@ def export(
         name: name of the files and of the served model; by default that of `model`.
         version: version number for TensorFlow Serving.
         representative_data: arrays in the structure of the model's inputs with the samples on axis 0, about a
-            hundred; required for `tflite_int8`, whose ranges they set. The first three are the test inputs; without
-            them these are smooth random images in the range that a leading Normalization or Rescaling expects.
+            hundred; or a `tf.data.Dataset` or generator of batches, or a function that returns one. Required for
+            `tflite_int8`, whose ranges they set. The first three are the test inputs; without them these are smooth
+            random images in the range that a leading Normalization or Rescaling expects, and on such images every
+            artifact is tested, too.
         inference_type: `"float32"` or `"int8"`: what the int8 model takes and returns.
         group: group to measure the symmetry under; by default that of the model's layers.
         verify: False skips verification.
@@ -91,7 +94,8 @@ def export(
         (True, 'tiny/1')
 
     Equivariance: that of `model`, measured on every artifact. Turned kernels share their values, hence their int8
-    scales, so an exactly invariant model stays exactly invariant in int8.
+    scales, so an exactly invariant model stays exactly invariant in int8; `prove` shows that from the file alone, and
+    its result stands in the report.
     """
     formats = arguments.checked_formats(formats)
     graph = functional(model)
@@ -153,7 +157,19 @@ def _artifact(format, staged, path, source, reference, tolerance):
         return artifact
     listed = {"operations": tuple(format.operations(staged)), "signature": format.signature(staged)}
     artifact, run = dataclasses.replace(artifact, **listed), format.load(staged, source)
-    return verification.verify(artifact, format, run, source, reference, tolerance.get(format.name))
+    artifact = verification.verify(artifact, format, run, source, reference, tolerance.get(format.name))
+    return dataclasses.replace(artifact, proof=_proof(staged, source, reference))
+
+
+def _proof(staged, source, reference):
+    """What the file alone says about the symmetry; None where its format or its sizes do not let it be read."""
+    if staged.suffix not in SUFFIXES or reference.group is None:
+        return None
+    try:
+        proof = prove(staged, reference.group, [tensor.shape for tensor in source.model.inputs])
+    except ValueError:  # sizes that are not known
+        return None
+    return dataclasses.replace(proof, file=staged.name)
 
 
 def _report(source, artifacts, reference, folder):

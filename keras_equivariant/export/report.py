@@ -33,6 +33,7 @@ class Artifact:
         relative_error: the same, divided by the model's largest output.
         tolerance: largest `relative_error` that passes.
         equivariance: relative L2 error |f(g x) - g f(x)| / |f(x)| of the artifact by exact grid element.
+        proof: what `prove` finds in the file alone: a Proof, or None for a format that it does not read.
         batches: batch sizes it was run with.
         operations: names of the operations of a .tflite or .onnx file.
         signature: names, shapes and dtypes (for int8 also scale and zero point) of inputs and outputs.
@@ -46,6 +47,7 @@ class Artifact:
     relative_error: float | None = None
     tolerance: float | None = None
     equivariance: dict | None = None
+    proof: object = None
     batches: tuple = ()
     operations: tuple = ()
     signature: dict = dataclasses.field(default_factory=dict)
@@ -91,6 +93,8 @@ class ExportReport:
     def to_dict(self):
         """The report as numbers, strings, lists and dicts, without the folder."""
         values = dataclasses.asdict(self)
+        for artifact, given in zip(values["artifacts"], self.artifacts, strict=True):
+            artifact["proof"] = None if given.proof is None else given.proof.to_dict()
         del values["folder"]
         return _finite({"passed": self.passed, **values})
 
@@ -113,6 +117,7 @@ class ExportReport:
         ]
         header = ("format", "path", "bytes", "max error", "relative", f"{self.group or 'group'} error", "verdict")
         lines = [f"{self.model} exported to {self.folder}", *table(header, rows)]
+        lines += [f"{a.path}: {a.proof.summary()}" for a in self.artifacts if a.proof is not None]
         lines += [f"! {a.path}: {problem}" for a in self.artifacts for problem in a.problems]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 

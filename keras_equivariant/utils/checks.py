@@ -37,10 +37,15 @@ def check_number(value, name, low, high, text):
     return float(value)
 
 
-def check_epsilon(epsilon):
-    """The number as a float; ValueError unless positive."""
-    good = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool) and epsilon > 0
-    if not good:
+def check_epsilon(epsilon, least=None):
+    """The number as a float; ValueError unless positive, or at least `least`."""
+    number = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool)
+    if least is not None and not (number and epsilon >= least):
+        raise ValueError(
+            f"`epsilon` must be a number of at least {least}. Received: epsilon={epsilon!r}; leave it out for the norm "
+            "itself"
+        )
+    if least is None and not (number and epsilon > 0):
         raise ValueError(
             "`epsilon` must be a positive number, which keeps values and gradients at 0 finite. "
             f"Received: epsilon={epsilon!r}; use e.g. 1e-3"

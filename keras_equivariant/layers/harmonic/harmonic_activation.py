@@ -21,8 +21,10 @@ class HarmonicActivation(OnHarmonic, Biased):
         activation: name or function, applied to the magnitudes.
         use_bias: learn the bias; without it `"relu"` changes nothing.
         bias_initializer, bias_regularizer, bias_constraint: as in `keras.layers.Dense`.
-        epsilon: least squared magnitude, which keeps the gradient finite: a feature of 0 counts as one of magnitude
-            sqrt(epsilon) and stays 0.
+        epsilon: least squared magnitude, for features of scale 1, as a normalisation makes them: smaller ones than
+            sqrt(epsilon) count as ones of this magnitude, and the layer is linear there. No function that keeps phases
+            is smooth at 0 but where it is 0, and without a least magnitude the rounding errors of a constant image
+            would become features of magnitude activation(b).
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -92,14 +94,17 @@ class HarmonicActivation(OnHarmonic, Biased):
         }
 
 
-def fold_on_magnitudes(layer, scale, shift, orders, least_square):
-    """Stock steps of x -> activation(scale |x| + shift) x / |x| on (B, H, W, orders 2 C), for a layer's `fold`."""
+def fold_on_magnitudes(layer, scale, shift, orders, least_square, least=None):
+    """Stock steps of x -> activation(scale |x| + shift) x / |x| on (B, H, W, orders 2 C), for a layer's `fold`.
+
+    `least_square` and `least` are those of `harmonic.split_phases`.
+    """
     # BatchNormalization is the stock layer that scales and shifts channels; it leaves the phases alone.
     affine = keras.layers.BatchNormalization(epsilon=0.0, name=layer.name)
     one, zero = np.ones(2 * scale.size), np.zeros(2 * scale.size)
     moments = [np.zeros(3 * scale.size), np.ones(3 * scale.size)]
     return [
-        (lambda x: harmonic.split_phases(x, orders, least_square), []),
+        (lambda x: harmonic.split_phases(x, orders, least_square, least), []),
         (affine, [np.concatenate([one, scale]), np.concatenate([zero, shift]), *moments]),
         (lambda x: harmonic.join_phases(x, orders, layer.activation), []),
     ]

@@ -9,6 +9,8 @@ from keras_equivariant.layers.regular.batch_normalization import BatchNormalizat
 from keras_equivariant.ops import harmonic
 from keras_equivariant.utils.checks import check_epsilon
 
+_LEAST = 1e-2  # magnitude that features are divided by, relative to their root mean square
+_TINY = 1e-16  # of mean squares, for channels that were never anything but 0
 _OPTIONS = (
     *("momentum", "epsilon", "center", "scale", "synchronized"),
     *("beta_initializer", "gamma_initializer", "moving_mean_initializer", "moving_variance_initializer"),
@@ -20,9 +22,11 @@ _OPTIONS = (
 class HarmonicBatchNormalization(OnHarmonic, EquivariantLayer):
     """Batch normalisation of the magnitudes of complex features, then an activation; the phases stay.
 
-    y = activation(gamma (|x| - mean) / sqrt(variance + epsilon) + beta) x / |x|,  |x|^2 = max(Re x^2 + Im x^2, 1e-4)
+    y = activation(gamma (|x| - mean) / sqrt(variance + epsilon) + beta) x / |x|
 
-    with the statistics of |x| over the batch and space, one per order and channel.
+    with the statistics of |x| over the batch and space, one per order and channel. In x / |x| a magnitude counts as
+    a hundredth of the channel's root mean square, by the moving statistics, where it is smaller: a phase that rounding
+    alone has made gets no weight.
 
     Args:
         activation: name or function applied to the normalised magnitudes, `"relu"` in the paper; None for none: then a
@@ -97,13 +101,15 @@ class HarmonicBatchNormalization(OnHarmonic, EquivariantLayer):
         self.input_spec = keras.layers.InputSpec(ndim=6, axes={3: orders, 4: 2, 5: fields})
 
     def call(self, inputs, training=None):
-        measure = harmonic.compiled_magnitude if training else harmonic.magnitude
-        old = measure(inputs)
+        old = harmonic.compiled_magnitude(inputs) if training else harmonic.magnitude(inputs, 0.0)
         shape = ops.shape(old)
         flat = ops.reshape(old, (*shape[:3], old.shape[3] * old.shape[4]))
         new = ops.reshape(self.normalization(flat, training=training), shape)
-        change = harmonic.compiled_with_magnitude if training else harmonic.with_magnitude
-        return change(inputs, old, new)
+        moments = self.normalization.moving_mean, self.normalization.moving_variance
+        mean, variance = (ops.cast(ops.convert_to_tensor(w), old.dtype) for w in moments)
+        least = ops.reshape(_LEAST * ops.sqrt(mean * mean + variance + _TINY), old.shape[3:])
+        change = harmonic.compiled_with_safe_magnitude if training else harmonic.with_safe_magnitude
+        return change(inputs, old, new, least)
 
     def compute_output_shape(self, input_shape):
         orders_and_fields("HarmonicBatchNormalization", input_shape)
@@ -117,7 +123,8 @@ class HarmonicBatchNormalization(OnHarmonic, EquivariantLayer):
         gamma = rest.pop(0) if inner.scale else np.ones(orders * fields)
         beta = rest.pop(0) if inner.center else np.zeros(orders * fields)
         scale = gamma / np.sqrt(variance + inner.epsilon)
-        return fold_on_magnitudes(self, scale, beta - mean * scale, orders, harmonic.LEAST_SQUARE)
+        least = _LEAST * np.sqrt(mean**2 + variance + _TINY).reshape(orders, fields)
+        return fold_on_magnitudes(self, scale, beta - mean * scale, orders, 0.0, least)
 
     def get_config(self):
         inner = self.normalization.get_config()

@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_equivariant.groups.layouts import BreaksSymmetry, Harmonic, Image, WrongFeatures, received
 from keras_equivariant.kernels import ring_basis
+from keras_equivariant.kernels.orbits import shared_over_orbits
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.windowed_conv import WindowedConv
 from keras_equivariant.layers.harmonic.features import GRID_GROUP, orders_and_fields
@@ -37,7 +38,10 @@ class HarmonicConv2D(WindowedConv):
             at `num_rings - 1/2` or at the outermost pixel centres, whichever is nearer. Rings that coincide are one.
         ring_width: standard deviation in pixels of the Gaussian that spreads the rings over the pixels.
         kernel_initializer: of the coefficients, `(rings of all orders, C, filters)`. Their functions have norm 1, so
-            that `"lecun_normal"` keeps the variance; the nonlinearities, which act on magnitudes, keep most of it.
+            that `"lecun_normal"` keeps the variance of white features, independent from pixel to pixel; the
+            nonlinearities, which act on magnitudes, keep most of it. Smooth features grow, at most, where they are
+            constant, to about four times the mean square by a layer of 5x5 pixels; a normalization between the layers
+            keeps them at scale.
         phase_initializer: of the phases, `(orders, C, filters)`; None draws them from the whole circle.
         kernel_regularizer, phase_regularizer, kernel_constraint, phase_constraint: as their names say.
         strict: raise where the sizes break the exact symmetry under quarter turns; with False warn once.
@@ -165,6 +169,16 @@ class HarmonicConv2D(WindowedConv):
         """The bias of the equal stock convolution: zeros."""
         return ops.zeros(((self.max_order + 1) * 2 * self.filters,), dtype=self.variable_dtype)
 
+    def fold(self, input_shape):
+        orders, fields = self._orders_and_fields(input_shape)
+        rho_in, rho_out = _turning(orders, fields), _turning(self.max_order + 1, self.filters)
+        return [
+            (step, [shared_over_orbits(ops.convert_to_numpy(weights[0]), self.group, rho_in, rho_out), *weights[1:]])
+            if weights
+            else (step, weights)
+            for step, weights in super().fold(input_shape)
+        ]
+
     def compute_output_shape(self, input_shape):
         orders, _ = self._orders_and_fields(input_shape)
         self._check_reached(self._ring_basis(orders or 1).orders, orders or 1)
@@ -252,6 +266,22 @@ def _routes(available, orders_in, orders_out):
             # The real part takes -b W_im; conj(W) has the imaginary part -W_im.
             signs[i, o] = (-1 if imaginary and part_in else 1) * (-1 if imaginary and n < m else 1)
     return filters, signs.astype(float)
+
+
+def _turning(orders, fields):
+    """The function from a rotation's matrix to how it mixes the channels (order, part, field); None is an image."""
+
+    def rho(matrix):
+        if orders is None:
+            return np.eye(fields)
+        angle = math.atan2(matrix[1, 0], matrix[0, 0])
+        turned = np.zeros((2 * orders, 2 * orders))
+        for m in range(orders):
+            cos, sin = math.cos(m * angle), math.sin(m * angle)
+            turned[2 * m : 2 * m + 2, 2 * m : 2 * m + 2] = [[cos, -sin], [sin, cos]]
+        return np.kron(turned, np.eye(fields))
+
+    return rho
 
 
 def _check_square(size):

@@ -15,14 +15,14 @@ REDUCTIONS = ("sum", None)
 class HarmonicMagnitude(OnHarmonic, Biased):
     """Magnitudes of complex features: what does not turn.
 
-    y = sum over m of |x_m| (+ bias),  |x| = sqrt(max(Re x^2 + Im x^2, epsilon));  without the sum the magnitudes of all
-    orders lie side by side, order 0 first
+    y = sum over m of |x_m| (+ bias);  without the sum the magnitudes of all orders lie side by side, order 0 first
 
     Args:
         reduction: `"sum"` over the orders, the read-out of the paper, or None for all of them as channels.
         use_bias: add a learned number to each channel.
         bias_initializer, bias_regularizer, bias_constraint: as in `keras.layers.Dense`.
-        epsilon: least squared magnitude, which keeps the gradient finite: 0 has the magnitude sqrt(epsilon).
+        epsilon: least squared magnitude: |x| = sqrt(max(Re x^2 + Im x^2, epsilon)). With 0 the magnitude itself, on
+            features of any scale, with the gradient 0 at 0.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -34,7 +34,7 @@ class HarmonicMagnitude(OnHarmonic, Biased):
     Equivariance: exact on every size. The result is an image: its pixels move, its channels do not turn.
 
     Raises:
-        ValueError: unknown reduction, features that are not harmonic, an epsilon that is not positive.
+        ValueError: unknown reduction, features that are not harmonic, an epsilon below 0.
 
     Example:
         >>> import numpy as np, keras_equivariant as ke
@@ -51,7 +51,7 @@ class HarmonicMagnitude(OnHarmonic, Biased):
         bias_initializer="zeros",
         bias_regularizer=None,
         bias_constraint=None,
-        epsilon=harmonic.LEAST_SQUARE,
+        epsilon=0.0,
         **kwargs,
     ):
         super().__init__(
@@ -64,7 +64,7 @@ class HarmonicMagnitude(OnHarmonic, Biased):
         if reduction not in REDUCTIONS:
             raise ValueError(f"`reduction` must be one of {REDUCTIONS}. Received: reduction={reduction!r}")
         self.reduction = reduction
-        self.epsilon = check_epsilon(epsilon)
+        self.epsilon = check_epsilon(epsilon, least=0)
 
     def build(self, input_shape):
         orders, fields = orders_and_fields("HarmonicMagnitude", input_shape)

@@ -78,7 +78,7 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
 
     def call(self, inputs, training=None):
         elements, values, mask = inputs
-        indices = self.subset(self.full(elements), mask)
+        indices = self.subset(self.full(elements), mask, training)
         x = self._activate(0, values, mask, training)
         x = self._activate(1, self.reduce(x), mask, training)
         elements, x, new_mask = self.conv.convolve((elements, x, mask), indices, training)
@@ -91,7 +91,7 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
         return self.activations[i](x)
 
     def _add(self, elements, x, values, mask, new_mask, indices):
-        (shortcut,) = kept((zero_where_absent(ops.cast(values, x.dtype), mask),), indices)
+        shortcut, _ = kept((zero_where_absent(ops.cast(values, x.dtype), mask), mask), indices)
         missing = self.filters - shortcut.shape[-1]
         if missing:
             shortcut = ops.pad(shortcut, ((0, 0), (0, 0), (0, missing)))

@@ -50,7 +50,14 @@ class LieLift(OnPoints, EquivariantLayer):
     Equivariance: exact for every g where one element moves the origin to a point: lift(g x) = g lift(x). For SE(2) and
     SE(3) on the grid exact, as sets, for the translations and the rotations of the grid (C_n on SE(2)), and
     approximate for the others; with random rotations in distribution. With principal axes exact for every g, unless
-    two axes are equally long; with 1 sample, unless the points are their own image in a half turn.
+    two axes are equally long; with 1 sample, unless the points are their own image in a half turn. The origin, which
+    rotations and scalings leave alone, is lifted to 0, the mean of all elements: exact, but no continuous function of
+    the position there, as a direction is none.
+
+    Principal axes jump where two moments become equal (benzene, methane, a square), and so do energies; no choice of
+    one rotation for each set of points is continuous there (Dym et al.). Where the moments differ the gradient is the
+    exact one; where they are equal up to 1e-4 of their sum it takes the axes for fixed, so that it stays bounded. What
+    is smooth everywhere: `sampling="grid"`, equivariant up to training; and `FrameAveraging`, exact for every rotation.
 
     Raises:
         ValueError: an unknown group, more samples than one where there is but one element, shapes that are no points.
@@ -61,7 +68,8 @@ class LieLift(OnPoints, EquivariantLayer):
         >>> [tuple(y.shape) for y in ke.layers.LieLift("SE2", samples=4)([x, f, mask])]
         [(1, 20, 4), (1, 20, 3), (1, 20)]
 
-    Reference: Finzi et al., arXiv 2002.12880, section 4.1; Puny et al., arXiv 2110.03336, section 3.1 (principal axes).
+    Reference: Finzi et al., arXiv 2002.12880, section 4.1; Puny et al., arXiv 2110.03336, section 3.1 (principal axes);
+    Dym et al., arXiv 2402.16077 (what no frame can do).
     """
 
     takes_positions = True

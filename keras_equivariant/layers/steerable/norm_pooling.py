@@ -10,12 +10,13 @@ from keras_equivariant.utils.checks import check_epsilon
 class NormPooling(Fibrewise):
     """The norm of each field, an invariant scalar; scalars stay what they are.
 
-    y = |v| = sqrt(max(sum of squares, epsilon)) for each field v;  y = x for scalars
+    y = |v| for each field v;  y = x for scalars
 
     Args:
         in_type: field type of the features; any type will do.
         group: group name; may be left out where `in_type` is a FieldType.
-        epsilon: least squared norm, which keeps the gradient finite.
+        epsilon: least squared norm: y = sqrt(max(|v|^2, epsilon)). With 0 the norm itself, on features of any scale,
+            with the gradient 0 at 0.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -27,7 +28,7 @@ class NormPooling(Fibrewise):
     Equivariance: exact for every element on every size: the channels no longer turn, [L_g y](x) = y(g^-1 x).
 
     Raises:
-        ValueError: features of another type, an epsilon that is not positive.
+        ValueError: features of another type, an epsilon below 0.
 
     Example:
         >>> import numpy as np, keras_equivariant as ke
@@ -37,9 +38,9 @@ class NormPooling(Fibrewise):
     Reference: Weiler & Cesa, arXiv 1911.08251, section 2.6.
     """
 
-    def __init__(self, in_type, group=None, epsilon=activations.LEAST_SQUARE, **kwargs):
+    def __init__(self, in_type, group=None, epsilon=0.0, **kwargs):
         super().__init__(in_type, group, **kwargs)
-        self.epsilon = check_epsilon(epsilon)
+        self.epsilon = check_epsilon(epsilon, least=0)
         self.out_type = FieldType.scalars(self.in_type.fields, self.group)
 
     def compute(self, x, training=False):

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_equivariant.groups import FieldType, grid
 from keras_equivariant.kernels import Rings, steerable_basis, steerable_coefficients
+from keras_equivariant.kernels.orbits import shared_over_orbits
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bias, per_pair, scaled
 from keras_equivariant.layers.core.typed import Typed, as_type, check_activation
@@ -149,8 +150,16 @@ class SteerableConv(Typed, WindowedConv):
         return expand_bias(ops.convert_to_tensor(self.bias), self.out_type)
 
     def fold(self, input_shape):
-        steps, strides = super().fold(input_shape), self.strides
+        strides = self.strides
+        steps = [(step, self._shared(weights)) for step, weights in super().fold(input_shape)]
         return [(lambda x: pooling.low_pass(x, strides), []), *steps] if self.antialias else steps
+
+    def _shared(self, weights):
+        """Kernel and bias of a folded convolution with equal bits wherever the group makes numbers equal."""
+        if not weights:
+            return weights
+        rho_in, rho_out = (_matrix_of(field_type) for field_type in (self.in_type, self.out_type))
+        return [shared_over_orbits(ops.convert_to_numpy(weights[0]), self.group, rho_in, rho_out), *weights[1:]]
 
     def compute_output_shape(self, input_shape):
         self._check_channels(input_shape, self.rank + 2)
@@ -299,3 +308,9 @@ def _by_field_group(field_type, groups):
         channels = np.arange(block.start, block.stop).reshape(block.dim, groups, -1)
         parts.append(channels.transpose(1, 0, 2).reshape(groups, -1))
     return np.concatenate(parts, axis=1).ravel().astype("int32")
+
+
+def _matrix_of(field_type):
+    """The function from an element's matrix to how it mixes the channels of a type, `(D, D)`."""
+    identity = np.eye(field_type.size)
+    return lambda matrix: field_type.moved(identity, matrix).T
