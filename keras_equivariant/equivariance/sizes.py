@@ -3,7 +3,8 @@
 import dataclasses
 import warnings
 
-from keras_equivariant.equivariance.report import APPROXIMATE, BROKEN, EXACT, number
+from keras_equivariant.equivariance.report import APPROXIMATE, BROKEN, EXACT
+from keras_equivariant.utils.text import number
 
 _BY_SEVERITY = (EXACT, APPROXIMATE, BROKEN)
 

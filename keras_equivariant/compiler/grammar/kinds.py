@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from keras_equivariant import groups
 from keras_equivariant.compiler.grammar import registry
-from keras_equivariant.compiler.grammar.errors import nearest
 from keras_equivariant.compiler.grammar.limits import MAX_SIZE
 from keras_equivariant.compiler.grammar.nodes import kind_of
 from keras_equivariant.layers.core.options import of
+from keras_equivariant.utils.text import nearest
 
 GROUP_PATTERN = "^([CcDd][0-9]{1,3}|[A-Za-z][A-Za-z0-9_]*)$"
 

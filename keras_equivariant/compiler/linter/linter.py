@@ -16,6 +16,7 @@ from keras_equivariant.compiler.linter.bounds import check_kernel, check_total, 
 from keras_equivariant.compiler.linter.rules import Features
 from keras_equivariant.groups.layouts import BreaksSymmetry, Quotient, Regular, WrongFeatures
 from keras_equivariant.layers.points.features import OnPoints
+from keras_equivariant.utils.text import aligned
 
 INPUT_NAME = "input_layer"
 
@@ -62,10 +63,9 @@ class Trace:
 
     def __str__(self):
         rows = [(str(t.entry.where), t.entry.layer, str(t.features), str(t.features.shape)) for t in self.layers]
-        widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
         lines = []
-        for traced, row in zip(self.layers, rows, strict=True):
-            lines.append("  ".join([*(text.ljust(n) for text, n in zip(row, widths, strict=False)), row[3]]))
+        for traced, line in zip(self.layers, aligned(rows), strict=True):
+            lines.append(line)
             lines += [f"    {problem.severity}: {problem.message}" for problem in traced.problems]
         ending = [p for p in self.problems if not any(p in traced.problems for traced in self.layers)]
         return "\n".join(lines + [f"{problem.severity}: {problem}" for problem in ending])

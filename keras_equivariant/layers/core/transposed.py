@@ -7,10 +7,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_equivariant.layers.core.base import stock, tuple_of
+from keras_equivariant.layers.core.base import stock
 from keras_equivariant.layers.core.options import Size
 from keras_equivariant.ops import expansion
 from keras_equivariant.ops.windows import Spreading
+from keras_equivariant.utils.checks import tuple_of
 
 
 class Transposed:
