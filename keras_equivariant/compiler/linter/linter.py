@@ -46,12 +46,14 @@ class Trace:
         layers: list of `TracedLayer`, in the order of the network.
         problems: list of `Problem`, errors and warnings.
         output: the last `Features`.
+        claim: the group whose symmetry it claims, or None.
     """
 
     spec: object
     layers: list
     problems: list
     output: Features | None = None
+    claim: object = None
 
     @property
     def errors(self):
@@ -100,7 +102,10 @@ class _Walker:
         self.parameters = 0
         entries = list(flat(spec.layers))
         # The symmetry that the network claims; a plain network claims none and is not judged.
-        self.claim = rules.claimed(entries)
+        self.claim, nothing_shared = rules.claimed(entries)
+        self.trace.claim = self.claim
+        if nothing_shared:
+            self.trace.problems.append(Problem(entries[-1].where, nothing_shared, "warning"))
         self.taken = {spec.input.get("name", INPUT_NAME)}
         for entry in entries:
             name = entry.arguments.get("name")
@@ -181,8 +186,10 @@ class _Walker:
             return None  # there are as many entries on its axis as cosets, or on several scales as group axes
         if layout.group is not None:
             return layout.group.name
-        if issubclass(registry.layer_classes()[entry.layer], OnPoints) or self.claim:
+        if issubclass(registry.layer_classes()[entry.layer], OnPoints):
             return None
+        if self.claim:
+            return None if "&" in self.claim.name else self.claim.name  # what has no name of its own is in no config
         return "Z3" if features.rank == 3 else "C1"
 
     def _unique_name(self, layer):

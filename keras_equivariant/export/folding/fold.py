@@ -19,7 +19,10 @@ from keras_equivariant.stock import copies
 
 
 def fold(
-    model: keras.Model, name: str | None = None, dtype: Literal["float32", "float64"] = "float32", verify: bool = True
+    model: keras.Model,
+    name: str | None = None,
+    dtype: Literal["float32", "float64"] = "float32",
+    verify: bool = True,
 ) -> keras.Model:
     """A Keras model of stock layers only that computes what `model` computes at inference.
 

@@ -38,8 +38,8 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
         group: name of a Lie group, that of the `LieLift` before it, or a LieGroup.
         ratio: by which the channels are fewer inside.
         activation: name of the activations of the block.
-        neighbours, spare, neighbourhood, fraction, fill, radius, distance, alpha, reduction, kernel_units,
-            kernel_activation, chunk_size, seed: of the convolution, a `LieConv`.
+        neighbours, neighbourhood, fraction, fill, radius, distance, alpha, reduction, kernel_units, kernel_activation,
+            chunk_size, seed, spare: of the convolution, a `LieConv`.
         batch_normalization: whether the block and the network of its kernel normalise before each activation.
         strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
@@ -71,7 +71,6 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
         ratio: Count = 4,
         activation: Activation = "swish",
         neighbours: Count = 32,
-        spare: Whole | None = None,
         neighbourhood: Literal["nearest", "ball"] = "nearest",
         fraction: float = 1.0,
         fill: float = 0.1,
@@ -84,6 +83,7 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
         batch_normalization: bool = True,
         chunk_size: Count | None = None,
         seed: Seed | None = None,
+        spare: Whole | None = None,
         strict: bool = True,
         **kwargs: Any,
     ) -> None:

@@ -34,7 +34,6 @@ class Neighbourhoods(OnPoints):
         self,
         group: GroupLike,
         neighbours: Count = 32,
-        spare: Whole | None = None,
         neighbourhood: Literal["nearest", "ball"] = "nearest",
         fraction: float = 1.0,
         fill: float = 0.1,
@@ -47,6 +46,7 @@ class Neighbourhoods(OnPoints):
         batch_normalization: bool = True,
         chunk_size: Count | None = None,
         seed: Seed | None = None,
+        spare: Whole | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
