@@ -32,6 +32,7 @@ ANNOTATIONS = {
     "activity_regularizer": Regularizer,
     "alpha": float,
     "axis": Integers,
+    "Normalization.axis": Integers | None,  # null: one mean for all
     "center": bool,
     "cropping": Integers,
     "data_format": DataFormat,
