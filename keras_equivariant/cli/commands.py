@@ -74,7 +74,7 @@ def run_compare(arguments):
 def run_check(arguments):
     from keras_equivariant.compiler import build_from_spec, lint
     from keras_equivariant.equivariance import certify
-    from keras_equivariant.training.run import symmetry_of
+    from keras_equivariant.graphs.symmetry import group_of
 
     params = _pairs(arguments.set, "--set")
     problems = lint(arguments.spec, **params)
@@ -83,7 +83,7 @@ def run_check(arguments):
     if any(problem.severity == "error" for problem in problems):
         return 1
     model = build_from_spec(arguments.spec, **params)
-    report = certify(model, group=arguments.group or symmetry_of(model))
+    report = certify(model, group=arguments.group or group_of(model, of_grid=True))
     _echo(report)
     if arguments.json:
         report.save(arguments.json)

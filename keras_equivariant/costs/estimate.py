@@ -1,9 +1,15 @@
 """What a network will cost, known before it is trained: `estimate("p4m_resnet")`."""
 
+from __future__ import annotations
+
 import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any
 
 from keras_equivariant.compiler import SpecError, build_from_spec
 from keras_equivariant.compiler.build import load
+from keras_equivariant.compiler.grammar.spec import Spec
 from keras_equivariant.compiler.linter.linter import trace
 from keras_equivariant.costs.layers import LayerCost, layer_costs
 
@@ -76,7 +82,7 @@ class Estimate:
 _TOTALS = ("parameters", "multiply_adds", "activation_bytes", "exported_bytes")
 
 
-def estimate(source, /, **params):
+def estimate(source: str | os.PathLike[str] | Mapping[str, Any] | Spec, /, **params: Any) -> Estimate:
     """Builds the network of a spec, without training it, and counts what it costs.
 
     Args:

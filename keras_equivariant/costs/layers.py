@@ -6,7 +6,8 @@ import warnings
 
 import keras
 
-from keras_equivariant.export.folding.fold import fold, functional
+from keras_equivariant.export.folding.fold import fold
+from keras_equivariant.graphs.reading import functional
 
 _BYTES = 4  # a float32
 
@@ -85,7 +86,7 @@ def _folded_costs(layer):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*its exact symmetry")  # said when the model was built
         outputs = twin(inputs)
-    folded = fold(keras.Model(keras.tree.flatten(inputs), outputs, name="twin"))
+    folded = fold(keras.Model(keras.tree.flatten(inputs), outputs, name="twin"), verify=False)
     counts = [(_multiply_adds(part), part.count_params()) for part in folded.layers]
     return sum(count for count, _ in counts), sum(weights for _, weights in counts)
 

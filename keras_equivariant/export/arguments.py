@@ -6,9 +6,9 @@ import re
 import keras
 import numpy as np
 
-from keras_equivariant.equivariance.twin import walk
 from keras_equivariant.export import representative
 from keras_equivariant.export.verify import BATCHES
+from keras_equivariant.graphs.reading import walk
 
 PRECISIONS = {"tflite": "float32", "tflite_float16": "float16", "tflite_int8": "int8"}
 FORMATS = ("keras", "saved_model", *PRECISIONS, "onnx", "openvino")
@@ -60,9 +60,7 @@ def checked_data(graph, data, formats, inference_type):
             f"`representative_data` must hold at least {max(BATCHES)} samples of the model's inputs, of "
             f"shapes {wanted}. Received: arrays of shapes {shapes}"
         )
-    representative.check_numbers(graph, data, "tflite_int8" in formats)
-    if "tflite_int8" in formats:
-        representative.check_scale(graph, data)
+    representative.check_finite(graph, data)
     return data
 
 

@@ -1,18 +1,25 @@
 """export(): a folded model as files for serving, each one verified before it appears."""
 
+from __future__ import annotations
+
 import dataclasses
+import os
 import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
-from keras_equivariant.export import arguments, files, verify
+from keras_equivariant.export import arguments, files, representative, verify
 from keras_equivariant.export.arguments import PRECISIONS
-from keras_equivariant.export.folding.fold import fold, functional
+from keras_equivariant.export.folding.fold import fold
 from keras_equivariant.export.formats import backend, onnx, openvino, saved_model, tflite
 from keras_equivariant.export.proof.prove import SUFFIXES, prove
 from keras_equivariant.export.report import Artefact, ExportError, ExportReport
 from keras_equivariant.export.serving import mlserver
+from keras_equivariant.graphs.reading import functional
+from keras_equivariant.groups.group import Group
 from keras_equivariant.version import __version__
 
 _FILES = {
@@ -26,20 +33,20 @@ _FILES = {
 
 
 def export(
-    model,
-    path,
-    formats=("saved_model", "tflite"),
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    formats: str | Sequence[str] = ("saved_model", "tflite"),
     *,
-    name=None,
-    version=1,
-    representative_data=None,
-    inference_type="float32",
-    group=None,
-    verify=True,
-    tolerance=None,
-    overwrite=False,
-    server=None,
-):
+    name: str | None = None,
+    version: int = 1,
+    representative_data: Any = None,
+    inference_type: Literal["float32", "int8"] = "float32",
+    group: str | Group | None = None,
+    verify: bool = True,
+    tolerance: float | Mapping[str, float] | None = None,
+    overwrite: bool = False,
+    server: Literal["mlserver"] | None = None,
+) -> ExportReport:
     """Folds a model and writes it as files made of stock operations, each verified in its own runtime.
 
     | format           | file                                     | for                                         |
@@ -103,7 +110,7 @@ def export(
     its result stands in the report.
     """
     formats = arguments.checked_formats(formats)
-    graph = functional(model)
+    graph = functional(model, "folded")
     name = arguments.checked_name(model.name if name is None else name)
     arguments.check_version(version)
     mlserver.check(server, formats)
@@ -142,13 +149,15 @@ class _Job:
     def __init__(self, model, graph, name, data, inference_type, stage):
         self.model, self.graph, self.name, self.stage = model, graph, name, stage
         self.data, self.inference_type = data, inference_type
-        self.served = _flat(fold(model, name=name))
+        self.served = _flat(fold(model, name=name, verify=False))
         self.inputs = verify.test_inputs(graph, data)
         self.staged = {}
         self._contents = {}
 
     def write(self, formats):
         arguments.check_integers(self.served, formats)
+        if "tflite_int8" in formats:
+            representative.check_ranges(self.graph, self.data)
         names = verify.input_names(self.served)
         inputs = [x.astype(tensor.dtype) for x, tensor in zip(self.inputs, self.served.inputs, strict=True)]
         if set(formats) - {"keras"}:

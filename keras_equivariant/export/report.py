@@ -1,9 +1,12 @@
 """What was exported and what verification measured, as values: printed as a table, saved as JSON."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import math
 import pathlib
+from typing import Any
 
 from keras_equivariant.equivariance.report import number, table
 
@@ -79,7 +82,7 @@ class ExportReport:
     def passed(self):
         return not any(artefact.problems for artefact in self.artefacts)
 
-    def path(self, format):
+    def path(self, format: str) -> pathlib.Path:
         """Path of the artefact of this format."""
         for artefact in self.artefacts:
             if artefact.format == format:
@@ -87,7 +90,7 @@ class ExportReport:
         written = [artefact.format for artefact in self.artefacts]
         raise ValueError(f"`format` must be one that was exported, {written}. Received: {format!r}")
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """The report as numbers, strings, lists and dicts, without the folder."""
         values = dataclasses.asdict(self)
         for artefact, given in zip(values["artefacts"], self.artefacts, strict=True):

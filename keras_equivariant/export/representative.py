@@ -42,12 +42,8 @@ def arrays(data, graph):
     return keras.tree.pack_sequence_as(graph.input, joined)
 
 
-def check_numbers(graph, data, sets_ranges):
-    """ValueError for data that are not finite, or that would set ranges in which nothing can be told apart.
-
-    Args:
-        sets_ranges: whether the data set the ranges of integers.
-    """
+def check_finite(graph, data):
+    """ValueError for data with an infinity or what is no number, on which a converter ends the process."""
     for tensor, x in zip(graph.inputs, keras.tree.flatten(data), strict=True):
         x = np.asarray(x)
         if x.dtype.kind == "f" and not np.isfinite(x).all():
@@ -56,16 +52,21 @@ def check_numbers(graph, data, sets_ranges):
                 f"`representative_data` must be finite. Received: {bad} of {x.size} numbers of the input "
                 f'"{tensor.name}" are infinite or not a number; leave those samples out'
             )
-        if sets_ranges and x.size > 1 and x.dtype.kind in "fiu" and x.min() == x.max():
+
+
+def check_ranges(graph, data):
+    """ValueError for data that would set ranges of integers in which nothing can be told apart.
+
+    That are constant data, and data that the model's own Normalization or Rescaling leaves next to constant or far off.
+    """
+    for tensor, x in zip(graph.inputs, keras.tree.flatten(data), strict=True):
+        x = np.asarray(x)
+        if x.size > 1 and x.dtype.kind in "fiu" and x.min() == x.max():
             raise ValueError(
                 "`representative_data` must vary as the data that the model will see do, for they set the ranges of "
                 f'its integers. Received: only the number {x.flat[0]:g} for the input "{tensor.name}"; pass about a '
                 "hundred real inputs, such as x_train[:100]"
             )
-
-
-def check_scale(graph, data):
-    """ValueError for data that the model's own Normalization or Rescaling leaves next to constant, or far off."""
     first = first_scaling(graph)
     if first is None:
         return
@@ -74,8 +75,8 @@ def check_scale(graph, data):
     normalizes = isinstance(first, keras.layers.Normalization)
     if deviation < SMALLEST_DEVIATION or (normalizes and max(abs(mean), deviation) > 1 / SMALLEST_DEVIATION):
         raise ValueError(
-            "`representative_data` must be of the scale that the model expects, for they set the ranges of its integers. "
-            f'Received: data that its layer "{first.name}" gives a mean of {mean:.2g} and a deviation of '
+            "`representative_data` must be of the scale that the model expects, for they set the ranges of its "
+            f'integers. Received: data that its layer "{first.name}" gives a mean of {mean:.2g} and a deviation of '
             f"{deviation:.2g}; pass data as they were in training, such as x_train[:100]"
         )
 

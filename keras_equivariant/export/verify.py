@@ -7,8 +7,11 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.equivariance import equivariance_error, points
-from keras_equivariant.equivariance.twin import find_group, find_types, output_types, random_inputs, walk
+from keras_equivariant.equivariance.layouts import own_layouts
+from keras_equivariant.equivariance.twin import random_inputs
 from keras_equivariant.export import representative
+from keras_equivariant.graphs.reading import walk
+from keras_equivariant.graphs.symmetry import field_types, group_of
 
 # Largest difference from the Keras model, relative to its largest output.
 TOLERANCES = {
@@ -78,10 +81,10 @@ class Reference:
         self.own_inputs = _inputs_of_own_scale(graph, inputs)
         dtypes = {layer.compute_dtype for layer in graph.layers}
         self.rounding = max((_ROUNDING.get(dtype, 0.0) for dtype in dtypes), default=0.0)
-        self.typed = bool(find_types(model))
+        self.typed = bool(field_types(model))
         self.group, self.equivariance = None, None
         try:
-            self.group = find_group(model) if group is None else groups.get(group)
+            self.group = group_of(model) if group is None else groups.get(group)
             layers = list(walk(model))
             if points.move(layers, self.group):
                 self.group = points.sample(self.group, layers)
@@ -101,7 +104,7 @@ class Reference:
         """Errors by exact grid element; None where nothing is known about the symmetry."""
         if self.group is None or self.note is not None:
             return None
-        layouts = output_types(self._graph, "auto", self.group)
+        layouts = own_layouts(self._graph, on_points=not self.group.orthogonal)
         return dict(equivariance_error(function, self.group, self.inputs, elements="exact", output_layout=layouts))
 
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.data import evaluation_parts, training_pipeline
+from keras_equivariant.graphs.weights import finalize
 from keras_equivariant.training.callbacks import Checkpoint, EpochRecord
 from keras_equivariant.training.distribution import Distribution
 from keras_equivariant.training.evaluation import accuracy
@@ -70,7 +71,7 @@ def fit_network(
         task_of(dataset).compile(trained, recipe.make_optimizer(steps, epochs), recipe.loss, dataset.y_train)
         done = distribution.agree(trained, checkpoint.restore(trained) if distribution.is_chief else 0)
         for layer in normalization_layers(trained):
-            layer.finalize_state()  # it computes with tensors derived from its variables
+            finalize(layer)
     if done:
         log.info("Resuming after epoch %d of %d.", done, epochs)
     callbacks = [keras.callbacks.TerminateOnNaN(), EpochRecord()]

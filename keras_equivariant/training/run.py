@@ -1,20 +1,27 @@
 """Train a network by its recipe and leave everything about it in one folder."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import logging
+import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
 from keras_equivariant import data as datasets
 from keras_equivariant.data import Preprocess
+from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.equivariance import certify
 from keras_equivariant.export import FORMATS, export
+from keras_equivariant.graphs.symmetry import group_of
 from keras_equivariant.training import reporting
 from keras_equivariant.training.distribution import Distribution, make_distribution
 from keras_equivariant.training.evaluation import angles_of
@@ -52,7 +59,7 @@ class TrainResult:
     scores: dict
     score_by_angle: dict
     certificate: object
-    comparison: "TrainResult | None"
+    comparison: TrainResult | None
     summary: dict
 
     @property
@@ -67,27 +74,27 @@ class TrainResult:
 
 
 def train(
-    spec,
-    data="digits",
-    run_dir=None,
+    spec: str | os.PathLike[str] | Mapping[str, Any] | keras.Model,
+    data: str | os.PathLike[str] | Dataset = "digits",
+    run_dir: str | os.PathLike[str] | None = None,
     *,
-    params=None,
-    recipe=None,
-    epochs=None,
-    batch_size=None,
-    seed=0,
-    mixed_precision=None,
-    compare=None,
-    validation=0,
-    limit=None,
-    resume=False,
-    tensorboard=False,
-    angle_step=15,
-    angle_samples=2000,
-    export_formats=("saved_model", "tflite"),
-    verbose=1,
-    distribute=None,
-):
+    params: Mapping[str, Any] | None = None,
+    recipe: Mapping[str, Any] | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    mixed_precision: Literal["float16", "bfloat16"] | None = None,
+    compare: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    validation: int = 0,
+    limit: int | None = None,
+    resume: bool = False,
+    tensorboard: bool = False,
+    angle_step: int = 15,
+    angle_samples: int | None = 2000,
+    export_formats: Sequence[str] = ("saved_model", "tflite"),
+    verbose: int = 1,
+    distribute: str | None = None,
+) -> TrainResult | None:
     """Train a network on images, test it upright and at all angles, certify it and export it.
 
     Args:
@@ -158,7 +165,7 @@ def train(
     if compare is not None:
         shared = {"epochs": epochs, "batch_size": batch_size}
         jobs.append(_Job.prepare(compare, dataset, jobs[0].folder / "compare", **shared, **common))
-    group = symmetry_of(jobs[0].network.model)
+    group = group_of(jobs[0].network.model, of_grid=True)
     with contextlib.ExitStack() as stack:
         for job in jobs if distribution.is_chief else ():
             stack.callback(job.folder.close)
@@ -255,7 +262,9 @@ class _Job:
         summary = reporting.summarise(self.settings, dataset, task.summary(scores, by_angle), history)
         log.info("%s: %s", self.network.name, task.text(summary))
         report = self._certify(preprocess(dataset.x_test[:CERTIFIED_IMAGES]), group)
-        summary["certificate"] = {"group": report.group, "verdict": report.verdict, "max_error": report.max_error}
+        keys = ("group", "verdict", "headline", "max_error", "grid_error", "between_error")
+        certificate = report.to_dict()
+        summary["certificate"] = {key: certificate[key] for key in keys}
         write_json(self.folder / "summary.json", summary)
         return TrainResult(self.folder.path, model, history, scores, by_angle, report, None, summary)
 
@@ -266,7 +275,7 @@ class _Job:
         report.save(self.folder / "certificate.json")
         write_text(self.folder / "certificate.txt", f"{report}\n")
         report.plot(self.folder / "certificate.png")
-        log.info("Under %s it is %s, largest error %.2g.", report.group, report.verdict, report.max_error)
+        log.info("%s.", report.headline)
         return report
 
 
@@ -292,16 +301,6 @@ def check_formats(formats):
         )
     if any(name.startswith("tflite") for name in formats):
         require("ai_edge_litert", "Running the exported .tflite file")
-
-
-def symmetry_of(model):
-    """Name of the group to certify a network with: that of its layers (the smallest of several), else C4; in space the
-    rotations of the cube, or what keeps a box."""
-    found = [layer.group for layer in model.layers if getattr(getattr(layer, "group", None), "order", 1) > 1]
-    if found and not any(type(layer).__name__ == "ImageToPoints" for layer in model.layers):
-        return min(found, key=lambda group: group.order).name
-    *sizes, _ = model.input_shape[1:]
-    return "C4" if len(sizes) != 3 else "O" if len(set(sizes)) == 1 else "D2h"
 
 
 def _finish(job, results, dataset, export_formats):

@@ -1,15 +1,19 @@
 """What all layers share: registration, the strictness check, and how one becomes stock layers."""
 
+from __future__ import annotations
+
 import functools
 import os
 import pathlib
 import sys
 import warnings
+from typing import Any
 
 import keras
 
 from keras_equivariant.groups import grid
 from keras_equivariant.layers.core.law import Lawful
+from keras_equivariant.layers.core.options import check_given, configuration
 from keras_equivariant.layers.core.sources import source_group
 from keras_equivariant.ops import window_remedies, windows
 
@@ -31,10 +35,11 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
         **kwargs: those of `keras.layers.Layer`.
     """
 
-    group = None
-    rank = None
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        check_given(cls, args, kwargs)
+        return super().__new__(cls, *args, **kwargs)
 
-    def __init__(self, *, strict=True, **kwargs):
+    def __init__(self, *, strict: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.strict = strict
         self._source = None  # the group of what comes in, where the layer has none of its own
@@ -151,7 +156,7 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
     # `apply(key, stock_layer, weights, tensor)`, where the key is unique in the layer.
 
     def get_config(self):
-        return {**super().get_config(), "strict": self.strict}
+        return {**super().get_config(), **configuration(self)}
 
 
 def _users_frame():

@@ -8,6 +8,10 @@ Before `LieLift` the positions (B, N, d) stand for the elements. Elements and ma
 samples have their points in common, and what depends on the points alone is computed once for the whole batch.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -24,7 +28,7 @@ class OnPoints:
 
     takes_positions = False
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.autocast = False
         self.supports_masking = True  # by the third tensor; one that Keras attaches says the same
