@@ -70,14 +70,20 @@ class WindowedConv(Weighted):
             "padding_mode": self.padding_mode,
         }
 
+    @property
+    def even_axes(self):
+        """For each axis of space whether every kernel of the layer stays the same when the axis is reversed."""
+        return (False,) * self.rank
+
     def check_kernel(self, kernel_size):
         """ValueError where the layer cannot have a kernel of this other size."""
 
     def windows(self, kernel_size, strides, dilation_rate, padding, padding_mode):
         if kernel_size != self.kernel_size:
             self.check_kernel(kernel_size)
-        sliding = zip(kernel_size, strides, dilation_rate, strict=True)
-        return tuple(Sliding(*one, padding, padding_mode) for one in sliding)
+        even = self.even_axes if kernel_size == self.kernel_size else (False,) * self.rank
+        sliding = zip(kernel_size, strides, dilation_rate, even, strict=True)
+        return tuple(Sliding(*one, padding, padding_mode, even=alike) for *one, alike in sliding)
 
     def _sizes_after(self, sizes):
         """Sizes of space after the layer; None stays None."""
