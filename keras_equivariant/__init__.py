@@ -4,7 +4,7 @@ from keras_equivariant import compiler, data, dynamics, groups, layers
 from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec
 from keras_equivariant.costs import estimate
 from keras_equivariant.equivariance import Report, assert_equivariant, certify, equivariance_error
-from keras_equivariant.export import ExportError, ExportReport, export, fold
+from keras_equivariant.export import ExportError, ExportReport, Proof, export, fold, prove
 from keras_equivariant.groups import FieldType
 from keras_equivariant.presets import from_preset, list_presets
 from keras_equivariant.training import refit_head, train
@@ -18,6 +18,7 @@ __all__ = [
     "ExportError",
     "ExportReport",
     "FieldType",
+    "Proof",
     "Report",
     "SpecError",
     "__version__",
@@ -40,6 +41,7 @@ __all__ = [
     "list_presets",
     "list_specs",
     "load_spec",
+    "prove",
     "recompute_statistics",
     "refit_head",
     "rematerialize",

@@ -1,4 +1,4 @@
-"""The command line: `keras-equivariant train | evaluate | check | summary | export | learn-basis | demo | specs`."""
+"""The command line: `keras-equivariant train | evaluate | check | summary | export | prove | learn-basis | ...`."""
 
 import logging
 import sys

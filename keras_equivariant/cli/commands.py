@@ -136,6 +136,16 @@ def run_export(arguments):
     _echo(report)
 
 
+def run_prove(arguments):
+    from keras_equivariant.export import prove
+
+    proof = prove(arguments.file, arguments.group, arguments.input_shape)
+    _echo(proof)
+    if arguments.json:
+        proof.save(arguments.json)
+    return 0 if proof.verdict == "proved" else 1
+
+
 def run_learn_basis(arguments):
     from pathlib import Path
 

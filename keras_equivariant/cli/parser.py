@@ -27,6 +27,7 @@ def make_parser():
     _add_check(subparsers)
     _add_summary(subparsers)
     _add_export(subparsers)
+    _add_prove(subparsers)
     _add_learn_basis(subparsers)
     add_demo(subparsers)
     subparsers.add_parser("specs", help="list the packaged specs").set_defaults(command=commands.run_specs)
@@ -136,6 +137,30 @@ def _add_export(subparsers):
     export.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     export.add_argument("--server", choices=("mlserver",), help="add what a model server needs to serve the SavedModel")
     _add_formats(export)
+
+
+def _add_prove(subparsers):
+    prove = subparsers.add_parser(
+        "prove",
+        help="prove from a file alone that its network keeps a symmetry",
+        description="Read a .tflite, .onnx or folded .keras file and prove layer by layer, from its kernels, biases, "
+        "scales and zero points, that the network commutes with a group: for all inputs, in int8 bit for bit. Exit "
+        "status 1 if it is not proved; the first layer that stands in the way is named.",
+    )
+    prove.set_defaults(command=commands.run_prove)
+    prove.add_argument("file", metavar="FILE", help="a .tflite, .onnx or .keras file of stock operations")
+    prove.add_argument("--group", help="the symmetry to prove (default: the largest that is found)")
+    prove.add_argument(
+        "--input-shape",
+        type=_shape,
+        metavar="H,W,C",
+        help="shape of one input, where the file leaves the sizes of images open",
+    )
+    prove.add_argument("--json", metavar="FILE", help="also write the proof as JSON")
+
+
+def _shape(text):
+    return (None, *(int(size) for size in text.split(",")))
 
 
 def _add_learn_basis(subparsers):

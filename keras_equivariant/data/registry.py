@@ -1,10 +1,15 @@
 """Data sets by name."""
 
+from __future__ import annotations
+
 import difflib
 import inspect
+import os
 from pathlib import Path
+from typing import Any
 
 from keras_equivariant.data.archive import load_archive, load_shards
+from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.data.sets.atoms import holds_atoms, load_atoms
 from keras_equivariant.data.sets.cells import load_cells
 from keras_equivariant.data.sets.cifar10 import load_cifar10
@@ -30,7 +35,7 @@ LOADERS = {
 }
 
 
-def names():
+def names() -> tuple[str, ...]:
     """The names `load` knows; it also takes the path of an .npz file."""
     return tuple(LOADERS)
 
@@ -44,7 +49,7 @@ def check_name(name):
     raise ValueError(f'Unknown data set. Received: "{name}". {hint}')
 
 
-def load(name, seed=0, **options):
+def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset:
     """Load a data set.
 
     Args:

@@ -1,7 +1,11 @@
 """`certify`: the certificate of a model, from its elements, precisions, angles, layers and controls."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import keras
 
@@ -24,6 +28,7 @@ from keras_equivariant.graphs.symmetry import (
     pooled_subgroups,
     symmetry_problems,
 )
+from keras_equivariant.groups.group import Group
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,23 +60,23 @@ class Setting:
 
 
 def certify(
-    model,
-    group=None,
-    inputs=None,
+    model: keras.layers.Layer | Callable[..., Any],
+    group: str | Group | None = None,
+    inputs: Any = None,
     *,
-    law="equivariance",
-    input_layout="auto",
-    output_layout="auto",
-    angles=24,
-    layers=True,
-    dtypes=("float64", "float32"),
-    tolerance=None,
-    samples=2,
-    size=32,
-    seed=0,
-    batch_size=8,
-    name=None,
-):
+    law: Literal["equivariance", "invariance"] = "equivariance",
+    input_layout: Any = "auto",
+    output_layout: Any = "auto",
+    angles: int | Sequence[float] = 24,
+    layers: bool = True,
+    dtypes: Sequence[str] = ("float64", "float32"),
+    tolerance: float | Mapping[str, float] | None = None,
+    samples: int = 2,
+    size: int = 32,
+    seed: int = 0,
+    batch_size: int = 8,
+    name: str | None = None,
+) -> Report:
     """Measures whether a model is equivariant, and where it stops being so.
 
     For every element g of the group |f(g x) - g f(x)| / |f(x)| is measured in float64, on a clone of the model with
@@ -211,7 +216,7 @@ def certify(
     return Report(
         model=str(name or getattr(model, "name", None) or getattr(model, "__name__", type(model).__name__)),
         group=claimed.name,
-        law="invariance" if set(names) == {"invariant"} else "equivariance",
+        law="equivariance" if any(layout.moves for layout in names) else "invariance",
         inputs=_described([x.shape for x in arrays], setting.layouts),
         outputs=_described([output.shape for output in outputs], names),
         angles=sweep(as_callable(own, inputs), setting, names, angles),
@@ -245,7 +250,4 @@ def _rounded(network, setting, parts, tolerances):
 
 
 def _described(shapes, layouts):
-    return tuple(
-        f"{tuple(shape[1:])} {getattr(layout, '__name__', layout)}"
-        for shape, layout in zip(shapes, layouts, strict=True)
-    )
+    return tuple(f"{tuple(shape[1:])} {layout}" for shape, layout in zip(shapes, layouts, strict=True))

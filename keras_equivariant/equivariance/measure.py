@@ -10,7 +10,8 @@ import functools
 import keras
 import numpy as np
 
-from keras_equivariant.equivariance.layouts import transform, windowed
+from keras_equivariant.equivariance.layouts import windowed
+from keras_equivariant.groups.layouts import Invariant
 
 
 @dataclasses.dataclass
@@ -93,7 +94,7 @@ def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_si
     if others:
 
         def window(y, layout):
-            return windowed(y, group, layout)
+            return windowed(y, layout)
 
         disc = [window(x, layout) for x, layout in zip(inputs, input_layouts, strict=True)]
         parts.append(
@@ -106,25 +107,25 @@ def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_si
 
 def _sums(fn, group, inputs, elements, input_layouts, output_layouts, batch_size, window, sizes):
     found, moves, total = None, np.zeros(len(elements)), 0.0
-    moving = [layout != "invariant" for layout in input_layouts]
+    moving = [layout.moves for layout in input_layouts]
     for batch, rows in batches(inputs, batch_size):
         reference = evaluate(fn, batch, rows)
         if found is None:
             layouts = output_layouts([y.shape for y in reference])
             found = [_empty(y, names, len(elements)) for y, names in zip(reference, layouts, strict=True)]
         for output, y in zip(found, reference, strict=True):
-            output.norm += square(window(y, output.layouts[0] if output.layouts else "invariant"))
+            output.norm += square(window(y, output.layouts[0] if output.layouts else Invariant()))
             output.entries += y.size
             output.finite &= bool(np.isfinite(y).all())
         total += sum(square(x[:rows]) for x, moves_it in zip(batch, moving, strict=True) if moves_it)
         for column, element in enumerate(elements):
-            moved = [transform(x, group, element, layout) for x, layout in zip(batch, input_layouts, strict=True)]
+            moved = [layout.act(x, group, element) for x, layout in zip(batch, input_layouts, strict=True)]
             moves[column] += sum(distance(a[:rows], b[:rows]) for a, b in zip(moved, batch, strict=True))
             for output, y, image in zip(found, reference, evaluate(fn, moved, rows), strict=True):
-                likeliest = output.layouts[0] if output.layouts else "invariant"
+                likeliest = output.layouts[0] if output.layouts else Invariant()
                 output.control[column] += distance(window(image, likeliest), window(y, likeliest))
                 for row, layout in enumerate(output.layouts):
-                    expected = transform(y, group, element, layout)
+                    expected = layout.act(y, group, element)
                     output.law[row, column] += distance(window(image, layout), window(expected, layout))
         distorted = [_distorted(x) if moves_it else x for x, moves_it in zip(batch, moving, strict=True)]
         for output, y, image in zip(found, reference, evaluate(fn, distorted, rows), strict=True):

@@ -1,9 +1,8 @@
 """Certification of networks on points: which elements, which inputs move, and how vectors turn."""
 
-import numpy as np
-
 from keras_equivariant import groups
 from keras_equivariant.graphs.symmetry import moves_points
+from keras_equivariant.groups.layouts import Invariant, Positions, Vectors
 from keras_equivariant.layers.points.image_to_points import ImageToPoints
 
 COUNT = 6  # elements of each kind
@@ -26,7 +25,7 @@ def sample(group, layers, seed=0):
 
 def input_layouts(arrays, group, layout):
     """The layouts of (positions, values, mask): the positions move."""
-    if layout != "auto":
+    if not isinstance(layout, str) or layout != "auto":
         return layout
     d = group.dimension
     if len(arrays) != 3 or arrays[0].ndim != 3 or arrays[0].shape[2] != d or arrays[2].ndim != 2:
@@ -34,22 +33,9 @@ def input_layouts(arrays, group, layout):
             f"A network on points takes positions (B, N, {d}), values (B, N, C) and a mask (B, N). Received: shapes "
             f"{[x.shape for x in arrays]}; name the layouts with input_layout="
         )
-    return [positions, "invariant", "invariant"]
+    return [Positions(), Invariant(), Invariant()]
 
 
 def output_layouts(operations):
-    """`vectors` for outputs that turn, "invariant" for the others."""
-    return [vectors if getattr(operation, "vectors", False) else "invariant" for operation in operations]
-
-
-def positions(x, group, element):
-    """Positions (B, N, d) moved by an element."""
-    # In float64: rounding the moved positions would be an error of the test.
-    return groups.move_points(x.astype("float64"), group.matrices[element])
-
-
-def vectors(x, group, element):
-    """Vectors (B, d C), components first, turned by an element."""
-    d = group.dimension
-    linear = group.matrices[element][:d, :d]
-    return np.einsum("ij,bjc->bic", linear, x.reshape(len(x), d, -1)).reshape(x.shape).astype(x.dtype)
+    """`Vectors` for outputs that turn, `Invariant` for the others."""
+    return [Vectors() if getattr(operation, "vectors", False) else Invariant() for operation in operations]

@@ -1,9 +1,12 @@
 """What certification found, as a value: printed as a table, saved as JSON, drawn as a picture."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import math
 import pathlib
+from typing import Any
 
 SMALLEST_INTERPOLATION = 1e-6
 EXACT, APPROXIMATE, BROKEN, VACUOUS, UNKNOWN = "exact", "approximate", "broken", "vacuous", "unknown layout"
@@ -157,7 +160,7 @@ class Report:
             raise AssertionError(str(self))
         return self
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """The report as numbers, strings, lists and dicts; numbers that are not finite become "nan" or "inf"."""
         summary = {"headline": self.headline, "exact": self.exact, "max_error": self.max_error}
         between = self.between and self.between.error

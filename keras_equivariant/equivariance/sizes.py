@@ -34,9 +34,11 @@ def on_both_parities(certify_at, size):
     report = found[worst]
     if worst != next(iter(found)):
         report = certify_at(worst)
-    notes = [f"{one.verdict} at {tested}, largest error {number(one.max_error)}" for tested, one in found.items()]
+    notes = [
+        f"tested at {tested}: {one.verdict}, largest error {number(one.max_error)}" for tested, one in found.items()
+    ]
     notes += [f"at {tested} a strict layer refuses its input" for tested in refused]
-    return dataclasses.replace(report, notes=(*report.notes, "the model takes any size: " + "; ".join(notes)))
+    return dataclasses.replace(report, notes=(*report.notes, "the model takes any size; " + "; ".join(notes)))
 
 
 def _severity(report):

@@ -6,6 +6,7 @@ import re
 import keras
 import numpy as np
 
+from keras_equivariant.export import representative
 from keras_equivariant.export.verify import BATCHES
 from keras_equivariant.graphs.reading import walk
 
@@ -47,6 +48,7 @@ def checked_data(graph, data, formats, inference_type):
         )
     if data is None:
         return None
+    data = representative.arrays(data, graph)
     shapes = [np.shape(x) for x in keras.tree.flatten(data)]
     wanted = [tuple(tensor.shape) for tensor in graph.inputs]
     fits = len(shapes) == len(wanted) and all(
@@ -58,6 +60,7 @@ def checked_data(graph, data, formats, inference_type):
             f"`representative_data` must hold at least {max(BATCHES)} samples of the model's inputs, of "
             f"shapes {wanted}. Received: arrays of shapes {shapes}"
         )
+    representative.check_finite(graph, data)
     return data
 
 

@@ -1,18 +1,25 @@
 """export(): a folded model as files for serving, each one verified before it appears."""
 
+from __future__ import annotations
+
 import dataclasses
+import os
 import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
-from keras_equivariant.export import arguments, files, verify
+from keras_equivariant.export import arguments, files, representative, verify
 from keras_equivariant.export.arguments import PRECISIONS
 from keras_equivariant.export.folding.fold import fold
 from keras_equivariant.export.formats import backend, onnx, openvino, saved_model, tflite
+from keras_equivariant.export.proof.prove import SUFFIXES, prove
 from keras_equivariant.export.report import Artefact, ExportError, ExportReport
 from keras_equivariant.export.serving import mlserver
 from keras_equivariant.graphs.reading import functional
+from keras_equivariant.groups.group import Group
 from keras_equivariant.version import __version__
 
 _FILES = {
@@ -26,20 +33,20 @@ _FILES = {
 
 
 def export(
-    model,
-    path,
-    formats=("saved_model", "tflite"),
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    formats: str | Sequence[str] = ("saved_model", "tflite"),
     *,
-    name=None,
-    version=1,
-    representative_data=None,
-    inference_type="float32",
-    group=None,
-    verify=True,
-    tolerance=None,
-    overwrite=False,
-    server=None,
-):
+    name: str | None = None,
+    version: int = 1,
+    representative_data: Any = None,
+    inference_type: Literal["float32", "int8"] = "float32",
+    group: str | Group | None = None,
+    verify: bool = True,
+    tolerance: float | Mapping[str, float] | None = None,
+    overwrite: bool = False,
+    server: Literal["mlserver"] | None = None,
+) -> ExportReport:
     """Folds a model and writes it as files made of stock operations, each verified in its own runtime.
 
     | format           | file                                     | for                                         |
@@ -64,8 +71,10 @@ def export(
         name: name of the files and of the served model; by default that of `model`.
         version: version number for TensorFlow Serving.
         representative_data: arrays in the structure of the model's inputs with the samples on axis 0, about a
-            hundred; required for `tflite_int8`, whose ranges they set. The first three are the test inputs; without
-            them these are smooth random images in the range that a leading Normalization or Rescaling expects.
+            hundred; or a `tf.data.Dataset` or generator of batches, or a function that returns one. Required for
+            `tflite_int8`, whose ranges they set. The first three are the test inputs; without them these are smooth
+            random images in the range that a leading Normalization or Rescaling expects, and on such images every
+            artefact is tested, too.
         inference_type: `"float32"` or `"int8"`: what the int8 model takes and returns.
         group: group to measure the symmetry under; by default that of the model's layers.
         verify: False skips verification.
@@ -97,7 +106,8 @@ def export(
         (True, 'tiny/1')
 
     Equivariance: that of `model`, measured on every artefact. Turned kernels share their values, hence their int8
-    scales, so an exactly invariant model stays exactly invariant in int8.
+    scales, so an exactly invariant model stays exactly invariant in int8; `prove` shows that from the file alone, and
+    its result stands in the report.
     """
     formats = arguments.checked_formats(formats)
     graph = functional(model, "folded")
@@ -146,6 +156,8 @@ class _Job:
 
     def write(self, formats):
         arguments.check_integers(self.served, formats)
+        if "tflite_int8" in formats:
+            representative.check_ranges(self.graph, self.data)
         names = verify.input_names(self.served)
         inputs = [x.astype(tensor.dtype) for x, tensor in zip(self.inputs, self.served.inputs, strict=True)]
         if set(formats) - {"keras"}:
@@ -224,7 +236,19 @@ class _Job:
             run = tflite.load(content)
             extra = {"operations": tuple(tflite.operations(content)), "signature": tflite.details(content)}
             artefact = Artefact(format, artefact.path, artefact.size, **extra)
-        return verify.verify(artefact, run, self.served, reference, tolerance.get(format))
+        artefact = verify.verify(artefact, run, self.served, reference, tolerance.get(format))
+        return dataclasses.replace(artefact, proof=self._prove(format, reference))
+
+    def _prove(self, format, reference):
+        """What the file alone says about the symmetry; None where its format or its sizes do not let it be read."""
+        path = self.staged[format]
+        if path.suffix not in SUFFIXES or reference.group is None:
+            return None
+        try:
+            proof = prove(path, reference.group, [tensor.shape for tensor in self.served.inputs])
+        except ValueError:  # sizes that are not known
+            return None
+        return dataclasses.replace(proof, file=pathlib.PurePath(_target(format, self.name, 1)).name)
 
     def _load_keras(self):
         loaded = keras.models.load_model(self.staged["keras"])

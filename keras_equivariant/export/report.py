@@ -1,9 +1,12 @@
 """What was exported and what verification measured, as values: printed as a table, saved as JSON."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import math
 import pathlib
+from typing import Any
 
 from keras_equivariant.equivariance.report import number, table
 
@@ -32,6 +35,7 @@ class Artefact:
         relative_error: the same, divided by the model's largest output.
         tolerance: largest `relative_error` that passes.
         equivariance: relative L2 error |f(g x) - g f(x)| / |f(x)| of the artefact by exact grid element.
+        proof: what `prove` finds in the file alone: a Proof, or None for a format that it does not read.
         batches: batch sizes it was run with.
         operations: names of the operations of a .tflite or .onnx file.
         signature: names, shapes and dtypes (for int8 also scale and zero point) of inputs and outputs.
@@ -45,6 +49,7 @@ class Artefact:
     relative_error: float | None = None
     tolerance: float | None = None
     equivariance: dict | None = None
+    proof: object = None
     batches: tuple = ()
     operations: tuple = ()
     signature: dict = dataclasses.field(default_factory=dict)
@@ -77,7 +82,7 @@ class ExportReport:
     def passed(self):
         return not any(artefact.problems for artefact in self.artefacts)
 
-    def path(self, format):
+    def path(self, format: str) -> pathlib.Path:
         """Path of the artefact of this format."""
         for artefact in self.artefacts:
             if artefact.format == format:
@@ -85,9 +90,11 @@ class ExportReport:
         written = [artefact.format for artefact in self.artefacts]
         raise ValueError(f"`format` must be one that was exported, {written}. Received: {format!r}")
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """The report as numbers, strings, lists and dicts, without the folder."""
         values = dataclasses.asdict(self)
+        for artefact, given in zip(values["artefacts"], self.artefacts, strict=True):
+            artefact["proof"] = None if given.proof is None else given.proof.to_dict()
         del values["folder"]
         return _finite({"passed": self.passed, **values})
 
@@ -110,6 +117,7 @@ class ExportReport:
         ]
         header = ("format", "path", "bytes", "max error", "relative", f"{self.group or 'group'} error", "verdict")
         lines = [f"{self.model} exported to {self.folder}", *table(header, rows)]
+        lines += [f"{a.path}: {a.proof.summary()}" for a in self.artefacts if a.proof is not None]
         lines += [f"! {a.path}: {problem}" for a in self.artefacts for problem in a.problems]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 

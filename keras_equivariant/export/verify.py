@@ -9,6 +9,7 @@ from keras_equivariant import groups
 from keras_equivariant.equivariance import equivariance_error, points
 from keras_equivariant.equivariance.layouts import own_layouts
 from keras_equivariant.equivariance.twin import random_inputs
+from keras_equivariant.export import representative
 from keras_equivariant.graphs.reading import walk
 from keras_equivariant.graphs.symmetry import field_types, group_of
 
@@ -50,6 +51,17 @@ def test_inputs(graph, data, size=32):
         raise ValueError(f"Test inputs cannot be made up; pass a few as `representative_data`. {error}") from error
 
 
+def _inputs_of_own_scale(graph, inputs):
+    """Smooth random images in the range that a leading Normalization or Rescaling expects and that `inputs` have.
+
+    None where no such layer says what the model expects.
+    """
+    if representative.first_scaling(graph) is None:
+        return None
+    low, high = inputs[0].min(), inputs[0].max()
+    return [np.clip(x, low, high).astype(inputs[0].dtype) for x in test_inputs(graph, None)]
+
+
 class Reference:
     """The Keras model's outputs and symmetry, which all artefacts are compared with.
 
@@ -66,6 +78,7 @@ class Reference:
         self._structure = graph.input
         self._graph = graph
         self.outputs = self.run(inputs)
+        self.own_inputs = _inputs_of_own_scale(graph, inputs)
         dtypes = {layer.compute_dtype for layer in graph.layers}
         self.rounding = max((_ROUNDING.get(dtype, 0.0) for dtype in dtypes), default=0.0)
         self.typed = bool(field_types(model))
@@ -116,6 +129,12 @@ def verify(artefact, run, served, reference, tolerance=None):
         tolerance = max(TOLERANCES[artefact.format], reference.rounding)
     max_error, relative = _difference(function, reference)
     problems = []
+    own_error = _difference(function, reference, own_scale=True)[1] if reference.own_inputs else 0.0
+    if relative <= tolerance < own_error:
+        problems.append(
+            f"on random inputs of the scale that its first layer expects its outputs differ from the Keras model's by "
+            f"{own_error:.2g} relative, more than {tolerance:.2g}"
+        )
     if not relative <= tolerance:
         problems.append(
             f"its outputs differ from the Keras model's by {relative:.2g} relative, more than {tolerance:.2g}"
@@ -142,12 +161,14 @@ def verify(artefact, run, served, reference, tolerance=None):
     )
 
 
-def _difference(function, reference):
+def _difference(function, reference, own_scale=False):
     """Largest absolute and relative difference over the batch sizes and outputs."""
     absolute = relative = 0.0
+    given = reference.own_inputs if own_scale else reference.inputs
+    wanted = reference.run(given) if own_scale else reference.outputs
     for batch in BATCHES:
-        inputs = [x[:batch] for x in reference.inputs]
-        for actual, expected in zip(function(inputs), reference.outputs, strict=True):
+        inputs = [x[:batch] for x in given]
+        for actual, expected in zip(function(inputs), wanted, strict=True):
             expected = expected[:batch].astype("float64")
             if actual.shape != expected.shape:
                 return float("inf"), float("inf")

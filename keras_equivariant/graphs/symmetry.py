@@ -6,11 +6,13 @@ from keras_equivariant import groups
 from keras_equivariant.graphs.calls import call_of, calls
 from keras_equivariant.graphs.reading import walk
 from keras_equivariant.groups import FieldType
-from keras_equivariant.layers.core.typed import LINEAR, source_type
+from keras_equivariant.groups.layouts import Typed
+from keras_equivariant.layers.core.source_layout import source_layout
 from keras_equivariant.layers.points.features import OnPoints
 from keras_equivariant.layers.points.image_to_points import ImageToPoints
+from keras_equivariant.stock.traits import LINEAR_OPERATIONS, traits
 
-_SUMS = (*LINEAR, "Mean", "Reshape", "Flatten")
+_SUMS = (*LINEAR_OPERATIONS, "Mean", "Reshape", "Flatten")
 
 
 def group_of(model, of_grid=False):
@@ -112,10 +114,15 @@ def summed_up(tensor):
     while waiting:
         tensor = waiting.pop()
         call = call_of(tensor)
-        if id(tensor) not in found and call is not None and type(call.operation).__name__ in _SUMS:
+        if id(tensor) not in found and call is not None and _is_sum(call.operation):
             waiting += call.inputs
         found[id(tensor)] = tensor
     return list(found.values())
+
+
+def _is_sum(operation):
+    row = traits(operation)
+    return row.linear if row is not None else type(operation).__name__ in _SUMS
 
 
 def output_types(graph):
@@ -124,13 +131,13 @@ def output_types(graph):
 
 
 def _type(tensor):
-    """As `source_type`, and through the border of a model inside the model."""
-    found, call = source_type(tensor), call_of(tensor)
+    """The type in `source_layout`, and through the border of a model inside the model."""
+    found, call = source_layout(tensor), call_of(tensor)
     if found is None and call is not None and isinstance(call.operation, keras.Model):
         position = [id(x) for x in call.outputs].index(id(tensor))
         inner = getattr(call.operation, "outputs", None)
         return _type(inner[position]) if inner else None
-    return found if isinstance(found, FieldType) else None
+    return found.type if isinstance(found, Typed) else None
 
 
 def output_operations(graph):

@@ -3,7 +3,10 @@
 Every family of groups (of the plane, of space, continuous, Lie) adds here a function that reads its names.
 """
 
+from __future__ import annotations
+
 import difflib
+from typing import Any
 
 from keras_equivariant.groups.group import Group
 
@@ -13,7 +16,9 @@ ORTHOGONAL = (
 )
 REGISTER = "A group of your own is made known by `ke.groups.register(group)`, before a model on it is loaded"
 
-_families, _examples, _registered = [], [], {}
+_families: list[Any] = []
+_examples: list[str] = []
+_registered: dict[str, Group] = {}
 
 
 def family(*examples):
@@ -31,7 +36,7 @@ def family(*examples):
     return add
 
 
-def get(group):
+def get(group: str | Group) -> Any:
     """The group of this name.
 
     Args:
@@ -65,7 +70,7 @@ def orthogonal_group(group):
     return _get(group, lambda found: found.orthogonal, ORTHOGONAL)
 
 
-def lie_group(group):
+def lie_group(group: str | Group) -> Any:
     """The Lie group of this name.
 
     Args:
@@ -77,7 +82,7 @@ def lie_group(group):
     return _get(group, lambda found: found.is_lie, "a Lie group that moves points", listed=True)
 
 
-def is_lie_name(name):
+def is_lie_name(name: object) -> bool:
     """Whether `lie_group` knows the name."""
     try:
         return isinstance(name, str) and lie_group(name) is not None
@@ -85,7 +90,7 @@ def is_lie_name(name):
         return False
 
 
-def register(group):
+def register(group: Group) -> Group:
     """Makes a FiniteGroup or LieGroup known by its name, for `group="name"`, YAML specs and saved models.
 
     Raises:

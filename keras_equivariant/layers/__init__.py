@@ -6,6 +6,9 @@ from keras_equivariant.layers.harmonic.harmonic_conv import HarmonicConv2D
 from keras_equivariant.layers.harmonic.harmonic_magnitude import HarmonicMagnitude
 from keras_equivariant.layers.points.bottleneck import LieBottleneck
 from keras_equivariant.layers.points.conv import LieConv
+
+# Outside `__all__`, the layers of specs: it takes a network.
+from keras_equivariant.layers.points.frame_averaging import FrameAveraging as FrameAveraging
 from keras_equivariant.layers.points.image_to_points import ImageToPoints
 from keras_equivariant.layers.points.lift import LieLift
 from keras_equivariant.layers.points.pooling import LiePooling

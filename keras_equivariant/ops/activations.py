@@ -16,7 +16,8 @@ from keras import ops
 from keras_equivariant.ops.compiled import compiled_pointwise
 from keras_equivariant.ops.precision import in_full
 
-LEAST_SQUARE = 1e-4  # of a norm
+LEAST_SQUARE = 1e-4  # of a norm that a field is divided by
+_TINY = 1e-30  # keeps the gradient of a norm finite: 0 at 0
 
 
 def planes(x, layout):
@@ -30,9 +31,12 @@ def planes(x, layout):
 def norm(components, epsilon=LEAST_SQUARE):
     """|v| = sqrt(max(sum of squares, epsilon)) of a list of planes; the gradient is 0 where epsilon counts.
 
-    In float32 at least: the squares of half precision overflow from 256 on.
+    With an epsilon of 0 the norm itself, whatever the scale, with the gradient 0 at 0. In float32 at least: the squares
+    of half precision overflow from 256 on.
     """
     found = square(components)
+    if not epsilon:
+        return ops.sqrt(found + _TINY)
     # The larger of the two: on torch ops.maximum with a number rounds float64 to float32.
     return ops.sqrt(found + ops.relu(epsilon - found))
 
@@ -139,7 +143,7 @@ def pool_components(x, layout, mode):
 def _norm_activate(x, bias, layout, scalars, epsilon, activation):
     parts = planes(x, layout)
     sizes = _joined([_size(*pair, epsilon) for pair in zip(parts, scalars, strict=True)])
-    shifted = sizes if bias is None else sizes + _like(bias, sizes)
+    shifted = sizes if bias is None else sizes + like(bias, sizes)
     fields = tuple((1, multiplicity) for _, multiplicity in layout)
     found = []
     rows = zip(parts, scalars, planes(sizes, fields), planes(activation(shifted), fields), strict=True)
@@ -157,7 +161,7 @@ def _gate(x, bias, layout, kept, gating, activation):
     gated = [pair for pair in zip(parts, layout, kept, strict=True) if pair[2] is None]
     gates = sum(multiplicity for _, (_, multiplicity), _ in gated)
     values = in_full(_joined([components[0] for components, left in zip(parts, kept, strict=True) if left is not None]))
-    values = values if bias is None else values + _like(bias, values)
+    values = values if bias is None else values + like(bias, values)
     factors = _cut(gating(values[..., :gates]), [multiplicity for _, (_, multiplicity), _ in gated]) if gates else None
     widths = [left for left in kept if left]
     rest = _cut(activation(values[..., gates:]), widths) if widths else None
@@ -213,7 +217,7 @@ def _joined(parts):
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
 
 
-def _like(values, x):
+def like(values, x):
     """A vector in the type of x; an array stays one, so that it can stand in a graph that is built symbolically."""
     if isinstance(values, np.ndarray):
         return values.astype(keras.backend.standardize_dtype(x.dtype))

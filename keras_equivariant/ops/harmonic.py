@@ -46,7 +46,7 @@ def expand(coefficients, phases, functions, filters, signs):
 
 
 def magnitude(x, epsilon=LEAST_SQUARE):
-    """|X| = sqrt(max(Re^2 + Im^2, epsilon)) of (..., 2, C), in float32 at least."""
+    """|X| = sqrt(max(Re^2 + Im^2, epsilon)) of (..., 2, C), as `activations.norm`."""
     return activations.norm([x[..., 0, :], x[..., 1, :]], epsilon)
 
 
@@ -74,10 +74,22 @@ def plane_magnitudes(x, orders, epsilon):
     return [activations.norm(parts, epsilon) for parts in zip(*planes(x, orders), strict=True)]
 
 
-def split_phases(x, orders, epsilon):
-    """(..., orders 2 C) as X / |X| and, behind them on the last axis, the magnitudes |X|: (..., orders 3 C)."""
-    magnitudes = plane_magnitudes(x, orders, epsilon)
-    units = [p / r for a, b, r in zip(*planes(x, orders), magnitudes, strict=True) for p in (a, b)]
+def exceed(magnitudes, least):
+    """The larger of both; `ops.maximum` rounds float64 on some backends."""
+    return magnitudes + ops.relu(least - magnitudes)
+
+
+def split_phases(x, orders, epsilon, least=None):
+    """(..., orders 2 C) as X / |X| and, behind them on the last axis, the magnitudes |X|: (..., orders 3 C).
+
+    Args:
+        epsilon: least square of the magnitudes.
+        least: NumPy array `(orders, C)`, the least magnitudes that X is divided by; None for these magnitudes.
+    """
+    magnitudes = divisors = plane_magnitudes(x, orders, epsilon)
+    if least is not None:
+        divisors = [exceed(r, activations.like(row, r)) for r, row in zip(magnitudes, least, strict=True)]
+    units = [p / r for a, b, r in zip(*planes(x, orders), divisors, strict=True) for p in (a, b)]
     return ops.concatenate([*units, *magnitudes], axis=-1)
 
 
@@ -98,5 +110,10 @@ def _compiled_activate(activation, epsilon):
     return compiled(lambda x, bias: _activate(x, bias, epsilon, activation))
 
 
-compiled_magnitude = compiled(magnitude)
-compiled_with_magnitude = compiled(with_magnitude)
+def with_safe_magnitude(x, old, new, least):
+    """X new / max(old, least), with least `(M+1, C)`."""
+    return with_magnitude(x, exceed(old, ops.cast(least, old.dtype)), new)
+
+
+compiled_magnitude = compiled(lambda x: magnitude(x, 0.0))
+compiled_with_safe_magnitude = compiled(with_safe_magnitude)

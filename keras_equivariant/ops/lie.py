@@ -14,6 +14,10 @@ and the coordinates need no axis of their own. Elements are written so that noth
 | SE(3)            | unit quaternion, x, y, z           | axis times angle, V^-1 (x, y, z) |
 | a user's own     | its matrix, row by row             | as its `log` says             |
 
+The origin, which rotations and scalings leave where it is, has no element of its own: it is given by 0, the mean of
+the elements that leave it there (over scalings the limit of the small ones). A logarithm to or from it is 0, and so is
+every vector in its frame, as no other would keep the law.
+
 All branches of a `where` stay finite, so first and second derivatives do too.
 """
 
@@ -23,9 +27,11 @@ import math
 import keras
 from keras import ops
 
+from keras_equivariant.ops import series
+
 _TINY = 1e-30  # of squared lengths: below it a direction is arbitrary
 # So near to half a turn a rotation counts as one: lifts on a grid meet it, and rounding must not tell.
-_HALF_TURN = 1e-5
+_HALF_TURN = {"float64": 1e-12, "float32": 1e-5}
 
 
 class Translations:
@@ -90,7 +96,7 @@ class Rotations2D:
         found = (ops.cos(angle), ops.sin(angle))
         if self.moves:
             square = angle * angle
-            even, odd = _sinc(square), angle * _cosc(square)
+            even, odd = series.sinc(square), angle * series.cosc(square)
             found += (even * p[0] - odd * p[1], odd * p[0] + even * p[1])
         return found
 
@@ -99,32 +105,42 @@ class Rotations2D:
         if not self.moves:
             return (angle,)
         square, half = angle * angle, angle / 2
-        even = 1 - square * _inverse_coefficient(square, u[0], u[1], angle)
+        even = 1 - square * series.inverse_coefficient(square, u[0], u[1], angle)
         return angle, even * u[2] + half * u[3], even * u[3] - half * u[2]
+
+    def inverse(self, u):
+        """Of a rotation without a translation."""
+        return u[0], -u[1]
 
     def turn(self, u, vector):
         return u[0] * vector[0] - u[1] * vector[1], u[1] * vector[0] + u[0] * vector[1]
 
 
 class Scalings2D:
-    """R_x, scalings of the plane; with rotations R>0 x SO(2), which acts on points as the complex numbers do."""
+    """R_x, scalings of the plane; with rotations R>0 x SO(2), which acts on points as the complex numbers do.
+
+    The origin, which every element leaves where it is, is 0, and so is the logarithm of it to any other.
+    """
 
     def __init__(self, rotates):
         self.rotates, self.dimension, self.size = rotates, 2, 2 if rotates else 1
 
     def lift(self, points, turn=None):
         unit, radius = _direction(points)
-        # The origin has no logarithm; it is taken as a point very near it.
-        radius = at_least(radius, 1e-6)
         if not self.rotates:
             return (radius,), unit
         return (radius * unit[0], radius * unit[1]), ()
 
     def relative(self, v, u):
+        square = sum(x * x for x in v)
+        square = ops.where(square > 0, square, 1.0)
         if not self.rotates:
-            return (u[0] / v[0],)
-        square = v[0] * v[0] + v[1] * v[1]
+            return (u[0] * v[0] / square,)
         return (v[0] * u[0] + v[1] * u[1]) / square, (v[0] * u[1] - v[1] * u[0]) / square
+
+    def apart(self, v, u):
+        """Whether one of the two is the origin and the other is not: they are farther apart than any others."""
+        return ops.logical_xor(sum(x * x for x in v) > 0, sum(x * x for x in u) > 0)
 
     def product(self, v, u):
         if not self.rotates:
@@ -136,9 +152,9 @@ class Scalings2D:
         return (scale * ops.cos(a[1]), scale * ops.sin(a[1])) if self.rotates else (scale,)
 
     def log(self, u):
-        if not self.rotates:
-            return (ops.log(u[0]),)
-        return ops.log(u[0] * u[0] + u[1] * u[1]) / 2, _angle(u)
+        square = sum(x * x for x in u)
+        scale = ops.log(ops.where(square > 0, square, 1.0)) / 2
+        return (scale, _angle(u)) if self.rotates else (scale,)
 
     def turn(self, u, vector):
         if not self.rotates:
@@ -161,6 +177,7 @@ class Rotations3D:
         w = ops.sqrt(at_least((1 + x) / 2, 1e-12))
         back = (1 + x) / 2 < 1e-9
         q = (ops.where(back, 0.0, w), ops.zeros_like(x), -z / (2 * w), ops.where(back, 1.0, y / (2 * w)))
+        q = tuple(ops.where(radius > 0, c, 0.0) for c in q)
         if turn is not None:
             # A half angle of a turn about the x axis: the rotations that leave the point's orbit origin alone.
             half = ops.sqrt(at_least((1 + turn[0]) / 2, 0.0)), ops.sqrt(at_least((1 - turn[0]) / 2, 0.0))
@@ -185,12 +202,12 @@ class Rotations3D:
     def exp(self, a):
         omega, p = a[:3], a[3:]
         square = sum(x * x for x in omega)
-        half = _sinc(square / 4) / 2
-        found = (_cos(square / 4), *(half * x for x in omega))
+        half = series.sinc(square / 4) / 2
+        found = (series.cos(square / 4), *(half * x for x in omega))
         if not self.moves:
             return found
         first, second = cross(omega, p), cross(omega, cross(omega, p))
-        c, s = _cosc(square), _sincc(square)
+        c, s = series.cosc(square), series.sincc(square)
         return found + tuple(x + c * y + s * z for x, y, z in zip(p, first, second, strict=True))
 
     def log(self, u):
@@ -199,7 +216,7 @@ class Rotations3D:
         square = sum(x * x for x in vector)
         near = square < 0.01
         sine = ops.sqrt(ops.where(near, 1.0, square))
-        ratio = ops.where(near, _polynomial(square, _ARCSINE), 2 * arctan2(sine, w) / sine)
+        ratio = ops.where(near, series.polynomial(square, series.ARCSINE), 2 * arctan2(sine, w) / sine)
         omega = tuple(ratio * x for x in vector)
         if not self.moves:
             return omega
@@ -207,13 +224,18 @@ class Rotations3D:
         first, second = cross(omega, p), cross(omega, cross(omega, p))
         # (cos, sin) of the whole angle from those of its half.
         safe = ops.where(near, 0.0, w)
-        c = _inverse_coefficient(angle_square, 2 * safe * safe - 1, 2 * safe * sine, ratio * sine)
+        c = series.inverse_coefficient(angle_square, 2 * safe * safe - 1, 2 * safe * sine, ratio * sine)
         return omega + tuple(x - y / 2 + c * z for x, y, z in zip(p, first, second, strict=True))
+
+    def inverse(self, u):
+        """Of a rotation without a translation."""
+        return (u[0], *(-x for x in u[1:4]))
 
     def turn(self, u, vector):
         w, axis = u[0], u[1:4]
         first = cross(axis, vector)
-        return tuple(x + 2 * (w * y + z) for x, y, z in zip(vector, first, cross(axis, first), strict=True))
+        one = w * w + sum(x * x for x in axis)  # 0 in the origin
+        return tuple(one * x + 2 * (w * y + z) for x, y, z in zip(vector, first, cross(axis, first), strict=True))
 
 
 class Matrices:
@@ -276,18 +298,23 @@ def stack(planes, like):
 
 
 def _direction(points):
-    """Unit vector and length; the first axis at the origin."""
+    """Unit vector and length; both 0 at the origin, the mean of all directions."""
     square = sum(p * p for p in points)
     here = square > _TINY
     length = ops.sqrt(ops.where(here, square, 1.0))
-    first, *others = (ops.where(here, p / length, 0.0) for p in points)
-    return (first + ops.where(here, 0.0, ops.ones_like(first)), *others), ops.where(here, length, 0.0)
+    return tuple(ops.where(here, p / length, 0.0) for p in points), ops.where(here, length, 0.0)
 
 
 def _angle(u):
-    """The angle of (cosine, sine) in (-pi, pi]; half a turn is pi however it is rounded."""
-    angle = arctan2(u[1], u[0])
-    return ops.where(angle < -math.pi + _HALF_TURN, angle + 2 * math.pi, angle)
+    """The angle of (cosine, sine) in (-pi, pi]; half a turn is pi however it is rounded; 0 for two zeros."""
+    here = ops.logical_or(ops.abs(u[0]) > 0, ops.abs(u[1]) > 0)
+    angle = arctan2(u[1], ops.where(here, u[0], 1.0))
+    return ops.where(angle < -math.pi + _half_turn(angle), angle + 2 * math.pi, angle)
+
+
+def _half_turn(x):
+    """How near to half a turn an angle in the precision of x counts as one."""
+    return _HALF_TURN[keras.backend.standardize_dtype(x.dtype)]
 
 
 def arctan2(y, x):
@@ -306,10 +333,10 @@ def at_least(x, least):
 
 def _hemisphere(q):
     """The sign that makes w positive; at half a turn, where both axes are right, that of the first coordinate."""
-    sign = _sign(q[3])
+    sign, least = _sign(q[3]), _half_turn(q[0])
     for x in (q[2], q[1]):
-        sign = ops.where(ops.abs(x) > _HALF_TURN, _sign(x), sign)
-    return ops.where(ops.abs(q[0]) > _HALF_TURN, _sign(q[0]), sign)
+        sign = ops.where(ops.abs(x) > least, _sign(x), sign)
+    return ops.where(ops.abs(q[0]) > least, _sign(q[0]), sign)
 
 
 def _sign(x):
@@ -330,49 +357,3 @@ def _multiply(p, q):
 
 def cross(a, b):
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
-
-
-def _polynomial(x, coefficients):
-    total = coefficients[-1]
-    for coefficient in coefficients[-2::-1]:
-        total = coefficient + x * total
-    return total
-
-
-def _even(square, threshold, coefficients, exact):
-    """An even function of an angle from its square: the power series near 0, `exact(angle)` elsewhere."""
-    near = square < threshold
-    angle = ops.sqrt(ops.where(near, 1.0, square))
-    return ops.where(near, _polynomial(square, coefficients), exact(angle))
-
-
-def _sinc(square):
-    return _even(square, 0.25, _SINC, lambda x: ops.sin(x) / x)
-
-
-def _cos(square):
-    return _even(square, 0.25, _COS, ops.cos)
-
-
-def _cosc(square):
-    return _even(square, 0.25, _COSC, lambda x: 2 * ops.square(ops.sin(x / 2) / x))
-
-
-def _sincc(square):
-    return _even(square, 0.25, _SINCC, lambda x: (x - ops.sin(x)) / (x * x * x))
-
-
-def _inverse_coefficient(square, cos, sin, angle):
-    """(1 - (x / 2) cot(x / 2)) / x^2: c in V^-1 = I - K / 2 + c K^2; finite at half a turn."""
-    near = square < 1.0
-    safe = ops.where(near, 1.0, square)
-    cotangent = ops.where(near, 0.0, sin) / ops.where(near, 2.0, 1 - cos)
-    return ops.where(near, _polynomial(square, _INVERSE), (1 - angle / 2 * cotangent) / safe)
-
-
-_COS = (1, -1 / 2, 1 / 24, -1 / 720, 1 / 40320, -1 / 3628800, 1 / 479001600)
-_SINC = (1, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800)
-_COSC = (1 / 2, -1 / 24, 1 / 720, -1 / 40320, 1 / 3628800, -1 / 479001600)
-_SINCC = (1 / 6, -1 / 120, 1 / 5040, -1 / 362880, 1 / 39916800, -1 / 6227020800)
-_INVERSE = (1 / 12, 1 / 720, 1 / 30240, 1 / 1209600, 1 / 47900160, 691 / 1307674368000, 1 / 74724249600)
-_ARCSINE = (2, 1 / 3, 3 / 20, 5 / 56, 35 / 576, 63 / 1408)  # 2 asin(s) / s in s^2

@@ -4,49 +4,72 @@ import functools
 
 from keras import ops
 
+_TILT = 1e-2
+APART = 1e6  # from what only the limit of ever smaller scales reaches
 
-def left_invariant(arithmetic, angles, metric, form, alpha, ties=0.0):
-    """The left-invariant distance of two rows (element, orbit), as a function of tuples of planes.
+
+class LeftInvariant:
+    """The left-invariant distance of two rows (element, orbit), a function of two tuples of planes.
 
     Args:
         arithmetic: of `ops.lie`.
-        angles: how many of them come first and are scale and rotation.
+        angles: how many coordinates of a logarithm come first and are scale and rotation.
         metric: squared weights of the coordinates.
         form: `"squared"`: d^2 = |log v^-1 u|^2 + alpha |q_u - q_v|^2, in the Frobenius norm, as in the paper's text;
             `"convex"`: alpha times the rotation's length plus 1 - alpha times the translation's or the orbits'
             distance, as in the authors' code. There SO(2)'s orbits are |r_u - r_v| / (r_u + r_v + 0.001) apart, and
             R>0 x SO(2) weighs its angle by alpha and its scale by 1 - alpha.
         alpha: from 0 to 1.
-        ties: times the rotation's coordinates, added: turns to the left and to the right by the same angle are equally
-            far, and which of them is a neighbour must not depend on the order of the points.
     """
-    size = arithmetic.size
 
-    def distance(v, u):
-        log, length = parts(v, u)
-        for i in range(angles if ties else 0):
-            length = length + ties / (1 + i) * log[i]
-        return length
+    def __init__(self, arithmetic, angles, metric, form, alpha):
+        self.arithmetic, self.angles, self.metric = arithmetic, angles, metric
+        self.form, self.alpha = form, alpha
 
-    def parts(v, u):
-        log = arithmetic.log(arithmetic.relative(v[:size], u[:size])) if size else ()
-        orbits = tuple(b - a for a, b in zip(v[size:], u[size:], strict=True))
-        if form == "squared":
-            return log, ops.sqrt(_squares(log, metric) + alpha * _squares(orbits))
-        if len(log) == 2 and angles == 2:  # R>0 x SO(2)
-            return log, alpha * ops.abs(log[1]) + (1 - alpha) * ops.abs(log[0])
-        rotation, translation = log[:angles], log[angles:]
+    def __call__(self, v, u):
+        return self.length(self.log(v, u), v, u)
+
+    def log(self, v, u):
+        """The coordinates of log v^-1 u."""
+        own, size = self.arithmetic, self.arithmetic.size
+        return own.log(own.relative(v[:size], u[:size])) if size else ()
+
+    def tilted(self, v, u):
+        """The distance and a little of each coordinate of the logarithm: left-invariant, too, but no longer the same
+        for what a mirror alone, or any other map outside the group, takes to each other."""
+        log = self.log(v, u)
+        return self.length(log, v, u) + sum((_TILT / (1 + i)) * x for i, x in enumerate(log))
+
+    def length(self, log, v, u):
+        """The distance from the logarithm of the two."""
+        size = self.arithmetic.size
+        found = self._length(log, v[size:], u[size:])
+        apart = getattr(self.arithmetic, "apart", None)
+        return found if apart is None else ops.where(apart(v[:size], u[:size]), APART, found)
+
+    def _length(self, log, before, after):
+        alpha = self.alpha
+        orbits = tuple(b - a for a, b in zip(before, after, strict=True))
+        if self.form == "squared":
+            return _root(_squares(log, self.metric) + alpha * _squares(orbits))
+        if len(log) == 2 and self.angles == 2:  # R>0 x SO(2)
+            return alpha * ops.abs(log[1]) + (1 - alpha) * ops.abs(log[0])
+        rotation, translation = log[: self.angles], log[self.angles :]
         if not rotation:
             rotation, translation = translation, ()
         rest = translation or orbits
         if not rotation or not rest:
-            return log, ops.sqrt(_squares(rotation or rest))
-        other = ops.sqrt(_squares(rest))
-        if angles == len(orbits) == 1:  # SO(2)
-            other = other / (v[size] - (-1e-3 - u[size]))
-        return log, alpha * ops.sqrt(_squares(rotation)) + (1 - alpha) * other
+            return _root(_squares(rotation or rest))
+        other = _root(_squares(rest))
+        if self.angles == len(orbits) == 1:  # SO(2)
+            other = other / (before[0] - (-1e-3 - after[0]))
+        return alpha * _root(_squares(rotation)) + (1 - alpha) * other
 
-    return distance
+
+def _root(square):
+    """The square root; its gradient at 0 is 0."""
+    here = square > 0
+    return ops.where(here, ops.sqrt(ops.where(here, square, 1.0)), 0.0)
 
 
 def _squares(planes, weights=None):

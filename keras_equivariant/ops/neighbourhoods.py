@@ -1,4 +1,4 @@
-"""Distances, neighbours and well-spread subsets of points, never with a table of all pairs.
+"""Distances and neighbours of points, never with a table of all pairs.
 
 Points are rows of a tensor `(B, N, width)`, whatever they are; `distance(a, b)` takes two tuples of planes that
 broadcast, one plane a column. A batch axis of 1 stands for points that the whole batch has in common. What is chosen
@@ -12,6 +12,10 @@ import keras
 from keras import ops
 
 FAR = 1e30  # the distance of what is not there
+WIDTH = 0.02  # of the edge of a neighbourhood, relative to its radius
+TIE = 1e-5  # relative difference of distances that counts as none
+TINY = 1e-18  # keeps widths positive where all points lie on each other
+_RINGS = 4  # of a ball
 _BUDGET = 2**21  # distances held at a time
 _UNROLLED = 16  # chunks in an exported graph
 
@@ -26,20 +30,37 @@ def nearest(queries, points, mask, k, distance, within=None, order=None, chunk_s
         k: number of neighbours, at most N.
         distance: function of two tuples of planes.
         within: None for the nearest; else the radius, a number or scalar tensor: then `k` of the points within it.
-        order: function of the chunk's query numbers `(rows,)` that gives numbers in [0, 1), `(rows, N)` or
-            `(B, rows, N)`: those with the smallest are taken where more than k are within the radius.
+        order: function of the chunk's query numbers `(rows,)` and the distances `(B, rows, N)` that gives numbers that
+            broadcast to these: those with the smallest are taken where more than k are within the radius.
         chunk_size: queries treated at a time; by default so many that 2^21 distances are held. The result does not
             depend on it.
 
     Returns:
-        `(indices, found, share)`: `(B, M, k)` integers; `(B, M, k)` booleans, false where there are fewer; and
-        `(B, M)`, the fraction of the points within the radius (ones without one).
+        `(indices, found, share, keys)`: `(B, M, k)` integers, the nearest or first in order first; `(B, M, k)`
+        booleans, false where there are fewer; `(B, M)`, the fraction of the points within the radius (ones without
+        one); and `(B, M, k)`, their distances or numbers of order, `FAR` where there are fewer.
     """
     queries, points = ops.stop_gradient(queries), ops.stop_gradient(points)
+    choose = functools.partial(_choose, points=points, mask=mask, k=k, distance=distance, within=within, order=order)
+    return _in_chunks(choose, queries, points, chunk_size)
+
+
+def sums(points, mask, distance, chunk_size=None):
+    """For each point the sum of its distances from all that are there, `(B, N)`."""
+    points = ops.stop_gradient(points)
+
+    def add(queries, numbers):
+        far = _distances(queries, points, distance)
+        return (ops.sum(ops.where(ops.expand_dims(mask, 1), far, 0.0), axis=-1),)
+
+    return _in_chunks(add, points, points, chunk_size)[0]
+
+
+def _in_chunks(choose, queries, points, chunk_size):
+    """`choose(queries, numbers)`, a tuple of tensors `(B, rows, ...)`, for all queries, some at a time."""
     count, total = queries.shape[1], points.shape[1]
     batch = max(queries.shape[0] or 1, points.shape[0] or 1)
     rows = chunk_size or max(1, _BUDGET // (total * batch))
-    choose = functools.partial(_choose, points=points, mask=mask, k=k, distance=distance, within=within, order=order)
     if rows >= count:
         return choose(queries, ops.arange(count, dtype="int32"))
     chunks = math.ceil(count / rows)
@@ -56,66 +77,75 @@ def nearest(queries, points, mask, k, distance, within=None, order=None, chunk_s
     return tuple(_unchunk(x)[:, :count] for x in found)
 
 
+def whole_shells(keys, k, beyond, slack):
+    """Which part of each point counts as one of the k first, such that points of equal keys count alike.
+
+    A point as far as the k-th counts as the k-th does, and one a little farther (`WIDTH` of the k-th key) in part,
+    ever less. Where there are more such points than places, all of them count nothing. So the weights are continuous
+    functions of the keys, and numbers 1 and 0 but near the edge.
+
+    Args:
+        keys: `(..., K)`, ascending, of the points that there are places for.
+        k: from 1 to K.
+        beyond: `(..., 1)`, the key of the first point without a place.
+        slack: how much two keys differ by rounding, `(..., 1)`.
+
+    Returns:
+        `(..., K)`, from 0 to 1.
+    """
+    last = keys[..., k - 1 : k]
+    slack = slack + TIE * last
+    width = WIDTH * last + slack + TINY
+    edge = last + slack + width
+    outside = beyond - slack
+    edge = ops.where(outside < edge, outside, edge)
+    return _from_0_to_1((edge - keys) / width)
+
+
+def ball(distances, radius):
+    """1 inside, 0 outside, and in between over a small fraction of the radius: rounding at the edge tells little."""
+    return _from_0_to_1((radius - distances) / (WIDTH * radius) + 0.5)
+
+
+def from_rings(distances, radius):
+    """How far points are from the nearest of some rings in a ball, its centre among them: a sample from all over it,
+    in which points of equal distance stand together, whatever their own order."""
+    spacing = radius / _RINGS
+    return ops.abs(distances - spacing * ops.floor(distances / spacing + 0.5))
+
+
+def _from_0_to_1(x):
+    """`ops.clip` rounds float64 on some backends."""
+    x = ops.relu(x)
+    return ops.where(x < 1, x, ops.ones_like(x))
+
+
 def _unchunk(x):
     """(chunks, B, rows, ...) as (B, chunks rows, ...)."""
     x = ops.swapaxes(x, 0, 1)
     return ops.reshape(x, (-1, x.shape[1] * x.shape[2], *x.shape[3:]))
 
 
+def _distances(queries, points, distance):
+    """(B, rows, N)."""
+    pairs = tuple(ops.expand_dims(points[..., i], 1) for i in range(points.shape[-1]))
+    centres = tuple(ops.expand_dims(queries[..., i], 2) for i in range(queries.shape[-1]))
+    return distance(pairs, centres)
+
+
 def _choose(queries, numbers, points, mask, k, distance, within, order):
-    pairs = [ops.expand_dims(points[..., i], 1) for i in range(points.shape[-1])]
-    centres = [ops.expand_dims(queries[..., i], 2) for i in range(queries.shape[-1])]
-    far = distance(tuple(pairs), tuple(centres))
+    far = _distances(queries, points, distance)
     there = ops.expand_dims(mask, 1)
     if within is None:
         key = ops.where(there, far, FAR)
         share = ops.ones_like(far[..., 0])
     else:
-        inside = ops.logical_and(there, far < within)
-        key = ops.where(inside, ops.cast(order(numbers), far.dtype) * ops.ones_like(far), FAR)
-        share = ops.sum(ops.cast(inside, far.dtype), axis=-1)
+        inside = ops.logical_and(there, ball(far, within) > 0)
+        key = ops.where(inside, ops.cast(order(numbers, far), far.dtype) * ops.ones_like(far), FAR)
+        share = ops.sum(ops.cast(ops.logical_and(there, far < within), far.dtype), axis=-1)
         share = share / ops.maximum(ops.sum(ops.cast(there, far.dtype), axis=-1), 1)
     smallest, indices = ops.top_k(-key, k)
-    return ops.cast(indices, "int32"), -smallest < FAR / 2, share
-
-
-def spread(points, mask, count, distance):
-    """`count` points far from each other: each next one is the farthest from those chosen before.
-
-    The first is the first that is there; equal distances go to the lower index; points that are not there come last.
-
-    Args:
-        points: `(B, N, width)`.
-        mask: `(B, N)` booleans.
-        count: how many, at most N.
-        distance: function of two tuples of planes.
-
-    Returns:
-        `(B, count)` integers.
-
-    Reference: Finzi et al., arXiv 2002.12880, appendix (farthest-point sampling in a left-invariant distance).
-    """
-    points = ops.stop_gradient(points)
-    places = ops.arange(points.shape[1], dtype="int32")[None]
-    last = ops.convert_to_tensor(points.shape[1] - 1, "int32")
-    slots = ops.arange(count, dtype="int32")[None]
-    # Chosen points lie behind those that are not there, which lie behind all others.
-    score = ops.where(mask, ops.cast(FAR, points.dtype), ops.cast(-1.0, points.dtype)) + 0 * points[..., 0]
-    chosen = ops.zeros_like(ops.cast(score[:, :1], "int32")) + ops.zeros_like(slots)
-
-    def step(i, points, score, chosen):
-        planes = tuple(points[..., axis] for axis in range(points.shape[-1]))
-        highest = ops.equal(score, ops.max(score, axis=1, keepdims=True))
-        best = ops.min(ops.where(highest, places, last), axis=1, keepdims=True)  # top_k breaks ties as it likes
-        here = ops.equal(places, best)
-        # A sum with one term: converters to ONNX lose the shape of a gather within a loop.
-        new = tuple(ops.sum(ops.where(here, plane, 0), axis=1, keepdims=True) for plane in planes)
-        score = ops.where(score < 0, score, ops.minimum(score, distance(planes, new)))
-        score = ops.where(here, ops.cast(-2.0, score.dtype), score)
-        return i + 1, points, score, ops.where(ops.equal(slots, i), best, chosen)
-
-    start = ops.zeros((), "int32"), points, score, chosen
-    return ops.while_loop(lambda i, *_: i < count, step, start, maximum_iterations=count)[-1]
+    return ops.cast(indices, "int32"), -smallest < FAR / 2, share, -smallest
 
 
 def take(x, indices):

@@ -5,10 +5,12 @@ Sums, products and roots only, so that it runs in every format that a network is
 
 from keras import ops
 
-from keras_equivariant.ops.lie import arctan2, at_least, cross, unstack
+from keras_equivariant.ops.lie import arctan2, arithmetic, at_least, cross, unstack
 
 _TINY = 1e-30
+_GAP = 1e-4  # moments that differ by less of their sum are equal to the gradient
 _SWEEPS = 5  # of Jacobi's rotations; the error is squared by each
+_SPACE = arithmetic(3, rotates=True)
 _PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
@@ -16,26 +18,69 @@ def principal_turn(positions, mask):
     """The turn as planes `(B,)`: (cosine, sine) in the plane, a unit quaternion (w, x, y, z) in space.
 
     The first axis is that of the largest spread. An axis points to where the sum of the cubes of the coordinates about
-    the mean is positive; the last one makes the turn a rotation.
+    the mean is positive; the last one makes the turn a rotation. Where two moments are equal up to 1e-4 of their sum
+    the gradient takes the axes for fixed: there the true one grows without bound, as the axes jump.
 
     Args:
         positions: `(B, N, d)`, d = 2 or 3.
         mask: `(B, N)`, false where no point is.
     """
     weights = ops.cast(mask, positions.dtype)
+    planes = _centred(positions, weights)
+    turn = _turn([ops.stop_gradient(p) for p in planes])
+    # The axes of the same points again, now with a gradient: Newton's step makes the error its square, so that after
+    # two the second derivatives are right, too.
+    for _ in range(2):
+        turn = _towards_axes(turn, planes)
+    return turn
+
+
+def _centred(positions, weights):
     count = at_least(ops.sum(weights, axis=1), 1.0)
     planes = unstack(positions)
     means = [ops.sum(p * weights, axis=1) / count for p in planes]
-    planes = [(p - ops.expand_dims(mean, 1)) * weights for p, mean in zip(planes, means, strict=True)]
+    return [(p - ops.expand_dims(mean, 1)) * weights for p, mean in zip(planes, means, strict=True)]
+
+
+def _moments(planes):
+    """The matrix of second moments, of trace 1."""
     spread = [[ops.sum(p * q, axis=1) for q in planes] for p in planes]
     total = sum(spread[i][i] for i in range(len(planes))) + _TINY
-    spread = [[entry / total for entry in row] for row in spread]
+    return [[entry / total for entry in row] for row in spread]
+
+
+def _towards_axes(turn, planes):
+    """The turn, by Newton's step nearer to the one that makes the moments of the points diagonal."""
+    if len(planes) == 2:
+        cos, sin = (ops.expand_dims(c, 1) for c in turn)
+        moments = _moments([cos * planes[0] + sin * planes[1], cos * planes[1] - sin * planes[0]])
+        step = _quotient(moments[0][1], moments[0][0] - moments[1][1])
+        length = ops.rsqrt(1 + step * step)
+        cos, sin = turn
+        return (cos - step * sin) * length, (sin + step * cos) * length
+    back = tuple(ops.expand_dims(c if i == 0 else -c, 1) for i, c in enumerate(turn))
+    moments = _moments(_SPACE.turn(back, planes))
+    steps = [_quotient(moments[i][j], moments[i][i] - moments[j][j]) / 2 for i, j in ((1, 2), (2, 0), (0, 1))]
+    found = _SPACE.product(turn, (ops.ones_like(turn[0]), *steps))
+    length = ops.rsqrt(sum(c * c for c in found))
+    return tuple(c * length for c in found)
+
+
+def _quotient(entry, difference):
+    """entry / difference, 0 where the difference is none."""
+    apart = ops.abs(difference) > _GAP
+    return ops.where(apart, entry, 0.0) / ops.where(apart, difference, 1.0)
+
+
+def _turn(planes):
+    """`principal_turn` of centred points."""
+    spread = _moments(planes)
     if len(planes) == 2:
         angle = arctan2(2 * spread[0][1], spread[0][0] - spread[1][1] + _TINY) / 2
         return _pointed((ops.cos(angle), ops.sin(angle)), planes)
     first, second, _ = _eigenvectors(spread)
     first, second = _pointed(first, planes), _pointed(second, planes)
-    return _quaternion(first, second, cross(first, second))
+    return quaternion(first, second, cross(first, second))
 
 
 def _pointed(axis, planes):
@@ -76,7 +121,7 @@ def _eigenvectors(matrix):
     return columns
 
 
-def _quaternion(x, y, z):
+def quaternion(x, y, z):
     """The unit quaternion of the rotation with these columns."""
     rows = (  # 4 q q^T: any row is a multiple of q; the one with the largest diagonal is best
         (1 + x[0] + y[1] + z[2], y[2] - z[1], z[0] - x[2], x[1] - y[0]),

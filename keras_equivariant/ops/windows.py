@@ -235,7 +235,7 @@ def blur_size(size, stride):
 @functools.lru_cache(maxsize=4096)
 def seen(window, size, reversed_=False):
     """What a window reads on an axis of this size, as a key that can be compared; of the reversed axis if wanted."""
-    key = [window.label]
+    key = [window.label if size > 1 else ()]  # a single pixel is only scaled, whichever axis does it
     for before, after, rows in window.steps(size):
         rows = np.array([after - 1, before - 1, 0]) - rows if reversed_ else rows
         rows = np.unique(rows, axis=0)

@@ -1,8 +1,12 @@
 """Trained networks in small files: `from_preset("hnet_rotated_mnist")`. Those of the package are in `presets/`."""
 
+from __future__ import annotations
+
 import json
+import os
 import pathlib
 
+import keras
 import numpy as np
 
 from keras_equivariant.compiler import build_from_spec
@@ -20,12 +24,12 @@ TOLERANCE = 1e-4  # of the stored answers, relative to the largest
 _ENTRIES = ("spec", "about", "question", "answer")
 
 
-def list_presets():
+def list_presets() -> tuple[str, ...]:
     """Names of the packaged presets, as `from_preset` takes them."""
     return tuple(sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}")))
 
 
-def from_preset(name):
+def from_preset(name: str | os.PathLike[str]) -> keras.Model:
     """A trained network.
 
     Args:

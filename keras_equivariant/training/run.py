@@ -1,18 +1,24 @@
 """Train a network by its recipe and leave everything about it in one folder."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import logging
+import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
 from keras_equivariant import data as datasets
 from keras_equivariant.data import Preprocess
+from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.equivariance import certify
 from keras_equivariant.export import FORMATS, export
 from keras_equivariant.graphs.symmetry import group_of
@@ -53,7 +59,7 @@ class TrainResult:
     scores: dict
     score_by_angle: dict
     certificate: object
-    comparison: "TrainResult | None"
+    comparison: TrainResult | None
     summary: dict
 
     @property
@@ -68,27 +74,27 @@ class TrainResult:
 
 
 def train(
-    spec,
-    data="digits",
-    run_dir=None,
+    spec: str | os.PathLike[str] | Mapping[str, Any] | keras.Model,
+    data: str | os.PathLike[str] | Dataset = "digits",
+    run_dir: str | os.PathLike[str] | None = None,
     *,
-    params=None,
-    recipe=None,
-    epochs=None,
-    batch_size=None,
-    seed=0,
-    mixed_precision=None,
-    compare=None,
-    validation=0,
-    limit=None,
-    resume=False,
-    tensorboard=False,
-    angle_step=15,
-    angle_samples=2000,
-    export_formats=("saved_model", "tflite"),
-    verbose=1,
-    distribute=None,
-):
+    params: Mapping[str, Any] | None = None,
+    recipe: Mapping[str, Any] | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    mixed_precision: Literal["float16", "bfloat16"] | None = None,
+    compare: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    validation: int = 0,
+    limit: int | None = None,
+    resume: bool = False,
+    tensorboard: bool = False,
+    angle_step: int = 15,
+    angle_samples: int | None = 2000,
+    export_formats: Sequence[str] = ("saved_model", "tflite"),
+    verbose: int = 1,
+    distribute: str | None = None,
+) -> TrainResult | None:
     """Train a network on images, test it upright and at all angles, certify it and export it.
 
     Args:

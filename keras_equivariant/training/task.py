@@ -19,8 +19,10 @@ class Task:
         losses: Names of the losses that a recipe may ask for, the default first.
     """
 
-    name = score = score_text = None
-    losses = ()
+    name: str
+    score: str
+    score_text: str
+    losses: tuple[str, ...]
 
     def compile(self, model, optimizer="adam", loss=None, targets=None):
         """Compile `model` with a loss by name, which may need the training `targets`, and with the task's metrics."""

@@ -1,12 +1,17 @@
 """restrict(): a trained network as one with less symmetry, the same function to begin with."""
 
+from __future__ import annotations
+
+import keras
+
 from keras_equivariant import groups
 from keras_equivariant.graphs.reading import functional
 from keras_equivariant.graphs.rewriting import Rewriter
+from keras_equivariant.groups.group import Group
 from keras_equivariant.transfer.rules import apply_rule
 
 
-def restrict(model, subgroup, name=None):
+def restrict(model: keras.Model, subgroup: str | Group, name: str | None = None) -> keras.Model:
     """The same function as a network on a subgroup, whose layers can be trained to have the subgroup's symmetry only.
 
     f_H(x) = f(x); the weights of f_H are those of f, written out for every coset of the subgroup

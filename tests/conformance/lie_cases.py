@@ -116,7 +116,7 @@ LIE_CASES = [
     on_points(layers.LieLift, "SE2", samples=4, sampling="grid"),
     on_points(layers.LieLift, "SE3", samples=4, sampling="shared", seed=1),
     on_points(layers.LieLift, "SE3", samples=4, sampling="principal"),
-    conv("T2", neighbours=4, reduction="sum", chunk_size=4, batch_normalization=False),
+    conv("T2", neighbours=4, spare=1, reduction="sum", chunk_size=4, batch_normalization=False),
     conv("SO2", neighbours=4, distance="squared", alpha=0.5, kernel_units=(8, 6), activation="relu"),
     conv("RxSO2", neighbourhood="ball", fill=0.5, radius=1.5, neighbours=3, seed=2, batch_normalization=False),
     block("T3", fraction=0.5, neighbours=3, kernel_activation="relu", ratio=2, activation="relu"),

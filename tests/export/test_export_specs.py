@@ -131,6 +131,27 @@ def test_a_spec_in_a_format(name, format, exported):
         assert max(artefact.equivariance.values()) <= ROUNDING.get(format, 1e-5)
 
 
+# What no permutation of channels describes: points and the states of springs.
+NOT_COVERED = ("fc_springs", "hfc_springs", "hlieconv_springs", "lieconv_molecules", "lieconv_qm9")
+NO_SYMMETRY = ("unet_segmentation", "z2_cnn")
+INTEGERS = [name for name in SMALL if (name, "tflite_int8") not in UNSUPPORTED]
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_integers_are_proved_from_the_file_alone(name, exported):
+    path = exported(name).path("tflite_int8")
+    proof = ke.prove(path)
+    (artefact,) = (artefact for artefact in exported(name).artefacts if artefact.format == "tflite_int8")
+    if name in (*NOT_COVERED, "lieconv_rotated_mnist"):
+        assert proof.verdict == "not covered" and proof.reason
+    elif name in NO_SYMMETRY:
+        assert proof.verdict == "not proved" and proof.layer
+    else:
+        assert proof.verdict == "proved" and proof.integers
+        assert artefact.proof.verdict == "proved"
+        assert max(artefact.equivariance.values()) == 0
+
+
 @pytest.mark.parametrize(("name", "format"), UNSUPPORTED)
 def test_what_a_format_cannot_hold_is_refused(name, format, network, tmp_path):
     model, inputs = network(name)

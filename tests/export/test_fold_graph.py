@@ -109,13 +109,19 @@ def test_shared_convolution_with_normalizations_of_its_own(check_fold):
     check_fold(keras.Model(image, [layers.BatchNormalization()(conv(x)), layers.BatchNormalization()(conv(x))]))
 
 
+def written_out(folded):
+    """The operations of keras.ops in a folded model, as a normalization that nothing absorbs is written out."""
+    return [type(operation).__name__ for operation in folded.operations if not isinstance(operation, layers.Layer)]
+
+
 def test_convolution_with_two_consumers_is_computed_once(check_fold):
     image, x = lifted()
     y = ke.layers.GroupConv2D(3, 3, group="C4", padding="same", name="conv")(x)
     z = layers.BatchNormalization(name="bn")(y)
     folded = check_fold(keras.Model(image, [y, z]))
     assert classes(folded).count("Conv2D") == 2
-    assert {"conv", "bn"} <= {layer.name for layer in folded.layers}
+    assert "conv" in {layer.name for layer in folded.layers}
+    assert written_out(folded) == ["Multiply", "Add"]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +145,8 @@ def test_normalization_merges_into_stock_layers(layer, check_fold):
 def test_normalization_after_an_activation_stays(activation, check_fold):
     image, x = lifted(activation=activation)
     folded = check_fold(keras.Model(image, layers.Flatten()(layers.BatchNormalization()(x))))
-    assert classes(folded) == ["Conv2D", "BatchNormalization", "Flatten"]
+    assert classes(folded) == ["Conv2D", "Flatten"]
+    assert written_out(folded) == ["Multiply", "Add"]
 
 
 def test_normalization_is_frozen(check_fold):

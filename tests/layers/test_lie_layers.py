@@ -8,7 +8,7 @@ from keras import ops
 import keras_equivariant as ke
 from keras_equivariant import groups, layers
 from keras_equivariant.layers.points.features import arithmetic
-from keras_equivariant.ops import lie, neighbourhoods
+from keras_equivariant.ops import lie, neighbourhoods, thinning
 
 
 @pytest.fixture(autouse=True)
@@ -161,7 +161,7 @@ def test_chunks_give_exactly_the_dense_result(within):
     def distance(v, u):
         return ops.sqrt(sum(ops.square(b - a) for a, b in zip(v, u, strict=True)))
 
-    def order(numbers):
+    def order(numbers, _):
         return ops.cast(ops.expand_dims(numbers, -1) * 7 + ops.arange(37, dtype="int32") * 11 % 37, "float32") % 1
 
     dense, *others = (neighbourhoods.nearest(x, x, mask, 6, distance, within, order, chunk) for chunk in (37, 1, 5, 36))
@@ -185,17 +185,33 @@ def test_farthest_points_against_a_slow_reference():
     def distance(v, u):
         return ops.sqrt(sum(ops.square(b - a) for a, b in zip(v, u, strict=True)))
 
-    found = ops.convert_to_numpy(
-        neighbourhoods.spread(ops.convert_to_tensor(x), ops.convert_to_tensor(mask), 7, distance)
-    )
-    for points, there, chosen in zip(x, mask, found, strict=True):
-        expected = [int(np.argmax(there))]
+    found, enough = thinning.spread(ops.convert_to_tensor(x), ops.convert_to_tensor(mask), 7, distance)
+    assert ops.convert_to_numpy(enough).all()
+    for points, there, chosen in zip(x, mask, ops.convert_to_numpy(found), strict=True):
+        sums = (np.linalg.norm(points[:, None] - points[there], axis=-1)).sum(axis=1)
+        expected = [int(np.argmin(np.where(there, sums, np.inf)))]
         while len(expected) < 7:
             far = np.linalg.norm(points[:, None] - points[expected], axis=-1).min(axis=1)
             far[~there] = -1
             far[expected] = -2
             expected.append(int(np.argmax(far)))
         assert chosen.tolist() == expected
+
+
+@pytest.mark.tensorflow
+def test_thinning_takes_whole_shells():
+    """Of a lattice the middle, the corners and the middles of the edges; no shell of four fits in what is left."""
+    x = np.stack(np.meshgrid(*[np.arange(5.0)] * 2), axis=-1).reshape(1, 25, 2)
+
+    def distance(v, u):
+        return ops.sqrt(sum(ops.square(b - a) for a, b in zip(v, u, strict=True)))
+
+    for order in (np.arange(25), np.random.default_rng(0).permutation(25)):
+        some = ops.convert_to_tensor(x[:, order])
+        found, enough = (ops.convert_to_numpy(y) for y in thinning.spread(some, ops.ones((1, 25), bool), 12, distance))
+        chosen = np.asarray(some)[0, found[enough]]
+        wanted = {(i, j) for i in (0, 2, 4) for j in (0, 2, 4)}
+        assert {tuple(p) for p in chosen.astype(int).tolist()} == wanted and len(chosen) == 9
 
 
 @pytest.mark.tensorflow

@@ -1,5 +1,9 @@
 """A JSON Schema of specs, for editors: completion of layers and arguments, and errors while typing."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from keras_equivariant.compiler.grammar import recipe, registry
 from keras_equivariant.compiler.grammar.expand import STRUCTURES
 from keras_equivariant.compiler.grammar.kinds import kind
@@ -10,7 +14,7 @@ BLOCK_NAME = "^[a-z][A-Za-z0-9_]*$"
 _ANYTHING = {"description": "any value"}
 
 
-def json_schema():
+def json_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of specs as this version reads them, derived from the layers' constructors.
 
     Write it to a file and name that in a spec's first line, `# yaml-language-server: $schema=spec.schema.json`.
@@ -101,12 +105,11 @@ def _merge():
 
 
 def _layer(name):
-    known = registry.layer_arguments(name)
     properties = {}
-    for argument, default in known.items():
-        rule = _or_expression(kind(argument, default).schema)
-        if default is not registry.REQUIRED and isinstance(default, bool | int | float | str):
-            rule = {**rule, "default": default}
+    for argument, parameter in registry.layer_parameters(name).items():
+        rule = _or_expression(kind(parameter.annotation).schema)
+        if isinstance(parameter.default, bool | int | float | str):
+            rule = {**rule, "default": parameter.default}
         properties[argument] = rule
     summary = (registry.layer_classes()[name].__doc__ or "").strip().split("\n")[0]
     return {"description": summary, **_object(properties)}
@@ -117,7 +120,7 @@ def _short(name):
     first = registry.first_argument(name)
     rules = [{"$ref": f"#/$defs/layer_{name}"}, {"type": "null"}]
     if first is not None:
-        rules.append(_or_expression(kind(first, registry.layer_arguments(name)[first]).schema))
+        rules.append(_or_expression(kind(registry.parameters(name)[first].annotation).schema))
     return {"anyOf": rules}
 
 

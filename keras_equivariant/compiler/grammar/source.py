@@ -1,5 +1,7 @@
 """Where specs come from: a file, a packaged name, or a dict."""
 
+from __future__ import annotations
+
 import importlib.resources
 import os
 from pathlib import Path
@@ -12,7 +14,7 @@ from keras_equivariant.compiler.grammar.parser import parse_yaml
 SUFFIX = ".yaml"
 
 
-def list_specs():
+def list_specs() -> tuple[str, ...]:
     """Names of the packaged specs, as `build_from_spec` takes them."""
     found = (entry.name for entry in _packaged().iterdir())
     return tuple(sorted(name.removesuffix(SUFFIX) for name in found if name.endswith(SUFFIX)))

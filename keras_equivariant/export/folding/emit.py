@@ -34,6 +34,7 @@ class Emitter:
         self._weights = {}
         self._steps = {}
         self._producers = {}
+        self._affine = {}
         self._wasted = set()
         self._scopes = []
 
@@ -115,11 +116,26 @@ class Emitter:
         """
         if id(tensor) in self._producers and merge.is_absorbed(layer, tensor, **overrides):
             return self._merge(source, layer, weights, *self._producers[id(tensor)])
+        if isinstance(layer, keras.layers.BatchNormalization):
+            return self._written_out(layer, weights, tensor, overrides.get("axis", layer.axis))
+        if id(tensor) in self._affine:
+            source, weights, tensor, overrides = self._after_affine(source, layer, weights, tensor, overrides)
         new = self._layer(source, layer, **overrides)
         result = self._call(new, weights, tensor)
+        found = merge.scale_and_shift_before(layer, result.shape[-1])
+        if found is not None and tensor.dtype == result.dtype:
+            self._affine[id(result)] = (source, *found, tensor, result)
         if merge.can_absorb(new) and source[0] not in self._separate:
             self._producers[id(result)] = (source, new, weights, tensor, result)
         return result
+
+    def _after_affine(self, source, layer, weights, tensor, overrides):
+        """What `apply` is given, with the normalization before it absorbed where that is the same map."""
+        before, scale, shift, given, _ = self._affine[id(tensor)]
+        if not merge.can_absorb_before(layer, shift):
+            return source, weights, tensor, overrides
+        weights = merge.absorb_before(layer, weights, scale, shift)
+        return (*source, *before), weights, given, {**overrides, "use_bias": True}
 
     def _merge(self, source, normalization, weights, into, layer, kernel_and_bias, tensor, _):
         scale, shift = merge.scale_and_shift(normalization, weights)
@@ -133,6 +149,14 @@ class Emitter:
         result = self._call(new, kernel_and_bias, tensor)
         self._producers[id(result)] = (merged, new, kernel_and_bias, tensor, result)
         return result
+
+    def _written_out(self, normalization, weights, tensor, axis):
+        """The two numbers of every channel, taken here: converters take roots of some channels in another way."""
+        shape = [1] * len(tensor.shape)
+        shape[axis] = -1
+        scale, shift = merge.scale_and_shift(normalization, weights)
+        scale, shift = (value.reshape(shape).astype(self.dtype) for value in (scale, shift))
+        return keras.ops.add(keras.ops.multiply(tensor, scale), shift)
 
     def _layer(self, source, layer, **overrides):
         if source not in self._layers:

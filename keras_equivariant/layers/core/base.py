@@ -1,14 +1,19 @@
 """What all layers share: registration, the strictness check, and how one becomes stock layers."""
 
+from __future__ import annotations
+
 import functools
 import os
 import pathlib
 import sys
 import warnings
+from typing import Any
 
 import keras
 
 from keras_equivariant.groups import grid
+from keras_equivariant.layers.core.law import Lawful
+from keras_equivariant.layers.core.options import check_given, configuration
 from keras_equivariant.layers.core.sources import source_group
 from keras_equivariant.ops import window_remedies, windows
 
@@ -17,7 +22,7 @@ PACKAGE = "keras_equivariant"
 register = keras.saving.register_keras_serializable(package=PACKAGE)
 
 
-class EquivariantLayer(keras.layers.Layer):
+class EquivariantLayer(Lawful, keras.layers.Layer):
     """Base of the layers: nobody loses equivariance silently, and every layer can be folded to stock Keras layers.
 
     A subclass says in `windows` and `window_arguments` how its windows lie over space, adds to `symmetry_problems`
@@ -30,10 +35,11 @@ class EquivariantLayer(keras.layers.Layer):
         **kwargs: those of `keras.layers.Layer`.
     """
 
-    group = None
-    rank = None
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        check_given(cls, args, kwargs)
+        return super().__new__(cls, *args, **kwargs)
 
-    def __init__(self, *, strict=True, **kwargs):
+    def __init__(self, *, strict: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.strict = strict
         self._source = None  # the group of what comes in, where the layer has none of its own
@@ -150,7 +156,7 @@ class EquivariantLayer(keras.layers.Layer):
     # `apply(key, stock_layer, weights, tensor)`, where the key is unique in the layer.
 
     def get_config(self):
-        return {**super().get_config(), "strict": self.strict}
+        return {**super().get_config(), **configuration(self)}
 
 
 def _users_frame():
@@ -174,10 +180,15 @@ def tuple_of(value, rank, name, minimum=1):
     return values
 
 
-def check_epsilon(epsilon):
-    """The number as a float; ValueError unless positive."""
-    good = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool) and epsilon > 0
-    if not good:
+def check_epsilon(epsilon, least=None):
+    """The number as a float; ValueError unless positive, or at least `least`."""
+    number = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool)
+    if least is not None and not (number and epsilon >= least):
+        raise ValueError(
+            f"`epsilon` must be a number of at least {least}. Received: epsilon={epsilon!r}; leave it out for the norm "
+            "itself"
+        )
+    if least is None and not (number and epsilon > 0):
         raise ValueError(
             "`epsilon` must be a positive number, which keeps values and gradients at 0 finite. "
             f"Received: epsilon={epsilon!r}; use e.g. 1e-3"

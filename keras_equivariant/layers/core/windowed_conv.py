@@ -1,10 +1,15 @@
 """What all convolutions share: windows, weights' options and the fold to a stock layer; not a layer of its own."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_equivariant import groups
 from keras_equivariant.layers.core.base import check_data_format, check_padding, stock, tuple_of
+from keras_equivariant.layers.core.options import DataFormat, Padding, PaddingMode, Size
 from keras_equivariant.layers.core.weighted import Weighted
 from keras_equivariant.ops import convolution, expansion
 from keras_equivariant.ops.padding import PADDING_MODES, check_fits, pad
@@ -24,14 +29,14 @@ class WindowedConv(Weighted):
 
     def __init__(
         self,
-        kernel_size,
-        strides=1,
-        padding="valid",
-        data_format=None,
-        dilation_rate=1,
-        padding_mode="zeros",
-        **kwargs,
-    ):
+        kernel_size: Size,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
+        dilation_rate: Size = 1,
+        padding_mode: PaddingMode = "zeros",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         check_data_format(data_format)
         self.kernel_size = tuple_of(kernel_size, self.rank, "kernel_size")
@@ -64,7 +69,12 @@ class WindowedConv(Weighted):
             "padding_mode": self.padding_mode,
         }
 
+    def check_kernel(self, kernel_size):
+        """ValueError where the layer cannot have a kernel of this other size."""
+
     def windows(self, kernel_size, strides, dilation_rate, padding, padding_mode):
+        if kernel_size != self.kernel_size:
+            self.check_kernel(kernel_size)
         sliding = zip(kernel_size, strides, dilation_rate, strict=True)
         return tuple(Sliding(*one, padding, padding_mode) for one in sliding)
 
@@ -110,16 +120,6 @@ class WindowedConv(Weighted):
         if dilated:
             steps.append((lambda y: convolution.subsample(y, self.strides), []))
         return steps
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "kernel_size": list(self.kernel_size),
-            "strides": list(self.strides),
-            "padding": self.padding,
-            "dilation_rate": list(self.dilation_rate),
-            "padding_mode": self.padding_mode,
-        }
 
 
 def symmetry_group(group):

@@ -1,15 +1,20 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_equivariant.layers.core.base import check_epsilon, register
 from keras_equivariant.layers.core.biased import Biased
-from keras_equivariant.layers.harmonic.features import orders_and_fields
+from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer, passed_on
+from keras_equivariant.layers.harmonic.features import OnHarmonic, orders_and_fields
 from keras_equivariant.ops import harmonic
 
 
 @register
-class HarmonicActivation(Biased):
+class HarmonicActivation(OnHarmonic, Biased):
     """An activation of the magnitudes of complex features; the phases stay.
 
     y = activation(|x| + b) x / |x|,  |x| = sqrt(max(Re x^2 + Im x^2, epsilon))
@@ -20,8 +25,11 @@ class HarmonicActivation(Biased):
         activation: name or function, applied to the magnitudes.
         use_bias: learn the bias; without it `"relu"` changes nothing.
         bias_initializer, bias_regularizer, bias_constraint: as in `keras.layers.Dense`.
-        epsilon: least squared magnitude, which keeps the gradient finite: a feature of 0 counts as one of magnitude
-            sqrt(epsilon) and stays 0.
+        epsilon: least squared magnitude, for features of scale 1, as a normalisation makes them: smaller ones than
+            sqrt(epsilon) count as ones of this magnitude, and the layer is linear there. No function that keeps phases
+            is smooth at 0 but where it is 0, and without a least magnitude the rounding errors of a constant image
+            would become features of magnitude activation(b).
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -45,21 +53,16 @@ class HarmonicActivation(Biased):
 
     def __init__(
         self,
-        activation="relu",
-        use_bias=True,
-        bias_initializer="zeros",
-        bias_regularizer=None,
-        bias_constraint=None,
-        epsilon=harmonic.LEAST_SQUARE,
-        **kwargs,
-    ):
-        super().__init__(
-            use_bias=use_bias,
-            bias_initializer=bias_initializer,
-            bias_regularizer=bias_regularizer,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        activation: Activation = "relu",
+        use_bias: bool = True,
+        bias_initializer: Initializer = "zeros",
+        bias_regularizer: Regularizer | None = None,
+        bias_constraint: Constraint | None = None,
+        epsilon: float = harmonic.LEAST_SQUARE,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.activation = keras.activations.get(activation)
         self.epsilon = check_epsilon(epsilon)
 
@@ -83,22 +86,18 @@ class HarmonicActivation(Biased):
         bias = np.zeros((orders, fields)) if self.bias is None else ops.convert_to_numpy(self.bias)
         return fold_on_magnitudes(self, np.ones(bias.size), bias.ravel(), orders, self.epsilon)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "activation": keras.activations.serialize(self.activation),
-            "epsilon": self.epsilon,
-        }
 
+def fold_on_magnitudes(layer, scale, shift, orders, least_square, least=None):
+    """Stock steps of x -> activation(scale |x| + shift) x / |x| on (B, H, W, orders 2 C), for a layer's `fold`.
 
-def fold_on_magnitudes(layer, scale, shift, orders, least_square):
-    """Stock steps of x -> activation(scale |x| + shift) x / |x| on (B, H, W, orders 2 C), for a layer's `fold`."""
+    `least_square` and `least` are those of `harmonic.split_phases`.
+    """
     # BatchNormalization is the stock layer that scales and shifts channels; it leaves the phases alone.
     affine = keras.layers.BatchNormalization(epsilon=0.0, name=layer.name)
     one, zero = np.ones(2 * scale.size), np.zeros(2 * scale.size)
     moments = [np.zeros(3 * scale.size), np.ones(3 * scale.size)]
     return [
-        (lambda x: harmonic.split_phases(x, orders, least_square), []),
+        (lambda x: harmonic.split_phases(x, orders, least_square, least), []),
         (affine, [np.concatenate([one, scale]), np.concatenate([zero, shift]), *moments]),
         (lambda x: harmonic.join_phases(x, orders, layer.activation), []),
     ]

@@ -1,27 +1,39 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_equivariant.layers.core.base import EquivariantLayer, check_epsilon, register
-from keras_equivariant.layers.harmonic.features import orders_and_fields
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Constraint,
+    Initializer,
+    Regularizer,
+    declared,
+    part_of,
+    passed_on,
+)
+from keras_equivariant.layers.harmonic.features import OnHarmonic, orders_and_fields
 from keras_equivariant.layers.harmonic.harmonic_activation import fold_on_magnitudes
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
 from keras_equivariant.ops import harmonic
 
-_OPTIONS = (
-    *("momentum", "epsilon", "center", "scale", "synchronized"),
-    *("beta_initializer", "gamma_initializer", "moving_mean_initializer", "moving_variance_initializer"),
-    *("beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint"),
-)
+_LEAST = 1e-2  # magnitude that features are divided by, relative to their root mean square
+_TINY = 1e-16  # of mean squares, for channels that were never anything but 0
 
 
 @register
-class HarmonicBatchNormalization(EquivariantLayer):
+class HarmonicBatchNormalization(OnHarmonic, EquivariantLayer):
     """Batch normalisation of the magnitudes of complex features, then an activation; the phases stay.
 
-    y = activation(gamma (|x| - mean) / sqrt(variance + epsilon) + beta) x / |x|,  |x|^2 = max(Re x^2 + Im x^2, 1e-4)
+    y = activation(gamma (|x| - mean) / sqrt(variance + epsilon) + beta) x / |x|
 
-    with the statistics of |x| over the batch and space, one per order and channel.
+    with the statistics of |x| over the batch and space, one per order and channel. In x / |x| a magnitude counts as
+    a hundredth of the channel's root mean square, by the moving statistics, where it is smaller: a phase that rounding
+    alone has made gets no weight.
 
     Args:
         activation: name or function applied to the normalised magnitudes, `"relu"` in the paper; None for none: then a
@@ -29,6 +41,7 @@ class HarmonicBatchNormalization(EquivariantLayer):
         momentum, epsilon, center, scale: as in `keras.layers.BatchNormalization`, and so are all the initializers,
             regularizers and constraints.
         synchronized: as in `keras.layers.BatchNormalization`.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -52,40 +65,28 @@ class HarmonicBatchNormalization(EquivariantLayer):
 
     def __init__(
         self,
-        activation=None,
-        momentum=0.99,
-        epsilon=1e-3,
-        center=True,
-        scale=True,
-        beta_initializer="zeros",
-        gamma_initializer="ones",
-        moving_mean_initializer="zeros",
-        moving_variance_initializer="ones",
-        beta_regularizer=None,
-        gamma_regularizer=None,
-        beta_constraint=None,
-        gamma_constraint=None,
-        synchronized=False,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
+        activation: Activation | None = None,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Initializer = "zeros",
+        gamma_initializer: Initializer = "ones",
+        moving_mean_initializer: Initializer = "zeros",
+        moving_variance_initializer: Initializer = "ones",
+        beta_regularizer: Regularizer | None = None,
+        gamma_regularizer: Regularizer | None = None,
+        beta_constraint: Constraint | None = None,
+        gamma_constraint: Constraint | None = None,
+        synchronized: bool = False,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         check_epsilon(epsilon)
         self.activation = keras.activations.get(activation)
         self.normalization = BatchNormalization(
-            activation=activation,
-            momentum=momentum,
-            epsilon=epsilon,
-            center=center,
-            scale=scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            moving_mean_initializer=moving_mean_initializer,
-            moving_variance_initializer=moving_variance_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-            synchronized=synchronized,
+            **part_of(locals(), BatchNormalization),
             dtype=self.dtype_policy,
             name="magnitudes",
         )
@@ -96,13 +97,15 @@ class HarmonicBatchNormalization(EquivariantLayer):
         self.input_spec = keras.layers.InputSpec(ndim=6, axes={3: orders, 4: 2, 5: fields})
 
     def call(self, inputs, training=None):
-        measure = harmonic.compiled_magnitude if training else harmonic.magnitude
-        old = measure(inputs)
+        old = harmonic.compiled_magnitude(inputs) if training else harmonic.magnitude(inputs, 0.0)
         shape = ops.shape(old)
         flat = ops.reshape(old, (*shape[:3], old.shape[3] * old.shape[4]))
         new = ops.reshape(self.normalization(flat, training=training), shape)
-        change = harmonic.compiled_with_magnitude if training else harmonic.with_magnitude
-        return change(inputs, old, new)
+        moments = self.normalization.moving_mean, self.normalization.moving_variance
+        mean, variance = (ops.cast(ops.convert_to_tensor(w), old.dtype) for w in moments)
+        least = ops.reshape(_LEAST * ops.sqrt(mean * mean + variance + _TINY), old.shape[3:])
+        change = harmonic.compiled_with_safe_magnitude if training else harmonic.with_safe_magnitude
+        return change(inputs, old, new, least)
 
     def compute_output_shape(self, input_shape):
         orders_and_fields("HarmonicBatchNormalization", input_shape)
@@ -116,9 +119,9 @@ class HarmonicBatchNormalization(EquivariantLayer):
         gamma = rest.pop(0) if inner.scale else np.ones(orders * fields)
         beta = rest.pop(0) if inner.center else np.zeros(orders * fields)
         scale = gamma / np.sqrt(variance + inner.epsilon)
-        return fold_on_magnitudes(self, scale, beta - mean * scale, orders, harmonic.LEAST_SQUARE)
+        least = _LEAST * np.sqrt(mean**2 + variance + _TINY).reshape(orders, fields)
+        return fold_on_magnitudes(self, scale, beta - mean * scale, orders, 0.0, least)
 
     def get_config(self):
-        inner = self.normalization.get_config()
-        own = {**super().get_config(), "activation": keras.activations.serialize(self.activation)}
-        return {**own, **{name: inner[name] for name in _OPTIONS}}
+        inner, options = self.normalization.get_config(), declared(HarmonicBatchNormalization.__init__)
+        return {**super().get_config(), **{name: value for name, value in inner.items() if name in options}}

@@ -1,10 +1,26 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
-from keras_equivariant.groups import rotation_grids
 from keras_equivariant.layers.core.base import register, tuple_of
+from keras_equivariant.layers.core.options import (
+    Activation,
+    ActivationName,
+    Constraint,
+    Count,
+    Counts,
+    GroupLike,
+    Initializer,
+    Regularizer,
+    Seed,
+    Whole,
+    passed_on,
+)
 from keras_equivariant.layers.core.weighted import Weighted
-from keras_equivariant.layers.points.features import arithmetic, element_width, zero_where_absent
+from keras_equivariant.layers.points.features import element_width, zero_where_absent
 from keras_equivariant.layers.points.neighbourhood import Neighbourhoods, kept
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
 from keras_equivariant.ops import lie, neighbourhoods
@@ -22,11 +38,17 @@ class LieConv(Neighbourhoods, Weighted):
     Args:
         filters: channels of the output.
         group: name of a Lie group, that of the `LieLift` before it, or a LieGroup.
-        neighbours: how many points the sum has at most.
+        neighbours: how many points the sum has, the point itself among them, and more where others are as far as the
+            last of them: a shell of equal distance counts as a whole.
+        spare: how many more there are places for. A shell that does not fit in them is left out as a whole; where it
+            is the first, the point is alone with those that lie on it, and where these are too many, it has no
+            neighbour. None: up to 4, so that there are 13 places, a point and the twelve that can touch it.
         neighbourhood: `"nearest"`: the nearest points; `"ball"`: points within a radius that adapts in training until
             a ball holds the fraction `fill` of all; where there are more than `neighbours` some, drawn in training,
-            evenly picked at inference.
-        fraction: of the points, how many the output is computed at: a subset of points far from each other.
+            those nearest to the center and to rings about it at inference.
+        fraction: of the points, how many the output is computed at: a subset of points far from each other, in which
+            points that a symmetry of all points takes to each other are together, or left out together. Places that
+            stay empty for that have a false mask.
         fill: see `neighbourhood`.
         radius: of the ball, to begin with.
         distance: `"convex"` (the authors' code) or `"squared"` (the paper's text): see `ops.lie_distance`.
@@ -37,7 +59,9 @@ class LieConv(Neighbourhoods, Weighted):
         batch_normalization: whether s normalises before each activation.
         chunk_size: points whose neighbours are looked for at a time; chosen by itself where None. Changes no result.
         seed: of the draw within a ball.
-        activation, use_bias, kernel_initializer, ...: of the linear map W, as in `keras.layers.Dense`.
+        activation, use_bias, the initializers, regularizers and constraints: of the linear map W, as in
+            `keras.layers.Dense`.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -46,8 +70,12 @@ class LieConv(Neighbourhoods, Weighted):
     Output shape:
         elements `(B, M, E)`, values `(B, M, filters)`, mask `(B, M)`, M = round(fraction N).
 
-    Equivariance: exact for every g on the elements: conv(g u, f) has the values of conv(u, f). Points that the mask
-    leaves out change nothing; a point without neighbours gets the bias alone.
+    Equivariance: exact for every g on the elements: conv(g u, f) has the values of conv(u, f), for symmetric points,
+    too, and for points in the origin, whose logarithm to all others counts as 0. The order of the points changes the
+    order of the output alone (but for what is drawn in training). The nearest neighbours count as a continuous
+    function of the positions: one that leaves counts less and less over 2 % of the distance. Points that the mask
+    leaves out change nothing; a point without neighbours gets the bias alone. Values are invariants: a vector among
+    them is not recognized, and would be treated as so many numbers.
 
     Raises:
         ValueError: elements of another group, or an argument that is not what it must be.
@@ -61,8 +89,37 @@ class LieConv(Neighbourhoods, Weighted):
     Reference: Finzi et al., arXiv 2002.12880, section 4.2 and the appendix on PointConv.
     """
 
-    def __init__(self, filters, group, **kwargs):
-        super().__init__(group=group, **kwargs)
+    def __init__(
+        self,
+        filters: Count,
+        group: GroupLike,
+        neighbours: Count = 32,
+        neighbourhood: Literal["nearest", "ball"] = "nearest",
+        fraction: float = 1.0,
+        fill: float = 0.1,
+        radius: float = 2.0,
+        distance: Literal["convex", "squared"] = "convex",
+        alpha: float = 0.2,
+        reduction: Literal["mean", "sum"] = "mean",
+        kernel_units: Counts = (32, 32, 16),
+        kernel_activation: ActivationName = "swish",
+        batch_normalization: bool = True,
+        chunk_size: Count | None = None,
+        seed: Seed | None = None,
+        spare: Whole | None = None,
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        activity_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         (self.filters,) = tuple_of(filters, 1, "filters")
         self.ball_radius = None
         self.seed_generator = keras.random.SeedGenerator(self.seed) if self.neighbourhood == "ball" else None
@@ -91,7 +148,7 @@ class LieConv(Neighbourhoods, Weighted):
             self.ball_radius = self.add_weight(name="radius", shape=(), initializer=start, **settings)
 
     def call(self, inputs, training=None):
-        return self.convolve(inputs, self.subset(self.full(inputs[0]), inputs[2]), training)
+        return self.convolve(inputs, self.subset(self.full(inputs[0]), inputs[2], training), training)
 
     def convolve(self, inputs, indices, training=None):
         """The convolution at the points with these numbers, `(B, M)`, or at all where None."""
@@ -107,49 +164,32 @@ class LieConv(Neighbourhoods, Weighted):
         elements, values, mask = self.full(inputs[0]), ops.cast(inputs[1], self.compute_dtype), inputs[2]
         values = zero_where_absent(values, mask)
         centres, centre_mask = kept((elements, mask), indices)
-        k = min(self.neighbours, elements.shape[1])
-        radius = order = None
+        radius = offsets = None
         if self.neighbourhood == "ball":
             radius = ops.cast(ops.convert_to_tensor(self.ball_radius), elements.dtype)
-            order = self.order(elements.shape[1], centres.shape[1], self._offsets(elements, training))
-        found, there, share = neighbourhoods.nearest(
-            centres, elements, mask, k, self.distance_function(), radius, order, self.chunk_size
-        )
+            if training:
+                offsets = keras.random.uniform((elements.shape[1],), dtype=elements.dtype, seed=self.seed_generator)
+        found, log, orbits, weights, share = self.neighbours_of(centres, elements, mask, radius, offsets)
         if radius is not None and training and self.trainable:
             weight = ops.cast(centre_mask, share.dtype)
             filled = ops.sum(share * weight) / ops.maximum(ops.sum(weight + ops.zeros_like(share)), 1)
             new = ops.maximum(radius + 0.5 * (self.fill - filled), 1e-3)
             self.ball_radius.assign(ops.cast(new, self.ball_radius.dtype))
-        v = lie.unstack(neighbourhoods.take(elements, found))
-        u = tuple(ops.expand_dims(x, -1) for x in lie.unstack(centres))
-        own, size = arithmetic(self.group), arithmetic(self.group).size
-        log = own.log(own.relative(v[:size], u[:size])) if size else ()
-        like = v[0]
-        orbits = tuple(x * ops.ones_like(like) for x in (*u[size:], *v[size:]))
-        return (
-            lie.stack((*log, *orbits), like),
-            neighbourhoods.take(values, found),
-            _Queries(centres, centre_mask, there),
-        )
-
-    def _offsets(self, elements, training):
-        count = elements.shape[1]
-        if training:
-            return keras.random.uniform((count,), dtype=elements.dtype, seed=self.seed_generator)
-        return ops.convert_to_tensor(rotation_grids.low_discrepancy(count), elements.dtype)
+        pairs = lie.stack((*log, *orbits), weights)
+        return pairs, neighbourhoods.take(values, found), _Queries(centres, centre_mask, weights)
 
     def _kernel(self, pairs, queries, training):
         x = pairs
         for layer in self.kernel_layers:
             if isinstance(layer, BatchNormalization):
-                x = layer(x, training=training, mask=queries.neighbours)
+                x = layer(x, training=training, mask=queries.weights > 0)
             else:
                 x = layer(x)
         return x
 
     def _sum(self, kernel, values, queries):
         """sum_v f(v) s(v), (B, M, C S): every channel times every output of the kernel's network."""
-        weight = ops.cast(ops.expand_dims(queries.neighbours, -1), kernel.dtype)
+        weight = ops.cast(ops.expand_dims(queries.weights, -1), kernel.dtype)
         if self.reduction == "mean":
             weight = weight / ops.maximum(ops.sum(weight, axis=-2, keepdims=True), 1)
         summed = ops.swapaxes(values, -1, -2) @ ops.cast(kernel * weight, values.dtype)
@@ -173,12 +213,9 @@ class LieConv(Neighbourhoods, Weighted):
         y = apply("linear", linear, [w for w in (self.kernel, self.bias) if w is not None], summed)
         return queries.elements, zero_where_absent(y, queries.mask), queries.mask
 
-    def get_config(self):
-        return {**super().get_config(), "filters": self.filters}
-
 
 class _Queries:
-    """The points that the output is computed at, and which of their neighbours there are."""
+    """The points that the output is computed at, and how much each of their neighbours counts."""
 
-    def __init__(self, elements, mask, neighbours):
-        self.elements, self.mask, self.neighbours = elements, mask, neighbours
+    def __init__(self, elements, mask, weights):
+        self.elements, self.mask, self.weights = elements, mask, weights

@@ -1,11 +1,16 @@
+from __future__ import annotations
+
 import math
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_equivariant.groups import rotation_grids
+from keras_equivariant.groups.layouts import Points
 from keras_equivariant.layers.core.base import EquivariantLayer, register, tuple_of
+from keras_equivariant.layers.core.options import Count, GroupLike, Seed, passed_on
 from keras_equivariant.layers.points.features import (
     OnPoints,
     arithmetic,
@@ -37,6 +42,7 @@ class LieLift(OnPoints, EquivariantLayer):
             the principal axes of each sample's points, for SE(2) and SE(3), with as many samples as make a subgroup
             that holds the half turns about them: 4, 12 or 24 (an even number on SE(2)), or 1.
         seed: of the random rotations.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -49,7 +55,14 @@ class LieLift(OnPoints, EquivariantLayer):
     Equivariance: exact for every g where one element moves the origin to a point: lift(g x) = g lift(x). For SE(2) and
     SE(3) on the grid exact, as sets, for the translations and the rotations of the grid (C_n on SE(2)), and
     approximate for the others; with random rotations in distribution. With principal axes exact for every g, unless
-    two axes are equally long; with 1 sample, unless the points are their own image in a half turn.
+    two axes are equally long; with 1 sample, unless the points are their own image in a half turn. The origin, which
+    rotations and scalings leave alone, is lifted to 0, the mean of all elements: exact, but no continuous function of
+    the position there, as a direction is none.
+
+    Principal axes jump where two moments become equal (benzene, methane, a square), and so do energies; no choice of
+    one rotation for each set of points is continuous there (Dym et al.). Where the moments differ the gradient is the
+    exact one; where they are equal up to 1e-4 of their sum it takes the axes for fixed, so that it stays bounded. What
+    is smooth everywhere: `sampling="grid"`, equivariant up to training; and `FrameAveraging`, exact for every rotation.
 
     Raises:
         ValueError: an unknown group, more samples than one where there is but one element, shapes that are no points.
@@ -60,13 +73,22 @@ class LieLift(OnPoints, EquivariantLayer):
         >>> [tuple(y.shape) for y in ke.layers.LieLift("SE2", samples=4)([x, f, mask])]
         [(1, 20, 4), (1, 20, 3), (1, 20)]
 
-    Reference: Finzi et al., arXiv 2002.12880, section 4.1; Puny et al., arXiv 2110.03336, section 3.1 (principal axes).
+    Reference: Finzi et al., arXiv 2002.12880, section 4.1; Puny et al., arXiv 2110.03336, section 3.1 (principal axes);
+    Dym et al., arXiv 2402.16077 (what no frame can do).
     """
 
     takes_positions = True
 
-    def __init__(self, group, samples=1, sampling="grid", seed=None, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        group: GroupLike,
+        samples: Count = 1,
+        sampling: Literal["grid", "uniform", "shared", "principal"] = "grid",
+        seed: Seed | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.group = checked_group(group)
         (self.samples,) = tuple_of(samples, 1, "samples")
         self.sampling = check_choice(sampling, "sampling", SAMPLING)
@@ -155,17 +177,11 @@ class LieLift(OnPoints, EquivariantLayer):
         count = positions[1] * self.samples
         return (positions[0], count, element_width(self.group)), (values[0], count, values[2]), (mask[0], count)
 
+    def law(self, layout, shapes):
+        return Points(self.group, layout.dimension, layout.shared)
+
     def fold_call(self, apply, inputs):
         return self.call(inputs, training=False)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "group": self.group.name,
-            "samples": self.samples,
-            "sampling": self.sampling,
-            "seed": self.seed,
-        }
 
 
 def _even_circle(count):

@@ -1,9 +1,17 @@
 """Which points a convolution on a Lie group sums over; not a layer of its own."""
 
+from __future__ import annotations
+
+import functools
+from typing import Any, Literal
+
+import keras
+import numpy as np
 from keras import ops
 
 from keras_equivariant.groups import rotation_grids
 from keras_equivariant.layers.core.base import tuple_of
+from keras_equivariant.layers.core.options import ActivationName, Count, Counts, GroupLike, Seed, Whole
 from keras_equivariant.layers.points.features import (
     OnPoints,
     arithmetic,
@@ -12,8 +20,11 @@ from keras_equivariant.layers.points.features import (
     checked_group,
     element_width,
 )
-from keras_equivariant.ops import neighbourhoods
-from keras_equivariant.ops.lie_distance import left_invariant
+from keras_equivariant.ops import lie, neighbourhoods, thinning
+from keras_equivariant.ops.compiled import compiled
+from keras_equivariant.ops.lie_distance import LeftInvariant
+
+_PLACES = 13  # a point and the twelve that can touch it in space
 
 
 class Neighbourhoods(OnPoints):
@@ -21,25 +32,27 @@ class Neighbourhoods(OnPoints):
 
     def __init__(
         self,
-        group,
-        neighbours=32,
-        neighbourhood="nearest",
-        fraction=1.0,
-        fill=0.1,
-        radius=2.0,
-        distance="convex",
-        alpha=0.2,
-        reduction="mean",
-        kernel_units=(32, 32, 16),
-        kernel_activation="swish",
-        batch_normalization=True,
-        chunk_size=None,
-        seed=None,
-        **kwargs,
-    ):
+        group: GroupLike,
+        neighbours: Count = 32,
+        neighbourhood: Literal["nearest", "ball"] = "nearest",
+        fraction: float = 1.0,
+        fill: float = 0.1,
+        radius: float = 2.0,
+        distance: Literal["convex", "squared"] = "convex",
+        alpha: float = 0.2,
+        reduction: Literal["mean", "sum"] = "mean",
+        kernel_units: Counts = (32, 32, 16),
+        kernel_activation: ActivationName = "swish",
+        batch_normalization: bool = True,
+        chunk_size: Count | None = None,
+        seed: Seed | None = None,
+        spare: Whole | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.group = checked_group(group)
         (self.neighbours,) = tuple_of(neighbours, 1, "neighbours")
+        self.spare = None if spare is None else tuple_of(spare, 1, "spare", minimum=0)[0]
         self.neighbourhood = check_choice(neighbourhood, "neighbourhood", ("nearest", "ball"))
         self.fraction = check_number(fraction, "fraction", 0, 1, "above 0, and at most 1 for all points")
         self.fill = check_number(fill, "fill", 0, 1, "the fraction of points in a ball, above 0 and at most 1")
@@ -56,41 +69,31 @@ class Neighbourhoods(OnPoints):
         self.chunk_size = None if chunk_size is None else tuple_of(chunk_size, 1, "chunk_size")[0]
         self.seed = seed
 
-    @property
-    def options(self):
-        """The arguments of this class, plain values."""
-        names = ("neighbours", "neighbourhood", "fraction", "fill", "radius", "distance", "alpha", "reduction")
-        found = {name: getattr(self, name) for name in names}
-        return {
-            "group": self.group.name,
-            **found,
-            "kernel_units": list(self.kernel_units),
-            "kernel_activation": self.kernel_activation,
-            "batch_normalization": self.batch_normalization,
-            "chunk_size": self.chunk_size,
-            "seed": self.seed,
-        }
-
-    def get_config(self):
-        return {**super().get_config(), **self.options}
-
     def queries(self, count):
         """How many of so many points are kept."""
         return max(1, round(self.fraction * count))
 
+    @property
+    def spare_places(self):
+        """Places beyond `neighbours`, for all of the last shell."""
+        return max(0, min(4, _PLACES - self.neighbours)) if self.spare is None else self.spare
+
     def distance_function(self):
         """The left-invariant distance, of tuples of planes."""
-        group = self.group
-        angles = len(group.scale_and_angles)
-        ties = 1e-3 if group.stabilizer else 0.0
-        return left_invariant(arithmetic(group), angles, group.metric, self.distance, self.alpha, ties)
+        return LeftInvariant(*self._distance)
 
-    def subset(self, elements, mask):
-        """Numbers of the points that are kept, `(B, M)`, or None for all of them."""
+    @property
+    def _distance(self):
+        group = self.group
+        return arithmetic(group), len(group.scale_and_angles), group.metric, self.distance, self.alpha
+
+    def subset(self, elements, mask, training=None):
+        """Numbers of the points that are kept and whether there are so many, `(B, M)` each; None for all of them."""
         count = elements.shape[1]
         if self.queries(count) == count:
             return None
-        return neighbourhoods.spread(elements, mask, self.queries(count), self.distance_function())
+        plain, fast = _spread(self.queries(count), self.chunk_size, *self._distance)
+        return (fast if training else plain)(elements, mask)
 
     def convolved_shape(self, input_shape, filters):
         """The output shapes for so many channels."""
@@ -98,22 +101,91 @@ class Neighbourhoods(OnPoints):
         count = self.queries(values[1])
         return (elements[0], count, elements[2]), (values[0], count, filters), (mask[0], count)
 
-    def order(self, count, queries, offsets):
+    def neighbours_of(self, centres, elements, mask, radius=None, offsets=None):
+        """The neighbours of each centre and how much each of them counts.
+
+        Args:
+            centres: elements and orbits `(B, M, width)`.
+            elements, mask: those of all points, `(B, N, width)` and `(B, N)`.
+            radius: of a ball, a scalar tensor; None for the nearest.
+            offsets: numbers `(N,)` in [0, 1) by which those in a ball are drawn; None for rings of it.
+
+        Returns:
+            `(indices (B, M, K), log, orbits, weights (B, M, K), share (B, M))`, the second and third tuples of planes
+            `(B, M, K)`: the coordinates of log v^-1 u, and the orbits of u and of v.
+        """
+        total, distance = elements.shape[1], self.distance_function()
+        k = min(self.neighbours, total)
+        drawn = offsets is not None
+        places = k if drawn else min(k + self.spare_places, total)
+        # One more than there is place for tells whether a shell is whole.
+        count = places if drawn else min(places + 1, total)
+        order = None
+        if radius is not None:
+            order = self._drawn(centres.shape[1], offsets) if drawn else _in_rings(radius)
+        found, there, share, keys = neighbourhoods.nearest(
+            centres, elements, mask, count, distance, radius, order, self.chunk_size
+        )
+        beyond = keys[..., places:]
+        found, there = found[..., :places], there[..., :places]
+        size = distance.arithmetic.size
+        v = lie.unstack(neighbourhoods.take(elements, found))
+        u = tuple(ops.expand_dims(x, -1) for x in lie.unstack(centres))
+        log = distance.log(v, u)
+        weights = ops.cast(there, elements.dtype)
+        if k < total or radius is not None:
+            far = distance.length(log, v, u)
+            if not drawn:
+                keys = far if radius is None else neighbourhoods.from_rings(far, radius)
+                keys = ops.where(there, keys, neighbourhoods.FAR)  # again, with a gradient
+                if count == places:
+                    beyond = ops.full_like(keys[..., :1], neighbourhoods.FAR)
+                weights = weights * neighbourhoods.whole_shells(keys, k, beyond, _rounding(u))
+            weights = weights if radius is None else weights * neighbourhoods.ball(far, radius)
+        like = v[0]
+        orbits = tuple(x * ops.ones_like(like) for x in (*u[size:], *v[size:]))
+        return found, log, orbits, weights, share
+
+    def _drawn(self, queries, offsets):
         """In which order each query takes the points of its ball: a rotation of `offsets` (count,) for each."""
         turns = ops.convert_to_tensor(rotation_grids.low_discrepancy(queries), offsets.dtype)
 
-        def order(numbers):
+        def order(numbers, _):
             shifted = ops.expand_dims(ops.take(turns, ops.minimum(numbers, queries - 1)), -1) + offsets
             return shifted - ops.floor(shifted)
 
         return order
 
 
-def kept(points, indices):
-    """The rows of each tensor (B, N, ...) that are kept; all where `indices` is None."""
-    if indices is None:
+@functools.lru_cache(maxsize=64)
+def _spread(count, chunk_size, *arguments):
+    distance = LeftInvariant(*arguments)
+
+    def spread(elements, mask):
+        return thinning.spread(elements, mask, count, distance, distance.tilted, chunk_size)
+
+    return spread, compiled(spread)
+
+
+def _in_rings(radius):
+    return lambda _, distances: neighbourhoods.from_rings(distances, radius)
+
+
+def _rounding(planes):
+    """How much distances from these elements (B, M, 1) may differ by rounding."""
+    total = sum(ops.abs(ops.stop_gradient(x)) for x in planes)
+    unit = np.finfo(keras.backend.standardize_dtype(total.dtype)).eps
+    return total * float(16 * unit)
+
+
+def kept(points, chosen):
+    """The rows of each tensor (B, N, ...) that are chosen; all where `chosen`, of `subset`, is None.
+
+    The last is the mask, false where less points are chosen than there is place for.
+    """
+    if chosen is None:
         return points
-    return tuple(
-        neighbourhoods.take(x, indices) if len(x.shape) == 3 else neighbourhoods.take(x[..., None], indices)[..., 0]
-        for x in points
-    )
+    indices, found = chosen
+    *points, mask = points
+    mask = neighbourhoods.take(mask[..., None], indices)[..., 0]
+    return (*(neighbourhoods.take(x, indices) for x in points), ops.logical_and(mask, found))

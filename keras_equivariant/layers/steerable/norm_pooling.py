@@ -1,6 +1,11 @@
+from __future__ import annotations
+
+from typing import Any
+
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import check_epsilon, register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -9,12 +14,14 @@ from keras_equivariant.ops import activations
 class NormPooling(Fibrewise):
     """The norm of each field, an invariant scalar; scalars stay what they are.
 
-    y = |v| = sqrt(max(sum of squares, epsilon)) for each field v;  y = x for scalars
+    y = |v| for each field v;  y = x for scalars
 
     Args:
         in_type: field type of the features; any type will do.
         group: group name; may be left out where `in_type` is a FieldType.
-        epsilon: least squared norm, which keeps the gradient finite.
+        epsilon: least squared norm: y = sqrt(max(|v|^2, epsilon)). With 0 the norm itself, on features of any scale,
+            with the gradient 0 at 0.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -26,7 +33,7 @@ class NormPooling(Fibrewise):
     Equivariance: exact for every element on every size: the channels no longer turn, [L_g y](x) = y(g^-1 x).
 
     Raises:
-        ValueError: features of another type, an epsilon that is not positive.
+        ValueError: features of another type, an epsilon below 0.
 
     Example:
         >>> import numpy as np, keras_equivariant as ke
@@ -36,13 +43,17 @@ class NormPooling(Fibrewise):
     Reference: Weiler & Cesa, arXiv 1911.08251, section 2.6.
     """
 
-    def __init__(self, in_type, group=None, epsilon=activations.LEAST_SQUARE, **kwargs):
-        super().__init__(in_type, group, **kwargs)
-        self.epsilon = check_epsilon(epsilon)
+    def __init__(
+        self,
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
+        epsilon: float = 0.0,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
+        self.epsilon = check_epsilon(epsilon, least=0)
         self.out_type = FieldType.scalars(self.in_type.fields, self.group)
 
     def compute(self, x, training=False):
         return activations.norms(x, self.layout, scalar_blocks(self.in_type), self.epsilon)
-
-    def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}
