@@ -36,8 +36,8 @@ def restrict(model: keras.Model, subgroup: str | Group, name: str | None = None)
 
     Raises:
         TypeError: if `model` is not a Keras model.
-        ValueError: if it is not built, if the calls inside a subclassed model cannot be followed, if the subgroup is not
-            contained in the group of a layer or restricts none, and for layers that have no restriction, which names
+        ValueError: if it is not built, if the calls inside a subclassed model cannot be followed, if the subgroup is
+            not contained in the group of a layer or restricts none, and for layers without a restriction, which names
             what to use instead.
 
     Example:
