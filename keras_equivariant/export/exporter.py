@@ -60,7 +60,7 @@ def export(
     `ke.export.format_names()` lists them all.
 
     Args:
-        model: a built functional or sequential Keras model.
+        model: a built Keras model; a subclassed one is followed once on symbolic tensors.
         path: folder; made where it is missing.
         formats: one or more of the formats above.
         name: name of the files and of the served model; by default that of `model`.
