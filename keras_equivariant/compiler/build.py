@@ -112,5 +112,5 @@ def _connect(entries, x, traced):
 def _apply(traced, x, call):
     try:
         return call(traced.layer, x)
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except (TypeError, ValueError, IndexError, NotImplementedError) as error:
         raise SpecError([Problem(traced.entry.where, str(error))]) from error

@@ -12,6 +12,7 @@ from keras_equivariant.compiler.build import load
 from keras_equivariant.compiler.grammar.spec import Spec
 from keras_equivariant.compiler.linter.linter import trace
 from keras_equivariant.costs.layers import LayerCost, layer_costs
+from keras_equivariant.utils.text import aligned
 
 _COLUMNS = ("layer", "class", "output", "features", "symmetry", "parameters", "multiply-adds", "activations", "folded")
 
@@ -67,9 +68,7 @@ class Estimate:
         return {"network": self.network, **totals, "layers": layers}
 
     def __str__(self):
-        rows = [_COLUMNS, *(_row(layer) for layer in self.layers)]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
-        lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines = aligned([_COLUMNS, *(_row(layer) for layer in self.layers)])
         lines.insert(1, "-" * len(max(lines, key=len)))
         totals = (
             f"{self.network}: {self.parameters:,} trainable parameters, {self.multiply_adds:,} multiply-adds, "

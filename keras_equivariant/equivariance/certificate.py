@@ -16,7 +16,7 @@ from keras_equivariant.equivariance.errors import check_law, checked_inputs, inp
 from keras_equivariant.equivariance.layouts import AUTO, Frames, finite, own_layouts, parsed
 from keras_equivariant.equivariance.localize import localize, sizes
 from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
-from keras_equivariant.equivariance.report import Report, number
+from keras_equivariant.equivariance.report import Report
 from keras_equivariant.equivariance.sizes import on_both_parities
 from keras_equivariant.equivariance.verdict import judge, lowest_precision, tolerances_by_dtype, worst_error
 from keras_equivariant.graphs.reading import Untraceable, as_functional, walk
@@ -29,6 +29,7 @@ from keras_equivariant.graphs.symmetry import (
     symmetry_problems,
 )
 from keras_equivariant.groups.group import Group
+from keras_equivariant.utils.text import number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +86,7 @@ def certify(
     constant, and two calls agree.
 
     Args:
-        model: a Keras model or layer, or any function of arrays (an exported artefact wrapped as a callable); for
+        model: a Keras model or layer, or any function of arrays (an exported artifact wrapped as a callable); for
             a function `group` and `inputs` are needed, and it is measured in its own precision only.
         group: group name or object; by default the group of the model's layers, the smallest one where it narrows
             from layer to layer. SO(2) is tested on C8, O(2) on D8, SO(3) on O, O(3) on Oh.

@@ -15,10 +15,10 @@ from keras_equivariant import groups
 from keras_equivariant.equivariance import points
 from keras_equivariant.equivariance.layouts import finite, parsed, resolve
 from keras_equivariant.equivariance.measure import as_array, as_callable, measure
-from keras_equivariant.equivariance.report import number, table
 from keras_equivariant.equivariance.verdict import hint, limit, part_errors, vacuous
 from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.layouts import Invariant
+from keras_equivariant.utils.text import number, table
 
 LAWS = ("equivariance", "invariance")
 

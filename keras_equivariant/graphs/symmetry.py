@@ -6,6 +6,7 @@ from keras_equivariant import groups
 from keras_equivariant.graphs.calls import call_of, calls
 from keras_equivariant.graphs.reading import walk
 from keras_equivariant.groups import FieldType
+from keras_equivariant.groups.intersection import intersection
 from keras_equivariant.groups.layouts import Typed
 from keras_equivariant.layers.core.source_layout import source_layout
 from keras_equivariant.layers.points.features import OnPoints
@@ -16,7 +17,7 @@ _SUMS = (*LINEAR_OPERATIONS, "Mean", "Reshape", "Flatten")
 
 
 def group_of(model, of_grid=False):
-    """The group that the layers of a model name; of several, one within the other, the smallest.
+    """The group that the layers of a model name; of several the elements that they share.
 
     Images that become points are moved by quarter turns, whatever the group of the points.
 
@@ -26,7 +27,7 @@ def group_of(model, of_grid=False):
             error: C4; of volumes O, or D2h where their sizes differ.
 
     Raises:
-        ValueError: where the layers name none, or several of which none lies within the others.
+        ValueError: where the layers name none, or several that share only the identity.
     """
     layers = list(walk(model)) if isinstance(model, keras.Layer) else []
     on_points = {layer.group for layer in layers if moves_points(layer)}
@@ -36,14 +37,15 @@ def group_of(model, of_grid=False):
     found |= {layer.out_type.group for layer in layers if isinstance(getattr(layer, "out_type", None), FieldType)}
     if of_grid and all(group.order == 1 for group in found):
         return _grid_group(model)
-    smallest = [group for group in found if all(groups.contains(other, group) for other in found)]
-    if not smallest:
+    one_space = len({group.dimension for group in found}) == 1
+    shared = intersection(*found) if one_space else None
+    if shared is None or (shared.order == 1 and len(found) > 1 and shared not in found):
         names = ", ".join(sorted(group.name for group in found))
         raise ValueError(
             "The group must follow from the model's layers, else be given as in certify(model, "
             f'group="D4"). Received: a model with {f"layers of the groups {names}" if names else _NONE}'
         )
-    return smallest[0]
+    return shared
 
 
 def moves_points(layer):

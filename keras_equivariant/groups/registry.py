@@ -5,10 +5,10 @@ Every family of groups (of the plane, of space, continuous, Lie) adds here a fun
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from keras_equivariant.groups.group import Group
+from keras_equivariant.utils.text import closest
 
 ORTHOGONAL = (
     '"C<n>", "D<n>", "SO2", "O2", "SO3", "O3", "Z2", "p4", "p4m", a point group of space such as "O", "Oh", "T", '
@@ -119,8 +119,8 @@ def _get(group, fits, rule, listed=False):
     if found is not None and fits(found):
         return found
     known = [name for name in (*_examples, *_registered) if fits(_find(name))]
-    near = difflib.get_close_matches(group if found is None else found.name, known, n=1, cutoff=0.5)
-    hint = f'Did you mean "{near[0]}"? ' if near else f"Use one of {', '.join(known)}. " if listed else ""
+    near = closest(group if found is None else found.name, known, cutoff=0.5)
+    hint = f'Did you mean "{near}"? ' if near else f"Use one of {', '.join(known)}. " if listed else ""
     if found is None:
         raise ValueError(f"`group` must be {rule}, or a registered group. Received: {group!r}. {hint}{REGISTER}")
     use = "layers on points take it" if found.is_lie else "layers on images and volumes take it"

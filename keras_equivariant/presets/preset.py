@@ -10,13 +10,13 @@ import keras
 import numpy as np
 
 from keras_equivariant.compiler import build_from_spec
-from keras_equivariant.compiler.grammar.errors import nearest
 from keras_equivariant.compiler.grammar.parser import parse_yaml
 from keras_equivariant.graphs.weights import finalize
 from keras_equivariant.training.normalization import normalization_layers
 from keras_equivariant.training.run_folder import read_json
 from keras_equivariant.training.saved import load_trained
 from keras_equivariant.utils.arrays import read_arrays
+from keras_equivariant.utils.text import nearest
 
 FOLDER = pathlib.Path(__file__).parent / "files"
 SUFFIX = ".npz"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_equivariant.graphs.reading import functional
-from keras_equivariant.training.task import predict
+from keras_equivariant.training.prediction import predict
 from keras_equivariant.utils.optional import require
 
 

@@ -24,7 +24,8 @@ def restrict(model: keras.Model, subgroup: str | Group, name: str | None = None)
     `Restrict`. Layers whose group the subgroup contains stay what they are.
 
     Args:
-        model: a built functional or sequential `keras.Model`; nested and shared models are fine.
+        model: a built `keras.Model`; nested and shared models and layers made of layers are fine. A subclassed model
+            is followed once on symbolic tensors; what it does where `training` is None is what counts.
         subgroup: name of a group that is contained in those of the model's layers, such as `"C4"` of `"D4"` or `"C8"`,
             `"C1"` for no symmetry but translations.
         name: name of the new model; by default that of `model`.
@@ -35,8 +36,9 @@ def restrict(model: keras.Model, subgroup: str | Group, name: str | None = None)
 
     Raises:
         TypeError: if `model` is not a Keras model.
-        ValueError: if it is subclassed or not built, if the subgroup is not contained in the group of a layer or
-            restricts none, and for layers that have no restriction, which names what to use instead.
+        ValueError: if it is not built, if the calls inside a subclassed model cannot be followed, if the subgroup is
+            not contained in the group of a layer or restricts none, and for layers without a restriction, which names
+            what to use instead.
 
     Example:
         >>> import keras, keras_equivariant as ke

@@ -4,23 +4,16 @@ import keras
 import numpy as np
 
 from keras_equivariant import groups, layers
-from keras_equivariant.export.folding.stock_rules import ELEMENTWISE_OPERATIONS, IDENTITIES, is_elementwise
 from keras_equivariant.graphs.reading import walk as graph_layers
 from keras_equivariant.graphs.weights import DeferredWeights, clone_with
 from keras_equivariant.layers.core.rotated_conv import RotatedConv
 from keras_equivariant.layers.core.typed import Typed
 from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
+from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, has, is_elementwise, traits
 from keras_equivariant.transfer import typed_rules
 from keras_equivariant.transfer.convolutions import restrict_rotated
 from keras_equivariant.transfer.copies import copy
 from keras_equivariant.transfer.restricted_layouts import Split
-
-_ELEMENTWISE = (
-    *(keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.ELU),
-    *(keras.layers.Add, keras.layers.Subtract, keras.layers.Multiply, keras.layers.Average),
-    *(keras.layers.Maximum, keras.layers.Minimum),
-)
-_GLOBAL = {keras.layers.GlobalAveragePooling3D: "mean", keras.layers.GlobalMaxPooling3D: "max"}
 
 
 def apply_rule(walk, operation, args, kwargs):
@@ -124,9 +117,9 @@ def _on_split(walk, operation, args, kwargs, form):
     rank = next(len(t.shape) for t in keras.tree.flatten(args) if isinstance(t, keras.KerasTensor))
     if _elementwise(operation, rank):
         return walk.mark(copy(walk, operation)(*args, **kwargs), form)
-    if type(operation) in _GLOBAL and rank == 5 and not operation.keepdims:
+    if has(operation, "global") and rank == 5 and not operation.keepdims:
         over_space = getattr(keras.layers, type(operation).__name__.replace("3D", "2D"))
-        options = {"mode": _GLOBAL[type(operation)], "orbits": form.orbits}
+        options = {"mode": "mean" if traits(operation).linear else "max", "orbits": form.orbits}
         pool = walk.make(operation, ("group", form), lambda name: layers.GroupPooling(**options, name=name))
         return walk.make(operation, ("space", form), lambda name: over_space(name=name))(pool(x))
     change = _changed(operation, form.orbits, rank)
@@ -149,7 +142,7 @@ def _elementwise(operation, rank):
         return operation.axis in (-1, rank - 1)
     if isinstance(operation, keras.layers.Rescaling):
         return np.ndim(operation.scale) == np.ndim(operation.offset) == 0
-    return type(operation) in IDENTITIES or isinstance(operation, _ELEMENTWISE)
+    return has(operation, "identity") or has(operation, "function") or has(operation, "merge")
 
 
 def _changed(operation, orbits, rank):

@@ -1,9 +1,9 @@
 """A layer's arguments in a spec: defaults, the scalar short form, unknown and missing names, types."""
 
 from keras_equivariant.compiler.grammar import registry
-from keras_equivariant.compiler.grammar.errors import nearest
 from keras_equivariant.compiler.grammar.expressions import resolve
 from keras_equivariant.compiler.grammar.kinds import kind
+from keras_equivariant.utils.text import nearest
 
 
 def layer_name(name, node):

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from keras_equivariant import groups
 from keras_equivariant.compiler.grammar import registry
-from keras_equivariant.compiler.grammar.errors import nearest
 from keras_equivariant.compiler.grammar.limits import MAX_SIZE
 from keras_equivariant.compiler.grammar.nodes import kind_of
 from keras_equivariant.layers.core.options import of
+from keras_equivariant.utils.text import nearest
 
 GROUP_PATTERN = "^([CcDd][0-9]{1,3}|[A-Za-z][A-Za-z0-9_]*)$"
 
@@ -101,6 +101,10 @@ def _is_numbers(value):
 
 def _is_whole(value):
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_SIZE
+
+
+def _is_integers(value):
+    return _is_whole(value) or (isinstance(value, list) and all(map(_is_integers, value)))
 
 
 def _is_any(value):
@@ -191,6 +195,7 @@ _ANY = Kind(
     _rule(f"a number up to {MAX_SIZE}, a text, true, false, null, or a list of these", _is_any),
     {"anyOf": [_SCALAR, {"type": "array"}]},
 )
+_INTEGER = {"type": ["integer", "array"]}
 _COUNT = {"type": "integer", "minimum": 1, "maximum": MAX_SIZE}
 _FIELD_GROUPS = "a whole number from 1 (a symmetry is named by `group`)"
 
@@ -201,6 +206,7 @@ KINDS = {
     "seed": Kind(_rule("a whole number from 0", _is_seed, whole), {"type": "integer", "minimum": 0}),
     "counts": Kind(_rule("a whole number from 1, or a list of them", _is_counts, whole), _or_list(_COUNT)),
     "size": Kind(_rule("a whole number, or one for each axis of space", _is_window, whole), _or_list(_WHOLE)),
+    "integers": Kind(_rule("a whole number, or a list of them", _is_integers, whole), _or_list(_INTEGER)),
     "numbers": Kind(_rule("a number, or a list of them", _is_numbers), _or_list({"type": "number"})),
     "any": _ANY,
     "field_groups": Kind(_rule(_FIELD_GROUPS, _is_count, whole), _COUNT),

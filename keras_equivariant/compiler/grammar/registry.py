@@ -12,6 +12,7 @@ import keras
 
 from keras_equivariant import layers
 from keras_equivariant.compiler.grammar import stock_options
+from keras_equivariant.layers.core.base import EquivariantLayer
 from keras_equivariant.layers.core.options import declared
 from keras_equivariant.stock import traits
 
@@ -28,6 +29,58 @@ PARTS = {
 NOT_PARTS = ("LossScaleOptimizer", "MultiOptimizer", *PARTS.values())  # base classes, wrappers of other optimizers
 
 
+_registered = {}
+
+
+def register_layer(cls=None, *, package=None):
+    """Makes a layer of your own known to specs by the name of its class, and to saved models; also as a decorator.
+
+    The layer is then written in a spec as those of the package are, linted, certified, folded and exported by its own
+    methods. A name registered again takes the place of the former one.
+
+    Args:
+        cls: a subclass of `keras_equivariant.EquivariantLayer`.
+        package: str, the package in the names under which saved models find the class
+            (`keras.saving.register_keras_serializable`), if it is not registered there yet. Default: the first part of
+            the name of its module.
+
+    Returns:
+        The class.
+
+    Raises:
+        TypeError: it is no such class.
+        ValueError: a layer of the package has this name.
+
+    Example:
+        >>> import keras
+        >>> import keras_equivariant as ke
+        >>> @ke.register_layer(package="example")
+        ... class Doubled(ke.EquivariantLayer):
+        ...     def call(self, inputs):
+        ...         return 2 * inputs
+        ...     def compute_output_shape(self, input_shape):
+        ...         return input_shape
+        ...     def fold(self, input_shape):
+        ...         return [(keras.layers.Rescaling(2.0), [])]
+        >>> layers = [{"LiftingConv2D": {"filters": 2, "kernel_size": 3, "group": "C4"}}, "Doubled"]
+        >>> ke.build_from_spec({"spec": 1, "name": "net", "input": {"shape": [5, 5, 1]}, "layers": layers}).output_shape
+        (None, 3, 3, 4, 2)
+    """
+    if cls is None:
+        return functools.partial(register_layer, package=package)
+    if not (isinstance(cls, type) and issubclass(cls, EquivariantLayer)):
+        raise TypeError(f"`cls` must be a subclass of keras_equivariant.EquivariantLayer. Received: {cls!r}")
+    name = cls.__name__
+    if name in layer_classes() and name not in _registered:
+        raise ValueError(f"The name of a layer must differ from those of the package. Received: {name!r}")
+    if keras.saving.get_registered_name(cls) == name:  # not registered yet
+        keras.saving.register_keras_serializable(package or cls.__module__.split(".")[0])(cls)
+    _registered[name] = cls
+    layer_classes.cache_clear()
+    arguments.cache_clear()
+    return cls
+
+
 @functools.cache
 def layer_classes():
     """Names to classes, sorted by name."""
@@ -36,6 +89,7 @@ def layer_classes():
         found = getattr(layers, name)
         if isinstance(found, type) and issubclass(found, keras.layers.Layer):
             classes[name] = found
+    classes |= _registered
     return dict(sorted(classes.items()))
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from keras_equivariant.compiler.grammar import recipe, registry
 from keras_equivariant.compiler.grammar.expand import STRUCTURES
 from keras_equivariant.compiler.grammar.kinds import kind
-from keras_equivariant.compiler.grammar.recipe import DISTRIBUTE, FILLS, FLIPS, LOSSES
 from keras_equivariant.compiler.grammar.spec import DTYPES, LAWS, VERSION
 
 BLOCK_NAME = "^[a-z][A-Za-z0-9_]*$"
@@ -28,7 +27,7 @@ def json_schema() -> dict[str, Any]:
         "layers": {"type": "array", "items": {"$ref": "#/$defs/entry"}},
         "entry": _entry(),
         "merge": _merge(),
-        "training": _training(),
+        "training": recipe.schema(),
         "activation": {"enum": list(registry.activations())},
     }
     definitions |= {f"layer_{name}": _layer(name) for name in registry.layer_classes()}
@@ -134,40 +133,6 @@ def _parts(module):
     given = {**_object(rules), "minProperties": 1, "maxProperties": 1}
     names = rules if module == "optimizers" else registry.part_words(module)
     return {"anyOf": [{"enum": list(names)}, given]}
-
-
-def _training():
-    whole = _or_expression({"type": "integer", "minimum": 1})
-    fraction = _or_expression({"type": "number", "minimum": 0, "maximum": 1})
-    epochs = {"type": "array", "items": _or_expression({"type": "integer", "minimum": 0})}
-    schedules = {
-        "piecewise": _object({"epochs": epochs, "factor": fraction}, ("epochs",)),
-        "exponential": _object({"start": whole, "factor": fraction}, ("factor",)),
-        "cosine": _object({"warmup_epochs": {"type": "number", "minimum": 0}, "final": fraction}),
-    }
-    augment = {
-        "rotate": {"type": "number", "minimum": 0, "maximum": 180, "description": "degrees either way"},
-        "flip": {"enum": list(FLIPS)},
-        "translate": {"type": "integer", "minimum": 0, "description": "pixels either way"},
-        "fill": {"enum": list(FILLS)},
-        "quarter_turns": {"type": "boolean", "description": "also turn by multiples of 90 degrees"},
-    }
-    step = {"anyOf": [{"enum": ["contrast", "zca"]}, _object({"resize": whole}, ("resize",))]}
-    rules = {
-        "dataset": {"type": "string"},
-        "epochs": whole,
-        "batch_size": whole,
-        "shuffle_block": {**whole, "description": "rows that stay together when all are shuffled"},
-        "optimizer": {"$ref": "#/$defs/optimizers"},
-        "schedule": {**_object(schedules), "minProperties": 1, "maxProperties": 1},
-        "loss": {"enum": list(LOSSES)},
-        "distribute": {"enum": list(DISTRIBUTE)},
-        "augment": _object(augment),
-        "preprocess": {"type": "array", "items": step},
-        "refit_head": {"type": "boolean"},
-        "rematerialize": {"type": "boolean"},
-    }
-    return _object({key: rules[key] for key in recipe.RULES})
 
 
 def _object(properties, required=()):

@@ -6,10 +6,11 @@ import importlib.resources
 import os
 from pathlib import Path
 
-from keras_equivariant.compiler.grammar.errors import Where, nearest, shown
+from keras_equivariant.compiler.grammar.errors import Where
 from keras_equivariant.compiler.grammar.limits import MAX_BYTES
 from keras_equivariant.compiler.grammar.nodes import from_python
 from keras_equivariant.compiler.grammar.parser import parse_yaml
+from keras_equivariant.utils.text import nearest, shown
 
 SUFFIX = ".yaml"
 

@@ -9,23 +9,13 @@ import math
 import keras
 import numpy as np
 
-_CONVOLUTIONS = (
-    keras.layers.Conv1D,
-    keras.layers.Conv2D,
-    keras.layers.Conv3D,
-    keras.layers.Conv1DTranspose,
-    keras.layers.Conv2DTranspose,
-    keras.layers.Conv3DTranspose,
-    keras.layers.DepthwiseConv1D,
-    keras.layers.DepthwiseConv2D,
-    keras.layers.Dense,
-)
+from keras_equivariant.stock.traits import TABLE
 
 
 def can_absorb(layer):
     """Whether a stock layer is an affine map whose output channels a scale and a shift can be absorbed into."""
     return (
-        type(layer) in _CONVOLUTIONS
+        getattr(TABLE.get(type(layer)), "absorbs", False)
         and keras.activations.serialize(layer.activation) == "linear"
         and getattr(layer, "data_format", "channels_last") == "channels_last"
     )

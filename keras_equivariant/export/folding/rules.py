@@ -4,33 +4,13 @@ import keras
 
 from keras_equivariant import layers
 from keras_equivariant.export.folding.features import Packed, in_packed_order
-from keras_equivariant.export.folding.stock_rules import (
-    ELEMENTWISE_OPERATIONS,
-    IDENTITIES,
-    RULES,
-    elementwise,
-    is_elementwise,
-)
+from keras_equivariant.export.folding.stock_rules import RULES, elementwise
 from keras_equivariant.export.folding.volumes import VOLUMES
 from keras_equivariant.graphs.reading import is_composed, walk
 from keras_equivariant.graphs.tracing import follow
 from keras_equivariant.layers.core.base import space_rank
 from keras_equivariant.stock import copies
-
-# Where a kernel has its input channels.
-_INPUT_AXIS = {
-    keras.layers.Conv2D: -2,
-    keras.layers.Conv2DTranspose: -1,
-    keras.layers.Conv3D: -2,
-    keras.layers.Conv3DTranspose: -1,
-}
-_CHANNEL_BY_CHANNEL = (
-    keras.layers.Activation,
-    keras.layers.AveragePooling2D,
-    keras.layers.BatchNormalization,
-    keras.layers.MaxPooling2D,
-    keras.layers.UpSampling2D,
-)
+from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, has, is_elementwise, traits
 
 
 def apply_rule(emitter, operation, args, kwargs):
@@ -55,7 +35,7 @@ def apply_rule(emitter, operation, args, kwargs):
         )
     if isinstance(operation, keras.layers.TimeDistributed):
         _check_frames(operation, args[0])
-    if type(operation) in IDENTITIES and keras.backend.is_float_dtype(args[0].dtype):
+    if has(operation, "identity") and keras.backend.is_float_dtype(args[0].dtype):
         return args[0]
     given = [emitter.features.get(x) for x in keras.tree.flatten((args, kwargs))]
     if not any(given):
@@ -171,11 +151,16 @@ def _split_activation(steps):
 
 
 def _takes_any_order(steps):
-    return _keeps_order(steps) or (type(steps[0][0]) in _INPUT_AXIS and getattr(steps[0][0], "groups", 1) == 1)
+    return _keeps_order(steps) or (_input_axis(steps[0][0]) is not None and getattr(steps[0][0], "groups", 1) == 1)
 
 
 def _keeps_order(steps):
-    return all(isinstance(step, _CHANNEL_BY_CHANNEL) for step, _ in steps)
+    return all(getattr(traits(step), "channelwise", False) for step, _ in steps)
+
+
+def _input_axis(step):
+    """Where the kernel of a step has its input channels; None without a kernel."""
+    return getattr(traits(step), "input_axis", None)
 
 
 def _only_unpacks(steps, shape):
@@ -187,7 +172,7 @@ def _permute(step, weights, order, sections):
     """The weights of a first step for channels in packed order."""
     if isinstance(step, keras.layers.BatchNormalization):
         return [in_packed_order(w, order, sections) for w in weights]
-    if type(step) not in _INPUT_AXIS:
+    if _input_axis(step) is None:
         return weights
-    kernel = in_packed_order(weights[0], order, sections, axis=_INPUT_AXIS[type(step)])
+    kernel = in_packed_order(weights[0], order, sections, axis=_input_axis(step))
     return [kernel, *weights[1:]]

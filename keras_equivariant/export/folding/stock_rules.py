@@ -6,46 +6,10 @@ from keras import layers
 
 from keras_equivariant.export.folding.features import in_packed_order
 from keras_equivariant.stock.inference import at_inference
+from keras_equivariant.stock.traits import TABLE, is_elementwise
 
 # With more fields a block-diagonal 1x1 convolution costs more than going to 5-D and back (measured, TF and TFLite).
 _BLOCK_DIAGONAL_FIELDS = 16
-
-IDENTITIES = {
-    layers.ActivityRegularization,
-    layers.AlphaDropout,
-    layers.Dropout,
-    layers.GaussianDropout,
-    layers.GaussianNoise,
-    layers.Identity,
-    layers.RandomBrightness,
-    layers.RandomContrast,
-    layers.RandomFlip,
-    layers.RandomRotation,
-    layers.RandomTranslation,
-    layers.RandomZoom,
-    layers.SpatialDropout1D,
-    layers.SpatialDropout2D,
-    layers.SpatialDropout3D,
-}
-
-ELEMENTWISE_OPERATIONS = {
-    *("Abs", "Absolute", "Add", "Clip", "Divide", "Exp", "Log", "Log1p", "Maximum", "Minimum", "Multiply", "Negative"),
-    *("Power", "Reciprocal", "Sqrt", "Square", "Subtract", "TrueDivide"),
-    *("Elu", "Gelu", "HardSigmoid", "HardSilu", "HardTanh", "LeakyRelu", "LogSigmoid", "Relu", "Relu6", "Selu"),
-    *("Sigmoid", "Silu", "Softplus", "Softsign", "Tanh"),
-}
-
-_ELEMENTWISE_ACTIVATIONS = {
-    *("linear", "relu", "relu6", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "mish", "exponential"),
-    *("sigmoid", "hard_sigmoid", "hard_silu", "log_sigmoid", "tanh", "hard_tanh", "tanh_shrink", "softplus"),
-    *("softsign", "squareplus"),
-}
-
-
-def is_elementwise(activation):
-    """Whether an activation function treats every number by itself, whatever axis it lies on."""
-    name = keras.activations.serialize(activation)
-    return isinstance(name, str) and name in _ELEMENTWISE_ACTIVATIONS
 
 
 def elementwise(emitter, operation, *args):
@@ -193,11 +157,9 @@ RULES = {
     layers.Cropping3D: _as_2d(layers.Cropping2D, ("cropping",)),
     layers.GlobalAveragePooling3D: _global_pooling(layers.GlobalAveragePooling2D, layers.GlobalAveragePooling1D),
     layers.GlobalMaxPooling3D: _global_pooling(layers.GlobalMaxPooling2D, layers.GlobalMaxPooling1D),
-    **dict.fromkeys(
-        (
-            *(layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum),
-            *(layers.ReLU, layers.LeakyReLU, layers.ELU),
-        ),
-        elementwise,
-    ),
+    **{
+        cls: elementwise
+        for cls, row in TABLE.items()
+        if row.kind in ("function", "merge") and cls is not layers.Activation
+    },
 }

@@ -17,7 +17,6 @@ from keras_equivariant.layers.core.options import check_given, configuration
 from keras_equivariant.layers.core.sources import source_group
 from keras_equivariant.ops import window_remedies, windows
 
-PADDINGS = ("valid", "same")
 PACKAGE = "keras_equivariant"
 register = keras.saving.register_keras_serializable(package=PACKAGE)
 
@@ -169,43 +168,6 @@ def _users_frame():
     return level
 
 
-def tuple_of(value, rank, name, minimum=1):
-    """An integer, or one integer per axis, as a tuple; ValueError names the argument."""
-    values = tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
-    good = len(values) == rank and all(isinstance(v, int) and not isinstance(v, bool) and v >= minimum for v in values)
-    if not good:
-        raise ValueError(
-            f"`{name}` must be an integer of at least {minimum}, or {rank} of them. Received: {name}={value!r}"
-        )
-    return values
-
-
-def check_epsilon(epsilon, least=None):
-    """The number as a float; ValueError unless positive, or at least `least`."""
-    number = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool)
-    if least is not None and not (number and epsilon >= least):
-        raise ValueError(
-            f"`epsilon` must be a number of at least {least}. Received: epsilon={epsilon!r}; leave it out for the norm "
-            "itself"
-        )
-    if least is None and not (number and epsilon > 0):
-        raise ValueError(
-            "`epsilon` must be a positive number, which keeps values and gradients at 0 finite. "
-            f"Received: epsilon={epsilon!r}; use e.g. 1e-3"
-        )
-    return float(epsilon)
-
-
-def check_data_format(data_format):
-    """Accepts None and "channels_last" only."""
-    if data_format not in (None, "channels_last"):
-        raise ValueError(
-            '`data_format` must be "channels_last": TensorFlow on CPU and TFLite have nothing else. '
-            f"Received: data_format={data_format!r}; move the channels to the last axis with "
-            "keras.layers.Permute"
-        )
-
-
 def stock(stem, rank):
     """The stock Keras layer of this name for so many axes of space: `stock("Conv", 3)` is `keras.layers.Conv3D`."""
     return getattr(keras.layers, stem.replace("Transpose", "") + f"{rank}D" + "Transpose" * stem.endswith("Transpose"))
@@ -220,11 +182,3 @@ def space_rank(layer):
 def axis_names(rank):
     """One letter per axis of space: HW in the plane, DHW in space."""
     return windows.AXES[3 - rank :]
-
-
-def check_padding(padding):
-    """`"valid"` or `"same"`, in capitals or not, as Keras takes them; ValueError for anything else."""
-    name = padding.lower() if isinstance(padding, str) else padding
-    if name not in PADDINGS:
-        raise ValueError(f"`padding` must be one of {PADDINGS}. Received: padding={padding!r}")
-    return name

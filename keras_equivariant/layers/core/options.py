@@ -50,6 +50,7 @@ Seed = Annotated[int, Option("seed")]
 Whole = Annotated[int, Option("whole")]  # 0 or more
 Counts = Annotated[int | Sequence[int], Option("counts")]  # any number of them
 Size = Annotated[int | Sequence[int], Option("size")]  # one, or one for each axis of space
+Integers = Annotated[int | Sequence[int], Option("integers")]  # of any sign, such as axes
 Numbers = Annotated[float | Sequence[float], Option("numbers")]
 NameOrNumbers = Annotated[str | float | Sequence[float], Option("any")]
 Anything = Annotated[Any, Option("any")]

@@ -34,9 +34,10 @@ from keras_equivariant.layers.core.options import (
     Size,
     passed_on,
 )
-from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups, positive, symmetry_group
+from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups, symmetry_group
 from keras_equivariant.ops import convolution, expansion, learned, spectral
 from keras_equivariant.stock.features import kind_of
+from keras_equivariant.utils.checks import positive
 
 
 class RotatedConv(WindowedConv):

@@ -7,10 +7,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_equivariant.layers.core.base import stock, tuple_of
+from keras_equivariant.layers.core.base import stock
 from keras_equivariant.layers.core.options import Size
 from keras_equivariant.ops import expansion
 from keras_equivariant.ops.windows import Spreading
+from keras_equivariant.utils.checks import tuple_of
 
 
 class Transposed:
@@ -68,8 +69,9 @@ class Transposed:
         if output_padding is not None:
             _check_output_padding(kernel_size, strides, dilation_rate, padding, output_padding)
         added = output_padding or (None,) * self.rank
-        spreading = zip(kernel_size, strides, dilation_rate, added, strict=True)
-        return tuple(Spreading(k, s, d, padding, p) for k, s, d, p in spreading)
+        even = self.even_axes if kernel_size == self.kernel_size else (False,) * self.rank
+        spreading = zip(kernel_size, strides, dilation_rate, added, even, strict=True)
+        return tuple(Spreading(k, s, d, padding, p, alike) for k, s, d, p, alike in spreading)
 
     def _sizes_after(self, sizes):
         windows = zip(sizes, self.windows(**self.window_arguments()), strict=True)

@@ -7,12 +7,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_equivariant.layers.core.base import check_epsilon
 from keras_equivariant.layers.core.fibrewise import Fibrewise
 from keras_equivariant.layers.core.options import Constraint, FieldsLike, GroupLike, Initializer, Regularizer, passed_on
 from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bias
 from keras_equivariant.ops import fields
-from keras_equivariant.ops.precision import in_full
+from keras_equivariant.ops.precision import at_least_float32
+from keras_equivariant.utils.checks import check_epsilon
 
 
 class TypedNormalization(Fibrewise):
@@ -86,7 +86,7 @@ class SampleNormalization(TypedNormalization):
     over_space = True
 
     def compute(self, x, gamma=None, beta=None, training=False):
-        wide = in_full(x)
+        wide = at_least_float32(x)
         slope, shift = fields.normalize(wide, self.means, self.epsilon, self.over_space)
         if gamma is not None:
             slope, shift = slope * gamma, None if shift is None else shift * gamma
@@ -96,7 +96,7 @@ class SampleNormalization(TypedNormalization):
         return ops.cast(y if shift is None else y + shift, x.dtype)
 
     def call(self, inputs):
-        return self.compute(inputs, *self.affine(in_full(inputs).dtype))
+        return self.compute(inputs, *self.affine(at_least_float32(inputs).dtype))
 
     def fold(self, input_shape):
         constants = [None if value is None else ops.convert_to_numpy(value) for value in self.affine(None)]

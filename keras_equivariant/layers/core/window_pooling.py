@@ -9,17 +9,11 @@ from keras import ops as kops
 
 from keras_equivariant import groups
 from keras_equivariant.groups.layouts import BreaksSymmetry, Harmonic, Typed, WrongFeatures, received
-from keras_equivariant.layers.core.base import (
-    EquivariantLayer,
-    axis_names,
-    check_data_format,
-    check_padding,
-    stock,
-    tuple_of,
-)
+from keras_equivariant.layers.core.base import EquivariantLayer, axis_names, stock
 from keras_equivariant.layers.core.options import DataFormat, GroupLike, Padding, Size, passed_on
 from keras_equivariant.ops import pooling
 from keras_equivariant.ops.windows import Antialiased, Sliding
+from keras_equivariant.utils.checks import check_data_format, check_padding, tuple_of
 
 
 class PixelwiseLayer(EquivariantLayer):

@@ -6,11 +6,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_equivariant.layers.core.base import check_epsilon, register
+from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.biased import Biased
 from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer, passed_on
 from keras_equivariant.layers.harmonic.features import OnHarmonic, orders_and_fields
 from keras_equivariant.ops import harmonic
+from keras_equivariant.utils.checks import check_epsilon
 
 
 @register

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_equivariant.layers.core.base import EquivariantLayer, check_epsilon, register
+from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.options import (
     Activation,
     Constraint,
@@ -20,6 +20,7 @@ from keras_equivariant.layers.harmonic.features import OnHarmonic, orders_and_fi
 from keras_equivariant.layers.harmonic.harmonic_activation import fold_on_magnitudes
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
 from keras_equivariant.ops import harmonic
+from keras_equivariant.utils.checks import check_epsilon
 
 _LEAST = 1e-2  # magnitude that features are divided by, relative to their root mean square
 _TINY = 1e-16  # of mean squares, for channels that were never anything but 0

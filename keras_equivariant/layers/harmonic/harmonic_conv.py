@@ -10,7 +10,7 @@ from keras import ops
 from keras_equivariant.groups.layouts import BreaksSymmetry, Harmonic, Image, WrongFeatures, received
 from keras_equivariant.kernels import ring_basis
 from keras_equivariant.kernels.orbits import shared_over_orbits
-from keras_equivariant.layers.core.base import register, tuple_of
+from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.options import (
     Constraint,
     Count,
@@ -23,9 +23,10 @@ from keras_equivariant.layers.core.options import (
     Whole,
     passed_on,
 )
-from keras_equivariant.layers.core.windowed_conv import WindowedConv, positive
+from keras_equivariant.layers.core.windowed_conv import WindowedConv
 from keras_equivariant.layers.harmonic.features import GRID_GROUP, orders_and_fields
 from keras_equivariant.ops import harmonic
+from keras_equivariant.utils.checks import positive, tuple_of
 
 _NOT_HERE = ("activation", "use_bias", "bias_initializer", "bias_regularizer", "bias_constraint")
 

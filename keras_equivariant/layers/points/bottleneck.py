@@ -5,7 +5,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from keras_equivariant.layers.core.base import EquivariantLayer, register, tuple_of
+from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.options import (
     Activation,
     ActivationName,
@@ -21,6 +21,7 @@ from keras_equivariant.layers.points.conv import LieConv
 from keras_equivariant.layers.points.features import element_width, zero_where_absent
 from keras_equivariant.layers.points.neighbourhood import Neighbourhoods, kept
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
+from keras_equivariant.utils.checks import tuple_of
 
 
 @register

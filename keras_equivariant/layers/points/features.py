@@ -118,22 +118,6 @@ def checked_group(group):
     return groups.lie_group(group)
 
 
-def check_choice(value, name, choices):
-    """The value; ValueError unless it is among the choices."""
-    if value not in choices:
-        listed = ", ".join(f'"{choice}"' for choice in choices)
-        raise ValueError(f"`{name}` must be one of {listed}. Received: {name}={value!r}")
-    return value
-
-
-def check_number(value, name, low, high, text):
-    """The number as a float; ValueError unless low < value <= high."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and low < value <= high
-    if not good:
-        raise ValueError(f"`{name}` must be {text}. Received: {name}={value!r}")
-    return float(value)
-
-
 def zero_where_absent(values, mask):
     """Values (B, N, C) with zeros where the mask (B, N) is false, whatever stood there, NaN included."""
     return ops.where(ops.expand_dims(mask, -1), values, ops.zeros_like(values))

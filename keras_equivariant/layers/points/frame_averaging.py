@@ -3,6 +3,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_equivariant.groups.layouts import Invariant, Vectors
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.options import Anything, GroupLike, passed_on
 from keras_equivariant.layers.points.features import OnPoints, arithmetic, checked_group
@@ -104,6 +105,9 @@ class FrameAveraging(OnPoints, EquivariantLayer):
                 f"vectors. Received: outputs of shape {found}; end it with LiePooling"
             )
         return (shapes[0][0], found[1])
+
+    def law(self, layout, shapes):
+        return Vectors(self.group) if self.vectors else Invariant()
 
     def get_config(self):
         network = keras.saving.serialize_keras_object(self.network)

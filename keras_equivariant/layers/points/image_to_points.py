@@ -9,7 +9,7 @@ from keras import ops
 from keras_equivariant.groups.layouts import Image, Points, WrongFeatures, received
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.options import passed_on
-from keras_equivariant.layers.points.features import check_number
+from keras_equivariant.utils.checks import check_number
 
 
 @register

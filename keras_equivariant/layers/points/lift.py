@@ -9,18 +9,18 @@ from keras import ops
 
 from keras_equivariant.groups import rotation_grids
 from keras_equivariant.groups.layouts import Points
-from keras_equivariant.layers.core.base import EquivariantLayer, register, tuple_of
+from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.options import Count, GroupLike, Seed, passed_on
 from keras_equivariant.layers.points.features import (
     OnPoints,
     arithmetic,
-    check_choice,
     checked_group,
     element_width,
     zero_where_absent,
 )
 from keras_equivariant.ops import lie
 from keras_equivariant.ops.principal_axes import principal_turn
+from keras_equivariant.utils.checks import check_choice, tuple_of
 
 SAMPLING = ("grid", "uniform", "shared", "principal")
 _LARGEST = 1e30

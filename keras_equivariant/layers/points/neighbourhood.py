@@ -10,19 +10,12 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.groups import rotation_grids
-from keras_equivariant.layers.core.base import tuple_of
 from keras_equivariant.layers.core.options import ActivationName, Count, Counts, GroupLike, Seed, Whole
-from keras_equivariant.layers.points.features import (
-    OnPoints,
-    arithmetic,
-    check_choice,
-    check_number,
-    checked_group,
-    element_width,
-)
+from keras_equivariant.layers.points.features import OnPoints, arithmetic, checked_group, element_width
 from keras_equivariant.ops import lie, neighbourhoods, thinning
 from keras_equivariant.ops.compiled import compiled
 from keras_equivariant.ops.lie_distance import LeftInvariant
+from keras_equivariant.utils.checks import check_choice, check_number, tuple_of
 
 _PLACES = 13  # a point and the twelve that can touch it in space
 

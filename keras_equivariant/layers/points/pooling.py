@@ -10,12 +10,12 @@ from keras_equivariant.layers.core.options import GroupLike, passed_on
 from keras_equivariant.layers.points.features import (
     OnPoints,
     arithmetic,
-    check_choice,
     checked_group,
     element_width,
     zero_where_absent,
 )
 from keras_equivariant.ops import lie
+from keras_equivariant.utils.checks import check_choice
 
 
 @register

@@ -11,8 +11,8 @@ from keras_equivariant.groups.layouts import Image, Invariant, Quotient
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.law import check_group_axis
 from keras_equivariant.layers.core.options import Count, GroupLike, SubgroupLike, passed_on
-from keras_equivariant.layers.core.windowed_conv import positive
 from keras_equivariant.ops import pooling
+from keras_equivariant.utils.checks import positive
 
 MODES = ("max", "mean")
 

@@ -5,11 +5,12 @@ from typing import Any, Literal
 import keras
 from keras import ops as kops
 
-from keras_equivariant.layers.core.base import check_data_format, register, tuple_of
+from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.options import DataFormat, GroupLike, Size, passed_on
 from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
 from keras_equivariant.ops import pooling
 from keras_equivariant.ops.windows import Scaling
+from keras_equivariant.utils.checks import check_data_format, tuple_of
 
 LINEAR = {2: "bilinear", 3: "trilinear"}
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_equivariant.layers.core.base import check_epsilon, register
+from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import BiasedActivation
 from keras_equivariant.layers.core.options import (
     Activation,
@@ -15,6 +15,7 @@ from keras_equivariant.layers.core.options import (
 )
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
+from keras_equivariant.utils.checks import check_epsilon
 
 
 @register

@@ -3,11 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 from keras_equivariant.groups import FieldType
-from keras_equivariant.layers.core.base import check_epsilon, register
+from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
 from keras_equivariant.layers.core.options import FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
+from keras_equivariant.utils.checks import check_epsilon
 
 
 @register

@@ -21,7 +21,7 @@ from keras_equivariant.layers.core.typed import check_activation
 from keras_equivariant.layers.core.typed_normalization import TypedNormalization
 from keras_equivariant.ops import fields
 from keras_equivariant.ops.normalization import normalize_with_statistics
-from keras_equivariant.ops.precision import in_full
+from keras_equivariant.ops.precision import at_least_float32
 
 
 @register
@@ -120,7 +120,7 @@ class SteerableBatchNormalization(TypedNormalization):
         return self.add_weight(name=name, shape=(size,), initializer=initializer, **settings)
 
     def call(self, inputs, training=None):
-        dtype = in_full(inputs).dtype
+        dtype = at_least_float32(inputs).dtype
         gamma, beta = self.affine(dtype)
         if not (training and self.trainable):
             return self._apply(inputs, *self._moving(dtype), gamma, beta)
@@ -132,7 +132,7 @@ class SteerableBatchNormalization(TypedNormalization):
         else:
             # JAX compiles whole training steps, torch has no compiler here: both differentiate plain arithmetic. And a
             # sum over replicas is none that XLA compiles.
-            statistics = fields.batch_moments(in_full(inputs), self._means, self.synchronized)
+            statistics = fields.batch_moments(at_least_float32(inputs), self._means, self.synchronized)
             y = self._apply(inputs, *statistics, gamma, beta)
         self._update(*statistics)
         return y
@@ -141,7 +141,7 @@ class SteerableBatchNormalization(TypedNormalization):
         slope = ops.rsqrt(variance + self.epsilon)
         slope = slope if gamma is None else slope * gamma
         shift = -mean * slope if beta is None else beta - mean * slope
-        return ops.cast(self.activation(in_full(x) * slope + shift), x.dtype)
+        return ops.cast(self.activation(at_least_float32(x) * slope + shift), x.dtype)
 
     def _moving(self, dtype=None):
         """The moving mean and variance of every channel."""

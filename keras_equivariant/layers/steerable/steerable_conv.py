@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any, Literal
 
 import numpy as np
@@ -96,6 +97,14 @@ class SteerableConv(Typed, WindowedConv):
         shapes = list(self._basis.shapes.values())
         self._add_kernel((self._basis.size,), per_pair(self.kernel_initializer, shapes))
         self._add_bias(bias_size(self.out_type))
+
+    @functools.cached_property
+    def even_axes(self):
+        functions = [pair.reshape(-1, *self.kernel_size, *pair.shape[2:]) for pair in self._basis.pairs.values()]
+        return tuple(
+            all(np.allclose(one, np.flip(one, axis), atol=1e-12) for one in functions)
+            for axis in range(1, 1 + self.rank)
+        )
 
     def check_kernel(self, kernel_size):
         if any(new < old for new, old in zip(kernel_size, self.kernel_size, strict=True)):

@@ -9,8 +9,9 @@ import keras
 
 from keras_equivariant.graphs.calls import calls, fresh, ids, replay
 from keras_equivariant.graphs.reading import functional
+from keras_equivariant.stock.traits import is_seed, treats_examples_alone
 from keras_equivariant.training.memory.checkpoints import least_memory_runs
-from keras_equivariant.training.memory.slices import is_seed, slice_by_slice, treats_examples_alone
+from keras_equivariant.training.memory.slices import slice_by_slice
 
 WIDTHS = {"float16": 2, "bfloat16": 2, "float64": 8, "int64": 8, "bool": 1}  # bytes; else 4
 
