@@ -300,8 +300,8 @@ def test_functions_and_layers():
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 1))
     report = certify(np.tanh, "D4", x, angles=0)
     assert report.exact and [p.dtype for p in report.precisions] == ["float64"]
-    single = certify(lambda x: np.tanh(x).astype("float32"), "D4", x, angles=0, name="artefact")
-    assert single.model == "artefact" and not single.notes and report.model == "tanh"
+    single = certify(lambda x: np.tanh(x).astype("float32"), "D4", x, angles=0, name="artifact")
+    assert single.model == "artifact" and not single.notes and report.model == "tanh"
     assert single.exact and [p.dtype for p in single.precisions] == ["float32", "float64"]
     assert "own precision" in single.precisions[1].unavailable
     assert certify(lambda x: np.roll(x, 1, 1), "D4", x, angles=0).verdict == "broken"
@@ -397,5 +397,5 @@ def test_plot(report, broken_report, tmp_path):
 
 def test_plot_says_how_to_install_matplotlib(report, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"pip install 'keras-equivariant\[train\]'"):
+    with pytest.raises(ImportError, match=r'pip install "keras-equivariant\[train\]"'):
         report.plot(tmp_path / "0.png")

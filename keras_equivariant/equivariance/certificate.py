@@ -1,7 +1,11 @@
 """`certify`: the certificate of a model, from its elements, precisions, angles, layers and controls."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import keras
 
@@ -12,7 +16,7 @@ from keras_equivariant.equivariance.errors import check_law, checked_inputs, inp
 from keras_equivariant.equivariance.layouts import AUTO, Frames, finite, own_layouts, parsed
 from keras_equivariant.equivariance.localize import localize, sizes
 from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
-from keras_equivariant.equivariance.report import Report, number
+from keras_equivariant.equivariance.report import Report
 from keras_equivariant.equivariance.sizes import on_both_parities
 from keras_equivariant.equivariance.verdict import judge, lowest_precision, tolerances_by_dtype, worst_error
 from keras_equivariant.graphs.reading import Untraceable, as_functional, walk
@@ -24,6 +28,8 @@ from keras_equivariant.graphs.symmetry import (
     pooled_subgroups,
     symmetry_problems,
 )
+from keras_equivariant.groups.group import Group
+from keras_equivariant.utils.text import number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,23 +61,23 @@ class Setting:
 
 
 def certify(
-    model,
-    group=None,
-    inputs=None,
+    model: keras.layers.Layer | Callable[..., Any],
+    group: str | Group | None = None,
+    inputs: Any = None,
     *,
-    law="equivariance",
-    input_layout="auto",
-    output_layout="auto",
-    angles=24,
-    layers=True,
-    dtypes=("float64", "float32"),
-    tolerance=None,
-    samples=2,
-    size=32,
-    seed=0,
-    batch_size=8,
-    name=None,
-):
+    law: Literal["equivariance", "invariance"] = "equivariance",
+    input_layout: Any = "auto",
+    output_layout: Any = "auto",
+    angles: int | Sequence[float] = 24,
+    layers: bool = True,
+    dtypes: Sequence[str] = ("float64", "float32"),
+    tolerance: float | Mapping[str, float] | None = None,
+    samples: int = 2,
+    size: int = 32,
+    seed: int = 0,
+    batch_size: int = 8,
+    name: str | None = None,
+) -> Report:
     """Measures whether a model is equivariant, and where it stops being so.
 
     For every element g of the group |f(g x) - g f(x)| / |f(x)| is measured in float64, on a clone of the model with
@@ -80,7 +86,7 @@ def certify(
     constant, and two calls agree.
 
     Args:
-        model: a Keras model or layer, or any function of arrays (an exported artefact wrapped as a callable); for
+        model: a Keras model or layer, or any function of arrays (an exported artifact wrapped as a callable); for
             a function `group` and `inputs` are needed, and it is measured in its own precision only.
         group: group name or object; by default the group of the model's layers, the smallest one where it narrows
             from layer to layer. SO(2) is tested on C8, O(2) on D8, SO(3) on O, O(3) on Oh.

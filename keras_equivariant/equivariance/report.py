@@ -1,9 +1,14 @@
 """What certification found, as a value: printed as a table, saved as JSON, drawn as a picture."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import math
 import pathlib
+from typing import Any
+
+from keras_equivariant.utils.text import number, table
 
 SMALLEST_INTERPOLATION = 1e-6
 EXACT, APPROXIMATE, BROKEN, VACUOUS, UNKNOWN = "exact", "approximate", "broken", "vacuous", "unknown layout"
@@ -157,7 +162,7 @@ class Report:
             raise AssertionError(str(self))
         return self
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """The report as numbers, strings, lists and dicts; numbers that are not finite become "nan" or "inf"."""
         summary = {"headline": self.headline, "exact": self.exact, "max_error": self.max_error}
         between = self.between and self.between.error
@@ -241,22 +246,6 @@ def _precision_line(p):
         return f"{p.dtype}: not available; {p.unavailable}"
     interpolated = "" if p.interpolated_error is None else f"; interpolated elements {number(p.interpolated_error)}"
     return f"{p.dtype}: worst error {number(p.error)}, tolerance {number(p.tolerance)}{interpolated}"
-
-
-def table(header, rows):
-    """Rows as lines with aligned columns; columns with nothing in them are left out."""
-    columns = [column for column in zip(header, *rows, strict=True) if any(str(cell) != "-" for cell in column[1:])]
-    rows = [tuple(map(str, row)) for row in zip(*columns, strict=True)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
-
-
-def number(value):
-    """Two digits, as errors are read; "-" where there is none, "undefined" for 0/0."""
-    if value is None:
-        return "-"
-    return "undefined" if math.isnan(value) else "0" if value == 0 else f"{value:.2g}"
 
 
 def _finite(value):

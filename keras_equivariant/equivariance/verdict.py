@@ -2,15 +2,8 @@
 
 import numpy as np
 
-from keras_equivariant.equivariance.report import (
-    APPROXIMATE,
-    BROKEN,
-    EXACT,
-    VACUOUS,
-    Element,
-    Precision,
-    number,
-)
+from keras_equivariant.equivariance.report import APPROXIMATE, BROKEN, EXACT, VACUOUS, Element, Precision
+from keras_equivariant.utils.text import number
 
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5, "float16": 1e-2, "bfloat16": 1e-1}
 # Above this the error of an interpolated element is not called approximate any more.

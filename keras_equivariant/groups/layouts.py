@@ -19,14 +19,18 @@
 `regular_vector` is another spelling of `regular`, on features without space: (B, |G|, C).
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import re
+from typing import Any, Literal
 
 import numpy as np
 
 from keras_equivariant.groups import channels
 from keras_equivariant.groups.field_type import FieldType
+from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.layout import (
     Axes,
     BreaksSymmetry,
@@ -267,7 +271,13 @@ def parse(layout, group):
         ) from None
 
 
-def act(x, group, element, layout, interpolation="cubic"):
+def act(
+    x: np.ndarray,
+    group: str | Group,
+    element: int | str,
+    layout: Any,
+    interpolation: Literal["cubic", "linear"] = "cubic",
+) -> np.ndarray:
     """The transformed features [L_g x](p, h) = x(g^-1 p, g^-1 h).
 
     Args:

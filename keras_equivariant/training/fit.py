@@ -14,9 +14,9 @@ from keras_equivariant.training.distribution import Distribution
 from keras_equivariant.training.evaluation import accuracy
 from keras_equivariant.training.memory.rematerialize import rematerialize
 from keras_equivariant.training.normalization import adapt, normalization_layers
+from keras_equivariant.training.prediction import batch_of
 from keras_equivariant.training.refit import check_head, refit_head
 from keras_equivariant.training.statistics import LARGEST_SAMPLE, recompute_statistics
-from keras_equivariant.training.task import batch_of
 from keras_equivariant.training.tasks import task_of
 
 COMPARED_IMAGES = 2000

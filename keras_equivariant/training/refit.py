@@ -1,14 +1,17 @@
 """refit_head(): the last layer of a trained classifier, computed anew as Fisher's linear discriminant."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_equivariant.graphs.reading import functional
-from keras_equivariant.training.task import predict
+from keras_equivariant.training.prediction import predict
 from keras_equivariant.utils.optional import require
 
 
-def refit_head(model, images, labels):
+def refit_head(model: keras.Model, images: ArrayLike, labels: ArrayLike) -> keras.Model:
     """Set the last Dense layer of a classifier to the linear discriminant of the features before it.
 
     logits_k = x·S⁻¹m_k − m_k·S⁻¹m_k / 2 + log p_k, with the share p_k of each class, its mean m_k and the

@@ -92,8 +92,8 @@ def _first_that_fits(layer, name, variants, input_shape, kernel, bias):
     for options in variants:
         try:
             new = clone_with(layer, name, **options)
-        except (TypeError, ValueError) as error:  # a basis that the subgroup does not have; Keras wraps what was raised
-            reasons.append(str(error.__context__ or error).split(". ")[0])
+        except (TypeError, ValueError) as why:  # a basis that the subgroup does not have; Keras wraps what was raised
+            reasons.append(str(why.__context__ or why).split(". ")[0])
             continue
         new.build(input_shape)
         error = fill(new, kernel, bias)

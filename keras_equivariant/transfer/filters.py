@@ -1,7 +1,14 @@
 """import_filters(): the trained filters of GrouPy, keras-gcnn and escnn in our layers."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Literal
+
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_equivariant.graphs.reading import walk
 from keras_equivariant.layers import GroupConv2D, LiftingConv2D, SteerableConv2D, SteerableDense
@@ -18,7 +25,13 @@ _TAKES = {
 }
 
 
-def import_filters(target, filters, source, bias=None, tolerance=1e-3):
+def import_filters(
+    target: keras.layers.Layer,
+    filters: ArrayLike | Mapping[str, ArrayLike] | os.PathLike[str],
+    source: Literal["groupy", "keras_gcnn", "escnn"],
+    bias: ArrayLike | None = None,
+    tolerance: float = 0.001,
+) -> float | dict[str, float]:
     """Sets the weights of a layer, or of layers of a model, from filters that another library trained.
 
     Filters of GrouPy and keras-gcnn become the same numbers in our order of elements. Of escnn and e2cnn it takes the

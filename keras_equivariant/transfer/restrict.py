@@ -1,12 +1,17 @@
 """restrict(): a trained network as one with less symmetry, the same function to begin with."""
 
+from __future__ import annotations
+
+import keras
+
 from keras_equivariant import groups
 from keras_equivariant.graphs.reading import functional
 from keras_equivariant.graphs.rewriting import Rewriter
+from keras_equivariant.groups.group import Group
 from keras_equivariant.transfer.rules import apply_rule
 
 
-def restrict(model, subgroup, name=None):
+def restrict(model: keras.Model, subgroup: str | Group, name: str | None = None) -> keras.Model:
     """The same function as a network on a subgroup, whose layers can be trained to have the subgroup's symmetry only.
 
     f_H(x) = f(x); the weights of f_H are those of f, written out for every coset of the subgroup
@@ -19,7 +24,8 @@ def restrict(model, subgroup, name=None):
     `Restrict`. Layers whose group the subgroup contains stay what they are.
 
     Args:
-        model: a built functional or sequential `keras.Model`; nested and shared models are fine.
+        model: a built `keras.Model`; nested and shared models and layers made of layers are fine. A subclassed model
+            is followed once on symbolic tensors; what it does where `training` is None is what counts.
         subgroup: name of a group that is contained in those of the model's layers, such as `"C4"` of `"D4"` or `"C8"`,
             `"C1"` for no symmetry but translations.
         name: name of the new model; by default that of `model`.
@@ -30,8 +36,9 @@ def restrict(model, subgroup, name=None):
 
     Raises:
         TypeError: if `model` is not a Keras model.
-        ValueError: if it is subclassed or not built, if the subgroup is not contained in the group of a layer or
-            restricts none, and for layers that have no restriction, which names what to use instead.
+        ValueError: if it is not built, if the calls inside a subclassed model cannot be followed, if the subgroup is
+            not contained in the group of a layer or restricts none, and for layers without a restriction, which names
+            what to use instead.
 
     Example:
         >>> import keras, keras_equivariant as ke

@@ -1,6 +1,9 @@
 """fold(): the same function as a Keras model of stock layers only, ready to be served."""
 
+from __future__ import annotations
+
 import collections
+from typing import Literal
 
 import keras
 
@@ -15,7 +18,12 @@ from keras_equivariant.layers.core.base import space_rank
 from keras_equivariant.stock import copies
 
 
-def fold(model, name=None, dtype="float32", verify=True):
+def fold(
+    model: keras.Model,
+    name: str | None = None,
+    dtype: Literal["float32", "float64"] = "float32",
+    verify: bool = True,
+) -> keras.Model:
     """A Keras model of stock layers only that computes what `model` computes at inference.
 
     Rotated and harmonic kernels become the kernels of `keras.layers.Conv2D` or `Conv3D`, regular features

@@ -1,6 +1,8 @@
 """rematerialize(): a model that trains in less memory, because it computes features a second time instead of keeping
 them."""
 
+from __future__ import annotations
+
 import math
 
 import keras
@@ -14,7 +16,9 @@ from keras_equivariant.training.memory.slices import slice_by_slice
 WIDTHS = {"float16": 2, "bfloat16": 2, "float64": 8, "int64": 8, "bool": 1}  # bytes; else 4
 
 
-def rematerialize(model, input_gradients=False, batch_size=32, slices=8):
+def rematerialize(
+    model: keras.Model, input_gradients: bool = False, batch_size: int = 32, slices: int = 8
+) -> keras.Model:
     """A model over the same layers whose training step keeps few features and computes the others a second time.
 
     The layers are cut into runs, where fewest features are alive at the worst moment. Between the forward and the
