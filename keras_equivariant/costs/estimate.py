@@ -1,11 +1,18 @@
 """What a network will cost, known before it is trained: `estimate("p4m_resnet")`."""
 
+from __future__ import annotations
+
 import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any
 
 from keras_equivariant.compiler import SpecError, build_from_spec
 from keras_equivariant.compiler.build import load
+from keras_equivariant.compiler.grammar.spec import Spec
 from keras_equivariant.compiler.linter.linter import trace
 from keras_equivariant.costs.layers import LayerCost, layer_costs
+from keras_equivariant.utils.text import aligned
 
 _COLUMNS = ("layer", "class", "output", "features", "symmetry", "parameters", "multiply-adds", "activations", "folded")
 
@@ -61,9 +68,7 @@ class Estimate:
         return {"network": self.network, **totals, "layers": layers}
 
     def __str__(self):
-        rows = [_COLUMNS, *(_row(layer) for layer in self.layers)]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
-        lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines = aligned([_COLUMNS, *(_row(layer) for layer in self.layers)])
         lines.insert(1, "-" * len(max(lines, key=len)))
         totals = (
             f"{self.network}: {self.parameters:,} trainable parameters, {self.multiply_adds:,} multiply-adds, "
@@ -76,7 +81,7 @@ class Estimate:
 _TOTALS = ("parameters", "multiply_adds", "activation_bytes", "exported_bytes")
 
 
-def estimate(source, /, **params):
+def estimate(source: str | os.PathLike[str] | Mapping[str, Any] | Spec, /, **params: Any) -> Estimate:
     """Builds the network of a spec, without training it, and counts what it costs.
 
     Args:
@@ -107,17 +112,10 @@ def estimate(source, /, **params):
 
 
 def _features(traced):
-    features = traced.features
+    features, layout = traced.features, traced.features.layout
     if traced.problems:
         return str(features), "lost"
-    if features.layout in ("broken", "invariant") or features.space is not None:
-        return str(features), ""
-    if features.layout == "harmonic" or (features.group is not None and not features.group.is_finite):
-        return str(features), "exact for quarter turns"
-    if features.group is None:
-        return str(features), ""
-    exact, order = len(features.group.grid_elements), features.group.order
-    return str(features), "exact" if exact == order else f"exact for {exact} of {order}"
+    return str(features), "" if not layout.moves or layout.group is None else layout.exactness
 
 
 def _row(layer):

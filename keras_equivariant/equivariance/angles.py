@@ -3,9 +3,10 @@
 import numpy as np
 
 from keras_equivariant import groups
-from keras_equivariant.equivariance.layouts import element_of, turned, turns_freely, windowed
+from keras_equivariant.equivariance.layouts import element_of, windowed
 from keras_equivariant.equivariance.measure import batches, distance, evaluate, relative, square
 from keras_equivariant.equivariance.report import Angle
+from keras_equivariant.groups.layouts import Custom, Image
 
 
 def angles_in_degrees(angles):
@@ -24,9 +25,9 @@ def sweep(fn, setting, output_layouts, degrees):
     which the group turns, and about an oblique one where it turns the whole cube, and the worst counts.
     """
     group, layouts = setting.group, [*setting.layouts, *output_layouts]
-    if "image" not in setting.layouts or any(callable(layout) for layout in layouts):
+    if Image() not in setting.layouts or any(isinstance(layout, Custom) for layout in layouts):
         return ()
-    free = all(turns_freely(layout) for layout in layouts)
+    free = all(layout.any_element for layout in layouts)
     found = {}
     for axis in _axes(group):
         matrices = {angle: groups.rotation_matrix(angle, axis) for angle in degrees}
@@ -43,7 +44,7 @@ def _keeps_shapes(matrix, setting):
     """Whether no input changes its shape, as a rectangle does in a quarter turn."""
     if not groups.grid.is_signed_permutation(matrix):
         return True
-    images = [x for x, layout in zip(setting.arrays, setting.layouts, strict=True) if layout == "image"]
+    images = [x for x, layout in zip(setting.arrays, setting.layouts, strict=True) if layout == Image()]
     return all(groups.move_pixels(x[:1], matrix).shape[1:] == x.shape[1:] for x in images)
 
 
@@ -63,25 +64,25 @@ def _errors(fn, setting, output_layouts, matrices):
     group = setting.group
     errors, floors = np.zeros((len(matrices), len(output_layouts))), np.zeros(len(matrices))
     norms, total = np.zeros(len(output_layouts)), 0.0
-    discs = [windowed(x, group, layout) for x, layout in zip(setting.arrays, setting.layouts, strict=True)]
+    discs = [windowed(x, layout) for x, layout in zip(setting.arrays, setting.layouts, strict=True)]
     for batch, rows in batches(discs, setting.batch_size):
         reference = evaluate(fn, batch, rows)
-        norms += [square(windowed(y, group, layout)) for y, layout in zip(reference, output_layouts, strict=True)]
-        total += sum(square(x[:rows]) for x, layout in zip(batch, setting.layouts, strict=True) if layout == "image")
+        norms += [square(windowed(y, layout)) for y, layout in zip(reference, output_layouts, strict=True)]
+        total += sum(square(x[:rows]) for x, layout in zip(batch, setting.layouts, strict=True) if layout == Image())
         together = max(1, setting.batch_size // rows)  # angles in one call
         for start in range(0, len(matrices), together):
             some = matrices[start : start + together]
             moved = [
-                [turned(x[:rows], group, matrix, layout) for matrix in some]
+                [layout.act(x[:rows], group, matrix) for matrix in some]
                 for x, layout in zip(batch, setting.layouts, strict=True)
             ]
             images = evaluate(fn, [np.concatenate(turns) for turns in moved], rows * len(some))
             for i, matrix in enumerate(some):
                 for x, turns, layout in zip(batch, moved, setting.layouts, strict=True):
-                    if layout == "image":
-                        floors[start + i] += distance(turned(turns[i], group, matrix.T, layout), x[:rows])
+                    if layout == Image():
+                        floors[start + i] += distance(layout.act(turns[i], group, matrix.T), x[:rows])
                 for k, (y, layout) in enumerate(zip(reference, output_layouts, strict=True)):
-                    image = windowed(images[k][i * rows : (i + 1) * rows], group, layout)
-                    expected = windowed(turned(y, group, matrix, layout), group, layout)
+                    image = windowed(images[k][i * rows : (i + 1) * rows], layout)
+                    expected = windowed(layout.act(y, group, matrix), layout)
                     errors[start + i, k] += distance(image, expected)
     return relative(errors, norms).max(axis=1), relative(floors, total)

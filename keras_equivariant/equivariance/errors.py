@@ -1,17 +1,24 @@
 """`equivariance_error` and `assert_equivariant`: the law on given inputs, for any function of arrays."""
 
+from __future__ import annotations
+
 import functools
 import math
 import operator
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
+from keras_equivariant import groups
 from keras_equivariant.equivariance import points
-from keras_equivariant.equivariance.layouts import finite, resolve
+from keras_equivariant.equivariance.layouts import finite, parsed, resolve
 from keras_equivariant.equivariance.measure import as_array, as_callable, measure
-from keras_equivariant.equivariance.report import number, table
 from keras_equivariant.equivariance.verdict import hint, limit, part_errors, vacuous
+from keras_equivariant.groups.group import Group
+from keras_equivariant.groups.layouts import Invariant
+from keras_equivariant.utils.text import number, table
 
 LAWS = ("equivariance", "invariance")
 
@@ -41,8 +48,16 @@ class ElementErrors(dict):
 
 
 def equivariance_error(
-    fn, group, x, *, law="equivariance", elements=None, input_layout="auto", output_layout="auto", batch_size=32
-):
+    fn: Callable[..., Any],
+    group: str | Group,
+    x: Any,
+    *,
+    law: Literal["equivariance", "invariance"] = "equivariance",
+    elements: Sequence[int | str] | Literal["exact"] | None = None,
+    input_layout: Any = "auto",
+    output_layout: Any = "auto",
+    batch_size: int = 32,
+) -> ElementErrors:
     """How far a function is from commuting with a group: |f(g x) - g f(x)| / |f(x)| for every element g.
 
     Args:
@@ -53,8 +68,8 @@ def equivariance_error(
         elements: indices or names of elements; `"exact"` for those that need no interpolation; all by default.
         input_layout, output_layout: how a group element acts on the arrays (`groups.act`): `"image"`, `"regular"`,
             `"quotient(H)"`, `"invariant"`, `"regular_vector"`; `"folded"` for regular features whose group axis is
-            merged into the channels; a FieldType; or a callable `(array, group, element) -> array`. One for all
-            arrays or one per array; `"auto"` reads it off the shape.
+            merged into the channels; a FieldType or its text, such as `"8x0 + 4x1"`; or a callable
+            `(array, group, element) -> array`. One for all arrays or one per array; `"auto"` reads it off the shape.
         batch_size: the most samples in one call. The last batch is filled up to this size.
 
     Returns:
@@ -82,18 +97,18 @@ def equivariance_error(
 
 
 def assert_equivariant(
-    fn,
-    group,
-    x,
+    fn: Callable[..., Any],
+    group: str | Group,
+    x: Any,
     *,
-    rtol=None,
-    atol=0.0,
-    law="equivariance",
-    elements=None,
-    input_layout="auto",
-    output_layout="auto",
-    batch_size=32,
-):
+    rtol: float | None = None,
+    atol: float = 0.0,
+    law: Literal["equivariance", "invariance"] = "equivariance",
+    elements: Sequence[int | str] | Literal["exact"] | None = None,
+    input_layout: Any = "auto",
+    output_layout: Any = "auto",
+    batch_size: int = 32,
+) -> None:
     """Raises an AssertionError unless |f(g x) - g f(x)| <= atol + rtol |f(x)| for every element g.
 
     A function that cannot fail does not pass: the output must be finite, must not be zero and must depend on the
@@ -148,6 +163,7 @@ def assert_equivariant(
 
 
 def _measure(fn, group, x, law, elements, input_layout, output_layout, batch_size):
+    input_layout, output_layout = (parsed(layout, groups.get(group)) for layout in (input_layout, output_layout))
     group = finite(group)
     arrays = checked_inputs(x)
     check_law(law)
@@ -178,7 +194,7 @@ def input_layouts(arrays, group, layout):
     if not group.orthogonal:
         layout = points.input_layouts(arrays, group, layout)
     layouts = resolve(layout, [x.shape for x in arrays], group, "input_layout")
-    if all(name == "invariant" for name in layouts):
+    if not any(found.moves for found in layouts):
         raise ValueError(
             "At least one input must be transformed by the group, else there is no law to test. Received: "
             f'inputs of shapes {[x.shape for x in arrays]}, all "invariant"; name their layouts with '
@@ -190,8 +206,8 @@ def input_layouts(arrays, group, layout):
 def output_layouts(layout, group, law, subgroups, shapes):
     """A list of one layout per output."""
     if law == "invariance":
-        return [["invariant"]] * len(shapes)
-    return [[name] for name in resolve(layout, shapes, group, "output_layout", subgroups)]
+        return [[Invariant()]] * len(shapes)
+    return [[found] for found in resolve(layout, shapes, group, "output_layout", subgroups)]
 
 
 def check_law(law):

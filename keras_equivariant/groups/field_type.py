@@ -211,11 +211,13 @@ def named(group, name):
     """The representation with this name, as it stands in a field type."""
     if is_irrep_label(group, name):
         return irrep(group, name)
+    inner = re.fullmatch(r"(quotient|induced)\((.+)\)", name)
     if not group.is_finite:
+        if inner and inner[1] == "quotient" and group.mirrors:
+            return quotient(group, inner[2])
         irrep(group, name)  # raises, and names the irreps there are
     if name == "regular":
         return regular(group)
-    inner = re.fullmatch(r"(quotient|induced)\((.+)\)", name)
     if inner and inner[1] == "quotient":
         return quotient(group, _subgroup(group, inner[2]), name=name)
     if inner and inner[2].count(",") == 1:

@@ -1,35 +1,290 @@
-"""How a group element acts on features: it moves the pixels and turns the fibre above each of them.
+"""Layouts: how a group element acts on features. It moves the pixels and turns the fibre above each of them.
 
-Layouts (channels last; `B` is the batch):
+| class       | spelling          | shape                        | an element                                        |
+|-------------|-------------------|------------------------------|---------------------------------------------------|
+| `Image`     | `image`           | (B, *space, C)               | moves pixels                                      |
+| `Regular`   | `regular`         | (B, *space, \\|G\\|, C)      | moves pixels, permutes the group axis             |
+| `Quotient`  | `quotient(H)`     | (B, *space, \\|G/H\\|, C)    | moves pixels, permutes the cosets of H            |
+| `Harmonic`  | `harmonic`        | (B, H, W, M+1, 2, C)         | moves pixels, turns order m by e^{i m t}          |
+| `Typed`     | a field type      | (B, *space, D), (B, D)       | moves pixels, multiplies the channels by rho(g)   |
+| `Folded`    | `folded`          | (B, *space, fibre C)         | as the layout with the fibre on axes of its own   |
+| `Frames`    | -                 | (B, T, ...)                  | as the layout of each of the T frames             |
+| `Positions` | `positions`       | (B, N, d)                    | moves the positions                               |
+| `Points`    | `points`          | elements, values, mask       | multiplies the elements from the left             |
+| `Vectors`   | `vectors`         | (B, d C), components first   | turns the vectors                                 |
+| `Invariant` | `invariant`       | (B, ...)                     | does nothing                                      |
+| `Broken`    | `broken`          | any                          | nothing that can be said                          |
+| `Custom`    | a function        | any                          | `function(x, group, element)`                     |
 
-| layout            | shape               | acts how                                   |
-|-------------------|---------------------|--------------------------------------------|
-| `image`           | (B, *space, C)      | moves pixels                               |
-| `regular`         | (B, *space, \\|G\\|, C) | moves pixels, permutes the group axis      |
-| `quotient(H)`     | (B, *space, \\|G/H\\|, C) | moves pixels, permutes the cosets of H   |
-| `harmonic`        | (B, H, W, M+1, 2, C) | moves pixels, turns order m by e^{i m t}; rotations of the plane only |
-| a FieldType       | (B, *space, D), (B, D) | moves pixels, multiplies the channels by rho(g) |
-| `invariant`       | (B, ...)            | not at all                                 |
-| `regular_vector`  | (B, \\|G\\|, C)         | permutes the group axis                    |
+`regular_vector` is another spelling of `regular`, on features without space: (B, |G|, C).
 """
 
+from __future__ import annotations
+
+import dataclasses
+import functools
 import re
+from typing import Any, Literal
 
 import numpy as np
 
-from keras_equivariant.groups import grid
+from keras_equivariant.groups import channels
 from keras_equivariant.groups.field_type import FieldType
+from keras_equivariant.groups.group import Group
+from keras_equivariant.groups.layout import (
+    Axes,
+    BreaksSymmetry,
+    Broken,
+    Custom,
+    Folded,
+    Frames,
+    Harmonic,
+    Image,
+    Invariant,
+    Layout,
+    WrongFeatures,
+    check_only_rotations,
+    received,
+)
+from keras_equivariant.groups.point_layouts import Points, Positions, Vectors
 from keras_equivariant.groups.registry import get
+from keras_equivariant.groups.representations import quotient
+from keras_equivariant.groups.restriction import orbits, restriction
+
+__all__ = [
+    "Axes",
+    "BreaksSymmetry",
+    "Broken",
+    "Custom",
+    "Folded",
+    "Frames",
+    "Harmonic",
+    "Image",
+    "Invariant",
+    "Layout",
+    "Points",
+    "Positions",
+    "Quotient",
+    "Regular",
+    "Typed",
+    "Vectors",
+    "WrongFeatures",
+    "act",
+    "infer",
+    "infer_layout",
+    "parse",
+    "received",
+]
 
 
-def act(x, group, element, layout, interpolation="cubic"):
+class _Permuted(Layout):
+    """Features with one axis that the group permutes."""
+
+    fibre = 1
+    any_element = False
+
+    def check(self, shape, group):
+        wanted = {3, group.dimension + 3}
+        if len(shape) not in wanted or shape[-2] != self.size:
+            raise ValueError(
+                f'Features of layout "{self}" on {group.name} must have rank {max(wanted)}, {self.size} entries on '
+                f"axis -2. Received: shape {tuple(shape)}"
+            )
+
+    @property
+    def folded(self):
+        return Folded(self, (self.size,))
+
+
+@dataclasses.dataclass(frozen=True)
+class Regular(_Permuted):
+    """Functions on space and the group, (B, *space, |G|, C).
+
+    Args:
+        group: a finite group.
+        scales: number of scales that the functions live on, too: the axis is (scales, |G|).
+    """
+
+    group: object
+    scales: int = 1
+
+    @property
+    def size(self):
+        """Length of the group axis."""
+        return self.scales * self.group.order
+
+    def turn(self, x, matrix):
+        group = self.group
+        source = group.cayley[group.inverse(group.index(matrix))]
+        return np.take(x, (np.arange(self.scales)[:, None] * group.order + source).ravel(), axis=-2)
+
+    def restrict(self, subgroup):
+        return Regular(get(subgroup), self.scales)
+
+    def __str__(self):
+        return "regular"
+
+    @property
+    def described(self):
+        return f"regular {self.group.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Quotient(_Permuted):
+    """Functions on space and the cosets of a subgroup, (B, *space, |G/H|, C).
+
+    Args:
+        group: a finite group.
+        subgroup: the subgroup's name, or its elements.
+    """
+
+    group: object
+    subgroup: object = None
+
+    @functools.cached_property
+    def _cosets(self):
+        return self.group.left_cosets(self.subgroup)
+
+    @property
+    def size(self):
+        """Number of cosets."""
+        return len(self._cosets)
+
+    def turn(self, x, matrix):
+        of_element = np.empty(self.group.order, dtype=int)
+        for i, coset in enumerate(self._cosets):
+            of_element[coset] = i
+        inverse = self.group.inverse(self.group.index(matrix))
+        return np.take(x, of_element[self.group.cayley[inverse, self._cosets[:, 0]]], axis=-2)
+
+    def restrict(self, subgroup):
+        found = orbits(quotient(self.group, self.subgroup).restricted(subgroup))
+        if len(found) > 1 or len(found[0][1]) > 1:
+            raise ValueError(
+                f"The cosets must stay one orbit on the subgroup. Received: {self} of {self.group.name} on "
+                f"{get(subgroup).name}; use features of a field type"
+            )
+        name = found[0][0]
+        inner = re.fullmatch(r"quotient\((.+)\)", name)
+        return Quotient(get(subgroup), inner[1]) if inner else Regular(get(subgroup))
+
+    def __str__(self):
+        return f"quotient({getattr(self.subgroup, 'name', self.subgroup)})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Typed(Layout):
+    """Features of a field type, (B, *space, D) or (B, D)."""
+
+    type: FieldType
+
+    mixes = False
+
+    @classmethod
+    def of(cls, field_type, rank):
+        """The layout of features of this type: scalars are an image, or without space invariant.
+
+        Args:
+            field_type: the FieldType.
+            rank: number of axes of the features, the batch among them.
+        """
+        if not field_type.scalar:
+            return cls(field_type)
+        return (Image if rank > 2 else Invariant)(field_type.group)
+
+    @property
+    def group(self):
+        return self.type.group
+
+    @property
+    def permutes(self):
+        return self.type.permutation
+
+    @property
+    def any_element(self):
+        return not self.group.is_finite
+
+    def turn(self, x, matrix):
+        return self.type.transform(x, matrix)
+
+    def restrict(self, subgroup):
+        return Typed(restriction(self.type, subgroup).out_type)
+
+    def taken(self, numbers):
+        """The layout of some of the channels.
+
+        Raises:
+            BreaksSymmetry: they are not whole blocks.
+        """
+        found = channels.cut(self.type, numbers)
+        if found is None:
+            ends = ", ".join(str(block.stop) for block in self.type.blocks[:-1]) or "none"
+            raise BreaksSymmetry(
+                f'cuts through fields of "{self.type}" on {self.group.name}, whose blocks end at channel {ends}',
+                "cut at a block's border",
+            )
+        return Typed(found)
+
+    def __str__(self):
+        return str(self.type)
+
+    @property
+    def described(self):
+        return f'"{self.type}" on {self.group.name}'
+
+
+SPELLINGS = '"image", "regular", "quotient(H)", "harmonic", "invariant" or "regular_vector"'
+
+
+def parse(layout, group):
+    """The Layout that a spelling stands for.
+
+    Args:
+        layout: one of the spellings above, a field type, a function or a Layout.
+        group: group name or object, of regular, quotient and folded features and of field types in words.
+
+    Raises:
+        ValueError: an unknown spelling.
+    """
+    if isinstance(layout, Layout):
+        return layout
+    if isinstance(layout, FieldType):
+        return Typed(layout)
+    if callable(layout):
+        return Custom(layout)
+    group, text = get(group), str(layout)
+    if text in ("regular", "regular_vector"):
+        return Regular(group)
+    if text == "folded":
+        return Regular(group).folded
+    simple = {"image": Image, "harmonic": Harmonic, "invariant": Invariant, "positions": Positions, "vectors": Vectors}
+    if text in simple:
+        return simple[text]()
+    cosets = re.fullmatch(r"quotient\((.+)\)", text)
+    if cosets:
+        return Quotient(group, cosets[1])
+    try:
+        return Typed(FieldType.parse(text, group))
+    except ValueError:
+        raise ValueError(
+            f"`layout` must be {SPELLINGS}, or a field type on {group.name}. Received: {layout!r}"
+        ) from None
+
+
+def act(
+    x: np.ndarray,
+    group: str | Group,
+    element: int | str,
+    layout: Any,
+    interpolation: Literal["cubic", "linear"] = "cubic",
+) -> np.ndarray:
     """The transformed features [L_g x](p, h) = x(g^-1 p, g^-1 h).
 
     Args:
         x: NumPy array in one of the layouts above.
         group: group name or FiniteGroup.
         element: index of the element g.
-        layout: one of the layouts above; a FieldType may be of a larger group that contains this one.
+        layout: a Layout or one of the spellings above; a FieldType may be of a larger group that contains this one.
         interpolation: `"nearest"`, `"linear"` or `"cubic"`, used only for elements that do not map the pixel grid
             onto itself; the others are exact permutations of pixels.
 
@@ -43,25 +298,16 @@ def act(x, group, element, layout, interpolation="cubic"):
         >>> groups.act(x, "C4", 1, "image")[0, :, :, 0].tolist() == np.rot90(x[0, :, :, 0]).tolist()
         True
     """
-    x, group = np.asarray(x), get(group)
-    if not 0 <= element < group.order:
-        raise ValueError(f"`element` must be from 0 to {group.order - 1} in {group.name}. Received: {element}")
-    if layout == "invariant":
-        return x
-    if isinstance(layout, FieldType):
-        moved = layout.transform(x, group.matrices[element])
-        return grid.move_pixels(moved, group.matrices[element], interpolation) if x.ndim > 2 else moved
-    if layout == "harmonic":
-        return grid.move_pixels(_turn_orders(x, group, element), group.matrices[element], interpolation)
-    fibre = _fibre_permutation(group, element, layout)
-    _check_shape(x, group, layout, fibre)
-    if fibre is not None:
-        x = np.take(x, fibre, axis=-2)
-    return x if layout == "regular_vector" else grid.move_pixels(x, group.matrices[element], interpolation)
+    return parse(layout, group).act(x, group, element, interpolation)
+
+
+def infer(shape, group):
+    """The Layout that a feature shape (with the batch axis) has, where the shape alone tells; else ValueError."""
+    return parse(infer_layout(shape, group), group)
 
 
 def infer_layout(shape, group):
-    """The layout that a feature shape (with the batch axis) has, where the shape alone tells.
+    """The spelling of the layout that a feature shape (with the batch axis) has, where the shape alone tells.
 
     Raises:
         ValueError: where it does not; then name the layout yourself.
@@ -81,58 +327,5 @@ def infer_layout(shape, group):
         return "regular_vector"
     raise ValueError(
         f"The layout must follow from the shape: (B, *space, C), (B, *space, {group.order}, C), "
-        f"(B, {group.order}, C) or (B, C) for {group.name}. Received: shape {shape}; "
-        'name it yourself: "image", "regular", "quotient(H)", "harmonic", "invariant" or "regular_vector"'
+        f"(B, {group.order}, C) or (B, C) for {group.name}. Received: shape {shape}; name it yourself: {SPELLINGS}"
     )
-
-
-def check_only_rotations(group):
-    """ValueError unless all elements are rotations of the plane, the only ones that act on harmonic features."""
-    if group.dimension != 2 or group.mirrors:
-        raise ValueError(
-            "Harmonic features turn with the plane and have no action of mirrors: filters with phases do not commute "
-            f'with them. Received: the group "{group.name}"; use its rotations, such as "C4"'
-        )
-
-
-def _turn_orders(x, group, element):
-    """Order m of (B, H, W, M+1, 2, C) times e^{i m t}, for a rotation by t."""
-    check_only_rotations(group)
-    if x.ndim != 6 or x.shape[4] != 2:
-        raise ValueError(
-            f'Features of layout "harmonic" must have the shape (B, H, W, M+1, 2, C). Received: shape {x.shape}'
-        )
-    (cos, _), (sin, _) = group.matrices[element]
-    turns = np.arange(x.shape[3]) * np.arctan2(sin, cos)
-    cos, sin = np.cos(turns)[:, None].astype(x.dtype), np.sin(turns)[:, None].astype(x.dtype)
-    real, imaginary = x[..., 0, :], x[..., 1, :]
-    return np.stack([cos * real - sin * imaginary, sin * real + cos * imaginary], axis=-2)
-
-
-def _fibre_permutation(group, element, layout):
-    """Which old entry of the group axis each new one takes; None where there is no group axis."""
-    inverse = group.inverse(element)
-    if layout in ("regular", "regular_vector"):
-        return group.cayley[inverse]
-    if layout == "image":
-        return None
-    match = re.fullmatch(r"quotient\((.+)\)", str(layout))
-    if not match:
-        raise ValueError(
-            '`layout` must be "image", "regular", "quotient(H)", "harmonic", "invariant" or "regular_vector". '
-            f"Received: {layout!r}"
-        )
-    cosets = group.left_cosets(match[1])
-    of_element = np.empty(group.order, dtype=int)
-    for i, coset in enumerate(cosets):
-        of_element[coset] = i
-    return of_element[group.cayley[inverse, cosets[:, 0]]]
-
-
-def _check_shape(x, group, layout, fibre):
-    rank = {"image": group.dimension + 2, "regular_vector": 3}.get(layout, group.dimension + 3)
-    if x.ndim != rank or (fibre is not None and x.shape[-2] != len(fibre)):
-        axis = f", {len(fibre)} entries on axis -2" if fibre is not None else ""
-        raise ValueError(
-            f'Features of layout "{layout}" on {group.name} must have rank {rank}{axis}. Received: shape {x.shape}'
-        )

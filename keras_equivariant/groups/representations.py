@@ -1,9 +1,13 @@
 """Real representations of a group: what they share, and the trivial, regular and quotient ones."""
 
+from __future__ import annotations
+
 import functools
+from typing import Any
 
 import numpy as np
 
+from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.registry import get, orthogonal_group
 from keras_equivariant.utils.deprecation import renamed
 
@@ -92,7 +96,7 @@ class Representation:
         return f"<Representation {self.name} of {self.group.name}, dim {self.dim}>"
 
 
-def trivial(group):
+def trivial(group: str | Group) -> Representation:
     """The representation in which nothing happens."""
     group = orthogonal_group(group)
     if not group.is_finite:
@@ -100,14 +104,16 @@ def trivial(group):
     return Representation(group, "trivial", np.ones((group.order, 1, 1)))
 
 
-def regular(group):
+def regular(group: str | Group) -> Representation:
     """Functions on the group: [rho(g) f](h) = f(g^-1 h), permutation matrices."""
     return quotient(group, (0,), name="regular")
 
 
-def quotient(group, subgroup, name=None):
+def quotient(group: str | Group, subgroup: Any, name: str | None = None) -> Representation:
     """Functions on the cosets of a subgroup H: [rho(g) f](aH) = f(g^-1 a H), permutation matrices."""
     group = orthogonal_group(group)
+    if not group.is_finite and _is_rotations_of(group, subgroup):
+        return Representation(group, name or f"quotient({orthogonal_group(subgroup).name})", _swap_at_mirrors, 0)
     if not group.is_finite:
         raise ValueError(
             f"Functions on a group or its cosets need a finite group. Received: {group.name}; use its irreps, or a "
@@ -121,6 +127,20 @@ def quotient(group, subgroup, name=None):
     images = of_element[group.cayley[:, cosets[:, 0]]]  # images[g, i] is the coset that g moves coset i to
     matrices = np.eye(len(cosets))[images].transpose(0, 2, 1)
     return Representation(group, name or f"quotient({subgroup})", matrices)
+
+
+def _is_rotations_of(group, subgroup):
+    """Whether these are the rotations of a continuous group that holds reflections as well: two cosets."""
+    if not group.mirrors or not isinstance(subgroup, str):
+        return False
+    rotations = orthogonal_group(subgroup)
+    return not (rotations.is_finite or rotations.mirrors) and rotations.dimension == group.dimension
+
+
+def _swap_at_mirrors(points):
+    """Functions on the rotations and on the reflections: an element of the latter swaps the two."""
+    swaps = np.linalg.det(points) < 0
+    return np.where(swaps[:, None, None], np.eye(2)[::-1], np.eye(2))
 
 
 def check_size(group, dim, name):

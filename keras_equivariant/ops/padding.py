@@ -23,6 +23,8 @@ def pad(x, extents, strides, mode):
 
 def check_fits(size, extent, stride, mode, axis):
     """How many pixels `padding="same"` adds to an axis; ValueError where the mode has not so many, or none can tell."""
+    if extent == 1:
+        return 0
     if size is None and stride > 1:
         raise ValueError(
             'A strided convolution with padding="same" and a `padding_mode`, or with a `dilation_rate`, '

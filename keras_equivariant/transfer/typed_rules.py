@@ -4,13 +4,15 @@ import keras
 import numpy as np
 
 from keras_equivariant import layers
+from keras_equivariant.graphs.weights import DeferredWeights, clone_with
 from keras_equivariant.groups import FieldType
+from keras_equivariant.groups.layouts import BreaksSymmetry, Image, Typed
 from keras_equivariant.layers.core.steerable_weights import bias_size
-from keras_equivariant.layers.core.typed import keeps_type, mixes
 from keras_equivariant.layers.steerable.steerable_conv import SteerableConv
+from keras_equivariant.stock import laws
 from keras_equivariant.transfer.convolutions import restrict_steerable, scalars_of
-from keras_equivariant.transfer.copies import Filled, copy, renewed
-from keras_equivariant.transfer.forms import change_matrix, keeps_fields, per_field, restricted_type
+from keras_equivariant.transfer.copies import copy
+from keras_equivariant.transfer.restricted_layouts import change_matrix, keeps_fields, per_field, restricted_type
 
 # These treat each field by itself: they stay the same layer where no field falls apart.
 _FIELD_BY_FIELD = (
@@ -38,11 +40,13 @@ def _restricted(walk, layer, x):
         shape = tuple(x.shape)
         new = walk.make(layer, (), lambda name: restrict_steerable(layer, subgroup, shape, name))
     elif isinstance(layer, layers.SteerableBatchNormalization):
-        new = walk.make(layer, (), lambda name: Filled(_renewed(walk, layer, name), _statistics(layer, subgroup)))
+        new = walk.make(
+            layer, (), lambda name: DeferredWeights(_on_subgroup(walk, layer, name), _statistics(layer, subgroup))
+        )
     elif isinstance(layer, layers.PointwiseActivation) or (
         isinstance(layer, _FIELD_BY_FIELD) and keeps_fields(layer.in_type, subgroup)
     ):
-        new = walk.make(layer, (), lambda name: Filled(_renewed(walk, layer, name), layer.get_weights()))
+        new = walk.make(layer, (), lambda name: DeferredWeights(_on_subgroup(walk, layer, name), layer.get_weights()))
     else:
         return _in_between(walk, layer, x)
     return walk.mark(new(x), layer.out_type)
@@ -65,8 +69,8 @@ def _restrict(walk, layer, role, field_type, x):
     )(x)
 
 
-def _renewed(walk, layer, name):
-    return renewed(layer, name, in_type=restricted_type(layer.in_type, walk.subgroup), group=None)
+def _on_subgroup(walk, layer, name):
+    return clone_with(layer, name, in_type=restricted_type(layer.in_type, walk.subgroup), group=None)
 
 
 def _statistics(layer, subgroup):
@@ -92,16 +96,21 @@ def _statistics(layer, subgroup):
 
 def apply_stock(walk, operation, args, kwargs, forms):
     """A stock layer on features of field types."""
-    types = [form for form in forms if isinstance(form, FieldType)]
-    name, rank = type(operation).__name__, len(keras.tree.flatten(args[0])[0].shape)
+    tensors = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
+    given = [Typed(form) if isinstance(form, FieldType) else Image() for form in forms]
     y = copy(walk, operation)(*args, **kwargs)
-    if name == "Concatenate" and keeps_type(name, operation, types[0], rank) and len(types) == len(forms):
-        return walk.mark(y, sum(types[1:], start=types[0]))
-    if len(set(forms)) == 1 and keeps_type(name, operation, types[0], rank):
-        return walk.mark(y, types[0])
-    if all(field_type.scalar for field_type in types):
-        return y
-    raise ValueError(f'The layer "{operation.name}" ({name}) {mixes(name, types[0])}')
+    try:
+        shapes = [tuple(tensor.shape) for tensor in tensors]
+        found = laws.output_layout(operation, given, shapes, arguments=(args, kwargs))
+    except BreaksSymmetry as error:
+        if all(form is None or form.scalar for form in forms):
+            return y
+        name = type(operation).__name__
+        raise ValueError(f'The layer "{operation.name}" ({name}) {error}') from None
+    outputs = keras.tree.flatten(y)
+    for tensor, layout in zip(outputs, found if isinstance(found, tuple) else [found] * len(outputs), strict=True):
+        walk.mark(tensor, getattr(layout, "type", None))
+    return y
 
 
 def refuse_flattening(layer):

@@ -100,7 +100,7 @@ WRONG = {
     "- GroupPooling: max\n- GroupPooling: max": "takes features with a group axis. Received: image features of shape (None, 8, 8, 4); such features come from LiftingConv2D",
     "- GroupConv2D: {filters: 3, kernel_size: 3, group: C8}": 'takes regular features of its own group, "C8". Received: regular D4 features',
     "- MaxPooling2D: {group: C8}": 'takes regular features of its own group, "C8". Received: regular D4 features',
-    "- GroupPooling: {group: D4, subgroup: C4}\n- GroupConv2D: {filters: 3, kernel_size: 3, group: C2}": "takes regular features. Received: quotient C4 features",
+    "- GroupPooling: {group: D4, subgroup: C4}\n- GroupConv2D: {filters: 3, kernel_size: 3, group: C2}": "takes regular features. Received: quotient(C4) features",
     "- LiftingConv2D: {filters: 3, kernel_size: 3}": "LiftingConv2D",
     "- residual: {main: [unit: 4], shortcut: [GroupPooling: max]}": "merges features that transform differently: regular D4 and image",
 }  # fmt: skip
@@ -147,9 +147,8 @@ def test_a_group_without_quarter_turns_is_judged_by_its_own_moves(in_network, wr
         "- GroupPooling: max\n- Cropping2D: [1, 0]\n- MaxPooling2D: [3, 2]\n- LiftingConv2D: {filters: 2, kernel_size: 3}"
     )
     assert lint(write(text.replace("D4", "D2"))) == []
-    border, window = lint(write(text))
+    (border,) = lint(write(text))
     assert "must treat all sides alike" in border.message
-    assert "D4 swaps axes along which the window differs, pool_size=(3, 2), strides=(3, 2)" in window.message
     model = build_from_spec(write(text.replace("D4", "D2")))
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
     np.testing.assert_allclose(model(x), model(x[:, ::-1]), atol=1e-5)
@@ -189,7 +188,7 @@ def test_the_walk_builds_nothing():
     walked = trace(load_spec("p4m_resnet", blocks=1))
     assert walked.problems == [] and walked.errors == []
     assert not any(traced.layer.built for traced in walked.layers)
-    assert (walked.output.shape, walked.output.layout) == ((None, 10), "invariant")
+    assert (walked.output.shape, str(walked.output.layout)) == ((None, 10), "invariant")
 
 
 def test_the_walk_prints_line_layer_layout_and_shape():

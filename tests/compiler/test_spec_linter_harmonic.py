@@ -98,7 +98,7 @@ def test_mirrors_are_not_claimed():
 
 def test_features_on_their_way():
     walked = trace(load_spec(network()))
-    assert [traced.features.layout for traced in walked.layers] == ["harmonic", "harmonic", "image", "invariant"]
+    assert [str(traced.features.layout) for traced in walked.layers] == ["harmonic", "harmonic", "image", "invariant"]
     (problem,) = lint(network(end=[]))
     assert problem.severity == "warning"
     assert "end with HarmonicMagnitude and GlobalAveragePooling2D" in problem.message

@@ -76,7 +76,10 @@ def test_the_network_is_what_the_types_say():
         ({"Dense": 3}, "use SteerableDense"),
         ({"Conv2D": {"filters": 3, "kernel_size": 3}}, "use SteerableConv2D"),
         ({"residual": {"main": [{"SteerableDense": "16x0"}]}}, "merges features that transform differently"),
-        ({"parallel": {"branches": [["Identity"], ["Identity"]], "merge": {"Concatenate": 1}}}, "use NormPooling"),
+        (
+            {"parallel": {"branches": [["Identity"], ["Identity"]], "merge": {"Concatenate": 1}}},
+            "must join channels. Received: axis=1; use axis=-1",
+        ),
     ],
 )
 def test_what_breaks_a_type_is_an_error_with_a_remedy(layer, message):

@@ -2,7 +2,7 @@ import keras
 import pytest
 from export_models import random_inputs, randomize, relative_error
 
-from keras_equivariant.export.folding import fold
+from keras_equivariant.export.folding.fold import fold
 
 
 @pytest.fixture

@@ -248,7 +248,7 @@ def act(x, case, layer, matrix, element, out):
     layout = case.layout
     if layout == "typed":
         field_type = layer.out_type if out else layer.in_type
-        return ke.groups.move_pixels(field_type.moved(x, matrix), matrix)
+        return ke.groups.move_pixels(field_type.transform(x, matrix), matrix)
     if out and case.name.startswith("LiftingConv"):
         layout = "regular"
     if out and case.name.startswith("HarmonicConv"):

@@ -2,6 +2,7 @@
 
 import layer_search
 import pytest
+import stock_search
 
 from keras_equivariant.ops import windows
 
@@ -40,3 +41,9 @@ def test_the_search_finds_what_is_refused_wrongly(monkeypatch):
     monkeypatch.setattr(windows, "lost", lambda *asked: lost(*asked) or {(0, 0, True)})
     outcomes, found = layer_search.search(30, seed=0)
     assert found["false"] > 3
+
+
+def test_200_random_stock_layers():
+    wrong, found = stock_search.search(200, seed=0)
+    assert not wrong, wrong
+    assert found["accepted"] > 50 and found["refused"] > 50

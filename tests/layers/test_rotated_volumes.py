@@ -112,7 +112,11 @@ def test_the_steerable_basis_turns_better_than_interpolation():
         ),
         (lambda **k: L.LiftingConv3D(1, 3, "Cs", strides=2, padding="same", **k), (8, 8, 8), "the 8 pixels of W "),
         (lambda **k: L.MaxPooling3D(2, **k), (4, 4, 5), "the 5 pixels of W "),
-        (lambda **k: L.UpSampling3D((2, 2, 1), group="O", **k), (4, 4, 4), "a quarter turn swaps the axes"),
+        (
+            lambda **k: L.UpSampling3D((2, 2, 1), group="O", **k),
+            (4, 4, 4),
+            "O swaps axes that grow by different factors",
+        ),
     ],
 )
 def test_sizes_that_break_the_symmetry(layer, sizes, message, strict):

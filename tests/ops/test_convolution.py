@@ -88,6 +88,16 @@ def test_strided_dilated_equals_two_steps():
     np.testing.assert_allclose(both, np.asarray(dense)[:, ::2, ::2], atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_windows_with_gaps_start_at_the_first_pixel_in_every_precision(dtype):
+    ramp = np.broadcast_to(np.arange(6.0)[:, None, None], (6, 6, 6))[None, ..., None].astype(dtype)
+    for kernel, stride in ((1, 3), (2, 4)):
+        first = np.zeros((kernel,) * 3 + (1, 1), dtype)
+        first[0, 0, 0] = 1
+        y = convolution.convolve(ops.convert_to_tensor(ramp), first, (stride,) * 3, "same", (1, 1, 1))
+        np.testing.assert_array_equal(ops.convert_to_numpy(y)[0, :, 0, 0, 0], np.arange(0, 6, stride))
+
+
 def test_dilated_kernel():
     kernel = np.arange(1.0, 5.0).reshape(2, 2, 1, 1)
     dilated = ops.convert_to_numpy(expansion.dilate(kernel, (2, 3)))[..., 0, 0]

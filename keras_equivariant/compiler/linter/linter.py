@@ -1,18 +1,22 @@
 """The symmetry linter: walks a whole network by shapes alone, before anything is built."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import keras
 
-from keras_equivariant import groups
-from keras_equivariant.compiler import harmonic
 from keras_equivariant.compiler.grammar import registry
+from keras_equivariant.compiler.grammar.arguments import made
 from keras_equivariant.compiler.grammar.errors import Problem, SpecError
-from keras_equivariant.compiler.grammar.kinds import instantiate, module_of
 from keras_equivariant.compiler.grammar.network import Branches, LayerEntry
-from keras_equivariant.compiler.linter import points, rules, typed
+from keras_equivariant.compiler.grammar.spec import Spec
+from keras_equivariant.compiler.linter import rules, typed
 from keras_equivariant.compiler.linter.bounds import check_kernel, check_total, count_parameters, flat
 from keras_equivariant.compiler.linter.rules import Features
+from keras_equivariant.groups.layouts import BreaksSymmetry, Quotient, Regular, WrongFeatures
+from keras_equivariant.layers.points.features import OnPoints
+from keras_equivariant.utils.text import aligned
 
 INPUT_NAME = "input_layer"
 
@@ -43,12 +47,14 @@ class Trace:
         layers: list of `TracedLayer`, in the order of the network.
         problems: list of `Problem`, errors and warnings.
         output: the last `Features`.
+        claim: the group whose symmetry it claims, or None.
     """
 
     spec: object
     layers: list
     problems: list
     output: Features | None = None
+    claim: object = None
 
     @property
     def errors(self):
@@ -57,16 +63,15 @@ class Trace:
 
     def __str__(self):
         rows = [(str(t.entry.where), t.entry.layer, str(t.features), str(t.features.shape)) for t in self.layers]
-        widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
         lines = []
-        for traced, row in zip(self.layers, rows, strict=True):
-            lines.append("  ".join([*(text.ljust(n) for text, n in zip(row, widths, strict=False)), row[3]]))
+        for traced, line in zip(self.layers, aligned(rows), strict=True):
+            lines.append(line)
             lines += [f"    {problem.severity}: {problem.message}" for problem in traced.problems]
         ending = [p for p in self.problems if not any(p in traced.problems for traced in self.layers)]
         return "\n".join(lines + [f"{problem.severity}: {problem}" for problem in ending])
 
 
-def trace(spec):
+def trace(spec: Spec) -> Trace:
     """Walks a network by `compute_output_shape`; creates no weights.
 
     Args:
@@ -77,12 +82,13 @@ def trace(spec):
     """
     walker = _Walker(spec)
     try:
-        features = walker.walk(spec.layers, rules.input_features(spec.input_shape, spec.input.get("space")))
+        start = rules.input_features(spec.input_shape, spec.input.get("space"), walker.claim)
+        features = walker.walk(spec.layers, start)
     except SpecError as error:
         walker.trace.problems += error.problems
         return walker.trace
     walker.trace.output = features
-    message = rules.ending(features) if walker.groups and spec.law == "invariance" else None
+    message = rules.ending(features) if walker.claim and spec.law == "invariance" else None
     if message:
         last = list(flat(spec.layers))[-1]
         walker.trace.problems.append(Problem(last.where, message, "warning"))
@@ -95,9 +101,11 @@ class _Walker:
         self.names = {}
         self.parameters = 0
         entries = list(flat(spec.layers))
-        found = {group: None for group in map(rules.claimed_group, entries) if group}
-        # The groups that the network claims; a plain network claims none and is not judged.
-        self.groups = [group for group in map(groups.get, found) if group.order > 1]
+        # The symmetry that the network claims; a plain network claims none and is not judged.
+        self.claim, nothing_shared = rules.claimed(entries)
+        self.trace.claim = self.claim
+        if nothing_shared:
+            self.trace.problems.append(Problem(entries[-1].where, nothing_shared, "warning"))
         self.taken = {spec.input.get("name", INPUT_NAME)}
         for entry in entries:
             name = entry.arguments.get("name")
@@ -118,43 +126,38 @@ class _Walker:
 
     def _layer(self, entry, features):
         layer = self._construct(entry, features)
-        reason = rules.wrong_input(entry, layer, features)
-        if reason:
-            raise entry.where.error(reason)
-        on_points = points.takes_points(entry.layer)
-        found = self._shape(entry, layer, points.shapes(features) if on_points else features.shape)
-        shape = found if isinstance(found[0], int | None) else found[1]
+        layouts, shapes = features.tensors() if isinstance(layer, OnPoints) else ([features.layout], [features.shape])
+        layout, problem = self._law(entry, layer, layouts, shapes)
+        shape = self._shape(entry, layer, shapes if len(shapes) > 1 else shapes[0])
+        shape = shape if isinstance(shape[0], int | None) else shape[1]
         self.parameters += count_parameters(entry, layer, features.shape, shape)
         check_total(self.parameters, entry.where)
-        own = rules.is_ours(entry.layer)
-        broken = None if own else rules.breaks(entry, layer, features, self.groups)
-        problems = [broken] if broken else []
-        if self.groups and rules.is_ours(entry.layer):
-            problems = [*layer.symmetry_problems(features.shape), *harmonic.mirrored(entry.layer, self.groups)]
-            if features.type is not None and not typed.takes_type(entry.layer):
-                broken = typed.breaks(entry.layer, layer, features)
-                problems += [broken] if broken else []
-        lost = broken and features.space is None
-        after = Features(shape, "broken") if lost else rules.after(entry, layer, features, found)
-        return self._record(entry, layer, after, problems)
+        return self._record(entry, layer, Features(shape, layout), problem)
 
     def _merge(self, branches, features):
         entry = branches.merge
         layer = self._construct(entry, features[0])
-        concatenates = entry.layer == "Concatenate"
-        judged = self.groups or any(f.space is not None for f in features)
-        differing = rules.differing(features, concatenates) if judged else None
-        broken = differing or rules.breaks(entry, layer, features[0], self.groups)
-        shape = self._shape(entry, layer, [f.shape for f in features])
-        lost = broken or any(f.layout == "broken" for f in features)
-        after = Features(shape, "broken") if lost else dataclasses.replace(features[0], shape=shape)
-        if not lost and concatenates and after.type is not None:
-            after = dataclasses.replace(after, type=typed.joined(features))
-        return self._record(entry, layer, after, [broken] if broken else [])
+        shapes = [f.shape for f in features]
+        layout, problem = self._law(entry, layer, [f.layout for f in features], shapes)
+        if problem and not self.claim and not features[0].on_points:
+            layout, problem = features[0].layout, None
+        return self._record(entry, layer, Features(self._shape(entry, layer, shapes), layout), problem)
 
-    def _record(self, entry, layer, features, messages):
+    def _law(self, entry, layer, layouts, shapes):
+        """The layout behind a layer, and what breaks its symmetry or None; SpecError where it cannot take them."""
+        try:
+            return rules.law(layer, layouts, shapes, self.claim), None
+        except WrongFeatures as error:
+            raise entry.where.error(str(error)) from None
+        except BreaksSymmetry as error:
+            return error.layout, str(error)
+        except (TypeError, ValueError, IndexError):
+            self._shape(entry, layer, shapes[0])  # says where
+            raise
+
+    def _record(self, entry, layer, features, message):
         severity = "error" if entry.arguments.get("strict", True) else "warning"
-        problems = tuple(Problem(entry.where, message, severity) for message in messages)
+        problems = (Problem(entry.where, message, severity),) if message else ()
         # A repeat says the same of every round.
         self.trace.problems += [problem for problem in problems if problem not in self.trace.problems]
         self.trace.layers.append(TracedLayer(entry, layer, features, problems))
@@ -162,16 +165,13 @@ class _Walker:
 
     def _construct(self, entry, features):
         check_kernel(entry)
-        given = dict(entry.arguments)
+        given = made(entry.layer, entry.arguments)
         if not registry.has_strict(entry.layer):
             given.pop("strict", None)
-        for argument, value in given.items():
-            if module := module_of(argument):
-                given[argument] = instantiate(value, module)
         if registry.arguments(entry.layer).get("group", "") is None and not given.get("group"):
             given["group"] = self._assumed_group(entry, features)
         if typed.takes_type(entry.layer):
-            given["in_type"] = typed.given_type(entry, features, given.get("group"))
+            given["in_type"] = typed.given_type(entry, features)
         if not given.get("name"):
             given["name"] = self._unique_name(entry.layer)
         try:
@@ -181,17 +181,16 @@ class _Walker:
 
     def _assumed_group(self, entry, features):
         """The symmetry to judge sizes by where the layer names none; on points that of the lift."""
-        if points.takes_points(entry.layer):
-            return features.group and features.group.name
-        if features.layout == "regular" and features.shape[-2] != features.group.order:
-            return None  # on several scales there are as many group axes
-        if features.group is not None:
-            return features.group.name
-        if features.layout.startswith("quotient"):
+        layout = features.layout
+        if isinstance(layout, Quotient) or (isinstance(layout, Regular) and layout.scales > 1):
+            return None  # there are as many entries on its axis as cosets, or on several scales as group axes
+        if layout.group is not None:
+            return layout.group.name
+        if issubclass(registry.layer_classes()[entry.layer], OnPoints):
             return None
-        if not self.groups:
-            return "Z3" if features.rank == 3 else "C1"
-        return self.groups[0].name if len(self.groups) == 1 else None
+        if self.claim:
+            return None if "&" in self.claim.name else self.claim.name  # what has no name of its own is in no config
+        return "Z3" if features.rank == 3 else "C1"
 
     def _unique_name(self, layer):
         """Keras's own naming, counted from the start in every model."""

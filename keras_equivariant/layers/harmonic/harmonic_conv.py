@@ -1,14 +1,32 @@
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_equivariant.groups.layouts import BreaksSymmetry, Harmonic, Image, WrongFeatures, received
 from keras_equivariant.kernels import ring_basis
-from keras_equivariant.layers.core.base import register, tuple_of
-from keras_equivariant.layers.core.windowed_conv import WindowedConv, positive
+from keras_equivariant.kernels.orbits import shared_over_orbits
+from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import (
+    Constraint,
+    Count,
+    DataFormat,
+    Initializer,
+    Padding,
+    PaddingMode,
+    Regularizer,
+    Size,
+    Whole,
+    passed_on,
+)
+from keras_equivariant.layers.core.windowed_conv import WindowedConv
 from keras_equivariant.layers.harmonic.features import GRID_GROUP, orders_and_fields
 from keras_equivariant.ops import harmonic
+from keras_equivariant.utils.checks import positive, tuple_of
 
 _NOT_HERE = ("activation", "use_bias", "bias_initializer", "bias_regularizer", "bias_constraint")
 
@@ -70,46 +88,33 @@ class HarmonicConv2D(WindowedConv):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        max_order=1,
-        strides=1,
-        padding="valid",
-        data_format=None,
-        dilation_rate=1,
-        use_phase=True,
-        num_rings=None,
-        ring_width=0.5,
-        kernel_initializer="lecun_normal",
-        phase_initializer=None,
-        kernel_regularizer=None,
-        phase_regularizer=None,
-        kernel_constraint=None,
-        phase_constraint=None,
-        padding_mode="zeros",
-        strict=True,
-        **kwargs,
-    ):
+        filters: Count,
+        kernel_size: Size,
+        max_order: Whole = 1,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
+        dilation_rate: Size = 1,
+        use_phase: bool = True,
+        num_rings: Count | None = None,
+        ring_width: float = 0.5,
+        kernel_initializer: Initializer = "lecun_normal",
+        phase_initializer: Initializer | None = None,
+        kernel_regularizer: Regularizer | None = None,
+        phase_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        phase_constraint: Constraint | None = None,
+        padding_mode: PaddingMode = "zeros",
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         for name in _NOT_HERE:
             if name in kwargs:
                 raise ValueError(
                     "HarmonicConv2D has neither bias nor activation, for these must act on magnitudes. "
                     f"Received: {name}={kwargs[name]!r}; put a HarmonicActivation behind it"
                 )
-        super().__init__(
-            kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            use_bias=False,
-            kernel_initializer=kernel_initializer,
-            kernel_regularizer=kernel_regularizer,
-            kernel_constraint=kernel_constraint,
-            padding_mode=padding_mode,
-            strict=strict,
-            **kwargs,
-        )
+        super().__init__(**passed_on(locals()), use_bias=False)
         _check_square(self.kernel_size)
         self.filters = positive(filters, "filters")
         self.max_order = tuple_of(max_order, 1, "max_order", minimum=0)[0]
@@ -122,6 +127,11 @@ class HarmonicConv2D(WindowedConv):
         self.phase_regularizer = keras.regularizers.get(phase_regularizer)
         self.phase_constraint = keras.constraints.get(phase_constraint)
         self.group = GRID_GROUP  # on which the law is exact
+
+    def check_kernel(self, kernel_size):
+        _check_square(kernel_size)
+        if kernel_size < self.kernel_size:
+            raise ValueError(f"A smaller kernel may not reach every order. Received: kernel_size={kernel_size}")
 
     def build(self, input_shape):
         orders, fields = self._orders_and_fields(input_shape)
@@ -161,11 +171,44 @@ class HarmonicConv2D(WindowedConv):
         """The bias of the equal stock convolution: zeros."""
         return ops.zeros(((self.max_order + 1) * 2 * self.filters,), dtype=self.variable_dtype)
 
+    def fold(self, input_shape):
+        orders, fields = self._orders_and_fields(input_shape)
+        rho_in, rho_out = _turning(orders, fields), _turning(self.max_order + 1, self.filters)
+        return [
+            (step, [shared_over_orbits(ops.convert_to_numpy(weights[0]), self.group, rho_in, rho_out), *weights[1:]])
+            if weights
+            else (step, weights)
+            for step, weights in super().fold(input_shape)
+        ]
+
     def compute_output_shape(self, input_shape):
         orders, _ = self._orders_and_fields(input_shape)
         self._check_reached(self._ring_basis(orders or 1).orders, orders or 1)
         space = self._sizes_after(input_shape[1:3])
         return (input_shape[0], *space, self.max_order + 1, 2, self.filters)
+
+    @classmethod
+    def claimed_group(cls, arguments):
+        """The quarter turns, on which the layer is exact."""
+        return GRID_GROUP.name
+
+    def check_features(self, layout, shapes):
+        if not isinstance(layout, Image | Harmonic):
+            raise WrongFeatures(f"takes an image or harmonic features. {received(layout, shapes[0])}")
+        self._check_rank(layout, tuple(shapes[0]))
+
+    def law(self, layout, shapes):
+        found, group = Harmonic(self.max_order + 1), layout.group
+        if group is not None and group.mirrors:
+            raise BreaksSymmetry(
+                f"{type(self).__name__} commutes with rotations, not with the mirrors of {group.name}",
+                'use a group of rotations such as "C4" in the other layers',
+                layout=found,
+            )
+        return found
+
+    def expected_layout(self, shape):
+        return Image(self.group) if len(shape) == 4 else Harmonic(shape[3])
 
     def _orders_and_fields(self, input_shape):
         """(M + 1, C) of the input, (None, C) of an image."""
@@ -188,18 +231,7 @@ class HarmonicConv2D(WindowedConv):
                 )
 
     def get_config(self):
-        config = {name: value for name, value in super().get_config().items() if name not in _NOT_HERE}
-        return {
-            **config,
-            "filters": self.filters,
-            "max_order": self.max_order,
-            "use_phase": self.use_phase,
-            "num_rings": self.num_rings,
-            "ring_width": self.ring_width,
-            "phase_initializer": keras.initializers.serialize(self.phase_initializer),
-            "phase_regularizer": keras.regularizers.serialize(self.phase_regularizer),
-            "phase_constraint": keras.constraints.serialize(self.phase_constraint),
-        }
+        return {name: value for name, value in super().get_config().items() if name not in _NOT_HERE}
 
 
 def _routes(available, orders_in, orders_out):
@@ -225,6 +257,22 @@ def _routes(available, orders_in, orders_out):
             # The real part takes -b W_im; conj(W) has the imaginary part -W_im.
             signs[i, o] = (-1 if imaginary and part_in else 1) * (-1 if imaginary and n < m else 1)
     return filters, signs.astype(float)
+
+
+def _turning(orders, fields):
+    """The function from a rotation's matrix to how it mixes the channels (order, part, field); None is an image."""
+
+    def rho(matrix):
+        if orders is None:
+            return np.eye(fields)
+        angle = math.atan2(matrix[1, 0], matrix[0, 0])
+        turned = np.zeros((2 * orders, 2 * orders))
+        for m in range(orders):
+            cos, sin = math.cos(m * angle), math.sin(m * angle)
+            turned[2 * m : 2 * m + 2, 2 * m : 2 * m + 2] = [[cos, -sin], [sin, cos]]
+        return np.kron(turned, np.eye(fields))
+
+    return rho
 
 
 def _check_square(size):

@@ -8,10 +8,15 @@ Before `LieLift` the positions (B, N, d) stand for the elements. Elements and ma
 samples have their points in common, and what depends on the points alone is computed once for the whole batch.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_equivariant import groups
+from keras_equivariant.groups.layouts import Points, WrongFeatures
 from keras_equivariant.ops import lie
 
 
@@ -21,10 +26,36 @@ class OnPoints:
     Elements keep their precision whatever the dtype policy: positions rounded to half precision would move.
     """
 
-    def __init__(self, **kwargs):
+    takes_positions = False
+
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.autocast = False
         self.supports_masking = True  # by the third tensor; one that Keras attaches says the same
+
+    @classmethod
+    def claimed_group(cls, arguments):
+        """None: Lie groups are judged by themselves."""
+        return None
+
+    def check_features(self, layout, shapes):
+        if not isinstance(layout, Points):
+            raise WrongFeatures(
+                f"takes points. Received: {layout.described} features",
+                "they begin with ImageToPoints or `input: {space: 3}`",
+            )
+        if self.takes_positions != (layout.group is None):
+            raise WrongFeatures(
+                f"takes {'positions' if self.takes_positions else 'lifted points'}. Received: {layout.described}",
+                "a network lifts them once, by LieLift",
+            )
+        if layout.group is not None and self.group is not None and layout.group != self.group:
+            raise WrongFeatures(
+                f'takes points on its own group, "{self.group.name}". Received: points on "{layout.group.name}"'
+            )
+
+    def expected_layout(self, shape):
+        return None
 
     def compute_mask(self, inputs, previous_mask):
         return None
@@ -46,7 +77,7 @@ class OnPoints:
         """
         three = isinstance(shapes, tuple | list) and len(shapes) == 3 and isinstance(shapes[0], tuple | list)
         found = [tuple(shape) for shape in shapes] if three else shapes
-        what = "positions" if width is None or getattr(self, "takes_positions", False) else "elements"
+        what = "positions" if width is None or self.takes_positions else "elements"
         if not three or [len(shape) for shape in found] != [3, 3, 2] or found[1][2] is None:
             raise ValueError(
                 f"{type(self).__name__} takes points as ({what} (B, N, width), values (B, N, C), mask (B, N)). "
@@ -85,22 +116,6 @@ def element_width(group):
 def checked_group(group):
     """The LieGroup of this name."""
     return groups.lie_group(group)
-
-
-def check_choice(value, name, choices):
-    """The value; ValueError unless it is among the choices."""
-    if value not in choices:
-        listed = ", ".join(f'"{choice}"' for choice in choices)
-        raise ValueError(f"`{name}` must be one of {listed}. Received: {name}={value!r}")
-    return value
-
-
-def check_number(value, name, low, high, text):
-    """The number as a float; ValueError unless low < value <= high."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and low < value <= high
-    if not good:
-        raise ValueError(f"`{name}` must be {text}. Received: {name}={value!r}")
-    return float(value)
 
 
 def zero_where_absent(values, mask):

@@ -1,7 +1,11 @@
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_equivariant.groups.layouts import Invariant, Vectors
 from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.core.options import Anything, GroupLike, passed_on
 from keras_equivariant.layers.points.features import OnPoints, arithmetic, checked_group
 from keras_equivariant.ops.frames import centered, weighted_frames
 
@@ -26,6 +30,7 @@ class FrameAveraging(OnPoints, EquivariantLayer):
             `(B, D)`, that needs no symmetry of its own; the order of the points must not matter to it.
         group: `"SE2"` or `"SE3"`.
         vectors: whether the output is vectors, components first: channel i C + c is component i of vector c.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -54,8 +59,10 @@ class FrameAveraging(OnPoints, EquivariantLayer):
 
     takes_positions = True
 
-    def __init__(self, network, group, vectors=False, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self, network: Anything, group: GroupLike, vectors: bool = False, strict: bool = True, **kwargs: Any
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.network = network
         self.group = checked_group(group)
         self.vectors = bool(vectors)
@@ -98,6 +105,9 @@ class FrameAveraging(OnPoints, EquivariantLayer):
                 f"vectors. Received: outputs of shape {found}; end it with LiePooling"
             )
         return (shapes[0][0], found[1])
+
+    def law(self, layout, shapes):
+        return Vectors(self.group) if self.vectors else Invariant()
 
     def get_config(self):
         network = keras.saving.serialize_keras_object(self.network)

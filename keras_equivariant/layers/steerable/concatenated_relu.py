@@ -1,10 +1,17 @@
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
-from keras_equivariant.groups import FieldType, Representation, orbits
+from keras_equivariant.groups import FieldType, Representation, channels, get, irrep, orbits
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
+
+_TWO = {2: "D1", 3: "Ci"}  # by dimension: the identity and one reflection
 
 
 @register
@@ -18,8 +25,10 @@ class ConcatenatedReLU(Fibrewise):
     of a mirror, a regular field gives two.
 
     Args:
-        in_type: field type of such fields: all irreps of D4 and C4, signs, regular and quotient fields.
+        in_type: field type of such fields: all irreps of D4 and C4, signs (of O(2) and O(3), too), regular and quotient
+            fields.
         group: group name; may be left out where `in_type` is a FieldType.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -44,8 +53,8 @@ class ConcatenatedReLU(Fibrewise):
     Reference: Cohen & Welling, arXiv 1612.08498, section 2; Shang et al., arXiv 1603.05201.
     """
 
-    def __init__(self, in_type, group=None, **kwargs):
-        super().__init__(in_type, group, **kwargs)
+    def __init__(self, in_type: FieldsLike, group: GroupLike | None = None, strict: bool = True, **kwargs: Any) -> None:
+        super().__init__(**passed_on(locals()))
         terms, self._sources = [], []
         for index, block in enumerate(self.in_type.blocks):
             for name, maps in self._signed_orbits(index):
@@ -61,18 +70,24 @@ class ConcatenatedReLU(Fibrewise):
         if scalar_blocks(self.in_type)[index]:
             ((_, name),) = FieldType.scalars(1, self.group).terms
             return [(name, np.eye(2)[:, None])]
-        matrices = representation.matrices if self.group.is_finite else None
-        if matrices is None or not np.isin(np.round(matrices, 9), (-1.0, 0.0, 1.0)).all():
+        if not channels.is_signed(FieldType(self.group, ((1, representation.name),))):
             raise ValueError(
                 "ConcatenatedReLU commutes only with fields whose components are permuted up to sign. Received: "
                 f'in_type="{self.in_type}" on {self.group.name}, in which "{representation.name}" '
                 "mixes its components; use NormActivation, GatedActivation or FourierActivation"
             )
+        # Signs of a continuous group tell its rotations and its reflections apart: two elements stand for all.
+        finite = representation.group if self.group.is_finite else get(_TWO[self.group.dimension])
+        matrices = representation.restricted(finite).matrices
         positive, negative = np.maximum(np.round(matrices), 0), np.maximum(np.round(-matrices), 0)
         doubled = np.concatenate(
             [np.concatenate([positive, negative], axis=2), np.concatenate([negative, positive], axis=2)], axis=1
         )
-        return orbits(Representation(self.group, "doubled", doubled))
+        found = orbits(Representation(finite, "doubled", doubled))
+        if finite is self.group:
+            return found
+        cosets = f"quotient({self.group.name.replace('O', 'SO')})"
+        return [(cosets if name == "regular" else irrep(self.group, "trivial").name, maps) for name, maps in found]
 
     def compute(self, x, training=False):
         return activations.rectify_signed(x, self.layout, self._sources)

@@ -1,0 +1,1 @@
+"""Proofs from the file alone: that an exported network commutes with its symmetry, layer by layer."""

@@ -1,0 +1,128 @@
+"""A network as a list of operations in one vocabulary, whichever file it was read from.
+
+| kind          | inputs              | options                                                               |
+|---------------|---------------------|-----------------------------------------------------------------------|
+| `convolution` | x, kernel, bias     | `axes`, `channels`, `groups`, `transposed`, window (see `Window`)     |
+| `dense`       | x, kernel, bias     | `axis`                                                                |
+| `pool`        | x                   | `mode`, `axes`, window                                                |
+| `pointwise`   | any number          | `name`                                                                |
+| `along`       | x                   | `name`, `axis`: a function of all entries of one axis, such as softmax |
+| `reduce`      | x, axes             | `mode`, `keepdims`                                                    |
+| `reshape`     | x, shape            |                                                                       |
+| `transpose`   | x, order            |                                                                       |
+| `concatenate` | any number          | `axis`                                                                |
+| `split`       | x                   | `axis`, `sizes`                                                       |
+| `slice`       | x                   | `index`: function of the shape to a tuple of slices and integers      |
+| `gather`      | x, indices          | `axis`                                                                |
+| `pad`         | x, pads             | `mode`, `value`                                                       |
+| `resize`      | x                   | `axes`, `sizes` (function of the old ones), `mode`, `symmetric`       |
+| `repeat`      | x, counts           | copies of the whole tensor along each axis                            |
+| `shape`       | x                   |                                                                       |
+
+Kernels have the shape `(*space, inputs / groups, outputs)` whatever the file's own order is.
+"""
+
+import dataclasses
+
+BATCH = 10007  # stands for the unknown number of examples; a prime, so that no other size is mistaken for it
+
+
+class NotCovered(Exception):
+    """An operation, or a use of it, about which nothing is proved; the message says which."""
+
+
+@dataclasses.dataclass
+class Node:
+    """One operation.
+
+    Attributes:
+        kind: one of the table above; anything else is not covered.
+        name: of the layer or operation, as the file has it.
+        operation: its type, as the file has it.
+        inputs, outputs: keys of tensors; None for an input that is left out.
+        options: see the table above.
+        scales: how the integers of each input and output are scaled, as hashable values; None for floats.
+        evaluate: function of arrays, for an operation on constants.
+        activation: name of the function that is applied to the output, or None.
+    """
+
+    kind: str
+    name: str
+    operation: str
+    inputs: tuple
+    outputs: tuple
+    options: dict = dataclasses.field(default_factory=dict)
+    scales: tuple | None = None
+    evaluate: object = None
+    activation: str | None = None
+
+
+@dataclasses.dataclass
+class Graph:
+    """A network.
+
+    Attributes:
+        name: of the file or model.
+        inputs: dict from the key of a tensor to its shape, None where a size is unknown.
+        outputs: dict from the key of a tensor to its name.
+        nodes: Nodes in an order in which they can be computed.
+        constants: dict from the key of a tensor to its array.
+        integers: whether activations are integers.
+    """
+
+    name: str
+    inputs: dict
+    outputs: dict
+    nodes: list
+    constants: dict
+    integers: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Window:
+    """What a window does along one axis: position o of the output sees the input at o s + t d - before.
+
+    Attributes:
+        size, stride, dilation: of the window.
+        before: padding at the low end.
+        old, new: sizes of input and output.
+        transposed: a convolution run backwards, where input i meets the output at i s + t d - before.
+    """
+
+    size: int
+    stride: int
+    dilation: int
+    before: int
+    old: int
+    new: int
+    transposed: bool = False
+
+    def flipped(self):
+        """The window that does the same to the mirror image of the input."""
+        few, many = (self.old, self.new) if self.transposed else (self.new, self.old)
+        after = (few - 1) * self.stride + (self.size - 1) * self.dilation + 1 - many - self.before
+        return dataclasses.replace(self, before=after)
+
+    @property
+    def trivial(self):
+        return self.size == self.stride == 1 and self.before == 0 and self.old == self.new
+
+
+def window(old, size, stride, dilation, padding, transposed=False):
+    """The Window along an axis of `old` entries.
+
+    Args:
+        padding: `"same"`, `"valid"`, or the numbers of zeros at both ends; of a transposed convolution the size of the
+            output, and `(before, new)`.
+    """
+    extent = (size - 1) * dilation + 1
+    if transposed:
+        before, new = padding
+        return Window(size, stride, dilation, before, old, new, True)
+    if padding == "same":
+        new = -(-old // stride)
+        before = max((new - 1) * stride + extent - old, 0) // 2
+    else:
+        before, after = (0, 0) if padding == "valid" else padding
+        new = (old + before + after - extent) // stride + 1
+    return Window(size, stride, dilation, before, old, new)

@@ -1,0 +1,238 @@
+"""prove(): that a file commutes with a group, from its kernels, biases, scales and zero points."""
+
+import pathlib
+
+import keras
+import numpy as np
+
+from keras_equivariant import groups
+from keras_equivariant.export.proof.field import Field
+from keras_equivariant.export.proof.moves import moves_of
+from keras_equivariant.export.proof.report import Layer, Proof
+from keras_equivariant.export.proof.walk import Broken, Walk, is_closed
+
+SUFFIXES = (".keras", ".onnx", ".tflite")
+_LARGEST = {2: "D4", 3: "Oh"}
+_NAMED = {2: ("D4", "C4", "D2", "C2", "D1", "C1"), 3: ("Oh", "O", "Th", "Td", "T", "D4h", "D4z", "C4z", "Z3")}
+
+
+def prove(artifact, group=None, input_shape=None):
+    """Whether a network commutes with a group, proved layer by layer from its numbers alone.
+
+    The network is read from the file, without the model that it was made from. Every channel of every layer gets a
+    number that stands for the function of the input it computes: the operation, the constants, the numbers of what it
+    acts on. A group element moves such a function to another one: kernels turn, windows change their ends, channels
+    are exchanged. Where every moved output is an output again, the network commutes with the element for all inputs:
+
+        f_j(g x) = g f_i(x), for the channel j that has the kernel, bias, scales and zero points of the moved channel i
+
+    Compared are bits. For integers that is the whole proof: their sums are the same in any order, and a kernel of the
+    runtime that rounds a sum rounds it alike wherever it stands. Floats are the same up to the order of sums.
+
+    Args:
+        artifact: path of a .tflite, .onnx or .keras file of stock operations, or such a `keras.Model`, as `ke.fold`
+            gives it.
+        group: group name or FiniteGroup; what is proved are its elements that map the pixel grid onto itself. By
+            default the largest group that is found.
+        input_shape: shape of the input, batch included, where the file leaves the sizes of images open.
+
+    Returns:
+        A `Proof`: `verdict` is `"proved"`, `"not proved"` with the first layer that breaks the law, or `"not covered"`
+        with the first layer that no permutation of channels describes, such as features of an irrep that a rotation
+        mixes, or points.
+
+    Raises:
+        ValueError: a file of another kind, sizes that are not known, a group that moves no images.
+        ImportError: if what reads the format is not installed: ai-edge-litert for .tflite, onnx for .onnx.
+
+    Example:
+        >>> import keras, keras_equivariant as ke
+        >>> image = keras.Input((9, 9, 1))
+        >>> x = ke.layers.LiftingConv2D(2, 3, group="C4")(image)
+        >>> model = keras.Model(image, ke.layers.GroupPooling("max")(x), name="tiny")
+        >>> proof = ke.prove(ke.fold(model))
+        >>> proof.verdict, proof.group, proof.outputs
+        ('proved', 'C4', {'output_0': 'invariant'})
+    """
+    graph = _read(artifact)
+    shapes = _shapes(graph, input_shape)
+    if group is None:
+        dimension = max((len(shape) - 2 for shape in shapes.values()), default=2)
+        asked = groups.get(_LARGEST.get(dimension, "D4"))
+    else:
+        asked = groups.get(group)
+    moves = moves_of(asked)
+    sizes = next((shape[1:-1] for shape in shapes.values() if len(shape) == len(moves[0].source) + 2), None)
+    found, broken = _walked(graph, [move for move in moves if sizes is None or move.fits(sizes)], shapes)
+    proved = [move for move, good in zip(found.walk.moves, found.good, strict=True) if good]
+    elements = moves if group is not None or len(proved) < 2 else proved
+    whole = len(proved) == len(elements) > 1
+    layer, reason, covered = (None, None, True) if whole else found.failure()
+    if layer is None and not whole:
+        layer, reason = broken or ("input", f"images of {sizes} pixels are not mapped onto themselves")
+    return Proof(
+        file=graph.name,
+        group=asked.name if group is not None else _named(elements, asked),
+        elements=tuple(move.name for move in elements),
+        proved=tuple(move.name for move in proved),
+        integers=graph.integers,
+        outputs=found.outputs(whole or group is None),
+        layers=found.layers(),
+        layer=layer,
+        reason=reason,
+        covered=covered,
+    )
+
+
+def _walked(graph, moves, shapes):
+    """The walk with the moves that no layer stopped, and the first layer that stopped one, with the reason."""
+    first = None
+    while True:
+        try:
+            return _Found(Walk(graph, moves, shapes)), first
+        except Broken as error:
+            reason = "a moved kernel, with its bias and scales, is not that of another of its channels"
+            first = first or (error.node.name, reason)
+            moves = [move for i, move in enumerate(moves) if i not in error.moves]
+
+
+class _Found:
+    """What a walk found, by move."""
+
+    def __init__(self, walk):
+        self.walk = walk
+        self.reached = walk.reached()
+        self.good = [
+            all(self._output(key, i) is not None for key in walk.graph.outputs) for i in range(len(walk.moves))
+        ]
+
+    def _output(self, key, i):
+        """What a move does to an output; None where nothing is proved."""
+        field = self.walk.values.get(key)
+        if not isinstance(field, Field) or key in self.walk.reasons:
+            return None
+        before, after = field.ids[0], field.ids[i]
+        if (before == after).all():
+            return "moved with the image" if max(field.space.values(), default=1) > 1 else "invariant"
+        return "permuted" if np.isin(np.abs(after), np.abs(before)).all() else None
+
+    def outputs(self, proved):
+        """What the proved moves do to each output, None where there is none."""
+        found = {}
+        for key, name in self.walk.graph.outputs.items():
+            actions = [self._output(key, i) for i, good in enumerate(self.good) if good]
+            found[name] = max(actions, key=_ORDER.index) if proved and len(actions) > 1 else None
+        return found
+
+    def failure(self):
+        """`(layer, reason, covered)` of the first layer that stands in the way of a move that no kernel stopped."""
+        for node, _, reason in self.walk.steps:
+            if reason:
+                return node.name, reason, False
+        for key in self.walk.graph.outputs:
+            if key in self.walk.reasons:
+                return "input", self.walk.reasons[key], False
+        whole = {key: [True] * len(self.walk.moves) for key in self.walk.graph.inputs}
+        for (node, field, _), reached in zip(self.walk.steps, self.reached, strict=True):
+            given = [whole[key] for key in node.inputs if key in whole]
+            whole |= dict.fromkeys(node.outputs, reached)
+            for i, good in enumerate(reached):
+                if not good and not self.good[i] and all(one[i] for one in given) and not _partial(node, field):
+                    return node.name, "what it computes of a moved input is in none of its channels", True
+        if all(self.good):
+            return None, None, True
+        return "output", "its numbers are exchanged with none of their own", True
+
+    def layers(self):
+        found = []
+        for (node, field, reason), reached in zip(self.walk.steps, self.reached, strict=True):
+            if field is None:
+                found.append(Layer(node.name, node.operation, problem=reason or "follows one that is not covered"))
+                continue
+            before = field.ids[0].ravel()
+            chosen = [i for i, good in enumerate(self.good) if good] if any(self.good[1:]) else range(len(reached))
+            inside = all(is_closed(field, i) for i in chosen)
+            orbits = _orbits(before, [field.ids[i].ravel() for i in chosen]) if inside else None
+            problem = None if all(reached[i] for i in chosen) else "does not permute them"
+            found.append(Layer(node.name, node.operation, len(before), orbits, problem))
+        return tuple(found)
+
+
+_ORDER = ["invariant", "moved with the image", "permuted"]
+
+
+def _partial(node, field):
+    """Whether an operation acts on some axes of space only, so that another one completes it."""
+    return node.kind in ("split", "slice", "gather", "reshape", "repeat") or (
+        node.kind == "pool" and len(field.axes) == 4 and any(len(axis) > 1 for axis in field.axes)
+    )
+
+
+def _orbits(before, moved):
+    """Number of orbits on the entries, where equal numbers are entries of their own."""
+    position = {}
+    for i, number in enumerate(np.abs(before).tolist()):
+        position.setdefault(number, []).append(i)
+    parent = list(range(len(before)))
+
+    def root(i):
+        while parent[i] != i:
+            parent[i] = i = parent[parent[i]]
+        return i
+
+    for ids in moved:
+        for i, number in enumerate(np.abs(ids).tolist()):
+            if number not in map(abs, [int(before[i])]):
+                parent[root(i)] = root(position[number][0])
+    return len({root(i) for i in range(len(before))})
+
+
+def _named(moves, asked):
+    matrices = {tuple(move.matrix.ravel().astype(int)) for move in moves}
+    for name in _NAMED[asked.dimension]:
+        if {tuple(np.round(m).ravel().astype(int)) for m in groups.get(name).matrices} == matrices:
+            return name
+    return f"{len(moves)} elements of {asked.name}"
+
+
+def _shapes(graph, input_shape):
+    shapes = dict(graph.inputs)
+    if input_shape is not None:
+        single = all(size is None or isinstance(size, int) for size in input_shape)
+        given = [input_shape] if single else list(input_shape)
+        shapes = {key: tuple(shape) for key, shape in zip(shapes, given, strict=True)}
+    unknown = [shape for shape in shapes.values() if None in tuple(shape)[1:]]
+    if unknown:
+        raise ValueError(
+            "What windows do at the edges of an image depends on its size. Received: a network whose input has the "
+            f"shape {unknown[0]}; pass one, such as input_shape=(None, 28, 28, 1)"
+        )
+    return shapes
+
+
+def _read(artifact):
+    """The Graph of a model or file."""
+    if isinstance(artifact, keras.Model):
+        from keras_equivariant.export.proof import read_keras
+
+        return read_keras.read(artifact)
+    path = pathlib.Path(artifact)
+    if path.suffix == ".tflite":
+        from keras_equivariant.export.proof import read_tflite
+
+        graph = read_tflite.read(path)
+    elif path.suffix == ".onnx":
+        from keras_equivariant.export.proof import read_onnx
+
+        graph = read_onnx.read(path)
+    elif path.suffix == ".keras":
+        from keras_equivariant.export.proof import read_keras
+
+        graph = read_keras.read(keras.models.load_model(path, compile=False))
+    else:
+        raise ValueError(
+            "What is proved is a .tflite, .onnx or .keras file, or a folded keras.Model. "
+            f"Received: {artifact!r}; export the model in one of these formats, or pass ke.fold(model)"
+        )
+    graph.name = path.name
+    return graph

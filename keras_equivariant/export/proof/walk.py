@@ -1,0 +1,145 @@
+"""The walk through a network: what every tensor holds, where its moved copies are found, and where they are not."""
+
+import numpy as np
+
+from keras_equivariant.export.proof import linear, pointwise, spatial, structure
+from keras_equivariant.export.proof.field import INDEX, SAMPLES, Field
+from keras_equivariant.export.proof.graph import BATCH, NotCovered
+from keras_equivariant.export.proof.table import Table
+
+RULES = {
+    "along": pointwise.along,
+    "concatenate": structure.concatenate,
+    "convolution": linear.convolution,
+    "dense": linear.dense,
+    "gather": structure.gather,
+    "pad": spatial.pad,
+    "pointwise": pointwise.pointwise,
+    "pool": spatial.pool,
+    "reduce": spatial.reduce,
+    "repeat": structure.repeat,
+    "reshape": structure.reshape,
+    "resize": spatial.resize,
+    "slice": structure.slices,
+    "split": structure.split,
+    "stack": structure.stack,
+    "transpose": structure.transpose,
+}
+
+
+class Broken(Exception):
+    """Some moves of the channels of a layer with weights are not among its channels, where those before it are.
+
+    Attributes:
+        node: the layer.
+        moves: indices of the moves.
+    """
+
+    def __init__(self, node, moves):
+        super().__init__(node.name)
+        self.node, self.moves = node, moves
+
+
+class Walk:
+    """One walk.
+
+    Args:
+        graph: Graph.
+        moves: the Moves to prove, the identity first.
+        shapes: dict from the key of an input to its shape, sizes known but for the batch.
+
+    Attributes:
+        steps: per node, `(node, field or None, reason it is not covered or None)`.
+        reached: per node and move, whether every moved number is that of some channel of the network.
+    """
+
+    def __init__(self, graph, moves, shapes):
+        self.graph, self.moves = graph, moves
+        self.dimension = len(moves[0].source)
+        self.table = Table()
+        self.values = dict(graph.constants)
+        self.reasons = {}
+        self.steps = []
+        for key, shape in shapes.items():
+            self._enter(key, shape)
+        for node in graph.nodes:
+            self._step(node)
+
+    def each(self, function, ids):
+        """`function(move, id)` on all ids."""
+        return np.stack(
+            [
+                self.table.each(lambda number, move=move: function(move, number), one)
+                for move, one in zip(self.moves, ids, strict=True)
+            ]
+        )
+
+    def _enter(self, key, shape):
+        space = range(self.dimension)
+        if len(shape) != self.dimension + 2:
+            self.reasons[key] = f"an input of shape {tuple(shape)} holds no images of {self.dimension} axes of space"
+            return
+        numbers = [self.table.number("input", key, c) for c in range(shape[-1])]
+        ids = np.broadcast_to(np.array(numbers), (len(self.moves), *[1] * (self.dimension + 1), shape[-1]))
+        axes = [[(SAMPLES, BATCH)], *([(a, shape[1 + a])] for a in space), [(INDEX, shape[-1])]]
+        self.values[key] = Field(axes, ids)
+
+    def _step(self, node):
+        tainted = [self.reasons[key] for key in node.inputs if key in self.reasons]
+        field = reason = None
+        if not tainted:
+            try:
+                results = self._results(node)
+                if any(isinstance(result, Field) for result in results):
+                    field = results[0] if len(results) == 1 else _side_by_side(results)
+            except NotCovered as error:
+                reason = str(error)
+        if field is not None and node.kind in ("convolution", "dense"):
+            apart = [i for i in range(len(self.moves)) if not is_closed(field, i)]
+            if apart and all(is_closed(self.values[node.inputs[0]], i) for i in apart):
+                raise Broken(node, apart)
+        if tainted or reason:
+            self.reasons.update(dict.fromkeys(node.outputs, reason or tainted[0]))
+        else:
+            self.values.update(zip(node.outputs, results, strict=True))
+        if field is not None or reason or tainted:
+            self.steps.append((node, field, reason))
+
+    def _results(self, node):
+        values = [None if key is None else self.values[key] for key in node.inputs]
+        if node.kind == "shape":
+            return [np.array(values[0].shape, np.int64)]
+        if not any(isinstance(value, Field) for value in values):
+            if node.evaluate is None:
+                raise NotCovered(f"{node.operation} of constants")
+            return node.evaluate(*values)
+        if node.kind not in RULES:
+            return [self._opaque(node, values)]
+        result = RULES[node.kind](self, node, *values)
+        results = result if isinstance(result, list) else [result]
+        return [pointwise.activated(self, node.activation, node.scales, field) for field in results]
+
+    def _opaque(self, node, values):
+        raise NotCovered(f"nothing is known about the operation {node.operation}")
+
+    def reached(self):
+        """Per step and move: whether each moved number is that of some channel, and the same for the step's inputs."""
+        known = set()
+        for value in self.values.values():
+            if isinstance(value, Field):
+                known |= set(np.unique(np.abs(value.ids[0])).tolist())
+        known = np.array(sorted(known))
+        return [
+            None if field is None else [bool(np.isin(np.abs(ids), known).all()) for ids in field.ids]
+            for _, field, _ in self.steps
+        ]
+
+
+def is_closed(field, i):
+    """Whether the i-th move makes channels of a tensor out of its channels."""
+    return bool(np.isin(np.abs(field.ids[i]), np.abs(field.ids[0])).all())
+
+
+def _side_by_side(fields):
+    ids = np.concatenate([field.ids.reshape(len(field.ids), -1) for field in fields], axis=-1)
+    return Field([[(INDEX, ids.shape[-1])]], ids)

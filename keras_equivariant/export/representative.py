@@ -1,0 +1,100 @@
+"""Representative data in the forms that users have them, as arrays whose numbers can set the ranges of integers."""
+
+import itertools
+
+import keras
+import numpy as np
+
+from keras_equivariant.graphs.reading import walk
+
+MOST_SAMPLES = 1000
+SMALLEST_DEVIATION = 0.02  # of images in the range of 0 to 1 or more; a network sees them as one shade
+
+
+def arrays(data, graph):
+    """The samples as arrays in the structure of the model's inputs.
+
+    Args:
+        data: arrays with the samples on axis 0; or a `tf.data.Dataset` or generator of batches or single samples, or a
+            function that returns one, as `tf.lite.TFLiteConverter` takes it. Of pairs (inputs, targets) and of triples
+            with weights the inputs are taken, of more than 1000 samples the first.
+        graph: the model.
+    """
+    streams = hasattr(data, "element_spec") or hasattr(data, "__next__")
+    if not callable(data) and not streams:
+        return keras.tree.map_structure(_numpy, data)
+    ranks = [len(tensor.shape) for tensor in graph.inputs]
+    samples, seen = [], 0
+    for element in itertools.islice(data if streams else data(), MOST_SAMPLES):
+        flat = [_numpy(x) for x in keras.tree.flatten(_inputs_of(element, len(ranks)))]
+        if len(flat) != len(ranks):
+            raise ValueError(
+                f"An element of `representative_data` must hold the model's {len(ranks)} inputs. Received: one of "
+                f"{len(flat)} arrays"
+            )
+        samples.append([x[None] if x.ndim == rank - 1 else x for x, rank in zip(flat, ranks, strict=True)])
+        seen += len(samples[-1][0])
+        if seen >= MOST_SAMPLES:
+            break
+    if not samples:
+        raise ValueError("`representative_data` must hold samples of the model's inputs. Received: none")
+    joined = [np.concatenate(parts)[:MOST_SAMPLES] for parts in zip(*samples, strict=True)]
+    return keras.tree.pack_sequence_as(graph.input, joined)
+
+
+def check_finite(graph, data):
+    """ValueError for data with an infinity or what is no number, on which a converter ends the process."""
+    for tensor, x in zip(graph.inputs, keras.tree.flatten(data), strict=True):
+        x = np.asarray(x)
+        if x.dtype.kind == "f" and not np.isfinite(x).all():
+            bad = int((~np.isfinite(x)).sum())
+            raise ValueError(
+                f"`representative_data` must be finite. Received: {bad} of {x.size} numbers of the input "
+                f'"{tensor.name}" are infinite or not a number; leave those samples out'
+            )
+
+
+def check_ranges(graph, data):
+    """ValueError for data that would set ranges of integers in which nothing can be told apart.
+
+    That are constant data, and data that the model's own Normalization or Rescaling leaves next to constant or far off.
+    """
+    for tensor, x in zip(graph.inputs, keras.tree.flatten(data), strict=True):
+        x = np.asarray(x)
+        if x.size > 1 and x.dtype.kind in "fiu" and x.min() == x.max():
+            raise ValueError(
+                "`representative_data` must vary as the data that the model will see do, for they set the ranges of "
+                f'its integers. Received: only the number {x.flat[0]:g} for the input "{tensor.name}"; pass about a '
+                "hundred real inputs, such as x_train[:100]"
+            )
+    first = first_scaling(graph)
+    if first is None:
+        return
+    scaled = keras.ops.convert_to_numpy(first(keras.tree.flatten(data)[0])).astype("float64")
+    mean, deviation = scaled.mean(), scaled.std()
+    normalizes = isinstance(first, keras.layers.Normalization)
+    if deviation < SMALLEST_DEVIATION or (normalizes and max(abs(mean), deviation) > 1 / SMALLEST_DEVIATION):
+        raise ValueError(
+            "`representative_data` must be of the scale that the model expects, for they set the ranges of its "
+            f'integers. Received: data that its layer "{first.name}" gives a mean of {mean:.2g} and a deviation of '
+            f"{deviation:.2g}; pass data as they were in training, such as x_train[:100]"
+        )
+
+
+def first_scaling(graph):
+    """The Normalization or Rescaling that a model of one input starts with, or None."""
+    inside = (layer for layer in walk(graph) if not isinstance(layer, (keras.Model, keras.layers.InputLayer)))
+    first = next(inside, None)
+    scales = isinstance(first, (keras.layers.Normalization, keras.layers.Rescaling))
+    return first if scales and len(graph.inputs) == 1 else None
+
+
+def _numpy(x):
+    return keras.ops.convert_to_numpy(x) if hasattr(x, "numpy") else np.asarray(x)
+
+
+def _inputs_of(element, inputs):
+    """The inputs of an element that may hold targets and weights as well."""
+    if isinstance(element, tuple) and len(element) in (2, 3) and len(keras.tree.flatten(element[0])) == inputs:
+        return element[0]
+    return element

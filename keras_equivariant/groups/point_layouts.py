@@ -1,0 +1,71 @@
+"""Layouts of points that a Lie group moves, and of the vectors that it turns."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_equivariant.groups.layout import Axes, Layout
+from keras_equivariant.groups.lie import move_points
+
+
+@dataclasses.dataclass(frozen=True)
+class Positions(Layout):
+    """Positions of points, (B, N, d)."""
+
+    def axes(self, shape):
+        return Axes((), (1,), 2)
+
+    def act(self, x, group, element, interpolation="cubic"):
+        # In float64: rounding the moved positions would be an error of the test.
+        return move_points(np.asarray(x).astype("float64"), group.matrices[element])
+
+    def __str__(self):
+        return "positions"
+
+
+@dataclasses.dataclass(frozen=True)
+class Points(Layout):
+    """Points as three tensors: (B, N, E) elements of a Lie group, or positions, (B, N, C) values and (B, N) a mask.
+
+    Args:
+        group: the LieGroup of the elements; None before they are lifted, while they are positions.
+        dimension: of the positions.
+        shared: whether all samples have the same points, and elements and mask a batch axis of 1.
+    """
+
+    group: object = None
+    dimension: int | None = None
+    shared: bool = dataclasses.field(default=False, compare=False)
+
+    def axes(self, shape):
+        return Axes((), (1,), len(shape) - 1)
+
+    def act(self, x, group, element, interpolation="cubic"):
+        raise ValueError(
+            "A lift gives each point's elements in an order of its own, so that they have no action on an array. "
+            f"Received: {self.described}; compare what LiePooling makes of them"
+        )
+
+    def __str__(self):
+        return "positions" if self.group is None else "points"
+
+    @property
+    def described(self):
+        return str(self) if self.group is None else f"points on {self.group.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Vectors(Layout):
+    """Vectors (B, d C), components first, of a group that moves points."""
+
+    group: object = dataclasses.field(default=None, compare=False)
+    permutes = False
+    mixes = False
+
+    def act(self, x, group, element, interpolation="cubic"):
+        x, d = np.asarray(x), group.dimension
+        linear = group.matrices[element][:d, :d]
+        return np.einsum("ij,bjc->bic", linear, x.reshape(len(x), d, -1)).reshape(x.shape).astype(x.dtype)
+
+    def __str__(self):
+        return "vectors"

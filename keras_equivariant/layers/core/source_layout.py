@@ -1,0 +1,70 @@
+"""The layout of the features in a symbolic tensor, by the layers that made it."""
+
+import keras
+
+from keras_equivariant.groups.layouts import BreaksSymmetry, Broken, Typed
+from keras_equivariant.stock import laws
+from keras_equivariant.stock.copies import is_stock
+from keras_equivariant.stock.operations import UnknownLaw
+
+
+def source_layout(tensor, seen=None):
+    """How the features in a symbolic tensor transform.
+
+    Args:
+        tensor: a KerasTensor.
+        seen: layouts that were found, by the tensor's id.
+
+    Returns:
+        A Layout, `Broken` with the reason where a layer broke it; None where nothing is known.
+    """
+    seen = {} if seen is None else seen
+    if id(tensor) not in seen:
+        seen[id(tensor)] = None
+        seen[id(tensor)] = _found(tensor, seen)
+    return seen[id(tensor)]
+
+
+def _found(tensor, seen):
+    history = getattr(tensor, "_keras_history", None)
+    operation = getattr(history, "operation", None)
+    if operation is None or isinstance(operation, keras.layers.InputLayer | keras.Model):
+        return None
+    arguments = operation._inbound_nodes[history.node_index].arguments
+    inputs = list(arguments.keras_tensors)
+    try:
+        if hasattr(operation, "output_layout"):
+            return _of_ours(operation, inputs, seen)
+        return _of_stock(operation, inputs, history.tensor_index, arguments, seen)
+    except UnknownLaw as error:
+        known = source_layout(inputs[0], seen)
+        return _broken(operation, error) if isinstance(known, Typed) else None
+    except BreaksSymmetry as error:
+        return error.layout if not isinstance(error.layout, Broken) else _broken(operation, error)
+
+
+def _of_ours(operation, inputs, seen):
+    shapes = [tensor.shape for tensor in inputs]
+    layout = operation.expected_layout(shapes[0]) or source_layout(inputs[0], seen)
+    if layout is None or isinstance(layout, Broken):
+        return layout
+    return operation.output_layout([layout] * len(inputs), shapes)
+
+
+def _of_stock(operation, inputs, index, arguments, seen):
+    layouts = [source_layout(tensor, seen) for tensor in inputs]
+    known = [layout for layout in layouts if layout is not None]
+    joins = type(operation).__name__ == "Concatenate"
+    if not known or (joins and len(known) < len(layouts)):
+        return next((layout for layout in known if isinstance(layout, Broken)), None)
+    if not is_stock(operation):
+        raise UnknownLaw(operation, known[0])
+    layouts = [layout or known[0] for layout in layouts]
+    shapes = [tensor.shape for tensor in inputs]
+    found = laws.output_layout(operation, layouts, shapes, arguments=(arguments.args, arguments.kwargs))
+    return found[index] if isinstance(found, tuple) else found
+
+
+def _broken(operation, error):
+    name = type(operation).__name__
+    return Broken(f'what the layer "{operation.name}" ({name}) made of them: it {error}')

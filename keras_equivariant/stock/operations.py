@@ -1,0 +1,169 @@
+"""What operations of keras.ops, as they stand between the layers of a functional model, do to a layout."""
+
+import keras
+import numpy as np
+
+from keras_equivariant.groups import channels, grid
+from keras_equivariant.groups.layouts import BreaksSymmetry, Harmonic, Image, Invariant, Regular, Typed
+from keras_equivariant.stock import traits
+from keras_equivariant.stock.merging import join, merge
+
+
+def operation_law(operation, layouts, shapes, group, arguments):
+    """The layout behind an operation; as `laws.output_layout`."""
+    name, layout, shape = type(operation).__name__, layouts[0], tuple(shapes[0])
+    constants = _constants(arguments)
+    if isinstance(operation, keras.layers.Layer):
+        raise UnknownLaw(operation, layout)
+    if name in traits.ELEMENTWISE_OPERATIONS:
+        if len(layouts) > 1:
+            return merge(layouts, linear=name in traits.LINEAR_OPERATIONS, name=name)
+        return _elementwise(name, constants, layout, shape)
+    if name == "Concatenate":
+        return join(layouts, shapes, operation.axis)
+    if name == "GetItem":
+        return _taken(arguments[0][1], layout, shape, group or layout.group)
+    if name == "Split":
+        return _split(operation, layout, shape)
+    if name in ("Mean", "Sum", "Max", "Min"):
+        return _reduced(operation, name, layout, shape, group or layout.group)
+    if name in ("Cast", "Identity", "StopGradient"):
+        return layout
+    raise UnknownLaw(operation, layout)
+
+
+class UnknownLaw(BreaksSymmetry):
+    """Nothing is known of what an operation does to features of this layout."""
+
+    def __init__(self, operation, layout):
+        if isinstance(layout, Typed):
+            reason = f"mixes the components of features of type {layout.described}"
+            super().__init__(reason, "use NormPooling before it, for features that do not turn")
+        else:
+            name = type(operation).__name__
+            super().__init__(f"{name} is not known to commute with the group of {layout.described} features")
+
+
+def _constants(arguments):
+    args, kwargs = arguments or ((), {})
+    found = [*args, *kwargs.values()]
+    return [value for value in found if not isinstance(value, keras.KerasTensor) and np.ndim(value) < 8]
+
+
+def _elementwise(name, constants, layout, shape):
+    """A function of one tensor's numbers, perhaps with a constant."""
+    numbers = [np.asarray(keras.ops.convert_to_numpy(c) if keras.ops.is_tensor(c) else c) for c in constants]
+    numbers = [value for value in numbers if value.dtype.kind in "fiu"]
+    uneven = [v.shape for v in numbers if any(size != 1 for size in v.shape[:-1])]
+    if uneven and not isinstance(layout, Invariant):
+        raise BreaksSymmetry(
+            f"treats positions or group elements differently. Received: a constant of shape {uneven[0]}",
+            "use one number for each channel",
+        )
+    if layout.permutes and not isinstance(layout, Typed):
+        return layout
+    linear = name in (*traits.LINEAR_OPERATIONS, *traits.SCALING_OPERATIONS)
+    if isinstance(layout, Typed):
+        field_type = layout.type
+        scales = numbers if name in traits.SCALING_OPERATIONS else []
+        others = [] if scales else numbers
+        odd = name in traits.ODD_OPERATIONS and channels.is_signed(field_type)
+        good = linear or layout.permutes or odd
+        if good and all(channels.commutes(field_type, v) for v in scales):
+            if all(channels.fixes(field_type, v) for v in others):
+                return layout
+        raise BreaksSymmetry(
+            f"mixes the components of features of type {layout.described}",
+            "use NormActivation, GatedActivation or FourierActivation",
+        )
+    if name == "Negative" or (linear and (name in traits.SCALING_OPERATIONS or not any(map(np.any, numbers)))):
+        return layout
+    raise BreaksSymmetry(
+        f"harmonic features turn as complex numbers, and {name} acts on real and imaginary parts by themselves",
+        "use HarmonicActivation",
+    )
+
+
+def _taken(key, layout, shape, group):
+    """Part of the features: whole blocks of channels, and of space what is symmetric about the centre."""
+    axes = layout.axes(shape)
+    slices = _slices(key, len(shape))
+    if slices is None or any(_is_cut(slices[axis], shape[axis]) for axis in (0, *axes.fibre)):
+        raise BreaksSymmetry(
+            f"takes part of the {layout.described} features. Received: {key!r}", "cut off channels only"
+        )
+    sides = []
+    for axis in axes.space:
+        if not _is_cut(slices[axis], shape[axis]):
+            sides.append((0, 0))
+            continue
+        taken = None if shape[axis] is None else range(shape[axis])[slices[axis]]
+        if not taken:
+            raise BreaksSymmetry(f"takes part of an axis of unknown size. Received: {key!r}", "use Cropping layers")
+        sides.append((taken[0], shape[axis] - 1 - taken[-1]))
+    if group is not None and layout.moves and not _even(group, sides):
+        raise BreaksSymmetry(f"must treat all sides alike. Received: {key!r}", "cut off as much at every side")
+    if isinstance(layout, Typed) and _is_cut(slices[axes.channels], shape[-1]):
+        return layout.taken(list(range(shape[-1])[slices[axes.channels]]))
+    return layout
+
+
+def _even(group, sides):
+    """Whether as much is cut off where the group takes ends and axes for alike."""
+    moved = grid.moved_axes(group)
+    even = all(low == high or not moves for moves, (low, high) in zip(moved, sides, strict=True))
+    return even and grid.keeps_shape(group, [sum(side) for side in sides])
+
+
+def _slices(key, rank):
+    """One slice for each axis; None where the key is of another kind."""
+    key = list(key) if isinstance(key, tuple) else [key]
+    if key.count(Ellipsis) > 1 or any(not isinstance(k, slice) and k is not Ellipsis for k in key):
+        return None
+    if Ellipsis in key:
+        at = key.index(Ellipsis)
+        key[at : at + 1] = [slice(None)] * (rank - len(key) + 1)
+    return key + [slice(None)] * (rank - len(key))
+
+
+def _is_cut(chosen, size):
+    if size is None:
+        return chosen != slice(None)
+    return len(range(size)[chosen]) != size or (chosen.step or 1) < 0
+
+
+def _split(operation, layout, shape):
+    axis = operation.axis % len(shape)
+    if axis != len(shape) - 1:
+        raise BreaksSymmetry(f"must split channels. Received: axis={operation.axis}", "use axis=-1")
+    if not isinstance(layout, Typed):
+        return layout
+    parts = operation.indices_or_sections
+    if isinstance(parts, int):
+        ends = [shape[-1] // parts * (i + 1) for i in range(parts - 1)]
+    else:
+        ends = [int(end) for end in parts]
+    borders = [0, *ends, shape[-1]]
+    return tuple(layout.taken(list(range(a, b))) for a, b in zip(borders[:-1], borders[1:], strict=True))
+
+
+def _reduced(operation, name, layout, shape, group):
+    """A mean, sum, maximum or minimum over all of space, the group axis or both."""
+    axis, space = operation.axis, layout.axes(shape).space
+    fibre = layout.axes(shape).fibre
+    if axis is None:
+        chosen = set(range(len(shape)))
+    else:
+        chosen = {a % len(shape) for a in (axis if isinstance(axis, list | tuple) else (axis,))}
+    inside = chosen & set(space)
+    last = len(shape) - 1
+    linear = name in ("Mean", "Sum")
+    whole = inside in (set(), set(space)) and 0 not in chosen and not operation.keepdims
+    typed = isinstance(layout, Typed | Harmonic) and (last in chosen or chosen & set(fibre))
+    if not whole or typed or last in chosen or not (linear or layout.permutes):
+        raise UnknownLaw(operation, layout)
+    if chosen & set(fibre):
+        return Invariant(layout.group) if inside == set(space) else Image(layout.group)
+    if not inside or isinstance(layout, Regular):
+        return layout
+    return Typed.of(layout.type, 2) if isinstance(layout, Typed) else Invariant(layout.group)
