@@ -1,20 +1,25 @@
 """Layers for Keras that are equivariant by construction, and a compiler from YAML specs to whole models."""
 
-from keras_equivariant import compiler, data, dynamics, groups, layers
-from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec
-from keras_equivariant.costs import estimate
-from keras_equivariant.equivariance import Report, assert_equivariant, certify, equivariance_error
-from keras_equivariant.export import ExportError, ExportReport, Proof, export, fold, prove
-from keras_equivariant.groups import FieldType
-from keras_equivariant.presets import from_preset, list_presets
-from keras_equivariant.training import refit_head, train
-from keras_equivariant.training.bases import learn_basis
-from keras_equivariant.training.memory import rematerialize
-from keras_equivariant.training.statistics import recompute_statistics
-from keras_equivariant.transfer import import_filters, restrict
+from keras_equivariant.utils import startup as _startup
 from keras_equivariant.version import __version__
 
+if not _startup.is_light(__name__):
+    from keras_equivariant import compiler, data, dynamics, groups, layers
+    from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec, register_layer
+    from keras_equivariant.costs import estimate
+    from keras_equivariant.equivariance import Report, assert_equivariant, certify, equivariance_error
+    from keras_equivariant.export import ExportError, ExportReport, Proof, export, fold, prove
+    from keras_equivariant.groups import FieldType
+    from keras_equivariant.layers.core.base import EquivariantLayer
+    from keras_equivariant.presets import from_preset, list_presets
+    from keras_equivariant.training import refit_head, train
+    from keras_equivariant.training.bases import learn_basis
+    from keras_equivariant.training.memory import rematerialize
+    from keras_equivariant.training.statistics import recompute_statistics
+    from keras_equivariant.transfer import import_filters, restrict
+
 __all__ = [
+    "EquivariantLayer",
     "ExportError",
     "ExportReport",
     "FieldType",
@@ -44,6 +49,7 @@ __all__ = [
     "prove",
     "recompute_statistics",
     "refit_head",
+    "register_layer",
     "rematerialize",
     "restrict",
     "train",

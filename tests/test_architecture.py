@@ -3,11 +3,14 @@
 import ast
 import inspect
 import pathlib
+import re
 import sys
 
 import pytest
 
 import keras_equivariant as ke
+from keras_equivariant.compiler.grammar import kinds, registry, stock_options
+from keras_equivariant.layers.core.options import OF_EVERY_LAYER, declared, of
 
 PACKAGE = pathlib.Path(ke.__file__).parent
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "conformance"))
@@ -30,7 +33,7 @@ ARROWS = {
     "demo": {"export", "presets", "training", "utils"},
     "transfer": {"groups", "layers", "equivariance", "export", "graphs", "stock", "utils"},
     "cli": {"compiler", "costs", "data", "demo", "equivariance", "export", "graphs", "presets", "training", "utils"},
-    "presets": {"compiler", "data", "equivariance", "export", "training", "utils"},
+    "presets": {"compiler", "data", "equivariance", "export", "graphs", "training", "utils"},
     "training": {
         *("compiler", "costs", "data", "equivariance", "export", "graphs", "groups", "kernels", "layers"),
         *("presets", "stock", "utils"),
@@ -189,15 +192,15 @@ def test_catalogue_is_complete():
 def test_every_option_is_in_the_catalogue():
     from catalogue import CATALOGUE
 
-    # `strict` makes no other layer; test_rotated_convolutions has both of its values.
-    elsewhere = {"self", "args", "kwargs", "strict"}
     for layer in {case.layer for case in CATALOGUE}:
-        for base in layer.__mro__:
-            if not base.__module__.startswith("keras_equivariant") or "__init__" not in vars(base):
-                continue
-            # Layers that share a constructor share its options.
+        bases = [base for base in layer.__mro__ if base.__module__.startswith("keras_equivariant")]
+        bases = [base for base in bases if "__init__" in vars(base)]
+        for i, base in enumerate(bases):
+            # Layers that share a constructor share its options, and those that a base declares are the base's;
+            # `strict` makes no other layer; test_rotated_convolutions has both of its values.
+            elsewhere = {"strict"}.union(*(declared(other.__init__) for other in bases[i + 1 :]))
             used = set().union(*(case.arguments for case in CATALOGUE if issubclass(case.layer, base)))
-            missing = set(inspect.signature(base.__init__).parameters) - elsewhere - used
+            missing = set(declared(base.__init__)) - elsewhere - used
             assert not missing, f"{layer.__name__}: {sorted(missing)} of {base.__name__} in no case of the catalogue"
 
 
@@ -206,3 +209,148 @@ def test_every_public_docstring_states_its_law():
         text = getattr(ke.layers, name).__doc__
         for heading in ("Input shape:", "Output shape:", "Equivariance:", "Example:", "Reference:"):
             assert heading in text, f"{name} lacks {heading!r}"
+
+
+# Operations of keras.ops have no public classes: only their names tell what they do.
+MAY_TEST_NAMES = {
+    "graphs/symmetry.py",
+    "layers/core/source_layout.py",
+    "stock/operations.py",
+    "transfer/rules.py",
+    "export/folding/rules.py",
+}
+GENERIC = ("compiler/linter", "costs", "equivariance", "export/folding", "graphs", "layers/core", "stock", "transfer")
+
+
+def class_names_tested(tree):
+    """Lines that compare the name of a class, or look into it."""
+
+    def is_name(node):
+        return isinstance(node, ast.Attribute) and (
+            node.attr == "__name__" or (node.attr == "layer" and getattr(node.value, "id", "") == "entry")
+        )
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) and any(map(is_name, [node.left, *node.comparators])):
+            operators = [type(op) for op in node.ops]
+            constants = [n for n in [node.left, *node.comparators] if not is_name(n)]
+            if operators != [ast.Is] and not all(isinstance(n, ast.Subscript) for n in constants):
+                yield node.lineno
+        if isinstance(node, ast.Attribute) and node.attr in ("startswith", "endswith") and is_name(node.value):
+            yield node.lineno
+
+
+def test_generic_code_tests_no_class_names():
+    for path in sources(*GENERIC):
+        where = path.relative_to(PACKAGE).as_posix()
+        found = list(class_names_tested(ast.parse(path.read_text())))
+        assert where in MAY_TEST_NAMES or not found, f"{where}:{found} asks for a class by its name"
+
+
+def test_the_search_for_class_names_finds_them():
+    for text in ('type(x).__name__ == "Dense"', "entry.layer in NAMES", 'type(x).__name__.startswith("Lie")'):
+        assert list(class_names_tested(ast.parse(text))) == [1]
+    assert list(class_names_tested(ast.parse('f"{type(x).__name__} takes"'))) == []
+
+
+def test_stock_layers_stand_in_one_table():
+    """No other collection of the library lists Keras's layers by name or class, but for tables of rules."""
+    from keras_equivariant.stock.traits import TABLE
+
+    names = {cls.__name__ for cls in TABLE}
+    for path in sources():
+        where = path.relative_to(PACKAGE).as_posix()
+        if where == "stock/traits.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+                listed = [getattr(item, "value", None) for item in node.elts if isinstance(item, ast.Constant)]
+                listed += [item.attr for item in node.elts if isinstance(item, ast.Attribute)]
+                assert len(names.intersection(map(str, listed))) < 3, f"{where}:{node.lineno} lists stock layers"
+
+
+PUBLIC_LAYERS = [getattr(ke.layers, name) for name in ke.layers.__all__]
+
+
+def parents_of_keras(layer):
+    """The options that a layer inherits from a stock layer, in whichever version of Keras, by `**kwargs`."""
+    stock = [base for base in layer.__mro__ if base.__module__.split(".")[0] == "keras"]
+    return {*OF_EVERY_LAYER, "activity_regularizer"}.union(*(declared(base.__init__) for base in stock))
+
+
+@pytest.mark.parametrize("layer", PUBLIC_LAYERS, ids=lambda layer: layer.__name__)
+def test_signatures_show_every_option(layer):
+    kinds_of_parameters = [p.kind for p in inspect.signature(layer).parameters.values()]
+    assert inspect.Parameter.VAR_POSITIONAL not in kinds_of_parameters
+    shown = set(declared(layer.__init__))
+    for base in layer.__mro__[1:]:
+        if base.__module__.startswith("keras_equivariant") and "__init__" in vars(base):
+            hidden = set(declared(base.__init__)) - shown - parents_of_keras(layer) - NOT_OPTIONS.get(layer, set())
+            assert not hidden, f"{layer.__name__} hides {sorted(hidden)} of {base.__name__} in **kwargs"
+
+
+# Of a complex convolution, whose bias and activation are the layer behind it.
+NOT_OPTIONS = {
+    ke.layers.HarmonicConv2D: {
+        *("activation", "use_bias", "bias_initializer", "bias_regularizer", "bias_constraint"),
+    }
+}
+
+
+def test_signatures_equal_configurations():
+    from catalogue import CATALOGUE
+
+    for case in CATALOGUE:
+        layer = case.make()
+        options = {n for n, p in declared(case.layer.__init__).items() if of(p.annotation).kept}
+        config = layer.get_config()
+        assert options <= set(config), f"{case}: {sorted(options - set(config))} in no configuration"
+        strangers = set(config) - options - parents_of_keras(case.layer)
+        assert not strangers, f"{case}: {sorted(strangers)} in no signature"
+        again = case.layer.from_config(config)
+        assert again.get_config() == config
+
+
+def test_an_option_is_of_one_kind_in_a_layer_and_its_bases():
+    for layer in PUBLIC_LAYERS:
+        found = {}
+        for base in layer.__mro__:
+            if not base.__module__.startswith("keras_equivariant") or "__init__" not in vars(base):
+                continue
+            for name, parameter in declared(base.__init__).items():
+                first = found.setdefault(name, parameter)
+                same = of(first.annotation) == of(parameter.annotation)
+                assert same, f"{layer.__name__}: `{name}` is another kind of option in {base.__name__}"
+
+
+def test_every_option_declares_its_kind():
+    for layer in PUBLIC_LAYERS:
+        for name, parameter in declared(layer.__init__).items():
+            where = f"{layer.__name__}.{name}"
+            assert parameter.annotation is not inspect.Parameter.empty, f"{where} has no annotation"
+            plain_values = kinds.kind(parameter.annotation) is kinds.kind(inspect.Parameter.empty)
+            assert not plain_values, f"{where}: a specification cannot tell what {parameter.annotation} is"
+            nullable = kinds.kind(parameter.annotation).schema.get("anyOf", [])
+            assert parameter.default is not None or {"type": "null"} in nullable, (
+                f"{where} = None, and null is no value"
+            )
+
+
+def test_every_argument_of_a_stock_layer_is_declared():
+    for name, layer in registry.layer_classes().items():
+        if not layer.__module__.startswith("keras."):
+            continue
+        for argument, parameter in registry.parameters(name).items():
+            assert parameter.annotation is not inspect.Parameter.empty, f"{name}.{argument} is in no row of the table"
+    used = {a for name in registry.layer_classes() for a in registry.parameters(name)}
+    for row in stock_options.ANNOTATIONS:
+        assert row.split(".")[-1] in used or row.startswith("renorm"), f"{row} is an argument of no layer"
+
+
+@pytest.mark.parametrize("layer", PUBLIC_LAYERS, ids=lambda layer: layer.__name__)
+def test_docstrings_say_what_every_option_is(layer):
+    text = layer.__doc__[layer.__doc__.index("Args:") : layer.__doc__.index("Input shape:")]
+    together = {"_initializer": "initializers", "_regularizer": "regularizers", "_constraint": "constraints"}
+    for name in declared(layer.__init__):
+        plural = next((words for suffix, words in together.items() if name.endswith(suffix)), name)
+        assert re.search(rf"\b({name}|{plural})\b", text), f"the docstring of {layer.__name__} lacks `{name}`"

@@ -111,7 +111,7 @@ def test_an_equivariant_output_shows_what_happens_without_the_action():
     assert report.exact and report.law == "equivariance" and report.outputs == ("(8, 8, 4, 2) regular",)
     assert min(e.control for e in report.elements[1:]) > 0.3
     assert [a.degrees for a in report.angles] == [0, 90, 180, 270]  # a group axis turns by the group's rotations only
-    assert any("tested at 10" in note for note in report.notes)
+    assert any("exact at 10" in note and "exact at 11" in note for note in report.notes)
     asked = certify(keras.Model(inputs, features), size=10, law="invariance", angles=0, layers=False)
     assert asked.verdict == "broken"
 
@@ -206,18 +206,35 @@ class Subclassed(keras.Model):
         return self.pool(self.lift(x))
 
 
+class Opaque(Subclassed):
+    def call(self, x):
+        if isinstance(x, keras.KerasTensor):
+            raise TypeError("numbers are needed here")
+        return super().call(x)
+
+
 @needs_float64
-def test_a_subclassed_model_is_certified_in_float32_alone():
-    with pytest.raises(ValueError, match="pass inputs="):
+def test_a_subclassed_model_is_followed():
+    with pytest.raises(ValueError, match="input shape is not known; call it on an array first, or pass inputs="):
         certify(Subclassed())
-    report = certify(Subclassed(), inputs=np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32"))
-    assert report.exact and report.group == "C4" and not report.layers
-    assert [(p.dtype, p.unavailable) for p in report.precisions if p.unavailable] == [
-        ("float64", "the graph of a subclassed model is not known")
-    ]
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
+    report = certify(Subclassed(), inputs=x)
+    assert report.exact and report.group == "C4" and len(report.layers) == 2
+    assert [p.dtype for p in report.precisions] == ["float64", "float32"] and report.max_error < 1e-14
     nested = keras.Sequential([keras.Input((8, 8, 1)), Subclassed()])
     report = certify(nested, angles=0)
-    assert "subclassed" in report.precisions[-1].unavailable and report.exact
+    assert report.exact and [layer.kind for layer in report.layers] == ["LiftingConv2D", "GroupPooling"]
+
+
+@needs_float64
+def test_a_model_that_cannot_be_followed_is_certified_in_float32_alone():
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
+    report = certify(Opaque(), inputs=x)
+    assert report.exact and report.group == "C4" and not report.layers
+    (why,) = [p.unavailable for p in report.precisions if p.unavailable]
+    assert "raise TypeError" in why and "numbers are needed here" in why
+    report = certify(keras.Sequential([keras.Input((8, 8, 1)), Opaque()]), angles=0)
+    assert report.precisions[-1].unavailable and report.exact
     assert [layer.name for layer in report.layers] == ["subclassed"]
 
 
@@ -283,8 +300,8 @@ def test_functions_and_layers():
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 1))
     report = certify(np.tanh, "D4", x, angles=0)
     assert report.exact and [p.dtype for p in report.precisions] == ["float64"]
-    single = certify(lambda x: np.tanh(x).astype("float32"), "D4", x, angles=0, name="artefact")
-    assert single.model == "artefact" and not single.notes and report.model == "tanh"
+    single = certify(lambda x: np.tanh(x).astype("float32"), "D4", x, angles=0, name="artifact")
+    assert single.model == "artifact" and not single.notes and report.model == "tanh"
     assert single.exact and [p.dtype for p in single.precisions] == ["float32", "float64"]
     assert "own precision" in single.precisions[1].unavailable
     assert certify(lambda x: np.roll(x, 1, 1), "D4", x, angles=0).verdict == "broken"
@@ -365,7 +382,7 @@ def test_the_report_survives_json(report, broken_report, tmp_path):
 @needs_float64
 def test_the_table_reads_well(report):
     lines = str(report).splitlines()
-    assert lines[0] == "net under D4: EXACT"
+    assert lines[0] == report.headline and lines[0].startswith("net under D4: EXACT, largest error ")
     assert lines[1] == "law f(gx) = f(x); in (12, 12, 1) image; out (4,) invariant"
     assert lines[3].split() == ["element", "action", "float64", "float32", "verdict"]
     assert any(line.startswith("8 angles of rotation, approximate: worst error") for line in lines)
@@ -380,5 +397,5 @@ def test_plot(report, broken_report, tmp_path):
 
 def test_plot_says_how_to_install_matplotlib(report, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"pip install 'keras-equivariant\[train\]'"):
+    with pytest.raises(ImportError, match=r'pip install "keras-equivariant\[train\]"'):
         report.plot(tmp_path / "0.png")

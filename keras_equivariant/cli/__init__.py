@@ -1,9 +1,13 @@
 """The command line: `keras-equivariant train | evaluate | check | summary | export | prove | learn-basis | ...`."""
 
+import contextlib
 import logging
 import sys
 
+from keras_equivariant.cli.noise import quiet_frameworks
 from keras_equivariant.cli.parser import make_parser
+from keras_equivariant.cli.plugins import load_plugins
+from keras_equivariant.utils import startup
 
 
 def main(argv=None):
@@ -11,10 +15,14 @@ def main(argv=None):
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without the degree sign gets a question mark
-    arguments = make_parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else list(argv)
+    arguments = make_parser(argv).parse_args(argv)
     _show_progress(arguments)
     try:
-        return arguments.command(arguments) or 0
+        with contextlib.nullcontext() if arguments.verbose else quiet_frameworks():
+            startup.complete()
+            load_plugins([*arguments.plugins, *arguments.more_plugins])
+            return arguments.command(arguments) or 0
     except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted. A training run continues after its last epoch with --resume.\n")
         return 130
@@ -30,9 +38,11 @@ def main(argv=None):
 
 def _expected(error):
     """Whether an error is about what the user asked for; any other is a fault of ours and keeps its traceback."""
+    if isinstance(error, ValueError | TypeError | OSError | ImportError | FloatingPointError):
+        return True
     from keras_equivariant.export import ExportError
 
-    return isinstance(error, ValueError | TypeError | OSError | ImportError | FloatingPointError | ExportError)
+    return isinstance(error, ExportError)
 
 
 def _show_progress(arguments):

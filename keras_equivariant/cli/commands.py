@@ -1,9 +1,10 @@
 """What each command does with its arguments; heavy modules are imported by the command that needs them."""
 
 import json
+import logging
 import sys
 
-REPRESENTATIVE_IMAGES = 128
+log = logging.getLogger("keras_equivariant")
 
 
 def _echo(text):
@@ -74,7 +75,7 @@ def run_compare(arguments):
 def run_check(arguments):
     from keras_equivariant.compiler import build_from_spec, lint
     from keras_equivariant.equivariance import certify
-    from keras_equivariant.training.run import symmetry_of
+    from keras_equivariant.graphs.symmetry import group_of
 
     params = _pairs(arguments.set, "--set")
     problems = lint(arguments.spec, **params)
@@ -83,7 +84,7 @@ def run_check(arguments):
     if any(problem.severity == "error" for problem in problems):
         return 1
     model = build_from_spec(arguments.spec, **params)
-    report = certify(model, group=arguments.group or symmetry_of(model))
+    report = certify(model, group=arguments.group or group_of(model, of_grid=True))
     _echo(report)
     if arguments.json:
         report.save(arguments.json)
@@ -114,13 +115,17 @@ def run_summary(arguments):
 
 def run_export(arguments):
     from keras_equivariant import data
+    from keras_equivariant.export import arguments as checks
     from keras_equivariant.export import export
+    from keras_equivariant.training.results import REPRESENTATIVE_IMAGES
     from keras_equivariant.training.saved import load_trained
+
+    formats = checks.checked_formats(arguments.formats)
 
     trained = load_trained(arguments.run)
     name = arguments.data or trained.settings.get("data")
     images = None
-    if name is not None and "tflite_int8" in arguments.formats:
+    if name is not None and any(format.needs_data for format in formats):
         dataset = data.load(name, trained.settings.get("seed", 0))
         images = trained.preprocess(dataset.x_train[:REPRESENTATIVE_IMAGES]).astype("float32")
     report = export(
@@ -163,6 +168,23 @@ def run_learn_basis(arguments):
     learn_basis(arguments.group, size, arguments.data, path=path, verbose=verbose, **options)
     plot_basis(path, path.with_suffix(".png"))
     _echo(f'Use it as basis="{path}"; its picture is {path.with_suffix(".png")}.')
+
+
+def run_demo(arguments):
+    from keras_equivariant.demo.server import DemoServer, find_assets
+
+    if not 0 <= arguments.port <= 65535:
+        raise ValueError(f"A port is a number from 0 to 65535. Received: --port {arguments.port}")
+    assets = find_assets(arguments.assets)
+    from keras_equivariant.demo.networks import networks
+
+    log.info("Exporting the networks ...")
+    with DemoServer(networks(), assets, arguments.port) as server:
+        log.info("Open %s in a browser; Ctrl-C ends it.", server.url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return
 
 
 def run_specs(arguments):

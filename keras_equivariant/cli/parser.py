@@ -1,60 +1,64 @@
-"""The arguments of the commands."""
+"""The arguments of the commands. Parsing them imports no framework: help comes at once."""
 
 import argparse
 
 from keras_equivariant.cli import commands
 
-FORMATS = ("saved_model", "tflite", "tflite_float16", "tflite_int8", "onnx", "openvino", "keras")
-DEFAULT_FORMATS = FORMATS[:2]
-DISTRIBUTE = ("none", "mirrored", "multi_worker", "data_parallel")
 
+def make_parser(arguments=None):
+    """The parser of the command line.
 
-def make_parser():
+    Args:
+        arguments: list of str, what it will parse: only the commands among these get their options, for some lists in
+            their help take time to make. Default: None, all commands get them.
+    """
+    from keras_equivariant.version import __version__
+
     parser = argparse.ArgumentParser(
         prog="keras-equivariant",
         description="Build, train, certify and export equivariant Keras networks from YAML specs.",
         epilog="Example: keras-equivariant train p4_cnn --data digits --compare z2_cnn",
     )
-    from keras_equivariant.demo.command import add_demo
-    from keras_equivariant.version import __version__
-
     parser.add_argument("--version", action="version", version=__version__)
-    parser.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
+    _add_common(parser, "plugins", False)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_train(subparsers)
-    _add_evaluate(subparsers)
-    _add_compare(subparsers)
-    _add_check(subparsers)
-    _add_summary(subparsers)
-    _add_export(subparsers)
-    _add_prove(subparsers)
-    _add_learn_basis(subparsers)
-    add_demo(subparsers)
-    subparsers.add_parser("specs", help="list the packaged specs").set_defaults(command=commands.run_specs)
-    subparsers.add_parser("schema", help="print the JSON Schema of specs, for editors").set_defaults(
-        command=commands.run_schema
-    )
+    for name, (fill, run, text, description) in COMMANDS.items():
+        command = subparsers.add_parser(name, help=text, description=description)
+        command.set_defaults(command=run)
+        _add_common(command, "more_plugins", argparse.SUPPRESS)
+        if arguments is None or name in arguments:
+            fill(command)
     return parser
 
 
-def _add_train(subparsers):
-    train = subparsers.add_parser(
-        "train",
-        help="train a spec, test it at all angles, certify and export it",
-        description="Train a spec by its recipe. Everything about the run ends in one folder: log, checkpoint, model, "
-        "accuracy (or F1 of masks) at all angles, certificate, plots, exported model, summary.json.",
+def _add_common(parser, plugins, default):
+    """The options that may stand before the command and behind it."""
+    parser.add_argument("--debug", action="store_true", default=default, help="show the whole traceback of an error")
+    parser.add_argument("--verbose", action="store_true", default=default, help="also show the log lines of TensorFlow")
+    parser.add_argument(
+        "--plugin",
+        action="append",
+        default=[],
+        dest=plugins,
+        metavar="MODULE",
+        help="import a module that registers layers, groups, data sets or formats; may be repeated",
     )
-    train.set_defaults(command=commands.run_train)
+
+
+def _add_train(train):
     _add_spec(train)
     _add_data(train, "digits")
     train.add_argument("--epochs", type=int, metavar="N", help="default: the recipe's, fewer if it is for larger data")
     train.add_argument("--batch-size", type=int, metavar="N", help="default: the recipe's")
+    from keras_equivariant.compiler.grammar.recipe import DISTRIBUTE, KEYS
+
     train.add_argument(
         "--recipe",
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="replace an entry of the recipe, e.g. 'optimizer={Adam: {learning_rate: 0.003}}'; may be repeated",
+        help="replace an entry of the recipe, e.g. 'optimizer={Adam: {learning_rate: 0.003}}'; may be repeated. "
+        f"The keys: {', '.join(KEYS)}",
     )
     train.add_argument("--validation", type=int, default=0, metavar="N", help="hold out the last N training images")
     train.add_argument(
@@ -77,49 +81,26 @@ def _add_train(subparsers):
     train.add_argument("--quiet", action="store_true", help="show errors only")
 
 
-def _add_evaluate(subparsers):
-    evaluate = subparsers.add_parser("evaluate", help="test a trained network, upright and at all angles")
-    evaluate.set_defaults(command=commands.run_evaluate)
+def _add_evaluate(evaluate):
     evaluate.add_argument("run", metavar="RUN", help="a run folder or a .keras file")
     _add_data(evaluate, None)
     _add_angles(evaluate)
     evaluate.add_argument("--json", metavar="FILE", help="also write the results as JSON")
 
 
-def _add_compare(subparsers):
-    compare = subparsers.add_parser(
-        "compare",
-        help="finished runs side by side",
-        description="A table of finished runs on the same data, and a plot of their scores at every angle.",
-    )
-    compare.set_defaults(command=commands.run_compare)
+def _add_compare(compare):
     compare.add_argument("runs", nargs="+", metavar="RUN", help="run folders")
     compare.add_argument("--plot", metavar="FILE", help="also draw the scores by angle, e.g. compare.png")
 
 
-def _add_check(subparsers):
-    check = subparsers.add_parser(
-        "check",
-        help="lint a spec and certify its untrained network",
-        description="Check a spec without training: its grammar, the sizes on which layers lose their symmetry, and "
-        "the equivariance error of the untrained network. Exit status 1 if the symmetry is broken.",
-    )
-    check.set_defaults(command=commands.run_check)
+def _add_check(check):
     _add_spec(check)
     check.add_argument("--group", help="the symmetry to test (default: that of the spec's layers, else C4)")
     check.add_argument("--json", metavar="FILE", help="also write the certificate as JSON")
     check.add_argument("--plot", metavar="FILE", help="also draw the certificate, e.g. check.png")
 
 
-def _add_summary(subparsers):
-    summary = subparsers.add_parser(
-        "summary",
-        help="what a spec's network costs: parameters, multiply-adds, memory, size",
-        description="Count what the network of a spec costs before it is trained, layer by layer and for one example; "
-        "or find the width at which it costs as much as another network: --match parameters --baseline z2_cnn "
-        "--vary filters.",
-    )
-    summary.set_defaults(command=commands.run_summary)
+def _add_summary(summary):
     _add_spec(summary)
     summary.add_argument("--json", metavar="FILE", help="also write the numbers as JSON")
     summary.add_argument("--match", choices=("parameters", "multiply-adds"), help="the cost to make equal")
@@ -127,9 +108,7 @@ def _add_summary(subparsers):
     summary.add_argument("--vary", metavar="KEY", help="the parameter to choose, a whole number, e.g. filters")
 
 
-def _add_export(subparsers):
-    export = subparsers.add_parser("export", help="export a trained network as SavedModel and .tflite")
-    export.set_defaults(command=commands.run_export)
+def _add_export(export):
     export.add_argument("run", metavar="RUN", help="a run folder or a .keras file")
     export.add_argument("--output", required=True, metavar="DIR", help="the folder to write")
     export.add_argument("--data", metavar="NAME", help="images that set the ranges of tflite_int8 (default: the run's)")
@@ -139,15 +118,7 @@ def _add_export(subparsers):
     _add_formats(export)
 
 
-def _add_prove(subparsers):
-    prove = subparsers.add_parser(
-        "prove",
-        help="prove from a file alone that its network keeps a symmetry",
-        description="Read a .tflite, .onnx or folded .keras file and prove layer by layer, from its kernels, biases, "
-        "scales and zero points, that the network commutes with a group: for all inputs, in int8 bit for bit. Exit "
-        "status 1 if it is not proved; the first layer that stands in the way is named.",
-    )
-    prove.set_defaults(command=commands.run_prove)
+def _add_prove(prove):
     prove.add_argument("file", metavar="FILE", help="a .tflite, .onnx or .keras file of stock operations")
     prove.add_argument("--group", help="the symmetry to prove (default: the largest that is found)")
     prove.add_argument(
@@ -163,14 +134,7 @@ def _shape(text):
     return (None, *(int(size) for size in text.split(",")))
 
 
-def _add_learn_basis(subparsers):
-    learn = subparsers.add_parser(
-        "learn-basis",
-        help="learn kernels whose turned copies are more than interpolated",
-        description="Learn a basis of kernels and its copy for every element of a group, for basis=FILE of lifting "
-        "and group convolutions. Writes an .npz file, and a picture of the basis and its losses beside it.",
-    )
-    learn.set_defaults(command=commands.run_learn_basis)
+def _add_learn_basis(learn):
     learn.add_argument("--group", required=True, help="C<n> or D<n>, e.g. C8")
     learn.add_argument("--kernel-size", type=int, required=True, metavar="K", help="odd number of rows and columns")
     learn.add_argument("--data", metavar="NAME", help="a data set or .npz file (default: generated images)")
@@ -199,7 +163,7 @@ def _add_spec(parser):
 def _add_data(parser, default):
     from keras_equivariant.data.registry import names
 
-    what = f"{', '.join(names())}, or the path of an .npz file"
+    what = f"{', '.join(names())}, a plugin's, or the path of an .npz file"
     default_text = default or "that of the run"
     parser.add_argument("--data", default=default, metavar="NAME", help=f"{what} (default: {default_text})")
     seed = 0 if default else None
@@ -217,11 +181,90 @@ def _add_angles(parser):
 
 
 def _add_formats(parser):
+    from keras_equivariant.export.formats.registry import DEFAULT, format_names
+
     parser.add_argument(
         "--formats",
         nargs="+",
-        choices=FORMATS,
-        default=DEFAULT_FORMATS,
+        default=DEFAULT,
         metavar="FORMAT",
-        help=f"what to export: {', '.join(FORMATS)} (default: {' '.join(DEFAULT_FORMATS)})",
+        help=f"what to export: {', '.join(format_names())}, or a plugin's (default: {' '.join(DEFAULT)})",
     )
+
+
+def _add_demo(demo):
+    demo.add_argument("--port", type=int, default=8000, metavar="N", help="0 for any free one (default: 8000)")
+    demo.add_argument("--assets", default=".", metavar="DIR", help="where npm installed LiteRT.js (default: here)")
+
+
+def _add_nothing(command):
+    pass
+
+
+# name: (what adds its options, what runs it, one line, description)
+COMMANDS = {
+    "train": (
+        _add_train,
+        commands.run_train,
+        "train a spec, test it at all angles, certify and export it",
+        "Train a spec by its recipe. Everything about the run ends in one folder: log, checkpoint, model, "
+        "accuracy (or F1 of masks) at all angles, certificate, plots, exported model, summary.json.",
+    ),
+    "evaluate": (
+        _add_evaluate,
+        commands.run_evaluate,
+        "test a trained network, upright and at all angles",
+        None,
+    ),
+    "compare": (
+        _add_compare,
+        commands.run_compare,
+        "finished runs side by side",
+        "A table of finished runs on the same data, and a plot of their scores at every angle.",
+    ),
+    "check": (
+        _add_check,
+        commands.run_check,
+        "lint a spec and certify its untrained network",
+        "Check a spec without training: its grammar, the sizes on which layers lose their symmetry, and "
+        "the equivariance error of the untrained network. Exit status 1 if the symmetry is broken.",
+    ),
+    "summary": (
+        _add_summary,
+        commands.run_summary,
+        "what a spec's network costs: parameters, multiply-adds, memory, size",
+        "Count what the network of a spec costs before it is trained, layer by layer and for one example; "
+        "or find the width at which it costs as much as another network: --match parameters --baseline z2_cnn "
+        "--vary filters.",
+    ),
+    "export": (
+        _add_export,
+        commands.run_export,
+        "export a trained network as SavedModel and .tflite",
+        None,
+    ),
+    "prove": (
+        _add_prove,
+        commands.run_prove,
+        "prove from a file alone that its network keeps a symmetry",
+        "Read a .tflite, .onnx or folded .keras file and prove layer by layer, from its kernels, biases, "
+        "scales and zero points, that the network commutes with a group: for all inputs, in int8 bit for bit. Exit "
+        "status 1 if it is not proved; the first layer that stands in the way is named.",
+    ),
+    "learn-basis": (
+        _add_learn_basis,
+        commands.run_learn_basis,
+        "learn kernels whose rotated copies are more than interpolated",
+        "Learn a basis of kernels and its copy for every element of a group, for basis=FILE of lifting "
+        "and group convolutions. Writes an .npz file, and a picture of the basis and its losses beside it.",
+    ),
+    "demo": (
+        _add_demo,
+        commands.run_demo,
+        "a page with networks that read a rotating digit in the browser",
+        "Serve a page on 127.0.0.1: draw a digit or pick one and rotate it; an equivariant and a plain "
+        "network run in the browser. LiteRT.js comes from npm: npm install @litertjs/core@2.5.3",
+    ),
+    "specs": (_add_nothing, commands.run_specs, "list the packaged specs", None),
+    "schema": (_add_nothing, commands.run_schema, "print the JSON Schema of specs, for editors", None),
+}

@@ -1,6 +1,11 @@
 """From a spec to a Keras model."""
 
+from __future__ import annotations
+
+import os
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 
@@ -11,7 +16,7 @@ from keras_equivariant.compiler.linter import points
 from keras_equivariant.compiler.linter.linter import INPUT_NAME, trace
 
 
-def build_from_spec(source, /, **params):
+def build_from_spec(source: str | os.PathLike[str] | Mapping[str, Any] | Spec, /, **params: Any) -> keras.Model:
     """Builds the network that a spec describes.
 
     Args:
@@ -61,7 +66,7 @@ def _inputs(spec):
     return [keras.Input(shape, dtype=dtype, name=name) for name, shape, dtype in kinds]
 
 
-def lint(source, /, **params):
+def lint(source: str | os.PathLike[str] | Mapping[str, Any] | Spec, /, **params: Any) -> list[Problem]:
     """Checks the symmetry of a whole network without building it.
 
     Args:
@@ -107,5 +112,5 @@ def _connect(entries, x, traced):
 def _apply(traced, x, call):
     try:
         return call(traced.layer, x)
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except (TypeError, ValueError, IndexError, NotImplementedError) as error:
         raise SpecError([Problem(traced.entry.where, str(error))]) from error

@@ -1,11 +1,18 @@
 """What a network will cost, known before it is trained: `estimate("p4m_resnet")`."""
 
+from __future__ import annotations
+
 import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any
 
 from keras_equivariant.compiler import SpecError, build_from_spec
 from keras_equivariant.compiler.build import load
+from keras_equivariant.compiler.grammar.spec import Spec
 from keras_equivariant.compiler.linter.linter import trace
 from keras_equivariant.costs.layers import LayerCost, layer_costs
+from keras_equivariant.utils.text import aligned
 
 _COLUMNS = ("layer", "class", "output", "features", "symmetry", "parameters", "multiply-adds", "activations", "folded")
 
@@ -61,9 +68,7 @@ class Estimate:
         return {"network": self.network, **totals, "layers": layers}
 
     def __str__(self):
-        rows = [_COLUMNS, *(_row(layer) for layer in self.layers)]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS))]
-        lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines = aligned([_COLUMNS, *(_row(layer) for layer in self.layers)])
         lines.insert(1, "-" * len(max(lines, key=len)))
         totals = (
             f"{self.network}: {self.parameters:,} trainable parameters, {self.multiply_adds:,} multiply-adds, "
@@ -76,7 +81,7 @@ class Estimate:
 _TOTALS = ("parameters", "multiply_adds", "activation_bytes", "exported_bytes")
 
 
-def estimate(source, /, **params):
+def estimate(source: str | os.PathLike[str] | Mapping[str, Any] | Spec, /, **params: Any) -> Estimate:
     """Builds the network of a spec, without training it, and counts what it costs.
 
     Args:

@@ -6,7 +6,9 @@ import warnings
 
 import keras
 
-from keras_equivariant.export.folding.fold import fold, functional
+from keras_equivariant.export.folding.fold import fold
+from keras_equivariant.graphs.reading import functional
+from keras_equivariant.stock.traits import traits
 
 _BYTES = 4  # a float32
 
@@ -45,7 +47,7 @@ def layer_costs(model):
 
     Example:
         >>> import keras_equivariant as ke
-        >>> from keras_equivariant.export.cost import layer_costs
+        >>> from keras_equivariant.costs.layers import layer_costs
         >>> sum(cost.parameters for cost in layer_costs(ke.build_from_spec("p4_cnn")))
         24680
     """
@@ -81,11 +83,21 @@ def layer_costs(model):
 def _folded_costs(layer):
     """Multiply-adds and number of weights of the stock layers that this one becomes."""
     twin = layer.__class__.from_config(layer.get_config())  # calling the layer itself would add to the user's graph
-    inputs = keras.tree.map_structure(lambda tensor: keras.Input(tensor.shape[1:], dtype=tensor.dtype), layer.input)
+    inputs = []
+
+    def fresh(given):
+        if not isinstance(given, keras.KerasTensor):
+            return given
+        inputs.append(keras.Input(given.shape[1:], dtype=given.dtype))
+        return inputs[-1]
+
+    # As it is called: a mask, say, is given by its name.
+    call = layer._inbound_nodes[0].arguments
+    args, kwargs = keras.tree.map_structure(fresh, (call.args, call.kwargs))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*its exact symmetry")  # said when the model was built
-        outputs = twin(inputs)
-    folded = fold(keras.Model(keras.tree.flatten(inputs), outputs, name="twin"))
+        outputs = twin(*args, **kwargs)
+    folded = fold(keras.Model(inputs, outputs, name="twin"), verify=False)
     counts = [(_multiply_adds(part), part.count_params()) for part in folded.layers]
     return sum(count for count, _ in counts), sum(weights for _, weights in counts)
 
@@ -95,6 +107,6 @@ def _multiply_adds(layer):
     kernels = [math.prod(w.shape) for w in layer.weights if len(w.shape) >= 2]
     if not kernels:
         return 0
-    transposed = type(layer).__name__.endswith("Transpose")
+    transposed = getattr(traits(layer), "transposed", False)
     positions = (layer.input if transposed else layer.output).shape[1:-1]
     return sum(kernels) * math.prod(positions)

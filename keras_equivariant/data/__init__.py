@@ -4,7 +4,7 @@ from keras_equivariant.data.augment import Augment
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.data.pipeline import evaluation_parts, evaluation_pipeline, reading_pipeline, training_pipeline
 from keras_equivariant.data.preprocess import Preprocess
-from keras_equivariant.data.registry import load, names
+from keras_equivariant.data.registry import load, names, register
 from keras_equivariant.data.rotation import rotate_images, rotate_volumes
 from keras_equivariant.data.sets.atoms import density
 from keras_equivariant.data.sets.dead_leaves import dead_leaves
@@ -28,6 +28,7 @@ __all__ = [
     "names",
     "points_of_images",
     "reading_pipeline",
+    "register",
     "rotate_images",
     "rotate_volumes",
     "training_pipeline",

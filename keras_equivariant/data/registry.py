@@ -1,10 +1,17 @@
 """Data sets by name."""
 
-import difflib
+from __future__ import annotations
+
+import dataclasses
 import inspect
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from keras_equivariant.data.archive import load_archive, load_shards
+from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.data.sets.atoms import holds_atoms, load_atoms
 from keras_equivariant.data.sets.cells import load_cells
 from keras_equivariant.data.sets.cifar10 import load_cifar10
@@ -14,8 +21,9 @@ from keras_equivariant.data.sets.mnist import load_mnist
 from keras_equivariant.data.sets.rotated_mnist import load_rotated_mnist
 from keras_equivariant.data.sets.tetris import load_tetris
 from keras_equivariant.data.sets.voxels import load_adrenalmnist3d, load_modelnet10, load_shapes
+from keras_equivariant.utils.text import nearest
 
-LOADERS = {
+_PACKAGED = {
     "digits": load_digits,
     "rotated_digits": load_rotated_digits,
     "mnist": load_mnist,
@@ -30,30 +38,76 @@ LOADERS = {
 }
 
 
-def names():
-    """The names `load` knows; it also takes the path of an .npz file."""
-    return tuple(LOADERS)
+_loaders = dict(_PACKAGED)
+
+
+def names() -> tuple[str, ...]:
+    """The names `load` knows, those of the package first; it also takes the path of an .npz file."""
+    return tuple(_loaders)
+
+
+def register(name: str, loader: Callable[..., Dataset]) -> Callable[..., Dataset]:
+    """Makes a data set known by its name, for `load`, `train(data=...)`, recipes and the command line.
+
+    A name registered again takes the place of the former one.
+
+    Args:
+        name: str of letters, digits, `_` and `-`.
+        loader: Function that returns a `Dataset`. It is called as `loader(seed=seed, **options)`, with the options of
+            `load`; one without a parameter `seed` is called without.
+
+    Returns:
+        The loader.
+
+    Raises:
+        ValueError: `name` has other characters, or is the name of a packaged data set.
+        TypeError: `loader` cannot be called.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_equivariant as ke
+    >>> def stripes(seed=0, size=8):
+    ...     rng = np.random.default_rng(seed)
+    ...     x = rng.uniform(size=(40, size, size, 1)).astype("float32")
+    ...     y = np.arange(40) % 2
+    ...     x[y == 1, ::2] = 0
+    ...     return ke.data.Dataset("stripes", "random stripes", x[:30], y[:30], x[30:], y[30:])
+    >>> _ = ke.data.register("stripes", stripes)
+    >>> ke.data.load("stripes", size=6).image_shape
+    (6, 6, 1)
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(name)):
+        raise ValueError(f"A data set's name must consist of letters, digits, '_' and '-'. Received: {name!r}")
+    if name in _PACKAGED:
+        raise ValueError(
+            f"A data set's name must differ from those of the package, {', '.join(_PACKAGED)}. Received: {name!r}"
+        )
+    if not callable(loader):
+        raise TypeError(f"A `loader` must be a function that returns a Dataset. Received: {loader!r}")
+    _loaders[name] = loader
+    return loader
 
 
 def check_name(name):
     """Raise unless `name` is a known name or looks like the path of an .npz file."""
-    if name in LOADERS or str(name).endswith(".npz"):
+    if name in _loaders or str(name).endswith(".npz"):
         return
-    near = difflib.get_close_matches(str(name), LOADERS, n=1)
-    hint = f'Did you mean "{near[0]}"?' if near else f"Use one of {', '.join(LOADERS)}, or the path of an .npz file."
+    hint = nearest(name, _loaders, f"Use one of {', '.join(_loaders)}, or the path of an .npz file.")
     raise ValueError(f'Unknown data set. Received: "{name}". {hint}')
 
 
-def load(name, seed=0, **options):
+def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset:
     """Load a data set.
 
     Args:
-        name: `"digits"`, `"rotated_digits"`, `"mnist"`, `"rotated_mnist"`, `"cifar10"`; for segmentation `"cells"`,
-            `"isbi2012_em"`; of volumes `"shapes"`, `"tetris"`, `"modelnet10"`, `"adrenalmnist3d"`; or the path of an
-            .npz file with the arrays x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of them,
-            where y holds labels, or masks as high and wide as the images. With positions of atoms, positions_train and
-            so on, in place of x it becomes densities. A pattern such as `set/*.npz` names several such files; their
-            training images stay on disk.
+        name: One of `ke.data.names()`: `"digits"`, `"rotated_digits"`, `"mnist"`, `"rotated_mnist"`, `"cifar10"`; for
+            segmentation `"cells"`, `"isbi2012_em"`; of volumes `"shapes"`, `"tetris"`, `"modelnet10"`,
+            `"adrenalmnist3d"`; a name that `ke.data.register` made known; or the path of an .npz file with the arrays
+            x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of them, where y holds labels, or
+            masks as high and wide as the images. With positions of atoms, positions_train and so on, in place of x it
+            becomes densities. A pattern such as `set/*.npz` names several such files; their training images stay on
+            disk.
         seed: Seed of the sets that are made rather than read (random angles).
         **options: Of some sets: `size` of the images of "cells", of the volumes of "shapes" and "tetris" and of
             densities, `tile` of "isbi2012_em", in pixels; `draws` and `places` of "tetris"; `voxel_size` of densities.
@@ -72,15 +126,8 @@ def load(name, seed=0, **options):
     (1297, 28, 28, 1)
     """
     check_name(name)
-    if name in LOADERS:
-        known = [key for key in inspect.signature(LOADERS[name]).parameters if key != "seed"]
-        unknown = [key for key in options if key not in known]
-        if unknown:
-            raise ValueError(
-                f'Unknown option of a data set. Received: {unknown[0]} for "{name}". '
-                f"It takes {', '.join(known) or 'none but `seed`'}."
-            )
-        return LOADERS[name](seed=seed, **options)
+    if name in _loaders:
+        return _load_named(name, seed, options)
     path = Path(name).expanduser()
     shards = any(mark in str(name) for mark in "*?[") and not path.is_file()
     atoms = not shards and holds_atoms(path)
@@ -89,3 +136,22 @@ def load(name, seed=0, **options):
     if shards:
         return load_shards(name)
     return load_atoms(path, **options) if atoms else load_archive(path)
+
+
+def _load_named(name, seed, options):
+    loader = _loaders[name]
+    parameters = inspect.signature(loader).parameters
+    known = [key for key in parameters if key != "seed"]
+    unknown = [key for key in options if key not in known]
+    if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        raise ValueError(
+            f'Unknown option of a data set. Received: {unknown[0]} for "{name}". '
+            f"It takes {', '.join(known) or 'none but `seed`'}."
+        )
+    dataset = loader(**({"seed": seed} if "seed" in parameters else {}), **options)
+    if not isinstance(dataset, Dataset):
+        raise TypeError(
+            "The loader of a data set must return a keras_equivariant.data.Dataset. "
+            f'Received: {type(dataset).__name__} from the loader of "{name}"'
+        )
+    return dataset if dataset.name == name else dataclasses.replace(dataset, name=name)

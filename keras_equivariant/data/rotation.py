@@ -1,11 +1,14 @@
 """Turning images by any angle, for making rotated sets and for testing at all angles."""
 
+from __future__ import annotations
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_equivariant.utils.optional import require
 
 
-def rotate_images(images, degrees, order=3, outside="constant"):
+def rotate_images(images: ArrayLike, degrees: ArrayLike, order: int = 3, outside: str = "constant") -> np.ndarray:
     """Rotate each image about its centre by spline interpolation; positive is counter-clockwise.
 
     out(x) = in(R(-degrees) x). Quarter turns are exact: `np.rot90`.
@@ -37,7 +40,7 @@ def random_rotations(count, seed=0):
     return rotations.from_quat(np.random.default_rng(seed).normal(size=(count, 4))).as_matrix()
 
 
-def rotate_volumes(volumes, seed=0):
+def rotate_volumes(volumes: ArrayLike, seed: int = 0) -> np.ndarray:
     """Each volume turned about its centre by a random rotation of its own, by trilinear interpolation.
 
     Args:

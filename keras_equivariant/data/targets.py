@@ -4,8 +4,6 @@ import numpy as np
 
 from keras_equivariant.utils.arrays import as_numbers
 
-TASKS = ("classification", "segmentation")
-
 
 def task_of(images, targets):
     """The task that arrays describe: masks are as high and wide as their images, labels are one a row."""
@@ -15,10 +13,11 @@ def task_of(images, targets):
 
 def check_targets(task, name, part, targets, images):
     """Labels `(B,)` as int32, or masks `(B, H, W, 1)` as float32 from 0 to 1; anything else raises a ValueError."""
-    if task not in TASKS:
-        raise ValueError(f"`task` must be one of {', '.join(TASKS)}. Received: {name} with task={task!r}. Choose one.")
-    check = _check_masks if task == "segmentation" else _check_labels
-    return check(name, part, np.asarray(targets), images)
+    if task not in _CHECKS:
+        raise ValueError(
+            f"`task` must be one of {', '.join(_CHECKS)}. Received: {name} with task={task!r}. Choose one."
+        )
+    return _CHECKS[task](name, part, np.asarray(targets), images)
 
 
 def _check_labels(name, part, labels, images):
@@ -67,3 +66,6 @@ def _check_masks(name, part, masks, images):
             f"Received: {name} with y_{part} from {low} to {high}. Use more images."
         )
     return masks.astype("float32")
+
+
+_CHECKS = {"classification": _check_labels, "segmentation": _check_masks}

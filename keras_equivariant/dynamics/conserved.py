@@ -1,14 +1,20 @@
 """What a motion conserves, as arrays over its states `(..., 2, N, d)`."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def linear_momentum(states):
+def linear_momentum(states: ArrayLike) -> np.ndarray:
     """The total momentum `(..., d)`."""
     return np.asarray(states, np.float64)[..., 1, :, :].sum(axis=-2)
 
 
-def angular_momentum(states):
+def angular_momentum(states: ArrayLike) -> np.ndarray:
     """The total angular momentum about the origin: `(..., 1)` in the plane, `(..., 3)` in space."""
     states = np.asarray(states, np.float64)
     q, p = states[..., 0, :, :], states[..., 1, :, :]
@@ -19,7 +25,7 @@ def angular_momentum(states):
     raise ValueError(f"Angular momentum needs 2 or 3 dimensions. Received: states of shape {states.shape}")
 
 
-def energy(states, masses, potential):
+def energy(states: ArrayLike, masses: ArrayLike, potential: Callable[[np.ndarray], Any]) -> np.ndarray:
     """Kinetic and potential energy together, `(...)`.
 
     Args:
@@ -32,7 +38,7 @@ def energy(states, masses, potential):
     return kinetic.sum(axis=-1) + potential(states[..., 0, :, :])
 
 
-def drift(values, scale):
+def drift(values: ArrayLike, scale: ArrayLike) -> np.ndarray:
     """The largest change of a conserved quantity along a trajectory, relative to a scale.
 
     Args:

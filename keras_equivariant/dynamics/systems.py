@@ -1,5 +1,7 @@
 """Springs and pendulums: random systems and their exact motions."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np
@@ -37,7 +39,9 @@ class Trajectories:
         return (found[:, 0], self.parameters), found[:, 1:]
 
 
-def springs(systems, particles=6, dimension=2, duration=5.0, dt=0.05, seed=0):
+def springs(
+    systems: int, particles: int = 6, dimension: int = 2, duration: float = 5.0, dt: float = 0.05, seed: int = 0
+) -> Trajectories:
     """Particles on springs, each with each: masses U(.1, 3.1), stiffnesses k_i k_j with k ~ U(0, 5).
 
     V(q) = sum over pairs of k_i k_j |q_i - q_j|^2,  q ~ N(0, .4^2), p ~ N(0, .6^2) with its mean over the particles
@@ -84,7 +88,15 @@ def spring_energy(q, parameters):
     return (q * (laplacian @ q)).sum(axis=(-1, -2))
 
 
-def pendulums(systems, particles=3, coupling=1.0, gravity=1.0, duration=5.0, dt=0.05, seed=0):
+def pendulums(
+    systems: int,
+    particles: int = 3,
+    coupling: float = 1.0,
+    gravity: float = 1.0,
+    duration: float = 5.0,
+    dt: float = 0.05,
+    seed: int = 0,
+) -> Trajectories:
     """Pendulums of length 1 in a row, neighbours coupled by springs: positions are angles.
 
     V(q) = sum_i m_i g (1 - cos q_i) + coupling / 2 sum_i (q_{i+1} - q_i)^2, masses U(.5, 1.5), angles N(0, 1), momenta

@@ -1,7 +1,11 @@
 """`certify`: the certificate of a model, from its elements, precisions, angles, layers and controls."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import keras
 
@@ -9,12 +13,23 @@ from keras_equivariant import groups
 from keras_equivariant.equivariance import points, twin
 from keras_equivariant.equivariance.angles import angles_in_degrees, sweep
 from keras_equivariant.equivariance.errors import check_law, checked_inputs, input_layouts, output_layouts
-from keras_equivariant.equivariance.layouts import AUTO, finite
-from keras_equivariant.equivariance.localize import localize
+from keras_equivariant.equivariance.layouts import AUTO, Frames, finite, own_layouts, parsed
+from keras_equivariant.equivariance.localize import localize, sizes
 from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
-from keras_equivariant.equivariance.report import Report, number
+from keras_equivariant.equivariance.report import Report
 from keras_equivariant.equivariance.sizes import on_both_parities
 from keras_equivariant.equivariance.verdict import judge, lowest_precision, tolerances_by_dtype, worst_error
+from keras_equivariant.graphs.reading import Untraceable, as_functional, walk
+from keras_equivariant.graphs.symmetry import (
+    field_types,
+    framed_inputs,
+    group_of,
+    input_types,
+    pooled_subgroups,
+    symmetry_problems,
+)
+from keras_equivariant.groups.group import Group
+from keras_equivariant.utils.text import number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +44,7 @@ class Setting:
     subgroups: tuple
     types: tuple  # field types of the model's layers
     batch_size: int
+    sizes: list | None = None  # for each output that of the features of which it is a mean
 
     def measure(self, fn):
         """The law at the outputs of `fn`, for all elements."""
@@ -40,27 +56,28 @@ class Setting:
             self.layouts,
             self.output_layouts,
             self.batch_size,
+            self.sizes,
         )
 
 
 def certify(
-    model,
-    group=None,
-    inputs=None,
+    model: keras.layers.Layer | Callable[..., Any],
+    group: str | Group | None = None,
+    inputs: Any = None,
     *,
-    law="equivariance",
-    input_layout="auto",
-    output_layout="auto",
-    angles=24,
-    layers=True,
-    dtypes=("float64", "float32"),
-    tolerance=None,
-    samples=2,
-    size=32,
-    seed=0,
-    batch_size=8,
-    name=None,
-):
+    law: Literal["equivariance", "invariance"] = "equivariance",
+    input_layout: Any = "auto",
+    output_layout: Any = "auto",
+    angles: int | Sequence[float] = 24,
+    layers: bool = True,
+    dtypes: Sequence[str] = ("float64", "float32"),
+    tolerance: float | Mapping[str, float] | None = None,
+    samples: int = 2,
+    size: int = 32,
+    seed: int = 0,
+    batch_size: int = 8,
+    name: str | None = None,
+) -> Report:
     """Measures whether a model is equivariant, and where it stops being so.
 
     For every element g of the group |f(g x) - g f(x)| / |f(x)| is measured in float64, on a clone of the model with
@@ -69,14 +86,15 @@ def certify(
     constant, and two calls agree.
 
     Args:
-        model: a Keras model or layer, or any function of arrays (an exported artefact wrapped as a callable); for
+        model: a Keras model or layer, or any function of arrays (an exported artifact wrapped as a callable); for
             a function `group` and `inputs` are needed, and it is measured in its own precision only.
         group: group name or object; by default the group of the model's layers, the smallest one where it narrows
             from layer to layer. SO(2) is tested on C8, O(2) on D8, SO(3) on O, O(3) on Oh.
         inputs: arrays as in `equivariance_error`; by default smooth random images of the model's input shape, in
             the range that a leading Normalization or Rescaling layer expects.
         law: `"equivariance"`, or `"invariance"` to ask f(g x) = f(x) of every output.
-        input_layout, output_layout: as in `equivariance_error`.
+        input_layout, output_layout: as in `equivariance_error`; by default what the layers say: the field type that the
+            first one takes and that the last ones leave, else what the shape tells. `"1x1"` is a field type on `group`.
         angles: how many angles to sweep around the circle, in space about several axes, or the angles in degrees; 0
             for none. Images are taken on a disc and turned by interpolation, so these errors are approximate.
         layers: whether to measure the law at every layer's output too. A layer's layout is the one that fits best.
@@ -109,9 +127,14 @@ def certify(
     if not dtypes or not set(dtypes) <= {"float64", "float32"}:
         raise ValueError(f'`dtypes` must name "float64", "float32" or both. Received: {dtypes!r}')
     is_keras = isinstance(model, keras.Layer)
-    network = twin.as_functional(model, inputs) if is_keras else None
-    every_layer = list(twin.walk(model)) if is_keras else []
-    claimed = twin.find_group(model) if group is None else groups.get(group)
+    network, opaque = None, ""
+    if is_keras:
+        try:
+            network = as_functional(model, inputs, "certified in float64")
+        except Untraceable as error:
+            opaque = str(error)
+    every_layer = list(walk(model)) if is_keras else []
+    claimed = group_of(model) if group is None else groups.get(group)
     on_points = points.move(every_layer, claimed)
     group = points.sample(claimed, every_layer, seed) if on_points else finite(claimed)
     tolerances, angles, notes = tolerances_by_dtype(tolerance), angles_in_degrees(angles), []
@@ -119,6 +142,8 @@ def certify(
         tested = f"{group.order} of its elements" if on_points else f"{group.name}, and by angle"
         notes.append(f"{claimed.name} is tested on {tested}")
     if inputs is None:
+        if opaque:
+            raise ValueError(f"Without inputs= the inputs of a model must be known. {opaque}")
         inputs = twin.random_inputs(network, group, samples, size, seed)
         if not on_points and any(None in tensor.shape[1:] for tensor in network.inputs):
             options = {"law": law, "input_layout": input_layout, "output_layout": output_layout, "dtypes": dtypes}
@@ -134,43 +159,48 @@ def certify(
         notes.append(f"inputs are {samples} smooth random images, seed {seed}")
     if on_points:
         layers = False  # a lift gives each point's elements in an order of its own
-    arrays, subgroups = checked_inputs(inputs), twin.find_subgroups(model)
-    if isinstance(output_layout, str) and output_layout == AUTO and network is not None:
-        output_layout = twin.output_types(network, AUTO, group)
+    arrays, subgroups = checked_inputs(inputs), pooled_subgroups(model)
+    if network is not None and not on_points and _is_auto(input_layout):
+        input_layout = [Frames() if framed else AUTO for framed in framed_inputs(network)]
+        input_layout = [known or layout for known, layout in zip(input_types(network), input_layout, strict=True)]
+    if network is not None and _is_auto(output_layout):
+        output_layout = own_layouts(network, on_points)
     setting = Setting(
         group,
         inputs,
         arrays,
-        input_layouts(arrays, group, input_layout),
-        functools.partial(output_layouts, output_layout, group, law, subgroups),
+        input_layouts(arrays, group, parsed(input_layout, claimed)),
+        functools.partial(output_layouts, parsed(output_layout, claimed), group, law, subgroups),
         subgroups,
-        twin.find_types(model),
+        field_types(model),
         batch_size,
+        None if network is None else sizes(network, network.outputs, inputs, next(batches(arrays, batch_size))[0]),
     )
 
     own = model if isinstance(model, keras.Model) or network is None else network
     own_dtype = twin.compute_dtype(model) if is_keras else None
     measured, unavailable, located = {}, {}, ()
+    in_float64 = own if own_dtype == "float64" and network is not None else None
     if is_keras and "float64" in dtypes and own_dtype != "float64":
         batch, rows = next(batches(arrays, batch_size))
         reference = evaluate(as_callable(own, inputs), batch, rows)
         try:
-            in_float64 = twin.in_float64(network, inputs, batch, reference)
+            if network is None:
+                raise twin.NotClonable(opaque)
+            in_float64 = twin.in_float64(network, inputs, batch, reference, setting.sizes)
         except twin.NotClonable as error:
             unavailable["float64"] = str(error)
+    if in_float64 is not None:
+        parts, limit = setting.measure(in_float64), tolerances["float64"]
+        rounded = _rounded(in_float64 if in_float64 is not own else network, setting, parts, tolerances)
+        if rounded:
+            limit, unavailable["float64"] = tolerances["float32"], rounded
         else:
-            parts = setting.measure(in_float64)
-            worst, limit = worst_error(parts, False) or 0.0, tolerances["float64"]
-            if twin.rounds_to_float32() and limit < worst <= tolerances["float32"]:
-                limit = tolerances["float32"]
-                unavailable["float64"] = (
-                    f"Keras rounds some operations to float32 on the {keras.backend.backend()} backend (error "
-                    f"{number(worst)}); certify on the tensorflow backend"
-                )
-            else:
-                measured["float64"] = parts
-            located = localize(in_float64, setting, limit) if layers else ()
-    if "float32" in dtypes or not measured:
+            measured["float64"] = parts
+        located = localize(in_float64 if in_float64 is not own else network, setting, limit) if layers else ()
+    if own_dtype == "float64" and in_float64 is not None:
+        measured = measured or {"float32": parts}
+    elif "float32" in dtypes or not measured:
         parts = setting.measure(own)
         own_dtype = own_dtype or lowest_precision(output.dtype for output in parts[0].outputs)
         measured[own_dtype] = parts
@@ -193,8 +223,31 @@ def certify(
         angles=sweep(as_callable(own, inputs), setting, names, angles),
         layers=located,
         notes=tuple(notes),
-        **judge(group, measured, unavailable, tolerances, located, twin.symmetry_problems(network)),
+        grid_group="" if on_points or claimed.on_grid is claimed else claimed.on_grid.name,
+        continuous=not (on_points or claimed.is_finite),
+        **judge(group, measured, unavailable, tolerances, located, symmetry_problems(network)),
     )
+
+
+def _is_auto(layout):
+    return isinstance(layout, str) and layout == AUTO
+
+
+def _rounded(network, setting, parts, tolerances):
+    """Why a network in float64 computes in float32 after all, where its errors are of that size; else empty."""
+    worst = worst_error(parts, False) or 0.0
+    if not tolerances["float64"] < worst <= tolerances["float32"]:
+        return ""
+    if twin.rounds_to_float32():
+        return (
+            f"Keras rounds some operations to float32 on the {keras.backend.backend()} backend (error "
+            f"{number(worst)}); certify on the tensorflow backend"
+        )
+    call = twin.rounding_call(network, setting.inputs, next(batches(setting.arrays, setting.batch_size))[0])
+    if call is None:
+        return ""
+    name = f'"{call.operation.name}" ({type(call.operation).__name__})'
+    return f"{name} computes in float32 whatever its dtype (error {number(worst)})"
 
 
 def _described(shapes, layouts):

@@ -1,18 +1,24 @@
 """`equivariance_error` and `assert_equivariant`: the law on given inputs, for any function of arrays."""
 
+from __future__ import annotations
+
 import functools
 import math
 import operator
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
+from keras_equivariant import groups
 from keras_equivariant.equivariance import points
-from keras_equivariant.equivariance.layouts import finite, resolve
+from keras_equivariant.equivariance.layouts import finite, parsed, resolve
 from keras_equivariant.equivariance.measure import as_array, as_callable, measure
-from keras_equivariant.equivariance.report import number, table
 from keras_equivariant.equivariance.verdict import hint, limit, part_errors, vacuous
+from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.layouts import Invariant
+from keras_equivariant.utils.text import number, table
 
 LAWS = ("equivariance", "invariance")
 
@@ -42,8 +48,16 @@ class ElementErrors(dict):
 
 
 def equivariance_error(
-    fn, group, x, *, law="equivariance", elements=None, input_layout="auto", output_layout="auto", batch_size=32
-):
+    fn: Callable[..., Any],
+    group: str | Group,
+    x: Any,
+    *,
+    law: Literal["equivariance", "invariance"] = "equivariance",
+    elements: Sequence[int | str] | Literal["exact"] | None = None,
+    input_layout: Any = "auto",
+    output_layout: Any = "auto",
+    batch_size: int = 32,
+) -> ElementErrors:
     """How far a function is from commuting with a group: |f(g x) - g f(x)| / |f(x)| for every element g.
 
     Args:
@@ -83,18 +97,18 @@ def equivariance_error(
 
 
 def assert_equivariant(
-    fn,
-    group,
-    x,
+    fn: Callable[..., Any],
+    group: str | Group,
+    x: Any,
     *,
-    rtol=None,
-    atol=0.0,
-    law="equivariance",
-    elements=None,
-    input_layout="auto",
-    output_layout="auto",
-    batch_size=32,
-):
+    rtol: float | None = None,
+    atol: float = 0.0,
+    law: Literal["equivariance", "invariance"] = "equivariance",
+    elements: Sequence[int | str] | Literal["exact"] | None = None,
+    input_layout: Any = "auto",
+    output_layout: Any = "auto",
+    batch_size: int = 32,
+) -> None:
     """Raises an AssertionError unless |f(g x) - g f(x)| <= atol + rtol |f(x)| for every element g.
 
     A function that cannot fail does not pass: the output must be finite, must not be zero and must depend on the
@@ -149,6 +163,7 @@ def assert_equivariant(
 
 
 def _measure(fn, group, x, law, elements, input_layout, output_layout, batch_size):
+    input_layout, output_layout = (parsed(layout, groups.get(group)) for layout in (input_layout, output_layout))
     group = finite(group)
     arrays = checked_inputs(x)
     check_law(law)

@@ -7,10 +7,32 @@ import keras
 import numpy as np
 
 from keras_equivariant import groups
+from keras_equivariant.equivariance import points
+from keras_equivariant.graphs.symmetry import framed_outputs, output_operations, output_types
 from keras_equivariant.groups import layouts
-from keras_equivariant.groups.layouts import Layout, Quotient, Regular, Typed, parse
+from keras_equivariant.groups.layouts import Frames, Layout, Quotient, Regular, Typed, parse
 
 AUTO = "auto"
+NAMES = (AUTO, "image", "regular", "harmonic", "invariant", "regular_vector", "folded")
+
+
+def own_layouts(network, on_points=False):
+    """For each output of a functional model the layout that its layers give it; "auto" where they say nothing."""
+    if on_points:
+        return points.output_layouts(output_operations(network))
+    known = zip(output_types(network), framed_outputs(network), strict=True)
+    return [field_type or (Frames() if framed else AUTO) for field_type, framed in known]
+
+
+def parsed(given, group):
+    """A structure of layouts with field types for those that are given in words, such as "1x1"; the group is theirs."""
+
+    def one(layout):
+        # The group axis is that of the finite group on which a continuous one is tested, hence read later.
+        in_words = isinstance(layout, str) and layout not in NAMES and not layout.startswith("quotient(")
+        return parse(layout, group) if in_words else layout
+
+    return keras.tree.map_structure(one, given)
 
 
 def finite(group):
@@ -52,10 +74,15 @@ def resolve(layout, shapes, group, argument, subgroups=()):
         raise ValueError(
             f"`{argument}` must name one layout, or one per array. Received: {layout!r} for {len(shapes)} arrays"
         )
-    return [
-        _inferred(shape, group, argument, subgroups) if isinstance(name, str) and name == AUTO else parse(name, group)
-        for name, shape in zip(given, shapes, strict=True)
-    ]
+
+    def one_of(name, shape):
+        if isinstance(name, Frames) and name.layout is None:
+            return Frames(_inferred((shape[0], *shape[2:]), group, argument, subgroups))
+        if isinstance(name, str) and name == AUTO:
+            return _inferred(shape, group, argument, subgroups)
+        return parse(name, group)
+
+    return [one_of(name, shape) for name, shape in zip(given, shapes, strict=True)]
 
 
 def _inferred(shape, group, argument, subgroups):
@@ -86,4 +113,4 @@ def windowed(x, layout):
     axes = np.meshgrid(*(np.arange(n) - (n - 1) / 2 for n in shape), indexing="ij")
     radius = np.sqrt(sum(a**2 for a in axes)) / (min(shape) / 2)
     window = 0.5 * (1 + np.cos(np.pi * np.clip((radius - 0.6) / 0.35, 0, 1)))
-    return (x * window.reshape(1, *shape, *(1,) * (x.ndim - 1 - len(shape)))).astype(x.dtype)
+    return (x * window.reshape([x.shape[axis] if axis in space else 1 for axis in range(x.ndim)])).astype(x.dtype)

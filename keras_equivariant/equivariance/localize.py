@@ -6,9 +6,8 @@ import math
 import keras
 import numpy as np
 
-from keras_equivariant.equivariance import twin
 from keras_equivariant.equivariance.layouts import candidates
-from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
+from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure, square
 from keras_equivariant.equivariance.report import (
     APPROXIMATE,
     BROKEN,
@@ -18,6 +17,9 @@ from keras_equivariant.equivariance.report import (
     LayerError,
 )
 from keras_equivariant.equivariance.verdict import LARGEST_APPROXIMATE
+from keras_equivariant.graphs.calls import calls
+from keras_equivariant.graphs.reading import as_functional
+from keras_equivariant.graphs.symmetry import summed_up
 
 PORTION = 2**28  # bytes of features held at a time
 
@@ -31,38 +33,35 @@ def localize(network, setting, tolerance):
     """
     if setting.group.order == 1:
         return ()
-    listing = twin.layer_outputs(network)
-    measured = _measure(network, setting, [tensor for _, _, tensors in listing for tensor in tensors])
-    rows = {
-        operation: _row(operation, [measured[id(t)] for t in tensors], tolerance) for operation, _, tensors in listing
-    }
-    source = {id(tensor): operation for operation, _, tensors in listing for tensor in tensors}
+    listing = calls(network)
+    measured = _measure(network, setting, [tensor for call in listing for tensor in call.outputs])
+    source = {id(tensor): call for call in listing for tensor in call.outputs}
     holds_behind, found = set(), []
-    for operation, reads, _ in reversed(listing):
-        row = rows[operation]
-        if row.verdict == EXACT or operation in holds_behind:
-            holds_behind.update(source[id(tensor)] for tensor in reads if id(tensor) in source)
-        if row.verdict == BROKEN and operation in holds_behind:
+    for call in reversed(listing):
+        row = _row(call.operation, [measured[id(tensor)] for tensor in call.outputs], tolerance)
+        if row.verdict == EXACT or call in holds_behind:
+            holds_behind.update(source[id(tensor)] for tensor in call.inputs if id(tensor) in source)
+        if row.verdict == BROKEN and call in holds_behind:
             row = dataclasses.replace(row, layout="?", verdict=UNKNOWN)
         inner = ()
-        if row.verdict == BROKEN and isinstance(operation, keras.Model):
-            inner = _inside(operation, network, reads, measured, setting, tolerance)
+        if row.verdict == BROKEN and isinstance(call.operation, keras.Model):
+            inner = _inside(call.operation, network, call.inputs, measured, setting, tolerance)
         found.append(inner or (row,))
     return tuple(row for part in reversed(found) for row in part)
 
 
 def _inside(model, network, reads, measured, setting, tolerance):
     """The rows of a model inside the network, on the features that it gets there; empty if they have no layout."""
-    graph = twin.graph(model)
+    graph = as_functional(model)
     given = dict(zip(map(id, network.inputs), setting.layouts, strict=True))
     layouts = [given.get(id(t)) or _best_layout(measured[id(t)]) for t in reads]
-    if graph is None or None in layouts:
+    if None in layouts:
         return ()
     features = as_callable(keras.Model(network.input, reads), setting.inputs)
     parts = [evaluate(features, batch, rows) for batch, rows in batches(setting.arrays, setting.batch_size)]
     arrays = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
     inputs = keras.tree.pack_sequence_as(graph.input, arrays)
-    setting = dataclasses.replace(setting, inputs=inputs, arrays=arrays, layouts=layouts)
+    setting = dataclasses.replace(setting, inputs=inputs, arrays=arrays, layouts=layouts, sizes=None)
     return tuple(
         dataclasses.replace(row, name=f"{model.name}/{row.name}") for row in localize(graph, setting, tolerance)
     )
@@ -91,11 +90,23 @@ def _measure(network, setting, tensors):
                 for i, shape in enumerate(shapes)
             ]
 
-        arguments = setting.layouts, layouts, setting.batch_size
+        first, _ = next(batches(setting.arrays, setting.batch_size))
+        arguments = setting.layouts, layouts, setting.batch_size, sizes(network, portion, setting.inputs, first)
         for part in measure(per_sample, setting.group, setting.arrays, _generators(setting.group), *arguments):
             for tensor, output in zip(portion, part.outputs, strict=True):
                 found.setdefault(id(tensor), {})[part.interpolated] = output
     return found
+
+
+def sizes(network, tensors, structure, batch):
+    """For each tensor the largest root mean square of those of which it is a mean; 0 where it is none of others."""
+    sources = [[x for x in summed_up(tensor) if x is not tensor] for tensor in tensors]
+    flat = list({id(x): x for some in sources for x in some}.values())
+    if not flat:
+        return [0.0] * len(tensors)
+    values = as_callable(keras.Model(network.input, flat), structure)(batch)
+    found = {id(x): math.sqrt(square(y) / max(y.size, 1)) for x, y in zip(flat, values, strict=True)}
+    return [max((found[id(x)] for x in some), default=0.0) for some in sources]
 
 
 def _generators(group):

@@ -23,7 +23,8 @@ class Measurement:
     layouts: list
     law: np.ndarray  # |f(gx) - g f(x)|^2
     control: np.ndarray  # |f(gx) - f(x)|^2, a single row: g not applied to the output
-    norm: float = 0.0  # |f(x)|^2
+    norm: float = 0.0  # |f(x)|^2, or that of the features of which f(x) is a mean
+    entries: int = 0  # numbers in f(x)
     change: float = 0.0  # |f(x') - f(x)|^2 for a distorted input x'
     finite: bool = True
 
@@ -60,7 +61,7 @@ class Part:
     moves: np.ndarray  # |gx - x| / |x| per element
 
 
-def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_size):
+def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_size, sizes=None):
     """Compares f(g x) with g f(x) for every element g, exact and interpolated ones apart.
 
     For the interpolated elements the inputs are taken on a disc, so that nothing turns out of the grid, and the
@@ -74,6 +75,7 @@ def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_si
         input_layouts: a layout per input.
         output_layouts: from the list of output shapes to a list of candidate layouts per output.
         batch_size: the most samples in one call.
+        sizes: for each output the least root mean square that errors are relative to; by default only its own.
 
     Returns:
         One or two Parts.
@@ -86,7 +88,7 @@ def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_si
             Part(
                 exact,
                 False,
-                *_sums(fn, group, inputs, exact, input_layouts, output_layouts, batch_size, lambda y, layout: y),
+                *_sums(fn, group, inputs, exact, input_layouts, output_layouts, batch_size, lambda y, layout: y, sizes),
             )
         )
     if others:
@@ -96,12 +98,14 @@ def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_si
 
         disc = [window(x, layout) for x, layout in zip(inputs, input_layouts, strict=True)]
         parts.append(
-            Part(others, True, *_sums(fn, group, disc, others, input_layouts, output_layouts, batch_size, window))
+            Part(
+                others, True, *_sums(fn, group, disc, others, input_layouts, output_layouts, batch_size, window, sizes)
+            )
         )
     return parts
 
 
-def _sums(fn, group, inputs, elements, input_layouts, output_layouts, batch_size, window):
+def _sums(fn, group, inputs, elements, input_layouts, output_layouts, batch_size, window, sizes):
     found, moves, total = None, np.zeros(len(elements)), 0.0
     moving = [layout.moves for layout in input_layouts]
     for batch, rows in batches(inputs, batch_size):
@@ -111,6 +115,7 @@ def _sums(fn, group, inputs, elements, input_layouts, output_layouts, batch_size
             found = [_empty(y, names, len(elements)) for y, names in zip(reference, layouts, strict=True)]
         for output, y in zip(found, reference, strict=True):
             output.norm += square(window(y, output.layouts[0] if output.layouts else Invariant()))
+            output.entries += y.size
             output.finite &= bool(np.isfinite(y).all())
         total += sum(square(x[:rows]) for x, moves_it in zip(batch, moving, strict=True) if moves_it)
         for column, element in enumerate(elements):
@@ -125,6 +130,8 @@ def _sums(fn, group, inputs, elements, input_layouts, output_layouts, batch_size
         distorted = [_distorted(x) if moves_it else x for x, moves_it in zip(batch, moving, strict=True)]
         for output, y, image in zip(found, reference, evaluate(fn, distorted, rows), strict=True):
             output.change += distance(image, y)
+    for output, size in zip(found, sizes or [0.0] * len(found), strict=True):
+        output.norm = max(output.norm, size**2 * output.entries)
     return found, relative(moves, total)
 
 

@@ -2,6 +2,8 @@
 
 import math
 
+from keras_equivariant.utils.optional import require
+
 FLOOR = 1e-18  # errors of 0 are drawn here
 COLOURS = {"exact": "#2a9d8f", "approximate": "#e9a23b", "broken": "#d1495b"}
 GREY = "#8d99ae"
@@ -9,15 +11,9 @@ GREY = "#8d99ae"
 
 def draw(report, path):
     """Writes the picture of a Report; the file's ending chooses the format."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "Report.plot needs matplotlib. Install the training extras: pip install 'keras-equivariant[train]'"
-        ) from error
     panels = [_elements, *([_angles] if report.angles else []), *([_layers] if report.layers else [])]
     tall = max(len(report.layers) * 0.24 + 1.6, len(report.elements) * 0.36 + 1.6, 4.6)
-    figure = Figure(figsize=(5.2 * len(panels), tall), layout="constrained")
+    figure = require("matplotlib.figure", "Report.plot").Figure(figsize=(5.2 * len(panels), tall), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.15, h_pad=0.1)
     colour = COLOURS.get(report.verdict, GREY)
     figure.suptitle(f"{report.model} under {report.group}: {report.verdict}", color=colour, weight="bold")

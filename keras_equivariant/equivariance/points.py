@@ -1,40 +1,23 @@
 """Certification of networks on points: which elements, which inputs move, and how vectors turn."""
 
 from keras_equivariant import groups
+from keras_equivariant.graphs.symmetry import moves_points
 from keras_equivariant.groups.layouts import Invariant, Positions, Vectors
-from keras_equivariant.layers.points.features import OnPoints
+from keras_equivariant.layers.points.image_to_points import ImageToPoints
+from keras_equivariant.layers.points.lift import LieLift
 
 COUNT = 6  # elements of each kind
 
 
 def move(layers, group):
     """Whether a network with these layers takes points that the group moves; images may become points inside it."""
-    from_images = any(type(layer).__name__ == "ImageToPoints" for layer in layers)
-    return group.is_lie and not from_images and (not group.orthogonal or any(map(_on_points, layers)))
-
-
-def lie_group_of(layers):
-    """The Lie group that layers on points name, or None; images that become points are tested on quarter turns."""
-    found = {layer.group for layer in layers if _on_points(layer)}
-    if not found:
-        return None
-    if any(type(layer).__name__ == "ImageToPoints" for layer in layers):
-        return groups.get("C4")
-    if len(found) > 1:
-        names = sorted(group.name for group in found)
-        raise ValueError(f"The layers on points must have one group. Received: {', '.join(names)}; name one as group=")
-    return found.pop()
-
-
-def _on_points(layer):
-    """Whether a layer moves points by its group; the rotations move grids as well, so that the layer tells."""
-    group = getattr(layer, "group", None)
-    return isinstance(group, groups.Group) and group.is_lie and (isinstance(layer, OnPoints) or not group.orthogonal)
+    from_images = any(isinstance(layer, ImageToPoints) for layer in layers)
+    return group.is_lie and not from_images and (not group.orthogonal or any(map(moves_points, layers)))
 
 
 def sample(group, layers, seed=0):
     """Elements to test: exact ones and, where points are lifted on a grid of rotations, others too."""
-    lifts = [layer for layer in layers if type(layer).__name__ == "LieLift" and layer.group is group]
+    lifts = [layer for layer in layers if isinstance(layer, LieLift) and layer.group is group]
     turns = None
     if group.stabilizer is not None and not (lifts and lifts[0].sampling == "principal"):
         turns = lifts[0].samples if lifts and lifts[0].sampling != "uniform" else 1

@@ -1,10 +1,16 @@
 """What certification found, as a value: printed as a table, saved as JSON, drawn as a picture."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import math
 import pathlib
+from typing import Any
 
+from keras_equivariant.utils.text import number, table
+
+SMALLEST_INTERPOLATION = 1e-6
 EXACT, APPROXIMATE, BROKEN, VACUOUS, UNKNOWN = "exact", "approximate", "broken", "vacuous", "unknown layout"
 
 
@@ -68,6 +74,8 @@ class Report:
         layers: a LayerError per layer, in order; empty if the layers are not known.
         reasons: what is wrong, in words.
         notes: what else to know.
+        grid_group: name of the subgroup that maps the pixel grid onto itself; empty if that is the whole group.
+        continuous: whether the group holds all rotations, so that every angle of the sweep is one of its elements.
     """
 
     model: str
@@ -83,6 +91,8 @@ class Report:
     layers: tuple = ()
     reasons: tuple = ()
     notes: tuple = ()
+    grid_group: str = ""
+    continuous: bool = False
 
     @property
     def exact(self):
@@ -92,12 +102,54 @@ class Report:
     @property
     def max_error(self):
         """The worst error of the elements that the grid carries exactly (of all if it carries none exactly), in the
-        highest precision measured."""
-        best = next((p for p in self.precisions if not p.unavailable), None)
-        if best is None:
+        highest precision measured; where these are exact in a broken model, the error that breaks it."""
+        best = self._best
+        error = best.interpolated_error if best and best.error is None else best and best.error
+        if error is None:
             return math.nan
-        error = best.interpolated_error if best.error is None else best.error
-        return math.nan if error is None else error
+        if self.verdict == BROKEN and error <= best.tolerance:
+            return max(e for p in self.precisions for e in (p.error, p.interpolated_error) if e is not None)
+        return error
+
+    @property
+    def grid_error(self):
+        """The worst error of the elements that the grid carries exactly, in the highest precision; None without any."""
+        return self._best and self._best.error
+
+    @property
+    def between(self):
+        """Where the law holds worst among what needs interpolation: an Angle of the sweep for a continuous group, else
+        one without degrees (nan) for the elements that the grid does not carry; None where the grid carries all."""
+        found = [angle for angle in self.angles if self.continuous and angle.interpolation > SMALLEST_INTERPOLATION]
+        errors = [p.interpolated_error for p in self.precisions if p.interpolated_error is not None]
+        if errors:
+            found.append(Angle(math.nan, max(errors), math.nan))
+        return max(found, key=lambda angle: angle.error if math.isfinite(angle.error) else math.inf, default=None)
+
+    @property
+    def headline(self):
+        """Group, verdict and the numbers that it stands on, in one line."""
+        return f"{self.model} under {self.group}: {self.verdict.upper()}{self._numbers()}"
+
+    @property
+    def _best(self):
+        return next((p for p in self.precisions if not p.unavailable), None)
+
+    def _numbers(self):
+        best, between = self._best, self.between
+        if self.verdict == VACUOUS or best is None:
+            return ""
+        if best.error is None:
+            return f"; {_angle_text(between)}" if between else ""
+        if not best.error <= best.tolerance:
+            return f", error {number(best.error)}"
+        exact = f", exact under {self.grid_group or self.group} (error {number(best.error)})"
+        worst = max((p for p in self.precisions if p.error is not None), key=lambda p: (p.error > p.tolerance, p.error))
+        if worst.error > worst.tolerance:
+            exact += f", in {worst.dtype} error {number(worst.error)}"
+        elif between is None:
+            return f", largest error {number(best.error)}"
+        return f"{exact}; between the turns of the grid {_angle_text(between)}" if between else exact
 
     @property
     def broken_layer(self):
@@ -110,9 +162,11 @@ class Report:
             raise AssertionError(str(self))
         return self
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """The report as numbers, strings, lists and dicts; numbers that are not finite become "nan" or "inf"."""
-        values = {"exact": self.exact, "max_error": self.max_error, **dataclasses.asdict(self)}
+        summary = {"headline": self.headline, "exact": self.exact, "max_error": self.max_error}
+        between = self.between and self.between.error
+        values = {**summary, "grid_error": self.grid_error, "between_error": between, **dataclasses.asdict(self)}
         return _finite(values)
 
     @classmethod
@@ -142,7 +196,7 @@ class Report:
     def __str__(self):
         law = "f(gx) = f(x)" if self.law == "invariance" else "f(gx) = g f(x)"
         lines = [
-            f"{self.model} under {self.group}: {self.verdict.upper()}",
+            self.headline,
             f"law {law}; in {', '.join(self.inputs)}; out {', '.join(self.outputs)}",
             *(f"! {reason}" for reason in self.reasons),
             "",
@@ -180,27 +234,18 @@ class Report:
         return table(("layer", "class", "output", "layout", "error", "interpolated", "verdict"), rows)
 
 
+def _angle_text(angle):
+    if math.isnan(angle.degrees):
+        return f"error {number(angle.error)}"
+    alone = f", where interpolation alone makes {number(angle.interpolation)}"
+    return f"error {number(angle.error)} at {angle.degrees:g} degrees{alone}"
+
+
 def _precision_line(p):
     if p.unavailable:
         return f"{p.dtype}: not available; {p.unavailable}"
     interpolated = "" if p.interpolated_error is None else f"; interpolated elements {number(p.interpolated_error)}"
     return f"{p.dtype}: worst error {number(p.error)}, tolerance {number(p.tolerance)}{interpolated}"
-
-
-def table(header, rows):
-    """Rows as lines with aligned columns; columns with nothing in them are left out."""
-    columns = [column for column in zip(header, *rows, strict=True) if any(str(cell) != "-" for cell in column[1:])]
-    rows = [tuple(map(str, row)) for row in zip(*columns, strict=True)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
-
-
-def number(value):
-    """Two digits, as errors are read; "-" where there is none, "undefined" for 0/0."""
-    if value is None:
-        return "-"
-    return "undefined" if math.isnan(value) else "0" if value == 0 else f"{value:.2g}"
 
 
 def _finite(value):

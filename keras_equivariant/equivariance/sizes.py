@@ -3,7 +3,8 @@
 import dataclasses
 import warnings
 
-from keras_equivariant.equivariance.report import APPROXIMATE, BROKEN, EXACT, number
+from keras_equivariant.equivariance.report import APPROXIMATE, BROKEN, EXACT
+from keras_equivariant.utils.text import number
 
 _BY_SEVERITY = (EXACT, APPROXIMATE, BROKEN)
 
@@ -34,9 +35,11 @@ def on_both_parities(certify_at, size):
     report = found[worst]
     if worst != next(iter(found)):
         report = certify_at(worst)
-    notes = [f"{one.verdict} at {tested}, largest error {number(one.max_error)}" for tested, one in found.items()]
+    notes = [
+        f"tested at {tested}: {one.verdict}, largest error {number(one.max_error)}" for tested, one in found.items()
+    ]
     notes += [f"at {tested} a strict layer refuses its input" for tested in refused]
-    return dataclasses.replace(report, notes=(*report.notes, "the model takes any size: " + "; ".join(notes)))
+    return dataclasses.replace(report, notes=(*report.notes, "the model takes any size; " + "; ".join(notes)))
 
 
 def _severity(report):

@@ -1,4 +1,4 @@
-"""What certification asks of a Keras model: its group, test inputs, its twin in float64, its layers' outputs."""
+"""What certification makes of a Keras model: test inputs, and its twin in float64."""
 
 import contextlib
 import textwrap
@@ -8,82 +8,13 @@ import keras
 import numpy as np
 
 from keras_equivariant import groups
-from keras_equivariant.equivariance import points
 from keras_equivariant.equivariance.measure import as_callable
 from keras_equivariant.equivariance.verdict import TOLERANCE, lowest_precision
-from keras_equivariant.groups import FieldType
-
-
-def walk(layer):
-    """The layer and every layer inside it, outermost first."""
-    yield layer
-    inner = list(getattr(layer, "layers", None) or ())
-    if isinstance(getattr(layer, "layer", None), keras.Layer):
-        inner.append(layer.layer)  # wrappers such as TimeDistributed
-    for child in inner:
-        if isinstance(child, keras.Layer):
-            yield from walk(child)
-
-
-def find_group(model):
-    """The group that the model's layers name; of several, one within the other, the smallest."""
-    layers = list(walk(model)) if isinstance(model, keras.Layer) else []
-    lie_group = points.lie_group_of(layers)
-    if lie_group is not None:
-        return lie_group
-    found = {layer.group for layer in layers if isinstance(getattr(layer, "group", None), groups.Group)}
-    found |= {layer.out_type.group for layer in layers if isinstance(getattr(layer, "out_type", None), FieldType)}
-    smallest = [group for group in found if all(groups.contains(other, group) for other in found)]
-    if not smallest:
-        raise ValueError(
-            "The group must follow from the model's layers, else be given as in certify(model, "
-            f'group="D4"). Received: a model with {_listed(sorted(g.name for g in found))}'
-        )
-    return smallest[0]
-
-
-def find_types(model):
-    """The field types of the model's layers."""
-    layers = walk(model) if isinstance(model, keras.Layer) else ()
-    found = [getattr(layer, name, None) for layer in layers for name in ("in_type", "out_type")]
-    return tuple(dict.fromkeys(field_type for field_type in found if isinstance(field_type, FieldType)))
-
-
-def output_types(network, otherwise, group=None):
-    """The field type of each of a functional model's outputs, or `otherwise` where its last layer names none."""
-    operations = [tensor._keras_history.operation for tensor in keras.tree.flatten(network.output)]
-    if group is not None and not group.orthogonal:
-        return points.output_layouts(operations)
-    found = [getattr(operation, "out_type", None) for operation in operations]
-    return [field_type if isinstance(field_type, FieldType) else otherwise for field_type in found]
-
-
-def find_subgroups(model):
-    """Names of the subgroups that the model pools over, for layouts on cosets."""
-    layers = walk(model) if isinstance(model, keras.Layer) else ()
-    names = (getattr(layer, "subgroup", None) for layer in layers)
-    return tuple(dict.fromkeys(getattr(name, "name", name) for name in names if name is not None))
-
-
-def _listed(names):
-    return f"layers of the groups {', '.join(names)}" if names else "no layer that has a group"
-
-
-def as_functional(model, inputs):
-    """A functional model of any layer or model whose graph is known; None for a subclassed model."""
-    if not isinstance(model, keras.Model):
-        if inputs is None:
-            raise ValueError(f"A layer has no input shape of its own: pass inputs=. Received: {model!r}")
-        symbolic = keras.tree.map_structure(lambda x: keras.Input(x.shape[1:], dtype=model.input_dtype), inputs)
-        return keras.Model(symbolic, model(symbolic), name=model.name)
-    if isinstance(model, keras.Sequential) and not model.built:
-        if inputs is None:
-            raise ValueError(
-                "A Sequential model must be built or start with an Input, else pass inputs=. "
-                f"Received: the unbuilt model {model.name!r}"
-            )
-        model.build(keras.tree.map_structure(lambda x: (None, *x.shape[1:]), inputs))
-    return graph(model)
+from keras_equivariant.graphs.calls import calls, fresh
+from keras_equivariant.graphs.reading import walk
+from keras_equivariant.graphs.rewriting import Rewriter, inlined
+from keras_equivariant.graphs.symmetry import framed_inputs
+from keras_equivariant.graphs.weights import clone_operation, constants, set_weights
 
 
 def random_inputs(model, group, samples, size, seed):
@@ -96,9 +27,16 @@ def random_inputs(model, group, samples, size, seed):
     centre, spread = _input_range(model)
     generator = np.random.default_rng(seed)
 
+    framed = {id(tensor) for tensor, is_framed in zip(model.inputs, framed_inputs(model), strict=True) if is_framed}
+
     def draw(tensor):
         shape = tuple(size if n is None else n for n in tensor.shape[1:])
-        dtype = np.dtype(keras.backend.standardize_dtype(tensor.dtype) if tensor.dtype != "bfloat16" else "float32")
+        if id(tensor) in framed:
+            return image(shape[1:], tensor.dtype, samples * shape[0]).reshape(samples, *shape)
+        return image(shape, tensor.dtype, samples)
+
+    def image(shape, dtype, samples):
+        dtype = np.dtype(keras.backend.standardize_dtype(dtype) if dtype != "bfloat16" else "float32")
         if dtype.kind == "b":  # a mask: some points are missing
             return generator.random((samples, *shape)) < 0.8
         if dtype.kind not in "fu":
@@ -177,49 +115,66 @@ def rounds_to_float32():
     return float(keras.ops.convert_to_numpy(keras.ops.mean(keras.ops.convert_to_tensor(x)))) == 1.0
 
 
+def rounding_call(network, inputs, batch):
+    """The first call that computes in float32 whatever its dtype, as resizing does; None where there is none.
+
+    What it gives are numbers of float32, although none of what the network takes is.
+    """
+    graph = inlined(network)
+    listed = calls(graph)
+    noise = np.random.default_rng(0)
+    batch = [x * (1 + 1e-6 * noise.uniform(-1, 1, x.shape)) if x.dtype.kind == "f" else x for x in map(_wide, batch)]
+    tensors = [tensor for call in listed for tensor in call.outputs]
+    values = as_callable(keras.Model(graph.input, tensors), inputs)(batch)
+    values = dict(zip(map(id, tensors), values, strict=True))
+    return next((call for call in listed if any(_is_rounded(values[id(t)]) for t in call.outputs)), None)
+
+
+def _is_rounded(y):
+    """Whether all numbers in float64 are those of float32, and not for being whole."""
+    return y.dtype == np.float64 and np.array_equal(y, y.astype(np.float32)) and not np.array_equal(y, np.round(y))
+
+
 class NotClonable(Exception):
     """Why a model has no twin in float64."""
 
 
-def in_float64(network, inputs, batch, reference):
+def in_float64(network, inputs, batch, reference, sizes=None):
     """A functional model that computes the same in float64.
 
     Args:
-        network: the model's graph, or None if it is not known.
+        network: a plain functional model.
         inputs: the structure of the inputs.
         batch: arrays.
         reference: the model's outputs for them.
+        sizes: for each output that of the features of which it is a mean.
 
     Raises:
-        NotClonable: where the backend has no float64, a layer cannot be made anew or computes in less than float64
+        NotClonable: where the backend has no float64, a layer cannot be built again or computes in less than float64
             whatever its policy, or the twin's outputs are not the model's.
     """
     if not has_float64():
         raise NotClonable(
             f"the {keras.backend.backend()} backend has no float64; set JAX_ENABLE_X64=1 in the environment"
         )
-    if network is None:
-        raise NotClonable("the graph of a subclassed model is not known")
-    pairs = []
     try:
         with warnings.catch_warnings(), float64_policy():
             warnings.simplefilter("ignore")  # layers said what they had to say when the user built them
-            twin = _clone(network, pairs)
-        for old, new in pairs:
-            new.set_weights([w if w.dtype.kind in "iub" else w.astype(np.float64) for w in old.get_weights()])
-            if hasattr(new, "finalize_state"):  # preprocessing layers read their weights here
-                new.finalize_state()
+            widening = _Widening()
+            twin = widening.run(network)
+        for old, new in widening.pairs.values():
+            set_weights(new, [w if w.dtype.kind in "iub" else w.astype(np.float64) for w in old.get_weights()])
         outputs = as_callable(twin, inputs)(batch)
     except NotClonable:
         raise
     except Exception as error:
-        # Whatever a user's layer raises when it is made anew, the certificate in float32 can still be given.
+        # Whatever a user's layer raises when it is built again, the certificate in float32 can still be given.
         why = textwrap.shorten(str(error), 200, placeholder=" ...")
         raise NotClonable(f"the model could not be cloned: {why}") from error
     if not rounds_to_float32():
         _check_float64(twin)
-    for ours, theirs in zip(outputs, reference, strict=True):
-        size = np.max(np.abs(theirs.astype(np.float64)), initial=0)
+    for ours, theirs, features in zip(outputs, reference, sizes or [0.0] * len(outputs), strict=True):
+        size = max(np.max(np.abs(theirs.astype(np.float64)), initial=0), features)
         rounding = max(0.05, 3 * TOLERANCE.get(theirs.dtype.name, 0)) * size
         if np.isfinite(size) and not np.allclose(ours, theirs.astype(np.float64), rtol=0, atol=rounding):
             raise NotClonable(
@@ -229,37 +184,39 @@ def in_float64(network, inputs, batch, reference):
     return twin
 
 
-def _clone(model, pairs):
-    def wide(tensor):
-        dtype = "float64" if keras.backend.is_float_dtype(tensor.dtype) else tensor.dtype
-        return keras.Input(batch_shape=tensor.shape, dtype=dtype, name=tensor.name)
+class _Widening(Rewriter):
+    """The same layers in float64, without their weights.
 
-    def clone(layer):
-        if isinstance(layer, keras.Model):
-            inner = graph(layer)
-            if inner is None:
-                raise NotClonable(f"the graph of the subclassed model {layer.name!r} is not known")
-            return _clone(inner, pairs)
-        if isinstance(layer, keras.layers.Lambda):  # its function may be one that cannot be serialized
-            return keras.layers.Lambda(layer.function, mask=layer.mask, arguments=layer.arguments, name=layer.name)
-        new = type(layer).from_config(_float64_config(layer.get_config()))
-        if isinstance(layer, keras.Layer):
-            pairs.append((layer, new))
-        return new
+    Attributes:
+        pairs: each layer of the model with the new one.
+    """
 
-    inputs = keras.tree.map_structure(wide, model.input)
-    return keras.models.clone_model(model, input_tensors=inputs, clone_function=clone)
+    purpose = "computed in float64"
+
+    def __init__(self):
+        super().__init__()
+        self.pairs = {}
+
+    def input(self, tensor):
+        return fresh(tensor, "float64" if keras.backend.is_float_dtype(tensor.dtype) else None)
+
+    def call(self, operation, args, kwargs):
+        args, kwargs = keras.tree.map_structure(_wide, constants((args, kwargs)))
+        if not isinstance(operation, keras.Layer):
+            return clone_operation(operation, operation.name)(*args, **kwargs)
+        if id(operation) not in self.pairs:
+            self.pairs[id(operation)] = operation, _wide_layer(operation)
+        return self.pairs[id(operation)][1](*args, **kwargs)
 
 
-def graph(model):
-    """A plain functional model with the layers of a functional or Sequential one; None if the graph is not known."""
-    sequential = isinstance(model, keras.Sequential)  # its `input` is that of the graph it is called in
-    try:
-        ends = (model.inputs[0], model.outputs[0]) if sequential else (model.input, model.output)
-        plain = keras.Model(*ends, name=model.name)
-    except (AttributeError, ValueError):
-        return None
-    return None if model in plain.operations else plain
+def _wide(x):
+    return x.astype(np.float64) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
+
+
+def _wide_layer(layer):
+    if isinstance(layer, keras.layers.Lambda):  # its function may be one that cannot be serialized
+        return keras.layers.Lambda(layer.function, mask=layer.mask, arguments=layer.arguments, name=layer.name)
+    return type(layer).from_config(_float64_config(layer.get_config()))
 
 
 def _float64_config(config):
@@ -278,42 +235,13 @@ def _is_float(policy):
 
 
 def _check_float64(model):
-    for layer in walk(model):
-        for operation in getattr(layer, "operations", ()):
-            for tensor in keras.tree.flatten(operation.output):
+    for graph in (layer for layer in walk(model) if isinstance(layer, keras.Model)):
+        for call in calls(graph):
+            for tensor in call.outputs:
                 if keras.backend.is_float_dtype(tensor.dtype) and tensor.dtype != "float64":
-                    raise NotClonable(f"{operation.name!r} computes in {tensor.dtype} whatever its dtype policy")
+                    raise NotClonable(f"{call.operation.name!r} computes in {tensor.dtype} whatever its dtype policy")
 
 
 def compute_dtype(model):
     """The lowest precision that any layer computes in."""
     return lowest_precision(layer.compute_dtype for layer in walk(model))
-
-
-def symmetry_problems(network):
-    """By layer name, what a layer of this package says breaks its symmetry on the sizes it has."""
-    operations = [op for layer in walk(network) for op in getattr(layer, "operations", ())] if network else []
-    return {
-        op.name: op.symmetry_problems(op.input.shape)
-        for op in operations
-        if hasattr(op, "symmetry_problems") and isinstance(op.input, keras.KerasTensor)
-    }
-
-
-def layer_outputs(model):
-    """Per operation of a functional model in order: `(operation, its input tensors, its output tensors)`.
-
-    Empty if an operation was first called in another graph, since then its tensors here are not known.
-    """
-    # A model inside the model has `input` and `output` of its own; Operation's are those in the graph around it.
-    read, write = keras.Operation.input.fget, keras.Operation.output.fget
-    found = [
-        (operation, keras.tree.flatten(read(operation)), keras.tree.flatten(write(operation)))
-        for operation in model.operations
-        if not isinstance(operation, keras.layers.InputLayer)
-    ]
-    try:
-        keras.Model(model.input, [tensor for _, _, tensors in found for tensor in tensors])
-    except ValueError:
-        return []
-    return found

@@ -2,15 +2,8 @@
 
 import numpy as np
 
-from keras_equivariant.equivariance.report import (
-    APPROXIMATE,
-    BROKEN,
-    EXACT,
-    VACUOUS,
-    Element,
-    Precision,
-    number,
-)
+from keras_equivariant.equivariance.report import APPROXIMATE, BROKEN, EXACT, VACUOUS, Element, Precision
+from keras_equivariant.utils.text import number
 
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5, "float16": 1e-2, "bfloat16": 1e-1}
 # Above this the error of an interpolated element is not called approximate any more.
@@ -72,10 +65,8 @@ def _elements(group, part, errors, tolerances, best):
     for column, element in enumerate(part.elements):
         by_dtype = {dtype: values[element] for dtype, values in errors.items()}
         within = [by_dtype[dtype] <= tolerances[dtype] for dtype in by_dtype]
-        if part.interpolated:
-            verdict = APPROXIMATE if by_dtype[best] <= LARGEST_APPROXIMATE else BROKEN
-        else:
-            verdict = EXACT if all(within) else APPROXIMATE if within[0] else BROKEN
+        small = max(by_dtype.values()) <= LARGEST_APPROXIMATE and (part.interpolated or within[0])
+        verdict = EXACT if all(within) and not part.interpolated else APPROXIMATE if small else BROKEN
         control = max(float(output.relative_control[column]) for output in part.outputs)
         yield Element(
             group.element_names[element], part.interpolated, by_dtype, control, float(part.moves[column]), verdict
@@ -87,8 +78,10 @@ def _precision(dtype, parts, tolerances):
 
 
 def worst_error(parts, interpolated):
-    """The worst error of the exact or of the interpolated elements, the identity apart; None if there are none."""
-    errors = [e for part in parts if part.interpolated == interpolated for i, e in part_errors(part).items() if i]
+    """The worst error of the exact or of the interpolated elements; None if there are none but an identity that keeps
+    the law, as it does unless the model does not repeat itself."""
+    some = [part for part in parts if part.interpolated == interpolated]
+    errors = [e for part in some for element, e in part_errors(part).items() if element or e > 0]
     return float(np.max(errors)) if errors else None
 
 

@@ -1,27 +1,39 @@
 """What `export` accepts: each argument checked before anything is written."""
 
-import difflib
 import re
 
 import keras
 import numpy as np
 
-from keras_equivariant.equivariance.twin import walk
 from keras_equivariant.export import representative
+from keras_equivariant.export.formats import backend, registry
 from keras_equivariant.export.verify import BATCHES
-
-PRECISIONS = {"tflite": "float32", "tflite_float16": "float16", "tflite_int8": "int8"}
-FORMATS = ("keras", "saved_model", *PRECISIONS, "onnx", "openvino")
+from keras_equivariant.utils.text import closest
 
 
 def checked_formats(formats):
+    """The `Format` of each name, each once."""
     formats = (formats,) if isinstance(formats, str) else tuple(formats)
-    unknown = [format for format in formats if format not in FORMATS]
+    known = registry.format_names()
+    unknown = [format for format in formats if format not in known]
     if unknown or not formats:
-        near = difflib.get_close_matches(str(unknown[0]), FORMATS, 1) if unknown else []
-        hint = f'. Did you mean "{near[0]}"?' if near else ""
-        raise ValueError(f"`formats` must be one or more of {FORMATS}. Received: formats={list(formats)}{hint}")
-    return tuple(dict.fromkeys(formats))
+        near = closest(unknown[0], known) if unknown else None
+        hint = f'. Did you mean "{near}"?' if near else ""
+        raise ValueError(f"`formats` must be one or more of {known}. Received: formats={list(formats)}{hint}")
+    return tuple(registry.get(format) for format in dict.fromkeys(formats))
+
+
+def check_writable(formats, verify):
+    """Raises where a format's backend or a module that it needs is not there."""
+    for format in formats:
+        if format.backend == "tensorflow":
+            backend.tensorflow([format.name for format in formats])
+        elif format.backend not in (None, keras.backend.backend()):
+            raise ValueError(
+                f'The format "{format.name}" is written on the {format.backend} backend. Received: the '
+                f'"{keras.backend.backend()}" backend. Set the environment variable KERAS_BACKEND={format.backend}'
+            )
+        format.check_installed(verify)
 
 
 def checked_name(name):
@@ -41,9 +53,10 @@ def check_version(version):
 def checked_data(graph, data, formats, inference_type):
     if inference_type not in ("float32", "int8"):
         raise ValueError(f'`inference_type` must be "float32" or "int8". Received: {inference_type!r}')
-    if "tflite_int8" in formats and data is None:
+    needing = [format.name for format in formats if format.needs_data]
+    if needing and data is None:
         raise ValueError(
-            'The format "tflite_int8" needs `representative_data` to set the ranges of its integers. '
+            f'The format "{needing[0]}" needs `representative_data` to set the ranges of its integers. '
             "Received: None; pass about a hundred inputs, such as x_train[:100]."
         )
     if data is None:
@@ -64,20 +77,9 @@ def checked_data(graph, data, formats, inference_type):
     return data
 
 
-def check_integers(served, formats):
-    """ValueError where int8 is wanted of a folded model that TFLite would leave in float."""
-    convolutions = (keras.layers.Conv3D, keras.layers.Conv3DTranspose)
-    volumes = [layer.name for layer in walk(served) if isinstance(layer, convolutions)]
-    if "tflite_int8" in formats and volumes:
-        raise ValueError(
-            "TFLite has no convolution of volumes in integers: it would compute in float between two conversions. "
-            f'Received: "tflite_int8" for a model with the Conv3D "{volumes[0]}"; use "tflite_float16" for '
-            "weights of half the size"
-        )
-
-
 def checked_tolerance(tolerance):
-    given = tolerance if isinstance(tolerance, dict) else {} if tolerance is None else dict.fromkeys(FORMATS, tolerance)
-    if set(given) - set(FORMATS) or any(not value >= 0 for value in given.values()):
+    known = registry.format_names()
+    given = tolerance if isinstance(tolerance, dict) else {} if tolerance is None else dict.fromkeys(known, tolerance)
+    if set(given) - set(known) or any(not value >= 0 for value in given.values()):
         raise ValueError(f"`tolerance` must be a number, or a dict of them by format. Received: {tolerance!r}")
     return given

@@ -1,15 +1,19 @@
 """What was exported and what verification measured, as values: printed as a table, saved as JSON."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import math
 import pathlib
+from typing import Any
 
-from keras_equivariant.equivariance.report import number, table
+from keras_equivariant.utils.deprecation import renamed
+from keras_equivariant.utils.text import number, table
 
 
 class ExportError(RuntimeError):
-    """An exported artefact does not compute what the model computes.
+    """An exported artifact does not compute what the model computes.
 
     Attributes:
         report: the ExportReport with what was measured.
@@ -21,7 +25,7 @@ class ExportError(RuntimeError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Artefact:
+class Artifact:
     """One exported file or folder.
 
     Attributes:
@@ -31,7 +35,7 @@ class Artefact:
         max_error: largest absolute difference from the Keras model, over all outputs and batches; None if unverified.
         relative_error: the same, divided by the model's largest output.
         tolerance: largest `relative_error` that passes.
-        equivariance: relative L2 error |f(g x) - g f(x)| / |f(x)| of the artefact by exact grid element.
+        equivariance: relative L2 error |f(g x) - g f(x)| / |f(x)| of the artifact by exact grid element.
         proof: what `prove` finds in the file alone: a Proof, or None for a format that it does not read.
         batches: batch sizes it was run with.
         operations: names of the operations of a .tflite or .onnx file.
@@ -59,8 +63,8 @@ class ExportReport:
 
     Attributes:
         model, version, group: what was exported; `group` is None where no layer names one.
-        folder: where the paths of the artefacts start.
-        artefacts: an Artefact per format.
+        folder: where the paths of the artifacts start.
+        artifacts: an Artifact per format.
         equivariance: the Keras model's own error by exact grid element, to compare with.
         notes: what was not verified, and why.
         libraries: versions of the libraries that wrote it.
@@ -70,28 +74,30 @@ class ExportReport:
     version: int
     group: str | None
     folder: str
-    artefacts: tuple
+    artifacts: tuple
     equivariance: dict | None = None
     notes: tuple = ()
     libraries: dict = dataclasses.field(default_factory=dict)
 
+    artefacts = renamed("artifacts")
+
     @property
     def passed(self):
-        return not any(artefact.problems for artefact in self.artefacts)
+        return not any(artifact.problems for artifact in self.artifacts)
 
-    def path(self, format):
-        """Path of the artefact of this format."""
-        for artefact in self.artefacts:
-            if artefact.format == format:
-                return pathlib.Path(self.folder) / artefact.path
-        written = [artefact.format for artefact in self.artefacts]
+    def path(self, format: str) -> pathlib.Path:
+        """Path of the artifact of this format."""
+        for artifact in self.artifacts:
+            if artifact.format == format:
+                return pathlib.Path(self.folder) / artifact.path
+        written = [artifact.format for artifact in self.artifacts]
         raise ValueError(f"`format` must be one that was exported, {written}. Received: {format!r}")
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """The report as numbers, strings, lists and dicts, without the folder."""
         values = dataclasses.asdict(self)
-        for artefact, given in zip(values["artefacts"], self.artefacts, strict=True):
-            artefact["proof"] = None if given.proof is None else given.proof.to_dict()
+        for artifact, given in zip(values["artifacts"], self.artifacts, strict=True):
+            artifact["proof"] = None if given.proof is None else given.proof.to_dict()
         del values["folder"]
         return _finite({"passed": self.passed, **values})
 
@@ -110,12 +116,12 @@ class ExportReport:
                 _worst(a.equivariance),
                 _verdict(a),
             )
-            for a in self.artefacts
+            for a in self.artifacts
         ]
         header = ("format", "path", "bytes", "max error", "relative", f"{self.group or 'group'} error", "verdict")
         lines = [f"{self.model} exported to {self.folder}", *table(header, rows)]
-        lines += [f"{a.path}: {a.proof.summary()}" for a in self.artefacts if a.proof is not None]
-        lines += [f"! {a.path}: {problem}" for a in self.artefacts for problem in a.problems]
+        lines += [f"{a.path}: {a.proof.summary()}" for a in self.artifacts if a.proof is not None]
+        lines += [f"! {a.path}: {problem}" for a in self.artifacts for problem in a.problems]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
@@ -123,10 +129,10 @@ def _worst(errors):
     return number(max(errors.values()) if errors else None)
 
 
-def _verdict(artefact):
-    if artefact.relative_error is None:
+def _verdict(artifact):
+    if artifact.relative_error is None:
         return "not verified"
-    return "failed" if artefact.problems else "verified"
+    return "failed" if artifact.problems else "verified"
 
 
 def _finite(value):

@@ -5,7 +5,7 @@ import itertools
 import keras
 import numpy as np
 
-from keras_equivariant.equivariance.twin import walk
+from keras_equivariant.graphs.reading import walk
 
 MOST_SAMPLES = 1000
 SMALLEST_DEVIATION = 0.02  # of images in the range of 0 to 1 or more; a network sees them as one shade

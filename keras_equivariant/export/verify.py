@@ -1,4 +1,4 @@
-"""Verification of an artefact in the runtime that will execute it: the numbers, the symmetry, the operations."""
+"""Verification of an artifact in the runtime that will execute it: the numbers, the symmetry, the operations."""
 
 import dataclasses
 
@@ -7,34 +7,17 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.equivariance import equivariance_error, points
-from keras_equivariant.equivariance.twin import find_group, find_types, output_types, random_inputs, walk
+from keras_equivariant.equivariance.layouts import own_layouts
+from keras_equivariant.equivariance.twin import random_inputs
 from keras_equivariant.export import representative
+from keras_equivariant.graphs.reading import walk
+from keras_equivariant.graphs.symmetry import field_types, group_of
 
-# Largest difference from the Keras model, relative to its largest output.
-TOLERANCES = {
-    **dict.fromkeys(("keras", "saved_model", "tflite", "onnx", "openvino"), 1e-5),
-    "tflite_float16": 1e-2,
-    "tflite_int8": 0.2,
-}
-# A model that computes in half precision differs from its float32 artefacts by its own rounding.
+# A model that computes in half precision differs from its float32 artifacts by its own rounding.
 _ROUNDING = {"float16": 2e-2, "bfloat16": 1e-1}
-# Symmetry that an artefact may lose to its own rounding, and how much more than the Keras model has lost already.
-_SYMMETRY = {"tflite_int8": 1e-2}
-_TYPED_SYMMETRY = {"tflite_float16": 2e-3}  # kernels between irreps are no copies of each other, hence round apart
-_EXACT, _FACTOR = 1e-5, 10.0
+_FACTOR = 10.0  # how much more symmetry an artifact may lose than the Keras model has lost already
 
 BATCHES = (1, 3)
-
-
-def input_names(served):
-    return [tensor.name for tensor in served.inputs]
-
-
-def output_names(served):
-    """Names of the outputs in a SavedModel's signature, in the order of `keras.tree.flatten`."""
-    if isinstance(served.output, dict):
-        return keras.tree.flatten({key: key for key in served.output})
-    return [f"output_{i}" for i in range(len(served.outputs))]
 
 
 def test_inputs(graph, data, size=32):
@@ -60,7 +43,7 @@ def _inputs_of_own_scale(graph, inputs):
 
 
 class Reference:
-    """The Keras model's outputs and symmetry, which all artefacts are compared with.
+    """The Keras model's outputs and symmetry, which all artifacts are compared with.
 
     Args:
         model: the model as it was trained.
@@ -78,10 +61,10 @@ class Reference:
         self.own_inputs = _inputs_of_own_scale(graph, inputs)
         dtypes = {layer.compute_dtype for layer in graph.layers}
         self.rounding = max((_ROUNDING.get(dtype, 0.0) for dtype in dtypes), default=0.0)
-        self.typed = bool(find_types(model))
+        self.typed = bool(field_types(model))
         self.group, self.equivariance = None, None
         try:
-            self.group = find_group(model) if group is None else groups.get(group)
+            self.group = group_of(model) if group is None else groups.get(group)
             layers = list(walk(model))
             if points.move(layers, self.group):
                 self.group = points.sample(self.group, layers)
@@ -101,29 +84,28 @@ class Reference:
         """Errors by exact grid element; None where nothing is known about the symmetry."""
         if self.group is None or self.note is not None:
             return None
-        layouts = output_types(self._graph, "auto", self.group)
+        layouts = own_layouts(self._graph, on_points=not self.group.orthogonal)
         return dict(equivariance_error(function, self.group, self.inputs, elements="exact", output_layout=layouts))
 
 
-def verify(artefact, run, served, reference, tolerance=None):
-    """The artefact with its measurements, and its problems if it has any.
+def verify(artifact, format, run, source, reference, tolerance=None):
+    """The artifact with its measurements, and its problems if it has any.
 
     Args:
-        artefact: Artefact.
-        run: the artefact in its runtime, from a dict of arrays to a dict of arrays.
-        served: the folded model that it was written from.
+        artifact: Artifact.
+        format: its Format.
+        run: the artifact in its runtime, from a dict of arrays to a dict of arrays.
+        source: the Source that it was written from.
         reference: Reference.
         tolerance: largest relative error that passes; by default that of the format.
     """
-    names, results = input_names(served), output_names(served)
 
     def function(arrays):
-        arrays = [x.astype(tensor.dtype, copy=False) for x, tensor in zip(arrays, served.inputs, strict=True)]
-        outputs = run(dict(zip(names, arrays, strict=True)))
-        return [outputs[name] for name in results]
+        outputs = run(source.named(arrays))
+        return [outputs[name] for name in source.output_names]
 
     if tolerance is None:
-        tolerance = max(TOLERANCES[artefact.format], reference.rounding)
+        tolerance = max(format.tolerance, reference.rounding)
     max_error, relative = _difference(function, reference)
     problems = []
     own_error = _difference(function, reference, own_scale=True)[1] if reference.own_inputs else 0.0
@@ -140,15 +122,14 @@ def verify(artefact, run, served, reference, tolerance=None):
     if symmetry:
         worst = max(symmetry.values())
         own = max(reference.equivariance.values())
-        lost = {**_SYMMETRY, **(_TYPED_SYMMETRY if reference.typed else {})}.get(artefact.format, _EXACT)
-        allowed = max(lost, reference.rounding, _FACTOR * own)
+        allowed = max(format.symmetry_lost(reference.typed), reference.rounding, _FACTOR * own)
         if not worst <= allowed:
             problems.append(f"its {reference.group.name} symmetry error is {worst:.2g}, the Keras model's {own:.2g}")
-    foreign = [name for name in artefact.operations if name.startswith(("CUSTOM", "Flex"))]
+    foreign = [name for name in artifact.operations if name.startswith(format.foreign)]
     if foreign:
-        problems.append(f"it needs operations that are not built into TFLite: {foreign}")
+        problems.append(f"it needs operations that its runtime does not have: {foreign}")
     return dataclasses.replace(
-        artefact,
+        artifact,
         max_error=max_error,
         relative_error=relative,
         tolerance=tolerance,

@@ -1,5 +1,7 @@
 """A representation as a sum of irreducible ones: rho(g) = Q (irreps) Q^T."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 
@@ -7,6 +9,7 @@ import numpy as np
 
 from keras_equivariant.groups.irreps import irrep, irreps, is_irrep_label
 from keras_equivariant.groups.linalg import gram_schmidt, without_noise
+from keras_equivariant.groups.representations import Representation
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,7 +34,7 @@ class Decomposition:
         return np.concatenate([column for _, copies in self.parts for column in copies], axis=1)
 
 
-def intertwiners(source, target):
+def intertwiners(source: Representation, target: Representation) -> np.ndarray:
     """An orthonormal basis of the maps X with target(g) X = X source(g), `(n, dim of target, dim of source)`.
 
     Both are representations of one group; the basis is found by averaging X -> target(g) X source(g)^T over it.
@@ -61,7 +64,7 @@ def _multiplicity(part, whole):
     return int(round(float(weights @ (np.trace(first, axis1=1, axis2=2) * np.trace(second, axis1=1, axis2=2)))))
 
 
-def decompose(representation):
+def decompose(representation: Representation) -> Decomposition:
     """The irreducible parts of a representation; real ones, also where they are of complex type.
 
     Returns:

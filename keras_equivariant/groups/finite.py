@@ -1,8 +1,11 @@
 """Finite groups of orthogonal matrices: elements, products, subgroups and cosets as index arrays."""
 
+from __future__ import annotations
+
 import functools
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_equivariant.groups.group import Group, Quadrature
 from keras_equivariant.groups.registry import get, namesake
@@ -193,7 +196,7 @@ class FiniteGroup(Group):
         return matrix.shape == (self.dimension,) * 2 and _key(matrix) in self._index
 
 
-def from_generators(name, matrices):
+def from_generators(name: str, matrices: ArrayLike) -> FiniteGroup:
     """The finite group that the given orthogonal matrices generate.
 
     Args:
@@ -231,7 +234,7 @@ def from_generators(name, matrices):
     return FiniteGroup(name, list(elements.values()))
 
 
-def check_axioms(group):
+def check_axioms(group: str | Group) -> dict[str, bool]:
     """Tests the four group axioms on the multiplication table, element by element.
 
     Returns:

@@ -4,7 +4,11 @@ Points are (x to the right, y up) in the plane; in space, axis i of the array is
 grid is the fixed point, also where it lies between pixels.
 """
 
+from __future__ import annotations
+
 import itertools
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -80,19 +84,19 @@ def centred_points(shape):
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(shape))
 
 
-def move_pixels(x, matrix, interpolation="cubic"):
+def move_pixels(x: np.ndarray, matrix: np.ndarray, interpolation: Literal["cubic", "linear"] = "cubic") -> np.ndarray:
     """[L_g x](p) = x(g^-1 p) on the axes after the batch: exact for a signed permutation, else interpolated."""
     if is_signed_permutation(matrix):
         return permute_pixels(x, matrix)
     return resample(x, matrix, interpolation)
 
 
-def rotate(x, degrees, interpolation="cubic"):
+def rotate(x: np.ndarray, degrees: float, interpolation: Literal["cubic", "linear"] = "cubic") -> np.ndarray:
     """Images (B, H, W, C) turned counter-clockwise about their centre; multiples of 90 degrees are exact."""
     return move_pixels(np.asarray(x), rotation_matrix(degrees), interpolation)
 
 
-def rotation_matrix(degrees, axis=None):
+def rotation_matrix(degrees: float, axis: Sequence[float] | None = None) -> np.ndarray:
     """The counter-clockwise rotation of the plane, exact for multiples of 90 degrees, or one of space.
 
     Args:
@@ -104,10 +108,10 @@ def rotation_matrix(degrees, axis=None):
     plane = np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), int(turns) % 4) @ np.array([[c, -s], [s, c]])
     if axis is None:
         return plane
-    axis = np.asarray(axis, dtype=np.float64)
-    if axis.shape != (3,) or not np.any(axis):
-        raise ValueError(f"`axis` must be three numbers, not all 0. Received: axis={axis.tolist()}")
-    (x, y, z), (c, s) = axis / np.sqrt(axis @ axis), plane[:, 0]
+    about = np.asarray(axis, dtype=np.float64)
+    if about.shape != (3,) or not np.any(about):
+        raise ValueError(f"`axis` must be three numbers, not all 0. Received: axis={about.tolist()}")
+    (x, y, z), (c, s) = about / np.sqrt(about @ about), plane[:, 0]
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
     return np.eye(3) + s * cross + (1 - c) * cross @ cross
 

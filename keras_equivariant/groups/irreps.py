@@ -15,12 +15,15 @@ An element "rotate by t, then mirror left and right" acts on `k` as diag(-1, 1) 
 B1, B2, E, E1, E2, ...) are understood as well.
 """
 
+from __future__ import annotations
+
 import functools
 import re
 
 import numpy as np
 
 from keras_equivariant.groups import mulliken
+from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.linalg import MIRROR, gram_schmidt, irrep_of_rotation, runs, snapped
 from keras_equivariant.groups.registry import orthogonal_group
 from keras_equivariant.groups.representations import Representation, regular
@@ -29,7 +32,7 @@ from keras_equivariant.groups.spherical import MAX_DEGREE, wigner_d
 LIMITS = {2: (64, "frequency"), 3: (MAX_DEGREE, "degree")}  # by dimension
 
 
-def irreps(group, frequency=None):
+def irreps(group: str | Group, frequency: int | None = None) -> tuple[Representation, ...]:
     """All irreducible real representations of a finite group, up to equivalence, the trivial one first; of a
     continuous one those up to a frequency (degree).
 
@@ -89,7 +92,7 @@ def _inside_the_regular(group):
     return found
 
 
-def irrep(group, label):
+def irrep(group: str | Group, label: str) -> Representation:
     """The irreducible representation with this label, see the table above."""
     return _irrep(orthogonal_group(group), str(label))
 

@@ -308,3 +308,37 @@ def check_only_rotations(group):
             "Harmonic features turn with the plane and have no action of mirrors: filters with phases do not commute "
             f'with them. Received: the group "{group.name}"; use its rotations, such as "C4"'
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class Frames(Layout):
+    """A sequence (B, T, ...) of features that an element moves one by one.
+
+    Args:
+        layout: the layout of a frame, (B, ...); None for the one that its shape tells.
+    """
+
+    layout: Layout | None = None
+
+    @property
+    def group(self):
+        return None if self.layout is None else self.layout.group
+
+    @property
+    def any_element(self):
+        return self.layout is None or self.layout.any_element
+
+    def axes(self, shape):
+        space, fibre, last = self.layout.axes((shape[0], *shape[2:]))
+        return Axes(tuple(axis + 1 for axis in space), tuple(axis + 1 for axis in fibre), last + 1)
+
+    def act(self, x, group, element, interpolation="cubic"):
+        x = np.asarray(x)
+        moved = self.layout.act(x.reshape(-1, *x.shape[2:]), group, element, interpolation)
+        return moved.reshape(*x.shape[:2], *moved.shape[1:])
+
+    def restrict(self, subgroup):
+        return Frames(self.layout and self.layout.restrict(subgroup))
+
+    def __str__(self):
+        return "frames" if self.layout is None else f"frames of {self.layout}"

@@ -8,6 +8,7 @@
 | `Harmonic`  | `harmonic`        | (B, H, W, M+1, 2, C)         | moves pixels, turns order m by e^{i m t}          |
 | `Typed`     | a field type      | (B, *space, D), (B, D)       | moves pixels, multiplies the channels by rho(g)   |
 | `Folded`    | `folded`          | (B, *space, fibre C)         | as the layout with the fibre on axes of its own   |
+| `Frames`    | -                 | (B, T, ...)                  | as the layout of each of the T frames             |
 | `Positions` | `positions`       | (B, N, d)                    | moves the positions                               |
 | `Points`    | `points`          | elements, values, mask       | multiplies the elements from the left             |
 | `Vectors`   | `vectors`         | (B, d C), components first   | turns the vectors                                 |
@@ -18,20 +19,25 @@
 `regular_vector` is another spelling of `regular`, on features without space: (B, |G|, C).
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import re
+from typing import Any, Literal
 
 import numpy as np
 
 from keras_equivariant.groups import channels
 from keras_equivariant.groups.field_type import FieldType
+from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.layout import (
     Axes,
     BreaksSymmetry,
     Broken,
     Custom,
     Folded,
+    Frames,
     Harmonic,
     Image,
     Invariant,
@@ -51,6 +57,7 @@ __all__ = [
     "Broken",
     "Custom",
     "Folded",
+    "Frames",
     "Harmonic",
     "Image",
     "Invariant",
@@ -259,10 +266,18 @@ def parse(layout, group):
     try:
         return Typed(FieldType.parse(text, group))
     except ValueError:
-        raise ValueError(f"`layout` must be {SPELLINGS}, or a field type. Received: {layout!r}") from None
+        raise ValueError(
+            f"`layout` must be {SPELLINGS}, or a field type on {group.name}. Received: {layout!r}"
+        ) from None
 
 
-def act(x, group, element, layout, interpolation="cubic"):
+def act(
+    x: np.ndarray,
+    group: str | Group,
+    element: int | str,
+    layout: Any,
+    interpolation: Literal["cubic", "linear"] = "cubic",
+) -> np.ndarray:
     """The transformed features [L_g x](p, h) = x(g^-1 p, g^-1 h).
 
     Args:

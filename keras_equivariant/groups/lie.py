@@ -7,12 +7,15 @@ the group leaves alone: its distance from the origin for rotations, its directio
 for translations along one axis, all of it for the trivial group.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import warnings
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_equivariant.groups.exponential import PLANES, cosc, hat, inverse_coefficient, rotation_vector, sinc, sincc
 from keras_equivariant.groups.finite import FiniteGroup
@@ -251,7 +254,7 @@ class LieGroup(Group):
         return f"<LieGroup {self.name}>"
 
 
-def move_points(points, matrix):
+def move_points(points: ArrayLike, matrix: ArrayLike) -> np.ndarray:
     """Points `(..., d)` moved by a matrix `(d + 1, d + 1)` of homogeneous coordinates."""
     d = points.shape[-1]
     return (points @ matrix[:d, :d].T + matrix[:d, d]).astype(points.dtype)

@@ -1,5 +1,7 @@
 """The finite groups of the plane: rotations C_n, and D_n with mirrors."""
 
+from __future__ import annotations
+
 import functools
 import re
 
@@ -20,12 +22,12 @@ def planar(name):
     return (cyclic if match[1] in "Cc" else dihedral)(int(match[2]))
 
 
-def cyclic(n):
+def cyclic(n: int) -> FiniteGroup:
     """C_n: the rotations by multiples of 360/n degrees, counter-clockwise; element r turns by 360 r / n degrees."""
     return _cyclic(_checked_order(n, "C"))
 
 
-def dihedral(n):
+def dihedral(n: int) -> FiniteGroup:
     """D_n: the rotations of C_n and their mirror images.
 
     Element `n m + r` first turns by 360 r / n degrees counter-clockwise and then, if m = 1, mirrors left and right.

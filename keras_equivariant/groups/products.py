@@ -1,24 +1,27 @@
 """Representations made of others: sums, tensor products, induced ones, and Clebsch-Gordan coefficients."""
 
+from __future__ import annotations
+
 import functools
 import math
 
 import numpy as np
 
 from keras_equivariant.groups.decomposition import copies_of
+from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.irreps import irrep
 from keras_equivariant.groups.registry import get
 from keras_equivariant.groups.representations import Representation, check_size
 from keras_equivariant.groups.spherical import wigner_3j
 
 
-def direct_sum(*representations):
+def direct_sum(*representations: Representation) -> Representation:
     """All of them side by side: block-diagonal matrices."""
     name = " + ".join(r.name for r in representations)
     return _combined(representations, name, _blocks, sum, max)
 
 
-def tensor_product(first, second):
+def tensor_product(first: Representation, second: Representation) -> Representation:
     """Products of one component of each: the Kronecker product of the matrices, `second`'s component fastest."""
 
     def kronecker(a, b):
@@ -27,7 +30,7 @@ def tensor_product(first, second):
     return _combined((first, second), f"{first.name} x {second.name}", kronecker, math.prod, sum)
 
 
-def induced(group, subgroup, representation):
+def induced(group: str | Group, subgroup: str | Group, representation: Representation) -> Representation:
     """The representation of the group that one of a subgroup H induces: [rho(g)] moves coset aH to gaH and turns the
     fibre there by psi(h), where g a = b h with a, b the smallest elements of their cosets."""
     group, subgroup = get(group), get(subgroup)

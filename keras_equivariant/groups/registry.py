@@ -3,9 +3,12 @@
 Every family of groups (of the plane, of space, continuous, Lie) adds here a function that reads its names.
 """
 
-import difflib
+from __future__ import annotations
+
+from typing import Any
 
 from keras_equivariant.groups.group import Group
+from keras_equivariant.utils.text import closest
 
 ORTHOGONAL = (
     '"C<n>", "D<n>", "SO2", "O2", "SO3", "O3", "Z2", "p4", "p4m", a point group of space such as "O", "Oh", "T", '
@@ -13,7 +16,9 @@ ORTHOGONAL = (
 )
 REGISTER = "A group of your own is made known by `ke.groups.register(group)`, before a model on it is loaded"
 
-_families, _examples, _registered = [], [], {}
+_families: list[Any] = []
+_examples: list[str] = []
+_registered: dict[str, Group] = {}
 
 
 def family(*examples):
@@ -31,7 +36,7 @@ def family(*examples):
     return add
 
 
-def get(group):
+def get(group: str | Group) -> Any:
     """The group of this name.
 
     Args:
@@ -65,7 +70,7 @@ def orthogonal_group(group):
     return _get(group, lambda found: found.orthogonal, ORTHOGONAL)
 
 
-def lie_group(group):
+def lie_group(group: str | Group) -> Any:
     """The Lie group of this name.
 
     Args:
@@ -77,7 +82,7 @@ def lie_group(group):
     return _get(group, lambda found: found.is_lie, "a Lie group that moves points", listed=True)
 
 
-def is_lie_name(name):
+def is_lie_name(name: object) -> bool:
     """Whether `lie_group` knows the name."""
     try:
         return isinstance(name, str) and lie_group(name) is not None
@@ -85,7 +90,7 @@ def is_lie_name(name):
         return False
 
 
-def register(group):
+def register(group: Group) -> Group:
     """Makes a FiniteGroup or LieGroup known by its name, for `group="name"`, YAML specs and saved models.
 
     Raises:
@@ -114,8 +119,8 @@ def _get(group, fits, rule, listed=False):
     if found is not None and fits(found):
         return found
     known = [name for name in (*_examples, *_registered) if fits(_find(name))]
-    near = difflib.get_close_matches(group if found is None else found.name, known, n=1, cutoff=0.5)
-    hint = f'Did you mean "{near[0]}"? ' if near else f"Use one of {', '.join(known)}. " if listed else ""
+    near = closest(group if found is None else found.name, known, cutoff=0.5)
+    hint = f'Did you mean "{near}"? ' if near else f"Use one of {', '.join(known)}. " if listed else ""
     if found is None:
         raise ValueError(f"`group` must be {rule}, or a registered group. Received: {group!r}. {hint}{REGISTER}")
     use = "layers on points take it" if found.is_lie else "layers on images and volumes take it"

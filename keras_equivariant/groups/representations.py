@@ -1,9 +1,13 @@
 """Real representations of a group: what they share, and the trivial, regular and quotient ones."""
 
+from __future__ import annotations
+
 import functools
+from typing import Any
 
 import numpy as np
 
+from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.registry import get, orthogonal_group
 from keras_equivariant.utils.deprecation import renamed
 
@@ -92,7 +96,7 @@ class Representation:
         return f"<Representation {self.name} of {self.group.name}, dim {self.dim}>"
 
 
-def trivial(group):
+def trivial(group: str | Group) -> Representation:
     """The representation in which nothing happens."""
     group = orthogonal_group(group)
     if not group.is_finite:
@@ -100,12 +104,12 @@ def trivial(group):
     return Representation(group, "trivial", np.ones((group.order, 1, 1)))
 
 
-def regular(group):
+def regular(group: str | Group) -> Representation:
     """Functions on the group: [rho(g) f](h) = f(g^-1 h), permutation matrices."""
     return quotient(group, (0,), name="regular")
 
 
-def quotient(group, subgroup, name=None):
+def quotient(group: str | Group, subgroup: Any, name: str | None = None) -> Representation:
     """Functions on the cosets of a subgroup H: [rho(g) f](aH) = f(g^-1 a H), permutation matrices."""
     group = orthogonal_group(group)
     if not group.is_finite and _is_rotations_of(group, subgroup):

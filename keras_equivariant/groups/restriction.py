@@ -1,5 +1,7 @@
 """What a field type becomes on a subgroup, and the change of basis that goes with it."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 
@@ -7,6 +9,7 @@ import numpy as np
 
 from keras_equivariant.groups.decomposition import copies_of, decompose
 from keras_equivariant.groups.field_type import FieldType
+from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.irreps import irrep, irreps
 from keras_equivariant.groups.registry import get
 from keras_equivariant.groups.representations import Representation
@@ -26,12 +29,12 @@ class Restriction:
     maps: tuple
 
 
-def contains(group, subgroup):
+def contains(group: str | Group, subgroup: str | Group) -> bool:
     """Whether all elements of a group, finite or not, are elements of another."""
     return get(group).contains(get(subgroup))
 
 
-def restriction(field_type, subgroup):
+def restriction(field_type: FieldType, subgroup: str | Group) -> Restriction:
     """Restricts a field type: the same features, seen by fewer symmetries.
 
     Permutation types stay permutation types, orbit by orbit; all others become irreps.

@@ -9,16 +9,19 @@ with P_m the associated Legendre functions without the sign (-1)^m, and N > 0 su
 to 1 on the unit sphere. So the degree 1 is the unit vector (x, y, z) itself, and turns as such.
 """
 
+from __future__ import annotations
+
 import fractions
 import functools
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 MAX_DEGREE = 11  # of irreps; harmonics and couplings of them go to the sum of two degrees
 
 
-def spherical_harmonics(degree, points):
+def spherical_harmonics(degree: int, points: ArrayLike) -> np.ndarray:
     """The real harmonics of a degree in the directions of points.
 
     Args:
@@ -67,7 +70,7 @@ def _legendre(degree, m, sectoral, y):
     return now
 
 
-def wigner_d(degree, matrices):
+def wigner_d(degree: int, matrices: ArrayLike) -> np.ndarray:
     """How the harmonics of a degree move: Y(g x) = D(g) Y(x).
 
     Args:

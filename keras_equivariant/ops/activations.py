@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.ops.compiled import compiled_pointwise
-from keras_equivariant.ops.precision import in_full
+from keras_equivariant.ops.precision import at_least_float32
 
 LEAST_SQUARE = 1e-4  # of a norm that a field is divided by
 _TINY = 1e-30  # keeps the gradient of a norm finite: 0 at 0
@@ -43,7 +43,7 @@ def norm(components, epsilon=LEAST_SQUARE):
 
 def square(components):
     """|v|^2 of a list of planes, in float32 at least."""
-    wide = [in_full(component) for component in components]
+    wide = [at_least_float32(component) for component in components]
     return functools.reduce(operator.add, [component * component for component in wide])
 
 
@@ -152,7 +152,7 @@ def _norm_activate(x, bias, layout, scalars, epsilon, activation):
             found.append(new)
         else:
             factor = new / old
-            found += [in_full(component) * factor for component in components]
+            found += [at_least_float32(component) * factor for component in components]
     return _cast(_joined(found), x)
 
 
@@ -160,7 +160,8 @@ def _gate(x, bias, layout, kept, gating, activation):
     parts = planes(x, layout)
     gated = [pair for pair in zip(parts, layout, kept, strict=True) if pair[2] is None]
     gates = sum(multiplicity for _, (_, multiplicity), _ in gated)
-    values = in_full(_joined([components[0] for components, left in zip(parts, kept, strict=True) if left is not None]))
+    joined = _joined([components[0] for components, left in zip(parts, kept, strict=True) if left is not None])
+    values = at_least_float32(joined)
     values = values if bias is None else values + like(bias, values)
     factors = _cut(gating(values[..., :gates]), [multiplicity for _, (_, multiplicity), _ in gated]) if gates else None
     widths = [left for left in kept if left]
@@ -169,7 +170,7 @@ def _gate(x, bias, layout, kept, gating, activation):
     for components, left in zip(parts, kept, strict=True):
         if left is None:
             factor = next(factors)
-            found += [in_full(component) * factor for component in components]
+            found += [at_least_float32(component) * factor for component in components]
         elif left:
             found.append(next(rest))
     return _cast(_joined(found), x)
@@ -182,7 +183,7 @@ def _multiply(x, layout, products):
         summands = []
         for coefficient, first, second in terms:
             if (first, second) not in known:
-                a, b = (in_full(parts[block][component]) for block, component in (first, second))
+                a, b = (at_least_float32(parts[block][component]) for block, component in (first, second))
                 known[first, second] = a * b
             summands.append(coefficient * known[first, second])
         found.append(functools.reduce(operator.add, summands))
@@ -205,7 +206,7 @@ def _compiled_multiply(layout, products):
 
 
 def _size(components, scalar, epsilon):
-    return in_full(components[0]) if scalar else norm(components, epsilon)
+    return at_least_float32(components[0]) if scalar else norm(components, epsilon)
 
 
 def _cut(x, widths):

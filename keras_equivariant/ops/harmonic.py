@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_equivariant.ops import activations
 from keras_equivariant.ops.compiled import compiled
-from keras_equivariant.ops.precision import in_full
+from keras_equivariant.ops.precision import at_least_float32
 
 LEAST_SQUARE = activations.LEAST_SQUARE  # of a magnitude
 
@@ -53,7 +53,7 @@ def magnitude(x, epsilon=LEAST_SQUARE):
 def with_magnitude(x, old, new):
     """X new / old: the features (..., 2, C) with new magnitudes (..., C) and their own phases."""
     factor = ops.cast(new, old.dtype) / old
-    return ops.cast(in_full(x) * ops.expand_dims(factor, -2), x.dtype)
+    return ops.cast(at_least_float32(x) * ops.expand_dims(factor, -2), x.dtype)
 
 
 def activate(x, bias, epsilon, activation, training=False):

@@ -13,7 +13,7 @@ from keras import ops
 
 from keras_equivariant.ops.compiled import compiled
 from keras_equivariant.ops.fields import combine
-from keras_equivariant.ops.precision import in_full
+from keras_equivariant.ops.precision import at_least_float32
 
 
 def normalize_with_statistics(x, gamma, beta, epsilon, activation, means=None):
@@ -80,7 +80,7 @@ def normalize_with_statistics(x, gamma, beta, epsilon, activation, means=None):
 @compiled
 def _moments(rows):
     """First and second moments of each column about a pivot, so that nothing cancels, and the pivot."""
-    rows = in_full(rows)
+    rows = at_least_float32(rows)
     pivot = ops.stop_gradient(rows[0])
     centred = rows - pivot
     return ops.mean(centred, axis=0), ops.mean(centred * centred, axis=0), pivot
@@ -98,20 +98,20 @@ def _passes(activation):
     """The compiled passes for an activation; only the first where its derivative is left to the backend."""
 
     def apply(rows, slope, shift):
-        return ops.cast(activation(in_full(rows) * slope + shift), rows.dtype)
+        return ops.cast(activation(at_least_float32(rows) * slope + shift), rows.dtype)
 
     derivative = _DERIVATIVES.get(activation)
     if derivative is None:
         return compiled(apply), None, None
 
     def sums(rows, upstream, slope, shift):
-        rows = in_full(rows)
-        dz = derivative(rows * slope + shift, in_full(upstream))
+        rows = at_least_float32(rows)
+        dz = derivative(rows * slope + shift, at_least_float32(upstream))
         return ops.sum(dz, axis=0), ops.sum(dz * rows, axis=0)
 
     def input_gradient(rows, upstream, slope, shift, along, offset):
-        wide = in_full(rows)
-        dz = derivative(wide * slope + shift, in_full(upstream))
+        wide = at_least_float32(rows)
+        dz = derivative(wide * slope + shift, at_least_float32(upstream))
         return ops.cast(dz * slope + wide * along + offset, rows.dtype)
 
     return compiled(apply), compiled(sums), compiled(input_gradient)

@@ -66,7 +66,7 @@ def spread(points, mask, count, distance, measure=None, chunk_size=None):
 
     start = ops.zeros((), "int32"), score, pending, chosen, taken
     *_, chosen, taken = ops.while_loop(goes_on, step, start, maximum_iterations=total)
-    return chosen, slots < taken
+    return chosen, ops.less(slots, taken)  # of symbolic tensors, too
 
 
 def _first(score, rank):

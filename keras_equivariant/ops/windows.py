@@ -28,6 +28,7 @@ class Sliding:
         mode: what `"same"` pads with: `"zeros"`, `"circular"` or `"reflect"`.
         taps: whether taps differ from each other, as in a convolution; those of a pooling do not.
         low_pass: whether a blur that suits the stride comes before.
+        even: whether the taps at the same distance from the middle are equal, in every kernel there is.
     """
 
     kernel: int
@@ -37,6 +38,7 @@ class Sliding:
     mode: str = "zeros"
     taps: bool = True
     low_pass: bool = False
+    even: bool = False
 
     differs = "along which the window differs"
 
@@ -80,7 +82,7 @@ class Sliding:
         elif self.mode == "reflect":
             pixels = size - 1 - abs(size - 1 - abs(pixels))
         inside = (pixels >= 0) & (pixels < size)
-        middle = (2 * taps - self.kernel + 1) * self.taps
+        middle = _labels(taps, self) * self.taps
         return [(size, self.length(size), np.stack([outputs, pixels, middle], axis=1)[inside])]
 
     def words(self):
@@ -136,7 +138,7 @@ class Spreading:
     """The window of a transposed convolution along one axis: every pixel spreads over the outputs.
 
     Args:
-        kernel, stride, dilation, padding: those of the convolution.
+        kernel, stride, dilation, padding, even: those of the convolution.
         output_padding: as in Keras; None for the default.
     """
 
@@ -145,6 +147,7 @@ class Spreading:
     dilation: int = 1
     padding: str = "valid"
     output_padding: int | None = None
+    even: bool = False
 
     period = 1
     label = ()
@@ -169,7 +172,7 @@ class Spreading:
         pixels, taps = np.mgrid[:size, : self.kernel].reshape(2, -1)
         outputs = pixels * self.stride + taps * self.dilation - crop
         inside = (outputs >= 0) & (outputs < length)
-        return [(size, length, np.stack([outputs, pixels, 2 * taps - self.kernel + 1], axis=1)[inside])]
+        return [(size, length, np.stack([outputs, pixels, _labels(taps, self)], axis=1)[inside])]
 
     def words(self):
         return f"a window of {self.kernel} pixels with {_settings(self)}"
@@ -225,6 +228,12 @@ class Scaling:
         return f"{names} must be enlarged alike"
 
 
+def _labels(taps, window):
+    """How taps are told apart: by their place about the middle, or by their distance from it."""
+    labels = 2 * taps - window.kernel + 1
+    return abs(labels) if window.even else labels
+
+
 def blur_size(size, stride):
     """Taps of the shortest binomial blur, from 3, that covers an axis symmetrically keeping every stride-th pixel."""
     rest = (size - 1) % stride
@@ -237,8 +246,9 @@ def seen(window, size, reversed_=False):
     """What a window reads on an axis of this size, as a key that can be compared; of the reversed axis if wanted."""
     key = [window.label if size > 1 else ()]  # a single pixel is only scaled, whichever axis does it
     for before, after, rows in window.steps(size):
-        rows = np.array([after - 1, before - 1, 0]) - rows if reversed_ else rows
-        rows = np.unique(rows, axis=0)
+        if reversed_:
+            rows = np.array([after - 1, before - 1, 0]) + rows * [-1, -1, 1 if getattr(window, "even", False) else -1]
+        rows = rows[np.lexsort(rows.T)]
         digest = hashlib.blake2b(np.ascontiguousarray(rows, dtype=np.int64).tobytes(), digest_size=16).digest()
         key.append((after, digest, len(rows) > 0))
     return tuple(key)

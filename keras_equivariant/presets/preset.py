@@ -1,17 +1,22 @@
 """Trained networks in small files: `from_preset("hnet_rotated_mnist")`. Those of the package are in `presets/`."""
 
+from __future__ import annotations
+
 import json
+import os
 import pathlib
 
+import keras
 import numpy as np
 
 from keras_equivariant.compiler import build_from_spec
-from keras_equivariant.compiler.grammar.errors import nearest
 from keras_equivariant.compiler.grammar.parser import parse_yaml
+from keras_equivariant.graphs.weights import finalize
 from keras_equivariant.training.normalization import normalization_layers
 from keras_equivariant.training.run_folder import read_json
 from keras_equivariant.training.saved import load_trained
 from keras_equivariant.utils.arrays import read_arrays
+from keras_equivariant.utils.text import nearest
 
 FOLDER = pathlib.Path(__file__).parent / "files"
 SUFFIX = ".npz"
@@ -19,12 +24,12 @@ TOLERANCE = 1e-4  # of the stored answers, relative to the largest
 _ENTRIES = ("spec", "about", "question", "answer")
 
 
-def list_presets():
+def list_presets() -> tuple[str, ...]:
     """Names of the packaged presets, as `from_preset` takes them."""
     return tuple(sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}")))
 
 
-def from_preset(name):
+def from_preset(name: str | os.PathLike[str]) -> keras.Model:
     """A trained network.
 
     Args:
@@ -94,7 +99,7 @@ def _build(spec, name, weights):
         raise ValueError(f"A preset must hold the weights of its network. Received: {name} with others; fetch it again")
     model.set_weights(weights)
     for layer in normalization_layers(model):
-        layer.finalize_state()  # it computes with tensors derived from its weights
+        finalize(layer)
     return model
 
 

@@ -21,10 +21,15 @@ def copy(layer, name, dtype, **overrides):
     return type(layer).from_config({**config, "name": name, "dtype": dtype, "trainable": False, **overrides})
 
 
-def copy_operation(operation):
-    """A fresh node for an operation of keras.ops used in a functional model."""
-    config = {key: value for key, value in operation.get_config().items() if key != "name"}
-    return type(operation).from_config(config)
+def check_shapes(layer, weights):
+    """ValueError unless the weights are those of a built copy of a layer."""
+    wanted, found = ([tuple(w.shape) for w in some] for some in (layer.weights, weights))
+    if wanted != found:
+        raise ValueError(
+            "A layer is folded with the weights that its configuration describes. Received: "
+            f"{describe(layer)} with weights of shapes {found}, where a layer of its configuration has "
+            f"{[(w.name, tuple(w.shape)) for w in layer.weights]}. Use a layer whose configuration is complete"
+        )
 
 
 def is_stock(operation):

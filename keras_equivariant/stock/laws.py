@@ -145,7 +145,8 @@ def scaled(scale, offset, layer, layout, shape):
 
 
 def _slopes(row, layer, layout, shape, group):
-    shared = set(layer.shared_axes or ())
+    # Keras counts from the axis behind the batch, so that -1 is the last but one.
+    shared = {1 + (axis - 1) % (len(shape) - 1) for axis in layer.shared_axes or ()}
     own = [axis for axis in range(1, len(shape) - 1) if axis not in shared and shape[axis] != 1]
     if isinstance(layout, Typed) and (len(shape) - 1 not in shared or not layout.permutes):
         raise mixes(layer, layout.type)

@@ -24,6 +24,7 @@ class Traits:
         masked: whether its statistics need to know which points there are.
         alone: whether it is known to treat the examples of a batch each by itself, whatever its options.
         absorbs: whether it is an affine map whose output channels a scale and a shift can be absorbed into.
+        per_channel: whether its weights are numbers for each channel.
         input_axis: where its kernel has the input channels; None without a kernel.
         remedy: for features of a field type, what to use instead.
     """
@@ -37,8 +38,19 @@ class Traits:
     masked: bool = False
     alone: bool = False
     absorbs: bool = False
+    per_channel: bool = False
     input_axis: int | None = None
     remedy: str = ""
+
+    @property
+    def transposed(self):
+        """Whether it is a transposed convolution, whose kernel has the input channels last."""
+        return self.input_axis == -1
+
+    @property
+    def channelwise(self):
+        """Whether every output channel follows from the input channel of its number."""
+        return self.per_channel or self.kind in ("function", "identity", "pooling", "upsampling", "border")
 
     @property
     def merges(self):
@@ -85,7 +97,9 @@ _ROWS = {
     # Maps of the channels.
     "Dense": Traits("dense", **_EVERYWHERE, **_ALONE, absorbs=True, remedy="SteerableDense, or NormPooling before it"),
     # Statistics.
-    "BatchNormalization": Traits("normalization", **_EVERYWHERE, masked=True, remedy="SteerableBatchNormalization"),
+    "BatchNormalization": Traits(
+        "normalization", **_EVERYWHERE, masked=True, per_channel=True, remedy="SteerableBatchNormalization"
+    ),
     "GroupNormalization": Traits("normalization", **_SPEC, remedy="SteerableGroupNormalization"),
     "LayerNormalization": Traits("normalization", **_EVERYWHERE, remedy="SteerableLayerNormalization"),
     "RMSNormalization": Traits("normalization", remedy="SteerableLayerNormalization"),

@@ -3,8 +3,9 @@
 from keras_equivariant.training.compare import compare_runs
 from keras_equivariant.training.evaluation import accuracy, accuracy_by_angle
 from keras_equivariant.training.refit import refit_head
-from keras_equivariant.training.run import TrainResult, train
-from keras_equivariant.training.segmentation import pixel_scores
+from keras_equivariant.training.results import TrainResult
+from keras_equivariant.training.run import train
+from keras_equivariant.training.tasks.segmentation import pixel_scores
 from keras_equivariant.utils.deprecation import moved
 
 __all__ = ["TrainResult", "accuracy", "accuracy_by_angle", "compare_runs", "pixel_scores", "refit_head", "train"]

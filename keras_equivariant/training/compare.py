@@ -4,8 +4,10 @@ from pathlib import Path
 
 from keras_equivariant.training.reporting import plot_by_angle
 from keras_equivariant.training.run_folder import read_json
+from keras_equivariant.training.tasks import TASKS
+from keras_equivariant.utils.text import aligned
 
-SCORES = {"error": "test error", "f1": "F1"}
+SCORES = dict(task.result for task in TASKS.values())
 
 
 def compare_runs(folders, plot=None):
@@ -50,20 +52,17 @@ def compare_runs(folders, plot=None):
         curves = {name: _curve(run, score) for name, run in runs.items()}
         plot_by_angle(curves, f"Turned test images ({description})", SCORES[score], plot)
     head = ("run", "parameters", f"{SCORES[score]} %", "mean over angles", "worst angle", "certificate")
-    upright = {"error": "test_error_percent", "f1": "test_f1_percent"}[score]
     rows = [
         (
             name,
             f"{run['parameters']:,}",
-            *(f"{run[key]:.2f}" for key in (upright, f"mean_{score}_over_angles_percent")),
+            *(f"{run[key]:.2f}" for key in (f"test_{score}_percent", f"mean_{score}_over_angles_percent")),
             f"{run[f'worst_{score}_over_angles_percent']:.2f}",
             f"{run['certificate']['group']}: {run['certificate']['verdict']}",
         )
         for name, run in runs.items()
     ]
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)]
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(aligned([head, *rows]))
 
 
 def _summary(folder):

@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.data import rotate_images, rotate_volumes
-from keras_equivariant.training.task import predict
+from keras_equivariant.training.prediction import predict
 
 
 def accuracy(model, images, labels, preprocess=None, batch_size=None):

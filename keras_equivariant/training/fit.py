@@ -8,14 +8,15 @@ import keras
 import numpy as np
 
 from keras_equivariant.data import evaluation_parts, training_pipeline
+from keras_equivariant.graphs.weights import finalize
 from keras_equivariant.training.callbacks import Checkpoint, EpochRecord
 from keras_equivariant.training.distribution import Distribution
 from keras_equivariant.training.evaluation import accuracy
 from keras_equivariant.training.memory.rematerialize import rematerialize
 from keras_equivariant.training.normalization import adapt, normalization_layers
+from keras_equivariant.training.prediction import batch_of
 from keras_equivariant.training.refit import check_head, refit_head
 from keras_equivariant.training.statistics import LARGEST_SAMPLE, recompute_statistics
-from keras_equivariant.training.task import batch_of
 from keras_equivariant.training.tasks import task_of
 
 COMPARED_IMAGES = 2000
@@ -70,7 +71,7 @@ def fit_network(
         task_of(dataset).compile(trained, recipe.make_optimizer(steps, epochs), recipe.loss, dataset.y_train)
         done = distribution.agree(trained, checkpoint.restore(trained) if distribution.is_chief else 0)
         for layer in normalization_layers(trained):
-            layer.finalize_state()  # it computes with tensors derived from its variables
+            finalize(layer)
     if done:
         log.info("Resuming after epoch %d of %d.", done, epochs)
     callbacks = [keras.callbacks.TerminateOnNaN(), EpochRecord()]

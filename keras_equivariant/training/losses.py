@@ -1,4 +1,4 @@
-"""Losses that Keras lacks."""
+"""A loss and a metric of masks that Keras lacks."""
 
 import keras
 from keras import ops
@@ -38,3 +38,16 @@ class BalancedCrossentropy(keras.losses.Loss):
 
     def get_config(self):
         return {**super().get_config(), "frequency": self.frequency}
+
+
+@keras.saving.register_keras_serializable("keras_equivariant")
+class BestF1(keras.metrics.AUC):
+    """The largest F1 = 2 TP / (2 TP + FP + FN) over thresholds that are the same for all samples.
+
+    Args:
+        **kwargs: Those of `keras.metrics.AUC`; `num_thresholds` and `from_logits` matter here.
+    """
+
+    def result(self):
+        found = 2 * self.true_positives
+        return ops.max(found / ops.maximum(found + self.false_positives + self.false_negatives, 1e-7))

@@ -83,7 +83,7 @@ def _fitted_to(dataset, recipe, declared, given):
     does not fit the data."""
     *sizes, channels = Preprocess(recipe.preprocess).output_shape(dataset.image_shape)
     wanted = {
-        "classes": dataset.num_classes if dataset.task == "classification" else None,
+        **task_of(dataset).parameters(dataset),
         "size": sizes[0] if len(set(sizes)) == 1 else None,
         "channels": channels,
     }

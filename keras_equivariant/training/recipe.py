@@ -1,42 +1,32 @@
 """The training recipe of a spec, turned into Keras's optimizer and schedule."""
 
-import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from keras_equivariant.compiler.grammar import recipe as grammar
 from keras_equivariant.data import Augment, Preprocess
+from keras_equivariant.utils.text import nearest
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How to train one network. Every time is in epochs; learning rates are the optimizer's."""
+class Recipe(grammar.Recipe):
+    """A recipe that can be carried out; its fields are declared, with their defaults, in the grammar of specs."""
 
-    dataset: str = "digits"
-    epochs: int = 20
-    batch_size: int = 128
-    shuffle_block: int = 1
-    optimizer: dict = field(default_factory=lambda: {"Adam": {"learning_rate": 1e-3}})
-    schedule: dict | None = None
-    augment: Augment = Augment()
-    preprocess: tuple = ()
-    loss: str | None = None  # the task's own
-    distribute: str = "none"
-    refit_head: bool = False
-    rematerialize: bool = False
+    def __post_init__(self):
+        if not isinstance(self.augment, Augment):
+            object.__setattr__(self, "augment", Augment(**(self.augment or {})))
 
     @classmethod
     def from_dict(cls, training):
         """Read the `training` block of a spec; unknown keys raise a ValueError with the nearest right name."""
         training = dict(training or {})
-        check_keys("training", training, grammar.RULES)
+        check_keys("training", training, grammar.KEYS)
         if training.get("augment") is not None:
             check_keys("training.augment", training["augment"], grammar.AUGMENT)
-            training["augment"] = Augment(**training["augment"])
         if isinstance(training.get("optimizer"), str):
             training["optimizer"] = {training["optimizer"]: {}}
         for name, arguments in (training.get("schedule") or {}).items():
             check_keys("training.schedule", {name}, grammar.SCHEDULES)
-            check_keys(f"training.schedule.{name}", arguments, grammar.SCHEDULES[name][0])
+            check_keys(f"training.schedule.{name}", arguments, grammar.SCHEDULES[name])
         training["preprocess"] = Preprocess(training.get("preprocess") or ()).steps
         return cls(**{key: value for key, value in training.items() if value is not None})
 
@@ -82,6 +72,5 @@ def check_keys(place, given, known):
     """Raise a ValueError for the first key of `given` that is not in `known`."""
     for key in given:
         if key not in known:
-            near = difflib.get_close_matches(str(key), list(known), n=1)
-            hint = f'Did you mean "{near[0]}"?' if near else f"Use one of {', '.join(known)}."
+            hint = nearest(key, known, f"Use one of {', '.join(known)}.")
             raise ValueError(f'Unknown name in `{place}`. Received: "{key}". {hint}')

@@ -1,14 +1,17 @@
 """refit_head(): the last layer of a trained classifier, computed anew as Fisher's linear discriminant."""
 
+from __future__ import annotations
+
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
-from keras_equivariant.export.folding.fold import functional
-from keras_equivariant.training.task import predict
+from keras_equivariant.graphs.reading import functional
+from keras_equivariant.training.prediction import predict
 from keras_equivariant.utils.optional import require
 
 
-def refit_head(model, images, labels):
+def refit_head(model: keras.Model, images: ArrayLike, labels: ArrayLike) -> keras.Model:
     """Set the last Dense layer of a classifier to the linear discriminant of the features before it.
 
     logits_k = x·S⁻¹m_k − m_k·S⁻¹m_k / 2 + log p_k, with the share p_k of each class, its mean m_k and the
@@ -52,7 +55,7 @@ def refit_head(model, images, labels):
     """
     dense = check_head(model, labels)
     discriminants = require("sklearn.discriminant_analysis", "Refitting the head of a classifier")
-    graph = functional(model, "refit")
+    graph = functional(model, "refit", opened=False)
     features = keras.Model(graph.input, graph.outputs[0]._keras_history.operation.input)
     x = predict(features, images).astype("float64")
     mean, scale = x.mean(axis=0), x.std(axis=0)
@@ -68,7 +71,7 @@ def refit_head(model, images, labels):
 
 def check_head(model, labels):
     """The last layer of a model whose head can be refit with these labels; else a ValueError."""
-    graph = functional(model, "refit")
+    graph = functional(model, "refit", opened=False)
     head = graph.outputs[0]._keras_history.operation
     dense = isinstance(head, keras.layers.Dense) and head.use_bias and len(head.input.shape) == 2
     if len(graph.outputs) > 1 or not dense or head.units < 2 or head.activation is not keras.activations.linear:

@@ -1,93 +1,63 @@
 """Train a network by its recipe and leave everything about it in one folder."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import logging
+import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
 from keras_equivariant import data as datasets
 from keras_equivariant.data import Preprocess
+from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.equivariance import certify
-from keras_equivariant.export import FORMATS, export
+from keras_equivariant.graphs.symmetry import group_of
 from keras_equivariant.training import reporting
 from keras_equivariant.training.distribution import Distribution, make_distribution
 from keras_equivariant.training.evaluation import angles_of
 from keras_equivariant.training.fit import fit_network
 from keras_equivariant.training.network import Network, make_network, recipe_of
+from keras_equivariant.training.results import TrainResult, check_exportable, checked_formats, finish
 from keras_equivariant.training.run_folder import RunFolder, write_json, write_text
 from keras_equivariant.training.tasks import task_of
 from keras_equivariant.utils.optional import require
 
 CERTIFIED_IMAGES, CERTIFIED_VOLUMES = 8, 2
-REPRESENTATIVE_IMAGES = 128
 
 log = logging.getLogger("keras_equivariant.training")
 
 
-@dataclass(frozen=True)
-class TrainResult:
-    """What a run found.
-
-    Attributes:
-        run_dir: The folder with everything.
-        model: The trained model.
-        history: Columns of the log (`loss`, `accuracy` or `f1`, `seconds`, …), one entry an epoch.
-        scores: On all test images as they are, from 0 to 1: `accuracy`; or, for masks, `f1` of the pixels at the
-            best `threshold`, and `average_precision`.
-        score_by_angle: `{degrees: accuracy or f1}` on turned test images.
-        certificate: The report of `certify` on test images.
-        comparison: The `TrainResult` of the network it was compared with, or None.
-        summary: What summary.json holds.
-    """
-
-    run_dir: Path
-    model: keras.Model
-    history: dict
-    scores: dict
-    score_by_angle: dict
-    certificate: object
-    comparison: "TrainResult | None"
-    summary: dict
-
-    @property
-    def test_accuracy(self):
-        """The accuracy of a classifier on all test images as they are, from 0 to 1."""
-        return self.scores["accuracy"]
-
-    @property
-    def accuracy_by_angle(self):
-        """`{degrees: accuracy}` of a classifier on turned test images."""
-        return self.score_by_angle
-
-
 def train(
-    spec,
-    data="digits",
-    run_dir=None,
+    spec: str | os.PathLike[str] | Mapping[str, Any] | keras.Model,
+    data: str | os.PathLike[str] | Dataset = "digits",
+    run_dir: str | os.PathLike[str] | None = None,
     *,
-    params=None,
-    recipe=None,
-    epochs=None,
-    batch_size=None,
-    seed=0,
-    mixed_precision=None,
-    compare=None,
-    validation=0,
-    limit=None,
-    resume=False,
-    tensorboard=False,
-    angle_step=15,
-    angle_samples=2000,
-    export_formats=("saved_model", "tflite"),
-    verbose=1,
-    distribute=None,
-):
+    params: Mapping[str, Any] | None = None,
+    recipe: Mapping[str, Any] | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    mixed_precision: Literal["float16", "bfloat16"] | None = None,
+    compare: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    validation: int = 0,
+    limit: int | None = None,
+    resume: bool = False,
+    tensorboard: bool = False,
+    angle_step: int = 15,
+    angle_samples: int | None = 2000,
+    export_formats: Sequence[str] = ("saved_model", "tflite"),
+    verbose: int = 1,
+    distribute: str | None = None,
+) -> TrainResult | None:
     """Train a network on images, test it upright and at all angles, certify it and export it.
 
     Args:
@@ -137,14 +107,9 @@ def train(
     require("matplotlib", "Plotting the results")
     if tensorboard:
         require("tensorboard", "Logging for TensorBoard")
-    check_formats(export_formats)
+    formats = checked_formats(export_formats)
     distribution = make_distribution(distribute or recipe_of(spec, params, recipe).distribute)
     loaded = data if isinstance(data, datasets.Dataset) else datasets.load(data, seed)
-    if loaded.x_train.ndim == 5 and "tflite_int8" in export_formats:
-        raise ValueError(
-            "TFLite has no convolution of volumes in integers. Received: the format tflite_int8 with data "
-            f'"{loaded.name}". Use tflite_float16 for weights of half the size.'
-        )
     dataset = loaded.limited(limit).with_validation(validation)
     common = {
         "distribution": distribution,
@@ -158,7 +123,8 @@ def train(
     if compare is not None:
         shared = {"epochs": epochs, "batch_size": batch_size}
         jobs.append(_Job.prepare(compare, dataset, jobs[0].folder / "compare", **shared, **common))
-    group = symmetry_of(jobs[0].network.model)
+    check_exportable(jobs[0].network.model, formats)
+    group = group_of(jobs[0].network.model, of_grid=True)
     with contextlib.ExitStack() as stack:
         for job in jobs if distribution.is_chief else ():
             stack.callback(job.folder.close)
@@ -167,7 +133,7 @@ def train(
         if not distribution.is_chief:
             return None
         results = [job.test(dataset, angles, angle_samples, group) for job in jobs]
-        return _finish(jobs[0], results, dataset, export_formats)
+        return finish(jobs[0], results, dataset, export_formats)
 
 
 @dataclass(frozen=True)
@@ -255,7 +221,9 @@ class _Job:
         summary = reporting.summarise(self.settings, dataset, task.summary(scores, by_angle), history)
         log.info("%s: %s", self.network.name, task.text(summary))
         report = self._certify(preprocess(dataset.x_test[:CERTIFIED_IMAGES]), group)
-        summary["certificate"] = {"group": report.group, "verdict": report.verdict, "max_error": report.max_error}
+        keys = ("group", "verdict", "headline", "max_error", "grid_error", "between_error")
+        certificate = report.to_dict()
+        summary["certificate"] = {key: certificate[key] for key in keys}
         write_json(self.folder / "summary.json", summary)
         return TrainResult(self.folder.path, model, history, scores, by_angle, report, None, summary)
 
@@ -266,7 +234,7 @@ class _Job:
         report.save(self.folder / "certificate.json")
         write_text(self.folder / "certificate.txt", f"{report}\n")
         report.plot(self.folder / "certificate.png")
-        log.info("Under %s it is %s, largest error %.2g.", report.group, report.verdict, report.max_error)
+        log.info("%s.", report.headline)
         return report
 
 
@@ -277,60 +245,3 @@ def suited(recipe, dataset):
         return found
     defaults = dataset.default_epochs, dataset.default_batch_size
     return tuple(value if limit is None else min(value, limit) for value, limit in zip(found, defaults, strict=True))
-
-
-def check_formats(formats):
-    """Raise before training what would stop the export after it."""
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown:
-        raise ValueError(f"Unknown export format. Received: {unknown[0]!r}. Use some of {', '.join(FORMATS)}, or none.")
-    backend = keras.backend.backend()
-    if backend != "tensorflow" and set(formats) - {"keras"}:
-        raise ValueError(
-            f"Export needs the TensorFlow backend. Received: the backend {backend} and the formats {list(formats)}. "
-            "Train with --no-export, then run `keras-equivariant export` with KERAS_BACKEND=tensorflow."
-        )
-    if any(name.startswith("tflite") for name in formats):
-        require("ai_edge_litert", "Running the exported .tflite file")
-
-
-def symmetry_of(model):
-    """Name of the group to certify a network with: that of its layers (the smallest of several), else C4; in space the
-    rotations of the cube, or what keeps a box."""
-    found = [layer.group for layer in model.layers if getattr(getattr(layer, "group", None), "order", 1) > 1]
-    if found and not any(type(layer).__name__ == "ImageToPoints" for layer in model.layers):
-        return min(found, key=lambda group: group.order).name
-    *sizes, _ = model.input_shape[1:]
-    return "C4" if len(sizes) != 3 else "O" if len(set(sizes)) == 1 else "D2h"
-
-
-def _finish(job, results, dataset, export_formats):
-    images = job.preprocess(dataset.x_train[:REPRESENTATIVE_IMAGES])
-    result, comparison = results[0], results[1] if len(results) > 1 else None
-    task, curves = task_of(dataset), {r.summary["network"]: r.score_by_angle for r in results}
-    title = f"Test {task.score_text} of turned images ({dataset.description})"
-    reporting.plot_by_angle(curves, title, task.score_text, job.folder / f"{task.score}_by_angle.png")
-    log.info("\n%s\n", result.certificate)
-    summary = dict(result.summary)
-    if comparison:
-        summary["compared_with"] = comparison.summary
-    if export_formats:
-        summary["export"] = _export(job, images, export_formats)
-    write_json(job.folder / "summary.json", summary)
-    log.info("Everything about the run is in %s.", job.folder.path)
-    return replace(result, comparison=comparison, summary=summary)
-
-
-def _export(job, images, formats):
-    if job.network.recipe.preprocess:
-        log.info("The exported model takes images after the steps %s.", list(job.network.recipe.preprocess))
-    written = export(
-        job.network.model,
-        job.folder / "export",
-        formats,
-        name=job.network.name,
-        representative_data=images.astype("float32"),
-        overwrite=True,
-    )
-    log.info("%s\n", written)
-    return [artefact.path for artefact in written.artefacts]

@@ -1,6 +1,9 @@
 """recompute_statistics(): the averages of batch normalization, over a whole data set instead of the last steps."""
 
+from __future__ import annotations
+
 import contextlib
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,7 +11,7 @@ import numpy as np
 LARGEST_SAMPLE = 10_000
 
 
-def recompute_statistics(model, data, batch_size=None):
+def recompute_statistics(model: keras.Model, data: Any, batch_size: int | None = None) -> int:
     """Replaces the moving averages of every batch normalization by those of the data.
 
     mean = mean over the data of x,   variance = mean of (x - mean)^2

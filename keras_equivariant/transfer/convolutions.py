@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 
+from keras_equivariant.graphs.weights import clone_with
 from keras_equivariant.layers.core.rotated_conv import RotatedConv
 from keras_equivariant.layers.core.steerable_weights import bias_channels
 from keras_equivariant.layers.core.transposed import Transposed
-from keras_equivariant.transfer.copies import renewed
-from keras_equivariant.transfer.forms import change_matrix, restricted_type, right_cosets, split_axis
+from keras_equivariant.transfer.restricted_layouts import change_matrix, restricted_type, right_cosets, split_axis
 
 TOLERANCE = 1e-5  # of a kernel in float32, relative to its norm
 
@@ -91,9 +91,9 @@ def _first_that_fits(layer, name, variants, input_shape, kernel, bias):
     reasons = []
     for options in variants:
         try:
-            new = renewed(layer, name, **options)
-        except (TypeError, ValueError) as error:  # a basis that the subgroup does not have; Keras wraps what was raised
-            reasons.append(str(error.__context__ or error).split(". ")[0])
+            new = clone_with(layer, name, **options)
+        except (TypeError, ValueError) as why:  # a basis that the subgroup does not have; Keras wraps what was raised
+            reasons.append(str(why.__context__ or why).split(". ")[0])
             continue
         new.build(input_shape)
         error = fill(new, kernel, bias)

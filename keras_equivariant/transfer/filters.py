@@ -1,10 +1,18 @@
 """import_filters(): the trained filters of GrouPy, keras-gcnn and escnn in our layers."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Literal
+
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
-from keras_equivariant.equivariance.twin import walk
+from keras_equivariant.graphs.reading import walk
 from keras_equivariant.layers import GroupConv2D, LiftingConv2D, SteerableConv2D, SteerableDense
+from keras_equivariant.layers.core.transposed import Transposed
 from keras_equivariant.transfer import escnn, groupy
 from keras_equivariant.transfer.convolutions import fill
 from keras_equivariant.utils.arrays import read_arrays
@@ -17,7 +25,13 @@ _TAKES = {
 }
 
 
-def import_filters(target, filters, source, bias=None, tolerance=1e-3):
+def import_filters(
+    target: keras.layers.Layer,
+    filters: ArrayLike | Mapping[str, ArrayLike] | os.PathLike[str],
+    source: Literal["groupy", "keras_gcnn", "escnn"],
+    bias: ArrayLike | None = None,
+    tolerance: float = 0.001,
+) -> float | dict[str, float]:
     """Sets the weights of a layer, or of layers of a model, from filters that another library trained.
 
     Filters of GrouPy and keras-gcnn become the same numbers in our order of elements. Of escnn and e2cnn it takes the
@@ -58,7 +72,7 @@ def import_filters(target, filters, source, bias=None, tolerance=1e-3):
         raise ValueError(f"`source` must be one of {SOURCES}. Received: source={source!r}")
     if isinstance(target, keras.Model):
         return _import_model(target, filters, source, bias, tolerance)
-    if not isinstance(target, _TAKES[source]) or "Transpose" in type(target).__name__:
+    if not isinstance(target, _TAKES[source]) or isinstance(target, Transposed):
         names = ", ".join(cls.__name__ for cls in _TAKES[source])
         raise ValueError(f'Filters of "{source}" go into one of {names}. Received: {target!r}')
     if not target.built:

@@ -1,13 +1,17 @@
 """restrict(): a trained network as one with less symmetry, the same function to begin with."""
 
+from __future__ import annotations
+
 import keras
 
 from keras_equivariant import groups
-from keras_equivariant.export.folding.fold import functional
+from keras_equivariant.graphs.reading import functional
+from keras_equivariant.graphs.rewriting import Rewriter
+from keras_equivariant.groups.group import Group
 from keras_equivariant.transfer.rules import apply_rule
 
 
-def restrict(model, subgroup, name=None):
+def restrict(model: keras.Model, subgroup: str | Group, name: str | None = None) -> keras.Model:
     """The same function as a network on a subgroup, whose layers can be trained to have the subgroup's symmetry only.
 
     f_H(x) = f(x); the weights of f_H are those of f, written out for every coset of the subgroup
@@ -20,7 +24,8 @@ def restrict(model, subgroup, name=None):
     `Restrict`. Layers whose group the subgroup contains stay what they are.
 
     Args:
-        model: a built functional or sequential `keras.Model`; nested and shared models are fine.
+        model: a built `keras.Model`; nested and shared models and layers made of layers are fine. A subclassed model
+            is followed once on symbolic tensors; what it does where `training` is None is what counts.
         subgroup: name of a group that is contained in those of the model's layers, such as `"C4"` of `"D4"` or `"C8"`,
             `"C1"` for no symmetry but translations.
         name: name of the new model; by default that of `model`.
@@ -31,8 +36,9 @@ def restrict(model, subgroup, name=None):
 
     Raises:
         TypeError: if `model` is not a Keras model.
-        ValueError: if it is subclassed or not built, if the subgroup is not contained in the group of a layer or
-            restricts none, and for layers that have no restriction, which names what to use instead.
+        ValueError: if it is not built, if the calls inside a subclassed model cannot be followed, if the subgroup is
+            not contained in the group of a layer or restricts none, and for layers without a restriction, which names
+            what to use instead.
 
     Example:
         >>> import keras, keras_equivariant as ke
@@ -46,7 +52,7 @@ def restrict(model, subgroup, name=None):
 
     Reference: Weiler & Cesa, arXiv 1911.08251, section 2.7.
     """
-    walk = _Walk(groups.orthogonal_group(subgroup))
+    walk = _Restriction(groups.orthogonal_group(subgroup))
     restricted = walk.run(functional(model, "restricted"), name or model.name)
     if not walk.restricted:
         raise ValueError(
@@ -56,7 +62,7 @@ def restrict(model, subgroup, name=None):
     return restricted
 
 
-class _Walk:
+class _Restriction(Rewriter):
     """One walk through the graph: the new layers, and in which form their features are.
 
     Attributes:
@@ -64,30 +70,23 @@ class _Walk:
         restricted: whether any layer has been.
     """
 
+    purpose = "restricted"
+
     def __init__(self, subgroup):
+        super().__init__()
         self.subgroup = subgroup
         self.restricted = False
         self._forms = {}
         self._made = {}
-        self._names = set()
 
-    def run(self, graph, name, inputs=None):
-        """The new model of a graph; `inputs` are new ones where their forms matter."""
-        if inputs is None:
-            inputs = keras.tree.map_structure(
-                lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=x.name), graph.input
-            )
-        clone = keras.models.clone_model(
-            graph, input_tensors=inputs, clone_function=lambda operation: operation, call_function=self._call
-        )
-        return keras.Model(inputs, clone.output, name=name)
+    def call(self, operation, args, kwargs):
+        return apply_rule(self, operation, args, kwargs)
 
     def form(self, tensor):
         """The form of a new tensor: Split, the FieldType it restricts, or None for what is as it was."""
         return self._forms.get(id(tensor), (None, None))[1]
 
     def mark(self, tensor, form):
-        """Notes the form of a new tensor."""
         if form is not None:
             self._forms[id(tensor)] = tensor, form  # kept, so that no other tensor gets its id
         return tensor
@@ -115,36 +114,5 @@ class _Walk:
         """
         key = (id(source), role)
         if key not in self._made:
-            self._made[key] = source, build(self._new_name(source.name))
+            self._made[key] = source, build(self.own_name(source.name))
         return self._made[key][1]
-
-    def _new_name(self, stem):
-        name, i = stem, 0
-        while name in self._names:
-            i += 1
-            name = f"{stem}_{i}"
-        self._names.add(name)
-        return name
-
-    def _call(self, operation, *args, **kwargs):
-        kwargs = {key: value for key, value in kwargs.items() if value is not None}
-        if isinstance(operation, keras.Model):
-            return self._call_model(operation, *args)
-        return apply_rule(self, operation, args, kwargs)
-
-    def _call_model(self, model, inputs):
-        flat = keras.tree.flatten(inputs)
-        forms = tuple(self.form(x) for x in flat)
-
-        def build(name):
-            graph = functional(model, "restricted")
-            fresh = []
-            for x, old, form in zip(flat, keras.tree.flatten(graph.input), forms, strict=True):
-                fresh.append(self.mark(keras.Input(batch_shape=x.shape, dtype=x.dtype, name=old.name), form))
-            return self.run(graph, name, keras.tree.pack_sequence_as(graph.input, fresh))
-
-        new = self.make(model, forms, build)
-        results = new(inputs)
-        for inner, outer in zip(keras.tree.flatten(new.output), keras.tree.flatten(results), strict=True):
-            self.mark(outer, self.form(inner))
-        return results

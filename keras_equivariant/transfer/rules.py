@@ -4,21 +4,18 @@ import keras
 import numpy as np
 
 from keras_equivariant import groups, layers
-from keras_equivariant.export.folding.stock_rules import ELEMENTWISE_OPERATIONS, IDENTITIES, is_elementwise
+from keras_equivariant.graphs.reading import walk as graph_layers
+from keras_equivariant.graphs.weights import DeferredWeights, clone_with
 from keras_equivariant.layers.core.rotated_conv import RotatedConv
 from keras_equivariant.layers.core.typed import Typed
 from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
+from keras_equivariant.layers.harmonic.features import OnHarmonic
+from keras_equivariant.layers.points.features import OnPoints
+from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, has, is_elementwise, traits
 from keras_equivariant.transfer import typed_rules
 from keras_equivariant.transfer.convolutions import restrict_rotated
-from keras_equivariant.transfer.copies import Filled, copy, renewed
-from keras_equivariant.transfer.forms import Split
-
-_ELEMENTWISE = (
-    *(keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.ELU),
-    *(keras.layers.Add, keras.layers.Subtract, keras.layers.Multiply, keras.layers.Average),
-    *(keras.layers.Maximum, keras.layers.Minimum),
-)
-_GLOBAL = {keras.layers.GlobalAveragePooling3D: "mean", keras.layers.GlobalMaxPooling3D: "max"}
+from keras_equivariant.transfer.copies import copy
+from keras_equivariant.transfer.restricted_layouts import Split
 
 
 def apply_rule(walk, operation, args, kwargs):
@@ -34,11 +31,12 @@ def apply_rule(walk, operation, args, kwargs):
         typed_rules.refuse_flattening(operation)
     if isinstance(operation, PixelwiseLayer):
         return _pixelwise(walk, operation, args[0])
-    if type(operation).__name__.startswith(("Harmonic", "Lie", "ImageToPoints")):
+    if isinstance(operation, (OnHarmonic, layers.HarmonicConv2D, OnPoints, layers.ImageToPoints)):
         raise ValueError(
             f'{type(operation).__name__} has no restriction. Received: the layer "{operation.name}"; build the network '
             "with SteerableConv2D on SO2 and restrict that"
         )
+    _check_inside(walk, operation)
     if not any(forms):
         return copy(walk, operation)(*args, **kwargs)
     if any(isinstance(form, groups.FieldType) for form in forms):
@@ -50,6 +48,18 @@ def apply_rule(walk, operation, args, kwargs):
             "group before it"
         )
     return _on_split(walk, operation, args, kwargs, forms[0])
+
+
+def _check_inside(walk, operation):
+    """ValueError for a wrapper, or a layer that could not be followed, around a layer that should be restricted."""
+    for layer in graph_layers(operation) if isinstance(operation, keras.layers.Layer) else ():
+        group = getattr(layer, "group", None)
+        if isinstance(group, groups.Group) and group.orthogonal and walk.affects(layer, group):
+            raise ValueError(
+                f"{type(operation).__name__} has no restriction. Received: the layer "
+                f'"{operation.name}" around "{layer.name}" on {group.name}; use "{layer.name}" without it, or build '
+                "the model in the functional API"
+            )
 
 
 def _rotated(walk, layer, x):
@@ -71,7 +81,7 @@ def _group_pooling(walk, layer, x):
     if layer.subgroup is None:
         group = None if layer.group is None else walk.subgroup
         options = {"group": group, "orbits": layer.orbits * form.orbits}
-        return walk.make(layer, form, lambda name: renewed(layer, name, **options))(x)
+        return walk.make(layer, form, lambda name: clone_with(layer, name, **options))(x)
     kept = _members(layer, walk.subgroup)
     if kept is None or layer.orbits > 1:
         raise ValueError(
@@ -80,7 +90,7 @@ def _group_pooling(walk, layer, x):
             "group, or pool over the whole group"
         )
     options = {"group": walk.subgroup, "subgroup": kept}
-    return walk.mark(walk.make(layer, form, lambda name: renewed(layer, name, **options))(x), form)
+    return walk.mark(walk.make(layer, form, lambda name: clone_with(layer, name, **options))(x), form)
 
 
 def _members(layer, subgroup):
@@ -99,19 +109,19 @@ def _members(layer, subgroup):
 def _pixelwise(walk, layer, x):
     if layer.group is None or not walk.affects(layer):
         return walk.mark(copy(walk, layer)(x), walk.form(x))
-    new = walk.make(layer, (), lambda name: renewed(layer, name, group=walk.subgroup))
+    new = walk.make(layer, (), lambda name: clone_with(layer, name, group=walk.subgroup))
     return walk.mark(new(x), walk.form(x))
 
 
 def _on_split(walk, operation, args, kwargs, form):
     """A stock layer on regular features whose fields have become several."""
     x = args[0]
-    rank = len(keras.tree.flatten(x)[0].shape)
+    rank = next(len(t.shape) for t in keras.tree.flatten(args) if isinstance(t, keras.KerasTensor))
     if _elementwise(operation, rank):
         return walk.mark(copy(walk, operation)(*args, **kwargs), form)
-    if type(operation) in _GLOBAL and rank == 5 and not operation.keepdims:
+    if has(operation, "global") and rank == 5 and not operation.keepdims:
         over_space = getattr(keras.layers, type(operation).__name__.replace("3D", "2D"))
-        options = {"mode": _GLOBAL[type(operation)], "orbits": form.orbits}
+        options = {"mode": "mean" if traits(operation).linear else "max", "orbits": form.orbits}
         pool = walk.make(operation, ("group", form), lambda name: layers.GroupPooling(**options, name=name))
         return walk.make(operation, ("space", form), lambda name: over_space(name=name))(pool(x))
     change = _changed(operation, form.orbits, rank)
@@ -121,7 +131,7 @@ def _on_split(walk, operation, args, kwargs, form):
             f'"{operation.name}"; use BatchNormalization, Dense or an activation there, or GroupPooling before it'
         )
     options, weights = change
-    new = walk.make(operation, form, lambda name: Filled(renewed(operation, name, **options), weights))
+    new = walk.make(operation, form, lambda name: DeferredWeights(clone_with(operation, name, **options), weights))
     return walk.mark(new(x), form)
 
 
@@ -134,7 +144,7 @@ def _elementwise(operation, rank):
         return operation.axis in (-1, rank - 1)
     if isinstance(operation, keras.layers.Rescaling):
         return np.ndim(operation.scale) == np.ndim(operation.offset) == 0
-    return type(operation) in IDENTITIES or isinstance(operation, _ELEMENTWISE)
+    return has(operation, "identity") or has(operation, "function") or has(operation, "merge")
 
 
 def _changed(operation, orbits, rank):

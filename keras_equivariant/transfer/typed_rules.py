@@ -4,14 +4,15 @@ import keras
 import numpy as np
 
 from keras_equivariant import layers
+from keras_equivariant.graphs.weights import DeferredWeights, clone_with
 from keras_equivariant.groups import FieldType
 from keras_equivariant.groups.layouts import BreaksSymmetry, Image, Typed
 from keras_equivariant.layers.core.steerable_weights import bias_size
 from keras_equivariant.layers.steerable.steerable_conv import SteerableConv
 from keras_equivariant.stock import laws
 from keras_equivariant.transfer.convolutions import restrict_steerable, scalars_of
-from keras_equivariant.transfer.copies import Filled, copy, renewed
-from keras_equivariant.transfer.forms import change_matrix, keeps_fields, per_field, restricted_type
+from keras_equivariant.transfer.copies import copy
+from keras_equivariant.transfer.restricted_layouts import change_matrix, keeps_fields, per_field, restricted_type
 
 # These treat each field by itself: they stay the same layer where no field falls apart.
 _FIELD_BY_FIELD = (
@@ -39,11 +40,13 @@ def _restricted(walk, layer, x):
         shape = tuple(x.shape)
         new = walk.make(layer, (), lambda name: restrict_steerable(layer, subgroup, shape, name))
     elif isinstance(layer, layers.SteerableBatchNormalization):
-        new = walk.make(layer, (), lambda name: Filled(_renewed(walk, layer, name), _statistics(layer, subgroup)))
+        new = walk.make(
+            layer, (), lambda name: DeferredWeights(_on_subgroup(walk, layer, name), _statistics(layer, subgroup))
+        )
     elif isinstance(layer, layers.PointwiseActivation) or (
         isinstance(layer, _FIELD_BY_FIELD) and keeps_fields(layer.in_type, subgroup)
     ):
-        new = walk.make(layer, (), lambda name: Filled(_renewed(walk, layer, name), layer.get_weights()))
+        new = walk.make(layer, (), lambda name: DeferredWeights(_on_subgroup(walk, layer, name), layer.get_weights()))
     else:
         return _in_between(walk, layer, x)
     return walk.mark(new(x), layer.out_type)
@@ -66,8 +69,8 @@ def _restrict(walk, layer, role, field_type, x):
     )(x)
 
 
-def _renewed(walk, layer, name):
-    return renewed(layer, name, in_type=restricted_type(layer.in_type, walk.subgroup), group=None)
+def _on_subgroup(walk, layer, name):
+    return clone_with(layer, name, in_type=restricted_type(layer.in_type, walk.subgroup), group=None)
 
 
 def _statistics(layer, subgroup):

@@ -79,7 +79,7 @@ def test_tflite_latency_and_operations(tmp_path):
     functions, operations = [], []
     for name, model in {"p4m": p4m_network(), "plain": plain_network(pool=True)}.items():
         outcome = ke.export(model, tmp_path / name, ["tflite"], verify=True)
-        operations.append(outcome.artefacts[0].operations)
+        operations.append(outcome.artifacts[0].operations)
         interpreter = Interpreter(str(outcome.path("tflite")), num_threads=1)
         run = interpreter.get_signature_runner()
         (argument,) = run.get_input_details()

@@ -274,6 +274,22 @@ CATALOGUE = [
     Case(layers.BatchNormalization, {"activation": "relu"}, (5, 5, 8, 3), "D4"),
     Case(
         layers.BatchNormalization,
+        {
+            "beta_initializer": "normal",
+            "gamma_initializer": "ones",
+            "moving_mean_initializer": "normal",
+            "moving_variance_initializer": "ones",
+            "beta_regularizer": "l2",
+            "gamma_regularizer": "l1",
+            "beta_constraint": "max_norm",
+            "gamma_constraint": "non_neg",
+            "synchronized": False,
+        },
+        (5, 5, 8, 3),
+        "D4",
+    ),
+    Case(
+        layers.BatchNormalization,
         {"activation": "elu", "scale": False, "center": False},
         (6, 6, 3),
         "D4",

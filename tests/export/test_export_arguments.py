@@ -1,5 +1,6 @@
 """What export refuses, and that nothing half-written stays behind."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -12,8 +13,8 @@ from export_models import random_inputs, small_cnn
 from keras import layers
 
 import keras_equivariant as ke
-from keras_equivariant.export import ExportError, export, exporter
-from keras_equivariant.export.formats import saved_model
+from keras_equivariant.export import ExportError, export
+from keras_equivariant.export.formats import registry, tflite
 
 
 @pytest.mark.parametrize(
@@ -83,35 +84,35 @@ def test_existing_files_are_kept_unless_asked(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["small_cnn", "small_cnn.keras", "small_cnn.report.json"]
 
 
-def test_artefact_that_computes_something_else(tmp_path, monkeypatch):
-    """An artefact whose numbers are wrong: a report that says so, an error, and no artefact."""
-    right = saved_model.load
+def test_artifact_that_computes_something_else(tmp_path, monkeypatch):
+    """An artifact whose numbers are wrong: a report that says so, an error, and no artifact."""
+    right = registry.get("saved_model")
 
-    def wrong(folder):
-        run = right(folder)
+    def wrong(path, source):
+        run = right.load(path, source)
         return lambda inputs: {name: y + 0.01 * x.std() for x in inputs.values() for name, y in run(inputs).items()}
 
-    monkeypatch.setattr(exporter.saved_model, "load", wrong)
+    monkeypatch.setitem(registry._formats, "saved_model", dataclasses.replace(right, load=wrong))
     with pytest.raises(ExportError, match="differ from the Keras model's") as failure:
         export(small_cnn(), tmp_path, formats=["keras", "saved_model"])
-    assert [bool(artefact.problems) for artefact in failure.value.report.artefacts] == [False, True]
+    assert [bool(artifact.problems) for artifact in failure.value.report.artifacts] == [False, True]
     assert [path.name for path in tmp_path.iterdir()] == ["small_cnn.report.json"]
     written = json.loads((tmp_path / "small_cnn.report.json").read_text())
-    assert written["passed"] is False and written["artefacts"][1]["relative_error"] > 1e-3
+    assert written["passed"] is False and written["artifacts"][1]["relative_error"] > 1e-3
     assert export(small_cnn(), tmp_path / "loose", formats="saved_model", tolerance=0.5, group="C1").passed
 
 
-def test_artefact_that_lost_the_symmetry(tmp_path, monkeypatch):
+def test_artifact_that_lost_the_symmetry(tmp_path, monkeypatch):
     """Numbers within the tolerance, but no longer invariant: found by the symmetry alone."""
-    right = saved_model.load
+    right = registry.get("saved_model")
 
-    def tilted(folder):
-        run = right(folder)
+    def tilted(path, source):
+        run = right.load(path, source)
         return lambda inputs: {
             name: y + 1e-3 * x[:, :3, :3].mean() for x in inputs.values() for name, y in run(inputs).items()
         }
 
-    monkeypatch.setattr(exporter.saved_model, "load", tilted)
+    monkeypatch.setitem(registry._formats, "saved_model", dataclasses.replace(right, load=tilted))
     with pytest.raises(ExportError, match="C4 symmetry error"):
         export(small_cnn(), tmp_path, formats="saved_model", tolerance=0.5)
 
@@ -120,7 +121,7 @@ def test_failure_while_writing_leaves_nothing(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(exporter.tflite, "convert", full)
+    monkeypatch.setattr(tflite, "convert", full)
     with pytest.raises(OSError, match="No space left"):
         export(small_cnn(), tmp_path / "new")
     assert not (tmp_path / "new").exists()
@@ -128,7 +129,7 @@ def test_failure_while_writing_leaves_nothing(tmp_path, monkeypatch):
 
 def test_without_verification(tmp_path):
     report = export(small_cnn(), tmp_path, formats="keras", verify=False)
-    assert report.artefacts[0].relative_error is None
+    assert report.artifacts[0].relative_error is None
     assert "not verified" in str(report)
 
 
@@ -137,7 +138,7 @@ def test_report_is_written_beside(tmp_path):
     written = json.loads((tmp_path / "small_cnn.report.json").read_text())
     assert written == json.loads(json.dumps(report.to_dict()))
     assert written["passed"] and written["group"] == "D4" and written["libraries"]["keras"] == keras.__version__
-    assert [artefact["batches"] for artefact in written["artefacts"]] == [[1, 3], [1, 3]]
+    assert [artifact["batches"] for artifact in written["artifacts"]] == [[1, 3], [1, 3]]
     assert len(written["equivariance"]) == 8
     assert "small_cnn.tflite" in str(report) and "verified" in str(report)
     with pytest.raises(ValueError, match="`format` must be one that was exported"):

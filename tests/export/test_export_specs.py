@@ -1,4 +1,4 @@
-"""Every packaged spec in every format, each artefact run and certified in its runtime; the README lists what is not."""
+"""Every packaged spec in every format, each artifact run and certified in its runtime; the README lists what is not."""
 
 import pathlib
 import re
@@ -6,43 +6,11 @@ import re
 import keras
 import numpy as np
 import pytest
+from small_specs import SMALL
 
 import keras_equivariant as ke
 from keras_equivariant.equivariance.twin import random_inputs
 
-# Parameters that make each network small; its layers stay the same.
-SMALL = {
-    "all_cnn": {"filters": 4},
-    "cath_resnet34": {"size": 16, "width": 4, "blocks": [1, 1, 1, 1]},
-    "e2_sfcnn": {"width": 0.1, "group": "C8"},
-    "e2_wrn_16_8": {"blocks": 1, "width": 1},
-    "e2_wrn_28_10": {"blocks": 1, "width": 1},
-    "fc_springs": {"width": 16},
-    "hfc_springs": {"width": 16},
-    "hlieconv_springs": {"width": 16, "layers": 1},
-    "hnet_rotated_mnist": {"filters": 2},
-    "hnet_segmentation": {"width": 2, "size": 32, "stages": 3},
-    "l2c_all_cnn": {"filters": 2, "wide": 3},
-    "l2c_mnist": {"filters": 2, "wide": 3},
-    "lieconv_dipole": {"width": 16, "layers": 1, "points": 9, "neighbours": 4},
-    "lieconv_molecules": {"width": 16, "layers": 1, "points": 9, "neighbours": 4},
-    "lieconv_qm9": {"width": 16, "layers": 1, "points": 9, "neighbours": 4},
-    "lieconv_rotated_mnist": {"width": 16, "layers": 1, "size": 8, "neighbours": 9},
-    "octahedral_resnet": {"width": 5},
-    "p4_cnn": {"filters": 4},
-    "p4_cnn_rotation_pooling": {"filters": 4},
-    "p4m_resnet": {"blocks": 1, "filters": 4},
-    "se3_cath_resnet34": {"size": 16, "width": 1, "scalars": 8, "blocks": [1, 1, 1, 1]},
-    "se3_modelnet10": {"width": 1, "size": 15, "half": 8, "quarter": 4},
-    "se3_shrec17": {"size": 17, "scalars": 8},
-    "se3_tetris": {"size": 9, "scalars": 8},
-    "se3_vector_field": {"width": 1, "size": 8},
-    "so2_irreps": {"filters": 2},
-    "steerable_d4_resnet": {"blocks": 1, "width": 8},
-    "unet_segmentation": {"width": 2, "size": 32},
-    "voxnet": {"filters": 2},
-    "z2_cnn": {"filters": 4},
-}
 VOLUMES = (
     *("cath_resnet34", "octahedral_resnet", "voxnet"),
     *("se3_cath_resnet34", "se3_modelnet10", "se3_shrec17", "se3_tetris", "se3_vector_field"),
@@ -122,13 +90,13 @@ def exported(network, tmp_path_factory):
 @pytest.mark.parametrize(("name", "format"), [cell for cell in CELLS if cell not in UNSUPPORTED])
 def test_a_spec_in_a_format(name, format, exported):
     report = exported(name)
-    (artefact,) = (artefact for artefact in report.artefacts if artefact.format == format)
-    assert not artefact.problems
+    (artifact,) = (artifact for artifact in report.artifacts if artifact.format == format)
+    assert not artifact.problems
     assert report.path(format).exists()
-    assert artefact.batches == (1, 3)
-    assert np.isfinite(artefact.relative_error)
-    if artefact.equivariance and max(report.equivariance.values()) < 1e-5:
-        assert max(artefact.equivariance.values()) <= ROUNDING.get(format, 1e-5)
+    assert artifact.batches == (1, 3)
+    assert np.isfinite(artifact.relative_error)
+    if artifact.equivariance and max(report.equivariance.values()) < 1e-5:
+        assert max(artifact.equivariance.values()) <= ROUNDING.get(format, 1e-5)
 
 
 # What no permutation of channels describes: points and the states of springs.

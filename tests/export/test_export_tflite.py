@@ -44,7 +44,7 @@ def exported(tmp_path_factory):
 
 
 def _operations(report, format="tflite"):
-    return next(list(artefact.operations) for artefact in report.artefacts if artefact.format == format)
+    return next(list(artifact.operations) for artifact in report.artifacts if artifact.format == format)
 
 
 def test_operations_are_those_of_the_plain_cnn_and_the_group_pooling(exported, tmp_path):
@@ -67,9 +67,9 @@ def test_numbers_in_the_runtime(exported, format, batch):
 
 
 @pytest.mark.parametrize("format", ALL_TFLITE)
-def test_symmetry_of_the_artefact(exported, format):
+def test_symmetry_of_the_artifact(exported, format):
     report = exported[1]
-    errors = next(artefact.equivariance for artefact in report.artefacts if artefact.format == format)
+    errors = next(artifact.equivariance for artifact in report.artifacts if artifact.format == format)
     assert len(errors) == 8
     assert max(errors.values()) <= (0 if format == "tflite_int8" else 1e-5)
 
@@ -77,7 +77,7 @@ def test_symmetry_of_the_artefact(exported, format):
 def test_int8_symmetry_is_measured_not_assumed(tmp_path):
     """The same measurement on a plain network, which is not invariant."""
     report = export(plain_cnn(), tmp_path, "tflite_int8", representative_data=smooth_images(), group="C4")
-    errors = report.artefacts[0].equivariance
+    errors = report.artifacts[0].equivariance
     assert errors["e"] == 0
     assert min(error for name, error in errors.items() if name != "e") > 0.01
 
@@ -92,7 +92,7 @@ def test_int8_is_exactly_invariant_for_every_basis(group, basis, tmp_path):
     x = layers.GlobalAveragePooling2D()(ke.layers.GroupPooling("mean")(x))
     model = randomize(keras.Model(image, layers.Dense(5)(x), name="invariant"))
     report = export(model, tmp_path, "tflite_int8", representative_data=smooth_images())
-    assert max(report.artefacts[0].equivariance.values()) == 0
+    assert max(report.artifacts[0].equivariance.values()) == 0
 
 
 def test_scales_are_equal_over_every_orbit():
@@ -107,7 +107,7 @@ def test_scales_are_equal_over_every_orbit():
 def test_integers_in_and_out(tmp_path):
     model, data = small_cnn("C4"), smooth_images()
     report = export(model, tmp_path, "tflite_int8", representative_data=data, inference_type="int8")
-    signature = report.artefacts[0].signature
+    signature = report.artifacts[0].signature
     assert signature["inputs"]["image"]["dtype"] == signature["outputs"]["output_0"]["dtype"] == "int8"
     assert signature["inputs"]["image"]["scale"] > 0
     assert not {"QUANTIZE", "DEQUANTIZE"} & set(_operations(report, "tflite_int8"))
@@ -119,7 +119,7 @@ def test_integers_in_and_out(tmp_path):
 
 
 def test_sizes_shrink_with_the_precision(exported):
-    sizes = {artefact.format: artefact.size for artefact in exported[1].artefacts}
+    sizes = {artifact.format: artifact.size for artifact in exported[1].artifacts}
     assert sizes["tflite_int8"] < 0.4 * sizes["tflite"]
     assert sizes["tflite_float16"] < 0.6 * sizes["tflite"]
 
@@ -162,8 +162,8 @@ def test_several_inputs_in_int8(tmp_path):
     model = randomize(keras.Model([left, right], pooled, name="pair"))
     data = [smooth_images(), np.repeat(smooth_images(), 2, axis=-1)]
     report = export(model, tmp_path, "tflite_int8", representative_data=data)
-    assert report.artefacts[0].relative_error < 0.05
-    assert max(report.artefacts[0].equivariance.values()) == 0
+    assert report.artifacts[0].relative_error < 0.05
+    assert max(report.artifacts[0].equivariance.values()) == 0
 
 
 def test_images_of_bytes(tmp_path):

@@ -328,20 +328,37 @@ class _Overridden(keras.Model):
         return 2 * super().call(x)
 
 
+class _Branching(keras.Model):
+    def call(self, x):
+        if ops.sum(x) > 0:
+            return x
+        return -x
+
+
 @keras.saving.register_keras_serializable("elsewhere")
 class _Foreign(layers.Layer):
     def call(self, x):
         return x
 
 
-def test_errors_name_the_layer_and_what_to_do_instead():
+def test_subclassed_models_are_followed(check_fold):
     subclassed = _Subclassed()
-    subclassed(np.zeros((1, 8, 8, 1), "float32"))
+    inputs = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
+    expected = subclassed(inputs)
+    assert relative_error(fold(subclassed)(inputs), expected) <= 1e-5
+    image, x = lifted((8, 8, 1))
+    doubled = randomize(_Overridden(image, x))
+    assert relative_error(fold(doubled)(inputs), doubled(inputs)) <= 1e-5
+
+
+def test_errors_name_the_layer_and_what_to_do_instead():
+    branching = _Branching()
+    branching(np.zeros((1, 8, 8, 1), "float32"))
     image, x = lifted()
     cases = [
         (TypeError, "must be a keras.Model", "small_cnn"),
-        (ValueError, "subclassed.*_Subclassed.*functional API", subclassed),
-        (ValueError, "subclassed.*_Overridden", _Overridden(image, x)),
+        (ValueError, r"subclassed.*_Branching.*if ops.sum\(x\) > 0.*functional API", branching),
+        (ValueError, "_Subclassed.*input shape is not known; call it on an array", _Subclassed()),
         (ValueError, r"built.*model.build", keras.Sequential([layers.Conv2D(2, 3)])),
         (ValueError, '"alien".*_Foreign.*fold', keras.Model(image, _Foreign(name="alien")(x))),
         (ValueError, '"lam".*lambda', keras.Model(image, layers.Lambda(lambda t: t, name="lam")(x))),

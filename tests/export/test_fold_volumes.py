@@ -49,7 +49,7 @@ def test_an_octahedral_network_keeps_to_five_axes_and_runs_in_tflite(tmp_path):
     )
     report = ke.export(model, tmp_path, formats=["saved_model", "tflite"])
     assert report.passed and report.group == "O"
-    assert all(len(a.equivariance) == 24 and max(a.equivariance.values()) < 1e-5 for a in report.artefacts)
+    assert all(len(a.equivariance) == 24 and max(a.equivariance.values()) < 1e-5 for a in report.artifacts)
     x = np.random.default_rng(1).normal(size=(3, 8, 8, 8, 1)).astype("float32")
     y, operations = run_tflite(tmp_path, x)
     np.testing.assert_allclose(y, model(x), rtol=1e-4, atol=1e-5)

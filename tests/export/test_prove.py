@@ -78,11 +78,11 @@ def exported(tmp_path_factory):
 def test_every_format_is_proved(group, padding, exported):
     report = exported(group, padding)
     elements = len(ke.groups.get(group).grid_elements)
-    for artefact in report.artefacts:
-        assert artefact.proof.verdict == "proved", artefact.proof
-        assert len(artefact.proof.proved) == elements
-        assert artefact.proof.integers == (artefact.format == "tflite_int8")
-        assert set(artefact.proof.outputs.values()) == {"invariant"}
+    for artifact in report.artifacts:
+        assert artifact.proof.verdict == "proved", artifact.proof
+        assert len(artifact.proof.proved) == elements
+        assert artifact.proof.integers == (artifact.format == "tflite_int8")
+        assert set(artifact.proof.outputs.values()) == {"invariant"}
 
 
 @pytest.mark.parametrize("kernels", KERNELS)
@@ -104,7 +104,7 @@ def test_the_group_is_found(exported):
 def test_the_proof_stands_in_the_report(exported):
     report = exported("C4")
     saved = json.loads((report.path("keras").parent / "normalized.report.json").read_text())
-    verdicts = {artefact["format"]: artefact["proof"]["verdict"] for artefact in saved["artefacts"]}
+    verdicts = {artifact["format"]: artifact["proof"]["verdict"] for artifact in saved["artifacts"]}
     assert set(verdicts.values()) == {"proved"} and len(verdicts) == 4
     assert "bit for bit" in str(report) and "order of sums" in str(report)
 
@@ -295,7 +295,7 @@ def test_representative_data_of_another_scale(tmp_path):
 
 
 def test_verification_has_inputs_of_its_own(tmp_path, monkeypatch):
-    """An artefact that is right on the given data alone does not pass."""
+    """An artifact that is right on the given data alone does not pass."""
     model, data = normalized_cnn("C4"), digits_like()
     load = tflite.load
 

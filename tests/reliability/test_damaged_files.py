@@ -28,7 +28,7 @@ ATOMS = {**IMAGES, "positions_train": RNG.normal(size=(12, 4, 3)), "positions_te
 
 
 def filters(path):
-    layer = ke.layers.LiftingConv2D(2, 3, group="C4")
+    layer = ke.layers.LiftingConv2D(2, 3, group="C4", name="lifting_conv2d")
     model = keras.Sequential([layer])
     model.build((None, 7, 7, 1))
     return ke.import_filters(model, path, "groupy")

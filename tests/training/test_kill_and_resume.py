@@ -14,8 +14,8 @@ from tiny_training import SPEC, plain, save_shapes
 
 from keras_equivariant.cli import main
 from keras_equivariant.training.callbacks import Checkpoint
-from keras_equivariant.training.classification import Classification
 from keras_equivariant.training.run_folder import RunFolder
+from keras_equivariant.training.tasks.classification import Classification
 
 ROOT = Path(__file__).parents[2]
 EPOCHS = 6

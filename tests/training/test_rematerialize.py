@@ -8,9 +8,9 @@ import pytest
 from tiny_training import SPEC, save_shapes
 
 import keras_equivariant as ke
+from keras_equivariant.stock.traits import treats_examples_alone
 from keras_equivariant.training.memory.checkpoints import least_memory_runs
 from keras_equivariant.training.memory.rematerialize import Rematerialized
-from keras_equivariant.training.memory.slices import treats_examples_alone
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 
 from keras_equivariant.training import pixel_scores
-from keras_equivariant.training.best_f1 import BestF1
-from keras_equivariant.training.losses import BalancedCrossentropy
-from keras_equivariant.training.segmentation import Segmentation, disc, f1_at
-from keras_equivariant.training.task import batch_of
+from keras_equivariant.training.losses import BalancedCrossentropy, BestF1
+from keras_equivariant.training.prediction import batch_of
+from keras_equivariant.training.tasks.segmentation import Segmentation, disc, f1_at
 
 metrics = pytest.importorskip("sklearn.metrics")
 RNG = np.random.default_rng(0)

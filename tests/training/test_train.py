@@ -205,7 +205,7 @@ def test_normalization_is_fitted_to_what_reaches_it():
 
 
 def test_an_export_that_cannot_be_is_refused_before_training(monkeypatch, shapes, tmp_path):
-    with pytest.raises(ValueError, match="Unknown export format. Received: 'onyx'"):
+    with pytest.raises(ValueError, match=r"`formats` must be one or more of .*\['onyx'\]\. Did you mean"):
         quiet(plain(), shapes, tmp_path / "run", export_formats=["onyx"])
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="Received: the backend jax.*--no-export"):

@@ -1,9 +1,9 @@
 """A layer's arguments in a spec: defaults, the scalar short form, unknown and missing names, types."""
 
 from keras_equivariant.compiler.grammar import registry
-from keras_equivariant.compiler.grammar.errors import nearest
 from keras_equivariant.compiler.grammar.expressions import resolve
 from keras_equivariant.compiler.grammar.kinds import kind
+from keras_equivariant.utils.text import nearest
 
 
 def layer_name(name, node):
@@ -33,12 +33,12 @@ def check(name, nodes, scope):
         nodes: dict of argument names to Nodes.
         scope: mapping of parameters to values, for the expressions.
     """
-    known = registry.layer_arguments(name)
+    known = registry.layer_parameters(name)
     values = {}
     for argument, node in nodes.items():
         if argument not in known:
             raise node.error(f"unknown argument. {nearest(argument, known)}")
-        values[argument] = kind(argument, known[argument]).check(resolve(node, scope), node.where)
+        values[argument] = kind(known[argument].annotation).check(resolve(node, scope), node.where)
     return values
 
 
@@ -61,3 +61,9 @@ def complete(name, nodes, defaults, where, scope):
         if default is registry.REQUIRED and argument not in values:
             raise where.error(f'needs the argument "{argument}"')
     return {argument: values[argument] for argument in known if argument in values}
+
+
+def made(name, values):
+    """Checked values as the constructor takes them: initializers, regularizers and constraints are objects."""
+    known = registry.layer_parameters(name)
+    return {argument: kind(known[argument].annotation).make(value) for argument, value in values.items()}

@@ -1,7 +1,6 @@
 """What a spec's mistakes look like: one line each, with the file, the line, the place and the nearest right name."""
 
 import dataclasses
-import difflib
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,23 +77,3 @@ class SpecError(ValueError):
             dataclasses.replace(p, where=dataclasses.replace(p.where, calls=(*p.where.calls, line)))
             for p in self.problems
         )
-
-
-def nearest(name, known):
-    """A sentence that helps to find the right name: the nearest one, else those there are."""
-    known = list(dict.fromkeys(str(k) for k in known))
-    lower = {k.lower(): k for k in reversed(known)}
-    found = difflib.get_close_matches(str(name).lower(), lower, n=3, cutoff=0.6)
-    if found:  # of equally near ones the first known: LiftingConv2D before LiftingConv3D
-        ratios = [difflib.SequenceMatcher(None, str(name).lower(), match).ratio() for match in found]
-        near = [lower[match] for match, ratio in zip(found, ratios, strict=True) if ratio == max(ratios)]
-        return f'Did you mean "{min(near, key=known.index)}"?'
-    if not known:
-        return "There are none here."
-    return f"Known: {', '.join(known[:12])}" + (", …" if len(known) > 12 else ".")
-
-
-def shown(value, limit=60):
-    """A value as an error message shows it."""
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -14,12 +14,13 @@ An entry of a list of layers is one of
 import dataclasses
 
 from keras_equivariant.compiler.grammar import arguments, registry
-from keras_equivariant.compiler.grammar.errors import SpecError, nearest
+from keras_equivariant.compiler.grammar.errors import SpecError
 from keras_equivariant.compiler.grammar.expressions import resolve
 from keras_equivariant.compiler.grammar.limits import MAX_DEPTH, MAX_LAYERS, MAX_STEPS
 from keras_equivariant.compiler.grammar.network import Branches, LayerEntry
 from keras_equivariant.compiler.grammar.nodes import Node, kind_of
 from keras_equivariant.compiler.grammar.parameters import block_parameters, declared
+from keras_equivariant.utils.text import nearest
 
 STRUCTURES = ("parallel", "repeat", "residual", "when")
 

@@ -13,8 +13,9 @@ import operator
 import re
 
 from keras_equivariant import groups
-from keras_equivariant.compiler.grammar.errors import SpecError, nearest, shown
+from keras_equivariant.compiler.grammar.errors import SpecError
 from keras_equivariant.compiler.grammar.limits import MAX_DEPTH, MAX_EXPRESSION, MAX_ITEMS, MAX_NUMBER, MAX_TEXT
+from keras_equivariant.utils.text import nearest, shown
 
 _WHOLE = re.compile(r"\$\{([^{}]*)\}")
 FUNCTIONS = {

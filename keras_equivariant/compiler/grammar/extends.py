@@ -3,8 +3,8 @@
 import dataclasses
 
 from keras_equivariant.compiler.grammar import source as sources
-from keras_equivariant.compiler.grammar.errors import nearest
 from keras_equivariant.compiler.grammar.parameters import declared
+from keras_equivariant.utils.text import nearest
 
 OWN = ("spec", "extends", "name", "description", "params", "training")
 

@@ -1,29 +1,25 @@
-"""What kind of value each constructor argument takes: the check for the compiler, the JSON Schema for editors.
+"""What a spec may give for an option: the check for the compiler, the JSON Schema for editors.
 
-The kind follows from the argument's name where that has one meaning throughout (filters, group, *_initializer, …) and
-from the type of its default where not.
+Which kind of value an option takes is what the annotation in the layer's signature says (`layers/core/options.py`).
 """
 
 import dataclasses
+import types
 from collections.abc import Callable
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from keras_equivariant import groups
 from keras_equivariant.compiler.grammar import registry
-from keras_equivariant.compiler.grammar.errors import nearest
 from keras_equivariant.compiler.grammar.limits import MAX_SIZE
 from keras_equivariant.compiler.grammar.nodes import kind_of
+from keras_equivariant.layers.core.options import of
+from keras_equivariant.utils.text import nearest
 
-CHOICES = {
-    "data_format": ("channels_last",),
-    "padding": ("valid", "same"),
-    "padding_mode": ("zeros", "circular", "reflect"),
-    "mode": ("max", "mean"),
-    "interpolation": ("nearest", "bilinear", "trilinear", "bicubic", "lanczos3", "lanczos5"),
-}
-COUNTS = ("filters", "units", "depth_multiplier")
-WINDOWS = ("kernel_size", "strides", "dilation_rate", "pool_size", "size", "output_padding")
-SUFFIXES = {"_initializer": "initializers", "_regularizer": "regularizers", "_constraint": "constraints"}
 GROUP_PATTERN = "^([CcDd][0-9]{1,3}|[A-Za-z][A-Za-z0-9_]*)$"
+
+
+def _same(value):
+    return value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,42 +27,30 @@ class Kind:
     """A kind of argument.
 
     Attributes:
-        check: function of (value, where) that returns the value as the constructor wants it, or raises SpecError.
+        check: function of (value, where) that returns the value as a spec keeps it, or raises SpecError.
         schema: JSON Schema of the value, expressions aside.
+        make: function of a checked value that gives what the constructor takes.
     """
 
     check: Callable
     schema: dict
+    make: Callable[[Any], Any] = _same
 
 
-def kind(name, default=registry.REQUIRED):
-    """The Kind of the argument with this name and default (`registry.REQUIRED` if it has none)."""
-    if name in COUNTS:
-        return _COUNT
-    if name == "groups":
-        return _GROUPS
-    if name in WINDOWS:
-        return _nullable(_WINDOW, default)
-    if name == "group":
-        return _nullable(_GROUP, default)
-    if name == "activation":
-        return _nullable(_ACTIVATION, default)
-    for suffix, module in SUFFIXES.items():
-        if name.endswith(suffix):
-            return _nullable(_part(module), default)
-    if name in CHOICES and (isinstance(default, str) or name == "data_format"):
-        return _nullable(_choice(CHOICES[name]), default)
-    if name in ("name", "dtype", "subgroup", "basis"):
-        return _nullable(_TEXT, default)
-    if name == "reduction":  # null is a choice of its own, whatever the default
-        return _nullable(_TEXT, None)
-    if isinstance(default, bool):
-        return _BOOLEAN
-    if isinstance(default, str):
-        return _TEXT
-    if name in ("rate", "stddev", "alpha", "momentum", "epsilon", "seed"):
-        return _nullable(_NUMBER, default)
-    return _ANY
+def kind(annotation):
+    """The Kind of the option with this annotation; plain values where it has none."""
+    option = of(annotation)
+    if get_origin(annotation) in (Union, types.UnionType):
+        rest = [part for part in get_args(annotation) if part is not types.NoneType]
+        inner = kind(rest[0]) if len(rest) == 1 else _ANY
+        return inner if len(rest) == len(get_args(annotation)) else _nullable(inner)
+    if option.kind is not None:
+        return KINDS[option.kind]
+    if get_origin(annotation) is Annotated:
+        return kind(get_args(annotation)[0])
+    if get_origin(annotation) is Literal:
+        return _choice(get_args(annotation))
+    return PLAIN.get(annotation, _ANY)
 
 
 def whole(value):
@@ -76,7 +60,7 @@ def whole(value):
     return [whole(item) for item in value] if isinstance(value, list) else value
 
 
-def _rule(text, good, convert=lambda value: value):
+def _rule(text, good, convert=_same):
     def check(value, where):
         value = convert(value)
         if not good(value):
@@ -95,12 +79,32 @@ def _is_size(value):
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SIZE
 
 
+def _is_seed(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 def _is_window(value):
     return _is_size(value) or (isinstance(value, list) and 1 <= len(value) <= 3 and all(map(_is_size, value)))
 
 
 def _is_number(value):
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_counts(value):
+    return _is_count(value) or (isinstance(value, list) and all(map(_is_count, value)))
+
+
+def _is_numbers(value):
+    return _is_number(value) or (isinstance(value, list) and all(map(_is_numbers, value)))
+
+
+def _is_whole(value):
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_SIZE
+
+
+def _is_integers(value):
+    return _is_whole(value) or (isinstance(value, list) and all(map(_is_integers, value)))
 
 
 def _is_any(value):
@@ -129,12 +133,12 @@ def _choice(names, schema=None):
     return Kind(check, schema or {"enum": list(names)})
 
 
-def _nullable(inner, default):
-    if default is not None:
-        return inner
-    check = inner.check
-    schema = {"anyOf": [inner.schema, {"type": "null"}]}
-    return Kind(lambda value, where: None if value is None else check(value, where), schema)
+def _nullable(inner):
+    return Kind(
+        lambda value, where: None if value is None else inner.check(value, where),
+        {"anyOf": [inner.schema, {"type": "null"}]},
+        lambda value: None if value is None else inner.make(value),
+    )
 
 
 def _part(module):
@@ -150,7 +154,7 @@ def _part(module):
             )
         return value
 
-    return Kind(check, {"$ref": f"#/$defs/{module}"})
+    return Kind(check, {"$ref": f"#/$defs/{module}"}, lambda value: _instantiate(value, module))
 
 
 def check_part(value, where, module):
@@ -173,38 +177,51 @@ def check_part(value, where, module):
     return {name: given or {}}
 
 
-def instantiate(value, module):
+def _instantiate(value, module):
     """The Keras object of a checked name or `{Name: {arguments}}`."""
-    if value is None:
-        return None
     if isinstance(value, str):
         return registry.part_words(module)[value]()
     name, given = next(iter(value.items()))
     return registry.parts(module)[name](**given)
 
 
-def module_of(argument):
-    """`"initializers"`, `"regularizers"` or `"constraints"` where the argument takes such a part, else None."""
-    return next((module for suffix, module in SUFFIXES.items() if argument.endswith(suffix)), None)
+def _or_list(rule):
+    return {"anyOf": [rule, {"type": "array", "items": {"anyOf": [rule, {"$ref": "#/$defs/expression"}]}}]}
 
 
 _SCALAR = {"type": ["number", "string", "boolean", "null"]}
 _WHOLE = {"type": "integer", "minimum": 0, "maximum": MAX_SIZE}
-_COUNT = Kind(
-    _rule(f"a whole number from 1 to {MAX_SIZE}", _is_count, whole),
-    {"type": "integer", "minimum": 1, "maximum": MAX_SIZE},
-)
-_GROUPS = Kind(_rule("a whole number from 1 (a symmetry is named by `group`)", _is_count, whole), _COUNT.schema)
-_WINDOW = Kind(
-    _rule("a whole number, or one for each axis of space", _is_window, whole),
-    {"anyOf": [_WHOLE, {"type": "array", "items": {"anyOf": [_WHOLE, {"$ref": "#/$defs/expression"}]}}]},
-)
-_ACTIVATION = _choice(registry.activations(), {"$ref": "#/$defs/activation"})
-_GROUP = Kind(_check_group, {"type": "string", "pattern": GROUP_PATTERN})
-_TEXT = Kind(_rule("a text", lambda value: isinstance(value, str)), {"type": "string"})
-_BOOLEAN = Kind(_rule("true or false", lambda value: isinstance(value, bool)), {"type": "boolean"})
-_NUMBER = Kind(_rule("a number", _is_number), {"type": "number"})
 _ANY = Kind(
     _rule(f"a number up to {MAX_SIZE}, a text, true, false, null, or a list of these", _is_any),
     {"anyOf": [_SCALAR, {"type": "array"}]},
 )
+_INTEGER = {"type": ["integer", "array"]}
+_COUNT = {"type": "integer", "minimum": 1, "maximum": MAX_SIZE}
+_FIELD_GROUPS = "a whole number from 1 (a symmetry is named by `group`)"
+
+# The words of `Option.kind`, and what the types say that need no word.
+KINDS = {
+    "count": Kind(_rule(f"a whole number from 1 to {MAX_SIZE}", _is_count, whole), _COUNT),
+    "whole": Kind(_rule(f"a whole number from 0 to {MAX_SIZE}", _is_size, whole), _WHOLE),
+    "seed": Kind(_rule("a whole number from 0", _is_seed, whole), {"type": "integer", "minimum": 0}),
+    "counts": Kind(_rule("a whole number from 1, or a list of them", _is_counts, whole), _or_list(_COUNT)),
+    "size": Kind(_rule("a whole number, or one for each axis of space", _is_window, whole), _or_list(_WHOLE)),
+    "integers": Kind(_rule("a whole number, or a list of them", _is_integers, whole), _or_list(_INTEGER)),
+    "numbers": Kind(_rule("a number, or a list of them", _is_numbers), _or_list({"type": "number"})),
+    "any": _ANY,
+    "field_groups": Kind(_rule(_FIELD_GROUPS, _is_count, whole), _COUNT),
+    "field_groups_or_all": Kind(
+        _rule(f"{_FIELD_GROUPS}, or -1", lambda value: _is_count(value) or value == -1, whole),
+        {"anyOf": [_COUNT, {"const": -1}]},
+    ),
+    "group": Kind(_check_group, {"type": "string", "pattern": GROUP_PATTERN}),
+    "text": Kind(_rule("a text", lambda value: isinstance(value, str)), {"type": "string"}),
+    "activation": _choice(registry.activations(), {"$ref": "#/$defs/activation"}),
+    **{module: _part(module) for module in ("initializers", "regularizers", "constraints")},
+}
+PLAIN = {
+    bool: Kind(_rule("true or false", lambda value: isinstance(value, bool)), {"type": "boolean"}),
+    int: Kind(_rule("a whole number", _is_whole, whole), {"type": "integer"}),
+    float: Kind(_rule("a number", _is_number), {"type": "number"}),
+    str: KINDS["text"],
+}

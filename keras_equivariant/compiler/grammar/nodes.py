@@ -4,8 +4,9 @@ import dataclasses
 import math
 import numbers
 
-from keras_equivariant.compiler.grammar.errors import Where, nearest, shown
+from keras_equivariant.compiler.grammar.errors import Where
 from keras_equivariant.compiler.grammar.limits import MAX_DEPTH, MAX_NODES, MAX_NUMBER, MAX_SCALAR
+from keras_equivariant.utils.text import nearest, shown
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -4,7 +4,10 @@ Plain values follow YAML 1.2: only `true` and `false` are booleans, and `1e-3` i
 without quotes anywhere, also inside `{...}` and `[...]` (where strict YAML editors want quotes around it).
 """
 
+from __future__ import annotations
+
 import re
+from typing import Any
 
 import yaml
 
@@ -16,7 +19,7 @@ _EXPRESSION = re.compile(r"\$\{[^{}\n]*\}")
 _MARK = re.compile("\ue000([0-9]+)\ue001")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
+_WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
 _WORDS |= {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
@@ -46,7 +49,7 @@ def parse_yaml(text, source):
     return _Composer(text, root).document()
 
 
-def parse_value(text):
+def parse_value(text: str) -> Any:
     """One value as the command line writes it: `"23"`, `"1e-3"`, `"[16, 32]"`, `"true"`, `"D4"`."""
     return parse_yaml(text, "value").plain()
 

@@ -11,6 +11,9 @@ import re
 import keras
 
 from keras_equivariant import layers
+from keras_equivariant.compiler.grammar import stock_options
+from keras_equivariant.layers.core.base import EquivariantLayer
+from keras_equivariant.layers.core.options import declared
 from keras_equivariant.stock import traits
 
 MERGE = traits.spec_names(merging=True)
@@ -26,6 +29,58 @@ PARTS = {
 NOT_PARTS = ("LossScaleOptimizer", "MultiOptimizer", *PARTS.values())  # base classes, wrappers of other optimizers
 
 
+_registered = {}
+
+
+def register_layer(cls=None, *, package=None):
+    """Makes a layer of your own known to specs by the name of its class, and to saved models; also as a decorator.
+
+    The layer is then written in a spec as those of the package are, linted, certified, folded and exported by its own
+    methods. A name registered again takes the place of the former one.
+
+    Args:
+        cls: a subclass of `keras_equivariant.EquivariantLayer`.
+        package: str, the package in the names under which saved models find the class
+            (`keras.saving.register_keras_serializable`), if it is not registered there yet. Default: the first part of
+            the name of its module.
+
+    Returns:
+        The class.
+
+    Raises:
+        TypeError: it is no such class.
+        ValueError: a layer of the package has this name.
+
+    Example:
+        >>> import keras
+        >>> import keras_equivariant as ke
+        >>> @ke.register_layer(package="example")
+        ... class Doubled(ke.EquivariantLayer):
+        ...     def call(self, inputs):
+        ...         return 2 * inputs
+        ...     def compute_output_shape(self, input_shape):
+        ...         return input_shape
+        ...     def fold(self, input_shape):
+        ...         return [(keras.layers.Rescaling(2.0), [])]
+        >>> layers = [{"LiftingConv2D": {"filters": 2, "kernel_size": 3, "group": "C4"}}, "Doubled"]
+        >>> ke.build_from_spec({"spec": 1, "name": "net", "input": {"shape": [5, 5, 1]}, "layers": layers}).output_shape
+        (None, 3, 3, 4, 2)
+    """
+    if cls is None:
+        return functools.partial(register_layer, package=package)
+    if not (isinstance(cls, type) and issubclass(cls, EquivariantLayer)):
+        raise TypeError(f"`cls` must be a subclass of keras_equivariant.EquivariantLayer. Received: {cls!r}")
+    name = cls.__name__
+    if name in layer_classes() and name not in _registered:
+        raise ValueError(f"The name of a layer must differ from those of the package. Received: {name!r}")
+    if keras.saving.get_registered_name(cls) == name:  # not registered yet
+        keras.saving.register_keras_serializable(package or cls.__module__.split(".")[0])(cls)
+    _registered[name] = cls
+    layer_classes.cache_clear()
+    arguments.cache_clear()
+    return cls
+
+
 @functools.cache
 def layer_classes():
     """Names to classes, sorted by name."""
@@ -34,38 +89,50 @@ def layer_classes():
         found = getattr(layers, name)
         if isinstance(found, type) and issubclass(found, keras.layers.Layer):
             classes[name] = found
+    classes |= _registered
     return dict(sorted(classes.items()))
 
 
 @functools.cache
-def arguments(name):
-    """The constructor arguments of a layer: a dict of names to defaults (`inspect.Parameter.empty` where required).
+def parameters(name):
+    """The constructor arguments of a layer: a dict of names to `inspect.Parameter`, with what annotations say of them.
 
-    Read off the constructor of the class and, for what it passes on by `**kwargs`, off those of our base classes.
+    They are those that the signature of the constructor names; of a class that extends a stock layer also those of it.
     """
-    found, handed_on = {}, False
-    for base in layer_classes()[name].__mro__:
-        stock = base.__module__.split(".")[0] == "keras"
-        if base is keras.layers.Layer:
-            break
-        if "__init__" in vars(base):
-            own = constructor(base)
-            if handed_on:  # by `*args`: the user sets all of them, in this order
-                found = {**own, **found}
-            else:  # a base's required arguments are set by the class
-                found |= {k: v for k, v in own.items() if k not in found and (not found or v is not REQUIRED)}
-            kinds = {p.kind for p in inspect.signature(base.__init__).parameters.values()}
-            handed_on = inspect.Parameter.VAR_POSITIONAL in kinds
-        if stock and found:
-            break
-    return {**{k: v for k, v in found.items() if k not in HIDDEN}, "name": None, "dtype": None, "trainable": True}
+    cls = layer_classes()[name]
+    found = {} if _is_stock(cls) else dict(declared(cls.__init__))
+    parent = next((base for base in cls.__mro__ if _is_stock(base)), keras.layers.Layer)
+    if parent is not keras.layers.Layer:
+        found = {k: stock_options.annotated(name, p) for k, p in declared(parent.__init__).items()} | found
+    return {**{k: v for k, v in found.items() if k not in HIDDEN}, **declared(_common)}
 
 
-def constructor(cls):
-    """The named arguments of a class's own constructor: a dict of names to defaults."""
-    parameters = inspect.signature(cls.__init__).parameters.values()
-    named = (p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
-    return {p.name: p.default for p in named if p.name != "self"}
+def _is_stock(cls):
+    return cls.__module__.split(".")[0] == "keras"
+
+
+def _common(name: str | None = None, dtype: str | None = None, trainable: bool = True):
+    """The arguments that every layer has."""
+
+
+def _checked(strict: bool = True):
+    """The argument that every layer of a spec has; for those that do not check their symmetry it is the compiler's."""
+
+
+@functools.cache
+def layer_parameters(name):
+    """`parameters(name)`, and `strict` for the stock layers as well."""
+    return {**parameters(name), **{k: v for k, v in declared(_checked).items() if k not in parameters(name)}}
+
+
+def arguments(name):
+    """The constructor arguments of a layer: a dict of names to defaults (`inspect.Parameter.empty` where required)."""
+    return {argument: parameter.default for argument, parameter in parameters(name).items()}
+
+
+def layer_arguments(name):
+    """`arguments(name)`, and `strict` for the stock layers as well."""
+    return {argument: parameter.default for argument, parameter in layer_parameters(name).items()}
 
 
 def first_argument(name):
@@ -78,11 +145,6 @@ def has_strict(name):
     return "strict" in arguments(name)
 
 
-def layer_arguments(name):
-    """`arguments(name)`, and `strict` for the stock layers as well."""
-    return {**arguments(name), "strict": arguments(name).get("strict", True)}
-
-
 @functools.cache
 def parts(module):
     """The classes of `keras.initializers`, `regularizers`, `constraints` or `optimizers` that a spec may name."""
@@ -92,6 +154,11 @@ def parts(module):
         for name, value in sorted(vars(getattr(keras, module)).items())
         if isinstance(value, type) and issubclass(value, base) and name == value.__name__ and name not in NOT_PARTS
     }
+
+
+def constructor(cls):
+    """The arguments of an initializer, regularizer, constraint or optimizer: a dict of names to defaults."""
+    return {name: parameter.default for name, parameter in declared(cls.__init__).items()}
 
 
 @functools.cache

@@ -1,16 +1,19 @@
 """A JSON Schema of specs, for editors: completion of layers and arguments, and errors while typing."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from keras_equivariant.compiler.grammar import recipe, registry
 from keras_equivariant.compiler.grammar.expand import STRUCTURES
 from keras_equivariant.compiler.grammar.kinds import kind
-from keras_equivariant.compiler.grammar.recipe import DISTRIBUTE, FILLS, FLIPS, LOSSES
 from keras_equivariant.compiler.grammar.spec import DTYPES, LAWS, VERSION
 
 BLOCK_NAME = "^[a-z][A-Za-z0-9_]*$"
 _ANYTHING = {"description": "any value"}
 
 
-def json_schema():
+def json_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of specs as this version reads them, derived from the layers' constructors.
 
     Write it to a file and name that in a spec's first line, `# yaml-language-server: $schema=spec.schema.json`.
@@ -24,7 +27,7 @@ def json_schema():
         "layers": {"type": "array", "items": {"$ref": "#/$defs/entry"}},
         "entry": _entry(),
         "merge": _merge(),
-        "training": _training(),
+        "training": recipe.schema(),
         "activation": {"enum": list(registry.activations())},
     }
     definitions |= {f"layer_{name}": _layer(name) for name in registry.layer_classes()}
@@ -101,12 +104,11 @@ def _merge():
 
 
 def _layer(name):
-    known = registry.layer_arguments(name)
     properties = {}
-    for argument, default in known.items():
-        rule = _or_expression(kind(argument, default).schema)
-        if default is not registry.REQUIRED and isinstance(default, bool | int | float | str):
-            rule = {**rule, "default": default}
+    for argument, parameter in registry.layer_parameters(name).items():
+        rule = _or_expression(kind(parameter.annotation).schema)
+        if isinstance(parameter.default, bool | int | float | str):
+            rule = {**rule, "default": parameter.default}
         properties[argument] = rule
     summary = (registry.layer_classes()[name].__doc__ or "").strip().split("\n")[0]
     return {"description": summary, **_object(properties)}
@@ -117,7 +119,7 @@ def _short(name):
     first = registry.first_argument(name)
     rules = [{"$ref": f"#/$defs/layer_{name}"}, {"type": "null"}]
     if first is not None:
-        rules.append(_or_expression(kind(first, registry.layer_arguments(name)[first]).schema))
+        rules.append(_or_expression(kind(registry.parameters(name)[first].annotation).schema))
     return {"anyOf": rules}
 
 
@@ -131,40 +133,6 @@ def _parts(module):
     given = {**_object(rules), "minProperties": 1, "maxProperties": 1}
     names = rules if module == "optimizers" else registry.part_words(module)
     return {"anyOf": [{"enum": list(names)}, given]}
-
-
-def _training():
-    whole = _or_expression({"type": "integer", "minimum": 1})
-    fraction = _or_expression({"type": "number", "minimum": 0, "maximum": 1})
-    epochs = {"type": "array", "items": _or_expression({"type": "integer", "minimum": 0})}
-    schedules = {
-        "piecewise": _object({"epochs": epochs, "factor": fraction}, ("epochs",)),
-        "exponential": _object({"start": whole, "factor": fraction}, ("factor",)),
-        "cosine": _object({"warmup_epochs": {"type": "number", "minimum": 0}, "final": fraction}),
-    }
-    augment = {
-        "rotate": {"type": "number", "minimum": 0, "maximum": 180, "description": "degrees either way"},
-        "flip": {"enum": list(FLIPS)},
-        "translate": {"type": "integer", "minimum": 0, "description": "pixels either way"},
-        "fill": {"enum": list(FILLS)},
-        "quarter_turns": {"type": "boolean", "description": "also turn by multiples of 90 degrees"},
-    }
-    step = {"anyOf": [{"enum": ["contrast", "zca"]}, _object({"resize": whole}, ("resize",))]}
-    rules = {
-        "dataset": {"type": "string"},
-        "epochs": whole,
-        "batch_size": whole,
-        "shuffle_block": {**whole, "description": "rows that stay together when all are shuffled"},
-        "optimizer": {"$ref": "#/$defs/optimizers"},
-        "schedule": {**_object(schedules), "minProperties": 1, "maxProperties": 1},
-        "loss": {"enum": list(LOSSES)},
-        "distribute": {"enum": list(DISTRIBUTE)},
-        "augment": _object(augment),
-        "preprocess": {"type": "array", "items": step},
-        "refit_head": {"type": "boolean"},
-        "rematerialize": {"type": "boolean"},
-    }
-    return _object({key: rules[key] for key in recipe.RULES})
 
 
 def _object(properties, required=()):

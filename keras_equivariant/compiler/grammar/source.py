@@ -1,18 +1,21 @@
 """Where specs come from: a file, a packaged name, or a dict."""
 
+from __future__ import annotations
+
 import importlib.resources
 import os
 from pathlib import Path
 
-from keras_equivariant.compiler.grammar.errors import Where, nearest, shown
+from keras_equivariant.compiler.grammar.errors import Where
 from keras_equivariant.compiler.grammar.limits import MAX_BYTES
 from keras_equivariant.compiler.grammar.nodes import from_python
 from keras_equivariant.compiler.grammar.parser import parse_yaml
+from keras_equivariant.utils.text import nearest, shown
 
 SUFFIX = ".yaml"
 
 
-def list_specs():
+def list_specs() -> tuple[str, ...]:
     """Names of the packaged specs, as `build_from_spec` takes them."""
     found = (entry.name for entry in _packaged().iterdir())
     return tuple(sorted(name.removesuffix(SUFFIX) for name in found if name.endswith(SUFFIX)))

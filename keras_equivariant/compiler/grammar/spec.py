@@ -1,7 +1,12 @@
 """A spec with all its parameters filled in."""
 
+from __future__ import annotations
+
 import dataclasses
+import os
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import yaml
 
@@ -60,7 +65,7 @@ class Spec:
         """Shape of one example, without the batch axis."""
         return self.input["shape"]
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """The spec as a dict without parameters, blocks or repeats; `load_spec` reads it back."""
         described = {"description": self.description} if self.description else {}
         return {
@@ -73,13 +78,13 @@ class Spec:
             **({"training": self.training} if self.training else {}),
         }
 
-    def to_yaml(self):
+    def to_yaml(self) -> str:
         """`to_dict()` as text, with the parameters' values in a comment; `load_spec` reads it back."""
         values = "".join(f"# {name}: {value}\n" for name, value in self.params.items())
         return values + yaml.dump(self.to_dict(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
-def load_spec(source, **params):
+def load_spec(source: str | os.PathLike[str] | Mapping[str, Any], **params: Any) -> Spec:
     """Reads a spec and fills in its parameters; builds nothing.
 
     Args:

@@ -1,18 +1,22 @@
 """The symmetry linter: walks a whole network by shapes alone, before anything is built."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import keras
 
 from keras_equivariant.compiler.grammar import registry
+from keras_equivariant.compiler.grammar.arguments import made
 from keras_equivariant.compiler.grammar.errors import Problem, SpecError
-from keras_equivariant.compiler.grammar.kinds import instantiate, module_of
 from keras_equivariant.compiler.grammar.network import Branches, LayerEntry
+from keras_equivariant.compiler.grammar.spec import Spec
 from keras_equivariant.compiler.linter import rules, typed
 from keras_equivariant.compiler.linter.bounds import check_kernel, check_total, count_parameters, flat
 from keras_equivariant.compiler.linter.rules import Features
 from keras_equivariant.groups.layouts import BreaksSymmetry, Quotient, Regular, WrongFeatures
 from keras_equivariant.layers.points.features import OnPoints
+from keras_equivariant.utils.text import aligned
 
 INPUT_NAME = "input_layer"
 
@@ -43,12 +47,14 @@ class Trace:
         layers: list of `TracedLayer`, in the order of the network.
         problems: list of `Problem`, errors and warnings.
         output: the last `Features`.
+        claim: the group whose symmetry it claims, or None.
     """
 
     spec: object
     layers: list
     problems: list
     output: Features | None = None
+    claim: object = None
 
     @property
     def errors(self):
@@ -57,16 +63,15 @@ class Trace:
 
     def __str__(self):
         rows = [(str(t.entry.where), t.entry.layer, str(t.features), str(t.features.shape)) for t in self.layers]
-        widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
         lines = []
-        for traced, row in zip(self.layers, rows, strict=True):
-            lines.append("  ".join([*(text.ljust(n) for text, n in zip(row, widths, strict=False)), row[3]]))
+        for traced, line in zip(self.layers, aligned(rows), strict=True):
+            lines.append(line)
             lines += [f"    {problem.severity}: {problem.message}" for problem in traced.problems]
         ending = [p for p in self.problems if not any(p in traced.problems for traced in self.layers)]
         return "\n".join(lines + [f"{problem.severity}: {problem}" for problem in ending])
 
 
-def trace(spec):
+def trace(spec: Spec) -> Trace:
     """Walks a network by `compute_output_shape`; creates no weights.
 
     Args:
@@ -97,7 +102,10 @@ class _Walker:
         self.parameters = 0
         entries = list(flat(spec.layers))
         # The symmetry that the network claims; a plain network claims none and is not judged.
-        self.claim = rules.claimed(entries)
+        self.claim, nothing_shared = rules.claimed(entries)
+        self.trace.claim = self.claim
+        if nothing_shared:
+            self.trace.problems.append(Problem(entries[-1].where, nothing_shared, "warning"))
         self.taken = {spec.input.get("name", INPUT_NAME)}
         for entry in entries:
             name = entry.arguments.get("name")
@@ -157,12 +165,9 @@ class _Walker:
 
     def _construct(self, entry, features):
         check_kernel(entry)
-        given = dict(entry.arguments)
+        given = made(entry.layer, entry.arguments)
         if not registry.has_strict(entry.layer):
             given.pop("strict", None)
-        for argument, value in given.items():
-            if module := module_of(argument):
-                given[argument] = instantiate(value, module)
         if registry.arguments(entry.layer).get("group", "") is None and not given.get("group"):
             given["group"] = self._assumed_group(entry, features)
         if typed.takes_type(entry.layer):
@@ -181,8 +186,10 @@ class _Walker:
             return None  # there are as many entries on its axis as cosets, or on several scales as group axes
         if layout.group is not None:
             return layout.group.name
-        if issubclass(registry.layer_classes()[entry.layer], OnPoints) or self.claim:
+        if issubclass(registry.layer_classes()[entry.layer], OnPoints):
             return None
+        if self.claim:
+            return None if "&" in self.claim.name else self.claim.name  # what has no name of its own is in no config
         return "Z3" if features.rank == 3 else "C1"
 
     def _unique_name(self, layer):

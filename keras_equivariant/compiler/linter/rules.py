@@ -81,14 +81,21 @@ def claimed(entries):
     """The symmetry that a network with these layers claims: what all their groups have in common.
 
     Returns:
-        A group; None where the layers name none, or share nothing but the identity.
+        `(group, problem)`: None for the group where the layers name none or share nothing but the identity, and a
+        sentence that says so in the latter case, else None.
     """
     names = dict.fromkeys(map(_claim, entries))
     found = [group for group in map(groups.get, filter(None, names)) if group.order > 1]
     if not found or len({group.dimension for group in found}) > 1:
-        return None
+        return None, None
     shared = intersection(*found)
-    return shared if shared.order > 1 else None
+    if shared.order > 1:
+        return shared, None
+    listed = " and ".join(", ".join(group.name for group in found).rsplit(", ", 1))
+    return None, (
+        f"the groups {listed} share only the identity, so that the network as a whole has no symmetry; use one group, "
+        "or groups of which one contains the others"
+    )
 
 
 def _claim(entry):

@@ -1,8 +1,11 @@
 """Densities of atoms from their positions, as in the CATH experiment of 1807.02547."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.utils.arrays import array_names, read_arrays
@@ -45,7 +48,7 @@ def holds_atoms(path):
         return False  # whoever reads it as an archive of images says what is wrong
 
 
-def density(positions, size=50, voxel_size=2.0, deviation=1.0):
+def density(positions: ArrayLike, size: int = 50, voxel_size: float = 2.0, deviation: float = 1.0) -> np.ndarray:
     """The density `(size, size, size)` of atoms about their centre of mass: a Gaussian for each, of sum 1; float32.
 
     Args:

@@ -1,12 +1,14 @@
 """Generated images with the statistics of natural ones, for what is learned from images without labels."""
 
+from __future__ import annotations
+
 import numpy as np
 
 SUPERSAMPLING = 3
 DISCS = 400
 
 
-def dead_leaves(count, size=32, seed=0):
+def dead_leaves(count: int, size: int = 32, seed: int = 0) -> np.ndarray:
     """Images of discs that cover each other, `(count, size, size, 1)` float32 from 0 to 1.
 
     Disc radii r have the density r^-3 and all discs have random grey values. Such images have what natural

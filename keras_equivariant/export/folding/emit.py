@@ -1,13 +1,16 @@
 """Puts stock layers into the folded graph: names them, sets their weights, merges what can be merged."""
 
 import contextlib
-import re
+import dataclasses
 
 import keras
 
 from keras_equivariant.export.folding import merge
 from keras_equivariant.export.folding.features import Features
+from keras_equivariant.graphs.rewriting import Names, advance_automatic_names
+from keras_equivariant.graphs.weights import clone_operation, constants, set_weights
 from keras_equivariant.stock import copies
+from keras_equivariant.stock.inference import at_inference
 
 
 class Emitter:
@@ -29,6 +32,7 @@ class Emitter:
         self._separate = separate
         self._layers = {}
         self._weights = {}
+        self._steps = {}
         self._producers = {}
         self._affine = {}
         self._wasted = set()
@@ -37,9 +41,9 @@ class Emitter:
     @contextlib.contextmanager
     def scope(self, graph):
         """The layers of one model: its names are its own, and merges are judged by what is left in it."""
-        self._scopes.append(_Scope({operation.name for operation in graph.operations}))
+        self._scopes.append(_Scope(Names(operation.name for operation in graph.operations)))
         if self._advance_names:
-            _advance_automatic_names(graph)
+            advance_automatic_names(graph)
         try:
             yield
         finally:
@@ -53,14 +57,13 @@ class Emitter:
         for layer in model.layers:
             weights = self._weights.pop(id(layer), None)
             if weights:
-                layer.set_weights(weights)
-                if hasattr(layer, "finalize_state"):
-                    layer.finalize_state()
+                copies.check_shapes(layer, weights)
+                set_weights(layer, weights)
         return model
 
     def own_name(self, name):
         """The name of a layer or nested model of the unfolded model, in the folded one."""
-        return self._scopes[-1].own_name(name)
+        return self._scopes[-1].names.own(name)
 
     def view(self, tensor):
         """The same numbers as a tensor of its own, which can stand for features of another form."""
@@ -75,7 +78,7 @@ class Emitter:
 
     def make(self, layer_class, stem, *args, **kwargs):
         """A new stock layer with a name that the model does not have yet."""
-        return self._make(layer_class, self._scopes[-1].new_name(stem), *args, **kwargs)
+        return self._make(layer_class, self._scopes[-1].names.new(stem), *args, **kwargs)
 
     def replace(self, layer, layer_class, *args, **kwargs):
         """A new stock layer in the place, and with the name, of another one."""
@@ -84,14 +87,25 @@ class Emitter:
     def _make(self, layer_class, name, *args, **kwargs):
         return layer_class(*args, name=name, dtype=self.dtype, trainable=False, **kwargs)
 
+    def steps(self, layer, input_shape):
+        """The built stock layers that a layer folds to, for its inputs as they are; made once."""
+        if id(layer) not in self._steps:
+            self._steps[id(layer)] = layer.fold(input_shape)
+            for step, weights in self._steps[id(layer)]:
+                step.build(input_shape)
+                set_weights(step, weights)
+        return [step for step, _ in self._steps[id(layer)]]
+
     def copy(self, operation, *args, **kwargs):
         """Calls a copy of a stock layer, or of an operation of keras.ops, with the same weights."""
+        args, kwargs = constants((args, kwargs))
         if not isinstance(operation, keras.layers.Layer):
-            return copies.copy_operation(operation)(*args, **kwargs)
-        weights = operation.get_weights()
+            return clone_operation(operation)(*args, **kwargs)
+        overrides, weights = at_inference(operation)
+        source = (id(operation),)
         if len(args) == 1 and not kwargs:
-            return self.apply((id(operation),), operation, weights, args[0])
-        return self._call(self._layer((id(operation),), operation), weights, *args, **kwargs)
+            return self.apply(source, operation, weights, args[0], **overrides)
+        return self._call(self._layer(source, operation, **overrides), weights, *args, **kwargs)
 
     def apply(self, source, layer, weights, tensor, **overrides):
         """Calls a copy of the stock layer, config overridden and with these weights, or merges it with what is there.
@@ -100,9 +114,9 @@ class Emitter:
             source: tuple that starts with the id of the unfolded layer; the same source is the same layer, so that
                 shared layers stay shared.
         """
+        if id(tensor) in self._producers and merge.is_absorbed(layer, tensor, **overrides):
+            return self._merge(source, layer, weights, *self._producers[id(tensor)])
         if isinstance(layer, keras.layers.BatchNormalization):
-            if id(tensor) in self._producers:
-                return self._merge(source, layer, weights, *self._producers[id(tensor)])
             return self._written_out(layer, weights, tensor, overrides.get("axis", layer.axis))
         if id(tensor) in self._affine:
             source, weights, tensor, overrides = self._after_affine(source, layer, weights, tensor, overrides)
@@ -127,8 +141,8 @@ class Emitter:
         scale, shift = merge.scale_and_shift(normalization, weights)
         merged = (*into, *source)
         if merged not in self._layers:
-            stem = self._scopes[-1].give_up_name(layer)
-            self._layers[merged] = copies.copy(layer, self._scopes[-1].own_name(stem), self.dtype, use_bias=True)
+            stem = self._give_up_name(layer)
+            self._layers[merged] = copies.copy(layer, self._scopes[-1].names.own(stem), self.dtype, use_bias=True)
         self._scopes[-1].merged.append((layer, into))
         new = self._layers[merged]
         kernel_and_bias = merge.absorb(layer, kernel_and_bias, scale, shift)
@@ -146,7 +160,7 @@ class Emitter:
 
     def _layer(self, source, layer, **overrides):
         if source not in self._layers:
-            name = self._scopes[-1].own_name(layer.name)
+            name = self._scopes[-1].names.own(layer.name)
             self._layers[source] = copies.copy(layer, name, self.dtype, **overrides)
         return self._layers[source]
 
@@ -156,39 +170,17 @@ class Emitter:
             self._weights[id(layer)] = weights
         return layer(*args, **kwargs)
 
+    def _give_up_name(self, layer):
+        """Frees the name of a layer for the one that replaces it; returns it."""
+        names, name = self._scopes[-1].names, layer.name
+        layer.name = names.new(f"{name}_unmerged")
+        names.free(name)
+        return name
 
+
+@dataclasses.dataclass
 class _Scope:
     """Names in use in one model, and the merges made in it."""
 
-    def __init__(self, reserved):
-        self.reserved = reserved
-        self.used = set()
-        self.merged = []
-
-    def own_name(self, name):
-        """The name itself, for a layer that has it in the unfolded model; a new one for its second copy."""
-        if name in self.used:
-            return self.new_name(name)
-        self.used.add(name)
-        return name
-
-    def new_name(self, stem):
-        name, i = stem, 0
-        while name in self.used or name in self.reserved:
-            i += 1
-            name = f"{stem}_{i}"
-        self.used.add(name)
-        return name
-
-    def give_up_name(self, layer):
-        """Frees the name of a layer for the one that replaces it; returns it."""
-        name, layer.name = layer.name, self.new_name(f"{layer.name}_unmerged")
-        self.used.discard(name)
-        return name
-
-
-def _advance_automatic_names(graph):
-    for operation in graph.operations:
-        stem, number = re.fullmatch(r"(.*?)(?:_(\d{1,4}))?", operation.name).groups()
-        while keras.backend.get_uid(stem) <= int(number or 0):
-            pass
+    names: Names
+    merged: list = dataclasses.field(default_factory=list)

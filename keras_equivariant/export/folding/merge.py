@@ -9,32 +9,29 @@ import math
 import keras
 import numpy as np
 
-_CONVOLUTIONS = (
-    keras.layers.Conv1D,
-    keras.layers.Conv2D,
-    keras.layers.Conv3D,
-    keras.layers.Conv1DTranspose,
-    keras.layers.Conv2DTranspose,
-    keras.layers.Conv3DTranspose,
-    keras.layers.DepthwiseConv1D,
-    keras.layers.DepthwiseConv2D,
-    keras.layers.Dense,
-)
+from keras_equivariant.stock.traits import TABLE
 
 
 def can_absorb(layer):
     """Whether a stock layer is an affine map whose output channels a scale and a shift can be absorbed into."""
     return (
-        type(layer) in _CONVOLUTIONS
+        getattr(TABLE.get(type(layer)), "absorbs", False)
         and keras.activations.serialize(layer.activation) == "linear"
         and getattr(layer, "data_format", "channels_last") == "channels_last"
     )
 
 
+def is_absorbed(layer, tensor, axis=None, **overrides):
+    """Whether a layer is a scale and a shift of each channel, for the layer that makes `tensor` to absorb."""
+    if not isinstance(layer, keras.layers.BatchNormalization):
+        return False
+    return (layer.axis if axis is None else axis) in (-1, len(tensor.shape) - 1)
+
+
 def scale_and_shift(normalization, weights):
     """Per-channel (a, b), in float64, with a * x + b = BatchNormalization(x) at inference.
 
-    `weights` are those of `keras.layers.BatchNormalization`: gamma (if scale), beta (if center), mean, variance.
+    `weights` are what `at_inference` gives: gamma (if scale), beta (if center), mean, variance.
     """
     rest = [np.asarray(w, "float64") for w in weights]
     mean, variance = rest[-2:]
@@ -55,7 +52,7 @@ def _along_outputs(layer, kernel, scale):
     """`scale` in a shape that multiplies the kernel's output channels."""
     if isinstance(layer, (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)):
         return scale.reshape(kernel.shape[-2:])
-    if type(layer).__name__.endswith("Transpose"):
+    if TABLE[type(layer)].transposed:
         return scale[:, None]
     return scale
 

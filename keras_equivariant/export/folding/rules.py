@@ -1,53 +1,41 @@
 """What each layer of the unfolded model becomes: our layers by their `fold`, stock layers by the table at the end."""
 
-import math
-
 import keras
-import numpy as np
 
+from keras_equivariant import layers
 from keras_equivariant.export.folding.features import Packed, in_packed_order
-from keras_equivariant.export.folding.stock_rules import (
-    ELEMENTWISE_OPERATIONS,
-    IDENTITIES,
-    RULES,
-    elementwise,
-    is_elementwise,
-)
+from keras_equivariant.export.folding.stock_rules import RULES, elementwise
 from keras_equivariant.export.folding.volumes import VOLUMES
+from keras_equivariant.graphs.reading import is_composed, walk
+from keras_equivariant.graphs.tracing import follow
 from keras_equivariant.layers.core.base import space_rank
 from keras_equivariant.stock import copies
-
-# Where a kernel has its input channels.
-_INPUT_AXIS = {
-    keras.layers.Conv2D: -2,
-    keras.layers.Conv2DTranspose: -1,
-    keras.layers.Conv3D: -2,
-    keras.layers.Conv3DTranspose: -1,
-}
-_CHANNEL_BY_CHANNEL = (
-    keras.layers.Activation,
-    keras.layers.AveragePooling2D,
-    keras.layers.BatchNormalization,
-    keras.layers.MaxPooling2D,
-    keras.layers.UpSampling2D,
-)
+from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, has, is_elementwise, traits
 
 
 def apply_rule(emitter, operation, args, kwargs):
     """Tensors of the folded graph for one call of the unfolded one."""
     if isinstance(operation, keras.layers.BatchNormalization):
         kwargs.pop("mask", None)  # which points there are matters to the statistics of training alone
+    if isinstance(operation, layers.BatchNormalization):
+        return _apply_steps(emitter, operation, args[0])
+    if isinstance(operation, keras.layers.SpectralNormalization):
+        return apply_rule(emitter, operation.layer, args, kwargs)  # the kernel is normalised while training
     if callable(getattr(operation, "fold_call", None)):
         return _apply_call(emitter, operation, *args)
     if callable(getattr(operation, "fold", None)):
         return _apply_own(emitter, operation, *args, **kwargs)
+    if is_composed(operation):
+        _follow(emitter, operation, args, kwargs)
     if not copies.is_stock(operation):
         raise ValueError(
             "Every layer must be a stock Keras layer or one that can be folded. Received: "
             f"{copies.describe(operation)}. "
             "Build it from stock layers, or give it a method `fold(input_shape) -> [(stock_layer, weights), ...]`."
         )
-    if type(operation) in IDENTITIES and keras.backend.is_float_dtype(args[0].dtype):
+    if isinstance(operation, keras.layers.TimeDistributed):
+        _check_frames(operation, args[0])
+    if has(operation, "identity") and keras.backend.is_float_dtype(args[0].dtype):
         return args[0]
     given = [emitter.features.get(x) for x in keras.tree.flatten((args, kwargs))]
     if not any(given):
@@ -58,6 +46,29 @@ def apply_rule(emitter, operation, args, kwargs):
         if result is not None:
             return result
     return _unpacked(emitter, operation, args, kwargs, next(f for f in given if f))
+
+
+def _check_frames(operation, x):
+    if not all(map(copies.is_stock, walk(operation))):
+        raise ValueError(
+            "A TimeDistributed layer of other than stock layers is folded for a known number of frames of known size. "
+            f'Received: "{operation.name}" of class {type(operation.layer).__name__} on inputs of shape '
+            f"{tuple(x.shape)}; give the input a shape without None"
+        )
+
+
+def _follow(emitter, operation, args, kwargs):
+    """Raises Untraceable: what is inside could not take the layer's place when the model was read."""
+    args, kwargs = keras.tree.map_structure(emitter.features.full, (args, kwargs))
+    follow(operation, args, kwargs, "folded")
+
+
+def _apply_steps(emitter, layer, x):
+    """Stock layers on the features as the layer takes them, one after the other."""
+    known = emitter.features.get(x)
+    for step in emitter.steps(layer, known.shape if known else tuple(x.shape)):
+        x = apply_rule(emitter, step, (x,), {})
+    return x
 
 
 def _apply_call(emitter, layer, inputs):
@@ -71,6 +82,8 @@ def _apply_call(emitter, layer, inputs):
 
 
 def _by_table(emitter, operation, args):
+    if getattr(operation, "data_format", "channels_last") != "channels_last":
+        return None
     if type(operation) in RULES:
         return RULES[type(operation)](emitter, operation, args[0])
     is_layer = isinstance(operation, keras.layers.Layer)
@@ -97,8 +110,6 @@ def _apply_own(emitter, layer, inputs):
     input_shape = known.shape if known else tuple(inputs.shape)
     output_shape = layer.compute_output_shape(input_shape)
     steps = [(step, [keras.ops.convert_to_numpy(w) for w in weights]) for step, weights in layer.fold(input_shape)]
-    if isinstance(layer, keras.layers.BatchNormalization) and len(input_shape) > 2 + rank:
-        steps[0] = (steps[0][0], [np.tile(w, math.prod(input_shape[1 + rank : -1])) for w in steps[0][1]])
     tensor, activation = inputs, None
     if len(output_shape) > 2 + rank and steps:
         steps, activation = _split_activation(steps)
@@ -140,11 +151,16 @@ def _split_activation(steps):
 
 
 def _takes_any_order(steps):
-    return _keeps_order(steps) or (type(steps[0][0]) in _INPUT_AXIS and getattr(steps[0][0], "groups", 1) == 1)
+    return _keeps_order(steps) or (_input_axis(steps[0][0]) is not None and getattr(steps[0][0], "groups", 1) == 1)
 
 
 def _keeps_order(steps):
-    return all(isinstance(step, _CHANNEL_BY_CHANNEL) for step, _ in steps)
+    return all(getattr(traits(step), "channelwise", False) for step, _ in steps)
+
+
+def _input_axis(step):
+    """Where the kernel of a step has its input channels; None without a kernel."""
+    return getattr(traits(step), "input_axis", None)
 
 
 def _only_unpacks(steps, shape):
@@ -156,7 +172,7 @@ def _permute(step, weights, order, sections):
     """The weights of a first step for channels in packed order."""
     if isinstance(step, keras.layers.BatchNormalization):
         return [in_packed_order(w, order, sections) for w in weights]
-    if type(step) not in _INPUT_AXIS:
+    if _input_axis(step) is None:
         return weights
-    kernel = in_packed_order(weights[0], order, sections, axis=_INPUT_AXIS[type(step)])
+    kernel = in_packed_order(weights[0], order, sections, axis=_input_axis(step))
     return [kernel, *weights[1:]]

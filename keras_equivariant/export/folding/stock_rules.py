@@ -5,46 +5,11 @@ import numpy as np
 from keras import layers
 
 from keras_equivariant.export.folding.features import in_packed_order
+from keras_equivariant.stock.inference import at_inference
+from keras_equivariant.stock.traits import TABLE, is_elementwise
 
 # With more fields a block-diagonal 1x1 convolution costs more than going to 5-D and back (measured, TF and TFLite).
 _BLOCK_DIAGONAL_FIELDS = 16
-
-IDENTITIES = {
-    layers.ActivityRegularization,
-    layers.AlphaDropout,
-    layers.Dropout,
-    layers.GaussianDropout,
-    layers.GaussianNoise,
-    layers.Identity,
-    layers.RandomBrightness,
-    layers.RandomContrast,
-    layers.RandomFlip,
-    layers.RandomRotation,
-    layers.RandomTranslation,
-    layers.RandomZoom,
-    layers.SpatialDropout1D,
-    layers.SpatialDropout2D,
-    layers.SpatialDropout3D,
-}
-
-ELEMENTWISE_OPERATIONS = {
-    *("Abs", "Absolute", "Add", "Clip", "Divide", "Exp", "Log", "Log1p", "Maximum", "Minimum", "Multiply", "Negative"),
-    *("Power", "Reciprocal", "Sqrt", "Square", "Subtract", "TrueDivide"),
-    *("Elu", "Gelu", "HardSigmoid", "HardSilu", "HardTanh", "LeakyRelu", "LogSigmoid", "Relu", "Relu6", "Selu"),
-    *("Sigmoid", "Silu", "Softplus", "Softsign", "Tanh"),
-}
-
-_ELEMENTWISE_ACTIVATIONS = {
-    *("linear", "relu", "relu6", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "mish", "exponential"),
-    *("sigmoid", "hard_sigmoid", "hard_silu", "log_sigmoid", "tanh", "hard_tanh", "tanh_shrink", "softplus"),
-    *("softsign", "squareplus"),
-}
-
-
-def is_elementwise(activation):
-    """Whether an activation function treats every number by itself, whatever axis it lies on."""
-    name = keras.activations.serialize(activation)
-    return isinstance(name, str) and name in _ELEMENTWISE_ACTIVATIONS
 
 
 def elementwise(emitter, operation, *args):
@@ -77,15 +42,20 @@ def _is_elementwise_rescaling(emitter, layer, x):
 
 
 def _batch_normalization(emitter, layer, x):
-    """One set of parameters for the whole fibre becomes a copy for each of its entries."""
+    """Parameters along the fields, or along an axis of the fibre, as one for each entry of the fibre and field."""
     features = emitter.features.get(x)
-    if layer.axis not in (-1, len(features.shape) - 1) or features.tensor is None:
+    along = layer.axis % len(features.shape) - 1 - features.rank
+    if along < 0 or features.tensor is None:
         return None
-    weights = [
-        in_packed_order(np.tile(w, features.order), features.order, features.sections) for w in layer.get_weights()
-    ]
+    sizes = (*features.fibre, features.fields)
+    overrides, weights = at_inference(layer)
+
+    def spread(w):
+        w = np.broadcast_to(w.reshape(*(-1 if axis == along else 1 for axis in range(len(sizes)))), sizes)
+        return in_packed_order(w.ravel(), features.order, features.sections)
+
     source = (id(layer), features.order, features.sections)
-    result = emitter.apply(source, layer, weights, features.tensor, axis=-1)
+    result = emitter.apply(source, layer, list(map(spread, weights)), features.tensor, **{**overrides, "axis": -1})
     return emitter.features.add(features.holding(result))
 
 
@@ -122,7 +92,7 @@ def _dense(emitter, layer, x):
     small = features.fields <= _BLOCK_DIAGONAL_FIELDS
     if features.tensor is None or not small or not is_elementwise(layer.activation):
         return None
-    kernel, *bias = layer.get_weights()
+    _, (kernel, *bias) = at_inference(layer)
     kernel = np.kron(np.eye(features.order), kernel)
     kernel = in_packed_order(kernel, features.order, features.sections, axis=0)
     kernel = kernel.reshape((1,) * features.rank + kernel.shape)
@@ -187,11 +157,9 @@ RULES = {
     layers.Cropping3D: _as_2d(layers.Cropping2D, ("cropping",)),
     layers.GlobalAveragePooling3D: _global_pooling(layers.GlobalAveragePooling2D, layers.GlobalAveragePooling1D),
     layers.GlobalMaxPooling3D: _global_pooling(layers.GlobalMaxPooling2D, layers.GlobalMaxPooling1D),
-    **dict.fromkeys(
-        (
-            *(layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum),
-            *(layers.ReLU, layers.LeakyReLU, layers.ELU),
-        ),
-        elementwise,
-    ),
+    **{
+        cls: elementwise
+        for cls, row in TABLE.items()
+        if row.kind in ("function", "merge") and cls is not layers.Activation
+    },
 }

@@ -4,6 +4,7 @@ import numpy as np
 from keras import layers, ops
 
 from keras_equivariant.ops import expansion, pooling
+from keras_equivariant.stock.inference import at_inference
 
 
 def _pooling(mode):
@@ -20,11 +21,11 @@ def _convolution(emitter, layer, x):
     """Groups and the gaps between the taps become zeros of the kernel."""
     if layer.data_format != "channels_last" or (layer.groups == 1 and max(layer.dilation_rate) == 1):
         return emitter.copy(layer, x)
-    kernel, *bias = layer.get_weights()
+    _, (kernel, *bias) = at_inference(layer)
     inside, outside = (np.repeat(np.arange(layer.groups), n // layer.groups) for n in (x.shape[-1], layer.filters))
     kernel = np.tile(kernel, (1, 1, 1, layer.groups, 1)) * (inside[:, None] == outside[None])
     kernel = ops.convert_to_numpy(expansion.dilate(ops.convert_to_tensor(kernel), layer.dilation_rate))
-    written_out = {"kernel_size": kernel.shape[:3], "groups": 1, "dilation_rate": (1, 1, 1)}
+    written_out = {"lora_rank": None, "kernel_size": kernel.shape[:3], "groups": 1, "dilation_rate": (1, 1, 1)}
     return emitter.apply((id(layer),), layer, [kernel, *bias], x, **written_out)
 
 

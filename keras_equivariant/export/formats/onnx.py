@@ -2,38 +2,31 @@
 
 import logging
 
-from keras_equivariant.export.formats.backend import extra
+from keras_equivariant.export.formats.format import Format
 from keras_equivariant.export.formats.saved_model import SIGNATURE
+from keras_equivariant.utils.optional import require
 
 OPSET = 17
 
 
-def check_installed():
-    """ImportError, with the way to install them, where tf2onnx or ONNX Runtime is missing."""
-    for module in ("tf2onnx", "onnxruntime"):
-        extra("onnx", module)
+def _module(name):
+    return require(name, 'The format "onnx"', "onnx")
 
 
-def write(saved_model, path, name):
-    """Writes a SavedModel as an .onnx file with the names of its signature and any batch size.
-
-    Args:
-        saved_model: folder of a SavedModel.
-        path: the file to write.
-        name: name of the graph.
-    """
-    tf2onnx = extra("onnx", "tf2onnx")
+def write(source, path):
+    """Writes the SavedModel as an .onnx file with the names of its signature and any batch size."""
+    convert, loader = _module("tf2onnx.convert"), _module("tf2onnx.tf_loader")
     loggers = [logging.getLogger(name) for name in ("tf2onnx", "tensorflow")]  # they report deprecations of their own
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
             logger.setLevel(logging.ERROR)
-        graph, inputs, outputs, renamed = tf2onnx.tf_loader.from_saved_model(
-            str(saved_model), None, None, signatures=[SIGNATURE], return_tensors_to_rename=True
+        graph, inputs, outputs, renamed = loader.from_saved_model(
+            str(source.file("saved_model")), None, None, signatures=[SIGNATURE], return_tensors_to_rename=True
         )
-        tf2onnx.convert.from_graph_def(
+        convert.from_graph_def(
             graph,
-            name=name,
+            name=source.name,
             input_names=inputs,
             output_names=outputs,
             tensors_to_rename=renamed,
@@ -45,7 +38,7 @@ def write(saved_model, path, name):
             logger.setLevel(level)
 
 
-def load(path):
+def load(path, source=None):
     """The .onnx file as a function from a dict of arrays to a dict of arrays, on the CPU."""
     session = _session(path)
     names = [output.name for output in session.get_outputs()]
@@ -58,11 +51,11 @@ def load(path):
 
 def operations(path):
     """Types of the operations of an .onnx file, in order."""
-    return [node.op_type for node in extra("onnx", "onnx").load(str(path)).graph.node]
+    return [node.op_type for node in _module("onnx").load(str(path)).graph.node]
 
 
 def _session(path):
-    runtime = extra("onnx", "onnxruntime")
+    runtime = _module("onnxruntime")
     try:
         return runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's classes of errors are not public
@@ -70,3 +63,17 @@ def _session(path):
             f"An .onnx file may hold operations of opset {OPSET}. Received: a model that ONNX Runtime refuses "
             f'({str(error).splitlines()[0]}); export it as "saved_model"'
         ) from error
+
+
+FORMAT = Format(
+    name="onnx",
+    file="{name}.onnx",
+    purpose=f"ONNX Runtime, opset {OPSET}",
+    extra="onnx",
+    writes_with=("tf2onnx.convert",),
+    runs_with=("onnx", "onnxruntime"),
+    backend="tensorflow",
+    write=write,
+    load=load,
+    operations=operations,
+)

@@ -1,38 +1,44 @@
 """OpenVINO's intermediate representation: converted from a SavedModel, and run by OpenVINO for verification."""
 
-from keras_equivariant.export.formats.backend import extra
+from keras_equivariant.export.formats.format import Format
+from keras_equivariant.utils.optional import require
 
 
-def check_installed():
-    """ImportError, with the way to install it, where OpenVINO is missing."""
-    extra("openvino", "openvino")
+def _openvino():
+    return require("openvino", 'The format "openvino"', "openvino")
 
 
-def write(saved_model, folder, name):
-    """Writes a SavedModel as `<name>.xml` and `<name>.bin`, weights in float32, names of its signature.
-
-    Args:
-        saved_model: folder of a SavedModel.
-        folder: the folder to write into; made where it is missing.
-        name: stem of both files.
-    """
-    openvino = extra("openvino", "openvino")
+def write(source, folder):
+    """Writes the SavedModel as `<name>.xml` and `<name>.bin`, weights in float32, names of its signature."""
+    openvino = _openvino()
     folder.mkdir(exist_ok=True)
     # Not by `openvino.convert_model`, which reports every operation over the network, each from a process of its own.
-    model = openvino.Core().read_model(str(saved_model))
-    openvino.save_model(model, str(folder / f"{name}.xml"), compress_to_fp16=False)
+    model = openvino.Core().read_model(str(source.file("saved_model")))
+    openvino.save_model(model, str(folder / f"{source.name}.xml"), compress_to_fp16=False)
 
 
-def load(folder, name):
+def load(folder, source):
     """The model as a function from a dict of arrays to a dict of arrays, on the CPU.
 
     OpenVINO computes in bfloat16 where the processor can; here it is told to keep float32.
     """
-    core = extra("openvino", "openvino").Core()
-    compiled = core.compile_model(str(folder / f"{name}.xml"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    core = _openvino().Core()
+    compiled = core.compile_model(str(folder / f"{source.name}.xml"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
     def run(inputs):
         results = compiled(inputs)
         return {output.get_any_name(): results[output] for output in compiled.outputs}
 
     return run
+
+
+FORMAT = Format(
+    name="openvino",
+    file="{name}_openvino",
+    purpose="OpenVINO, weights in float32",
+    extra="openvino",
+    writes_with=("openvino",),
+    backend="tensorflow",
+    write=write,
+    load=load,
+)

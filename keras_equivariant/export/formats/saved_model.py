@@ -5,26 +5,26 @@ import pathlib
 
 from keras_equivariant.export.formats import warmup
 from keras_equivariant.export.formats.backend import tensorflow
+from keras_equivariant.export.formats.format import Format
 
 SIGNATURE = "serving_default"
 
 
-def write(folded, folder, name, example):
-    """Writes a SavedModel with the signatures `serving_default` and `serve`, and a warm-up request.
+def write(source, folder):
+    """Writes a SavedModel with the signatures `serving_default` and `serve`, and a warm-up request of one sample.
 
     Args:
-        folded: model of stock layers, with inputs and outputs that are a tensor, a flat list or a flat dict.
+        source: Source.
         folder: the version folder, `<name>/<version>`.
-        name: name that the model is served under.
-        example: dict from input name to an array of one sample, the warm-up request.
     """
     tf = tensorflow(["saved_model"])
     with _quiet(tf.get_logger()):
-        folded.export(str(folder), format="tf_saved_model", verbose=False)
+        source.model.export(str(folder), format="tf_saved_model", verbose=False)
     extra = pathlib.Path(folder) / "assets.extra"
     extra.mkdir()
     with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as records:
-        records.write(warmup.prediction_log(name, SIGNATURE, example))
+        example = {name: x[:1] for name, x in source.inputs.items()}
+        records.write(warmup.prediction_log(source.name, SIGNATURE, example))
 
 
 @contextlib.contextmanager
@@ -38,7 +38,7 @@ def _quiet(logger):
         logger.setLevel(level)
 
 
-def load(folder):
+def load(folder, source=None):
     """The SavedModel as a function from a dict of arrays to a dict of arrays, by the default signature."""
     tf = tensorflow(["saved_model"])
     loaded = tf.saved_model.load(str(folder))
@@ -49,3 +49,13 @@ def load(folder):
         return {name: y.numpy() for name, y in outputs.items()}
 
     return run
+
+
+FORMAT = Format(
+    name="saved_model",
+    file="{name}/{version}",
+    purpose="TensorFlow Serving, TensorFlow's C library",
+    backend="tensorflow",
+    write=write,
+    load=load,
+)

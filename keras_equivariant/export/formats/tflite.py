@@ -6,9 +6,8 @@ import warnings
 import numpy as np
 
 from keras_equivariant.export.formats.backend import litert, tensorflow
+from keras_equivariant.export.formats.format import Format
 from keras_equivariant.export.formats.saved_model import SIGNATURE
-
-PRECISIONS = ("float32", "float16", "int8")
 
 
 def convert(saved_model, precision="float32", representative_data=None, inference_type="float32"):
@@ -48,15 +47,39 @@ def convert(saved_model, precision="float32", representative_data=None, inferenc
             ) from error
 
 
+def _write(precision):
+    def write(source, path):
+        path.write_bytes(convert(source.file("saved_model"), precision, source.data, source.inference_type))
+
+    return write
+
+
+def no_integers(model):
+    """Why a folded model would stay in float where int8 is wanted, or None."""
+    import keras
+
+    from keras_equivariant.graphs.reading import walk
+
+    convolutions = (keras.layers.Conv3D, keras.layers.Conv3DTranspose)
+    volumes = [layer.name for layer in walk(model) if isinstance(layer, convolutions)]
+    if not volumes:
+        return None
+    return (
+        "TFLite has no convolution of volumes in integers: it would compute in float between two conversions. "
+        f'Received: the format tflite_int8 for a model with the Conv3D "{volumes[0]}". Use tflite_float16 for weights '
+        "of half the size"
+    )
+
+
 def _samples(data):
     for i in range(len(next(iter(data.values())))):
         yield {name: values[i : i + 1] for name, values in data.items()}
 
 
-def load(content):
-    """The .tflite content as a function from a dict of arrays to a dict of arrays; int8 is scaled on the way."""
+def load(path, source=None):
+    """The .tflite file as a function from a dict of arrays to a dict of arrays; int8 is scaled on the way."""
     interpreter, _ = litert()
-    runner = interpreter.Interpreter(model_content=content).get_signature_runner(SIGNATURE)
+    runner = interpreter.Interpreter(model_content=path.read_bytes()).get_signature_runner(SIGNATURE)
     given, returned = runner.get_input_details(), runner.get_output_details()
 
     def run(inputs):
@@ -66,10 +89,10 @@ def load(content):
     return run
 
 
-def operations(content):
+def operations(path):
     """Names of the operations of a .tflite file, in order; custom ones as `CUSTOM name`."""
     _, schema = litert()
-    model = schema.Model.GetRootAs(content, 0)
+    model = schema.Model.GetRootAs(path.read_bytes(), 0)
     names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
 
     def name(operator):
@@ -82,10 +105,10 @@ def operations(content):
     return [name(graph.Operators(i)) for graph in graphs for i in range(graph.OperatorsLength())]
 
 
-def details(content):
+def details(path):
     """Names, shapes, dtypes and quantisation of the inputs and outputs, as what a client needs to know."""
     interpreter, _ = litert()
-    runner = interpreter.Interpreter(model_content=content).get_signature_runner(SIGNATURE)
+    runner = interpreter.Interpreter(model_content=path.read_bytes()).get_signature_runner(SIGNATURE)
     return {
         "inputs": {name: _detail(d) for name, d in runner.get_input_details().items()},
         "outputs": {name: _detail(d) for name, d in runner.get_output_details().items()},
@@ -108,3 +131,43 @@ def _quantize(x, detail):
 def _dequantize(y, detail):
     scale, zero_point = detail["quantization"]
     return (y.astype(np.float32) - zero_point) * np.float32(scale) if y.dtype == np.int8 and scale else y
+
+
+_COMMON = {
+    "extra": "train",
+    "runs_with": ("ai_edge_litert.interpreter", "ai_edge_litert.schema_py_generated"),
+    "backend": "tensorflow",
+    "load": load,
+    "operations": operations,
+    "foreign": ("CUSTOM", "Flex"),
+    "signature": details,
+}
+FORMATS = (
+    Format(
+        name="tflite",
+        file="{name}.tflite",
+        purpose="LiteRT, float32",
+        write=_write("float32"),
+        **_COMMON,
+    ),
+    Format(
+        name="tflite_float16",
+        file="{name}_float16.tflite",
+        purpose="LiteRT, weights of half the size",
+        write=_write("float16"),
+        tolerance=1e-2,
+        typed_symmetry=2e-3,  # kernels between irreps are no copies of each other, hence round apart
+        **_COMMON,
+    ),
+    Format(
+        name="tflite_int8",
+        file="{name}_int8.tflite",
+        purpose="LiteRT, weights and activations in integers",
+        write=_write("int8"),
+        tolerance=0.2,
+        symmetry=1e-2,
+        needs_data=True,
+        refuses=no_integers,
+        **_COMMON,
+    ),
+)

@@ -16,7 +16,7 @@ _LARGEST = {2: "D4", 3: "Oh"}
 _NAMED = {2: ("D4", "C4", "D2", "C2", "D1", "C1"), 3: ("Oh", "O", "Th", "Td", "T", "D4h", "D4z", "C4z", "Z3")}
 
 
-def prove(artefact, group=None, input_shape=None):
+def prove(artifact, group=None, input_shape=None):
     """Whether a network commutes with a group, proved layer by layer from its numbers alone.
 
     The network is read from the file, without the model that it was made from. Every channel of every layer gets a
@@ -30,7 +30,7 @@ def prove(artefact, group=None, input_shape=None):
     runtime that rounds a sum rounds it alike wherever it stands. Floats are the same up to the order of sums.
 
     Args:
-        artefact: path of a .tflite, .onnx or .keras file of stock operations, or such a `keras.Model`, as `ke.fold`
+        artifact: path of a .tflite, .onnx or .keras file of stock operations, or such a `keras.Model`, as `ke.fold`
             gives it.
         group: group name or FiniteGroup; what is proved are its elements that map the pixel grid onto itself. By
             default the largest group that is found.
@@ -54,7 +54,7 @@ def prove(artefact, group=None, input_shape=None):
         >>> proof.verdict, proof.group, proof.outputs
         ('proved', 'C4', {'output_0': 'invariant'})
     """
-    graph = _read(artefact)
+    graph = _read(artifact)
     shapes = _shapes(graph, input_shape)
     if group is None:
         dimension = max((len(shape) - 2 for shape in shapes.values()), default=2)
@@ -210,13 +210,13 @@ def _shapes(graph, input_shape):
     return shapes
 
 
-def _read(artefact):
+def _read(artifact):
     """The Graph of a model or file."""
-    if isinstance(artefact, keras.Model):
+    if isinstance(artifact, keras.Model):
         from keras_equivariant.export.proof import read_keras
 
-        return read_keras.read(artefact)
-    path = pathlib.Path(artefact)
+        return read_keras.read(artifact)
+    path = pathlib.Path(artifact)
     if path.suffix == ".tflite":
         from keras_equivariant.export.proof import read_tflite
 
@@ -232,7 +232,7 @@ def _read(artefact):
     else:
         raise ValueError(
             "What is proved is a .tflite, .onnx or .keras file, or a folded keras.Model. "
-            f"Received: {artefact!r}; export the model in one of these formats, or pass ke.fold(model)"
+            f"Received: {artifact!r}; export the model in one of these formats, or pass ke.fold(model)"
         )
     graph.name = path.name
     return graph

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import pathlib
 
-from keras_equivariant.equivariance.report import table
+from keras_equivariant.utils.text import table
 
 _EXACT = "for every input, bit for bit: integers are added in any order alike, and the same integers are rounded alike"
 _SUMS = "for every input, up to the order of sums: the same floats are multiplied, and added in another order"

@@ -1,19 +1,22 @@
 """What all layers share: registration, the strictness check, and how one becomes stock layers."""
 
+from __future__ import annotations
+
 import functools
 import os
 import pathlib
 import sys
 import warnings
+from typing import Any
 
 import keras
 
 from keras_equivariant.groups import grid
 from keras_equivariant.layers.core.law import Lawful
+from keras_equivariant.layers.core.options import check_given, configuration
 from keras_equivariant.layers.core.sources import source_group
 from keras_equivariant.ops import window_remedies, windows
 
-PADDINGS = ("valid", "same")
 PACKAGE = "keras_equivariant"
 register = keras.saving.register_keras_serializable(package=PACKAGE)
 
@@ -31,10 +34,11 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
         **kwargs: those of `keras.layers.Layer`.
     """
 
-    group = None
-    rank = None
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        check_given(cls, args, kwargs)
+        return super().__new__(cls, *args, **kwargs)
 
-    def __init__(self, *, strict=True, **kwargs):
+    def __init__(self, *, strict: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.strict = strict
         self._source = None  # the group of what comes in, where the layer has none of its own
@@ -151,7 +155,7 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
     # `apply(key, stock_layer, weights, tensor)`, where the key is unique in the layer.
 
     def get_config(self):
-        return {**super().get_config(), "strict": self.strict}
+        return {**super().get_config(), **configuration(self)}
 
 
 def _users_frame():
@@ -162,43 +166,6 @@ def _users_frame():
     while frame.f_back is not None and frame.f_code.co_filename.startswith(libraries):
         frame, level = frame.f_back, level + 1
     return level
-
-
-def tuple_of(value, rank, name, minimum=1):
-    """An integer, or one integer per axis, as a tuple; ValueError names the argument."""
-    values = tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
-    good = len(values) == rank and all(isinstance(v, int) and not isinstance(v, bool) and v >= minimum for v in values)
-    if not good:
-        raise ValueError(
-            f"`{name}` must be an integer of at least {minimum}, or {rank} of them. Received: {name}={value!r}"
-        )
-    return values
-
-
-def check_epsilon(epsilon, least=None):
-    """The number as a float; ValueError unless positive, or at least `least`."""
-    number = isinstance(epsilon, (int, float)) and not isinstance(epsilon, bool)
-    if least is not None and not (number and epsilon >= least):
-        raise ValueError(
-            f"`epsilon` must be a number of at least {least}. Received: epsilon={epsilon!r}; leave it out for the norm "
-            "itself"
-        )
-    if least is None and not (number and epsilon > 0):
-        raise ValueError(
-            "`epsilon` must be a positive number, which keeps values and gradients at 0 finite. "
-            f"Received: epsilon={epsilon!r}; use e.g. 1e-3"
-        )
-    return float(epsilon)
-
-
-def check_data_format(data_format):
-    """Accepts None and "channels_last" only."""
-    if data_format not in (None, "channels_last"):
-        raise ValueError(
-            '`data_format` must be "channels_last": TensorFlow on CPU and TFLite have nothing else. '
-            f"Received: data_format={data_format!r}; move the channels to the last axis with "
-            "keras.layers.Permute"
-        )
 
 
 def stock(stem, rank):
@@ -215,11 +182,3 @@ def space_rank(layer):
 def axis_names(rank):
     """One letter per axis of space: HW in the plane, DHW in space."""
     return windows.AXES[3 - rank :]
-
-
-def check_padding(padding):
-    """`"valid"` or `"same"`, in capitals or not, as Keras takes them; ValueError for anything else."""
-    name = padding.lower() if isinstance(padding, str) else padding
-    if name not in PADDINGS:
-        raise ValueError(f"`padding` must be one of {PADDINGS}. Received: padding={padding!r}")
-    return name

@@ -1,16 +1,27 @@
 """A bias with Keras's options for it; not a layer of its own."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import keras
 
 from keras_equivariant.layers.core.base import EquivariantLayer
+from keras_equivariant.layers.core.options import Constraint, Initializer, Regularizer
 
 
 class Biased(EquivariantLayer):
     """A layer that may add a bias; subclasses add the weight by `_add_bias`."""
 
-    def __init__(self, use_bias=True, bias_initializer="zeros", bias_regularizer=None, bias_constraint=None, **kwargs):
+    def __init__(
+        self,
+        use_bias: bool = True,
+        bias_initializer: Initializer = "zeros",
+        bias_regularizer: Regularizer | None = None,
+        bias_constraint: Constraint | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.use_bias = bool(use_bias)
         self.bias_initializer = keras.initializers.get(bias_initializer)
@@ -27,12 +38,3 @@ class Biased(EquivariantLayer):
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
             )
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "use_bias": self.use_bias,
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
-            "bias_constraint": keras.constraints.serialize(self.bias_constraint),
-        }

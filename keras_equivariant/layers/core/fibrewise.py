@@ -1,10 +1,15 @@
 """What the layers share that compute pixel by pixel on field types; not a layer of its own."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 
 from keras_equivariant.layers.core.base import EquivariantLayer
 from keras_equivariant.layers.core.biased import Biased
-from keras_equivariant.layers.core.typed import Typed, as_type, layout, type_config
+from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, passed_on
+from keras_equivariant.layers.core.typed import Typed, as_type, layout
 
 
 class Fibrewise(Typed, EquivariantLayer):
@@ -13,7 +18,7 @@ class Fibrewise(Typed, EquivariantLayer):
     Subclasses set `out_type` where it is not `in_type` and give `compute(x, training)`, which folds to itself.
     """
 
-    def __init__(self, in_type, group=None, **kwargs):
+    def __init__(self, in_type: FieldsLike, group: GroupLike | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.in_type = as_type(in_type, group, "in_type")
         self.out_type = self.in_type
@@ -38,17 +43,14 @@ class Fibrewise(Typed, EquivariantLayer):
     def fold(self, input_shape):
         return [(self.compute, [])]
 
-    def get_config(self):
-        return {**super().get_config(), **type_config(self)}
-
 
 class BiasedActivation(Fibrewise, Biased):
     """A fibrewise layer with an activation and one bias for each of `bias_size` numbers."""
 
     bias_size = 0
 
-    def __init__(self, in_type, group, activation, **kwargs):
-        super().__init__(in_type, group, **kwargs)
+    def __init__(self, in_type: FieldsLike, group: GroupLike, activation: Activation, **kwargs: Any) -> None:
+        super().__init__(**passed_on(locals()))
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape):
@@ -62,6 +64,3 @@ class BiasedActivation(Fibrewise, Biased):
     def fold(self, input_shape):
         bias = None if self.bias is None else keras.ops.convert_to_numpy(self.bias)
         return [(lambda x: self.compute(x, bias), [])]
-
-    def get_config(self):
-        return {**super().get_config(), "activation": keras.activations.serialize(self.activation)}

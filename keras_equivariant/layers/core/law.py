@@ -48,14 +48,13 @@ class Lawful:
             BreaksSymmetry: it does not commute with the group on these sizes. Its `layout` is that of the output all
                 the same.
         """
-        layout = layouts[0]
-        if isinstance(layout, Broken):
-            return layout
-        self.check_features(layout, shapes)
-        if self.group is None and getattr(layout.group, "dimension", None) == self.rank:
-            self._source = layout.group  # under which the windows are judged
-        found = self.law(layout, shapes)
-        problems = self.symmetry_problems(tuple(shapes[0]))
+        layout, shape, found = layouts[0], tuple(shapes[0]), layouts[0]
+        if not isinstance(layout, Broken):
+            self.check_features(layout, shapes)
+            if self.group is None and getattr(layout.group, "dimension", None) == self.rank:
+                self._source = layout.group  # under which the windows are judged
+            found = self.law(layout, shapes)
+        problems = self.symmetry_problems(shape) if len(shape) >= 2 + (self.rank or 0) else []
         if problems:
             raise BreaksSymmetry("; ".join(problems), layout=found)
         return found

@@ -1,6 +1,9 @@
 """What lifting and group convolutions share; not a layer of its own."""
 
+from __future__ import annotations
+
 import os
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,14 +17,27 @@ from keras_equivariant.kernels import (
     rotated_coefficients,
     spectral_pays,
 )
-from keras_equivariant.layers.core.base import PACKAGE, axis_names
+from keras_equivariant.layers.core.base import axis_names
 from keras_equivariant.layers.core.law import check_regular
-from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups, positive, symmetry_group
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Basis,
+    Constraint,
+    Count,
+    DataFormat,
+    FieldGroups,
+    GroupLike,
+    Initializer,
+    Padding,
+    PaddingMode,
+    Regularizer,
+    Size,
+    passed_on,
+)
+from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups, symmetry_group
 from keras_equivariant.ops import convolution, expansion, learned, spectral
 from keras_equivariant.stock.features import kind_of
-
-_NEEDED = ("filters", "kernel_size", "group")
-_EXAMPLES = {2: "D4", 3: "O"}
+from keras_equivariant.utils.checks import positive
 
 
 class RotatedConv(WindowedConv):
@@ -32,61 +48,33 @@ class RotatedConv(WindowedConv):
 
     lifting = False
 
-    def __new__(cls, *args, **kwargs):
-        missing = [f"`{name}`" for name in _NEEDED[len(args) :] if name not in kwargs]
-        if missing and cls.__module__.startswith(PACKAGE):  # a subclass elsewhere may have a signature of its own
-            given = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())])
-            raise TypeError(
-                f"{cls.__name__} needs {' and '.join(missing)}. Received: {cls.__name__}({given}); "
-                f'write e.g. {cls.__name__}(16, 3, group="{_EXAMPLES[cls.rank]}")'
-            )
-        return super().__new__(cls, *args, **kwargs)
-
     def __init__(
         self,
-        filters,
-        kernel_size,
-        group,
-        strides=1,
-        padding="valid",
-        data_format=None,
-        dilation_rate=1,
-        groups=1,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        basis="auto",
-        trainable_basis=False,
-        equivariance_weight=1.0,
-        padding_mode="zeros",
-        strict=True,
-        **kwargs,
-    ):
-        super().__init__(
-            kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            padding_mode=padding_mode,
-            strict=strict,
-            **kwargs,
-        )
+        filters: Count,
+        kernel_size: Size,
+        group: GroupLike,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
+        dilation_rate: Size = 1,
+        groups: FieldGroups = 1,
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        activity_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        basis: Basis = "auto",
+        trainable_basis: bool = False,
+        equivariance_weight: float = 1.0,
+        padding_mode: PaddingMode = "zeros",
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.filters = positive(filters, "filters")
         self.group = _finite(type(self).__name__, symmetry_group(group))
         self.groups = field_groups(groups, self.filters)
@@ -269,17 +257,6 @@ class RotatedConv(WindowedConv):
                 f"The input fields must be divisible by `groups`. Received: {fields} fields, groups={self.groups}"
             )
         return fields
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "group": self.group.name,
-            "groups": self.groups,
-            "basis": self.basis,
-            "trainable_basis": self.trainable_basis,
-            "equivariance_weight": self.equivariance_weight,
-        }
 
 
 def _relative(group, scales, lifting):

@@ -1,11 +1,17 @@
 """What turns a convolution into the transposed one: the window, its symmetry and the fold; not a layer of its own."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
-from keras_equivariant.layers.core.base import stock, tuple_of
+from keras_equivariant.layers.core.base import stock
+from keras_equivariant.layers.core.options import Size
 from keras_equivariant.ops import expansion
 from keras_equivariant.ops.windows import Spreading
+from keras_equivariant.utils.checks import tuple_of
 
 
 class Transposed:
@@ -15,8 +21,8 @@ class Transposed:
         output_padding: None, 0 or what Keras's transposed convolutions take.
     """
 
-    def __init__(self, *args, output_padding=None, **kwargs):
-        super().__init__(*args, **kwargs)
+    def __init__(self, output_padding: Size | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         if self.groups != 1:
             raise ValueError(
                 "A transposed convolution has no field groups. "
@@ -63,8 +69,9 @@ class Transposed:
         if output_padding is not None:
             _check_output_padding(kernel_size, strides, dilation_rate, padding, output_padding)
         added = output_padding or (None,) * self.rank
-        spreading = zip(kernel_size, strides, dilation_rate, added, strict=True)
-        return tuple(Spreading(k, s, d, padding, p) for k, s, d, p in spreading)
+        even = self.even_axes if kernel_size == self.kernel_size else (False,) * self.rank
+        spreading = zip(kernel_size, strides, dilation_rate, added, even, strict=True)
+        return tuple(Spreading(k, s, d, padding, p, alike) for k, s, d, p, alike in spreading)
 
     def _sizes_after(self, sizes):
         windows = zip(sizes, self.windows(**self.window_arguments()), strict=True)
@@ -82,10 +89,6 @@ class Transposed:
             activation=keras.activations.serialize(self.activation),
         )
         return [(layer, [kernel, self.expanded_bias()])]
-
-    def get_config(self):
-        padding = self.output_padding
-        return {**super().get_config(), "output_padding": None if padding is None else list(padding)}
 
 
 def _check_output_padding(kernel_size, strides, dilation_rate, padding, output_padding):

@@ -27,7 +27,7 @@ class Typed:
     Subclasses set `in_type` and, where there is one, `out_type`.
     """
 
-    out_type = None
+    out_type: FieldType | None = None
 
     @property
     def group(self):
@@ -94,8 +94,3 @@ def layout(field_type):
 def scalar_blocks(field_type):
     """For each block whether it holds scalars, fields of one component that no element moves."""
     return tuple(block.dim == 1 and len(block.invariants) == 1 for block in field_type.blocks)
-
-
-def type_config(layer):
-    """The part of `get_config` that says the types."""
-    return {"in_type": str(layer.in_type), "group": layer.group.name}

@@ -1,13 +1,18 @@
 """What the normalisations of field types share: scale, shift and epsilon; not a layer of its own."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
-from keras_equivariant.layers.core.base import check_epsilon
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import Constraint, FieldsLike, GroupLike, Initializer, Regularizer, passed_on
 from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bias
 from keras_equivariant.ops import fields
-from keras_equivariant.ops.precision import in_full
+from keras_equivariant.ops.precision import at_least_float32
+from keras_equivariant.utils.checks import check_epsilon
 
 
 class TypedNormalization(Fibrewise):
@@ -19,20 +24,20 @@ class TypedNormalization(Fibrewise):
 
     def __init__(
         self,
-        in_type,
-        group=None,
-        epsilon=1e-3,
-        center=True,
-        scale=True,
-        beta_initializer="zeros",
-        gamma_initializer="ones",
-        beta_regularizer=None,
-        gamma_regularizer=None,
-        beta_constraint=None,
-        gamma_constraint=None,
-        **kwargs,
-    ):
-        super().__init__(in_type, group, **kwargs)
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Initializer = "zeros",
+        gamma_initializer: Initializer = "ones",
+        beta_regularizer: Regularizer | None = None,
+        gamma_regularizer: Regularizer | None = None,
+        beta_constraint: Constraint | None = None,
+        gamma_constraint: Constraint | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.epsilon = check_epsilon(epsilon)
         self.center = bool(center)
         self.scale = bool(scale)
@@ -71,20 +76,6 @@ class TypedNormalization(Fibrewise):
         beta = self.beta if self.beta is None else expand_bias(_tensor(self.beta, dtype), self.in_type)
         return gamma, beta
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": keras.initializers.serialize(self.beta_initializer),
-            "gamma_initializer": keras.initializers.serialize(self.gamma_initializer),
-            "beta_regularizer": keras.regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": keras.regularizers.serialize(self.gamma_regularizer),
-            "beta_constraint": keras.constraints.serialize(self.beta_constraint),
-            "gamma_constraint": keras.constraints.serialize(self.gamma_constraint),
-        }
-
 
 class SampleNormalization(TypedNormalization):
     """A normalisation with the statistics of each sample by itself, the same in training and at inference.
@@ -95,7 +86,7 @@ class SampleNormalization(TypedNormalization):
     over_space = True
 
     def compute(self, x, gamma=None, beta=None, training=False):
-        wide = in_full(x)
+        wide = at_least_float32(x)
         slope, shift = fields.normalize(wide, self.means, self.epsilon, self.over_space)
         if gamma is not None:
             slope, shift = slope * gamma, None if shift is None else shift * gamma
@@ -105,7 +96,7 @@ class SampleNormalization(TypedNormalization):
         return ops.cast(y if shift is None else y + shift, x.dtype)
 
     def call(self, inputs):
-        return self.compute(inputs, *self.affine(in_full(inputs).dtype))
+        return self.compute(inputs, *self.affine(at_least_float32(inputs).dtype))
 
     def fold(self, input_shape):
         constants = [None if value is None else ops.convert_to_numpy(value) for value in self.affine(None)]

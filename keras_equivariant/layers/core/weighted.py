@@ -1,8 +1,13 @@
 """Kernel, bias and activation with Keras's options for them; not a layer of its own."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 
 from keras_equivariant.layers.core.biased import Biased
+from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer, passed_on
 
 
 class Weighted(Biased):
@@ -13,13 +18,14 @@ class Weighted(Biased):
 
     def __init__(
         self,
-        activation=None,
-        kernel_initializer="glorot_uniform",
-        kernel_regularizer=None,
-        kernel_constraint=None,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
+        activation: Activation | None = None,
+        kernel_initializer: Initializer = "glorot_uniform",
+        kernel_regularizer: Regularizer | None = None,
+        activity_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
@@ -34,13 +40,3 @@ class Weighted(Biased):
             constraint=self.kernel_constraint,
             autocast=False,  # expanded in full precision, cast once
         )
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "activation": keras.activations.serialize(self.activation),
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-            "activity_regularizer": keras.regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
-        }

@@ -1,21 +1,19 @@
 """What pooling and upsampling share: stock arithmetic on whatever lies above a pixel; not a layer of its own."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 from keras import ops as kops
 
 from keras_equivariant import groups
 from keras_equivariant.groups.layouts import BreaksSymmetry, Harmonic, Typed, WrongFeatures, received
-from keras_equivariant.layers.core.base import (
-    EquivariantLayer,
-    axis_names,
-    check_data_format,
-    check_padding,
-    stock,
-    tuple_of,
-)
+from keras_equivariant.layers.core.base import EquivariantLayer, axis_names, stock
+from keras_equivariant.layers.core.options import DataFormat, GroupLike, Padding, Size, passed_on
 from keras_equivariant.ops import pooling
 from keras_equivariant.ops.windows import Antialiased, Sliding
+from keras_equivariant.utils.checks import check_data_format, check_padding, tuple_of
 
 
 class PixelwiseLayer(EquivariantLayer):
@@ -29,8 +27,8 @@ class PixelwiseLayer(EquivariantLayer):
     rank = 2
     linear = True
 
-    def __init__(self, group=None, strict=True, **kwargs):
-        super().__init__(strict=strict, **kwargs)
+    def __init__(self, group: GroupLike | None = None, strict: bool = True, **kwargs: Any) -> None:
+        super().__init__(**passed_on(locals()))
         self.group = None if group is None else groups.orthogonal_group(group)
 
     def build(self, input_shape):
@@ -104,9 +102,6 @@ class PixelwiseLayer(EquivariantLayer):
                 f'Received: group="{self.group.name}"; use a group of rotations such as "C4"'
             )
 
-    def get_config(self):
-        return {**super().get_config(), "group": None if self.group is None else self.group.name}
-
 
 class Windows:
     """Mixin of the poolings: windows over space, the sizes after them and what makes them unsymmetric."""
@@ -138,9 +133,6 @@ class Windows:
         sliding = zip(pool_size, strides, strict=True)
         return tuple(Sliding(size, stride, padding=padding, taps=False) for size, stride in sliding)
 
-    def _window_config(self):
-        return {"pool_size": list(self.pool_size), "strides": list(self.strides), "padding": self.padding}
-
 
 class WindowPooling(Windows, PixelwiseLayer):
     """Maximum or mean over windows; subclasses set `mode`."""
@@ -153,16 +145,16 @@ class WindowPooling(Windows, PixelwiseLayer):
 
     def __init__(
         self,
-        pool_size=2,
-        strides=None,
-        padding="valid",
-        data_format=None,
-        antialias=False,
-        group=None,
-        strict=True,
-        **kwargs,
-    ):
-        super().__init__(group=group, strict=strict, **kwargs)
+        pool_size: Size = 2,
+        strides: Size | None = None,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
+        antialias: bool = False,
+        group: GroupLike | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self._set_windows(pool_size, strides, padding, data_format)
         self.antialias = bool(antialias)
 
@@ -188,6 +180,3 @@ class WindowPooling(Windows, PixelwiseLayer):
             return [(self.compute, [])]
         layer = stock({"max": "MaxPooling", "average": "AveragePooling"}[self.mode], self.rank)
         return [(layer(self.pool_size, strides=self.strides, padding=self.padding, name=self.name), [])]
-
-    def get_config(self):
-        return {**super().get_config(), **self._window_config(), "antialias": self.antialias}

@@ -1,14 +1,20 @@
 """What all convolutions share: windows, weights' options and the fold to a stock layer; not a layer of its own."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_equivariant import groups
-from keras_equivariant.layers.core.base import check_data_format, check_padding, stock, tuple_of
+from keras_equivariant.layers.core.base import stock
+from keras_equivariant.layers.core.options import DataFormat, Padding, PaddingMode, Size
 from keras_equivariant.layers.core.weighted import Weighted
 from keras_equivariant.ops import convolution, expansion
 from keras_equivariant.ops.padding import PADDING_MODES, check_fits, pad
 from keras_equivariant.ops.windows import Sliding
+from keras_equivariant.utils.checks import check_choice, check_data_format, check_padding, positive, tuple_of
 
 SYMMETRY_HINT = 'For grouped convolution use `groups=4`; `group` names a symmetry, e.g. group="C4"'
 
@@ -24,21 +30,21 @@ class WindowedConv(Weighted):
 
     def __init__(
         self,
-        kernel_size,
-        strides=1,
-        padding="valid",
-        data_format=None,
-        dilation_rate=1,
-        padding_mode="zeros",
-        **kwargs,
-    ):
+        kernel_size: Size,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
+        dilation_rate: Size = 1,
+        padding_mode: PaddingMode = "zeros",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         check_data_format(data_format)
         self.kernel_size = tuple_of(kernel_size, self.rank, "kernel_size")
         self.strides = tuple_of(strides, self.rank, "strides")
         self.dilation_rate = tuple_of(dilation_rate, self.rank, "dilation_rate")
         self.padding = check_padding(padding)
-        self.padding_mode = choice(padding_mode, PADDING_MODES, "padding_mode")
+        self.padding_mode = check_choice(padding_mode, "padding_mode", PADDING_MODES)
         if self.padding_mode != "zeros" and self.padding == "valid":
             raise ValueError(
                 f'`padding_mode` only applies to padding="same". Received: padding="valid", '
@@ -64,14 +70,20 @@ class WindowedConv(Weighted):
             "padding_mode": self.padding_mode,
         }
 
+    @property
+    def even_axes(self):
+        """For each axis of space whether every kernel of the layer stays the same when the axis is reversed."""
+        return (False,) * self.rank
+
     def check_kernel(self, kernel_size):
         """ValueError where the layer cannot have a kernel of this other size."""
 
     def windows(self, kernel_size, strides, dilation_rate, padding, padding_mode):
         if kernel_size != self.kernel_size:
             self.check_kernel(kernel_size)
-        sliding = zip(kernel_size, strides, dilation_rate, strict=True)
-        return tuple(Sliding(*one, padding, padding_mode) for one in sliding)
+        even = self.even_axes if kernel_size == self.kernel_size else (False,) * self.rank
+        sliding = zip(kernel_size, strides, dilation_rate, even, strict=True)
+        return tuple(Sliding(*one, padding, padding_mode, even=alike) for *one, alike in sliding)
 
     def _sizes_after(self, sizes):
         """Sizes of space after the layer; None stays None."""
@@ -116,16 +128,6 @@ class WindowedConv(Weighted):
             steps.append((lambda y: convolution.subsample(y, self.strides), []))
         return steps
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "kernel_size": list(self.kernel_size),
-            "strides": list(self.strides),
-            "padding": self.padding,
-            "dilation_rate": list(self.dilation_rate),
-            "padding_mode": self.padding_mode,
-        }
-
 
 def symmetry_group(group):
     """The group of this name; a number gets the hint that `groups` is the other argument."""
@@ -140,18 +142,4 @@ def field_groups(value, filters=None):
         raise ValueError(f"{SYMMETRY_HINT}. Received: groups={value!r}")
     if positive(value, "groups") and filters is not None and filters % value:
         raise ValueError(f"`filters` must be divisible by `groups`. Received: filters={filters}, groups={value}")
-    return value
-
-
-def positive(value, name):
-    """A positive integer, or ValueError."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
-    return value
-
-
-def choice(value, choices, name):
-    """One of the choices, or ValueError."""
-    if value not in choices:
-        raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
     return value

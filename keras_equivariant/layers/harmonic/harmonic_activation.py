@@ -1,11 +1,17 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
-from keras_equivariant.layers.core.base import check_epsilon, register
+from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.biased import Biased
+from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer, passed_on
 from keras_equivariant.layers.harmonic.features import OnHarmonic, orders_and_fields
 from keras_equivariant.ops import harmonic
+from keras_equivariant.utils.checks import check_epsilon
 
 
 @register
@@ -24,6 +30,7 @@ class HarmonicActivation(OnHarmonic, Biased):
             sqrt(epsilon) count as ones of this magnitude, and the layer is linear there. No function that keeps phases
             is smooth at 0 but where it is 0, and without a least magnitude the rounding errors of a constant image
             would become features of magnitude activation(b).
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -47,21 +54,16 @@ class HarmonicActivation(OnHarmonic, Biased):
 
     def __init__(
         self,
-        activation="relu",
-        use_bias=True,
-        bias_initializer="zeros",
-        bias_regularizer=None,
-        bias_constraint=None,
-        epsilon=harmonic.LEAST_SQUARE,
-        **kwargs,
-    ):
-        super().__init__(
-            use_bias=use_bias,
-            bias_initializer=bias_initializer,
-            bias_regularizer=bias_regularizer,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        activation: Activation = "relu",
+        use_bias: bool = True,
+        bias_initializer: Initializer = "zeros",
+        bias_regularizer: Regularizer | None = None,
+        bias_constraint: Constraint | None = None,
+        epsilon: float = harmonic.LEAST_SQUARE,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.activation = keras.activations.get(activation)
         self.epsilon = check_epsilon(epsilon)
 
@@ -84,13 +86,6 @@ class HarmonicActivation(OnHarmonic, Biased):
         orders, fields = orders_and_fields("HarmonicActivation", input_shape)
         bias = np.zeros((orders, fields)) if self.bias is None else ops.convert_to_numpy(self.bias)
         return fold_on_magnitudes(self, np.ones(bias.size), bias.ravel(), orders, self.epsilon)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "activation": keras.activations.serialize(self.activation),
-            "epsilon": self.epsilon,
-        }
 
 
 def fold_on_magnitudes(layer, scale, shift, orders, least_square, least=None):

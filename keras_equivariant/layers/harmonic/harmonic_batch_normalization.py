@@ -1,20 +1,29 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
-from keras_equivariant.layers.core.base import EquivariantLayer, check_epsilon, register
+from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Constraint,
+    Initializer,
+    Regularizer,
+    declared,
+    part_of,
+    passed_on,
+)
 from keras_equivariant.layers.harmonic.features import OnHarmonic, orders_and_fields
 from keras_equivariant.layers.harmonic.harmonic_activation import fold_on_magnitudes
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
 from keras_equivariant.ops import harmonic
+from keras_equivariant.utils.checks import check_epsilon
 
 _LEAST = 1e-2  # magnitude that features are divided by, relative to their root mean square
 _TINY = 1e-16  # of mean squares, for channels that were never anything but 0
-_OPTIONS = (
-    *("momentum", "epsilon", "center", "scale", "synchronized"),
-    *("beta_initializer", "gamma_initializer", "moving_mean_initializer", "moving_variance_initializer"),
-    *("beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint"),
-)
 
 
 @register
@@ -33,6 +42,7 @@ class HarmonicBatchNormalization(OnHarmonic, EquivariantLayer):
         momentum, epsilon, center, scale: as in `keras.layers.BatchNormalization`, and so are all the initializers,
             regularizers and constraints.
         synchronized: as in `keras.layers.BatchNormalization`.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -56,40 +66,28 @@ class HarmonicBatchNormalization(OnHarmonic, EquivariantLayer):
 
     def __init__(
         self,
-        activation=None,
-        momentum=0.99,
-        epsilon=1e-3,
-        center=True,
-        scale=True,
-        beta_initializer="zeros",
-        gamma_initializer="ones",
-        moving_mean_initializer="zeros",
-        moving_variance_initializer="ones",
-        beta_regularizer=None,
-        gamma_regularizer=None,
-        beta_constraint=None,
-        gamma_constraint=None,
-        synchronized=False,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
+        activation: Activation | None = None,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Initializer = "zeros",
+        gamma_initializer: Initializer = "ones",
+        moving_mean_initializer: Initializer = "zeros",
+        moving_variance_initializer: Initializer = "ones",
+        beta_regularizer: Regularizer | None = None,
+        gamma_regularizer: Regularizer | None = None,
+        beta_constraint: Constraint | None = None,
+        gamma_constraint: Constraint | None = None,
+        synchronized: bool = False,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         check_epsilon(epsilon)
         self.activation = keras.activations.get(activation)
         self.normalization = BatchNormalization(
-            activation=activation,
-            momentum=momentum,
-            epsilon=epsilon,
-            center=center,
-            scale=scale,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            moving_mean_initializer=moving_mean_initializer,
-            moving_variance_initializer=moving_variance_initializer,
-            beta_regularizer=beta_regularizer,
-            gamma_regularizer=gamma_regularizer,
-            beta_constraint=beta_constraint,
-            gamma_constraint=gamma_constraint,
-            synchronized=synchronized,
+            **part_of(locals(), BatchNormalization),
             dtype=self.dtype_policy,
             name="magnitudes",
         )
@@ -126,6 +124,5 @@ class HarmonicBatchNormalization(OnHarmonic, EquivariantLayer):
         return fold_on_magnitudes(self, scale, beta - mean * scale, orders, 0.0, least)
 
     def get_config(self):
-        inner = self.normalization.get_config()
-        own = {**super().get_config(), "activation": keras.activations.serialize(self.activation)}
-        return {**own, **{name: inner[name] for name in _OPTIONS}}
+        inner, options = self.normalization.get_config(), declared(HarmonicBatchNormalization.__init__)
+        return {**super().get_config(), **{name: value for name, value in inner.items() if name in options}}

@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -7,10 +10,23 @@ from keras import ops
 from keras_equivariant.groups.layouts import BreaksSymmetry, Harmonic, Image, WrongFeatures, received
 from keras_equivariant.kernels import ring_basis
 from keras_equivariant.kernels.orbits import shared_over_orbits
-from keras_equivariant.layers.core.base import register, tuple_of
-from keras_equivariant.layers.core.windowed_conv import WindowedConv, positive
+from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import (
+    Constraint,
+    Count,
+    DataFormat,
+    Initializer,
+    Padding,
+    PaddingMode,
+    Regularizer,
+    Size,
+    Whole,
+    passed_on,
+)
+from keras_equivariant.layers.core.windowed_conv import WindowedConv
 from keras_equivariant.layers.harmonic.features import GRID_GROUP, orders_and_fields
 from keras_equivariant.ops import harmonic
+from keras_equivariant.utils.checks import positive, tuple_of
 
 _NOT_HERE = ("activation", "use_bias", "bias_initializer", "bias_regularizer", "bias_constraint")
 
@@ -72,46 +88,33 @@ class HarmonicConv2D(WindowedConv):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        max_order=1,
-        strides=1,
-        padding="valid",
-        data_format=None,
-        dilation_rate=1,
-        use_phase=True,
-        num_rings=None,
-        ring_width=0.5,
-        kernel_initializer="lecun_normal",
-        phase_initializer=None,
-        kernel_regularizer=None,
-        phase_regularizer=None,
-        kernel_constraint=None,
-        phase_constraint=None,
-        padding_mode="zeros",
-        strict=True,
-        **kwargs,
-    ):
+        filters: Count,
+        kernel_size: Size,
+        max_order: Whole = 1,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
+        dilation_rate: Size = 1,
+        use_phase: bool = True,
+        num_rings: Count | None = None,
+        ring_width: float = 0.5,
+        kernel_initializer: Initializer = "lecun_normal",
+        phase_initializer: Initializer | None = None,
+        kernel_regularizer: Regularizer | None = None,
+        phase_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        phase_constraint: Constraint | None = None,
+        padding_mode: PaddingMode = "zeros",
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
         for name in _NOT_HERE:
             if name in kwargs:
                 raise ValueError(
                     "HarmonicConv2D has neither bias nor activation, for these must act on magnitudes. "
                     f"Received: {name}={kwargs[name]!r}; put a HarmonicActivation behind it"
                 )
-        super().__init__(
-            kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            use_bias=False,
-            kernel_initializer=kernel_initializer,
-            kernel_regularizer=kernel_regularizer,
-            kernel_constraint=kernel_constraint,
-            padding_mode=padding_mode,
-            strict=strict,
-            **kwargs,
-        )
+        super().__init__(**passed_on(locals()), use_bias=False)
         _check_square(self.kernel_size)
         self.filters = positive(filters, "filters")
         self.max_order = tuple_of(max_order, 1, "max_order", minimum=0)[0]
@@ -228,18 +231,7 @@ class HarmonicConv2D(WindowedConv):
                 )
 
     def get_config(self):
-        config = {name: value for name, value in super().get_config().items() if name not in _NOT_HERE}
-        return {
-            **config,
-            "filters": self.filters,
-            "max_order": self.max_order,
-            "use_phase": self.use_phase,
-            "num_rings": self.num_rings,
-            "ring_width": self.ring_width,
-            "phase_initializer": keras.initializers.serialize(self.phase_initializer),
-            "phase_regularizer": keras.regularizers.serialize(self.phase_regularizer),
-            "phase_constraint": keras.constraints.serialize(self.phase_constraint),
-        }
+        return {name: value for name, value in super().get_config().items() if name not in _NOT_HERE}
 
 
 def _routes(available, orders_in, orders_out):

@@ -1,11 +1,17 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
 from keras_equivariant.groups.layouts import Image
-from keras_equivariant.layers.core.base import check_epsilon, register
+from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.biased import Biased
+from keras_equivariant.layers.core.options import Constraint, Initializer, Regularizer, passed_on
 from keras_equivariant.layers.harmonic.features import GRID_GROUP, OnHarmonic, orders_and_fields
 from keras_equivariant.ops import harmonic
+from keras_equivariant.utils.checks import check_epsilon
 
 REDUCTIONS = ("sum", None)
 
@@ -22,6 +28,7 @@ class HarmonicMagnitude(OnHarmonic, Biased):
         bias_initializer, bias_regularizer, bias_constraint: as in `keras.layers.Dense`.
         epsilon: least squared magnitude: |x| = sqrt(max(Re x^2 + Im x^2, epsilon)). With 0 the magnitude itself, on
             features of any scale, with the gradient 0 at 0.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -45,21 +52,16 @@ class HarmonicMagnitude(OnHarmonic, Biased):
 
     def __init__(
         self,
-        reduction="sum",
-        use_bias=False,
-        bias_initializer="zeros",
-        bias_regularizer=None,
-        bias_constraint=None,
-        epsilon=0.0,
-        **kwargs,
-    ):
-        super().__init__(
-            use_bias=use_bias,
-            bias_initializer=bias_initializer,
-            bias_regularizer=bias_regularizer,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        reduction: Literal["sum"] | None = "sum",
+        use_bias: bool = False,
+        bias_initializer: Initializer = "zeros",
+        bias_regularizer: Regularizer | None = None,
+        bias_constraint: Constraint | None = None,
+        epsilon: float = 0.0,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         if reduction not in REDUCTIONS:
             raise ValueError(f"`reduction` must be one of {REDUCTIONS}. Received: reduction={reduction!r}")
         self.reduction = reduction
@@ -101,10 +103,3 @@ class HarmonicMagnitude(OnHarmonic, Biased):
         if self.reduction == "sum":
             return sum(found[1:], found[0])
         return ops.concatenate(found, axis=-1) if orders > 1 else found[0]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "reduction": self.reduction,
-            "epsilon": self.epsilon,
-        }

@@ -1,11 +1,27 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
-from keras_equivariant.layers.core.base import EquivariantLayer, register, tuple_of
+from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.core.options import (
+    Activation,
+    ActivationName,
+    Count,
+    Counts,
+    GroupLike,
+    Seed,
+    Whole,
+    part_of,
+    passed_on,
+)
 from keras_equivariant.layers.points.conv import LieConv
 from keras_equivariant.layers.points.features import element_width, zero_where_absent
 from keras_equivariant.layers.points.neighbourhood import Neighbourhoods, kept
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
+from keras_equivariant.utils.checks import tuple_of
 
 
 @register
@@ -20,9 +36,13 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
 
     Args:
         filters: channels of the output, at least those of the input.
-        group, neighbours, ..., seed: as in `LieConv`; `batch_normalization` holds for the block, too.
+        group: name of a Lie group, that of the `LieLift` before it, or a LieGroup.
         ratio: by which the channels are fewer inside.
         activation: name of the activations of the block.
+        neighbours, neighbourhood, fraction, fill, radius, distance, alpha, reduction, kernel_units, kernel_activation,
+            chunk_size, seed, spare: of the convolution, a `LieConv`.
+        batch_normalization: whether the block and the network of its kernel normalise before each activation.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -45,13 +65,36 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
     Reference: Finzi et al., arXiv 2002.12880, appendix (the network's residual blocks).
     """
 
-    def __init__(self, filters, group, ratio=4, activation="swish", **kwargs):
-        super().__init__(group=group, **kwargs)
+    def __init__(
+        self,
+        filters: Count,
+        group: GroupLike,
+        ratio: Count = 4,
+        activation: Activation = "swish",
+        neighbours: Count = 32,
+        neighbourhood: Literal["nearest", "ball"] = "nearest",
+        fraction: float = 1.0,
+        fill: float = 0.1,
+        radius: float = 2.0,
+        distance: Literal["convex", "squared"] = "convex",
+        alpha: float = 0.2,
+        reduction: Literal["mean", "sum"] = "mean",
+        kernel_units: Counts = (32, 32, 16),
+        kernel_activation: ActivationName = "swish",
+        batch_normalization: bool = True,
+        chunk_size: Count | None = None,
+        seed: Seed | None = None,
+        spare: Whole | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        neighborhood = part_of(locals(), Neighbourhoods)
+        super().__init__(**passed_on(locals()))
         (self.filters,) = tuple_of(filters, 1, "filters")
         (self.ratio,) = tuple_of(ratio, 1, "ratio")
         self.activation = keras.activations.get(activation)
         # The activation in front of the convolution must not see what the mask leaves out; the convolution drops it.
-        self.conv = LieConv(max(1, self.filters // self.ratio), **self.options, dtype=self.dtype_policy, name="conv")
+        self.conv = LieConv(max(1, self.filters // self.ratio), **neighborhood, dtype=self.dtype_policy, name="conv")
         self.expand = keras.layers.Dense(self.filters, dtype=self.dtype_policy, name="expand")
         self.reduce = None
         self.activations = [self._activation(i) for i in range(3)]
@@ -124,11 +167,3 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
         )
         x = apply("expand", self.expand, self.expand.weights, activate(2, x))
         return self._add(elements, x, values, mask, new_mask, indices)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "ratio": self.ratio,
-            "activation": keras.activations.serialize(self.activation),
-        }

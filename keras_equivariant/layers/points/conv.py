@@ -1,12 +1,30 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
 import keras
 from keras import ops
 
-from keras_equivariant.layers.core.base import register, tuple_of
+from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import (
+    Activation,
+    ActivationName,
+    Constraint,
+    Count,
+    Counts,
+    GroupLike,
+    Initializer,
+    Regularizer,
+    Seed,
+    Whole,
+    passed_on,
+)
 from keras_equivariant.layers.core.weighted import Weighted
 from keras_equivariant.layers.points.features import element_width, zero_where_absent
 from keras_equivariant.layers.points.neighbourhood import Neighbourhoods, kept
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
 from keras_equivariant.ops import lie, neighbourhoods
+from keras_equivariant.utils.checks import tuple_of
 
 
 @register
@@ -42,7 +60,9 @@ class LieConv(Neighbourhoods, Weighted):
         batch_normalization: whether s normalises before each activation.
         chunk_size: points whose neighbours are looked for at a time; chosen by itself where None. Changes no result.
         seed: of the draw within a ball.
-        activation, use_bias, kernel_initializer, ...: of the linear map W, as in `keras.layers.Dense`.
+        activation, use_bias, the initializers, regularizers and constraints: of the linear map W, as in
+            `keras.layers.Dense`.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -70,8 +90,37 @@ class LieConv(Neighbourhoods, Weighted):
     Reference: Finzi et al., arXiv 2002.12880, section 4.2 and the appendix on PointConv.
     """
 
-    def __init__(self, filters, group, **kwargs):
-        super().__init__(group=group, **kwargs)
+    def __init__(
+        self,
+        filters: Count,
+        group: GroupLike,
+        neighbours: Count = 32,
+        neighbourhood: Literal["nearest", "ball"] = "nearest",
+        fraction: float = 1.0,
+        fill: float = 0.1,
+        radius: float = 2.0,
+        distance: Literal["convex", "squared"] = "convex",
+        alpha: float = 0.2,
+        reduction: Literal["mean", "sum"] = "mean",
+        kernel_units: Counts = (32, 32, 16),
+        kernel_activation: ActivationName = "swish",
+        batch_normalization: bool = True,
+        chunk_size: Count | None = None,
+        seed: Seed | None = None,
+        spare: Whole | None = None,
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        activity_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         (self.filters,) = tuple_of(filters, 1, "filters")
         self.ball_radius = None
         self.seed_generator = keras.random.SeedGenerator(self.seed) if self.neighbourhood == "ball" else None
@@ -164,9 +213,6 @@ class LieConv(Neighbourhoods, Weighted):
         linear = keras.layers.Dense(self.filters, self.activation, self.use_bias, name=self.name)
         y = apply("linear", linear, [w for w in (self.kernel, self.bias) if w is not None], summed)
         return queries.elements, zero_where_absent(y, queries.mask), queries.mask
-
-    def get_config(self):
-        return {**super().get_config(), "filters": self.filters}
 
 
 class _Queries:

@@ -8,6 +8,10 @@ Before `LieLift` the positions (B, N, d) stand for the elements. Elements and ma
 samples have their points in common, and what depends on the points alone is computed once for the whole batch.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -24,7 +28,7 @@ class OnPoints:
 
     takes_positions = False
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.autocast = False
         self.supports_masking = True  # by the third tensor; one that Keras attaches says the same
@@ -112,22 +116,6 @@ def element_width(group):
 def checked_group(group):
     """The LieGroup of this name."""
     return groups.lie_group(group)
-
-
-def check_choice(value, name, choices):
-    """The value; ValueError unless it is among the choices."""
-    if value not in choices:
-        listed = ", ".join(f'"{choice}"' for choice in choices)
-        raise ValueError(f"`{name}` must be one of {listed}. Received: {name}={value!r}")
-    return value
-
-
-def check_number(value, name, low, high, text):
-    """The number as a float; ValueError unless low < value <= high."""
-    good = isinstance(value, int | float) and not isinstance(value, bool) and low < value <= high
-    if not good:
-        raise ValueError(f"`{name}` must be {text}. Received: {name}={value!r}")
-    return float(value)
 
 
 def zero_where_absent(values, mask):

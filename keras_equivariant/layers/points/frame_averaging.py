@@ -1,7 +1,11 @@
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_equivariant.groups.layouts import Invariant, Vectors
 from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.core.options import Anything, GroupLike, passed_on
 from keras_equivariant.layers.points.features import OnPoints, arithmetic, checked_group
 from keras_equivariant.ops.frames import centered, weighted_frames
 
@@ -16,15 +20,17 @@ class FrameAveraging(OnPoints, EquivariantLayer):
     into the plane of a point j, so that there are N frames in the plane and N (N - 1) in space. A frame weighs as much
     as its axes are sure: |x_i|, and in space |x_i| times the distance of j from the first axis, normalized over j. So
     no frame jumps while it has a weight: y is continuous wherever the network is, for symmetric molecules and for
-    those on a line, too, where single frames, such as principal axes, are not. On a line and where a point lies in the
-    mean its gradient may have a kink, as the length of a vector has at 0; there it is the mean of both sides. (Vectors of points on a line are those
-    along it; what a network adds across it depends on the choice of an axis, and is no function of the points.)
+    those on a line, too, where single frames, such as principal axes, are not. On a line, and where a point lies in the
+    mean, it may have a kink, as the length of a vector has at 0; its gradient there is the mean of both sides. (Vectors
+    of points on a line are those along it; what a network adds across it depends on an axis that is any, and is no
+    function of the points.)
 
     Args:
         network: a model or layer of [positions `(B, N, d)`, values `(B, N, C)`, mask `(B, N)`] with one output
             `(B, D)`, that needs no symmetry of its own; the order of the points must not matter to it.
         group: `"SE2"` or `"SE3"`.
         vectors: whether the output is vectors, components first: channel i C + c is component i of vector c.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -53,8 +59,10 @@ class FrameAveraging(OnPoints, EquivariantLayer):
 
     takes_positions = True
 
-    def __init__(self, network, group, vectors=False, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self, network: Anything, group: GroupLike, vectors: bool = False, strict: bool = True, **kwargs: Any
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.network = network
         self.group = checked_group(group)
         self.vectors = bool(vectors)
@@ -97,6 +105,9 @@ class FrameAveraging(OnPoints, EquivariantLayer):
                 f"vectors. Received: outputs of shape {found}; end it with LiePooling"
             )
         return (shapes[0][0], found[1])
+
+    def law(self, layout, shapes):
+        return Vectors(self.group) if self.vectors else Invariant()
 
     def get_config(self):
         network = keras.saving.serialize_keras_object(self.network)

@@ -1,10 +1,15 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_equivariant.groups.layouts import Image, Points, WrongFeatures, received
 from keras_equivariant.layers.core.base import EquivariantLayer, register
-from keras_equivariant.layers.points.features import check_number
+from keras_equivariant.layers.core.options import passed_on
+from keras_equivariant.utils.checks import check_number
 
 
 @register
@@ -17,6 +22,7 @@ class ImageToPoints(EquivariantLayer):
     Args:
         spacing: distance of two pixels.
         radius: pixels farther from the centre are left out; None keeps all.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -39,8 +45,8 @@ class ImageToPoints(EquivariantLayer):
     Reference: Finzi et al., arXiv 2002.12880, section 6.1.
     """
 
-    def __init__(self, spacing=1.0, radius=None, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, spacing: float = 1.0, radius: float | None = None, strict: bool = True, **kwargs: Any) -> None:
+        super().__init__(**passed_on(locals()))
         self.spacing = check_number(spacing, "spacing", 0, float("inf"), "a positive number")
         self.radius = None if radius is None else check_number(radius, "radius", 0, float("inf"), "a positive number")
 
@@ -93,6 +99,3 @@ class ImageToPoints(EquivariantLayer):
 
     def fold_call(self, apply, inputs):
         return self.call(inputs)
-
-    def get_config(self):
-        return {**super().get_config(), "spacing": self.spacing, "radius": self.radius}

@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 import math
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -6,17 +9,18 @@ from keras import ops
 
 from keras_equivariant.groups import rotation_grids
 from keras_equivariant.groups.layouts import Points
-from keras_equivariant.layers.core.base import EquivariantLayer, register, tuple_of
+from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.core.options import Count, GroupLike, Seed, passed_on
 from keras_equivariant.layers.points.features import (
     OnPoints,
     arithmetic,
-    check_choice,
     checked_group,
     element_width,
     zero_where_absent,
 )
 from keras_equivariant.ops import lie
 from keras_equivariant.ops.principal_axes import principal_turn
+from keras_equivariant.utils.checks import check_choice, tuple_of
 
 SAMPLING = ("grid", "uniform", "shared", "principal")
 _LARGEST = 1e30
@@ -38,6 +42,7 @@ class LieLift(OnPoints, EquivariantLayer):
             the principal axes of each sample's points, for SE(2) and SE(3), with as many samples as make a subgroup
             that holds the half turns about them: 4, 12 or 24 (an even number on SE(2)), or 1.
         seed: of the random rotations.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -74,8 +79,16 @@ class LieLift(OnPoints, EquivariantLayer):
 
     takes_positions = True
 
-    def __init__(self, group, samples=1, sampling="grid", seed=None, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        group: GroupLike,
+        samples: Count = 1,
+        sampling: Literal["grid", "uniform", "shared", "principal"] = "grid",
+        seed: Seed | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.group = checked_group(group)
         (self.samples,) = tuple_of(samples, 1, "samples")
         self.sampling = check_choice(sampling, "sampling", SAMPLING)
@@ -169,15 +182,6 @@ class LieLift(OnPoints, EquivariantLayer):
 
     def fold_call(self, apply, inputs):
         return self.call(inputs, training=False)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "group": self.group.name,
-            "samples": self.samples,
-            "sampling": self.sampling,
-            "seed": self.seed,
-        }
 
 
 def _even_circle(count):

@@ -1,24 +1,21 @@
 """Which points a convolution on a Lie group sums over; not a layer of its own."""
 
+from __future__ import annotations
+
 import functools
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_equivariant.groups import rotation_grids
-from keras_equivariant.layers.core.base import tuple_of
-from keras_equivariant.layers.points.features import (
-    OnPoints,
-    arithmetic,
-    check_choice,
-    check_number,
-    checked_group,
-    element_width,
-)
+from keras_equivariant.layers.core.options import ActivationName, Count, Counts, GroupLike, Seed, Whole
+from keras_equivariant.layers.points.features import OnPoints, arithmetic, checked_group, element_width
 from keras_equivariant.ops import lie, neighbourhoods, thinning
 from keras_equivariant.ops.compiled import compiled
 from keras_equivariant.ops.lie_distance import LeftInvariant
+from keras_equivariant.utils.checks import check_choice, check_number, tuple_of
 
 _PLACES = 13  # a point and the twelve that can touch it in space
 
@@ -28,23 +25,23 @@ class Neighbourhoods(OnPoints):
 
     def __init__(
         self,
-        group,
-        neighbours=32,
-        spare=None,
-        neighbourhood="nearest",
-        fraction=1.0,
-        fill=0.1,
-        radius=2.0,
-        distance="convex",
-        alpha=0.2,
-        reduction="mean",
-        kernel_units=(32, 32, 16),
-        kernel_activation="swish",
-        batch_normalization=True,
-        chunk_size=None,
-        seed=None,
-        **kwargs,
-    ):
+        group: GroupLike,
+        neighbours: Count = 32,
+        neighbourhood: Literal["nearest", "ball"] = "nearest",
+        fraction: float = 1.0,
+        fill: float = 0.1,
+        radius: float = 2.0,
+        distance: Literal["convex", "squared"] = "convex",
+        alpha: float = 0.2,
+        reduction: Literal["mean", "sum"] = "mean",
+        kernel_units: Counts = (32, 32, 16),
+        kernel_activation: ActivationName = "swish",
+        batch_normalization: bool = True,
+        chunk_size: Count | None = None,
+        seed: Seed | None = None,
+        spare: Whole | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.group = checked_group(group)
         (self.neighbours,) = tuple_of(neighbours, 1, "neighbours")
@@ -64,24 +61,6 @@ class Neighbourhoods(OnPoints):
         self.batch_normalization = bool(batch_normalization)
         self.chunk_size = None if chunk_size is None else tuple_of(chunk_size, 1, "chunk_size")[0]
         self.seed = seed
-
-    @property
-    def options(self):
-        """The arguments of this class, plain values."""
-        names = ("neighbours", "spare", "neighbourhood", "fraction", "fill", "radius", "distance", "alpha", "reduction")
-        found = {name: getattr(self, name) for name in names}
-        return {
-            "group": self.group.name,
-            **found,
-            "kernel_units": list(self.kernel_units),
-            "kernel_activation": self.kernel_activation,
-            "batch_normalization": self.batch_normalization,
-            "chunk_size": self.chunk_size,
-            "seed": self.seed,
-        }
-
-    def get_config(self):
-        return {**super().get_config(), **self.options}
 
     def queries(self, count):
         """How many of so many points are kept."""

@@ -1,16 +1,21 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
 from keras import ops
 
 from keras_equivariant.groups.layouts import Invariant, Vectors
 from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.core.options import GroupLike, passed_on
 from keras_equivariant.layers.points.features import (
     OnPoints,
     arithmetic,
-    check_choice,
     checked_group,
     element_width,
     zero_where_absent,
 )
 from keras_equivariant.ops import lie
+from keras_equivariant.utils.checks import check_choice
 
 
 @register
@@ -26,6 +31,7 @@ class LiePooling(OnPoints, EquivariantLayer):
         vectors: whether the values are vectors in the frames of the elements, components first: channel i C + c is
             component i of vector c.
         group: name of the Lie group of the elements; needed for vectors.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -48,8 +54,15 @@ class LiePooling(OnPoints, EquivariantLayer):
     Reference: Finzi et al., arXiv 2002.12880, section 4 (the global pooling of the network).
     """
 
-    def __init__(self, reduction="mean", vectors=False, group=None, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        reduction: Literal["mean", "sum", "max"] = "mean",
+        vectors: bool = False,
+        group: GroupLike | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.reduction = check_choice(reduction, "reduction", ("mean", "sum", "max"))
         self.vectors = bool(vectors)
         self.group = None if group is None else checked_group(group)
@@ -103,7 +116,3 @@ class LiePooling(OnPoints, EquivariantLayer):
 
     def fold_call(self, apply, inputs):
         return self.call(inputs)
-
-    def get_config(self):
-        group = None if self.group is None else self.group.name
-        return {**super().get_config(), "reduction": self.reduction, "vectors": self.vectors, "group": group}

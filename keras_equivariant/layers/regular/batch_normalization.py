@@ -1,9 +1,15 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer, passed_on
 from keras_equivariant.ops.normalization import normalize_with_statistics
 from keras_equivariant.stock import laws
+from keras_equivariant.stock.inference import at_inference
 
 
 @register
@@ -17,8 +23,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     Args:
         activation: name or function applied to the result; None for none.
-        axis, momentum, epsilon, center, scale, **kwargs: as in `keras.layers.BatchNormalization`; with `synchronized`,
-            over the replicas of `tf.distribute`, it is its arithmetic, too.
+        axis, momentum, epsilon, center, scale, the initializers, regularizers and constraints, **kwargs: as in
+            `keras.layers.BatchNormalization`.
+        synchronized: take the statistics over the replicas of `tf.distribute`, by the stock layer's arithmetic.
 
     Input shape:
         `(..., C)`
@@ -36,8 +43,27 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Reference: Cohen & Welling, arXiv 1602.07576, section 6.1 (one scale and shift per group feature map).
     """
 
-    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, *, activation=None, **kwargs):
-        super().__init__(axis=axis, momentum=momentum, epsilon=epsilon, center=center, scale=scale, **kwargs)
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Initializer = "zeros",
+        gamma_initializer: Initializer = "ones",
+        moving_mean_initializer: Initializer = "zeros",
+        moving_variance_initializer: Initializer = "ones",
+        beta_regularizer: Regularizer | None = None,
+        gamma_regularizer: Regularizer | None = None,
+        beta_constraint: Constraint | None = None,
+        gamma_constraint: Constraint | None = None,
+        synchronized: bool = False,
+        *,
+        activation: Activation | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.activation = keras.activations.get(activation)
 
     def call(self, inputs, training=None, mask=None):
@@ -67,11 +93,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return None
 
     def fold(self, input_shape):
-        """Stock BatchNormalization and the activation; one weight a field serves the whole group axis."""
-        stock = keras.layers.BatchNormalization(
-            epsilon=self.epsilon, momentum=self.momentum, center=self.center, scale=self.scale, name=self.name
-        )
-        steps = [(stock, self.weights)]
+        """Stock BatchNormalization along the same axis, and the activation."""
+        changes, weights = at_inference(self)
+        steps = [(keras.layers.BatchNormalization.from_config({**super().get_config(), **changes}), weights)]
         if self.activation is not keras.activations.linear:
             steps.append((keras.layers.Activation(self.activation, name=f"{self.name}_activation"), []))
         return steps

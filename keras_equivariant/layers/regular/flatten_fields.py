@@ -1,9 +1,14 @@
+from __future__ import annotations
+
+from typing import Any
+
 from keras import ops
 
 from keras_equivariant.groups import FieldType
 from keras_equivariant.groups.layouts import Regular, Typed
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.law import check_regular
+from keras_equivariant.layers.core.options import GroupLike, passed_on
 from keras_equivariant.layers.core.windowed_conv import symmetry_group
 
 
@@ -17,6 +22,7 @@ class FlattenFields(EquivariantLayer):
 
     Args:
         group: group name, of a finite group.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -41,8 +47,8 @@ class FlattenFields(EquivariantLayer):
 
     out_type = None
 
-    def __init__(self, group, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, group: GroupLike, strict: bool = True, **kwargs: Any) -> None:
+        super().__init__(**passed_on(locals()))
         self.group = symmetry_group(group)
         if not self.group.is_finite:
             raise ValueError(
@@ -77,6 +83,3 @@ class FlattenFields(EquivariantLayer):
 
     def fold(self, input_shape):
         return []
-
-    def get_config(self):
-        return {**super().get_config(), "group": self.group.name}

@@ -69,6 +69,7 @@ class GroupConv3D(RotatedConv):
         strides, padding, data_format, dilation_rate, groups, activation, use_bias,
             initializers, regularizers, constraints, padding_mode, strict: as in `GroupConv2D`.
         basis: as in `LiftingConv3D`.
+        trainable_basis, equivariance_weight: as in `GroupConv2D`.
 
     Input shape:
         `(B, D, H, W, |group|, C)`

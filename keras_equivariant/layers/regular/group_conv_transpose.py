@@ -1,10 +1,59 @@
+from __future__ import annotations
+
+from typing import Any
+
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Basis,
+    Constraint,
+    Count,
+    DataFormat,
+    FieldGroups,
+    GroupLike,
+    Initializer,
+    Padding,
+    PaddingMode,
+    Regularizer,
+    Size,
+    passed_on,
+)
 from keras_equivariant.layers.core.rotated_conv import RotatedConv
 from keras_equivariant.layers.core.transposed import Transposed
 
 
 class GroupConvTranspose(Transposed, RotatedConv):
     """The transposed group convolution of any rank of space; not a layer of its own."""
+
+    def __init__(
+        self,
+        filters: Count,
+        kernel_size: Size,
+        group: GroupLike,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
+        dilation_rate: Size = 1,
+        groups: FieldGroups = 1,
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        activity_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        basis: Basis = "auto",
+        trainable_basis: bool = False,
+        equivariance_weight: float = 1.0,
+        padding_mode: PaddingMode = "zeros",
+        strict: bool = True,
+        *,
+        output_padding: Size | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
 
     def build(self, input_shape):
         fields = self._input_fields(input_shape)
@@ -29,6 +78,7 @@ class GroupConv2DTranspose(GroupConvTranspose):
     Args:
         filters, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis, trainable_basis,
             equivariance_weight, and the initializers, regularizers and constraints: as in `GroupConv2D`.
+        data_format: `"channels_last"` only.
         output_padding: None, 0 or what `keras.layers.Conv2DTranspose` takes. Even numbers keep the exact symmetry with
             `padding="same"`, only 0 does with `"valid"`.
         groups: 1 only, as in `keras.layers.Conv2DTranspose`.
@@ -65,7 +115,7 @@ class GroupConv3DTranspose(GroupConvTranspose):
     y(p, t) = sum over x, s and fields c of f_c(x, s) psi_c(s^-1 (p - strides x), s^-1 t) + bias
 
     Args:
-        filters, kernel_size, group, basis: as in `GroupConv3D`.
+        filters, kernel_size, group, basis, trainable_basis, equivariance_weight: as in `GroupConv3D`.
         strides, padding, output_padding, data_format, dilation_rate, groups, activation, use_bias,
             initializers, regularizers, constraints, padding_mode, strict: as in `GroupConv2DTranspose`.
 

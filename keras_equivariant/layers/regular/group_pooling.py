@@ -1,3 +1,7 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
 import keras
 import numpy as np
 from keras import ops
@@ -6,8 +10,9 @@ from keras_equivariant import groups
 from keras_equivariant.groups.layouts import Image, Invariant, Quotient
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.law import check_group_axis
-from keras_equivariant.layers.core.windowed_conv import positive
+from keras_equivariant.layers.core.options import Count, GroupLike, SubgroupLike, passed_on
 from keras_equivariant.ops import pooling
+from keras_equivariant.utils.checks import positive
 
 MODES = ("max", "mean")
 
@@ -25,6 +30,7 @@ class GroupPooling(EquivariantLayer):
         subgroup: name of a subgroup of `group`, e.g. `"C4"` of `"D4"`; pools over its left cosets.
         orbits: number of neighbouring fields that are pooled as one. A field of a larger group falls into so many
             fields of its subgroup, and pooling them together is still pooling over the larger group.
+        strict: raise where the exact symmetry is lost; with False warn once.
 
     Input shape:
         `(..., |group|, C)`
@@ -47,8 +53,16 @@ class GroupPooling(EquivariantLayer):
     Reference: Cohen & Welling, arXiv 1602.07576, section 6.3.
     """
 
-    def __init__(self, mode="max", group=None, subgroup=None, orbits=1, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        mode: Literal["max", "mean"] = "max",
+        group: GroupLike | None = None,
+        subgroup: SubgroupLike | None = None,
+        orbits: Count = 1,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         if mode not in MODES:
             raise ValueError(f"`mode` must be one of {MODES}. Received: mode={mode!r}")
         if subgroup is not None and group is None:
@@ -133,13 +147,3 @@ class GroupPooling(EquivariantLayer):
     def _merged(self, planes):
         merge = keras.layers.Maximum if self.mode == "max" else keras.layers.Average
         return merge()(planes) if len(planes) > 1 else planes[0]
-
-    def get_config(self):
-        name = None if self.group is None else self.group.name
-        return {
-            **super().get_config(),
-            "mode": self.mode,
-            "group": name,
-            "subgroup": self.subgroup,
-            "orbits": self.orbits,
-        }

@@ -76,6 +76,7 @@ class LiftingConv3D(RotatedConv):
         basis: `"exact"` (all voxels, permuted; the groups of the cube), `"steerable"` (band-limited spherical harmonics
             on shells, any group), `"bilinear"` (in space trilinear) or `"gaussian"` interpolation, or `"auto"`: exact
             where that exists, else steerable.
+        trainable_basis, equivariance_weight: as in `LiftingConv2D`.
 
     Input shape:
         `(B, D, H, W, C)`

@@ -1,8 +1,13 @@
+from __future__ import annotations
+
+from typing import Any
+
 from keras import ops
 
 from keras_equivariant.groups.layouts import Regular
 from keras_equivariant.layers.core.base import EquivariantLayer, register
-from keras_equivariant.layers.core.typed import Typed, as_type, type_config
+from keras_equivariant.layers.core.options import FieldsLike, GroupLike, passed_on
+from keras_equivariant.layers.core.typed import Typed, as_type
 
 
 @register
@@ -16,6 +21,7 @@ class UnflattenFields(Typed, EquivariantLayer):
     Args:
         in_type: field type of the features, regular fields only.
         group: group name; may be left out where `in_type` is a FieldType.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -37,8 +43,8 @@ class UnflattenFields(Typed, EquivariantLayer):
     Reference: Weiler & Cesa, arXiv 1911.08251, section 2.2 (regular fields).
     """
 
-    def __init__(self, in_type, group=None, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, in_type: FieldsLike, group: GroupLike | None = None, strict: bool = True, **kwargs: Any) -> None:
+        super().__init__(**passed_on(locals()))
         self.in_type = as_type(in_type, group, "in_type")
         if [name for _, name in self.in_type.terms] != ["regular"]:
             raise ValueError(
@@ -65,6 +71,3 @@ class UnflattenFields(Typed, EquivariantLayer):
 
     def fold(self, input_shape):
         return []
-
-    def get_config(self):
-        return {**super().get_config(), **type_config(self)}

@@ -1,10 +1,16 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
 import keras
 from keras import ops as kops
 
-from keras_equivariant.layers.core.base import check_data_format, register, tuple_of
+from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import DataFormat, GroupLike, Size, passed_on
 from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
 from keras_equivariant.ops import pooling
 from keras_equivariant.ops.windows import Scaling
+from keras_equivariant.utils.checks import check_data_format, tuple_of
 
 LINEAR = {2: "bilinear", 3: "trilinear"}
 
@@ -12,8 +18,16 @@ LINEAR = {2: "bilinear", 3: "trilinear"}
 class UpSampling(PixelwiseLayer):
     """Enlarges any rank of space by integer factors; not a layer of its own."""
 
-    def __init__(self, size=2, data_format=None, interpolation="nearest", group=None, strict=True, **kwargs):
-        super().__init__(group=group, strict=strict, **kwargs)
+    def __init__(
+        self,
+        size: Size = 2,
+        data_format: DataFormat | None = None,
+        interpolation: Literal["nearest", "bilinear", "trilinear"] = "nearest",
+        group: GroupLike | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         check_data_format(data_format)
         self.size = tuple_of(size, self.rank, "size")
         choices = ("nearest", LINEAR[self.rank])
@@ -49,9 +63,6 @@ class UpSampling(PixelwiseLayer):
             )
         return [(self.compute, [])]
 
-    def get_config(self):
-        return {**super().get_config(), "size": list(self.size), "interpolation": self.interpolation}
-
 
 @register
 class UpSampling2D(UpSampling):
@@ -65,6 +76,7 @@ class UpSampling2D(UpSampling):
         interpolation: `"nearest"` or `"bilinear"`.
         group: symmetry of the input; None takes that of the layers before it in a functional model, and is any symmetry
             where there is none.
+        strict: raise where the factors break the exact symmetry; with False warn once.
 
     Input shape:
         `(B, H, W, C)`, `(B, H, W, |group|, C)` or `(B, H, W, M+1, 2, C)`
@@ -98,6 +110,7 @@ class UpSampling3D(UpSampling):
         interpolation: `"nearest"` or `"trilinear"`.
         group: symmetry of the input; None takes that of the layers before it in a functional model, and is any symmetry
             where there is none.
+        strict: raise where the factors break the exact symmetry; with False warn once.
 
     Input shape:
         `(B, D, H, W, C)` or `(B, D, H, W, |group|, C)`

@@ -1,8 +1,13 @@
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from keras_equivariant.groups import FieldType, Representation, channels, get, irrep, orbits
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -23,6 +28,7 @@ class ConcatenatedReLU(Fibrewise):
         in_type: field type of such fields: all irreps of D4 and C4, signs (of O(2) and O(3), too), regular and quotient
             fields.
         group: group name; may be left out where `in_type` is a FieldType.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -47,8 +53,8 @@ class ConcatenatedReLU(Fibrewise):
     Reference: Cohen & Welling, arXiv 1612.08498, section 2; Shang et al., arXiv 1603.05201.
     """
 
-    def __init__(self, in_type, group=None, **kwargs):
-        super().__init__(in_type, group, **kwargs)
+    def __init__(self, in_type: FieldsLike, group: GroupLike | None = None, strict: bool = True, **kwargs: Any) -> None:
+        super().__init__(**passed_on(locals()))
         terms, self._sources = [], []
         for index, block in enumerate(self.in_type.blocks):
             for name, maps in self._signed_orbits(index):

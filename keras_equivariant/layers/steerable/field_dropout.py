@@ -1,8 +1,13 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import FieldsLike, GroupLike, Seed, passed_on
 from keras_equivariant.ops import fields
 
 
@@ -19,6 +24,7 @@ class FieldDropout(Fibrewise):
         spatial: False: anew at every position, as `keras.layers.Dropout`; True: a field at all positions or at none,
             as `keras.layers.SpatialDropout2D`.
         seed: an integer, or None for a random one.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -41,8 +47,17 @@ class FieldDropout(Fibrewise):
     Reference: Srivastava et al., JMLR 15 (2014), section 4; Tompson et al., arXiv 1411.4280, section 3.2 (spatial).
     """
 
-    def __init__(self, in_type, rate, group=None, spatial=False, seed=None, **kwargs):
-        super().__init__(in_type, group, **kwargs)
+    def __init__(
+        self,
+        in_type: FieldsLike,
+        rate: float,
+        group: GroupLike | None = None,
+        spatial: bool = False,
+        seed: Seed | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
             raise ValueError(f"`rate` must be a number from 0 to 1. Received: rate={rate!r}")
         self.rate = float(rate)
@@ -62,6 +77,3 @@ class FieldDropout(Fibrewise):
 
     def fold(self, input_shape):
         return []
-
-    def get_config(self):
-        return {**super().get_config(), "rate": self.rate, "spatial": self.spatial, "seed": self.seed}

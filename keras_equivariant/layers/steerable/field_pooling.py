@@ -1,6 +1,11 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.regular.group_pooling import MODES
 from keras_equivariant.ops import activations
 
@@ -15,6 +20,7 @@ class FieldPooling(Fibrewise):
         in_type: field type of scalars, regular and quotient fields.
         mode: `"max"` or `"mean"`.
         group: group name; may be left out where `in_type` is a FieldType.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -36,8 +42,15 @@ class FieldPooling(Fibrewise):
     Reference: Cohen & Welling, arXiv 1602.07576, section 6.3.
     """
 
-    def __init__(self, in_type, mode="max", group=None, **kwargs):
-        super().__init__(in_type, group, **kwargs)
+    def __init__(
+        self,
+        in_type: FieldsLike,
+        mode: Literal["max", "mean"] = "max",
+        group: GroupLike | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         if mode not in MODES:
             raise ValueError(f"`mode` must be one of {MODES}. Received: mode={mode!r}")
         if not self.in_type.permutation:
@@ -51,6 +64,3 @@ class FieldPooling(Fibrewise):
 
     def compute(self, x, training=False):
         return activations.pool_components(x, self.layout, self.mode)
-
-    def get_config(self):
-        return {**super().get_config(), "mode": self.mode}

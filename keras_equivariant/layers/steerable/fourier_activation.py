@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,6 +12,7 @@ from keras_equivariant.groups.irreps import irrep, is_irrep_label
 from keras_equivariant.groups.spherical import frames
 from keras_equivariant.layers.core.base import register, stock
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, SubgroupLike, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -40,6 +44,7 @@ class FourierActivation(Fibrewise):
             group itself where it is finite; in the plane so many rotations, a multiple of 4, that all frequencies are
             sampled twice as densely as they need; in space points that the cube's rotations permute and whose means
             are exact for products of two of the functions: 6, 14, 26 or 50 on the sphere, 24, 120 or 480 on SO3.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -64,8 +69,16 @@ class FourierActivation(Fibrewise):
     CNNs, ICLR 2022.
     """
 
-    def __init__(self, in_type, group=None, activation="relu", grid=None, **kwargs):
-        super().__init__(in_type, group, **kwargs)
+    def __init__(
+        self,
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
+        activation: Activation = "relu",
+        grid: SubgroupLike | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.activation = keras.activations.get(activation)
         self.grid = None if grid is None else groups.get(grid).name
         self.functions, stabilizer = _functions(self.in_type)
@@ -89,13 +102,6 @@ class FourierActivation(Fibrewise):
             (stock("Conv", rank)(m.shape[-1], 1, use_bias=False, **words), [m.reshape(*(1,) * rank, *m.shape)])
             for m, words in maps
         ]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "activation": keras.activations.serialize(self.activation),
-            "grid": self.grid,
-        }
 
 
 def _functions(field_type):

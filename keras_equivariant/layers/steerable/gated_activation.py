@@ -1,8 +1,21 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import BiasedActivation
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Constraint,
+    FieldsLike,
+    GroupLike,
+    Initializer,
+    Regularizer,
+    passed_on,
+)
 from keras_equivariant.layers.core.typed import as_type, scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -23,6 +36,7 @@ class GatedActivation(BiasedActivation):
         activation: name or function, applied to the other scalars.
         use_bias: learn the bias b, one per scalar; a convolution before has one already.
         bias_initializer, bias_regularizer, bias_constraint: as in `keras.layers.Dense`.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -38,9 +52,8 @@ class GatedActivation(BiasedActivation):
 
     Example:
         >>> import numpy as np, keras_equivariant as ke
-        >>> in_type = ke.layers.GatedActivation.in_type_for("8x0 + 4x1", "SO2")
-        >>> layer = ke.layers.GatedActivation(in_type)
-        >>> print(in_type, "->", layer.out_type)
+        >>> layer = ke.layers.GatedActivation("12x0 + 4x1", group="SO2")
+        >>> print(layer.in_type_for("8x0 + 4x1", "SO2"), "->", layer.out_type)
         12x0 + 4x1 -> 8x0 + 4x1
         >>> layer(np.zeros((1, 9, 9, 20), "float32")).shape
         TensorShape([1, 9, 9, 16])
@@ -50,26 +63,18 @@ class GatedActivation(BiasedActivation):
 
     def __init__(
         self,
-        in_type,
-        group=None,
-        gate="sigmoid",
-        activation="relu",
-        use_bias=False,
-        bias_initializer="zeros",
-        bias_regularizer=None,
-        bias_constraint=None,
-        **kwargs,
-    ):
-        super().__init__(
-            in_type,
-            group,
-            activation,
-            use_bias=use_bias,
-            bias_initializer=bias_initializer,
-            bias_regularizer=bias_regularizer,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
+        gate: Activation = "sigmoid",
+        activation: Activation = "relu",
+        use_bias: bool = False,
+        bias_initializer: Initializer = "zeros",
+        bias_regularizer: Regularizer | None = None,
+        bias_constraint: Constraint | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.gate = keras.activations.get(gate)
         self._kept = _without_gates(self.in_type)
         terms = zip(self._kept, self.in_type.terms, strict=True)
@@ -91,9 +96,6 @@ class GatedActivation(BiasedActivation):
 
     def compute(self, x, bias=None, training=False):
         return activations.gate(x, bias, self.layout, self._kept, self.gate, self.activation, training)
-
-    def get_config(self):
-        return {**super().get_config(), "gate": keras.activations.serialize(self.gate)}
 
 
 def _scalars(field_type):

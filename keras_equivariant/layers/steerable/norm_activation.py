@@ -1,7 +1,21 @@
-from keras_equivariant.layers.core.base import check_epsilon, register
+from __future__ import annotations
+
+from typing import Any
+
+from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import BiasedActivation
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Constraint,
+    FieldsLike,
+    GroupLike,
+    Initializer,
+    Regularizer,
+    passed_on,
+)
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
+from keras_equivariant.utils.checks import check_epsilon
 
 
 @register
@@ -20,6 +34,7 @@ class NormActivation(BiasedActivation):
             sqrt(epsilon) count as ones of this norm, and the layer is linear there. No function that keeps directions
             is smooth at 0 but where it is 0, and without a least norm the rounding errors of a constant image would
             become fields of norm activation(b).
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -44,32 +59,21 @@ class NormActivation(BiasedActivation):
 
     def __init__(
         self,
-        in_type,
-        group=None,
-        activation="relu",
-        use_bias=True,
-        bias_initializer="zeros",
-        bias_regularizer=None,
-        bias_constraint=None,
-        epsilon=activations.LEAST_SQUARE,
-        **kwargs,
-    ):
-        super().__init__(
-            in_type,
-            group,
-            activation,
-            use_bias=use_bias,
-            bias_initializer=bias_initializer,
-            bias_regularizer=bias_regularizer,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
+        activation: Activation = "relu",
+        use_bias: bool = True,
+        bias_initializer: Initializer = "zeros",
+        bias_regularizer: Regularizer | None = None,
+        bias_constraint: Constraint | None = None,
+        epsilon: float = activations.LEAST_SQUARE,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.epsilon = check_epsilon(epsilon)
         self.bias_size = self.in_type.fields
 
     def compute(self, x, bias=None, training=False):
         scalars = scalar_blocks(self.in_type)
         return activations.norm_activate(x, bias, self.layout, scalars, self.epsilon, self.activation, training)
-
-    def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}

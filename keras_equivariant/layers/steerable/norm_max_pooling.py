@@ -1,5 +1,10 @@
+from __future__ import annotations
+
+from typing import Any
+
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import DataFormat, FieldsLike, GroupLike, Padding, Size, passed_on
 from keras_equivariant.layers.core.window_pooling import Windows
 from keras_equivariant.ops import pooling
 
@@ -9,16 +14,16 @@ class NormMaxPooling(Windows, Fibrewise):
 
     def __init__(
         self,
-        in_type,
-        group=None,
-        pool_size=2,
-        strides=None,
-        padding="valid",
-        data_format=None,
-        strict=True,
-        **kwargs,
-    ):
-        super().__init__(in_type, group, strict=strict, **kwargs)
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
+        pool_size: Size = 2,
+        strides: Size | None = None,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self._set_windows(pool_size, strides, padding, data_format)
 
     def build(self, input_shape):
@@ -36,9 +41,6 @@ class NormMaxPooling(Windows, Fibrewise):
     def compute_output_shape(self, input_shape):
         self._check_channels(input_shape, self.rank + 2)
         return (input_shape[0], *self.sizes_after(input_shape[1:-1]), self.out_type.size)
-
-    def get_config(self):
-        return {**super().get_config(), **self._window_config()}
 
 
 @register

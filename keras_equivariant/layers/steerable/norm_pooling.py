@@ -1,8 +1,14 @@
+from __future__ import annotations
+
+from typing import Any
+
 from keras_equivariant.groups import FieldType
-from keras_equivariant.layers.core.base import check_epsilon, register
+from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
+from keras_equivariant.utils.checks import check_epsilon
 
 
 @register
@@ -16,6 +22,7 @@ class NormPooling(Fibrewise):
         group: group name; may be left out where `in_type` is a FieldType.
         epsilon: least squared norm: y = sqrt(max(|v|^2, epsilon)). With 0 the norm itself, on features of any scale,
             with the gradient 0 at 0.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -37,13 +44,17 @@ class NormPooling(Fibrewise):
     Reference: Weiler & Cesa, arXiv 1911.08251, section 2.6.
     """
 
-    def __init__(self, in_type, group=None, epsilon=0.0, **kwargs):
-        super().__init__(in_type, group, **kwargs)
+    def __init__(
+        self,
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
+        epsilon: float = 0.0,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.epsilon = check_epsilon(epsilon, least=0)
         self.out_type = FieldType.scalars(self.in_type.fields, self.group)
 
     def compute(self, x, training=False):
         return activations.norms(x, self.layout, scalar_blocks(self.in_type), self.epsilon)
-
-    def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}

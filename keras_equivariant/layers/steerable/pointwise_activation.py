@@ -1,7 +1,12 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import check_activation
 
 
@@ -17,6 +22,7 @@ class PointwiseActivation(Fibrewise):
             up to sign, such as all irreps of C4 and D4.
         activation: name or function.
         group: group name; may be left out where `in_type` is a FieldType.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -40,8 +46,15 @@ class PointwiseActivation(Fibrewise):
     Reference: Cohen & Welling, arXiv 1612.08498, section 2.
     """
 
-    def __init__(self, in_type, activation="relu", group=None, **kwargs):
-        super().__init__(in_type, group, **kwargs)
+    def __init__(
+        self,
+        in_type: FieldsLike,
+        activation: Activation = "relu",
+        group: GroupLike | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.activation = keras.activations.get(activation)
         check_activation(self.activation, self.in_type)
 
@@ -50,6 +63,3 @@ class PointwiseActivation(Fibrewise):
 
     def fold(self, input_shape):
         return [(keras.layers.Activation(self.activation, name=self.name), [])]
-
-    def get_config(self):
-        return {**super().get_config(), "activation": keras.activations.serialize(self.activation)}

@@ -1,8 +1,13 @@
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import FieldsLike, GroupLike, SubgroupLike, passed_on
 from keras_equivariant.layers.core.typed import as_type, layout
 from keras_equivariant.ops.change_of_basis import change_basis
 
@@ -20,6 +25,7 @@ class Restrict(Fibrewise):
         in_type: field type of the features.
         subgroup: name of a group that is contained in the type's, e.g. `"C4"` of `"D4"` or `"SO2"` of `"O2"`.
         group: name of the large group; may be left out where `in_type` is a FieldType.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -43,8 +49,15 @@ class Restrict(Fibrewise):
     Reference: Weiler & Cesa, arXiv 1911.08251, section 2.7.
     """
 
-    def __init__(self, in_type, subgroup, group=None, **kwargs):
-        super().__init__(in_type, group, **kwargs)
+    def __init__(
+        self,
+        in_type: FieldsLike,
+        subgroup: SubgroupLike,
+        group: GroupLike | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         found = groups.restriction(self.in_type, subgroup)
         self.subgroup = found.out_type.group.name
         self.out_type = found.out_type
@@ -62,9 +75,6 @@ class Restrict(Fibrewise):
     def fold(self, input_shape):
         return super().fold(input_shape) if self._changes else []
 
-    def get_config(self):
-        return {**super().get_config(), "subgroup": self.subgroup}
-
 
 @register
 class Unrestrict(Fibrewise):
@@ -80,6 +90,7 @@ class Unrestrict(Fibrewise):
         subgroup: name of a group that is contained in it, that of the features.
         group: name of the large group; may be left out where `out_type` is a FieldType.
         in_type: None, or what `Restrict(out_type, subgroup)` gives; it follows from the others.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -102,16 +113,24 @@ class Unrestrict(Fibrewise):
     Reference: Weiler & Cesa, arXiv 1911.08251, section 2.7, backwards.
     """
 
-    def __init__(self, out_type, subgroup, group=None, in_type=None, **kwargs):
-        out_type = as_type(out_type, group, "out_type")
-        found = groups.restriction(out_type, subgroup)
+    def __init__(
+        self,
+        out_type: FieldsLike,
+        subgroup: SubgroupLike,
+        group: GroupLike | None = None,
+        in_type: FieldsLike | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        whole = as_type(out_type, group, "out_type")
+        found = groups.restriction(whole, subgroup)
         if in_type is not None and str(in_type) != str(found.out_type):
             raise ValueError(
                 f'`in_type` must be what Restrict makes of `out_type`, "{found.out_type}" on '
                 f'{found.out_type.group.name}. Received: in_type="{in_type}"; leave it out'
             )
-        super().__init__(found.out_type, **kwargs)
-        self.out_type = out_type
+        super().__init__(**{**passed_on(locals()), "in_type": found.out_type, "group": None})
+        self.out_type = whole
         self.subgroup = self.group.name
         self._matrices = [_matrix(maps).T for maps in found.maps]
         self._changes = not all(np.array_equal(matrix, np.eye(len(matrix))) for matrix in self._matrices)

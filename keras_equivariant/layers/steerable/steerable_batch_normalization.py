@@ -1,14 +1,27 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Constraint,
+    FieldsLike,
+    GroupLike,
+    Initializer,
+    Regularizer,
+    passed_on,
+)
 from keras_equivariant.layers.core.steerable_weights import bias_channels, bias_size, expand_bias
 from keras_equivariant.layers.core.typed import check_activation
 from keras_equivariant.layers.core.typed_normalization import TypedNormalization
 from keras_equivariant.ops import fields
 from keras_equivariant.ops.normalization import normalize_with_statistics
-from keras_equivariant.ops.precision import in_full
+from keras_equivariant.ops.precision import at_least_float32
 
 
 @register
@@ -31,6 +44,7 @@ class SteerableBatchNormalization(TypedNormalization):
         activation: only on types that permute their components; computed in the same pass over memory.
         synchronized: as in `keras.layers.BatchNormalization`: statistics over the batches of all replicas of
             `tf.distribute` together. On the TensorFlow backend only; on JAX they always are.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -56,19 +70,26 @@ class SteerableBatchNormalization(TypedNormalization):
 
     def __init__(
         self,
-        in_type,
-        group=None,
-        momentum=0.99,
-        epsilon=1e-3,
-        center=True,
-        scale=True,
-        activation=None,
-        moving_mean_initializer="zeros",
-        moving_variance_initializer="ones",
-        synchronized=False,
-        **kwargs,
-    ):
-        super().__init__(in_type, group, epsilon=epsilon, center=center, scale=scale, **kwargs)
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        activation: Activation | None = None,
+        moving_mean_initializer: Initializer = "zeros",
+        moving_variance_initializer: Initializer = "ones",
+        synchronized: bool = False,
+        beta_initializer: Initializer = "zeros",
+        gamma_initializer: Initializer = "ones",
+        beta_regularizer: Regularizer | None = None,
+        gamma_regularizer: Regularizer | None = None,
+        beta_constraint: Constraint | None = None,
+        gamma_constraint: Constraint | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         if synchronized and keras.backend.backend() != "tensorflow":
             raise ValueError(
                 "`synchronized` is for replicas of tf.distribute, on the TensorFlow backend. "
@@ -99,7 +120,7 @@ class SteerableBatchNormalization(TypedNormalization):
         return self.add_weight(name=name, shape=(size,), initializer=initializer, **settings)
 
     def call(self, inputs, training=None):
-        dtype = in_full(inputs).dtype
+        dtype = at_least_float32(inputs).dtype
         gamma, beta = self.affine(dtype)
         if not (training and self.trainable):
             return self._apply(inputs, *self._moving(dtype), gamma, beta)
@@ -111,7 +132,7 @@ class SteerableBatchNormalization(TypedNormalization):
         else:
             # JAX compiles whole training steps, torch has no compiler here: both differentiate plain arithmetic. And a
             # sum over replicas is none that XLA compiles.
-            statistics = fields.batch_moments(in_full(inputs), self._means, self.synchronized)
+            statistics = fields.batch_moments(at_least_float32(inputs), self._means, self.synchronized)
             y = self._apply(inputs, *statistics, gamma, beta)
         self._update(*statistics)
         return y
@@ -120,7 +141,7 @@ class SteerableBatchNormalization(TypedNormalization):
         slope = ops.rsqrt(variance + self.epsilon)
         slope = slope if gamma is None else slope * gamma
         shift = -mean * slope if beta is None else beta - mean * slope
-        return ops.cast(self.activation(in_full(x) * slope + shift), x.dtype)
+        return ops.cast(self.activation(at_least_float32(x) * slope + shift), x.dtype)
 
     def _moving(self, dtype=None):
         """The moving mean and variance of every channel."""
@@ -153,13 +174,3 @@ class SteerableBatchNormalization(TypedNormalization):
         if self.activation is not keras.activations.linear:
             steps.append((keras.layers.Activation(self.activation, name=f"{self.name}_activation"), []))
         return steps
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "momentum": self.momentum,
-            "synchronized": self.synchronized,
-            "activation": keras.activations.serialize(self.activation),
-            "moving_mean_initializer": keras.initializers.serialize(self.moving_mean_initializer),
-            "moving_variance_initializer": keras.initializers.serialize(self.moving_variance_initializer),
-        }

@@ -1,4 +1,8 @@
+from __future__ import annotations
+
 import dataclasses
+import functools
+from typing import Any, Literal
 
 import numpy as np
 from keras import ops
@@ -7,6 +11,24 @@ from keras_equivariant.groups import FieldType, grid
 from keras_equivariant.kernels import Rings, steerable_basis, steerable_coefficients
 from keras_equivariant.kernels.orbits import shared_over_orbits
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Basis,
+    Constraint,
+    Count,
+    DataFormat,
+    FieldGroups,
+    FieldsLike,
+    GroupLike,
+    Initializer,
+    NameOrNumbers,
+    Numbers,
+    Padding,
+    PaddingMode,
+    Regularizer,
+    Size,
+    passed_on,
+)
 from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bias, per_pair, scaled
 from keras_equivariant.layers.core.typed import Typed, as_type, check_activation
 from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups
@@ -18,54 +40,36 @@ class SteerableConv(Typed, WindowedConv):
 
     def __init__(
         self,
-        in_type,
-        out_type,
-        kernel_size,
-        group=None,
-        strides=1,
-        padding="valid",
-        data_format=None,
-        dilation_rate=1,
-        groups=1,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        basis="auto",
-        num_rings=None,
-        ring_width=None,
-        radial_profile="gaussian",
-        frequency_cutoff=None,
-        voxel_size=None,
-        antialias=False,
-        padding_mode="zeros",
-        strict=True,
-        **kwargs,
-    ):
-        super().__init__(
-            kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            padding_mode=padding_mode,
-            strict=strict,
-            **kwargs,
-        )
+        in_type: FieldsLike,
+        out_type: FieldsLike,
+        kernel_size: Size,
+        group: GroupLike | None = None,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
+        dilation_rate: Size = 1,
+        groups: FieldGroups = 1,
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        activity_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        basis: Basis = "auto",
+        num_rings: Count | None = None,
+        ring_width: float | None = None,
+        radial_profile: Literal["gaussian", "linear"] = "gaussian",
+        frequency_cutoff: NameOrNumbers | None = None,
+        voxel_size: Numbers | None = None,
+        antialias: bool = False,
+        padding_mode: PaddingMode = "zeros",
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.in_type = as_type(in_type, group, "in_type")
         self.out_type = as_type(out_type, group or self.in_type.group, "out_type")
         if self.group.dimension != self.rank:
@@ -77,6 +81,8 @@ class SteerableConv(Typed, WindowedConv):
         self.groups = field_groups(groups)
         self.basis = basis
         self.rings = Rings(num_rings, ring_width, radial_profile, frequency_cutoff, voxel_size)
+        for option in dataclasses.fields(self.rings):
+            setattr(self, option.name, getattr(self.rings, option.name))
         self.antialias = bool(antialias)
         check_activation(self.activation, self.out_type)
         self._part_in = _part(self.in_type, self.groups, "in_type")
@@ -91,6 +97,14 @@ class SteerableConv(Typed, WindowedConv):
         shapes = list(self._basis.shapes.values())
         self._add_kernel((self._basis.size,), per_pair(self.kernel_initializer, shapes))
         self._add_bias(bias_size(self.out_type))
+
+    @functools.cached_property
+    def even_axes(self):
+        functions = [pair.reshape(-1, *self.kernel_size, *pair.shape[2:]) for pair in self._basis.pairs.values()]
+        return tuple(
+            all(np.allclose(one, np.flip(one, axis), atol=1e-12) for one in functions)
+            for axis in range(1, 1 + self.rank)
+        )
 
     def check_kernel(self, kernel_size):
         if any(new < old for new, old in zip(kernel_size, self.kernel_size, strict=True)):
@@ -165,23 +179,6 @@ class SteerableConv(Typed, WindowedConv):
         self._check_channels(input_shape, self.rank + 2)
         return (input_shape[0], *self._sizes_after(input_shape[1 : 1 + self.rank]), self.out_type.size)
 
-    def get_config(self):
-        cutoff = self.rings.frequency_cutoff
-        return {
-            **super().get_config(),
-            "in_type": str(self.in_type),
-            "out_type": str(self.out_type),
-            "group": self.group.name,
-            "groups": self.groups,
-            "basis": self.basis,
-            "num_rings": self.rings.num_rings,
-            "ring_width": self.rings.ring_width,
-            "radial_profile": self.rings.radial_profile,
-            "frequency_cutoff": cutoff if isinstance(cutoff, (int, float, str, type(None))) else list(cutoff),
-            "voxel_size": None if self.rings.voxel_size is None else list(self.rings.voxel_size),
-            "antialias": self.antialias,
-        }
-
 
 @register
 class SteerableConv2D(SteerableConv):
@@ -196,8 +193,10 @@ class SteerableConv2D(SteerableConv):
         in_type, out_type: field types, such as `"8x0 + 4x1"` on SO(2) or `"8xregular"` on D4.
         kernel_size, strides, padding, dilation_rate, use_bias, the initializers, regularizers and constraints: as
             in `keras.layers.Conv2D`. The kernel is the flat list of coefficients w; the initializer is applied to
-            those of each pair of irreps, with their own fan-in. The bias is one number for each field with a
-            direction that no element moves: scalars, regular and quotient fields.
+            those of each pair of irreps, with their own fan-in: it keeps the variance of white features, independent
+            from pixel to pixel; smooth ones grow, at most, where they are constant, to about three times the mean
+            square by a layer of 5x5 pixels. The bias is one number for each field with a direction that no element
+            moves: scalars, regular and quotient fields.
         group: group name; may be left out where the types are FieldTypes.
         data_format: `"channels_last"` only.
         groups: as in Keras, in fields: the fields of every block are split into so many groups.
@@ -313,4 +312,4 @@ def _by_field_group(field_type, groups):
 def _matrix_of(field_type):
     """The function from an element's matrix to how it mixes the channels of a type, `(D, D)`."""
     identity = np.eye(field_type.size)
-    return lambda matrix: field_type.moved(identity, matrix).T
+    return lambda matrix: field_type.transform(identity, matrix).T

@@ -1,6 +1,28 @@
+from __future__ import annotations
+
+from typing import Any, Literal
+
 from keras import ops
 
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Basis,
+    Constraint,
+    Count,
+    DataFormat,
+    FieldGroups,
+    FieldsLike,
+    GroupLike,
+    Initializer,
+    NameOrNumbers,
+    Numbers,
+    Padding,
+    PaddingMode,
+    Regularizer,
+    Size,
+    passed_on,
+)
 from keras_equivariant.layers.core.transposed import Transposed
 from keras_equivariant.layers.steerable.steerable_conv import SteerableConv
 
@@ -8,8 +30,40 @@ from keras_equivariant.layers.steerable.steerable_conv import SteerableConv
 class SteerableConvTranspose(Transposed, SteerableConv):
     """The transposed convolution of any rank of space; not a layer of its own."""
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        in_type: FieldsLike,
+        out_type: FieldsLike,
+        kernel_size: Size,
+        group: GroupLike | None = None,
+        strides: Size = 1,
+        padding: Padding = "valid",
+        data_format: DataFormat | None = None,
+        dilation_rate: Size = 1,
+        groups: FieldGroups = 1,
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        activity_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        basis: Basis = "auto",
+        num_rings: Count | None = None,
+        ring_width: float | None = None,
+        radial_profile: Literal["gaussian", "linear"] = "gaussian",
+        frequency_cutoff: NameOrNumbers | None = None,
+        voxel_size: Numbers | None = None,
+        antialias: bool = False,
+        padding_mode: PaddingMode = "zeros",
+        strict: bool = True,
+        *,
+        output_padding: Size | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         if self.antialias:
             raise ValueError(
                 "A transposed convolution has no `antialias`. Received: antialias=True; use "
@@ -38,8 +92,10 @@ class SteerableConv2DTranspose(SteerableConvTranspose):
     transpose of a steerable kernel is steerable the other way.
 
     Args:
-        in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis, the
-            options of the rings, initializers, regularizers, constraints: as in `SteerableConv2D`.
+        in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis,
+            num_rings, ring_width, radial_profile, frequency_cutoff, initializers, regularizers, constraints: as in
+            `SteerableConv2D`.
+        data_format: `"channels_last"` only.
         output_padding: None, 0 or what `keras.layers.Conv2DTranspose` takes. Even numbers keep the exact symmetry with
             `padding="same"`, only 0 does with `"valid"`.
         voxel_size: as in `SteerableConv2D`.
@@ -80,8 +136,10 @@ class SteerableConv3DTranspose(SteerableConvTranspose):
     y(p) = activation(sum over x of K(p - strides x) f(x) + bias),   K(g z) = rho_out(g) K(z) rho_in(g)^-1
 
     Args:
-        in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis, the
-            options of the shells, voxel_size, initializers, regularizers, constraints: as in `SteerableConv3D`.
+        in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis,
+            num_rings, ring_width, radial_profile, frequency_cutoff, voxel_size, initializers, regularizers,
+            constraints: as in `SteerableConv3D`.
+        data_format: `"channels_last"` only.
         output_padding: None, 0 or what `keras.layers.Conv3DTranspose` takes. Even numbers keep the exact symmetry with
             `padding="same"`, only 0 does with `"valid"`.
         groups: 1 only, as in `keras.layers.Conv3DTranspose`.

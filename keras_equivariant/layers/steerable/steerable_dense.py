@@ -1,9 +1,22 @@
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_equivariant.kernels import intertwiner_basis, steerable_coefficients
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Constraint,
+    FieldsLike,
+    GroupLike,
+    Initializer,
+    Regularizer,
+    passed_on,
+)
 from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bias, per_pair, scaled
 from keras_equivariant.layers.core.typed import Typed, as_type, check_activation
 from keras_equivariant.layers.core.weighted import Weighted
@@ -27,6 +40,7 @@ class SteerableDense(Typed, Weighted):
             list of coefficients w; the initializer is applied to those of each irrep, with their own fan-in. The bias
             is one number for each field and direction in it that no element moves: scalars, regular and quotient
             fields.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -51,32 +65,22 @@ class SteerableDense(Typed, Weighted):
 
     def __init__(
         self,
-        in_type,
-        out_type,
-        group=None,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
-        **kwargs,
-    ):
-        super().__init__(
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            kernel_constraint=kernel_constraint,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        in_type: FieldsLike,
+        out_type: FieldsLike,
+        group: GroupLike | None = None,
+        activation: Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer | None = None,
+        bias_regularizer: Regularizer | None = None,
+        activity_regularizer: Regularizer | None = None,
+        kernel_constraint: Constraint | None = None,
+        bias_constraint: Constraint | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.in_type = as_type(in_type, group, "in_type")
         self.out_type = as_type(out_type, group or self.in_type.group, "out_type")
         check_activation(self.activation, self.out_type)
@@ -118,11 +122,3 @@ class SteerableDense(Typed, Weighted):
         activation = keras.activations.serialize(self.activation)
         layer = keras.layers.Dense(self.out_type.size, activation=activation, name=self.name)
         return [(layer, [self.expanded_kernel(), self.expanded_bias()])]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "in_type": str(self.in_type),
-            "out_type": str(self.out_type),
-            "group": self.group.name,
-        }

@@ -1,4 +1,17 @@
+from __future__ import annotations
+
+from typing import Any
+
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import (
+    Constraint,
+    FieldGroupsOrAll,
+    FieldsLike,
+    GroupLike,
+    Initializer,
+    Regularizer,
+    passed_on,
+)
 from keras_equivariant.layers.core.typed_normalization import SampleNormalization
 from keras_equivariant.layers.core.windowed_conv import SYMMETRY_HINT
 from keras_equivariant.ops.fields import FieldMeans
@@ -23,6 +36,7 @@ class SteerableGroupNormalization(SampleNormalization):
         epsilon, center, scale, the initializers, regularizers and constraints: as in
             `keras.layers.GroupNormalization`. gamma is one number per field, beta one per field and vector in it that
             no element moves.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -46,13 +60,26 @@ class SteerableGroupNormalization(SampleNormalization):
     Reference: Wu & He, arXiv 1803.08494, section 3, with norms in place of numbers.
     """
 
-    def __init__(self, in_type, groups=32, group=None, **kwargs):
-        super().__init__(in_type, group, **kwargs)
+    def __init__(
+        self,
+        in_type: FieldsLike,
+        groups: FieldGroupsOrAll = 32,
+        group: GroupLike | None = None,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Initializer = "zeros",
+        gamma_initializer: Initializer = "ones",
+        beta_regularizer: Regularizer | None = None,
+        gamma_regularizer: Regularizer | None = None,
+        beta_constraint: Constraint | None = None,
+        gamma_constraint: Constraint | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.groups = _groups(groups, self.in_type)
         self.means = FieldMeans(self.in_type.blocks, None if groups == -1 else groups)
-
-    def get_config(self):
-        return {**super().get_config(), "groups": self.groups}
 
 
 def _groups(value, field_type):

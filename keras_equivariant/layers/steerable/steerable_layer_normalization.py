@@ -1,4 +1,9 @@
+from __future__ import annotations
+
+from typing import Any
+
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import Constraint, FieldsLike, GroupLike, Initializer, Regularizer, passed_on
 from keras_equivariant.layers.core.typed_normalization import SampleNormalization
 from keras_equivariant.ops.fields import FieldMeans
 
@@ -19,6 +24,7 @@ class SteerableLayerNormalization(SampleNormalization):
         epsilon, center, scale, the initializers, regularizers and constraints: as in
             `keras.layers.LayerNormalization`. gamma is one number per field, beta one per field and vector in it that
             no element moves.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -43,6 +49,21 @@ class SteerableLayerNormalization(SampleNormalization):
 
     over_space = False
 
-    def __init__(self, in_type, group=None, **kwargs):
-        super().__init__(in_type, group, **kwargs)
+    def __init__(
+        self,
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Initializer = "zeros",
+        gamma_initializer: Initializer = "ones",
+        beta_regularizer: Regularizer | None = None,
+        gamma_regularizer: Regularizer | None = None,
+        beta_constraint: Constraint | None = None,
+        gamma_constraint: Constraint | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         self.means = FieldMeans(self.in_type.blocks, groups=1)

@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -7,6 +10,7 @@ from keras_equivariant.groups.irreps import is_irrep_label
 from keras_equivariant.groups.linalg import gram_schmidt
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.options import FieldsLike, GroupLike, Whole, passed_on
 from keras_equivariant.ops import activations
 
 
@@ -25,6 +29,7 @@ class TensorProductActivation(Fibrewise):
         in_type: field type of irreps.
         group: group name; may be left out where `in_type` is a FieldType.
         max_frequency: highest frequency (degree) of the result; by default that of `in_type`.
+        strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -49,8 +54,15 @@ class TensorProductActivation(Fibrewise):
     Reference: Kondor, Lin & Trivedi, arXiv 1806.09231; Weiler & Cesa, arXiv 1911.08251, section 2.6.
     """
 
-    def __init__(self, in_type, group=None, max_frequency=None, **kwargs):
-        super().__init__(in_type, group, **kwargs)
+    def __init__(
+        self,
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
+        max_frequency: Whole | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
         good = isinstance(max_frequency, int) and not isinstance(max_frequency, bool) and max_frequency >= 0
         if max_frequency is not None and not good:
             raise ValueError(f"`max_frequency` must be an integer of at least 0. Received: {max_frequency!r}")
@@ -92,9 +104,6 @@ class TensorProductActivation(Fibrewise):
 
     def compute(self, x, training=False):
         return activations.multiply(x, self.layout, self._products, training)
-
-    def get_config(self):
-        return {**super().get_config(), "max_frequency": self.max_frequency}
 
 
 def _symmetric(copies):

@@ -1,15 +1,22 @@
 """Learning a basis of kernels whose turned copies are as good as images let them be."""
 
+from __future__ import annotations
+
 import logging
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_equivariant import groups
 from keras_equivariant.data import Dataset, load, training_pipeline
 from keras_equivariant.data.pipeline import evaluation_pipeline
 from keras_equivariant.data.sets import dead_leaves
+from keras_equivariant.groups.group import Group
 from keras_equivariant.kernels import LearnedBasis
 from keras_equivariant.kernels.learned import SUFFIX, VARIANTS
 from keras_equivariant.training.bases.autoencoder import BasisAutoEncoder
@@ -22,24 +29,24 @@ log = logging.getLogger("keras_equivariant.training")
 
 
 def learn_basis(
-    group,
-    kernel_size,
-    images=None,
+    group: str | Group,
+    kernel_size: int,
+    images: str | ArrayLike | None = None,
     *,
-    path=None,
-    variant="partial",
-    size=None,
-    sigma=0.5,
-    equivariance_weight=30.0,
-    orthogonality_weight=1.0,
-    scales=(1.0,),
-    learning_rate=3e-3,
-    epochs=10,
-    batch_size=16,
-    validation=0.1,
-    seed=0,
-    verbose=1,
-):
+    path: str | os.PathLike[str] | None = None,
+    variant: Literal["partial", "full"] = "partial",
+    size: int | None = None,
+    sigma: float = 0.5,
+    equivariance_weight: float = 30.0,
+    orthogonality_weight: float = 1.0,
+    scales: Sequence[float] = (1.0,),
+    learning_rate: float = 0.003,
+    epochs: int = 10,
+    batch_size: int = 16,
+    validation: float = 0.1,
+    seed: int = 0,
+    verbose: int = 1,
+) -> LearnedBasis:
     """Learns D kernels B^d and their copies B_s^d for every element s of a group, from images without labels.
 
     The copies are no interpolation of B^d: they are found such that a code, turned, is the code of the turned image,

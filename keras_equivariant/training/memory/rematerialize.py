@@ -1,19 +1,24 @@
 """rematerialize(): a model that trains in less memory, because it computes features a second time instead of keeping
 them."""
 
+from __future__ import annotations
+
 import math
-from dataclasses import dataclass
 
 import keras
 
-from keras_equivariant.export.folding.fold import functional
+from keras_equivariant.graphs.calls import calls, fresh, ids, replay
+from keras_equivariant.graphs.reading import functional
+from keras_equivariant.stock.traits import is_seed, treats_examples_alone
 from keras_equivariant.training.memory.checkpoints import least_memory_runs
-from keras_equivariant.training.memory.slices import is_seed, slice_by_slice, treats_examples_alone
+from keras_equivariant.training.memory.slices import slice_by_slice
 
 WIDTHS = {"float16": 2, "bfloat16": 2, "float64": 8, "int64": 8, "bool": 1}  # bytes; else 4
 
 
-def rematerialize(model, input_gradients=False, batch_size=32, slices=8):
+def rematerialize(
+    model: keras.Model, input_gradients: bool = False, batch_size: int = 32, slices: int = 8
+) -> keras.Model:
     """A model over the same layers whose training step keeps few features and computes the others a second time.
 
     The layers are cut into runs, where fewest features are alive at the worst moment. Between the forward and the
@@ -53,19 +58,19 @@ def rematerialize(model, input_gradients=False, batch_size=32, slices=8):
     """
     if not isinstance(slices, int) or slices < 1:
         raise ValueError(f"`slices` must be a positive integer. Received: slices={slices!r}. Use 1 for none.")
-    graph = functional(model)
-    calls, outputs = _calls(graph)
-    flat_outputs = keras.tree.flatten(outputs)
-    inputs = keras.tree.map_structure(_fresh, graph.input)
-    real = dict(zip(_ids(graph.input), keras.tree.flatten(inputs), strict=True))
-    for number, (start, stop, parts) in enumerate(_runs(calls, flat_outputs, batch_size, slices)):
-        body, entering, leaving = _body(calls, start, stop, flat_outputs)
-        data = () if input_gradients else [i for i, tensor in enumerate(entering) if id(tensor) in _ids(graph.input)]
+    graph = functional(model, "rematerialized", opened=False)
+    listed = calls(graph)
+    inputs = keras.tree.map_structure(fresh, graph.input)
+    real = dict(zip(map(id, graph.inputs), keras.tree.flatten(inputs), strict=True))
+    given = ids(graph.inputs)
+    for number, (start, stop, parts) in enumerate(_runs(listed, graph.outputs, batch_size, slices)):
+        body, entering, leaving = _body(listed, start, stop, graph.outputs)
+        data = () if input_gradients else [i for i, tensor in enumerate(entering) if id(tensor) in given]
         results = Rematerialized(body, data, parts, stop - start, name=f"run_{number}")(
             [real[id(tensor)] for tensor in entering]
         )
         real.update(zip(map(id, leaving), keras.tree.flatten(results), strict=True))
-    return keras.Model(inputs, keras.tree.map_structure(lambda tensor: real[id(tensor)], outputs), name=model.name)
+    return keras.Model(inputs, keras.tree.map_structure(lambda x: real[id(x)], graph.output), name=model.name)
 
 
 class Rematerialized(keras.layers.Layer):
@@ -156,64 +161,22 @@ def _after(tensors, others):
         return [tf.identity(tensor) for tensor in tensors]
 
 
-@dataclass(frozen=True)
-class _Call:
-    """One call of a layer: the tensors it takes and gives are those of the original graph."""
-
-    operation: object
-    args: tuple
-    kwargs: dict
-    results: object
-
-    @property
-    def taken(self):
-        return [t for t in keras.tree.flatten((self.args, self.kwargs)) if isinstance(t, keras.KerasTensor)]
-
-    @property
-    def given(self):
-        return keras.tree.flatten(self.results)
-
-
-def _calls(graph):
-    """The calls of a graph in an order in which they can be done, and the tensors that come out of the last."""
-    calls = []
-
-    def record(operation, *args, **kwargs):
-        calls.append(_Call(operation, args, kwargs, operation(*args, **kwargs)))
-        return calls[-1].results
-
-    clone = keras.models.clone_model(
-        graph, input_tensors=graph.input, clone_function=lambda operation: operation, call_function=record
-    )
-    return calls, clone.output
-
-
-def _fresh(tensor):
-    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=getattr(tensor, "name", None))
-
-
-def _ids(tensors):
-    return [id(tensor) for tensor in keras.tree.flatten(tensors)]
-
-
-def _alive(calls, position, outputs):
+def _alive(some_calls, position, outputs):
     """The tensors that calls before `position` give, or none does, and those after it or the model's outputs need."""
-    inside = {id(tensor) for call in calls[position:] for tensor in call.given}
-    needed = [tensor for call in calls[position:] for tensor in call.taken] + outputs
+    inside = ids([call.outputs for call in some_calls[position:]])
+    needed = [tensor for call in some_calls[position:] for tensor in call.inputs] + outputs
     return list({id(tensor): tensor for tensor in needed if id(tensor) not in inside}.values())
 
 
-def _body(calls, start, stop, outputs):
+def _body(some_calls, start, stop, outputs):
     """(functional model of the calls of one run, the tensors that enter it, those that leave it)."""
-    given = {id(tensor) for call in calls[start:stop] for tensor in call.given}
-    entering = [t for t in _alive(calls[:stop], start, []) if id(t) not in given]
-    leaving = [tensor for tensor in _alive(calls, stop, outputs) if id(tensor) in given]
-    fresh = [_fresh(tensor) for tensor in entering]
-    real = dict(zip(map(id, entering), fresh, strict=True))
-    for call in calls[start:stop]:
-        args, kwargs = keras.tree.map_structure(lambda value: real.get(id(value), value), (call.args, call.kwargs))
-        real.update(zip(map(id, call.given), keras.tree.flatten(call.operation(*args, **kwargs)), strict=True))
-    return keras.Model(fresh, [real[id(tensor)] for tensor in leaving]), entering, leaving
+    given = ids([call.outputs for call in some_calls[start:stop]])
+    entering = [t for t in _alive(some_calls[:stop], start, []) if id(t) not in given]
+    leaving = [tensor for tensor in _alive(some_calls, stop, outputs) if id(tensor) in given]
+    inputs = list(map(fresh, entering))
+    real = dict(zip(map(id, entering), inputs, strict=True))
+    replay(some_calls[start:stop], real, lambda operation, *args, **kwargs: operation(*args, **kwargs))
+    return keras.Model(inputs, [real[id(tensor)] for tensor in leaving]), entering, leaving
 
 
 def _size(tensor):
@@ -221,12 +184,12 @@ def _size(tensor):
     return math.prod(size or 1 for size in tensor.shape) * WIDTHS.get(keras.backend.standardize_dtype(tensor.dtype), 4)
 
 
-def _runs(calls, outputs, batch_size, slices):
+def _runs(listed, outputs, batch_size, slices):
     """(start, stop, slices) of the runs into which the calls are cut."""
-    made = [batch_size * sum(map(_size, call.given)) for call in calls]
-    kernels = [_kernel_size(call.operation) for call in calls]
-    kept = [batch_size * sum(map(_size, _alive(calls, position, outputs))) for position in range(len(calls))] + [0]
-    alone = [treats_examples_alone(call.operation) for call in calls]
+    made = [batch_size * sum(map(_size, call.outputs)) for call in listed]
+    kernels = [_kernel_size(call.operation) for call in listed]
+    kept = [batch_size * sum(map(_size, _alive(listed, position, outputs))) for position in range(len(listed))] + [0]
+    alone = [treats_examples_alone(call.operation) for call in listed]
     return least_memory_runs(made, kernels, kept, alone, min(slices, batch_size))
 
 

@@ -2,45 +2,6 @@
 
 import keras
 
-PACKAGE = __name__.split(".")[0]
-L = keras.layers
-# Of the stock layers those that have no option to work along the batch; `Lambda`, `Softmax` and operators could.
-STOCK = (
-    *(
-        L.Conv1D,
-        L.Conv2D,
-        L.Conv3D,
-        L.DepthwiseConv2D,
-        L.SeparableConv2D,
-        L.Conv2DTranspose,
-        L.Conv3DTranspose,
-        L.Dense,
-    ),
-    *(L.AveragePooling2D, L.AveragePooling3D, L.MaxPooling2D, L.MaxPooling3D),
-    *(L.GlobalAveragePooling2D, L.GlobalAveragePooling3D, L.GlobalMaxPooling2D, L.GlobalMaxPooling3D),
-    *(L.ZeroPadding2D, L.ZeroPadding3D, L.Cropping2D, L.Cropping3D, L.UpSampling2D, L.UpSampling3D),
-    *(L.Dropout, L.SpatialDropout2D, L.SpatialDropout3D, L.GaussianNoise, L.GaussianDropout),
-    *(L.Activation, L.ReLU, L.LeakyReLU, L.ELU, L.Rescaling, L.Flatten, L.Reshape, L.Add),
-)
-
-
-def treats_examples_alone(operation):
-    """Whether what an operation makes of an example is known not to depend on the others of the batch, nor adds a loss.
-
-    So it is of the stock layers above, and of this package's but for those with statistics, as batch normalisation.
-    """
-    own = isinstance(operation, keras.layers.Layer) and type(operation).__module__.split(".")[0] == PACKAGE
-    if not own and type(operation) not in STOCK:
-        return False
-    if getattr(operation, "activity_regularizer", None) is not None:
-        return False
-    return all(map(is_seed, operation.non_trainable_variables))
-
-
-def is_seed(variable):
-    """Whether a variable is the state of a generator of random numbers: its seed and a counter."""
-    return "seed_generator" in variable.path
-
 
 def slice_by_slice(function, inputs, like, slices):
     """The outputs of a batch, from `function(number of the slice, inputs of the slice)`.

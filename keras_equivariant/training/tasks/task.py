@@ -1,13 +1,5 @@
 """What the tasks, classes and masks, have in common: how a network for one of them is compiled and judged."""
 
-import math
-
-import numpy as np
-
-from keras_equivariant.data import Preprocess, evaluation_pipeline
-
-PIXELS = 250 * 28 * 28  # of one batch of a prediction
-
 
 class Task:
     """How a network is trained and tested for one kind of answer.
@@ -17,14 +9,22 @@ class Task:
         score: The one number that a network is judged by, from 0 to 1, the larger the better: its key in `scores`.
         score_text: The same, in words.
         losses: Names of the losses that a recipe may ask for, the default first.
+        result: The score's part in the keys of a summary, as in `test_error_percent`, and what it is called in a table.
     """
 
-    name = score = score_text = None
-    losses = ()
+    name: str | None = None
+    score: str | None = None
+    score_text: str | None = None
+    losses: tuple[str, ...] = ()
+    result: tuple[str | None, str | None] = (None, None)
 
     def compile(self, model, optimizer="adam", loss=None, targets=None):
         """Compile `model` with a loss by name, which may need the training `targets`, and with the task's metrics."""
         model.compile(optimizer=optimizer, loss=self.make_loss(loss or self.losses[0], targets), metrics=self.metrics())
+
+    def parameters(self, dataset):
+        """Parameters of a spec that follow from the data, as a dict: `{"classes": 10}`."""
+        return {}
 
     def make_loss(self, name, targets):
         raise NotImplementedError
@@ -68,18 +68,6 @@ class Task:
     def angle_table(self, summary):
         """The results by angle of a `summary`, one angle a line, with a bar of one mark for every 2 %."""
         raise NotImplementedError
-
-
-def predict(model, images, preprocess=None, batch_size=None):
-    """The outputs of `model` for raw images, as float32; batches have one shape and a bounded number of pixels."""
-    images = (preprocess or Preprocess())(images)
-    batches = evaluation_pipeline(images, batch_size=batch_size or batch_of(images), fixed=True)
-    return np.asarray(model.predict(batches, verbose=0)[: len(images)], "float32")
-
-
-def batch_of(images):
-    """How many images of this size go in one batch of a prediction: 250 of MNIST's, fewer of larger ones."""
-    return max(1, min(250, PIXELS // math.prod(images.shape[1:-1])))
 
 
 def bars(percents):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.training import evaluation
-from keras_equivariant.training.task import Task, bars
+from keras_equivariant.training.tasks.task import Task, bars
 
 SPACE = {
     "error_over_cube_rotations_percent": "the 24 rotations of the cube",
@@ -23,6 +23,10 @@ class Classification(Task):
     name = "classification"
     score = score_text = "accuracy"
     losses = ("crossentropy",)
+    result = ("error", "test error")
+
+    def parameters(self, dataset):
+        return {"classes": dataset.num_classes}
 
     def make_loss(self, name, targets):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)

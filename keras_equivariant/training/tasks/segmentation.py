@@ -4,9 +4,9 @@ import keras
 import numpy as np
 
 from keras_equivariant.data import rotate_images
-from keras_equivariant.training.best_f1 import BestF1
-from keras_equivariant.training.losses import BalancedCrossentropy
-from keras_equivariant.training.task import Task, bars, predict
+from keras_equivariant.training.losses import BalancedCrossentropy, BestF1
+from keras_equivariant.training.prediction import predict
+from keras_equivariant.training.tasks.task import Task, bars
 from keras_equivariant.utils.optional import require
 
 
@@ -16,6 +16,7 @@ class Segmentation(Task):
     name = "segmentation"
     score, score_text = "f1", "F1 of the pixels"
     losses = ("balanced_crossentropy", "crossentropy")
+    result = ("f1", "F1")
 
     def make_loss(self, name, targets):
         if name == "crossentropy":

@@ -1,0 +1,170 @@
+"""Any Keras model as a plain functional one: nested, shared and subclassed models, layers made of layers, wrappers."""
+
+import functools
+
+import keras
+
+from keras_equivariant.graphs.calls import calls, fresh, replay_graph
+from keras_equivariant.graphs.tracing import Untraceable, follow
+
+
+def walk(layer):
+    """The layer and every layer inside it, outermost first, each once."""
+    found, waiting = {}, [layer]
+    while waiting:
+        one = waiting.pop(0)
+        if id(one) not in found:
+            found[id(one)] = one
+            waiting = [*one._flatten_layers(include_self=False, recursive=False), *waiting]
+    yield from found.values()
+
+
+def as_functional(model, inputs=None, purpose="read", opened=True):
+    """A plain functional model over the same layers.
+
+    A functional or sequential model is read. A subclassed one is called once on symbolic tensors; what it does where
+    `training` is None is what counts.
+
+    Args:
+        model: a Keras model or layer.
+        inputs: arrays in the structure that the model takes, for what has no input shape of its own: a layer, an
+            unbuilt sequential model, a subclassed model that has not been called yet.
+        purpose: what the model is wanted for, as the errors say it: "folded".
+        opened: whether the calls inside take the place of layers that are made of layers, as far as they can be
+            followed, and of subclassed models. A functional or sequential model inside stays one call. With False a
+            subclassed model is refused.
+
+    Raises:
+        TypeError: if `model` is no Keras layer.
+        ValueError: without an input shape.
+        Untraceable: where the calls inside a subclassed model cannot be followed; the message names the one.
+    """
+    if not isinstance(model, keras.Layer):
+        raise TypeError(f"`model` must be a keras.Model. Received: {model!r} of type {type(model).__name__}")
+    if isinstance(model, keras.Sequential) and type(model).call is keras.Sequential.call:
+        graph = _sequential_graph(model, inputs, purpose)
+    else:
+        graph = _own_graph(model)
+    if graph is None and isinstance(model, keras.Model) and not opened:
+        raise Untraceable(
+            f"A model must be functional or sequential to be {purpose}: what a subclassed model does in training is "
+            f'not known. Received: "{model.name}" of class {type(model).__name__}. Build it in the functional API, or '
+            "with keras_equivariant.build_from_spec"
+        )
+    if graph is None:
+        symbols = _symbols(model, inputs, purpose)
+        call = follow if isinstance(model, keras.Model) else (lambda layer, args, *_: layer(*args))
+        graph = keras.Model(symbols, call(model, (symbols,), {}, purpose), name=model.name)
+    return _opened(graph) if opened else graph
+
+
+def functional(model, purpose="read", opened=True):
+    """`as_functional` of a model; TypeError for anything else, layers too."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"`model` must be a keras.Model. Received: {model!r} of type {type(model).__name__}")
+    return as_functional(model, purpose=purpose, opened=opened)
+
+
+def is_plain(operation):
+    """Whether the calls inside are known: a functional or sequential model whose `call` nothing overrides."""
+    if isinstance(operation, keras.Sequential):
+        return type(operation).call is keras.Sequential.call
+    return isinstance(operation, keras.Model) and type(operation).call is _functional_class().call
+
+
+@functools.cache
+def _functional_class():
+    """The class of functional models, which Keras does not name in public."""
+    x = keras.Input((1,))
+    return type(keras.Model(x, x))
+
+
+def is_composed(operation):
+    """Whether an operation's calls are seen only by following it: a subclassed model, or a layer made of layers."""
+    if isinstance(operation, keras.Model):
+        return not is_plain(operation)
+    return isinstance(operation, keras.Layer) and _is_foreign(operation) and len(list(walk(operation))) > 1
+
+
+def _is_foreign(layer):
+    return type(layer).__module__.split(".")[0] not in (__name__.split(".")[0], "keras")
+
+
+def _sequential_graph(model, inputs, purpose):
+    if not model.built or not model.inputs:
+        if inputs is None:
+            raise ValueError(
+                f"A model must be built before it is {purpose}. Received: the sequential model "
+                f'"{model.name}" without an input shape. Call model.build((None, height, width, channels)), '
+                "put a keras.Input first, or pass inputs="
+            )
+        model.build(keras.tree.map_structure(lambda x: (None, *x.shape[1:]), inputs))
+    # Its `input` is that of the graph it is called in.
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+
+
+def _own_graph(model):
+    return keras.Model(model.input, model.output, name=model.name) if is_plain(model) else None
+
+
+def _symbols(model, inputs, purpose):
+    """Symbolic inputs for a layer or a subclassed model: from arrays, else from the shapes it was built with."""
+    if inputs is not None:
+        return keras.tree.map_structure(lambda x: keras.Input(x.shape[1:], dtype=_dtype(model, x)), inputs)
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"A layer has no input shape of its own: pass inputs=. Received: {model!r}")
+    if isinstance(model, keras.Function):  # a functional model with a call of its own
+        return keras.tree.map_structure(fresh, model.input)
+    shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
+    if shape is None:
+        raise Untraceable(
+            f"A model must be built before it is {purpose}. Received: the subclassed model "
+            f'"{model.name}" of class {type(model).__name__}, whose input shape is not known; call it on an array '
+            "first, or pass inputs="
+        )
+    return keras.tree.map_shape_structure(lambda sizes: keras.Input(sizes[1:], dtype=model.input_dtype), shape)
+
+
+def _dtype(model, x):
+    """Real numbers enter in the precision of the model."""
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    return model.input_dtype if keras.backend.is_float_dtype(dtype) else dtype
+
+
+def _opened(graph):
+    """The graph with the calls inside layers of layers, subclassed models and TimeDistributed in their place."""
+    while any(_can_open(call.operation, call.args) for call in calls(graph)):
+        stuck = set()
+        inputs = keras.tree.map_structure(fresh, graph.input)
+        outputs = replay_graph(graph, inputs, lambda *args, stuck=stuck, **kwargs: _open(stuck, *args, **kwargs))
+        graph = keras.Model(inputs, outputs, name=graph.name)
+        if stuck:
+            break
+    return graph
+
+
+def _can_open(operation, args):
+    return is_composed(operation) or _frames(operation, args) is not None
+
+
+def _open(stuck, operation, *args, **kwargs):
+    frames = _frames(operation, args)
+    if frames is not None and not kwargs.get("mask"):
+        x = keras.ops.reshape(args[0], (-1, *args[0].shape[2:]))
+        y = operation.layer(x)
+        return keras.tree.map_structure(lambda t: keras.ops.reshape(t, (-1, frames, *t.shape[1:])), y)
+    if is_composed(operation):
+        try:
+            return follow(operation, args, kwargs, "opened")
+        except Untraceable:  # it stays one call; whoever needs what is inside asks again, and says why
+            stuck.add(operation)
+    return operation(*args, **kwargs)
+
+
+def _frames(operation, args):
+    """How many frames a TimeDistributed layer of this package's, or of the user's, takes; None for all else."""
+    if not isinstance(operation, keras.layers.TimeDistributed):
+        return None
+    shape = args[0].shape
+    own = any(_is_foreign(layer) or not type(layer).__module__.startswith("keras.") for layer in walk(operation.layer))
+    return shape[1] if own and None not in shape[1:] else None

@@ -1,0 +1,54 @@
+"""New layers from those of a model, with their weights."""
+
+import keras
+
+
+def clone_with(layer, name, **changes):
+    """A layer of the same class that is not built, with some arguments changed."""
+    return type(layer).from_config({**layer.get_config(), "name": name, **changes})
+
+
+def clone_operation(operation, name=None):
+    """An operation of keras.ops of its own, with the same arguments, and a name of Keras's unless one is given."""
+    config = {key: value for key, value in operation.get_config().items() if key != "name"}
+    return type(operation).from_config(config if name is None else {**config, "name": name})
+
+
+def set_weights(layer, weights):
+    """Sets the weights of a built layer, and what it derives from them."""
+    layer.set_weights(weights)
+    finalize(layer)
+
+
+def finalize(layer):
+    """Lets a layer that computes with what it derives from its weights, as Normalization does, derive it."""
+    if hasattr(layer, "finalize_state"):
+        layer.finalize_state()
+
+
+class DeferredWeights:
+    """A layer that gets its weights when it is first called, and then is that layer.
+
+    Args:
+        layer: a layer that is not built.
+        weights: list of arrays.
+    """
+
+    def __init__(self, layer, weights):
+        self._layer, self._weights = layer, weights
+
+    def __call__(self, *args, **kwargs):
+        result = self._layer(*args, **kwargs)
+        if self._weights is not None:
+            set_weights(self._layer, self._weights)
+            self._weights = None
+        return result
+
+
+def constants(args):
+    """The arguments of a call with arrays in place of the variables that it uses outside a layer."""
+    return keras.tree.map_structure(lambda x: keras.ops.convert_to_numpy(x) if _is_constant(x) else x, args)
+
+
+def _is_constant(x):
+    return isinstance(x, keras.Variable) or (keras.ops.is_tensor(x) and not isinstance(x, keras.KerasTensor))

@@ -1,0 +1,118 @@
+"""What a run found, and how it ends: plots, the exported model, the summary."""
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+
+from keras_equivariant.export import arguments, export, exporter
+from keras_equivariant.training import reporting
+from keras_equivariant.training.run_folder import write_json
+from keras_equivariant.training.tasks import task_of
+
+REPRESENTATIVE_IMAGES = 128
+
+log = logging.getLogger("keras_equivariant.training")
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run found.
+
+    Attributes:
+        run_dir: The folder with everything.
+        model: The trained model.
+        history: Columns of the log (`loss`, `accuracy` or `f1`, `seconds`, …), one entry an epoch.
+        scores: On all test images as they are, from 0 to 1: `accuracy`; or, for masks, `f1` of the pixels at the
+            best `threshold`, and `average_precision`.
+        score_by_angle: `{degrees: accuracy or f1}` on turned test images.
+        certificate: The report of `certify` on test images.
+        comparison: The `TrainResult` of the network it was compared with, or None.
+        summary: What summary.json holds.
+    """
+
+    run_dir: Path
+    model: keras.Model
+    history: dict
+    scores: dict
+    score_by_angle: dict
+    certificate: object
+    comparison: "TrainResult | None"
+    summary: dict
+
+    @property
+    def test_accuracy(self):
+        """The accuracy of a classifier on all test images as they are, from 0 to 1."""
+        return self.scores["accuracy"]
+
+    @property
+    def accuracy_by_angle(self):
+        """`{degrees: accuracy}` of a classifier on turned test images."""
+        return self.score_by_angle
+
+
+def checked_formats(formats):
+    """The `Format`s of these names; raises before the training what would stop the export after it."""
+    if not formats:
+        return ()
+    found, backend = arguments.checked_formats(formats), keras.backend.backend()
+    other = [format.backend for format in found if format.backend not in (None, backend)]
+    if other:
+        raise ValueError(
+            f"Export needs the {other[0]} backend. Received: the backend {backend} and the formats {list(formats)}. "
+            f"Train with --no-export, then run `keras-equivariant export` with KERAS_BACKEND={other[0]}."
+        )
+    arguments.check_writable(found, verify=True)
+    return found
+
+
+def check_exportable(model, formats):
+    """ValueError where a format cannot hold the network, which is known before it is trained."""
+    if any(format.refuses for format in formats):
+        served = exporter.folded(model)
+        for format in formats:
+            format.check_model(served)
+
+
+def finish(job, results, dataset, export_formats):
+    """The plots, the exported model and the summary of a run: what is left when its networks are trained and tested.
+
+    Args:
+        job: of the network, with `network`, `folder`, `preprocess`.
+        results: a `TrainResult` of it, and one of the network that it is compared with, if any.
+        dataset: `Dataset`.
+        export_formats: names of formats; none for no export.
+
+    Returns:
+        The first `TrainResult`, completed.
+    """
+    images = job.preprocess(dataset.x_train[:REPRESENTATIVE_IMAGES])
+    result, comparison = results[0], results[1] if len(results) > 1 else None
+    task, curves = task_of(dataset), {r.summary["network"]: r.score_by_angle for r in results}
+    title = f"Test {task.score_text} of turned images ({dataset.description})"
+    reporting.plot_by_angle(curves, title, task.score_text, job.folder / f"{task.score}_by_angle.png")
+    log.info("\n%s\n", result.certificate)
+    summary = dict(result.summary)
+    if comparison:
+        summary["compared_with"] = comparison.summary
+    if export_formats:
+        summary["export"] = _export(job, images, export_formats)
+    write_json(job.folder / "summary.json", summary)
+    log.info("Everything about the run is in %s.", job.folder.path)
+    return replace(result, comparison=comparison, summary=summary)
+
+
+def _export(job, images, formats):
+    if job.network.recipe.preprocess:
+        log.info("The exported model takes images after the steps %s.", list(job.network.recipe.preprocess))
+    written = export(
+        job.network.model,
+        job.folder / "export",
+        formats,
+        name=job.network.name,
+        representative_data=images.astype("float32"),
+        overwrite=True,
+    )
+    log.info("%s\n", written)
+    return [artifact.path for artifact in written.artifacts]
