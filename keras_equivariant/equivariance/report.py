@@ -259,7 +259,8 @@ def _finite(value):
 
 def _read(cls, values):
     """A dataclass from its dict: the inverse of `_finite`."""
-    numbers = {name for name, kind in get_type_hints(cls).items() if kind in (float, float | None)}
+    hints = get_type_hints(cls)
+    numbers = {name for name, hint in hints.items() if hint in (float, float | None)}
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     values = {
         key: float(value) if key in numbers and isinstance(value, str) else value for key, value in values.items()
