@@ -211,6 +211,64 @@ def test_every_public_docstring_states_its_law():
             assert heading in text, f"{name} lacks {heading!r}"
 
 
+# Operations of keras.ops have no public classes: only their names tell what they do.
+MAY_TEST_NAMES = {
+    "graphs/symmetry.py",
+    "layers/core/source_layout.py",
+    "stock/operations.py",
+    "transfer/rules.py",
+    "export/folding/rules.py",
+}
+GENERIC = ("compiler/linter", "costs", "equivariance", "export/folding", "graphs", "layers/core", "stock", "transfer")
+
+
+def class_names_tested(tree):
+    """Lines that compare the name of a class, or look into it."""
+
+    def is_name(node):
+        return isinstance(node, ast.Attribute) and (
+            node.attr == "__name__" or (node.attr == "layer" and getattr(node.value, "id", "") == "entry")
+        )
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) and any(map(is_name, [node.left, *node.comparators])):
+            operators = [type(op) for op in node.ops]
+            constants = [n for n in [node.left, *node.comparators] if not is_name(n)]
+            if operators != [ast.Is] and not all(isinstance(n, ast.Subscript) for n in constants):
+                yield node.lineno
+        if isinstance(node, ast.Attribute) and node.attr in ("startswith", "endswith") and is_name(node.value):
+            yield node.lineno
+
+
+def test_generic_code_tests_no_class_names():
+    for path in sources(*GENERIC):
+        where = path.relative_to(PACKAGE).as_posix()
+        found = list(class_names_tested(ast.parse(path.read_text())))
+        assert where in MAY_TEST_NAMES or not found, f"{where}:{found} asks for a class by its name"
+
+
+def test_the_search_for_class_names_finds_them():
+    for text in ('type(x).__name__ == "Dense"', "entry.layer in NAMES", 'type(x).__name__.startswith("Lie")'):
+        assert list(class_names_tested(ast.parse(text))) == [1]
+    assert list(class_names_tested(ast.parse('f"{type(x).__name__} takes"'))) == []
+
+
+def test_stock_layers_stand_in_one_table():
+    """No other collection of the library lists Keras's layers by name or class, but for tables of rules."""
+    from keras_equivariant.stock.traits import TABLE
+
+    names = {cls.__name__ for cls in TABLE}
+    for path in sources():
+        where = path.relative_to(PACKAGE).as_posix()
+        if where == "stock/traits.py" or where.endswith("__init__.py"):  # which export namesakes of ours
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+                listed = [getattr(item, "value", None) for item in node.elts if isinstance(item, ast.Constant)]
+                listed += [item.attr for item in node.elts if isinstance(item, ast.Attribute)]
+                assert len(names.intersection(map(str, listed))) < 3, f"{where}:{node.lineno} lists stock layers"
+
+
 PUBLIC_LAYERS = [getattr(ke.layers, name) for name in ke.layers.__all__]
 
 

@@ -8,6 +8,7 @@ import keras
 
 from keras_equivariant.export.folding.fold import fold
 from keras_equivariant.graphs.reading import functional
+from keras_equivariant.stock.traits import traits
 
 _BYTES = 4  # a float32
 
@@ -106,6 +107,6 @@ def _multiply_adds(layer):
     kernels = [math.prod(w.shape) for w in layer.weights if len(w.shape) >= 2]
     if not kernels:
         return 0
-    transposed = type(layer).__name__.endswith("Transpose")
+    transposed = getattr(traits(layer), "transposed", False)
     positions = (layer.input if transposed else layer.output).shape[1:-1]
     return sum(kernels) * math.prod(positions)

@@ -4,6 +4,7 @@ from keras_equivariant import groups
 from keras_equivariant.graphs.symmetry import moves_points
 from keras_equivariant.groups.layouts import Invariant, Positions, Vectors
 from keras_equivariant.layers.points.image_to_points import ImageToPoints
+from keras_equivariant.layers.points.lift import LieLift
 
 COUNT = 6  # elements of each kind
 
@@ -16,7 +17,7 @@ def move(layers, group):
 
 def sample(group, layers, seed=0):
     """Elements to test: exact ones and, where points are lifted on a grid of rotations, others too."""
-    lifts = [layer for layer in layers if type(layer).__name__ == "LieLift" and layer.group is group]
+    lifts = [layer for layer in layers if isinstance(layer, LieLift) and layer.group is group]
     turns = None
     if group.stabilizer is not None and not (lifts and lifts[0].sampling == "principal"):
         turns = lifts[0].samples if lifts and lifts[0].sampling != "uniform" else 1

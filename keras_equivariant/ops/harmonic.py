@@ -76,7 +76,7 @@ def plane_magnitudes(x, orders, epsilon):
 
 def exceed(magnitudes, least):
     """The larger of both; `ops.maximum` rounds float64 on some backends."""
-    return magnitudes + ops.relu(ops.subtract(least, magnitudes))  # an array cannot subtract a symbolic tensor by `-`
+    return magnitudes + ops.relu(ops.subtract(least, magnitudes))
 
 
 def split_phases(x, orders, epsilon, least=None):

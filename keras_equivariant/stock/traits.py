@@ -43,6 +43,11 @@ class Traits:
     remedy: str = ""
 
     @property
+    def transposed(self):
+        """Whether it is a transposed convolution, whose kernel has the input channels last."""
+        return self.input_axis == -1
+
+    @property
     def channelwise(self):
         """Whether every output channel follows from the input channel of its number."""
         return self.per_channel or self.kind in ("function", "identity", "pooling", "upsampling", "border")

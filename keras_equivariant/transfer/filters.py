@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from keras_equivariant.graphs.reading import walk
 from keras_equivariant.layers import GroupConv2D, LiftingConv2D, SteerableConv2D, SteerableDense
+from keras_equivariant.layers.core.transposed import Transposed
 from keras_equivariant.transfer import escnn, groupy
 from keras_equivariant.transfer.convolutions import fill
 from keras_equivariant.utils.arrays import read_arrays
@@ -71,7 +72,7 @@ def import_filters(
         raise ValueError(f"`source` must be one of {SOURCES}. Received: source={source!r}")
     if isinstance(target, keras.Model):
         return _import_model(target, filters, source, bias, tolerance)
-    if not isinstance(target, _TAKES[source]) or "Transpose" in type(target).__name__:
+    if not isinstance(target, _TAKES[source]) or isinstance(target, Transposed):
         names = ", ".join(cls.__name__ for cls in _TAKES[source])
         raise ValueError(f'Filters of "{source}" go into one of {names}. Received: {target!r}')
     if not target.built:

@@ -9,6 +9,8 @@ from keras_equivariant.graphs.weights import DeferredWeights, clone_with
 from keras_equivariant.layers.core.rotated_conv import RotatedConv
 from keras_equivariant.layers.core.typed import Typed
 from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
+from keras_equivariant.layers.harmonic.features import OnHarmonic
+from keras_equivariant.layers.points.features import OnPoints
 from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, has, is_elementwise, traits
 from keras_equivariant.transfer import typed_rules
 from keras_equivariant.transfer.convolutions import restrict_rotated
@@ -29,7 +31,7 @@ def apply_rule(walk, operation, args, kwargs):
         typed_rules.refuse_flattening(operation)
     if isinstance(operation, PixelwiseLayer):
         return _pixelwise(walk, operation, args[0])
-    if type(operation).__name__.startswith(("Harmonic", "Lie", "ImageToPoints")):
+    if isinstance(operation, (OnHarmonic, layers.HarmonicConv2D, OnPoints, layers.ImageToPoints)):
         raise ValueError(
             f'{type(operation).__name__} has no restriction. Received: the layer "{operation.name}"; build the network '
             "with SteerableConv2D on SO2 and restrict that"

@@ -1,3 +1,4 @@
+import keras
 import pytest
 
 from keras_equivariant.compiler import SpecError, build_from_spec
@@ -21,6 +22,11 @@ layers:
   - GroupPooling: max
   - GlobalAveragePooling2D
 """
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    keras.utils.set_random_seed(0)
 
 
 @pytest.fixture

@@ -3,9 +3,11 @@
 import math
 
 from keras_equivariant import groups
+from keras_equivariant.compiler.grammar import registry
 from keras_equivariant.compiler.grammar.limits import MAX_BASIS, MAX_PARAMETERS, MAX_TOTAL
 from keras_equivariant.compiler.grammar.network import Branches
 from keras_equivariant.groups.finite import MAX_ORDER
+from keras_equivariant.stock.traits import has, traits
 
 
 def check_kernel(entry):
@@ -13,7 +15,7 @@ def check_kernel(entry):
     window, group = entry.arguments.get("kernel_size"), entry.arguments.get("group")
     if window is None or (group is None and "out_type" not in entry.arguments):
         return
-    pixels = math.prod(window) if isinstance(window, list) else window ** (3 if "3D" in entry.layer else 2)
+    pixels = math.prod(window) if isinstance(window, list) else window ** _rank(entry.layer)
     order = 1
     if group is not None:
         found = groups.get(group)
@@ -21,6 +23,13 @@ def check_kernel(entry):
         order = min(found.order if found.dimension == 2 else len(found.matrices), MAX_ORDER)
     if order * pixels**2 > MAX_BASIS:
         raise entry.where.error(f"kernel_size={window} is too large" + (f' for the group "{group}"' if group else ""))
+
+
+def _rank(name):
+    """Axes of space that a layer of this name works on."""
+    cls = registry.layer_classes()[name]
+    row = traits(cls)
+    return row.rank if row else getattr(cls, "rank", None) or 2
 
 
 def count_parameters(entry, layer, input_shape, output_shape):
@@ -39,7 +48,7 @@ def count_parameters(entry, layer, input_shape, output_shape):
         count = channels * layer.kernel_units[-1] * layer.filters
     elif hasattr(layer, "units"):
         count = channels * layer.units
-    elif entry.layer == "PReLU" or getattr(layer, "axis", -1) != -1:
+    elif has(layer, "slopes") or getattr(layer, "axis", -1) != -1:
         count = math.prod(size or 1 for size in input_shape[1:])
     else:
         count = channels

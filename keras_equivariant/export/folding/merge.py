@@ -52,7 +52,7 @@ def _along_outputs(layer, kernel, scale):
     """`scale` in a shape that multiplies the kernel's output channels."""
     if isinstance(layer, (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)):
         return scale.reshape(kernel.shape[-2:])
-    if type(layer).__name__.endswith("Transpose"):
+    if TABLE[type(layer)].transposed:
         return scale[:, None]
     return scale
 

@@ -5,6 +5,7 @@ import numpy as np
 from keras import layers
 
 from keras_equivariant.export.proof.graph import Graph, Node
+from keras_equivariant.stock.traits import has
 
 _CONVOLUTIONS = (layers.Conv2D, layers.Conv3D)
 _TRANSPOSED = (layers.Conv2DTranspose, layers.Conv3DTranspose)
@@ -170,7 +171,7 @@ class _Reader:
             node.inputs += tuple(self._constant(weights[name]) for name in sorted(weights))
         elif kind is layers.Activation:
             self._function(node, layer.activation)
-        elif kind in (layers.ReLU, layers.LeakyReLU, layers.ELU):
+        elif has(layer, "function"):
             own = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype", "trainable")}
             self._pointwise(node, (kind.__name__, repr(own)))
         elif kind in (layers.Identity, layers.Dropout):

@@ -312,4 +312,4 @@ def _by_field_group(field_type, groups):
 def _matrix_of(field_type):
     """The function from an element's matrix to how it mixes the channels of a type, `(D, D)`."""
     identity = np.eye(field_type.size)
-    return lambda matrix: field_type.moved(identity, matrix).T
+    return lambda matrix: field_type.transform(identity, matrix).T
