@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keras_equivariant.export.formats.backend import extra
 from keras_equivariant.export.proof.graph import Graph, Node
+from keras_equivariant.utils.optional import require
 
 _POINTWISE = {
     **{"Add": "add", "Sub": "subtract", "Mul": "multiply", "Div": "divide", "Neg": "negative", "Max": "maximum"},
@@ -19,7 +19,7 @@ _ALONG = {"Softmax": "softmax", "LogSoftmax": "log softmax"}
 
 def read(path):
     """The Graph of a file."""
-    onnx = extra("onnx", "onnx")
+    onnx = require("onnx", "The proof of an ONNX file", "onnx")
     return _Reader(onnx, onnx.load(str(path))).graph()
 
 
@@ -76,7 +76,7 @@ class _Reader:
         model = helper.make_model(
             helper.make_graph([node], "one", *described), opset_imports=list(self.model.opset_import)
         )
-        run = extra("onnx", "onnx.reference").ReferenceEvaluator(model).run
+        run = require("onnx.reference", "The proof of an ONNX file", "onnx").ReferenceEvaluator(model).run
         return run(None, dict(zip(names, (a for a in arrays if a is not None), strict=True)))
 
     def _conv(self, node, options):
