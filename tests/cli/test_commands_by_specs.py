@@ -1,7 +1,8 @@
 """Commands x specs: every command runs on every packaged spec, or says in one line why it cannot.
 
-Networks are as small as their layers allow and see a few images of noise. One spec of each kind runs always, all of
-them by `-m slow`.
+Networks are as small as their layers allow and see a few images of noise, after which answers nearly cancel: they are
+exported in a format that rounds. Each spec in each format is tested in tests/export/test_export_specs.py. One spec of
+each kind runs always, all of them by `-m slow`.
 """
 
 import gc
@@ -93,16 +94,15 @@ def test_train_evaluate_compare_and_export(name, tmp_path, capsys):
     data, run = noise(name, tmp_path / "noise.npz"), str(tmp_path / name)
     angles = ["--angle-step", "360", "--angle-samples", "2"]
     options = ["--data", data, "--epochs", "1", "--batch-size", "4", "--no-export", "--run-dir", run]
-    # Few examples and large steps would leave an answer that nearly cancels, which no file keeps to five digits.
-    options += ["--recipe", "preprocess=[]", "--recipe", "optimizer={SGD: {learning_rate: 0.0001}}"]
+    options += ["--recipe", "preprocess=[]"]
     assert main(["train", name, *sets(name), *options, *angles, "--quiet"]) == 0
     assert main(["evaluate", run, *angles]) == 0
     assert main(["compare", run]) == 0
     found = capsys.readouterr()
     assert found.err == "" and f"{name} on images of noise.npz, 4 test images" in found.out
-    if name != "lieconv_rotated_mnist":  # it thins its points in a loop, which a .keras file cannot hold
-        assert main(["export", run, "--output", str(tmp_path / "out"), "--formats", "keras"]) == 0
-        assert (tmp_path / "out" / f"{name}.keras").is_file()
+    if name != "lieconv_rotated_mnist":  # half precision rounds the constants by which it draws its neighbours together
+        assert main(["export", run, "--output", str(tmp_path / "out"), "--formats", "tflite_float16"]) == 0
+        assert (tmp_path / "out" / f"{name}_float16.tflite").is_file()
 
 
 @pytest.mark.parametrize("name", NOT_TRAINED)
