@@ -8,9 +8,9 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.equivariance import points
-from keras_equivariant.graphs.symmetry import framed_outputs, output_operations, output_types
+from keras_equivariant.graphs.symmetry import framed_outputs, output_layouts, output_operations
 from keras_equivariant.groups import layouts
-from keras_equivariant.groups.layouts import Frames, Layout, Quotient, Regular, Typed, parse
+from keras_equivariant.groups.layouts import Frames, Image, Invariant, Layout, Quotient, Regular, Typed, parse
 
 AUTO = "auto"
 NAMES = (AUTO, "image", "regular", "harmonic", "invariant", "regular_vector", "folded")
@@ -20,8 +20,13 @@ def own_layouts(network, on_points=False):
     """For each output of a functional model the layout that its layers give it; "auto" where they say nothing."""
     if on_points:
         return points.output_layouts(output_operations(network))
-    known = zip(output_types(network), framed_outputs(network), strict=True)
-    return [field_type or (Frames() if framed else AUTO) for field_type, framed in known]
+    known = zip(output_layouts(network), framed_outputs(network), strict=True)
+    return [_told(layout) or (Frames() if framed else AUTO) for layout, framed in known]
+
+
+def _told(layout):
+    """A layout that a shape does not tell; None for one that it does."""
+    return None if isinstance(layout, Image | Invariant | None) else layout
 
 
 def parsed(given, group):

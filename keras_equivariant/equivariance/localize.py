@@ -19,7 +19,8 @@ from keras_equivariant.equivariance.report import (
 from keras_equivariant.equivariance.verdict import LARGEST_APPROXIMATE
 from keras_equivariant.graphs.calls import calls
 from keras_equivariant.graphs.reading import as_functional
-from keras_equivariant.graphs.symmetry import summed_up
+from keras_equivariant.graphs.symmetry import layout_of, summed_up
+from keras_equivariant.groups.layouts import Points
 
 PORTION = 2**28  # bytes of features held at a time
 
@@ -84,10 +85,10 @@ def _measure(network, setting, tensors):
             misfits.update(i for i, y in enumerate(outputs) if not y.ndim or len(y) != len(batch[0]))
             return [np.zeros(len(batch[0])) if i in misfits else y for i, y in enumerate(outputs)]
 
-        def layouts(shapes, misfits=misfits):
+        def layouts(shapes, misfits=misfits, portion=portion):
             return [
-                [] if i in misfits else candidates(shape, setting.group, setting.subgroups, setting.types)
-                for i, shape in enumerate(shapes)
+                [] if i in misfits else _candidates(tensor, shape, setting)
+                for i, (tensor, shape) in enumerate(zip(portion, shapes, strict=True))
             ]
 
         first, _ = next(batches(setting.arrays, setting.batch_size))
@@ -96,6 +97,14 @@ def _measure(network, setting, tensors):
             for tensor, output in zip(portion, part.outputs, strict=True):
                 found.setdefault(id(tensor), {})[part.interpolated] = output
     return found
+
+
+def _candidates(tensor, shape, setting):
+    """The layouts that features may have, the one that the layers before them tell first."""
+    told = layout_of(tensor)
+    found = candidates(shape, setting.group, setting.subgroups, setting.types)
+    acts = told is not None and (told.any_element or (told.group is not None and told.group.contains(setting.group)))
+    return [told, *(x for x in found if x != told)] if acts and not isinstance(told, Points) else found
 
 
 def sizes(network, tensors, structure, batch):

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import pathlib
-from typing import Any
+from typing import Any, get_type_hints
 
 from keras_equivariant.utils.text import number, table
 
@@ -259,7 +259,8 @@ def _finite(value):
 
 def _read(cls, values):
     """A dataclass from its dict: the inverse of `_finite`."""
-    numbers = {field.name for field in dataclasses.fields(cls) if field.type in (float, float | None)}
+    hints = get_type_hints(cls)
+    numbers = {name for name, hint in hints.items() if hint in (float, float | None)}
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     values = {
         key: float(value) if key in numbers and isinstance(value, str) else value for key, value in values.items()

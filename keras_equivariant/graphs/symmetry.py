@@ -7,7 +7,7 @@ from keras_equivariant.graphs.calls import call_of, calls
 from keras_equivariant.graphs.reading import walk
 from keras_equivariant.groups import FieldType
 from keras_equivariant.groups.intersection import intersection
-from keras_equivariant.groups.layouts import Typed
+from keras_equivariant.groups.layouts import Broken
 from keras_equivariant.layers.core.source_layout import source_layout
 from keras_equivariant.layers.points.features import OnPoints
 from keras_equivariant.layers.points.image_to_points import ImageToPoints
@@ -127,19 +127,19 @@ def _is_sum(operation):
     return row.linear if row is not None else type(operation).__name__ in _SUMS
 
 
-def output_types(graph):
-    """The field type of each of a functional model's outputs, also behind stock layers that keep it; None elsewhere."""
-    return [_type(tensor) for tensor in graph.outputs]
+def output_layouts(graph):
+    """The layout of each of a functional model's outputs as its layers have it; None where nothing is known."""
+    return [layout_of(tensor) for tensor in graph.outputs]
 
 
-def _type(tensor):
-    """The type in `source_layout`, and through the border of a model inside the model."""
+def layout_of(tensor):
+    """As `source_layout`, and through the border of a model inside the model; None for features that a layer broke."""
     found, call = source_layout(tensor), call_of(tensor)
     if found is None and call is not None and isinstance(call.operation, keras.Model):
         position = [id(x) for x in call.outputs].index(id(tensor))
         inner = getattr(call.operation, "outputs", None)
-        return _type(inner[position]) if inner else None
-    return found.type if isinstance(found, Typed) else None
+        return layout_of(inner[position]) if inner else None
+    return None if isinstance(found, Broken) else found
 
 
 def output_operations(graph):

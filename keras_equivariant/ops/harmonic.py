@@ -76,7 +76,7 @@ def plane_magnitudes(x, orders, epsilon):
 
 def exceed(magnitudes, least):
     """The larger of both; `ops.maximum` rounds float64 on some backends."""
-    return magnitudes + ops.relu(least - magnitudes)
+    return magnitudes + ops.relu(ops.subtract(least, magnitudes))
 
 
 def split_phases(x, orders, epsilon, least=None):

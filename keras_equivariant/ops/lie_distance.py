@@ -36,9 +36,10 @@ class LeftInvariant:
 
     def tilted(self, v, u):
         """The distance and a little of each coordinate of the logarithm: left-invariant, too, but no longer the same
-        for what a mirror alone, or any other map outside the group, takes to each other."""
-        log = self.log(v, u)
-        return self.length(log, v, u) + sum((_TILT / (1 + i)) * x for i, x in enumerate(log))
+        for what a mirror alone, or any other map outside the group, takes to each other. Nothing is `APART`: sums stay
+        of one scale."""
+        log, size = self.log(v, u), self.arithmetic.size
+        return self._length(log, v[size:], u[size:]) + sum((_TILT / (1 + i)) * x for i, x in enumerate(log))
 
     def length(self, log, v, u):
         """The distance from the logarithm of the two."""

@@ -38,7 +38,7 @@ def spread(points, mask, count, distance, measure=None, chunk_size=None):
     chosen = ops.zeros_like(ops.cast(score[:, :1], "int32")) + ops.zeros_like(slots)
     taken = ops.zeros_like(chosen[:, :1])
 
-    def step(i, score, pending, chosen, taken):
+    def step(points, rank, score, pending, chosen, taken):
         waiting = ops.any(pending, axis=1, keepdims=True)
         equals = _first(score, ops.where(taken > 0, rank, -rank))
         number = ops.sum(ops.cast(equals, "int32"), axis=1, keepdims=True)
@@ -58,15 +58,16 @@ def spread(points, mask, count, distance, measure=None, chunk_size=None):
         score = ops.where(here, ops.cast(-1.0, score.dtype), score)
         chosen = ops.where(ops.logical_and(some, ops.equal(slots, taken)), best, chosen)
         taken = taken + ops.cast(some, "int32")
-        return i + 1, score, ops.logical_and(pending, ops.logical_not(here)), chosen, taken
+        return points, rank, score, ops.logical_and(pending, ops.logical_not(here)), chosen, taken
 
-    def goes_on(i, score, pending, chosen, taken):
+    def goes_on(points, rank, score, pending, chosen, taken):
         open_ = ops.logical_and(taken < count, ops.any(ops.logical_or(score >= 0, pending), axis=1, keepdims=True))
         return ops.any(open_)
 
-    start = ops.zeros((), "int32"), score, pending, chosen, taken
+    # A graph of stock operations has no loop that sees tensors outside it: all of them go along.
+    start = points, rank, score, pending, chosen, taken
     *_, chosen, taken = ops.while_loop(goes_on, step, start, maximum_iterations=total)
-    return chosen, ops.less(slots, taken)  # of symbolic tensors, too
+    return chosen, ops.less(slots, taken)
 
 
 def _first(score, rank):

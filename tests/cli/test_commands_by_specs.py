@@ -22,7 +22,7 @@ KINDS = (
     *("voxnet", "se3_tetris", "lieconv_dipole", "lieconv_rotated_mnist", "hlieconv_springs", "fc_springs"),
 )
 # No layer of theirs has a group, and they keep none that images have.
-PLAIN = ("z2_cnn", "voxnet", "cath_resnet34")
+PLAIN = ("z2_cnn", "voxnet", "cath_resnet34", "unet_segmentation")
 # So small, they are further from their symmetry than the networks of the papers.
 SMALL_BREAKS = ("lieconv_rotated_mnist", "e2_sfcnn")
 # Their inputs are lists of numbers, which no group moves.
@@ -93,7 +93,9 @@ def test_train_evaluate_compare_and_export(name, tmp_path, capsys):
     data, run = noise(name, tmp_path / "noise.npz"), str(tmp_path / name)
     angles = ["--angle-step", "360", "--angle-samples", "2"]
     options = ["--data", data, "--epochs", "1", "--batch-size", "4", "--no-export", "--run-dir", run]
-    assert main(["train", name, *sets(name), *options, *angles, "--recipe", "preprocess=[]", "--quiet"]) == 0
+    # Few examples and large steps would leave an answer that nearly cancels, which no file keeps to five digits.
+    options += ["--recipe", "preprocess=[]", "--recipe", "optimizer={SGD: {learning_rate: 0.0001}}"]
+    assert main(["train", name, *sets(name), *options, *angles, "--quiet"]) == 0
     assert main(["evaluate", run, *angles]) == 0
     assert main(["compare", run]) == 0
     found = capsys.readouterr()

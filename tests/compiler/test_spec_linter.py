@@ -147,8 +147,9 @@ def test_a_group_without_quarter_turns_is_judged_by_its_own_moves(in_network, wr
         "- GroupPooling: max\n- Cropping2D: [1, 0]\n- MaxPooling2D: [3, 2]\n- LiftingConv2D: {filters: 2, kernel_size: 3}"
     )
     assert lint(write(text.replace("D4", "D2"))) == []
-    (border,) = lint(write(text))
+    border, window = lint(write(text))
     assert "must treat all sides alike" in border.message
+    assert "D4 swaps axes along which the window differs, pool_size=(3, 2), strides=(3, 2)" in window.message
     model = build_from_spec(write(text.replace("D4", "D2")))
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
     np.testing.assert_allclose(model(x), model(x[:, ::-1]), atol=1e-5)

@@ -109,15 +109,15 @@ INTEGERS = [name for name in SMALL if (name, "tflite_int8") not in UNSUPPORTED]
 def test_integers_are_proved_from_the_file_alone(name, exported):
     path = exported(name).path("tflite_int8")
     proof = ke.prove(path)
-    (artefact,) = (artefact for artefact in exported(name).artefacts if artefact.format == "tflite_int8")
+    (artifact,) = (artifact for artifact in exported(name).artifacts if artifact.format == "tflite_int8")
     if name in (*NOT_COVERED, "lieconv_rotated_mnist"):
         assert proof.verdict == "not covered" and proof.reason
     elif name in NO_SYMMETRY:
         assert proof.verdict == "not proved" and proof.layer
     else:
         assert proof.verdict == "proved" and proof.integers
-        assert artefact.proof.verdict == "proved"
-        assert max(artefact.equivariance.values()) == 0
+        assert artifact.proof.verdict == "proved"
+        assert max(artifact.equivariance.values()) == 0
 
 
 @pytest.mark.parametrize(("name", "format"), UNSUPPORTED)

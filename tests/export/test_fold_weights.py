@@ -41,8 +41,7 @@ def test_renormalization_leaves_nothing_behind(make):
         "Reshape",
     )
     image = keras.Input((8, 8, 2))
-    folded = check(keras.Model(image, make(renorm=True)(image)), "BatchNormalization")
-    assert [w.name for w in folded.layers[-1].weights] == ["gamma", "beta", "moving_mean", "moving_variance"]
+    assert not check(keras.Model(image, make(renorm=True)(image))).weights  # written out
 
 
 @pytest.mark.parametrize("make", [layers.BatchNormalization, L.BatchNormalization])

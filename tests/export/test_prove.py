@@ -1,5 +1,6 @@
 """Proofs from the file alone: what holds is proved, one bit that is wrong is found and its layer named."""
 
+import dataclasses
 import json
 
 import keras
@@ -12,7 +13,7 @@ from keras import layers
 
 import keras_equivariant as ke
 from keras_equivariant.cli import main
-from keras_equivariant.export.formats import tflite
+from keras_equivariant.export.formats import registry
 from keras_equivariant.export.proof.graph import window
 from keras_equivariant.export.proof.moves import moves_of
 from keras_equivariant.kernels.orbits import shared_over_orbits
@@ -205,6 +206,16 @@ def test_signs_of_irreps_of_floats():
     assert (proof.verdict, proof.outputs) == ("proved", {"output_0": "invariant"})
 
 
+def test_harmonic_features():
+    image = keras.Input((12, 12, 1))
+    x = ke.layers.HarmonicConv2D(2, 5, max_order=2, padding="same")(image)
+    x = ke.layers.HarmonicActivation("relu")(x)
+    x = ke.layers.HarmonicConv2D(3, 5, max_order=0, padding="same")(x)
+    x = layers.GlobalAveragePooling2D()(ke.layers.HarmonicMagnitude()(x))
+    proof = ke.prove(ke.fold(randomize(keras.Model(image, x))), "C4")
+    assert (proof.verdict, proof.outputs) == ("proved", {"output_0": "invariant"})
+
+
 def test_irreps_that_mix_are_not_proved():
     volume = keras.Input((7, 7, 7, 1))
     x = ke.layers.SteerableConv3D("1x0", "2x2", 5, group="SO3")(volume)
@@ -297,10 +308,10 @@ def test_representative_data_of_another_scale(tmp_path):
 def test_verification_has_inputs_of_its_own(tmp_path, monkeypatch):
     """An artifact that is right on the given data alone does not pass."""
     model, data = normalized_cnn("C4"), digits_like()
-    load = tflite.load
+    format = registry.get("tflite_int8")
 
-    def right_on_the_data(content):
-        run = load(content)
+    def right_on_the_data(path, source):
+        run = format.load(path, source)
 
         def answer(inputs):
             (x,) = inputs.values()
@@ -309,7 +320,7 @@ def test_verification_has_inputs_of_its_own(tmp_path, monkeypatch):
 
         return answer
 
-    monkeypatch.setattr(tflite, "load", right_on_the_data)
+    monkeypatch.setitem(registry._formats, "tflite_int8", dataclasses.replace(format, load=right_on_the_data))
     with pytest.raises(ke.ExportError, match="random inputs of the scale that its first layer expects"):
         ke.export(model, tmp_path, "tflite_int8", representative_data=data, group="C1")
 

@@ -20,5 +20,4 @@ def toy():
     for registry, entries in zip(registries, before, strict=True):
         registry.clear()
         registry.update(entries)
-    layers.layer_classes.cache_clear()
-    layers.arguments.cache_clear()
+    layers.forget()

@@ -76,9 +76,14 @@ def register_layer(cls=None, *, package=None):
     if keras.saving.get_registered_name(cls) == name:  # not registered yet
         keras.saving.register_keras_serializable(package or cls.__module__.split(".")[0])(cls)
     _registered[name] = cls
-    layer_classes.cache_clear()
-    arguments.cache_clear()
+    forget()
     return cls
+
+
+def forget():
+    """Read the layers and their arguments anew when they are asked for."""
+    for cached in (layer_classes, parameters, layer_parameters):
+        cached.cache_clear()
 
 
 @functools.cache

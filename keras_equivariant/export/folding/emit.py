@@ -156,7 +156,8 @@ class Emitter:
         shape[axis] = -1
         scale, shift = merge.scale_and_shift(normalization, weights)
         scale, shift = (value.reshape(shape).astype(self.dtype) for value in (scale, shift))
-        return keras.ops.add(keras.ops.multiply(tensor, scale), shift)
+        # The shift first: the other way round TensorFlow's backend adds (1, n, 1, 1) to n channels, whatever its axis.
+        return keras.ops.add(shift, keras.ops.multiply(tensor, scale))
 
     def _layer(self, source, layer, **overrides):
         if source not in self._layers:

@@ -56,6 +56,13 @@ class Node:
     evaluate: object = None
     activation: str | None = None
 
+    def described(self, describe, *arguments):
+        """Fills in the node by a function of the reader's; what that cannot make sense of has no kind."""
+        try:
+            describe(*arguments[:1], self, *arguments[1:])
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            self.kind = ""
+
 
 @dataclasses.dataclass
 class Graph:
@@ -67,7 +74,6 @@ class Graph:
         outputs: dict from the key of a tensor to its name.
         nodes: Nodes in an order in which they can be computed.
         constants: dict from the key of a tensor to its array.
-        integers: whether activations are integers.
     """
 
     name: str
@@ -75,7 +81,6 @@ class Graph:
     outputs: dict
     nodes: list
     constants: dict
-    integers: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +111,11 @@ class Window:
     @property
     def trivial(self):
         return self.size == self.stride == 1 and self.before == 0 and self.old == self.new
+
+
+def whole_factors(ends):
+    """Whether sizes `(old, new)` are enlarged by whole factors, so that repeating the nearest number is symmetric."""
+    return all(new % old == 0 for old, new in ends)
 
 
 def window(old, size, stride, dilation, padding, transposed=False):

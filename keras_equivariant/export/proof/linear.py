@@ -104,6 +104,8 @@ def _linear(proof, node, rows, kernel, bias, windows, given):
     kernel's sign is put in front.
     """
     integers = node.scales is not None
+    if kernel.dtype.kind != "f" and not integers:
+        raise NotCovered("its weights are integers beside activations of floats")
     wide = np.int64 if integers else np.float64
     kernel = kernel.astype(wide)
     outputs = kernel.shape[-1]
@@ -119,7 +121,7 @@ def _linear(proof, node, rows, kernel, bias, windows, given):
             if ids.tobytes() not in known:
                 signs = _signed_kernels(ids, moved, integers)
                 known[ids.tobytes()] = [
-                    sign * proof.table.number("linear", name, there, float(sign * b) + 0.0, mark, node.scales)
+                    sign * proof.table.number("linear", name, there, (sign * b + 0).item(), mark, node.scales)
                     for (sign, name), b, mark in zip(signs, bias, marks, strict=True)
                 ]
             found[i, j] = known[ids.tobytes()]

@@ -10,6 +10,8 @@ _COMMUTATIVE = ("add", "multiply", "maximum", "minimum", "average")
 
 def pointwise(proof, node, *values):
     """A function of the numbers at the same place of all inputs."""
+    if any(value is None for value in values):
+        raise NotCovered("one of its inputs is left out")
     fields = aligned(proof, values)
     widest = max(fields, key=lambda field: len(field.atoms))
     ids = np.stack(np.broadcast_arrays(*(field.ids for field in fields)), axis=-1)
@@ -51,8 +53,7 @@ def _expression(table, node, row):
         if name == "square":
             return table.product([row[0], row[0]])
         if name == "divide":
-            sign = 1 if row[0] > 0 else -1
-            return table.product([row[0], sign * table.number("reciprocal", row[1])]) * sign
+            return table.product([row[0], table.number("reciprocal", row[1])])
         if name == "average":
             return table.linear("divided", len(row), table.sum(row))
     if name in ("maximum", "minimum") and (node.scales is None or len(set(node.scales)) == 1):

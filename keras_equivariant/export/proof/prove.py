@@ -75,7 +75,7 @@ def prove(artifact, group=None, input_shape=None):
         group=asked.name if group is not None else _named(elements, asked),
         elements=tuple(move.name for move in elements),
         proved=tuple(move.name for move in proved),
-        integers=graph.integers,
+        integers=not found.walk.sums_floats,
         outputs=found.outputs(whole or group is None),
         layers=found.layers(),
         layer=layer,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_equivariant.export.proof.graph import Graph, Node
+from keras_equivariant.export.proof.graph import Graph, Node, whole_factors
 from keras_equivariant.utils.optional import require
 
 _POINTWISE = {
@@ -14,18 +14,24 @@ _POINTWISE = {
     **{"PRelu": "prelu", "HardSigmoid": "hard sigmoid", "HardSwish": "hard swish", "Identity": "identity"},
 }
 _REDUCE = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "max", "ReduceMin": "min", "ReduceProd": "product"}
+_SOFTMAX_OF_ONE_AXIS = 13  # the opset from which on Softmax is of one axis
 _ALONG = {"Softmax": "softmax", "LogSoftmax": "log softmax"}
+
+
+def _module(name):
+    return require(name, "A proof of an .onnx file", "onnx")
 
 
 def read(path):
     """The Graph of a file."""
-    onnx = require("onnx", "The proof of an ONNX file", "onnx")
+    onnx = _module("onnx")
     return _Reader(onnx, onnx.load(str(path))).graph()
 
 
 class _Reader:
     def __init__(self, onnx, model):
         self.onnx, self.model = onnx, model
+        self.opset = max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=0)
         self.constants = {i.name: onnx.numpy_helper.to_array(i) for i in model.graph.initializer}
 
     def graph(self):
@@ -45,17 +51,17 @@ class _Reader:
         node.evaluate = lambda *arrays: self._evaluate(given, arrays)
         describe = getattr(self, f"_{given.op_type.lower()}", None)
         if given.op_type in _POINTWISE:
-            marks = tuple(sorted((k, v) for k, v in options.items() if isinstance(v, (int, float))))
+            marks = tuple(sorted((key, repr(value)) for key, value in options.items()))
             name = _POINTWISE[given.op_type]
             node.kind, node.options = "pointwise", {"name": (name, marks) if marks else name}
         elif given.op_type in _REDUCE:
             node.kind = "reduce"
             node.options = {"mode": _REDUCE[given.op_type], "keepdims": bool(options.get("keepdims", 1))}
             self._argument(node, 1, options.get("axes"))
-        elif given.op_type in _ALONG:
+        elif given.op_type in _ALONG and self.opset >= _SOFTMAX_OF_ONE_AXIS:
             node.kind, node.options = "along", {"name": _ALONG[given.op_type], "axis": options.get("axis", -1)}
         elif describe:
-            describe(node, options)
+            node.described(lambda node: describe(node, options))
         return node
 
     def _argument(self, node, place, value):
@@ -76,7 +82,7 @@ class _Reader:
         model = helper.make_model(
             helper.make_graph([node], "one", *described), opset_imports=list(self.model.opset_import)
         )
-        run = require("onnx.reference", "The proof of an ONNX file", "onnx").ReferenceEvaluator(model).run
+        run = _module("onnx.reference").ReferenceEvaluator(model).run
         return run(None, dict(zip(names, (a for a in arrays if a is not None), strict=True)))
 
     def _conv(self, node, options):
@@ -105,6 +111,8 @@ class _Reader:
 
     def _pool(self, node, options, mode):
         sizes = options["kernel_shape"]
+        if options.get("ceil_mode"):
+            raise KeyError("ceil_mode")
         counted = bool(options.get("count_include_pad"))
         node.kind = "pool"
         node.options = {**_window(options, len(sizes)), "mode": (mode, "padding counts") if counted else mode}
@@ -186,7 +194,7 @@ class _Reader:
     def _pad(self, node, options):
         value = self.constants.get(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else 0
         pads = self.constants.get(node.inputs[1])
-        if pads is not None:
+        if pads is not None and len(node.inputs) < 4:
             key = f"pads of {node.outputs[0]}"
             self.constants[key] = np.asarray(pads).reshape(2, -1).T
             node.kind, node.inputs = "pad", (node.inputs[0], key)
@@ -209,7 +217,10 @@ class _Reader:
 
         rank = len(scales if sizes is None or not len(sizes) else sizes) - 2
         node.kind, node.inputs = "resize", (node.inputs[0],)
-        symmetric = where in ("half_pixel", "align_corners") and mode != "nearest"
+        symmetric = where in ("half_pixel", "align_corners")
+        if mode == "nearest":
+            whole = where == "half_pixel" or (where, rounds) == ("asymmetric", "floor")
+            symmetric = whole_factors if whole else False
         node.options = {"axes": tuple(range(2, 2 + rank)), "sizes": new, "mode": (mode, where, rounds)}
         node.options["symmetric"] = symmetric
 
@@ -217,7 +228,8 @@ class _Reader:
 def _window(options, rank):
     pads = options.get("pads", [0] * 2 * rank)
     auto = options.get("auto_pad", b"NOTSET").decode()
-    padding = {"SAME_UPPER": "same", "VALID": "valid"}.get(auto, list(zip(pads[:rank], pads[rank:], strict=True)))
+    explicit = list(zip(pads[:rank], pads[rank:], strict=True))
+    padding = {"SAME_UPPER": "same", "VALID": "valid", "NOTSET": explicit}[auto]
     return {
         "axes": tuple(range(2, 2 + rank)),
         "strides": options.get("strides", [1] * rank),

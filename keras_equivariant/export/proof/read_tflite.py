@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from keras_equivariant.export.formats.backend import litert
-from keras_equivariant.export.proof.graph import Graph, Node
+from keras_equivariant.export.proof.graph import Graph, Node, whole_factors
 
 _DTYPES = {
     **{"FLOAT32": np.float32, "FLOAT16": np.float16, "FLOAT64": np.float64, "INT8": np.int8, "UINT8": np.uint8},
@@ -51,7 +51,6 @@ class _Reader:
             outputs={int(i): names[i] for i in self.subgraph.outputs},
             nodes=[self._node(operator, constants) for operator in self.subgraph.operators],
             constants=constants,
-            integers=any(self.types[t.type] == "INT8" and t.shape is not None and len(t.shape) > 1 for t in tensors),
         )
 
     def _shape(self, i):
@@ -92,16 +91,17 @@ class _Reader:
             node.evaluate = lambda *arrays: _EVALUATE[operation](options, *arrays)
         describe = getattr(self, f"_{operation.lower()}", None)
         if operation in _POINTWISE:
-            name, slope = _POINTWISE[operation], getattr(options, "alpha", None)
-            node.kind, node.options = "pointwise", {"name": (name, slope) if slope else name}
+            name, settings = _POINTWISE[operation], _settings(options)
+            node.kind, node.options = "pointwise", {"name": (name, settings) if settings else name}
         elif operation in _REDUCE:
             node.kind, node.options = "reduce", {"mode": _REDUCE[operation], "keepdims": options.keepDims}
         elif operation == "SHAPE":
             node.kind = "shape"
         elif describe:
-            describe(node, options, constants)
-        requantizes = node.scales and node.kind in _STRUCTURE and len({s for s in scales if s}) > 1
-        node.kind = f"{operation} between scales" if requantizes else node.kind
+            node.described(lambda node: describe(node, options, constants))
+        unchanged = node.kind in _STRUCTURE or node.options.get("mode") in ("max", "min")
+        if node.scales and unchanged and len({scale for scale in scales if scale}) > 1:
+            node.kind = ""
         return node
 
     def _name(self, output):
@@ -141,8 +141,8 @@ class _Reader:
             for values in () if q is None else (q.scale, q.zeroPoint):
                 if values is not None and len(values):
                     values = np.asarray(values, np.float64)
-                    rows.append(np.broadcast_to(values, (outputs,)) if len(values) in (1, outputs) else None)
-        return np.stack(rows, axis=1) if rows and not any(row is None for row in rows) else None
+                    rows.append(np.broadcast_to(values, (outputs,)))
+        return np.stack(rows, axis=1) if rows else None
 
     def _conv_2d(self, node, options, constants):
         kernel = constants.get(node.inputs[1])
@@ -169,7 +169,7 @@ class _Reader:
 
     def _fully_connected(self, node, options, constants):
         kernel = constants.get(node.inputs[1])
-        if kernel is None:
+        if kernel is None or options.weightsFormat:
             return
         bias = constants.get(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] is not None else None
         scales = self._kernel_scales(node.inputs[1], node.inputs[2] if bias is not None else None, len(kernel))
@@ -232,6 +232,8 @@ class _Reader:
         node.options = {"axis": axis, "sizes": [int(n) for n in sizes]}
 
     def _gather(self, node, options, constants):
+        if options.batchDims:
+            raise ValueError("batchDims")
         node.kind, node.options = "gather", {"axis": options.axis}
 
     def _pad(self, node, options, constants):
@@ -254,6 +256,8 @@ class _Reader:
         sizes = constants.get(node.inputs[1])
         if sizes is not None:
             symmetric = bool(options.halfPixelCenters or options.alignCorners)
+            if mode == "nearest":
+                symmetric = not options.alignCorners and whole_factors
             node.kind, node.inputs = "resize", (node.inputs[0],)
             marks = (mode, bool(options.halfPixelCenters), bool(options.alignCorners))
             node.options = {"axes": (1, 2), "sizes": lambda _: sizes.ravel(), "mode": marks, "symmetric": symmetric}
@@ -273,6 +277,12 @@ class _Reader:
 
 def _names(enumeration):
     return {value: name for name, value in vars(enumeration).items() if isinstance(value, int)}
+
+
+def _settings(options):
+    """What tells operations of one type apart, but for what stands elsewhere or changes no number."""
+    own = {} if options is None else vars(options)
+    return tuple(sorted((k, repr(v)) for k, v in own.items() if k not in ("fusedActivationFunction", "potScaleInt16")))
 
 
 def _padding(options):

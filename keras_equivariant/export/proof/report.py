@@ -37,7 +37,7 @@ class Proof:
         group: the group that was asked about, or the largest that was found.
         elements: names of the elements that were asked about: those that map the pixel grid onto itself.
         proved: names of the elements that the network commutes with.
-        integers: whether activations are integers, so that the proof is bit for bit.
+        integers: whether all sums are of integers, so that the proof is bit for bit.
         outputs: dict from output to `"invariant"`, `"permuted"` (its channels), or None where nothing is proved.
         layers: a Layer per operation on the features.
         layer: name of the first layer that does not commute with the elements that are not proved; None if all are.

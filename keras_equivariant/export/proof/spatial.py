@@ -56,9 +56,12 @@ def resize(proof, node, x):
             raise NotCovered("it resizes an axis that is not one of space")
         ends[role] = (x.shape[axis], int(size))
     mode = options["mode"]
+    symmetric = options["symmetric"]
+    if callable(symmetric):
+        symmetric = symmetric([end for end in ends if end])
 
     def one(move, number):
-        flips = not options["symmetric"] and tuple(bool(end and f) for end, f in zip(ends, move.flips, strict=True))
+        flips = not symmetric and tuple(bool(end and f) for end, f in zip(ends, move.flips, strict=True))
         there = tuple(ends[a] for a in move.source)
         return proof.table.linear("resized", mode, there, any(flips or ()) and flips, node.scales, number)
 

@@ -10,7 +10,8 @@ from keras_equivariant.export.proof.graph import NotCovered
 
 
 def reshape(proof, node, x, shape):
-    shape = node.options["shape"](x.shape) if shape is None else shape
+    shape = node.options["shape"](x.shape) if shape is None else np.ravel(shape)
+    shape = [x.shape[axis] if size == 0 else size for axis, size in enumerate(shape)]
     return x.reshaped(np.asarray(shape).ravel(), proof.table, proof.moves)
 
 

@@ -50,6 +50,7 @@ class Walk:
 
     Attributes:
         steps: per node, `(node, field or None, reason it is not covered or None)`.
+        sums_floats: whether some layer sums floats, whose order then matters to rounding.
         reached: per node and move, whether every moved number is that of some channel of the network.
     """
 
@@ -60,6 +61,7 @@ class Walk:
         self.values = dict(graph.constants)
         self.reasons = {}
         self.steps = []
+        self.sums_floats = False
         for key, shape in shapes.items():
             self._enter(key, shape)
         for node in graph.nodes:
@@ -94,6 +96,8 @@ class Walk:
                     field = results[0] if len(results) == 1 else _side_by_side(results)
             except NotCovered as error:
                 reason = str(error)
+            except (AttributeError, IndexError, KeyError, NotImplementedError, TypeError, ValueError) as error:
+                reason = f"its {node.operation} is of a form that is not understood ({error})"
         if field is not None and node.kind in ("convolution", "dense"):
             apart = [i for i in range(len(self.moves)) if not is_closed(field, i)]
             if apart and all(is_closed(self.values[node.inputs[0]], i) for i in apart):
@@ -102,6 +106,7 @@ class Walk:
             self.reasons.update(dict.fromkeys(node.outputs, reason or tainted[0]))
         else:
             self.values.update(zip(node.outputs, results, strict=True))
+        self.sums_floats |= field is not None and node.scales is None and _sums(node)
         if field is not None or reason or tainted:
             self.steps.append((node, field, reason))
 
@@ -133,6 +138,16 @@ class Walk:
             None if field is None else [bool(np.isin(np.abs(ids), known).all()) for ids in field.ids]
             for _, field, _ in self.steps
         ]
+
+
+def _sums(node):
+    """Whether a node adds up several numbers."""
+    if node.kind in ("pool", "reduce"):
+        return node.options["mode"] not in ("max", "min")
+    summing = ("add", "subtract", "average", "normalized", "rescaled")
+    return node.kind in ("along", "convolution", "dense", "resize") or (
+        node.kind == "pointwise" and node.options["name"] in summing
+    )
 
 
 def is_closed(field, i):

@@ -1,0 +1,151 @@
+"""Stock layers as nodes, by what the table of stock layers says that they are."""
+
+import keras
+import numpy as np
+
+from keras_equivariant.export.proof.keras_nodes import as_tuple, function, reshaped
+from keras_equivariant.stock.traits import TABLE
+
+
+def _convolution(reader, node, layer, call):
+    row, rank = TABLE[type(layer)], len(layer.kernel_size)
+    node.kind = "convolution"
+    node.options = {**_window(layer, rank, layer.kernel_size), "channels": -1, "groups": getattr(layer, "groups", 1)}
+    kernel = keras.ops.convert_to_numpy({weight.name: weight for weight in layer.weights}["kernel"])
+    if row.transposed:
+        if layer.output_padding is not None:
+            raise KeyError("output_padding")
+        kernel = np.swapaxes(kernel, -1, -2)
+        node.options["transposed"] = True
+    elif row.input_axis is None:  # depthwise
+        node.options["groups"] = kernel.shape[-2]
+        kernel = kernel.reshape(*kernel.shape[:-2], 1, -1)
+    reader.weights(node, layer, kernel)
+    reader.activated(node, layer.activation)
+
+
+def _dense(reader, node, layer, call):
+    node.kind, node.options = "dense", {"axis": -1}
+    reader.weights(node, layer)
+    reader.activated(node, layer.activation)
+
+
+def _pooling(reader, node, layer, call):
+    mode = "mean" if TABLE[type(layer)].linear else "max"
+    node.kind = "pool"
+    node.options = {"mode": mode, **_window(layer, len(layer.pool_size), layer.pool_size)}
+
+
+def _global(reader, node, layer, call):
+    mode = "mean" if TABLE[type(layer)].linear else "max"
+    node.kind, node.options = "reduce", {"mode": mode, "keepdims": layer.keepdims}
+    node.inputs += (reader.constant(np.arange(1, len(call.inputs[0].shape) - 1)),)
+
+
+def _merge(reader, node, layer, call):
+    node.kind, node.options = "pointwise", {"name": _MERGES[type(layer)]}
+
+
+def _join(reader, node, layer, call):
+    node.kind, node.options = "concatenate", {"axis": layer.axis}
+
+
+def _reshape(reader, node, layer, call):
+    reshaped(node, call.outputs[0].shape[1:])
+
+
+def _border(reader, node, layer, call):
+    edges = layer.get_config()
+    rank = len(call.inputs[0].shape) - 2
+    if "padding" in edges:
+        node.kind = "pad"
+        node.inputs += (reader.constant(np.array([(0, 0), *np.reshape(layer.padding, (rank, 2)), (0, 0)])),)
+        return
+    cuts = [slice(int(a), -int(b) or None) for a, b in np.reshape(layer.cropping, (rank, 2))]
+    node.kind, node.options = "slice", {"index": lambda shape: [slice(None), *cuts, slice(None)]}
+
+
+def _upsampling(reader, node, layer, call):
+    rank = len(call.inputs[0].shape) - 2
+    factors = as_tuple(layer.size, rank)
+    node.kind = "resize"
+    node.options = {
+        "axes": tuple(range(1, 1 + rank)),
+        "sizes": lambda shape: [n * s for n, s in zip(shape[1:-1], factors, strict=True)],
+        "mode": getattr(layer, "interpolation", "nearest"),
+        "symmetric": True,
+    }
+
+
+def _scale(reader, node, layer, call):
+    node.kind, node.options = "pointwise", {"name": "rescaled"}
+    node.inputs += (reader.constant(np.asarray(layer.scale)), reader.constant(np.asarray(layer.offset)))
+
+
+def _normalization(reader, node, layer, call):
+    if isinstance(layer, keras.layers.Normalization) and not layer.invert:
+        scale = np.maximum(np.sqrt(keras.ops.convert_to_numpy(layer.variance)), keras.config.epsilon())
+        node.kind, node.options = "pointwise", {"name": "normalized"}
+        node.inputs += (reader.constant(layer.mean), reader.constant(scale))
+    elif isinstance(layer, keras.layers.BatchNormalization) and layer.axis in (-1, len(call.inputs[0].shape) - 1):
+        weights = sorted(layer.weights, key=lambda weight: weight.name)
+        names = tuple(weight.name for weight in weights)
+        node.kind, node.options = "pointwise", {"name": ("batch normalization", layer.epsilon, names)}
+        node.inputs += tuple(map(reader.constant, weights))
+
+
+def _function(reader, node, layer, call):
+    if isinstance(layer, keras.layers.Activation):
+        function(node, layer.activation)
+        return
+    own = {key: value for key, value in layer.get_config().items() if key not in ("name", "dtype", "trainable")}
+    node.kind, node.options = "pointwise", {"name": (node.operation, repr(sorted(own.items())))}
+
+
+def _slopes(reader, node, layer, call):
+    node.kind, node.options = "pointwise", {"name": "slopes"}
+    node.inputs += (reader.constant(layer.weights[0]),)
+
+
+def _softmax(reader, node, layer, call):
+    if isinstance(layer.axis, int):
+        node.kind, node.options = "along", {"name": "softmax", "axis": layer.axis}
+
+
+def _window(layer, rank, sizes):
+    return {
+        "axes": tuple(range(1, 1 + rank)),
+        "sizes": as_tuple(sizes, rank),
+        "strides": as_tuple(layer.strides, rank),
+        "dilations": as_tuple(getattr(layer, "dilation_rate", 1), rank),
+        "padding": layer.padding,
+    }
+
+
+# By the `kind` of the table of stock layers.
+LAYERS = {
+    "border": _border,
+    "convolution": _convolution,
+    "dense": _dense,
+    "flatten": _reshape,
+    "function": _function,
+    "global": _global,
+    "identity": _reshape,
+    "join": _join,
+    "merge": _merge,
+    "normalization": _normalization,
+    "pooling": _pooling,
+    "reshape": _reshape,
+    "scale": _scale,
+    "slopes": _slopes,
+    "softmax": _softmax,
+    "upsampling": _upsampling,
+}
+_MERGES = {
+    keras.layers.Add: "add",
+    keras.layers.Average: "average",
+    keras.layers.Maximum: "maximum",
+    keras.layers.Minimum: "minimum",
+    keras.layers.Multiply: "multiply",
+    keras.layers.Subtract: "subtract",
+}

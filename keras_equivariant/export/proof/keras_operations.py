@@ -1,0 +1,156 @@
+"""Operations of keras.ops as nodes, by the names of their classes."""
+
+import keras
+import numpy as np
+
+from keras_equivariant.export.proof.graph import Node
+from keras_equivariant.export.proof.keras_nodes import as_tuple, reshaped
+from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS
+
+
+def _arguments(call):
+    return [*call.args, *call.kwargs.values()]
+
+
+def _own(operation):
+    """What an operation was made with."""
+    return {key: value for key, value in vars(operation).items() if not key.startswith("_") and key != "name"}
+
+
+def _pointwise(name):
+    def describe(reader, node, operation, call, keys):
+        node.inputs = tuple(
+            keys[id(x)] if isinstance(x, keras.KerasTensor) else reader.constant(np.asarray(x))
+            for x in _arguments(call)
+            if x is not None
+        )
+        settings = tuple(sorted((k, repr(v)) for k, v in _own(operation).items()))
+        node.kind, node.options = "pointwise", {"name": (name, settings) if settings else name}
+
+    return describe
+
+
+def _reduce(mode):
+    def describe(reader, node, operation, call, keys):
+        own = _own(operation)
+        axis = own["axis"]
+        node.kind, node.options = "reduce", {"mode": mode, "keepdims": bool(own.get("keepdims", False))}
+        node.inputs = (node.inputs[0], None if axis is None else reader.constant(np.ravel(axis)))
+
+    return describe
+
+
+def _split(reader, node, operation, call, keys):
+    cuts = operation.indices_or_sections
+    node.kind = "split"
+    node.options = {"axis": operation.axis, "sizes": lambda size: _sizes(cuts, size)}
+
+
+def _sizes(cuts, size):
+    if isinstance(cuts, (int, np.integer)):
+        return [size // cuts] * cuts
+    return np.diff([0, *cuts, size]).tolist()
+
+
+def _concatenate(reader, node, operation, call, keys):
+    node.kind, node.options = "concatenate", {"axis": operation.axis}
+
+
+def _stack(reader, node, operation, call, keys):
+    node.kind, node.options = "stack", {"axis": operation.axis}
+
+
+def _unstack(reader, node, operation, call, keys):
+    axis, outputs = operation.axis, node.outputs
+    node.outputs = tuple(reader.key() for _ in outputs)
+    node.kind, node.options = "split", {"axis": axis, "sizes": lambda size: [1] * size}
+    for part, output, tensor in zip(node.outputs, outputs, call.outputs, strict=True):
+        after = Node("", node.name, node.operation, (part,), (output,))
+        reshaped(after, tensor.shape[1:])
+        reader.nodes.append(after)
+
+
+def _reshape(reader, node, operation, call, keys):
+    reshaped(node, call.outputs[0].shape[1:])
+
+
+def _transpose(reader, node, operation, call, keys):
+    node.kind = "transpose"
+    node.inputs += (reader.constant(np.array(operation.axes)),)
+
+
+def _pad(reader, node, operation, call, keys):
+    if len(_arguments(call)) > 1 and _arguments(call)[1] is not None:
+        raise KeyError("constant_values")
+    node.kind, node.options = "pad", {"mode": operation.mode}
+    node.inputs += (reader.constant(np.array(operation.pad_width)),)
+
+
+def _getitem(reader, node, operation, call, keys):
+    key = _arguments(call)[1]
+    key = tuple(key) if isinstance(key, (tuple, list)) else (key,)
+    if any(part is None for part in key):
+        raise KeyError("a new axis")
+    node.kind, node.options = "slice", {"index": lambda shape: _whole_index(key, len(shape))}
+
+
+def _whole_index(key, rank):
+    where = next((i for i, part in enumerate(key) if part is Ellipsis), len(key))
+    after = key[where + 1 :]
+    return [*key[:where], *[slice(None)] * (rank - where - len(after)), *after]
+
+
+def _take(reader, node, operation, call, keys):
+    if operation.axis is None:
+        raise KeyError("axis")
+    node.kind, node.options = "gather", {"axis": operation.axis}
+    node.inputs = (node.inputs[0], reader.constant(np.asarray(_arguments(call)[1])))
+
+
+def _pool(mode):
+    def describe(reader, node, operation, call, keys):
+        rank = len(call.inputs[0].shape) - 2
+        node.kind, node.options = "pool", {"mode": mode, **_window(operation, rank, operation.pool_size)}
+
+    return describe
+
+
+def _convolution(depthwise):
+    def describe(reader, node, operation, call, keys):
+        kernel = keras.ops.convert_to_numpy(_arguments(call)[1])
+        groups = kernel.shape[-2] if depthwise else call.inputs[0].shape[-1] // kernel.shape[-2]
+        kernel = kernel.reshape(*kernel.shape[:-2], 1, -1) if depthwise else kernel
+        rank = kernel.ndim - 2
+        node.kind = "convolution"
+        node.options = {**_window(operation, rank, kernel.shape[:rank]), "channels": -1, "groups": groups}
+        node.inputs = (node.inputs[0], reader.constant(kernel))
+
+    return describe
+
+
+def _window(operation, rank, sizes):
+    if getattr(operation, "data_format", None) == "channels_first":
+        raise KeyError("data_format")
+    strides = operation.strides
+    return {
+        "axes": tuple(range(1, 1 + rank)),
+        "sizes": as_tuple(sizes, rank),
+        "strides": as_tuple(sizes if strides is None else strides, rank),
+        "dilations": as_tuple(getattr(operation, "dilation_rate", 1), rank),
+        "padding": operation.padding,
+    }
+
+
+_LIKE = {"Add": "add", "Subtract": "subtract", "Multiply": "multiply", "TrueDivide": "divide", "Divide": "divide"}
+_LIKE |= {"Maximum": "maximum", "Minimum": "minimum", "Negative": "negative", "Square": "square"}
+
+OPERATIONS = {
+    **{name: _pointwise(_LIKE.get(name, name)) for name in (*ELEMENTWISE_OPERATIONS, "ReLU", "Rsqrt", "Cast")},
+    **{"Max": _reduce("max"), "Min": _reduce("min"), "Mean": _reduce("mean"), "Sum": _reduce("sum")},
+    **{"Amax": _reduce("max"), "Amin": _reduce("min"), "Prod": _reduce("product")},
+    **{"Split": _split, "Unstack": _unstack, "Stack": _stack, "Concatenate": _concatenate},
+    **{"Reshape": _reshape, "ExpandDims": _reshape, "Squeeze": _reshape, "Transpose": _transpose},
+    **{"Pad": _pad, "GetItem": _getitem, "Take": _take},
+    **{"MaxPool": _pool("max"), "AveragePool": _pool("mean")},
+    **{"Conv": _convolution(False), "DepthwiseConv": _convolution(True)},
+}
