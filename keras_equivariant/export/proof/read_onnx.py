@@ -2,11 +2,7 @@
 
 import numpy as np
 
-<<<<<<< HEAD
 from keras_equivariant.export.proof.graph import Graph, Node, whole_factors
-=======
-from keras_equivariant.export.proof.graph import Graph, Node
->>>>>>> laws
 from keras_equivariant.utils.optional import require
 
 _POINTWISE = {
@@ -28,11 +24,7 @@ def _module(name):
 
 def read(path):
     """The Graph of a file."""
-<<<<<<< HEAD
     onnx = _module("onnx")
-=======
-    onnx = require("onnx", "The proof of an ONNX file", "onnx")
->>>>>>> laws
     return _Reader(onnx, onnx.load(str(path))).graph()
 
 
@@ -90,11 +82,7 @@ class _Reader:
         model = helper.make_model(
             helper.make_graph([node], "one", *described), opset_imports=list(self.model.opset_import)
         )
-<<<<<<< HEAD
         run = _module("onnx.reference").ReferenceEvaluator(model).run
-=======
-        run = require("onnx.reference", "The proof of an ONNX file", "onnx").ReferenceEvaluator(model).run
->>>>>>> laws
         return run(None, dict(zip(names, (a for a in arrays if a is not None), strict=True)))
 
     def _conv(self, node, options):
