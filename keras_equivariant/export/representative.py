@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.graphs.reading import walk
+from keras_equivariant.graphs.weights import scale_and_offset
 
 MOST_SAMPLES = 1000
 SMALLEST_DEVIATION = 0.02  # of images in the range of 0 to 1 or more; a network sees them as one shade
@@ -70,7 +71,8 @@ def check_ranges(graph, data):
     first = first_scaling(graph)
     if first is None:
         return
-    scaled = keras.ops.convert_to_numpy(first(keras.tree.flatten(data)[0])).astype("float64")
+    scale, offset = scale_and_offset(first)
+    scaled = np.asarray(keras.tree.flatten(data)[0], "float64") * scale + offset
     mean, deviation = scaled.mean(), scaled.std()
     normalizes = isinstance(first, keras.layers.Normalization)
     if deviation < SMALLEST_DEVIATION or (normalizes and max(abs(mean), deviation) > 1 / SMALLEST_DEVIATION):
@@ -85,8 +87,7 @@ def first_scaling(graph):
     """The Normalization or Rescaling that a model of one input starts with, or None."""
     inside = (layer for layer in walk(graph) if not isinstance(layer, (keras.Model, keras.layers.InputLayer)))
     first = next(inside, None)
-    scales = isinstance(first, (keras.layers.Normalization, keras.layers.Rescaling))
-    return first if scales and len(graph.inputs) == 1 else None
+    return first if len(graph.inputs) == 1 and scale_and_offset(first) is not None else None
 
 
 def _numpy(x):

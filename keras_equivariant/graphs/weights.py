@@ -1,6 +1,7 @@
 """New layers from those of a model, with their weights."""
 
 import keras
+import numpy as np
 
 
 def clone_with(layer, name, **changes):
@@ -24,6 +25,32 @@ def finalize(layer):
     """Lets a layer that computes with what it derives from its weights, as Normalization does, derive it."""
     if hasattr(layer, "finalize_state"):
         layer.finalize_state()
+
+
+def scale_and_offset(layer):
+    """Arrays (a, b) in float64, broadcast against the input, with a * x + b = layer(x).
+
+    Of a Normalization or Rescaling; None of another layer. What a Normalization derives from its weights may be
+    symbolic, where it was built inside a graph, so that the weights themselves are read.
+    """
+    if isinstance(layer, keras.layers.Rescaling):
+        return tuple(np.asarray(value, "float64") for value in (layer.scale, layer.offset))
+    if not isinstance(layer, keras.layers.Normalization):
+        return None
+    found = {weight.name: keras.ops.convert_to_numpy(weight) for weight in layer.weights}
+    given = {"mean": layer.input_mean, "variance": layer.input_variance} if not found else found
+    shape = tuple(layer.mean.shape)
+    mean, variance = (
+        np.broadcast_to(np.asarray(given[name], "float64").reshape(_fitting(given[name], shape)), shape)
+        for name in ("mean", "variance")
+    )
+    deviation = np.maximum(np.sqrt(variance), keras.config.epsilon())
+    return (deviation, mean) if layer.invert else (1 / deviation, -mean / deviation)
+
+
+def _fitting(values, shape):
+    """A shape that broadcasts to this one: the same if it holds as many numbers."""
+    return shape if np.size(values) == np.prod(shape, dtype=int) else np.shape(values)
 
 
 class DeferredWeights:

@@ -26,8 +26,7 @@ def shared_over_orbits(kernel, group, channels_in, channels_out):
     """
     kernel = np.asarray(kernel)
     size = kernel.shape[:-2]
-    low = high = kernel.astype(np.float64)
-    given = low
+    low, high = kernel.copy(), kernel.copy()
     for matrix in group.matrices:
         swapped = np.abs(grid.index_matrix(matrix)) @ np.array(size)
         if not grid.is_signed_permutation(matrix) or not np.allclose(swapped, size):
@@ -35,12 +34,14 @@ def shared_over_orbits(kernel, group, channels_in, channels_out):
         before, after = _signed(channels_in(matrix)), _signed(channels_out(matrix))
         if before is None or after is None:
             continue
-        moved = grid.permute_pixels(given, np.round(matrix), first_axis=0)
-        moved = moved[..., before[0], :][..., after[0]] * before[1][:, None] * after[1]
-        low, high = np.minimum(low, moved), np.maximum(high, moved)
-    if not np.abs(high - low).max(initial=0) <= _ROUNDING * np.abs(given).max(initial=0):
+        moved = grid.permute_pixels(kernel, np.round(matrix), first_axis=0)
+        moved = moved[..., before[0][:, None], after[0]]
+        moved *= (before[1][:, None] * after[1]).astype(kernel.dtype)
+        np.minimum(low, moved, out=low)
+        np.maximum(high, moved, out=high)
+    if not np.abs(high - low).max(initial=0) <= _ROUNDING * np.abs(kernel).max(initial=0):
         return kernel
-    return ((low + high) / 2).astype(kernel.dtype)
+    return low / 2 + high / 2
 
 
 def _signed(matrix):

@@ -9,6 +9,7 @@ import math
 import keras
 import numpy as np
 
+from keras_equivariant.graphs.weights import scale_and_offset
 from keras_equivariant.stock.traits import TABLE
 
 
@@ -63,16 +64,10 @@ _LARGEST_SHIFT = 8.0
 
 def scale_and_shift_before(layer, channels):
     """Per-channel (a, b), in float64, with a * x + b = layer(x); None where it is no such map of float tensors."""
-    if isinstance(layer, keras.layers.Normalization):
-        mean, variance = (np.asarray(keras.ops.convert_to_numpy(w), "float64") for w in (layer.mean, layer.variance))
-        if layer.invert or any(size > 1 for w in (mean, variance) for size in w.shape[:-1]):
-            return None
-        scale = 1 / np.maximum(np.sqrt(variance), keras.config.epsilon())
-        shift = -mean * scale
-    elif type(layer) is keras.layers.Rescaling:
-        scale, shift = np.asarray(layer.scale, "float64"), np.asarray(layer.offset, "float64")
-    else:
+    found = scale_and_offset(layer)
+    if found is None or any(size > 1 for value in found for size in value.shape[:-1]):
         return None
+    scale, shift = found
     scale, shift = scale.reshape(-1), shift.reshape(-1)
     if {scale.size, shift.size} - {1, channels} or not np.abs(shift).max() <= _LARGEST_SHIFT:
         return None

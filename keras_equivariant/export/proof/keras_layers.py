@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.export.proof.keras_nodes import as_tuple, function, reshaped
+from keras_equivariant.graphs.weights import scale_and_offset
 from keras_equivariant.stock.traits import TABLE
 
 
@@ -79,14 +80,12 @@ def _upsampling(reader, node, layer, call):
 
 def _scale(reader, node, layer, call):
     node.kind, node.options = "pointwise", {"name": "rescaled"}
-    node.inputs += (reader.constant(np.asarray(layer.scale)), reader.constant(np.asarray(layer.offset)))
+    node.inputs += tuple(map(reader.constant, scale_and_offset(layer)))
 
 
 def _normalization(reader, node, layer, call):
-    if isinstance(layer, keras.layers.Normalization) and not layer.invert:
-        scale = np.maximum(np.sqrt(keras.ops.convert_to_numpy(layer.variance)), keras.config.epsilon())
-        node.kind, node.options = "pointwise", {"name": "normalized"}
-        node.inputs += (reader.constant(layer.mean), reader.constant(scale))
+    if isinstance(layer, keras.layers.Normalization):
+        _scale(reader, node, layer, call)
     elif isinstance(layer, keras.layers.BatchNormalization) and layer.axis in (-1, len(call.inputs[0].shape) - 1):
         weights = sorted(layer.weights, key=lambda weight: weight.name)
         names = tuple(weight.name for weight in weights)

@@ -119,9 +119,9 @@ def _constant(table, values, shape, move):
     if (values == values[0]).all():
         value = values[0]
         negative = value.dtype.kind == "f" and value < 0
-        number = table.number("constant", (np.abs(value) if negative else value + 0).tobytes())
+        number = table.number("constant", value.dtype.str, (np.abs(value) if negative else value + 0).tobytes())
         return -number if negative else number
-    return table.number("map", tuple(shape[a] for a in move.source), values.tobytes())
+    return table.number("map", values.dtype.str, tuple(shape[a] for a in move.source), values.tobytes())
 
 
 def _axes_of(axes, sizes):

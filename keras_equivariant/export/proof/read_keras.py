@@ -55,9 +55,8 @@ class _Reader:
                 continue
             made = [self.key() for _ in call.outputs]
             keys |= dict(zip(map(id, call.outputs), made, strict=True))
-            self._add(
-                Node("", call.operation.name, type(call.operation).__name__, tuple(given), tuple(made)), call, keys
-            )
+            kind = type(call.operation).__name__
+            self._add(Node("", call.operation.name, kind, tuple(given), tuple(made)), call, keys)
 
     def _add(self, node, call, keys):
         operation = call.operation

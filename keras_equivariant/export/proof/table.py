@@ -46,9 +46,16 @@ class Table:
             key = self.key(number)
             sign = 1 if number > 0 else -1
             terms += [sign * term for term in key[1]] if key[0] == "sum" else [number]
+        terms = [term for term in terms if not self._is_zero(term)] or terms[:1]
+        if len(terms) == 1:
+            return terms[0]
         terms.sort(key=lambda term: (abs(term), term))
         sign = 1 if terms[0] > 0 else -1
         return sign * self.number("sum", tuple(sorted((sign * t for t in terms), key=lambda t: (abs(t), t))))
+
+    def _is_zero(self, number):
+        key = self.key(number)
+        return key[0] == "constant" and not any(key[2])
 
     def product(self, numbers):
         """A product of floats."""

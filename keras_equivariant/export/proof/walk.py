@@ -144,7 +144,7 @@ def _sums(node):
     """Whether a node adds up several numbers."""
     if node.kind in ("pool", "reduce"):
         return node.options["mode"] not in ("max", "min")
-    summing = ("add", "subtract", "average", "normalized", "rescaled")
+    summing = ("add", "subtract", "average", "rescaled")
     return node.kind in ("along", "convolution", "dense", "resize") or (
         node.kind == "pointwise" and node.options["name"] in summing
     )
