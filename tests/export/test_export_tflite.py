@@ -175,6 +175,6 @@ def test_images_of_bytes(tmp_path):
 
 
 def test_operation_names_of_a_file(exported):
-    content = exported[1].path("tflite").read_bytes()
-    assert tflite.operations(content) == _operations(exported[1])
-    assert random_inputs(exported[0]).shape[1:] == tuple(tflite.details(content)["inputs"]["image"]["shape"][1:])
+    path = exported[1].path("tflite")
+    assert tflite.operations(path) == _operations(exported[1])
+    assert random_inputs(exported[0]).shape[1:] == tuple(tflite.details(path)["inputs"]["image"]["shape"][1:])
