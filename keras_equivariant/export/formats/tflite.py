@@ -9,6 +9,8 @@ from keras_equivariant.export.formats.backend import litert, tensorflow
 from keras_equivariant.export.formats.format import Format
 from keras_equivariant.export.formats.saved_model import SIGNATURE
 
+_LARGEST_SCALE = 1e12  # of one step of an integer
+
 
 def convert(saved_model, precision="float32", representative_data=None, inference_type="float32"):
     """The content of a .tflite file.
@@ -49,9 +51,26 @@ def convert(saved_model, precision="float32", representative_data=None, inferenc
 
 def _write(precision):
     def write(source, path):
-        path.write_bytes(convert(source.file("saved_model"), precision, source.data, source.inference_type))
+        content = convert(source.file("saved_model"), precision, source.data, source.inference_type)
+        if precision == "int8":
+            _check_ranges(content)
+        path.write_bytes(content)
 
     return write
+
+
+def _check_ranges(content):
+    """ValueError for numbers that stand for infinity: a runtime ends the process where it cannot rescale them."""
+    _, schema = litert()
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
+        scales = None if tensor.quantization is None else tensor.quantization.scale
+        if scales is not None and len(scales) and max(scales) > _LARGEST_SCALE:
+            raise ValueError(
+                "The ranges of integers must be of numbers that 256 steps can tell apart. Received: the format "
+                f"tflite_int8 for a model with numbers of {256 * float(max(scales)):.0e} at "
+                f'"{tensor.name.decode()}", as a mask has them. Use tflite_float16'
+            )
 
 
 def no_integers(model):
