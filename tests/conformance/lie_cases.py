@@ -119,7 +119,7 @@ LIE_CASES = [
     conv("T2", neighbours=4, spare=1, reduction="sum", chunk_size=4, batch_normalization=False),
     conv("SO2", neighbours=4, distance="squared", alpha=0.5, kernel_units=(8, 6), activation="relu"),
     conv("RxSO2", neighbourhood="ball", fill=0.5, radius=1.5, neighbours=3, seed=2, batch_normalization=False),
-    block("T3", fraction=0.5, neighbours=3, kernel_activation="relu", ratio=2, activation="relu"),
+    block("T3", points=8, fraction=0.5, neighbours=3, kernel_activation="relu", ratio=2, activation="relu"),
     block("Tx", neighbours=4, batch_normalization=False),
     on_points(layers.LiePooling, "SO2", out=vectors, reduction="sum", vectors=True),
 ]
