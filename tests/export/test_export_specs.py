@@ -21,8 +21,11 @@ MASKED = ("hlieconv_springs", "lieconv_dipole", "lieconv_molecules", "lieconv_qm
 UNSUPPORTED = {
     # The points are subsampled in a loop.
     ("lieconv_rotated_mnist", "keras"): (ValueError, "A .keras file holds .* without functions of their own"),
-    # Neighbours are drawn by constants that half precision rounds together.
-    ("lieconv_rotated_mnist", "tflite_float16"): (ke.ExportError, "outputs differ"),
+    # The converter gives a bias in the graph of points that are thinned another rank.
+    **{
+        ("lieconv_rotated_mnist", format): (ValueError, "converter must be able to read")
+        for format in ("tflite", "tflite_float16", "tflite_int8")
+    },
     **{(name, "tflite_int8"): (ValueError, "int8") for name in VOLUMES},
     # What is not there is very far away, so that one step of an integer is larger than all distances.
     **{(name, "tflite_int8"): (ValueError, "256 steps can tell apart") for name in MASKED},

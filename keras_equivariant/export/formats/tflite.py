@@ -41,7 +41,11 @@ def convert(saved_model, precision="float32", representative_data=None, inferenc
             # The class of this error is not public, and its text is pages of compiler notes.
             foreign = dict(re.findall(r'"([^"@]+)@[^\n]*?: \'tf\.(\w+)\' op is neither a custom op', str(error)))
             if not foreign:
-                raise
+                reason = next((line for line in str(error).splitlines() if "error:" in line), type(error).__name__)
+                raise ValueError(
+                    "The TFLite converter must be able to read the graph of a model. Received: one that it refuses "
+                    f'({reason[-200:]}). Export it as "saved_model" or "onnx".'
+                ) from error
             listed = ", ".join(f"{operation} of {place}" for place, operation in foreign.items())
             raise ValueError(
                 f"A .tflite file may hold operations that TFLite has built in. Received: {listed}. Build that part of "
