@@ -11,6 +11,8 @@ import math
 import keras
 from keras import ops
 
+from keras_equivariant.ops.sums import plus
+
 FAR = 1e30  # the distance of what is not there
 WIDTH = 0.02  # of the edge of a neighbourhood, relative to its radius
 TIE = 1e-5  # relative difference of distances that counts as none
@@ -94,9 +96,9 @@ def whole_shells(keys, k, beyond, slack):
         `(..., K)`, from 0 to 1.
     """
     last = keys[..., k - 1 : k]
-    slack = slack + TIE * last
-    width = WIDTH * last + slack + TINY
-    edge = last + slack + width
+    slack = plus(slack, TIE * last)
+    width = plus(WIDTH * last, slack) + TINY
+    edge = plus(last, plus(slack, width))
     outside = beyond - slack
     edge = ops.where(outside < edge, outside, edge)
     return _from_0_to_1((edge - keys) / width)

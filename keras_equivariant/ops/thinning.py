@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_equivariant.ops.neighbourhoods import FAR, TIE, sums
+from keras_equivariant.ops.sums import plus
 
 
 def spread(points, mask, count, distance, measure=None, chunk_size=None):
@@ -33,9 +34,10 @@ def spread(points, mask, count, distance, measure=None, chunk_size=None):
     slots = ops.arange(count, dtype="int32")[None]
     rank = sums(points, mask, measure or distance, chunk_size)
     # -1: not in question any more.
-    score = ops.where(mask, ops.cast(FAR, points.dtype), ops.cast(-1.0, points.dtype)) + 0 * points[..., 0]
+    score = ops.where(mask, ops.cast(FAR, points.dtype), ops.cast(-1.0, points.dtype))
+    score = plus(score, 0 * points[..., 0])
     pending = ops.logical_and(mask, score < 0)
-    chosen = ops.zeros_like(ops.cast(score[:, :1], "int32")) + ops.zeros_like(slots)
+    chosen = plus(ops.zeros_like(ops.cast(score[:, :1], "int32")), ops.zeros_like(slots))
     taken = ops.zeros_like(chosen[:, :1])
 
     def step(points, rank, score, pending, chosen, taken):
@@ -57,7 +59,7 @@ def spread(points, mask, count, distance, measure=None, chunk_size=None):
         score = ops.where(ops.logical_or(score < 0, nearer > score), score, nearer)
         score = ops.where(here, ops.cast(-1.0, score.dtype), score)
         chosen = ops.where(ops.logical_and(some, ops.equal(slots, taken)), best, chosen)
-        taken = taken + ops.cast(some, "int32")
+        taken = plus(taken, ops.cast(some, "int32"))
         return points, rank, score, ops.logical_and(pending, ops.logical_not(here)), chosen, taken
 
     def goes_on(points, rank, score, pending, chosen, taken):

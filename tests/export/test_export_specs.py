@@ -16,18 +16,11 @@ VOLUMES = (
     *("se3_cath_resnet34", "se3_modelnet10", "se3_shrec17", "se3_tetris", "se3_vector_field"),
 )
 WIDE_RANGES = ("hnet_rotated_mnist", "hnet_segmentation", "so2_irreps")
-MASKED = ("hlieconv_springs", "lieconv_dipole", "lieconv_molecules", "lieconv_qm9")
+MASKED = ("hlieconv_springs", "lieconv_dipole", "lieconv_molecules", "lieconv_qm9", "lieconv_rotated_mnist")
 # What a format cannot hold, and the error that says so.
 UNSUPPORTED = {
     # The points are subsampled in a loop.
     ("lieconv_rotated_mnist", "keras"): (ValueError, "A .keras file holds .* without functions of their own"),
-    # The converter gives a bias in the graph of points that are thinned another rank.
-    **{
-        ("lieconv_rotated_mnist", format): (ValueError, "converter must be able to read")
-        for format in ("tflite", "tflite_float16", "tflite_int8")
-    },
-    # And ONNX Runtime does not read the shapes of the same graph.
-    ("lieconv_rotated_mnist", "onnx"): (Exception, "Sub node"),
     **{(name, "tflite_int8"): (ValueError, "int8") for name in VOLUMES},
     # What is not there is very far away, so that one step of an integer is larger than all distances.
     **{(name, "tflite_int8"): (ValueError, "256 steps can tell apart") for name in MASKED},
@@ -108,7 +101,7 @@ def test_a_spec_in_a_format(name, format, exported):
 
 
 # What no permutation of channels describes: points and the states of springs.
-NOT_COVERED = ("fc_springs", "hfc_springs", "lieconv_rotated_mnist")
+NOT_COVERED = ("fc_springs", "hfc_springs")
 NO_SYMMETRY = ("unet_segmentation", "z2_cnn")
 INTEGERS = [name for name in SMALL if (name, "tflite_int8") not in UNSUPPORTED]
 

@@ -9,6 +9,7 @@ from keras import ops
 from keras_equivariant.groups.layouts import Image, Points, WrongFeatures, received
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.options import passed_on
+from keras_equivariant.ops.sums import plus
 from keras_equivariant.utils.checks import check_number
 
 
@@ -71,7 +72,7 @@ class ImageToPoints(EquivariantLayer):
         full = "float64" if self.compute_dtype == "float64" else "float32"
         # Zeros of the image's shape tie the constants to the graph; a sum keeps the batch of 1 known, a slice does not.
         none = ops.cast(ops.zeros_like(ops.sum(values[..., :1], axis=0, keepdims=True)), full)
-        return ops.convert_to_tensor(positions[None], full) + none, values, none[..., 0] < 1
+        return plus(ops.convert_to_tensor(positions[None], full), none), values, none[..., 0] < 1
 
     def compute_output_shape(self, input_shape):
         shape = tuple(input_shape)

@@ -15,6 +15,7 @@ from keras_equivariant.layers.points.features import OnPoints, arithmetic, check
 from keras_equivariant.ops import lie, neighbourhoods, thinning
 from keras_equivariant.ops.compiled import compiled
 from keras_equivariant.ops.lie_distance import LeftInvariant
+from keras_equivariant.ops.sums import plus
 from keras_equivariant.utils.checks import check_choice, check_number, tuple_of
 
 _PLACES = 13  # a point and the twelve that can touch it in space
@@ -166,7 +167,7 @@ def _in_rings(radius):
 
 def _rounding(planes):
     """How much distances from these elements (B, M, 1) may differ by rounding."""
-    total = sum(ops.abs(ops.stop_gradient(x)) for x in planes)
+    total = functools.reduce(plus, (ops.abs(ops.stop_gradient(x)) for x in planes))
     unit = np.finfo(keras.backend.standardize_dtype(total.dtype)).eps
     return total * float(16 * unit)
 
