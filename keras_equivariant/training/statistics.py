@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 LARGEST_SAMPLE = 10_000
+_NOISE = ("rate", "stddev")  # what Keras's layers and ours call the strength of dropout and of noise
 
 
 def recompute_statistics(model: keras.Model, data: Any, batch_size: int | None = None) -> int:
@@ -18,7 +19,8 @@ def recompute_statistics(model: keras.Model, data: Any, batch_size: int | None =
 
     of what reaches the layer while the layers before it normalize each batch by its own statistics, as in training.
     Keras's moving averages with momentum 0.99 have seen a few hundred steps before they are true; after a short
-    training on a small set they are not, and the network answers otherwise than it was trained to. Dropout is off.
+    training on a small set they are not, and the network answers otherwise than it was trained to. Dropout and noise are
+    off.
 
     Args:
         model: a built `keras.Model`; its weights change in place, in no other place than those averages.
@@ -86,21 +88,21 @@ def _added(sums, averages, rows):
 
 @contextlib.contextmanager
 def _recording(model, layers):
-    """Every layer keeps the statistics of the last batch alone, and nothing is dropped."""
+    """Every layer keeps the statistics of the last batch alone, and nothing is drawn."""
     momenta = [layer.momentum for layer in layers]
-    dropping = [layer for layer in model._flatten_layers() if isinstance(getattr(layer, "rate", None), float)]
-    rates = [(layer, layer.rate) for layer in dropping]
+    noise = [(layer, name) for layer in model._flatten_layers() for name in _NOISE if hasattr(layer, name)]
+    levels = [getattr(layer, name) for layer, name in noise]
     try:
         for layer in layers:
             layer.momentum = 0.0
-        for layer, _ in rates:
-            layer.rate = 0.0
+        for layer, name in noise:
+            setattr(layer, name, 0.0)
         yield
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
-        for layer, rate in rates:
-            layer.rate = rate
+        for (layer, name), level in zip(noise, levels, strict=True):
+            setattr(layer, name, level)
 
 
 def _batches(data, batch_size):

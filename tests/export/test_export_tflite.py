@@ -178,3 +178,12 @@ def test_operation_names_of_a_file(exported):
     path = exported[1].path("tflite")
     assert tflite.operations(path) == _operations(exported[1])
     assert random_inputs(exported[0]).shape[1:] == tuple(tflite.details(path)["inputs"]["image"]["shape"][1:])
+
+
+def test_a_graph_that_the_converter_refuses_says_so_and_what_to_do(tmp_path):
+    """Keras's TensorFlow `add` takes a constant with one long axis for a bias of channels."""
+    x = keras.Input((6, 1))
+    model = keras.Model(x, keras.ops.add(x, np.ones((1, 6, 1), "float32")), name="summed")
+    with pytest.raises(ValueError, match='must be able to read the graph.*Export it as "saved_model"'):
+        ke.export(model, tmp_path, "tflite")
+    assert ke.export(model, tmp_path, "saved_model").passed

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import layers as K
 from tiny_training import SPEC, save_shapes
 
 import keras_equivariant as ke
@@ -13,13 +14,13 @@ RNG = np.random.default_rng(0)
 
 def test_the_averages_are_those_of_the_data():
     x = RNG.normal(3.0, 2.0, (300, 5)).astype("float32")
-    model = keras.Sequential([keras.Input((5,)), keras.layers.Dropout(0.5), keras.layers.BatchNormalization()])
+    model = keras.Sequential([keras.Input((5,)), K.Dropout(0.5), K.GaussianNoise(0.9), K.BatchNormalization()])
     for data in (x, [(part, None) for part in np.split(x, 10)].__iter__()):
         model.layers[-1].moving_mean.assign(np.ones(5))
         assert ke.recompute_statistics(model, data, batch_size=64) == 1
         np.testing.assert_allclose(model.layers[-1].moving_mean, x.mean(axis=0), rtol=1e-5)
         np.testing.assert_allclose(model.layers[-1].moving_variance, x.var(axis=0), rtol=1e-4)
-    assert model.layers[0].rate == 0.5 and model.layers[1].momentum == 0.99
+    assert (model.layers[0].rate, model.layers[1].stddev, model.layers[2].momentum) == (0.5, 0.9, 0.99)
 
 
 def test_every_batch_normalization_is_found():

@@ -44,7 +44,7 @@ def convert(saved_model, precision="float32", representative_data=None, inferenc
                 reason = next((line for line in str(error).splitlines() if "error:" in line), type(error).__name__)
                 raise ValueError(
                     "The TFLite converter must be able to read the graph of a model. Received: one that it refuses "
-                    f'({reason[-200:]}). Export it as "saved_model" or "onnx".'
+                    f'({reason[-200:]}). Export it as "saved_model".'
                 ) from error
             listed = ", ".join(f"{operation} of {place}" for place, operation in foreign.items())
             raise ValueError(
