@@ -19,8 +19,8 @@ def recompute_statistics(model: keras.Model, data: Any, batch_size: int | None =
 
     of what reaches the layer while the layers before it normalize each batch by its own statistics, as in training.
     Keras's moving averages with momentum 0.99 have seen a few hundred steps before they are true; after a short
-    training on a small set they are not, and the network answers otherwise than it was trained to. Dropout and noise are
-    off.
+    training on a small set they are not, and the network answers otherwise than it was trained to. Dropout and
+    noise are off.
 
     Args:
         model: a built `keras.Model`; its weights change in place, in no other place than those averages.
