@@ -5,7 +5,7 @@ import tempfile
 
 import keras
 
-from keras_equivariant.export.folding import fold
+from keras_equivariant.export.folding.fold import fold
 from keras_equivariant.export.formats import tflite
 from keras_equivariant.presets.preset import from_preset, preset_info
 
