@@ -3,7 +3,7 @@
 import dataclasses
 
 from keras_equivariant.compiler.grammar import source as sources
-from keras_equivariant.compiler.grammar.parameters import declared
+from keras_equivariant.compiler.grammar.parameters import current_names, declared
 from keras_equivariant.utils.text import nearest
 
 OWN = ("spec", "extends", "name", "description", "params", "training")
@@ -31,7 +31,8 @@ def extended(root):
     if "extends" in base:
         raise own["extends"].error(f'must be a spec that extends no other. Received: "{name}"')
     known = declared(base.get("params"), "`params`")
-    for parameter, node in declared(own.get("params"), "`params`").items():
+    params = current_names(declared(own.get("params"), "`params`"), known)
+    for parameter, node in params.items():
         if parameter not in known:
             raise node.error(f'"{name}" has no such parameter. {nearest(parameter, known)}')
         if not _alike(node.value, known[parameter].value):
@@ -42,7 +43,8 @@ def extended(root):
         if key == "extends" or node.value is None:
             continue
         if key in ("params", "training") and key in base:
-            node = dataclasses.replace(node, value={**base[key].value, **node.mapping(f"`{key}`")})
+            changed = params if key == "params" else node.mapping("`training`")
+            node = dataclasses.replace(node, value={**base[key].value, **changed})
         merged[key] = node
     return dataclasses.replace(root, value=merged)
 
