@@ -14,7 +14,7 @@ import keras
 from keras_equivariant.groups import grid
 from keras_equivariant.layers.core.law import Lawful
 from keras_equivariant.layers.core.options import check_given, configuration
-from keras_equivariant.layers.core.sources import source_group
+from keras_equivariant.layers.core.source_layout import source_group
 from keras_equivariant.ops import window_remedies, windows
 
 PACKAGE = "keras_equivariant"
