@@ -20,6 +20,7 @@ from keras_equivariant.training.statistics import LARGEST_SAMPLE, recompute_stat
 from keras_equivariant.training.tasks import task_of
 
 COMPARED_IMAGES = 2000
+ROWS_AT_A_TIME = 250
 LARGEST_DIFFERENCE = 0.1
 
 log = logging.getLogger("keras_equivariant.training")
@@ -117,7 +118,9 @@ def _warn_of_difference(model, images, dataset, folder):
     if reported is None:
         return
     rows = np.unique(np.linspace(0, len(images) - 1, min(len(images), COMPARED_IMAGES)).astype(int))
-    found = accuracy(model, images[rows], dataset.y_train[rows])
+    batches = np.array_split(rows, -(-len(rows) // ROWS_AT_A_TIME))  # no more than a batch of a large set in memory
+    right = sum(len(part) * accuracy(model, images[part], dataset.y_train[part]) for part in batches)
+    found = right / len(rows)
     if found < reported - LARGEST_DIFFERENCE:
         log.warning(
             "In inference the network knows %.1f %% of its training images, %.1f %% while it was trained: layers that "
