@@ -155,7 +155,9 @@ def add(row, found, wrong, seed, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=pathlib.Path)
-    parser.add_argument("searches", nargs="*", help=f"of {', '.join(SEARCHES)}; by default all, a chunk of each in turn")
+    parser.add_argument(
+        "searches", nargs="*", help=f"of {', '.join(SEARCHES)}; by default all, a chunk of each in turn"
+    )
     arguments = parser.parse_args()
     names = arguments.searches or list(SEARCHES)
     command = "python tests/laws/reliability.py tutorials/results/reliability.yaml"
