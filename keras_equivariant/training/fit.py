@@ -8,11 +8,11 @@ import keras
 import numpy as np
 
 from keras_equivariant.data import evaluation_parts, training_pipeline
+from keras_equivariant.equivariance.lie_penalty import with_lie_penalty
 from keras_equivariant.graphs.weights import finalize
 from keras_equivariant.training.callbacks import Checkpoint, EpochRecord
 from keras_equivariant.training.distribution import Distribution
 from keras_equivariant.training.evaluation import accuracy
-from keras_equivariant.training.lie_penalty import with_lie_penalty
 from keras_equivariant.training.memory.rematerialize import rematerialize
 from keras_equivariant.training.normalization import adapt, normalization_layers
 from keras_equivariant.training.prediction import batch_of

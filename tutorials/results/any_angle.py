@@ -26,8 +26,8 @@ import yaml  # noqa: E402
 
 import keras_equivariant as ke  # noqa: E402
 from keras_equivariant.compiler import load_spec  # noqa: E402
+from keras_equivariant.equivariance.lie_penalty import with_lie_penalty  # noqa: E402
 from keras_equivariant.training.evaluation import accuracy_by_angle  # noqa: E402
-from keras_equivariant.training.lie_penalty import with_lie_penalty  # noqa: E402
 
 FILE = pathlib.Path(__file__).with_suffix(".yaml")
 SEED, EPOCHS, BATCH, TEST, ANGLES = 0, 6, 32, 200, [15.0 * i for i in range(24)]
