@@ -194,8 +194,13 @@ def _normalization(row, layer, layout, shape, group):
             raise mixes(layer, layout.type)
     if not has_weights and isinstance(layer, keras.layers.LayerNormalization):
         _check_statistics(layer, layout, shape, group)
-    elif chosen - {len(shape) - 1}:
+    elif chosen - {len(shape) - 1} - _still_axes(layout, shape, group):
         raise _differently(layer)
+
+
+def _still_axes(layout, shape, group):
+    """The axes of space along which no element of the group moves anything."""
+    return {axis for axis, moved in zip(layout.axes(shape).space, grid.moved_axes(group), strict=False) if not moved}
 
 
 def _check_statistics(layer, layout, shape, group):

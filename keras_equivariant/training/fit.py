@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.data import evaluation_parts, training_pipeline
+from keras_equivariant.equivariance.lie_penalty import with_lie_penalty
 from keras_equivariant.graphs.weights import finalize
 from keras_equivariant.training.callbacks import Checkpoint, EpochRecord
 from keras_equivariant.training.distribution import Distribution
@@ -69,6 +70,8 @@ def fit_network(
         adapt(model, images)
         keras.utils.set_random_seed(seed)
         trained = rematerialize(model, batch_size=batch_size) if recipe.rematerialize else model
+        if recipe.lie_derivative_penalty:
+            trained = with_lie_penalty(trained, recipe.lie_derivative_penalty)
         task_of(dataset).compile(trained, recipe.make_optimizer(steps, epochs), recipe.loss, dataset.y_train)
         done = distribution.agree(trained, checkpoint.restore(trained) if distribution.is_chief else 0)
         for layer in normalization_layers(trained):

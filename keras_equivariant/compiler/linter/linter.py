@@ -158,6 +158,8 @@ class _Walker:
     def _record(self, entry, layer, features, message):
         severity = "error" if entry.arguments.get("strict", True) else "warning"
         problems = (Problem(entry.where, message, severity),) if message else ()
+        rough = layer.rotation_problem() if hasattr(layer, "rotation_problem") else None
+        problems += (Problem(entry.where, rough, "warning"),) if rough else ()
         # A repeat says the same of every round.
         self.trace.problems += [problem for problem in problems if problem not in self.trace.problems]
         self.trace.layers.append(TracedLayer(entry, layer, features, problems))
