@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import os
+import stat
 from pathlib import Path
 
 from keras_equivariant.compiler.grammar.errors import Where
@@ -41,7 +42,7 @@ def read(source):
     if not isinstance(source, str | os.PathLike):
         raise TypeError(f"A spec must be a path, the name of a packaged spec, or a dict. Received: {shown(source)}")
     text = os.fspath(source)
-    path = Path(text).expanduser()
+    path = _expanded(text)
     if path.suffix and _is_there(path):
         return parse_yaml(_read_file(path), path.name)
     name = text.removesuffix(SUFFIX)
@@ -53,6 +54,13 @@ def read(source):
     raise where.error(f"there is no such file, nor a packaged spec of this name. {nearest(path.stem, list_specs())}")
 
 
+def _expanded(text):
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~ and the name of nobody
+        return Path(text)
+
+
 def _is_there(path):
     try:
         return path.exists()
@@ -62,8 +70,15 @@ def _is_there(path):
 
 def _read_file(path):
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        # Not blocking: to open a FIFO waits for its writer.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise Where(path.name).error("a spec must be a regular file. Received: a folder, device or pipe")
+            with open(handle, "rb", closefd=False) as file:
+                return file.read(MAX_BYTES + 1)
+        finally:
+            os.close(handle)
     except OSError as error:
         raise Where(path.name).error(f"the file cannot be read: {error.strerror or error}") from None
 
