@@ -1,7 +1,7 @@
 """Random damage to specs, of bytes, trees, expressions and files: each is read, refused as a SpecError, or wrong.
 
-Wrong is any other exception, more than five seconds (a minute where it is built), or more than a gibibyte of memory: the process may take that much
-beyond what it has, so that a larger request fails as a MemoryError instead of being granted.
+Wrong is any other exception, more than five seconds (a minute where it is built), or more than a gibibyte of memory: the
+process may take that much beyond what it has, so that a larger request fails as a MemoryError instead of being granted.
 """
 
 import collections
@@ -289,3 +289,13 @@ def search(count, seed, folder, build_every=50):
             if i % 500 == 0:
                 keras.backend.clear_session()
     return counts, wrong
+
+
+def summary(counts):
+    """`{use: {tried, read, refused, wrong}}` of the counts of a search."""
+    found = {}
+    for (use, _, answer), count in counts.items():
+        row = found.setdefault(use, {"tried": 0, "read": 0, "refused": 0, "wrong": 0})
+        row["tried"] += count
+        row[answer] += count
+    return found

@@ -64,8 +64,8 @@ def check_orthogonal(entry, layer, shape, count):
     rows = -(-count // columns)
     if made and rows * columns * min(rows, columns) > MAX_ORTHOGONAL:
         raise entry.where.error(
-            f"`{made[0]}` must make at most {MAX_ORTHOGONAL:.0e} products to be orthogonal, rows times columns times the "
-            f"smaller of them. Received: {rows:,} rows and {columns:,} columns; use he_normal"
+            f"`{made[0]}` must make at most {MAX_ORTHOGONAL:.0e} products to be orthogonal: rows times columns times "
+            f"the smaller of them. Received: {rows:,} rows and {columns:,} columns; use he_normal"
         )
 
 
