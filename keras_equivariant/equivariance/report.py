@@ -8,6 +8,7 @@ import math
 import pathlib
 from typing import Any, get_type_hints
 
+from keras_equivariant.utils.files import write_text
 from keras_equivariant.utils.text import number, table
 
 SMALLEST_INTERPOLATION = 1e-6
@@ -180,7 +181,7 @@ class Report:
 
     def save(self, path):
         """Writes `to_dict()` as JSON."""
-        pathlib.Path(path).write_text(json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
 
     @classmethod
     def load(cls, path):
