@@ -231,8 +231,17 @@ class Report:
         rows = [
             (r.name, r.kind, r.shape, r.layout, number(r.error), number(r.interpolated_error), r.verdict)
             for r in self.layers
+            if r.verdict != UNKNOWN
         ]
-        return table(("layer", "class", "output", "layout", "error", "interpolated", "verdict"), rows)
+        lines = table(("layer", "class", "output", "layout", "error", "interpolated", "verdict"), rows) if rows else []
+        unknown = [r.name for r in self.layers if r.verdict == UNKNOWN]
+        if unknown:
+            layers = f"{unknown[0]} to {unknown[-1]}" if len(unknown) > 1 else unknown[0]
+            lines.append(
+                f"not listed: {len(unknown)} layer{'s' * (len(unknown) > 1)}, {layers}, on whose features {self.group} "
+                "has no known action"
+            )
+        return lines
 
 
 def _angle_text(angle):

@@ -108,6 +108,7 @@ def export(
     graph = functional(model, "folded")
     name = arguments.checked_name(model.name if name is None else name)
     arguments.check_version(version)
+    arguments.check_input_names(graph)
     mlserver.check(server, [format.name for format in formats])
     data = arguments.checked_data(graph, representative_data, formats, inference_type)
     arguments.check_writable(formats, verify)

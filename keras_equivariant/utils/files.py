@@ -44,14 +44,17 @@ def room(path, remedy="Free some and repeat the command"):
     """
     try:
         yield
-    except DiskFull:
-        raise
+    except DiskFull as error:  # which file it was is known better inside, what to do outside
+        raise DiskFull(error.errno, _text(error.errno, remedy), error.filename) from error
     except Exception as error:  # TensorFlow and HDF5 have errors of their own
         found = _full(error)
         if found is None:
             raise
-        text = f"A file needs room on its disk. Received: {os.strerror(found)}. {remedy}. Not written:"
-        raise DiskFull(found, text, str(path)) from error
+        raise DiskFull(found, _text(found, remedy), str(path)) from error
+
+
+def _text(code, remedy):
+    return f"A file needs room on its disk. Received: {os.strerror(code)}. {remedy}. Not written"
 
 
 class DiskFull(OSError):

@@ -160,7 +160,7 @@ def test_folders_that_cannot_be_written(model):
     with pytest.raises(OSError, match="must be a folder that can be written to"):
         ke.export(model, "/proc/self/fd", **OPTIONS)
     with pytest.raises(OSError, match="The run folder must be writable"):
-        RunFolder("/proc/self/fd").open({}, resume=False)
+        RunFolder("/proc/self/run").open({}, resume=False)
 
 
 @pytest.mark.slow
