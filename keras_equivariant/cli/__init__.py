@@ -4,6 +4,7 @@ import contextlib
 import logging
 import sys
 
+from keras_equivariant.cli import completion
 from keras_equivariant.cli.noise import quiet_frameworks
 from keras_equivariant.cli.parser import make_parser
 from keras_equivariant.cli.plugins import load_plugins
@@ -15,6 +16,7 @@ def main(argv=None):
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without the degree sign gets a question mark
+    completion.complete(make_parser)
     argv = sys.argv[1:] if argv is None else list(argv)
     arguments = make_parser(argv).parse_args(argv)
     _show_progress(arguments)

@@ -49,6 +49,7 @@ def run_evaluate(arguments):
     name = arguments.data or trained.settings.get("data", "digits")
     seed = trained.settings.get("seed", 0) if arguments.seed is None else arguments.seed
     dataset = data.load(name, seed).limited(arguments.limit)
+    trained.check_images(dataset.x_test, name)
     task, part = task_of(dataset), slice(arguments.angle_samples or None)
     scores = task.scores(trained.model, dataset.x_test, dataset.y_test, trained.preprocess)
     turned = dataset.x_test[part], dataset.y_test[part]
@@ -127,6 +128,7 @@ def run_export(arguments):
     images = None
     if name is not None and any(format.needs_data for format in formats):
         dataset = data.load(name, trained.settings.get("seed", 0))
+        trained.check_images(dataset.x_train, name)
         images = trained.preprocess(dataset.x_train[:REPRESENTATIVE_IMAGES]).astype("float32")
     report = export(
         trained.model,

@@ -2,7 +2,7 @@
 
 import argparse
 
-from keras_equivariant.cli import commands
+from keras_equivariant.cli import commands, completion
 
 
 def make_parser(arguments=None):
@@ -154,7 +154,10 @@ def _add_learn_basis(learn):
 
 
 def _add_spec(parser):
-    parser.add_argument("spec", metavar="SPEC", help="name of a packaged spec (see `specs`) or path of a YAML file")
+    spec = parser.add_argument(
+        "spec", metavar="SPEC", help="name of a packaged spec (see `specs`) or path of a YAML file"
+    )
+    spec.completer = completion.specs
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="set a parameter of the spec; may be repeated"
     )
@@ -165,7 +168,8 @@ def _add_data(parser, default):
 
     what = f"{', '.join(names())}, a plugin's, or the path of an .npz file"
     default_text = default or "that of the run"
-    parser.add_argument("--data", default=default, metavar="NAME", help=f"{what} (default: {default_text})")
+    option = parser.add_argument("--data", default=default, metavar="NAME", help=f"{what} (default: {default_text})")
+    option.completer = completion.data_sets
     seed = 0 if default else None
     parser.add_argument("--seed", type=int, default=seed, metavar="N", help="seed of everything random (default: 0)")
     parser.add_argument("--limit", type=int, metavar="N", help="use at most N training and N test images")

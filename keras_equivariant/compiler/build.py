@@ -113,5 +113,7 @@ def _connect(entries, x, traced):
 def _apply(traced, x, call):
     try:
         return call(traced.layer, x)
-    except (TypeError, ValueError, IndexError, NotImplementedError) as error:
+    except MemoryError as error:
+        raise SpecError([Problem(traced.entry.where, f"there is not enough memory for the layer. {error}")]) from error
+    except Exception as error:  # what stock layers raise as they are built has no common base
         raise SpecError([Problem(traced.entry.where, str(error))]) from error

@@ -8,6 +8,7 @@ import math
 import pathlib
 from typing import Any, get_type_hints
 
+from keras_equivariant.utils.files import write_text
 from keras_equivariant.utils.text import number, table
 
 SMALLEST_INTERPOLATION = 1e-6
@@ -191,7 +192,7 @@ class Report:
 
     def save(self, path):
         """Writes `to_dict()` as JSON."""
-        pathlib.Path(path).write_text(json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
 
     @classmethod
     def load(cls, path):
@@ -248,9 +249,19 @@ class Report:
                 r.verdict,
             )
             for r in self.layers
+            if r.verdict != UNKNOWN
         ]
         lie = ["Lie derivative", "at the output"] if with_lie else []
-        return table(("layer", "class", "output", "layout", "error", "interpolated", *lie, "verdict"), rows)
+        head = ("layer", "class", "output", "layout", "error", "interpolated", *lie, "verdict")
+        lines = table(head, rows) if rows else []
+        unknown = [r.name for r in self.layers if r.verdict == UNKNOWN]
+        if unknown:
+            layers = f"{unknown[0]} to {unknown[-1]}" if len(unknown) > 1 else unknown[0]
+            lines.append(
+                f"not listed: {len(unknown)} layer{'s' * (len(unknown) > 1)}, {layers}, on whose features {self.group} "
+                "has no known action"
+            )
+        return lines
 
 
 def _angle_text(angle):

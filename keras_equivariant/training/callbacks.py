@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.utils.arrays import read_arrays
+from keras_equivariant.utils.files import replaced
 
 
 class EpochRecord(keras.callbacks.Callback):
@@ -38,12 +39,10 @@ class Checkpoint(keras.callbacks.Callback):
         self.path = path
 
     def on_epoch_end(self, epoch, logs=None):
-        temporary = self.path.with_name(f".{self.path.name}.tmp")
-        with open(temporary, "wb") as file:
+        with replaced(self.path) as temporary, open(temporary, "wb") as file:
             np.savez(file, epoch=epoch + 1, **_state(self.model))
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, self.path)
 
     def restore(self, model):
         """Load the state into a compiled model, if there is one, and return the number of epochs done."""

@@ -2,7 +2,6 @@
 
 import itertools
 import logging
-import os
 
 import keras
 import numpy as np
@@ -19,6 +18,7 @@ from keras_equivariant.training.prediction import batch_of
 from keras_equivariant.training.refit import check_head, refit_head
 from keras_equivariant.training.statistics import LARGEST_SAMPLE, recompute_statistics
 from keras_equivariant.training.tasks import task_of
+from keras_equivariant.utils.files import replaced
 
 COMPARED_IMAGES = 2000
 ROWS_AT_A_TIME = 250
@@ -62,7 +62,8 @@ def fit_network(
         check_head(model, dataset.y_train)
     images = preprocess.fit(dataset.x_train)
     if preprocess.state and distribution.is_chief:
-        np.savez(folder / "preprocess.npz", **preprocess.state)
+        with replaced(folder / "preprocess.npz") as path, open(path, "wb") as file:
+            np.savez(file, **preprocess.state)
     batch_size = distribution.divide("batch_size", min(batch_size, len(images)))
     steps = len(images) // batch_size
     checkpoint = Checkpoint(folder / "checkpoint.npz")
@@ -146,6 +147,5 @@ def _validation(dataset, preprocess, distribution):
 
 def save_model(model, path):
     """Save the model in one step: a killed process leaves no half file."""
-    temporary = path.with_name(f".{path.stem}.tmp.keras")
-    model.save(temporary)
-    os.replace(temporary, path)
+    with replaced(path) as temporary:
+        model.save(temporary)

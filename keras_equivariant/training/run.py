@@ -29,6 +29,7 @@ from keras_equivariant.training.network import Network, make_network, recipe_of
 from keras_equivariant.training.results import TrainResult, check_exportable, checked_formats, finish
 from keras_equivariant.training.run_folder import RunFolder, write_json, write_text
 from keras_equivariant.training.tasks import task_of
+from keras_equivariant.utils.files import room
 from keras_equivariant.utils.optional import require
 
 CERTIFIED_IMAGES, CERTIFIED_VOLUMES = 8, 2
@@ -125,7 +126,7 @@ def train(
         jobs.append(_Job.prepare(compare, dataset, jobs[0].folder / "compare", **shared, **common))
     check_exportable(jobs[0].network.model, formats)
     group = group_of(jobs[0].network.model, of_grid=True)
-    with contextlib.ExitStack() as stack:
+    with room(jobs[0].folder.path, "Free some and continue with --resume"), contextlib.ExitStack() as stack:
         for job in jobs if distribution.is_chief else ():
             stack.callback(job.folder.close)
             job.open(resume)

@@ -1,6 +1,7 @@
 """The folder of one run: its settings, its log, and the right to continue it."""
 
 import csv
+import errno
 import json
 import os
 import platform
@@ -8,6 +9,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
+from keras_equivariant.utils.files import write_text
 
 CONFIG = "config.json"
 
@@ -125,6 +128,8 @@ def _given(value):
 def check_writable(path):
     """Create the folder and prove that files can be written in it."""
     try:
+        if path.is_symlink() and not path.exists():
+            raise OSError(errno.ENOENT, "a symbolic link to nothing")
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
@@ -174,10 +179,3 @@ def read_json(path, *keys):
 def write_json(path, content):
     """Write JSON in one step: a killed process leaves the old file or the new one."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_text(path, text):
-    """Write a text file in one step."""
-    temporary = Path(path).with_name(f".{Path(path).name}.tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)
