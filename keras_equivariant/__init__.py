@@ -6,6 +6,7 @@ from keras_equivariant.version import __version__
 if not _startup.is_light(__name__):
     from keras_equivariant import compiler, data, dynamics, groups, layers
     from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec, register_layer
+    from keras_equivariant.conversion import conversion_table, equivariant
     from keras_equivariant.costs import estimate
     from keras_equivariant.equivariance import Report, assert_equivariant, certify, equivariance_error
     from keras_equivariant.export import ExportError, ExportReport, Proof, export, fold, prove
@@ -31,9 +32,11 @@ __all__ = [
     "build_from_spec",
     "certify",
     "compiler",
+    "conversion_table",
     "data",
     "dynamics",
     "equivariance_error",
+    "equivariant",
     "estimate",
     "export",
     "fold",
