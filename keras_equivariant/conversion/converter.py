@@ -68,7 +68,7 @@ class Converter:
         operation = call.operation
         for cls, function in self.replacements.items():
             if isinstance(operation, cls):
-                new = self.make(operation, "replaced", lambda name: function(operation), name=None)
+                new = self.make(operation, "replaced", lambda name, make=function: make(operation), name=None)
                 return self.mark(new(*args, **kwargs), self.kind(args[0]))
         row = traits(operation)
         table = spatial.RULES if row and row.kind in spatial.RULES else rules.RULES

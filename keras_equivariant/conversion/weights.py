@@ -1,8 +1,8 @@
 """The weights of the original as a starting point of its twin.
 
-The twin keeps so many channels of the original as it has fields, those with the largest kernels, and each orientation of
-a field takes its numbers from the same orientation of other fields. So on every orientation the twin computes what the
-original, cut down to these channels, computes for the image in that orientation. With as many fields as channels
+The twin keeps so many channels of the original as it has fields, those with the largest kernels, and each orientation
+of a field takes its numbers from the same orientation of other fields. So on every orientation the twin computes what
+the original, cut down to these channels, computes for the image in that orientation. With as many fields as channels
 nothing is cut off, and with one orientation the twin is the original.
 """
 
