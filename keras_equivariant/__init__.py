@@ -6,7 +6,7 @@ from keras_equivariant.version import __version__
 if not _startup.is_light(__name__):
     from keras_equivariant import compiler, data, dynamics, groups, layers
     from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec, register_layer
-    from keras_equivariant.conversion import conversion_table, equivariant
+    from keras_equivariant.conversion import canonical_ties, conversion_table, equivariant, spec_of, symmetrize
     from keras_equivariant.costs import estimate
     from keras_equivariant.equivariance import Report, assert_equivariant, certify, equivariance_error
     from keras_equivariant.export import ExportError, ExportReport, Proof, export, fold, prove
@@ -30,6 +30,7 @@ __all__ = [
     "__version__",
     "assert_equivariant",
     "build_from_spec",
+    "canonical_ties",
     "certify",
     "compiler",
     "conversion_table",
@@ -55,5 +56,7 @@ __all__ = [
     "register_layer",
     "rematerialize",
     "restrict",
+    "spec_of",
+    "symmetrize",
     "train",
 ]

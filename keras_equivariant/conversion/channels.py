@@ -6,22 +6,23 @@ import math
 class Channels:
     """The channels of tensors that must stay as many as each other, for they are added, multiplied or passed on.
 
-    Attributes:
+    Args:
         size: channels in the original.
         fixed: whether the number must stay, that of an input or a prediction.
+        parts: Channels side by side of which it is the sum.
+
+    Attributes:
         regular: whether any of the tensors has a group axis.
-        derived: whether the number follows from other tensors: parts side by side, a depth multiplier.
-        bound: whether a number that follows from other tensors must equal one that does not, or another such.
+        sums: the parts of each of the tensors that has some.
         divisor: the number is to be divisible by this, as far as there are as many.
     """
 
-    def __init__(self, size, fixed=False, derived=False):
+    def __init__(self, size, fixed=False, parts=()):
         self._parent = None
         self.size = size
         self.fixed = fixed
-        self.derived = derived
+        self.sums = [tuple(parts)] if parts else []
         self.regular = False
-        self.bound = False
         self.divisor = 1
 
     @property
@@ -39,8 +40,7 @@ class Channels:
             b._parent = a
             a.fixed = a.fixed or b.fixed
             a.regular = a.regular or b.regular
-            a.bound = a.bound or b.bound or a.derived or b.derived
-            a.derived = a.derived or b.derived
+            a.sums = a.sums + b.sums
             a.divisor = math.lcm(a.divisor, b.divisor)
 
     @property
@@ -57,23 +57,34 @@ class Widths:
         width: fields for each channel.
 
     Attributes:
-        unit: channels that always become as many fields, where numbers must add up; None elsewhere.
+        unit: channels that always become as many fields, where numbers must add up in several ways; None elsewhere.
     """
 
     def __init__(self, found, width):
         self.width = width
-        sized = [one.root for one in found if one.scaled and one.root.size]
-        # Numbers that follow from others and must equal a third keep one proportion.
-        self.unit = math.gcd(*(one.size for one in sized)) if any(one.bound for one in sized) else None
+        self.unit = None
+        roots = list(dict.fromkeys(one.root for one in found if one.scaled))
+        if any(len(self._sums(root)) > 1 for root in roots):
+            self.unit = math.gcd(*(root.size for root in roots))
 
     def __call__(self, channels):
         """The number in the new network of these Channels."""
-        root = channels.root
+        return self._number(channels.root, ())
+
+    def _sums(self, root, above=()):
+        """The numbers that the parts of a root add up to; two where it is a part of itself."""
+        if root in above:
+            return {-1, -2}
+        return {sum(self._number(part.root, (*above, root)) for part in parts) for parts in root.sums}
+
+    def _number(self, root, above):
         if not root.scaled:
             return root.size
-        wanted = root.size * self.width
         if self.unit:
             return root.size // self.unit * max(1, round(self.unit * self.width))
+        if root.sums:
+            return min(self._sums(root, above))
+        wanted = root.size * self.width
         if root.divisor <= wanted:
             return root.divisor * max(1, round(wanted / root.divisor))
         return max(1, round(wanted))

@@ -32,7 +32,7 @@ class Converter:
     def __init__(self, graph, plan, widths, group, strict, replacements):
         self.graph, self.plan, self.widths, self.group, self.strict = graph, plan, widths, group, strict
         self.replacements = replacements
-        self.exact = Exact(group)
+        self.exact = Exact(group, search=strict)
         self.rank = plan.rank
         self.names = Names(operation.name for operation in graph.operations)
         self.made, self._rows, self._layers = {}, {}, {}

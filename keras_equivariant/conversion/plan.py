@@ -124,7 +124,7 @@ class Plan:
         if is_depthwise(layer, size_in):
             if size_in == size_out and not given.channels.root.fixed:
                 return Planned(kind, given.channels)
-            return Planned(kind, self._new(size_out, derived=True))
+            return Planned(kind, self._new(size_out, parts=[given.channels] * (size_out // size_in)))
         groups = getattr(layer, "groups", 1)
         given.channels.root.divisor = math.lcm(given.channels.root.divisor, groups)
         found = self._produced(call, kind, size_out)
@@ -201,7 +201,7 @@ class Plan:
             kind = next(kind for kind in (REGULAR, IMAGE, INVARIANT) if kind in kinds)
             return Planned(kind, self._new(call.outputs[0].shape[-1], fixed=True))
         kind = next(kind for kind in (REGULAR, IMAGE, INVARIANT) if kind in kinds)
-        return Planned(kind, self._new(call.outputs[0].shape[-1], derived=True))
+        return Planned(kind, self._new(call.outputs[0].shape[-1], parts=[one.channels for one in inputs]))
 
     def _global(self, call, inputs):
         if inputs[0].kind not in (IMAGE, REGULAR):

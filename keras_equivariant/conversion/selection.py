@@ -19,41 +19,33 @@ class Selection:
         self._roots, self._tensors = {}, {}
         self._norms = _norms(plan)
         for call in plan.calls:
-            for tensor in call.inputs:
-                self._tensors.setdefault(id(tensor), self._of_root(tensor))
-            found = self._behind(call)
-            self._tensors.update({id(tensor): found for tensor in call.outputs})
+            for tensor in (*call.inputs, *call.outputs):
+                self._tensors[id(tensor)] = self._of_root(plan[tensor].channels.root)
 
     def __getitem__(self, tensor):
         """Indices of channels, one for each field of the twin."""
         return self._tensors[id(tensor)]
 
-    def _behind(self, call):
-        kind = getattr(traits(call.operation), "kind", None)
-        names = kind == "join" or type(call.operation).__name__ == "Concatenate"
-        before, after = (x.shape[-1] for x in (call.inputs[0], call.outputs[0]))
-        if names:
-            starts = np.cumsum([0, *(x.shape[-1] for x in call.inputs[:-1])])
-            return np.concatenate([self[x] + start for x, start in zip(call.inputs, starts, strict=True)])
-        if kind == "convolution" and self._plan[call.outputs[0]].channels.root.derived and after % before == 0:
-            multiplier = after // before
-            return (self[call.inputs[0]][:, None] * multiplier + np.arange(multiplier)).ravel()
-        return self._of_root(call.outputs[0])
-
-    def _of_root(self, tensor):
-        root = self._plan[tensor].channels.root
+    def _of_root(self, root):
         if root not in self._roots:
             self._roots[root] = self._chosen(root, self._widths(root))
         return self._roots[root]
 
     def _chosen(self, root, fields):
-        """The channels with the largest kernels; the same number of each block where parts stand side by side."""
+        """Those of its parts, else the channels with the largest kernels."""
+        unit = self._widths.unit
         if fields >= root.size:
             return np.arange(fields) % root.size
-        unit = self._widths.unit
-        if unit and root.bound:
+        if unit and root.scaled:  # as many of each block
             each = fields * unit // root.size
             return (np.arange(root.size // unit)[:, None] * unit + np.arange(each) % unit).ravel()
+        if root.sums and len(set(root.sums[0])) < len(root.sums[0]):  # a depth multiplier
+            parts, multiplier = self._of_root(root.sums[0][0].root), len(root.sums[0])
+            return (parts[:, None] * multiplier + np.arange(multiplier)).ravel()
+        if root.sums:
+            parts = [part.root for part in root.sums[0]]
+            starts = np.cumsum([0, *(part.size for part in parts[:-1])])
+            return np.concatenate([self._of_root(part) + start for part, start in zip(parts, starts, strict=True)])
         norms = self._norms.get(root, np.zeros(root.size))
         return np.sort(np.argsort(-norms, kind="stable")[:fields])
 

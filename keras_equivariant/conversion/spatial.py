@@ -60,7 +60,7 @@ def _window(walk, call, x):
         if change:
             walk.because(_sizes(layer.kernel_size, change["kernel_size"], walk, x, layer))
         return change, x
-    if pointwise:
+    if pointwise and walk.strict:
         pooled = _pooled(walk, call, x, before, after)
         if pooled is not None:
             return {"strides": 1}, pooled

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Literal
 
 import keras
+import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_equivariant import groups, layers
+from keras_equivariant.graphs.calls import fresh
 from keras_equivariant.graphs.reading import as_functional
 from keras_equivariant.groups.group import Group
 from keras_equivariant.layers.orbits.average import GroupAverage, GroupCopies
-from keras_equivariant.layers.orbits.canonical import Canonical, GroupChoice
+from keras_equivariant.layers.orbits.canonical import TIE, Canonical, GroupChoice
 from keras_equivariant.utils.checks import check_choice
 
 
@@ -30,15 +34,15 @@ def symmetrize(
     The average takes |G| passes, all of them in one batch, and is as smooth as the model. The canonical form takes one
     and a small convolution that scores the orientations; its answer jumps where two scores are equal (`canonical_ties`
     measures how near inputs are to that), and the model must do well in whichever orientation the scorer picks: train
-    it with augmentation, or go on training the result, or `fit_scorer` on images that stand upright.
+    it with augmentation, or go on training the result.
 
     Args:
         model: any Keras model of images (B, H, W, C), for groups of the plane, or volumes, for groups of space; other
             inputs are taken for invariant.
         group: one that maps the pixel grid onto itself: `"D4"`, `"C4"`, `"D2"`, `"O"`, `"Oh"`, ...
         how: `"average"` or `"canonical"`.
-        outputs: how each output is to transform, one or a list: `"image"`, `"invariant"`, `"vectors"` or a field type
-            such as `"1x1"`. None takes maps (B, H, W, C) for images of scalars and vectors (B, C) for invariant.
+        outputs: how each output is to transform, one or a list: `"image"`, `"invariant"` or a field type, such as
+            `"1x1"` for vectors. None takes maps (B, H, W, C) for images of scalars and vectors (B, C) for invariant.
         scorer: for `"canonical"`, a model of the first image with regular outputs (B, |G|); None for a convolution
             with fixed weights.
         name: of the new model; by default that of `model`.
@@ -66,8 +70,8 @@ def symmetrize(
     if not isinstance(model, keras.Model):
         raise TypeError(f"`model` must be a keras.Model. Received: {model!r} of type {type(model).__name__}")
     group = groups.orthogonal_group(group)
-    graph = as_functional(model, purpose="symmetrized", opened=False) if _is_read(model) else as_functional(model)
-    inputs = keras.tree.map_structure(_fresh, graph.input)
+    graph = as_functional(model, purpose="symmetrized")
+    inputs = keras.tree.map_structure(fresh, graph.input)
     flat = keras.tree.flatten(inputs)
     images = [x for x in flat if len(x.shape) == group.dimension + 2]
     if not images:
@@ -78,16 +82,7 @@ def symmetrize(
     wanted = _layouts(graph, outputs, group)
     build = _average if how == "average" else _canonical
     found = build(model, inputs, images, wanted, group, scorer)
-    new = keras.Model(inputs, keras.tree.pack_sequence_as(graph.output, found), name=name or model.name)
-    return new
-
-
-def _is_read(model):
-    return isinstance(model, keras.Sequential) or isinstance(model, keras.Function)
-
-
-def _fresh(tensor):
-    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=getattr(tensor, "name", None))
+    return keras.Model(inputs, keras.tree.pack_sequence_as(graph.output, found), name=name or model.name)
 
 
 def _layouts(graph, outputs, group):
@@ -104,7 +99,7 @@ def _layouts(graph, outputs, group):
         shapes = [tuple(x.shape) for x in tensors]
         raise ValueError(
             f"The layout of an output must follow from its shape, or be given. Received: outputs of shapes {shapes}; "
-            'pass outputs="image", "invariant", "vectors" or a field type'
+            'pass outputs="image", "invariant" or a field type'
         )
     return named
 
@@ -167,3 +162,56 @@ def _factor(sizes, least):
         return 1
     fitting = [n for n in range(1, min(sizes) + 1) if all(s % n == 0 and s // n >= least for s in sizes)]
     return max(fitting, default=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ties:
+    """How near images are to where their canonical orientation jumps.
+
+    Attributes:
+        gaps: for each image the largest score less the next one, relative to the largest.
+        share: the share of images of which several orientations share the largest score.
+    """
+
+    gaps: np.ndarray
+    share: float
+
+    def __str__(self):
+        return (
+            f"{self.share:.1%} of {len(self.gaps)} images have orientations that share a largest score; of the others "
+            f"half are within {np.median(self.gaps[self.gaps > TIE]) if self.share < 1 else 0:.2g} of the next score"
+        )
+
+
+def canonical_ties(model: keras.Model, images: ArrayLike) -> Ties:
+    """How near images are to the places where a canonical form jumps: there two orientations score alike.
+
+    Args:
+        model: what `symmetrize(..., how="canonical")` returned.
+        images: array `(B, *space, C)`.
+
+    Returns:
+        Ties; `print(ties)` says it in a sentence.
+
+    Raises:
+        ValueError: for any other model.
+
+    Example:
+        >>> import keras, numpy as np, keras_equivariant as ke
+        >>> image = keras.Input((16, 16, 1))
+        >>> plain = keras.Model(image, keras.layers.Dense(2)(keras.layers.Flatten()(image)))
+        >>> model = ke.symmetrize(plain, "C4", how="canonical")
+        >>> ke.canonical_ties(model, np.random.default_rng(0).random((8, 16, 16, 1), "float32")).share
+        0.0
+    """
+    choice = next((layer for layer in model.layers if isinstance(layer, GroupChoice)), None)
+    if choice is None:
+        raise ValueError(
+            'A canonical form comes from symmetrize(..., how="canonical"). Received: the model '
+            f'"{model.name}", which chooses no orientation; an average has no ties'
+        )
+    source = choice.input._keras_history.operation
+    scores = keras.ops.convert_to_numpy(source(keras.ops.convert_to_tensor(images))).astype("float64")
+    ordered = np.sort(scores, axis=-1)
+    gaps = (ordered[:, -1] - ordered[:, -2]) / np.maximum(np.abs(scores).max(axis=-1), 1e-30)
+    return Ties(gaps, float(np.mean(gaps <= TIE)))

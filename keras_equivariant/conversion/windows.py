@@ -14,9 +14,11 @@ class Exact:
 
     Args:
         group: a group that moves the pixel grid.
+        search: whether to look for other windows than the given ones.
     """
 
-    def __init__(self, group):
+    def __init__(self, group, search=True):
+        self.search = search
         self.moves = grid.axis_moves(group)
 
     def keeps(self, some_windows, sizes):
@@ -42,6 +44,9 @@ class Exact:
             Sliding(k, s, d, padding).length(_FREE if old is None else old) if new is None else new
             for k, s, d, old, new in zip(given, strides, dilation, before, after, strict=True)
         ]
+        if not self.search and self.fits_shape(given):
+            row = [Sliding(k, s, d, padding, taps=taps) for k, s, d in zip(given, strides, dilation, strict=True)]
+            return {} if self.keeps(row, free) else None
         for kernel in self._kernels(given, strides, dilation, padding, free, wanted):
             row = [Sliding(k, s, d, padding, taps=taps) for k, s, d in zip(kernel, strides, dilation, strict=True)]
             right = self.keeps(row, free) and [w.length(n) for w, n in zip(row, free, strict=True)] == wanted
@@ -76,14 +81,13 @@ class Exact:
         free = [_FREE if size is None else size for size in sizes]
         added = layer.output_padding
         added = (added,) * len(sizes) if added is None or isinstance(added, int) else tuple(added)
+        none = (None,) * len(sizes)
         wanted = [
             Spreading(k, s, d, padding, p).length(_FREE if old is None else old) if new is None else new
             for k, s, d, p, old, new in zip(given, strides, dilation, added, before, after, strict=True)
         ]
-        none = (None,) * len(sizes)
-        for kernel, extra in [(given, added)] + [
-            (tuple(k + step for k in given), extra) for extra in (added, none) for step in (0, 1, -1, 2)
-        ]:
+        others = [(tuple(k + step for k in given), extra) for extra in (added, none) for step in (0, 1, -1, 2)]
+        for kernel, extra in [(given, added), *(others if self.search else ())]:
             if min(kernel) < 1:
                 continue
             row = [Spreading(*one, padding, p) for *one, p in zip(kernel, strides, dilation, extra, strict=True)]
@@ -103,6 +107,8 @@ class Exact:
         """
         if self.keeps([Border(*pair) for pair in given], sizes):
             return tuple(given)
+        if not self.search:
+            return None
         sides = []
         for (low, high), size, wanted in zip(given, sizes, after, strict=True):
             change = low + high if None in (size, wanted) else wanted - size

@@ -57,7 +57,7 @@ class GroupAverage(OnOrbits):
 
     Args:
         group: as in `GroupCopies`, which comes before the network.
-        layout: how the output is to transform: `"image"` (maps), `"invariant"`, `"vectors"` or a field type.
+        layout: how the output is to transform: `"image"` (maps), `"invariant"` or a field type.
         strict: without effect.
 
     Input shape:

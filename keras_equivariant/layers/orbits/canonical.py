@@ -9,7 +9,7 @@ from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.options import Anything, GroupLike
 from keras_equivariant.layers.orbits.moving import OnOrbits, spelled, weighted
 
-_TIE = 1e-5  # of the largest score: above the rounding of float32
+TIE = 1e-5  # of the largest score: above the rounding of float32
 
 
 @register
@@ -34,7 +34,7 @@ class GroupChoice(OnOrbits):
     def call(self, inputs):
         largest = ops.max(inputs, axis=-1, keepdims=True)
         spread = ops.max(ops.abs(inputs), axis=-1, keepdims=True)
-        chosen = ops.cast(inputs >= largest - _TIE * spread, inputs.dtype)
+        chosen = ops.cast(inputs >= largest - TIE * spread, inputs.dtype)
         return chosen / ops.sum(chosen, axis=-1, keepdims=True)
 
     def compute_output_shape(self, input_shape):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -84,5 +83,3 @@ def weighted(tensor, weights):
     """A tensor (B, |G|, ...) summed over the group with weights (B, |G|)."""
     shape = (-1, weights.shape[1], *(1,) * (len(tensor.shape) - 2))
     return ops.sum(tensor * ops.reshape(ops.cast(weights, tensor.dtype), shape), axis=1)
-
-
