@@ -12,7 +12,7 @@ if not _startup.is_light(__name__):
     from keras_equivariant.export import ExportError, ExportReport, Proof, export, fold, prove
     from keras_equivariant.groups import FieldType
     from keras_equivariant.layers.core.base import EquivariantLayer
-    from keras_equivariant.presets import from_preset, list_presets
+    from keras_equivariant.presets import from_preset, list_presets, preset_info, save_preset
     from keras_equivariant.training import refit_head, train
     from keras_equivariant.training.bases import learn_basis
     from keras_equivariant.training.memory import rematerialize
@@ -50,12 +50,14 @@ __all__ = [
     "list_presets",
     "list_specs",
     "load_spec",
+    "preset_info",
     "prove",
     "recompute_statistics",
     "refit_head",
     "register_layer",
     "rematerialize",
     "restrict",
+    "save_preset",
     "spec_of",
     "symmetrize",
     "train",

@@ -17,6 +17,7 @@ from keras_equivariant.graphs.weights import finalize
 from keras_equivariant.layers.core.rotated_conv import RotatedConv
 from keras_equivariant.layers.regular.group_depthwise_conv import GroupDepthwiseConv2D
 from keras_equivariant.stock.traits import traits
+from keras_equivariant.transfer.stock_kernels import set_field_kernel
 
 
 def project(walk, widths):
@@ -125,34 +126,17 @@ def _without_groups(kernel, groups):
 
 def _fill(new, kernel, bias):
     """Sets kernel and bias of a new layer from those on the channels that are kept; returns 0."""
-    rotated = isinstance(new, RotatedConv | GroupDepthwiseConv2D)
-    if rotated and isinstance(new, RotatedConv):
+    if isinstance(new, RotatedConv):
         kernel = _in_groups(kernel, new.groups)
     if hasattr(new, "kernel_size"):
         kernel = _resized(kernel, new.kernel_size)
-    if rotated:
-        values = _coefficients(new, kernel)
-        whole = np.zeros(new.kernel.shape)
-        if values.shape == whole.shape:
-            whole = values
-        else:  # element 0 is the identity: each orientation takes from the same
-            whole[..., 0, :, :] = values
-        new.kernel.assign(whole)
-    else:
-        new.weights[0].assign(kernel.reshape(new.weights[0].shape))
+    if isinstance(new, RotatedConv | GroupDepthwiseConv2D):
+        set_field_kernel(new, kernel, bias)
+        return 0.0
+    new.weights[0].assign(kernel.reshape(new.weights[0].shape))
     if new.bias is not None and bias is not None:
         new.bias.assign(bias)
     return 0.0
-
-
-def _coefficients(new, kernel):
-    """Coefficients of a kernel on the basis in its first orientation: the nearest there are."""
-    basis = new._basis
-    if basis.pixels is not None:
-        return kernel
-    flat = kernel.reshape(basis.basis.shape[-1], -1)
-    found = np.linalg.lstsq(basis.basis[0].T, flat, rcond=None)[0]
-    return found.reshape(-1, *kernel.shape[-2:])
 
 
 def _in_groups(kernel, groups):
