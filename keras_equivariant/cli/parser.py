@@ -118,6 +118,31 @@ def _add_export(export):
     _add_formats(export)
 
 
+def _add_equivariant(command):
+    command.add_argument("model", metavar="MODEL", help="a .keras or .h5 file of a model of stock layers")
+    command.add_argument("--group", default="D4", help="the symmetry (default: D4; for volumes e.g. O)")
+    command.add_argument("--output", required=True, metavar="DIR", help="the folder to write")
+    command.add_argument("--name", help="of the network (default: that of the file and of the group)")
+    command.add_argument(
+        "--match",
+        default="parameters",
+        metavar="WHAT",
+        help="have as many as the original: parameters (default), channels or multiply-adds; or a number of fields for "
+        "each channel",
+    )
+    command.add_argument("--weights", choices=("project",), help="start from the weights of the model, not at random")
+    command.add_argument("--keep-windows", action="store_true", help="keep windows that break the exact symmetry")
+    command.add_argument(
+        "--symmetrize",
+        choices=("average", "canonical"),
+        help="leave the trained model as it is, and average it over the group or put its input into a canonical "
+        "orientation",
+    )
+    command.add_argument("--data", metavar="FILE", help=".npy or .npz of sample images, for tflite_int8")
+    command.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    _add_formats(command)
+
+
 def _add_prove(prove):
     prove.add_argument("file", metavar="FILE", help="a .tflite, .onnx or .keras file of stock operations")
     prove.add_argument("--group", help="the symmetry to prove (default: the largest that is found)")
@@ -246,6 +271,14 @@ COMMANDS = {
         commands.run_export,
         "export a trained network as SavedModel and .tflite",
         None,
+    ),
+    "equivariant": (
+        _add_equivariant,
+        commands.run_equivariant,
+        "make a Keras model of your own equivariant, certify and export it",
+        "Convert a model of stock Keras layers to its equivariant twin, or symmetrize a trained one as it is. Prints "
+        "what became of each layer and the certificate; writes a .keras file to train and the exported files. Exit "
+        "status 1 if the symmetry is broken.",
     ),
     "prove": (
         _add_prove,

@@ -130,13 +130,18 @@ def permute_pixels(x, matrix, first_axis=1):
         x: array whose axes `first_axis, first_axis + 1, ...` are space.
         matrix: `(d, d)` signed permutation.
     """
+    order, flips = moved_order(matrix, x.ndim, first_axis)
+    return np.flip(np.transpose(x, order), axis=flips)
+
+
+def moved_order(matrix, ndim, first_axis=1):
+    """What `permute_pixels` does to an array of so many axes: their new order, and then those that are reversed."""
     moved = index_matrix(matrix)
     d = len(moved)
     source = np.argmax(np.abs(moved), axis=1)  # output axis a is filled from input axis source[a]
-    order = list(range(x.ndim))
+    order = list(range(ndim))
     order[first_axis : first_axis + d] = [first_axis + int(a) for a in source]
-    flips = [first_axis + a for a in range(d) if moved[a, source[a]] < 0]
-    return np.flip(np.transpose(x, order), axis=flips)
+    return order, [first_axis + a for a in range(d) if moved[a, source[a]] < 0]
 
 
 def sampling(matrix, shape, interpolation="linear"):

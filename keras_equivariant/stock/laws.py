@@ -159,6 +159,11 @@ def _slopes(row, layer, layout, shape, group):
         )
 
 
+def _gain(row, layer, layout, shape, group):
+    if isinstance(layout, Typed):
+        raise mixes(layer, layout.type)
+
+
 def _softmax(row, layer, layout, shape, group):
     if isinstance(layout, Harmonic):
         raise BreaksSymmetry(
@@ -331,6 +336,7 @@ _JUDGES = {
     "function": _function,
     "scale": _scale,
     "slopes": _slopes,
+    "gain": _gain,
     "softmax": _softmax,
     "unit": _unit,
     "normalization": _normalization,
