@@ -61,7 +61,11 @@ def _add_train(train):
         f"The keys: {', '.join(KEYS)}",
     )
     train.add_argument(
-        "--validation", type=_amount, default=0, metavar="N", help="hold out N training images, or a fraction such as 0.2"
+        "--validation",
+        type=_amount,
+        default=0,
+        metavar="N",
+        help="hold out N training images, or a fraction such as 0.2",
     )
     train.add_argument(
         "--mixed-precision",

@@ -91,7 +91,9 @@ def _draw_test(name, parts, masks, seed):
             masks[part] = [masks["train"][i] for i in rows] if part == "test" else masks["train"]
     if masks:
         masks["train"] = [masks["train"][i] for i in kept]
-    log.info("No folder or column says what is for testing: %d of %d files are drawn (seed %d).", count, len(paths), seed)
+    log.info(
+        "No folder or column says what is for testing: %d of %d files are drawn (seed %d).", count, len(paths), seed
+    )
 
 
 def _kinds(paths):
@@ -122,7 +124,9 @@ def _header(path):
             width, height = picture.size
             mode = picture.mode
     except Exception as error:
-        raise ValueError(f"A data file must be whole. Received: {path} ({error}). Remove it or make it again.") from error
+        raise ValueError(
+            f"A data file must be whole. Received: {path} ({error}). Remove it or make it again."
+        ) from error
     grey = mode in ("1", "L", "LA") or mode.startswith(("I", "F"))
     return (height, width, 1 if grey else 3), np.dtype("float32" if mode.startswith(("I", "F")) else "uint8")
 
@@ -134,7 +138,8 @@ def _common_size(name, shapes, size, fit):
     ranks = {len(space) for space in spaces}
     if len(ranks) > 1 or (size is not None and ranks != {len(size)}):
         raise ValueError(
-            f"Files of a data set are all images or all volumes, and `size` has a number for each of their axes. Received: "
+            "Files of a data set are all images or all volumes, and `size` has a number for each of their axes. "
+            "Received: "
             f"{name} with {', '.join(_by(s) for s in list(spaces)[:4])} and size={size}. Sort them, or correct --size."
         )
     if len({shape[-1] for shape in shapes}) > 1:
@@ -145,7 +150,8 @@ def _common_size(name, shapes, size, fit):
             common = spaces.most_common(1)[0][0]
             raise ValueError(
                 f"Images of a data set have one size. Received: {name} with {listed}"
-                f"{' and others' if len(spaces) > 4 else ''}. Use --size {' '.join(map(str, common))}, which cuts and pads "
+                f"{' and others' if len(spaces) > 4 else ''}. Use --size {' '.join(map(str, common))}, which cuts "
+                "and pads "
                 "(with --fit resize it scales, proportions kept)."
             )
         return next(iter(spaces))
@@ -155,13 +161,22 @@ def _common_size(name, shapes, size, fit):
 
 def _mask_dtype(path):
     dtype = files.read(path, mask=True)[0].dtype
-    return np.dtype("int32") if dtype.kind in "iu" and dtype.itemsize > 1 else np.dtype(dtype if dtype.kind != "b" else "u1")
+    return (
+        np.dtype("int32")
+        if dtype.kind in "iu" and dtype.itemsize > 1
+        else np.dtype(dtype if dtype.kind != "b" else "u1")
+    )
 
 
 def _ranked(masks):
     """Masks of several grey values that do not count from 0 as class numbers; 0 and 255 stay as they are."""
     values = np.unique(np.concatenate([np.unique(mask) for mask in masks.values()]))
-    if masks and values.dtype.kind in "iu" and 2 < len(values) <= 32 and not np.array_equal(values, np.arange(len(values))):
+    if (
+        masks
+        and values.dtype.kind in "iu"
+        and 2 < len(values) <= 32
+        and not np.array_equal(values, np.arange(len(values)))
+    ):
         log.info("The grey values %s of the masks are the classes 0 to %d.", values.tolist(), len(values) - 1)
         return {key: np.searchsorted(values, mask).astype("int32") for key, mask in masks.items()}
     return masks

@@ -89,7 +89,11 @@ class Augment:
                 tf.shape(images)[0], seed, self.rotate, mirrors, self.translate, self.quarter_turns, part
             )
             motion = (matrices, shifts, self.fill)
-            return move_volumes(images, *motion), lambda m: _nearest(m, lambda x: move_volumes(x, *motion, True)), matrices
+            return (
+                move_volumes(images, *motion),
+                lambda m: _nearest(m, lambda x: move_volumes(x, *motion, True)),
+                matrices,
+            )
         count = tf.shape(images)[0]
         first, of = part or (0, count)
         draws = tf.random.stateless_uniform((6 if self.quarter_turns else 5, of), seed=seed)[:, first : first + count]

@@ -24,7 +24,8 @@ def load_folder(path, seed=0, size=None, fit="pad"):
         fit: `"pad"` cuts and pads about the middle, `"resize"` scales with the proportions kept.
 
     Raises:
-        ValueError: a folder with nothing of that kind, an image without its mask, files of several sizes without `size`.
+        ValueError: a folder with nothing of that kind, an image without its mask, files of several sizes without
+        `size`.
     """
     path = Path(path).expanduser()
     folders = _subfolders(path)
@@ -35,13 +36,16 @@ def load_folder(path, seed=0, size=None, fit="pad"):
     if all(pairs.values()):
         found = {part: _with_masks(*pair) for part, pair in pairs.items()}
         images = {part: (images, None) for part, (images, _) in found.items()}
-        return assembled(path, images, {part: masks for part, (_, masks) in found.items()}, task="segmentation", **options)
+        return assembled(
+            path, images, {part: masks for part, (_, masks) in found.items()}, task="segmentation", **options
+        )
     classes = sorted({f.name for root in roots.values() for f in _subfolders(root) if _deep(f)})
     if len(classes) < 2:
         raise ValueError(
             "A data folder holds a folder for each class, or the folders `images` and `masks`, perhaps inside `train`, "
             f"`val` and `test`. Received: {path} with the folders {', '.join(f.name for f in folders) or 'none'} and "
-            f"{len(files.listed(path))} images of its own. Sort the files so, or give a CSV file of file names and numbers."
+            f"{len(files.listed(path))} images of its own. Sort the files so, or give a CSV file of file names "
+            "and numbers."
         )
     parts = {}
     for part, root in roots.items():
@@ -49,7 +53,9 @@ def load_folder(path, seed=0, size=None, fit="pad"):
         parts[part] = [file for file, _ in found], [label for _, label in found]
     empty = [name for i, name in enumerate(classes) if i not in parts["train"][1]]
     if empty:
-        raise ValueError(f"Every class has images to train on. Received: {path} without any of {', '.join(empty)} in train.")
+        raise ValueError(
+            f"Every class has images to train on. Received: {path} without any of {', '.join(empty)} in train."
+        )
     return assembled(path, parts, task="classification", class_names=tuple(classes), **options)
 
 
@@ -72,12 +78,15 @@ def _pair(root):
 
 
 def _with_masks(images, masks):
-    by_stem = {re.sub(r"[_-](mask|seg|label)s?$", "", files.stem_of(path), flags=re.I): path for path in files.listed(masks)}
+    by_stem = {
+        re.sub(r"[_-](mask|seg|label)s?$", "", files.stem_of(path), flags=re.I): path for path in files.listed(masks)
+    }
     found = files.listed(images)
     missing = [path.name for path in found if files.stem_of(path) not in by_stem]
     if missing or not found:
         raise ValueError(
-            f"Every image has a mask of its name. Received: {images} with {len(found)} images, of which {len(missing)} have "
+            f"Every image has a mask of its name. Received: {images} with {len(found)} images, of which "
+            f"{len(missing)} have "
             f"none in {masks}{f', such as {missing[0]}' if missing else ''}. Add them, or take the images away."
         )
     return found, [by_stem[files.stem_of(path)] for path in found]

@@ -12,7 +12,16 @@ from keras_equivariant.data.stored import Stored
 
 
 def training_pipeline(
-    images, labels, batch_size, seed=0, augment=None, first_epoch=0, part=(0, 1, 1), block=1, target_type="", weights=None
+    images,
+    labels,
+    batch_size,
+    seed=0,
+    augment=None,
+    first_epoch=0,
+    part=(0, 1, 1),
+    block=1,
+    target_type="",
+    weights=None,
 ):
     """Shuffled, augmented batches `(x, y)` without end; `len(images) // batch_size` of them make an epoch.
 

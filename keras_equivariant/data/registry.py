@@ -17,6 +17,7 @@ from keras_equivariant.data.sets.atoms import holds_atoms, load_atoms
 from keras_equivariant.data.sets.cells import load_cells
 from keras_equivariant.data.sets.cifar10 import load_cifar10
 from keras_equivariant.data.sets.digits import load_digits, load_rotated_digits
+from keras_equivariant.data.sets.flows import load_flows
 from keras_equivariant.data.sets.membranes import load_isbi2012_em
 from keras_equivariant.data.sets.mnist import load_mnist
 from keras_equivariant.data.sets.molecules import (
@@ -46,6 +47,7 @@ _PACKAGED = {
     "adrenalmnist3d": load_adrenalmnist3d,
     "oriented_digits": load_oriented_digits,
     "clusters": load_clusters,
+    "flows": load_flows,
 }
 
 
@@ -106,7 +108,9 @@ def check_name(name):
         return
     if Path(name).expanduser().is_dir():
         return
-    hint = nearest(name, _loaders, f"Use one of {', '.join(_loaders)}, or the path of a folder, .npz, .csv or .xyz file.")
+    hint = nearest(
+        name, _loaders, f"Use one of {', '.join(_loaders)}, or the path of a folder, .npz, .csv or .xyz file."
+    )
     raise ValueError(f'Unknown data set. Received: "{name}". {hint}')
 
 
@@ -119,14 +123,19 @@ def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset
             `"adrenalmnist3d"`; a name that `ke.data.register` made known; or the path of an .npz file with the arrays
             x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of them, where y holds labels, or
             masks as high and wide as the images. With positions of atoms, positions_train and so on, in place of x it
-            becomes densities, with charges `z` and positions `pos` molecules. A folder holds a folder of pictures for each
-            class, or `images` and `masks`; a .csv file names files and what they show; an .xyz file holds molecules (see
-            `tutorials/guides/your_data.md`). A pattern such as `set/*.npz` names several such files; their training images stay on
+            becomes densities, with charges `z` and positions `pos` molecules. A folder holds a folder of pictures for
+            each
+            class, or `images` and `masks`; a .csv file names files and what they show; an .xyz file holds molecules
+            (see
+            `tutorials/guides/your_data.md`). A pattern such as `set/*.npz` names several such files; their training
+            images stay on
             disk.
         seed: Seed of the sets that are made rather than read (random angles).
         **options: Of some sets: `size` of the images of "cells", of the volumes of "shapes" and "tetris" and of
-            densities, `tile` of "isbi2012_em", in pixels; `draws` and `places` of "tetris"; `voxel_size` of densities. Of
-            files: `size=(height, width)` and `fit="pad"` or `"resize"` for images of other sizes; `target`, what numbers
+            densities, `tile` of "isbi2012_em", in pixels; `draws` and `places` of "tetris"; `voxel_size` of
+            densities. Of
+            files: `size=(height, width)` and `fit="pad"` or `"resize"` for images of other sizes; `target`, what
+            numbers
             are: "class", "number", "angle", "axis", "vector", of molecules the name of an array.
 
     Returns:

@@ -25,7 +25,8 @@ def load_table(path, seed=0, size=None, fit="pad", target=None):
         seed: of the draw of what is for testing, where no column says so.
         size, fit: as in `load_folder`.
         target: what the columns are: `"class"`, `"number"`, `"angle"` (degrees), `"axis"` (degrees, of a direction that
-            half a turn leaves as it is), `"vector"` (two columns, x to the right and y up; of volumes three); by default
+            half a turn leaves as it is), `"vector"` (two columns, x to the right and y up; of volumes three); by
+            default
             what they look like.
 
     Raises:
@@ -36,14 +37,16 @@ def load_table(path, seed=0, size=None, fit="pad", target=None):
     named = next((c for c in columns if all(files.suffix_of(row[c]) for row in rows)), None)
     if named is None:
         raise ValueError(
-            f"One column of a CSV file names image files. Received: {path} with the columns {', '.join(columns)}. Write "
+            f"One column of a CSV file names image files. Received: {path} with the columns {', '.join(columns)}. "
+            "Write "
             "names with their ending, such as cell_17.png."
         )
     paths = [path.parent / row[named] for row in rows]
     missing = [p for p in paths if not p.is_file()]
     if missing:
         raise ValueError(
-            f"Every file of a CSV file exists, relative to its folder. Received: {path}, {len(missing)} of {len(paths)} are "
+            f"Every file of a CSV file exists, relative to its folder. Received: {path}, {len(missing)} of "
+            f"{len(paths)} are "
             f"missing, such as {missing[0]}. Correct the names."
         )
     split = next((c for c in columns if c.lower() in PART_COLUMNS and all(part_of(row[c]) for row in rows)), None)
@@ -65,7 +68,9 @@ def _read(path):
         reader = csv.DictReader(text.splitlines(), dialect=dialect, skipinitialspace=True)
         rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"A CSV file is text with a header. Received: {path} ({error}). Save it as CSV (UTF-8).") from error
+        raise ValueError(
+            f"A CSV file is text with a header. Received: {path} ({error}). Save it as CSV (UTF-8)."
+        ) from error
     if not rows or len(rows[0]) < 2:
         raise ValueError(
             f"A CSV file has a header, a column of file names, and one of what they show. Received: {path} with "
@@ -97,7 +102,8 @@ def _targets(path, rows, columns, target):
     if numbers is None:
         bad = next(cell for row in cells for cell in row if _number(cell) is None)
         raise ValueError(
-            f"The columns {', '.join(columns)} hold numbers. Received: {path} with {bad!r}. Correct it, or say --target class."
+            f"The columns {', '.join(columns)} hold numbers. Received: {path} with {bad!r}. Correct it, or say "
+            "--target class."
         )
     return as_targets(numbers, target, columns, str(path))
 

@@ -140,7 +140,10 @@ def _check_rows(name, part, targets, images):
             f"Received: {name} with {len(images)} samples and y_{part} {targets!r:.80}. Use ke.data.load."
         )
     return Rows(
-        **{k: as_numbers(a, "float32", f"Targets, {k} of the {part} part of {name},") for k, a in targets.arrays.items()}
+        **{
+            k: as_numbers(a, "float32", f"Targets, {k} of the {part} part of {name},")
+            for k, a in targets.arrays.items()
+        }
     )
 
 

@@ -5,29 +5,28 @@ import numpy as np
 from keras_equivariant.data import Dataset, Rows
 from keras_equivariant.dynamics.systems import pendulums, springs
 
-STEPS = 5  # states that follow the first in training
-TEST_STEPS = 5
 
-
-def load_springs(seed=0, systems=400, particles=6, duration=5.0):
+def load_springs(seed=0, systems=400, particles=6, duration=5.0, steps=3):
     """Particles on springs in the plane, of which a tenth of the systems is for testing; see `ke.dynamics.springs`.
 
     Args:
         seed: of the systems.
         systems, particles: how many, of how many.
-        duration: of each motion, from which one stretch of 5 steps of 0.05 is taken.
+        duration: of each motion, from which one stretch is taken.
+        steps: states of that stretch, 0.05 apart, after the first; each is a step through the network when it is
+        trained.
     """
-    return as_dataset("springs", springs(systems, particles, duration=duration, seed=seed), seed)
+    return as_dataset("springs", springs(systems, particles, duration=duration, seed=seed), steps, seed)
 
 
-def load_pendulums(seed=0, systems=400, particles=3, duration=5.0):
+def load_pendulums(seed=0, systems=400, particles=3, duration=5.0, steps=3):
     """Coupled pendulums in a row; the rest as in `load_springs`, see `ke.dynamics.pendulums`."""
-    return as_dataset("pendulums", pendulums(systems, particles, duration=duration, seed=seed), seed)
+    return as_dataset("pendulums", pendulums(systems, particles, duration=duration, seed=seed), steps, seed)
 
 
-def as_dataset(name, motion, seed=0):
+def as_dataset(name, motion, steps=3, seed=0):
     """A `Dataset` of trajectories: a state and the states after it, the last tenth of the systems for testing."""
-    (state, parameters), states = motion.chunks(STEPS, seed)
+    (state, parameters), states = motion.chunks(steps, seed)
     held = max(1, round(0.1 * len(state)))
     x, y = Rows(state=state, parameters=parameters), Rows(states=states)
     return Dataset(

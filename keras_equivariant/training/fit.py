@@ -125,7 +125,8 @@ def fit_network(
 
 
 def sample_weights(recipe, dataset):
-    """A weight for each training image, with a mean of 1, or None: such that each class weighs as much as the others."""
+    """A weight for each training image, with a mean of 1, or None: such that each class weighs as much as the "
+    "others."""
     if recipe.class_weight is None:
         return None
     if dataset.task != "classification":

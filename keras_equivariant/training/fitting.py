@@ -34,8 +34,9 @@ def check_kind(spec, recipe, dataset):
     others = [load_spec(name) for name in list_specs()]
     found = [s.name for s in others if fits(s, s.training.get("task", "classification"), dataset)]
     raise ValueError(
-        f"The data must be of the kind that a spec is for. Received: spec \"{spec.name}\" for {recipe.task} of "
-        f'{LAYOUTS[layout_of(spec)]}, data "{dataset.name}" for {dataset.task} of {LAYOUTS[dataset.layout]}. Specs that '
+        f'The data must be of the kind that a spec is for. Received: spec "{spec.name}" for {recipe.task} of '
+        f'{LAYOUTS[layout_of(spec)]}, data "{dataset.name}" for {dataset.task} of {LAYOUTS[dataset.layout]}. '
+        "Specs that "
         f"fit: {', '.join(found) or 'none of the packaged ones'}; a spec of your own names its task in its recipe, "
         "--recipe task=NAME."
     )
@@ -75,8 +76,8 @@ def check_rows(network, dataset):
 
 
 def certified_group(model, dataset):
-    """The group to certify a network on: that of its layers, of which images that are no squares keep a part; None where
-    nothing moves."""
+    """The group to certify a network on: that of its layers, of which images that are no squares keep a part; None
+    where nothing moves."""
     flat = all(len(tensor.shape) == 2 for tensor in model.inputs)
     if flat:
         return None

@@ -11,7 +11,8 @@ PIXELS = 250 * 28 * 28  # of one batch of a prediction
 
 
 def predict(model, images, preprocess=None, batch_size=None):
-    """The outputs of `model` for raw images, or `Rows`, as float32; batches have one shape and a bounded number of pixels."""
+    """The outputs of `model` for raw images, or `Rows`, as float32; batches have one shape and a bounded number "
+    "of pixels."""
     images = (preprocess or Preprocess())(images)
     batches = evaluation_pipeline(images, batch_size=batch_size or batch_of(images), fixed=True)
     found = model.predict(batches, verbose=0)

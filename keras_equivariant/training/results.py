@@ -106,7 +106,9 @@ def finish(job, results, dataset, export_formats):
     log.info("Everything about the run is in %s.", job.folder.path)
     for found in results:
         name, report = found.summary["network"], found.certificate
-        log.info("%s: %s", name, "no certificate: no group moves its inputs." if report is None else f"{report.headline}.")
+        log.info(
+            "%s: %s", name, "no certificate: no group moves its inputs." if report is None else f"{report.headline}."
+        )
     for found in results:
         log.info("%s: %s", found.summary["network"], task.text(found.summary))
     return replace(result, comparison=comparison, summary=summary)

@@ -155,7 +155,9 @@ class _Job:
     distribution: Distribution
 
     @classmethod
-    def prepare(cls, spec, dataset, run_dir, distribution, seed, mixed_precision, validation, limit, data_options, **own):
+    def prepare(
+        cls, spec, dataset, run_dir, distribution, seed, mixed_precision, validation, limit, data_options, **own
+    ):
         params, recipe = own.get("params"), own.get("recipe")
         if isinstance(spec, keras.Model) and distribution.kind != "none":
             raise ValueError(

@@ -17,14 +17,17 @@ def advice(spec, walk):
     size, sizes = spec.params.get("size"), spec.input_shape[:-1]
     if spec.origin is None or not sizes or not isinstance(size, int) or set(sizes) != {size}:
         return None
-    found = [next((s for s in range(size + d, size + d * (FARTHEST + 1), d) if good(spec, s, walk)), None) for d in (-1, 1)]
+    found = [
+        next((s for s in range(size + d, size + d * (FARTHEST + 1), d) if good(spec, s, walk)), None) for d in (-1, 1)
+    ]
     found = [str(s) for s in found if s is not None]
     if not found:
         return None
     return Problem(
         spec.origin.where.key("input"),
         f"the whole network keeps its symmetry on inputs of size {' and '.join(found)}. Received: size {size}; "
-        f"use size={found[-1]} (on the command line --set size={found[-1]}, and --size {' '.join([found[-1]] * len(sizes))} "
+        f"use size={found[-1]} (on the command line --set size={found[-1]}, and --size "
+        f"{' '.join([found[-1]] * len(sizes))} "
         "where it is trained)",
         "error",
     )

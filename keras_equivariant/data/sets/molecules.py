@@ -48,7 +48,8 @@ def load_molecule_set(path, seed=0, target=None):
 
 
 def as_dataset(name, points, seed=0, target=None, description=None, test=None):
-    """A `Dataset` of a `PointSet`, whose targets it chooses; `test` is a `PointSet` to test on, else a tenth is drawn."""
+    """A `Dataset` of a `PointSet`, whose targets it chooses; `test` is a `PointSet` to test on, else a tenth is "
+    "drawn."""
     keys = _chosen(name, points.targets, target)
     if test is None:
         rows = drawn(np.zeros((len(points), 1)), max(1, round(TEST_SHARE * len(points))), seed)
@@ -161,7 +162,9 @@ def _as_points(name, frames, places, elements):
         if with_forces:
             forces[i, :count] = frame["forces"]
     targets = {"energy": np.array([frame["energy"] for frame in frames])}
-    return PointSet(name, positions, charge_values(z, elements), z > 0, targets | ({"forces": forces} if with_forces else {}))
+    return PointSet(
+        name, positions, charge_values(z, elements), z > 0, targets | ({"forces": forces} if with_forces else {})
+    )
 
 
 def load_clusters(seed=0, count=500, atoms=6, target="forces"):

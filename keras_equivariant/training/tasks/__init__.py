@@ -9,8 +9,7 @@ from keras_equivariant.training.tasks.trajectories import Trajectories
 from keras_equivariant.training.tasks.vectors import Vectors
 
 TASKS = {
-    task.name: task
-    for task in (Classification(), Segmentation(), Regression(), Vectors(), Molecules(), Trajectories())
+    task.name: task for task in (Classification(), Segmentation(), Regression(), Vectors(), Molecules(), Trajectories())
 }
 
 __all__ = [

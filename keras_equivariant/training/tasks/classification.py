@@ -61,8 +61,8 @@ class Classification(Task):
         return found
 
     def summary(self, scores, by_angle):
-        """Errors in percent: on the images as they are, and on images rotated to each angle (volumes, about the vertical
-        axis), of volumes also over the 24 rotations of the cube and over random ones."""
+        """Errors in percent: on the images as they are, and on images rotated to each angle (volumes, about the
+        vertical axis), of volumes also over the 24 rotations of the cube and over random ones."""
         errors = {f"{angle:g}": _percent_error(a) for angle, a in by_angle.items()}
         return {
             "test_error_percent": _percent_error(scores["accuracy"]),

@@ -87,7 +87,7 @@ class Molecules(Measured):
         if outputs != first.shape[1:]:
             spec = "lieconv_dipole" if "dipole" in self.targets else "lieconv_molecules"
             raise ValueError(
-                f"A network for molecules must answer as the targets are. Received: network \"{network.name}\" with "
+                f'A network for molecules must answer as the targets are. Received: network "{network.name}" with '
                 f'output shape {outputs}, data "{dataset.name}" with {self.targets[0]} of shape {first.shape[1:]}. '
                 f"Use a spec such as {spec}."
             )
@@ -102,17 +102,21 @@ class Molecules(Measured):
         return scores
 
     def _answers(self, model, images):
-        found = predict(EnergyAndForces(model) if "forces" in self.targets else model, images)
+        if "forces" in self.targets:
+            model = EnergyAndForces(model)
+            model.compile(jit_compile=False)
+        found = predict(model, images)
         return found if isinstance(found, dict) else {self.targets[0]: found}
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
         """Rotated about the last axis, targets with them."""
-        found = {}
-        for angle in angles:
-            matrix = about_last_axis(angle, images.arrays["positions"].shape[-1])
-            x, y = (rotated_rows(rows, matrix) for rows in (images, targets))
-            found[float(angle)] = self.scores(model, x, y)["mae"]
-        return found
+        d, angles = images.arrays["positions"].shape[-1], list(angles)
+        moved = [[rotated_rows(rows, about_last_axis(a, d)) for rows in (images, targets)] for a in angles]
+        x, y = (joined(rows) for rows in zip(*moved, strict=True))
+        name = self.targets[0]
+        off = np.abs(self._answers(model, x)[name].astype("float64") - y.arrays[name])
+        means = off.reshape(len(angles), -1).mean(axis=1)
+        return {float(angle): float(mean) for angle, mean in zip(angles, means, strict=True)}
 
     def chance(self, targets):
         y = targets.arrays[self.targets[0]]
@@ -126,6 +130,11 @@ def rotated_rows(rows, matrix):
     """Rows whose coordinates are rotated by a matrix."""
     move = lambda array: (array @ matrix.T).astype("float32")  # noqa: E731
     return Rows(**{name: move(array) if name in MOVING else array for name, array in rows.arrays.items()})
+
+
+def joined(rows):
+    """Several `Rows` of the same arrays, one after the other."""
+    return Rows(**{name: np.concatenate([r.arrays[name] for r in rows]) for name in rows[0].arrays})
 
 
 def composition_fit(inputs, energies):

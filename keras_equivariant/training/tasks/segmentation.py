@@ -11,7 +11,7 @@ from keras_equivariant.utils.optional import require
 
 
 class Segmentation(Task):
-    """Logits `(B, *space, 1)` against masks of 0 and 1, or `(B, *space, classes)` against class numbers `(B, *space, 1)`.
+    """Logits `(B, *space, 1)` against masks of 0 and 1, or `(B, *space, classes)` against class numbers.
 
     Of several classes F1 is the mean over the classes, of the largest logit; there is no threshold.
     """
@@ -110,13 +110,16 @@ class Segmentation(Task):
             )
         else:
             upright = (
-                f"F1 of the pixels {summary['test_f1_percent']:.2f} % at the best threshold {summary['threshold']:.3f}, "
+                f"F1 of the pixels {summary['test_f1_percent']:.2f} % at the best threshold "
+                f"{summary['threshold']:.3f}, "
                 f"average precision {summary['test_average_precision_percent']:.2f} %"
             )
         return (
-            f"{upright}; on the disc inside images rotated to {len(by_angle)} angles F1 {summary['mean_f1_over_angles_percent']:.2f} % on average, "
+            f"{upright}; on the disc inside images rotated to {len(by_angle)} angles F1 "
+            f"{summary['mean_f1_over_angles_percent']:.2f} % on average, "
             f"{by_angle[worst]:.2f} % at worst ({worst}°)."
         )
+
 
 def pixel_scores(logits, masks):
     """F1 of the pixels at the threshold best for the whole set, that threshold, and the average precision.

@@ -126,11 +126,18 @@ class Measured(Task):
         if by_angle:
             worst = max(by_angle, key=by_angle.get)
             text += (
-                f"; rotated to {len(by_angle)} angles {summary[f'mean_{key}{suffix}_over_angles']:.4g}{unit} on average, "
+                f"; rotated to {len(by_angle)} angles {summary[f'mean_{key}{suffix}_over_angles']:.4g}{unit} on "
+                "average, "
                 f"{by_angle[worst]:.4g}{unit} at worst ({worst}°)"
             )
-        others = [name for name in summary if name.startswith("test_") and name != f"test_{key}{suffix}"]
-        return text + ".".join(["", *(f" {n.removeprefix('test_').replace('_', ' ')} {summary[n]:.4g}" for n in others)]) + "."
+        others = [
+            name for name in summary if name.startswith("test_") and name not in (f"test_{key}{suffix}", "test_images")
+        ]
+        return (
+            text
+            + ".".join(["", *(f" {n.removeprefix('test_').replace('_', ' ')} {summary[n]:.4g}" for n in others)])
+            + "."
+        )
 
 
 def _short(value):
@@ -141,5 +148,6 @@ def bars(values, unit="%"):
     """A line for each angle of `{degrees as text: value}`, with a bar of 50 marks for the most, or for 100 %."""
     most = 100 if unit == "%" else max(values.values(), default=1) or 1
     return "\n".join(
-        f"{angle:>6}°  {value:6.2f} {unit}  {'#' * round(50 * value / most)}".rstrip() for angle, value in values.items()
+        f"{angle:>6}°  {value:6.2f} {unit}  {'#' * round(50 * value / most)}".rstrip()
+        for angle, value in values.items()
     )

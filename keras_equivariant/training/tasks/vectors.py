@@ -68,7 +68,8 @@ class Vectors(Measured):
         }
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
-        """Images rotated by interpolation, targets with them; volumes about the last axis. Of fields the disc inside."""
+        """Images rotated by interpolation, targets with them; volumes about the last axis. Of fields the disc "
+        "inside."""
         found = {}
         for angle in angles:
             answers = predict(model, rotate_images(images, angle), preprocess)
