@@ -29,6 +29,7 @@ def run_train(arguments):
         compare=arguments.compare,
         validation=arguments.validation,
         limit=arguments.limit,
+        data_options=_data_options(arguments),
         resume=arguments.resume,
         distribute=arguments.distribute,
         tensorboard=arguments.tensorboard,
@@ -42,25 +43,28 @@ def run_train(arguments):
 def run_evaluate(arguments):
     from keras_equivariant import data
     from keras_equivariant.training.evaluation import angles_of
+    from keras_equivariant.training.reporting import THINGS
     from keras_equivariant.training.saved import load_trained
     from keras_equivariant.training.tasks import task_of
 
     trained = load_trained(arguments.run)
     name = arguments.data or trained.settings.get("data", "digits")
     seed = trained.settings.get("seed", 0) if arguments.seed is None else arguments.seed
-    dataset = data.load(name, seed).limited(arguments.limit)
+    options = {**trained.settings.get("data_options", {}), **_data_options(arguments)}
+    dataset = data.load(name, seed, **options).limited(arguments.limit, seed)
     trained.check_images(dataset.x_test, name)
-    task, part = task_of(dataset), slice(arguments.angle_samples or None)
+    task = task_of(dataset)
     scores = task.scores(trained.model, dataset.x_test, dataset.y_test, trained.preprocess)
-    turned = dataset.x_test[part], dataset.y_test[part]
+    turned = dataset.sample("test", arguments.angle_samples or None, seed)
     scores |= task.scores_turned(trained.model, *turned, trained.preprocess)
     angles = angles_of(arguments.angle_step)
     by_angle = task.score_by_angle(trained.model, *turned, angles, trained.preprocess, scores)
     results = task.summary(scores, by_angle)
     network = trained.settings.get("network", trained.model.name)
-    _echo(f"{network} on {dataset.description}, {len(dataset.x_test):,} test images")
+    _echo(f"{network} on {dataset.description}, {len(dataset.x_test):,} test {THINGS[dataset.layout]}")
+    if by_angle:
+        _echo(task.angle_table(results))
     _echo(task.text(results))
-    _echo(task.angle_table(results))
     if arguments.json:
         from keras_equivariant.training.run_folder import write_json
 
@@ -115,11 +119,14 @@ def run_summary(arguments):
 
 
 def run_export(arguments):
+    import numpy as np
+
     from keras_equivariant import data
     from keras_equivariant.export import arguments as checks
     from keras_equivariant.export import export
     from keras_equivariant.training.results import REPRESENTATIVE_IMAGES
     from keras_equivariant.training.saved import load_trained
+    from keras_equivariant.training.tasks import task_of
 
     formats = checks.checked_formats(arguments.formats)
 
@@ -127,9 +134,12 @@ def run_export(arguments):
     name = arguments.data or trained.settings.get("data")
     images = None
     if name is not None and any(format.needs_data for format in formats):
-        dataset = data.load(name, trained.settings.get("seed", 0))
+        seed = trained.settings.get("seed", 0)
+        dataset = data.load(name, seed, **trained.settings.get("data_options", {}))
         trained.check_images(dataset.x_train, name)
-        images = trained.preprocess(dataset.x_train[:REPRESENTATIVE_IMAGES]).astype("float32")
+        inputs, _ = dataset.sample("train", REPRESENTATIVE_IMAGES, seed)
+        images = task_of(dataset).certified(trained.model, trained.preprocess(inputs))
+        images = images if isinstance(images, list) else np.asarray(images, "float32")
     report = export(
         trained.model,
         arguments.output,
@@ -268,6 +278,12 @@ def run_schema(arguments):
     from keras_equivariant.compiler import json_schema
 
     _echo(json.dumps(json_schema(), indent=2))
+
+
+def _data_options(arguments):
+    """The options of the data set that were given."""
+    found = {"size": arguments.size and tuple(arguments.size), "fit": arguments.fit, "target": arguments.target}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _pairs(texts, option):

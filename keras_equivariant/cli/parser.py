@@ -60,7 +60,13 @@ def _add_train(train):
         help="replace an entry of the recipe, e.g. 'optimizer={Adam: {learning_rate: 0.003}}'; may be repeated. "
         f"The keys: {', '.join(KEYS)}",
     )
-    train.add_argument("--validation", type=int, default=0, metavar="N", help="hold out the last N training images")
+    train.add_argument(
+        "--validation",
+        type=_amount,
+        default=0,
+        metavar="N",
+        help="hold out N training images, or a fraction such as 0.2",
+    )
     train.add_argument(
         "--mixed-precision",
         nargs="?",
@@ -79,6 +85,11 @@ def _add_train(train):
     _add_formats(train)
     _add_angles(train)
     train.add_argument("--quiet", action="store_true", help="show errors only")
+
+
+def _amount(text):
+    """A whole number, or a fraction."""
+    return float(text) if "." in text else int(text)
 
 
 def _add_evaluate(evaluate):
@@ -191,13 +202,22 @@ def _add_spec(parser):
 def _add_data(parser, default):
     from keras_equivariant.data.registry import names
 
-    what = f"{', '.join(names())}, a plugin's, or the path of an .npz file"
+    what = f"{', '.join(names())}, a plugin's, or the path of a folder of images or of an .npz, .csv or .xyz file"
     default_text = default or "that of the run"
     option = parser.add_argument("--data", default=default, metavar="NAME", help=f"{what} (default: {default_text})")
     option.completer = completion.data_sets
     seed = 0 if default else None
     parser.add_argument("--seed", type=int, default=seed, metavar="N", help="seed of everything random (default: 0)")
     parser.add_argument("--limit", type=int, metavar="N", help="use at most N training and N test images")
+    parser.add_argument(
+        "--size", type=int, nargs="+", metavar="N", help="height and width (and depth) to bring all images to"
+    )
+    parser.add_argument(
+        "--fit", choices=("pad", "resize"), help="how: cut and pad about the middle, or scale, proportions kept"
+    )
+    parser.add_argument(
+        "--target", metavar="KIND", help="what numbers are: class, number, angle, axis, vector; of molecules an array"
+    )
 
 
 def _add_angles(parser):

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_equivariant.data import sizes
 from keras_equivariant.data.dataset import Dataset, check_images
 from keras_equivariant.data.shards import Shards, stored_array
+from keras_equivariant.data.tables import TARGETS, as_targets
 from keras_equivariant.data.targets import task_of
 from keras_equivariant.utils.arrays import array_names, read_arrays
 
@@ -34,7 +36,7 @@ def find(*file_names):
     return next((path for path in candidates if path.is_file()), None)
 
 
-def load_archive(path, **details):
+def load_archive(path, size=None, fit="pad", target=None, **details):
     """Load an `.npz` file with the arrays x_train, y_train, x_test, y_test and, if wanted, x_val, y_val.
 
     MedMNIST's names of the same arrays (train_images, train_labels, val_images, ...) do as well. Where y is as high and
@@ -42,6 +44,8 @@ def load_archive(path, **details):
 
     Args:
         path: The file. Pickled arrays are refused, so an archive cannot run code.
+        size, fit: Height and width (and depth) to bring all images to, as in `load_folder`.
+        target: What y holds, where it does not look like it: "class", "number", "angle" or "axis" (degrees), "vector".
         **details: Further fields of `Dataset` (`name`, `description`, `default_epochs`).
 
     Raises:
@@ -52,7 +56,9 @@ def load_archive(path, **details):
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"No such data file. Received: {path}. Give the path of an existing .npz file.")
-    arrays = read_arrays(path, (*REQUIRED, *OPTIONAL, *MEDMNIST))
+    arrays = read_arrays(path, (*REQUIRED, *OPTIONAL, *MEDMNIST, "class_names"))
+    if "class_names" in arrays:
+        details = {"class_names": tuple(map(str, arrays.pop("class_names"))), **details}
     arrays = {MEDMNIST.get(key, key): array for key, array in arrays.items()}
     missing = [key for key in REQUIRED if key not in arrays]
     if missing or ("x_val" in arrays) != ("y_val" in arrays):
@@ -62,8 +68,41 @@ def load_archive(path, **details):
             f"Received: {path} with {', '.join(array_names(path))}. Save it with numpy.savez(path, x_train=…, …)."
         )
     chosen = {key: arrays[key] for key in REQUIRED + OPTIONAL if key in arrays}
-    task = task_of(chosen["x_train"], chosen["y_train"])
-    return Dataset(**{"name": str(path), "description": f"images of {path.name}", "task": task, **chosen, **details})
+    found = {"task": task_of(chosen["x_train"], chosen["y_train"]), **_told(path, chosen, target)}
+    if size is not None:
+        _resize(chosen, sizes.check_size(size, fit), fit, found["task"])
+    return Dataset(**{"name": str(path), "description": f"images of {path.name}", **found, **chosen, **details})
+
+
+def _told(path, arrays, target):
+    """The fields of the data set that `target` decides; the targets are brought into their form in place."""
+    if target is None or target == "class":
+        return {} if target is None else {"task": "classification"}
+    if target not in TARGETS:
+        raise ValueError(f"`target` must be one of {', '.join(TARGETS)}. Received: target={target!r}. Choose one.")
+    fields = {}
+    for key in [key for key in arrays if key.startswith("y_")]:
+        numbers = np.asarray(arrays[key], "float64")
+        if target == "vector" and numbers.ndim > 2:
+            fields = {"task": "vectors", "target_type": "1x1"}
+            continue
+        numbers = numbers.reshape(len(numbers), -1)
+        arrays[key], fields = as_targets(numbers, target, [f"y{i}" for i in range(numbers.shape[1])], str(path))
+    return fields if target != "number" else {**fields, "target_names": ()}
+
+
+def _resize(arrays, size, fit, task):
+    for key in [key for key in arrays if key[:2] == "x_" or task == "segmentation"]:
+        axes = arrays[key].ndim - 1
+        images = arrays[key][..., None] if axes == len(size) else arrays[key]
+        if images.ndim != len(size) + 2:
+            raise ValueError(
+                f"`size` has a number for each axis of an image. Received: size={size} for {key} of shape "
+                f"{arrays[key].shape}. Give the height and width, of volumes the depth too."
+            )
+        if key[:2] == "x_":
+            sizes.announce({images.shape[1:-1]: len(images)}, size, fit)
+        arrays[key] = np.stack([sizes.fitted(image, size, fit, key[:2] == "y_") for image in images])
 
 
 def load_shards(pattern):

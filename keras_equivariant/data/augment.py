@@ -7,7 +7,8 @@ other images than an uninterrupted one, and each resamples the image again. Here
 import math
 from dataclasses import dataclass
 
-from keras_equivariant.data.volume_augment import augment_volumes
+from keras_equivariant.data.vectors import rotated
+from keras_equivariant.data.volume_augment import draw_motion, move_volumes
 
 FLIPS = {None: (False, False), "horizontal": (True, False), "vertical": (False, True), "both": (True, True)}
 
@@ -62,16 +63,37 @@ class Augment:
     def __call__(self, images, seed, masks=None, part=None):
         """Transform float images `(B, H, W, C)` by random numbers that depend only on the integer pair `seed`.
 
-        With `masks` `(B, H, W, 1)` returns both, moved alike. `part` is `(first, of)` where the images are those from
+        With `masks` `(B, *space, 1)` returns both, moved alike. `part` is `(first, of)` where the images are those from
         number `first` on of a batch of `of`: they are moved as they would be in the whole batch.
         """
+        moved, move_masks, _ = self._motion(images, seed, part)
+        return moved if masks is None else (moved, move_masks(masks))
+
+    def with_targets(self, images, targets, seed, part=None, target_type=""):
+        """Images, and their targets as they are afterwards: masks move with the pixels, vectors of `target_type` rotate
+        `(B, n)`, vector fields `(B, *space, n)` do both; everything else stays."""
+        moved, move_masks, matrices = self._motion(images, seed, part)
+        if targets.shape.rank == images.shape.rank:
+            targets = move_masks(targets)
+        return moved, rotated(targets, target_type, matrices) if target_type else targets
+
+    def _motion(self, images, seed, part):
+        """The images moved, a function that moves masks alike, and the orthogonal matrices `(B, d, d)`, x to the right
+        and y up in the plane, the order of the axes in space."""
         import tensorflow as tf
 
         if len(images.shape) == 5:
             self._check_sides(images.shape[1:4], "cubes")
             mirrors = FLIPS[self.flip]
-            motion = (self.rotate, mirrors, self.translate, self.fill, self.quarter_turns)
-            return augment_volumes(images, seed, *motion, part=part)
+            matrices, shifts = draw_motion(
+                tf.shape(images)[0], seed, self.rotate, mirrors, self.translate, self.quarter_turns, part
+            )
+            motion = (matrices, shifts, self.fill)
+            return (
+                move_volumes(images, *motion),
+                lambda m: _nearest(m, lambda x: move_volumes(x, *motion, True)),
+                matrices,
+            )
         count = tf.shape(images)[0]
         first, of = part or (0, count)
         draws = tf.random.stateless_uniform((6 if self.quarter_turns else 5, of), seed=seed)[:, first : first + count]
@@ -80,8 +102,11 @@ class Augment:
         shifts = [tf.floor(draws[i] * (2 * self.translate + 1)) - self.translate for i in (3, 4)]
         quarters = self._quarters(images, draws[5]) if self.quarter_turns else None
         motion = (angles, *mirror, *shifts, self.fill, quarters)
-        moved = transform(images, *motion)
-        return moved if masks is None else (moved, transform(masks, *motion, interpolation="NEAREST"))
+        turn = angles if quarters is None else angles + 90.0 * tf.cast(quarters, "float32")
+        cos, sin = tf.cos(turn * (math.pi / 180)), tf.sin(turn * (math.pi / 180))
+        rows = [mirror[0][:, None] * tf.stack([cos, -sin], axis=1), mirror[1][:, None] * tf.stack([sin, cos], axis=1)]
+        move_masks = lambda masks: _nearest(masks, lambda x: transform(x, *motion, interpolation="NEAREST"))  # noqa: E731
+        return transform(images, *motion), move_masks, tf.stack(rows, axis=1)
 
     def _quarters(self, images, draw):
         import tensorflow as tf
@@ -95,6 +120,13 @@ class Augment:
                 f"`quarter_turns` needs {wanted}. Received: images of {'x'.join(map(str, sizes))}. Cut or pad them to "
                 "one size, or use rotate=180."
             )
+
+
+def _nearest(masks, move):
+    """Masks moved as floats, in their own dtype."""
+    import tensorflow as tf
+
+    return tf.cast(move(tf.cast(masks, "float32")), masks.dtype)
 
 
 def transform(

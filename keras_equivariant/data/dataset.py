@@ -1,11 +1,13 @@
 """The data set every loader returns: checked arrays, images or volumes with a channel axis, and labels or masks."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from keras_equivariant.data.shards import Shards
-from keras_equivariant.data.targets import check_targets
+from keras_equivariant.data.cuts import count_of, drawn, others, taken
+from keras_equivariant.data.rows import Rows
+from keras_equivariant.data.stored import Stored
+from keras_equivariant.data.targets import check_targets, class_numbers
 from keras_equivariant.utils.arrays import as_numbers
 
 
@@ -14,17 +16,25 @@ class Dataset:
     """Images `(B, H, W, C)` or volumes `(B, D, H, W, C)` as uint8 or float32 and what they show, in a training and a
     test part. An array of four axes holds volumes without channels if it is a cube above each row, images otherwise.
 
-    For classification that is a label each, `(B,)` as int32. For segmentation it is a mask each, `(B, H, W, 1)` as
-    float32: 1 on the pixels looked for (the boundaries, the membranes), 0 elsewhere.
+    What they show is, by task: for classification a label each, `(B,)` int32, given as class numbers, texts or one-hot
+    rows; for segmentation a mask each, `(B, *space, 1)`, float32 with 1 on the pixels looked for, or int32 with a class
+    number a pixel; for regression `(B, n)` numbers that stay as they are when the image rotates; for vectors `(B, n)`
+    or `(B, *space, n)` that rotate with it. Molecules and trajectories have `Rows` of several arrays on both sides.
 
     Attributes:
         name: The name or path it was loaded by.
         description: One line that says where the images come from, for reports.
-        x_train, y_train, x_test, y_test: The arrays; x_train may be `Shards`, images that stay on disk.
+        x_train, y_train, x_test, y_test: The arrays; x_train may be `Stored`, images that stay on disk.
         x_val, y_val: A validation part, or None.
-        num_classes: One more than the largest label; 1 for masks.
-        task: "classification" or "segmentation".
+        num_classes: One more than the largest label; 1 for masks of one class, and for numbers and vectors.
+        task: "classification", "segmentation", "regression", "vectors", "molecules" or "trajectories".
         default_epochs, default_batch_size: What suits this set when a recipe was written for a larger one, or None.
+        class_names: The names of the classes, or empty.
+        target_type: How vectors rotate, a field type such as "1x1"; of angles, directions `(cos, sin)`, counted
+            counter-clockwise from the right; "1x2" are axes, which half a turn leaves as they are.
+        target_names: The names of the numbers, or empty.
+        voxel_size: Lengths of the edges of a voxel, or None.
+        options: What a task needs besides, such as the time `dt` between the states of trajectories.
     """
 
     name: str
@@ -39,12 +49,22 @@ class Dataset:
     default_epochs: int | None = None
     default_batch_size: int | None = None
     task: str = "classification"
+    class_names: tuple = ()
+    target_type: str = ""
+    target_names: tuple = ()
+    voxel_size: tuple | None = None
+    options: dict = field(default_factory=dict)
 
     def __post_init__(self):
         parts = ("train", "test") if self.x_val is None else ("train", "val", "test")
+        if self.task == "classification":
+            numbered, names = class_numbers({part: getattr(self, f"y_{part}") for part in parts})
+            for part, labels in numbered.items():
+                object.__setattr__(self, f"y_{part}", labels)
+            object.__setattr__(self, "class_names", self.class_names or names)
         for part in parts:
             images = getattr(self, f"x_{part}")
-            if not isinstance(images, Shards):  # else its loader has checked them, file by file
+            if not isinstance(images, Stored | Rows):  # else its loader has checked them, file by file
                 images = check_images(self.name, part, images)
             targets = check_targets(self.task, self.name, part, getattr(self, f"y_{part}"), images)
             object.__setattr__(self, f"x_{part}", images)
@@ -53,47 +73,68 @@ class Dataset:
         if len(set(shapes.values())) > 1:
             raise ValueError(
                 f"All parts of a data set must hold images of one shape. Received: {self.name} with {shapes}. "
-                "Crop, pad or resize them to the same height, width and channels."
+                "Crop, pad or resize them to the same height, width and channels: --size H W does."
             )
-        largest = max(int(getattr(self, f"y_{part}").max()) for part in parts)
-        count = 1 if self.task == "segmentation" else max(self.num_classes, largest + 1)
-        object.__setattr__(self, "num_classes", count)
+        object.__setattr__(self, "num_classes", self._count_classes(parts))
+
+    def _count_classes(self, parts):
+        targets = [getattr(self, f"y_{part}") for part in parts]
+        if self.task == "segmentation" and any(y.dtype.kind == "i" for y in targets):
+            for part in parts:  # a part may show two classes only
+                object.__setattr__(self, f"y_{part}", getattr(self, f"y_{part}").astype("int32"))
+        elif self.task != "classification":
+            return 1
+        return max(self.num_classes, len(self.class_names), 1 + max(int(y.max()) for y in targets))
 
     @property
     def image_shape(self):
-        """`(H, W, C)`, of volumes `(D, H, W, C)`."""
+        """`(H, W, C)`, of volumes `(D, H, W, C)`; of points that of the first array."""
         return self.x_train.shape[1:]
 
-    def limited(self, count):
-        """The same set with at most `count` training, validation and test images each, drawn evenly over the
-        file by a fixed shuffle (a file sorted by class keeps all its classes)."""
+    @property
+    def layout(self):
+        """What the inputs are: "images", "volumes", "points" or "states"."""
+        if isinstance(self.x_train, Rows):
+            return "states" if "state" in self.x_train.arrays else "points"
+        return "volumes" if self.x_train.ndim == 5 else "images"
+
+    def sample(self, part, count=None, seed=0):
+        """`(x, y)` of at most `count` rows of a part, drawn with the seed, each class in its share."""
+        x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
+        if count is None or count >= len(x):
+            return x, y
+        rows = drawn(y, count, seed)
+        return x[rows], y[rows]
+
+    def limited(self, count, seed=0):
+        """The same set with at most `count` training, validation and test images each, drawn with the seed, each class
+        in its share."""
         if count is None:
             return self
         if count < 1:
             raise ValueError(f"`limit` must be at least 1. Received: limit={count}. Leave it out to use every image.")
         parts = {}
         for part in ("train", "val", "test"):
-            images, labels = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
-            if images is not None:
-                chosen = np.sort(np.random.default_rng(0).permutation(len(images))[:count])
-                parts |= {f"x_{part}": images[chosen], f"y_{part}": labels[chosen]}
-        return replace(self, **parts)
+            if getattr(self, f"x_{part}") is not None:
+                parts |= dict(zip((f"x_{part}", f"y_{part}"), self.sample(part, count, seed), strict=True))
+        return replace(self, num_classes=self.num_classes, **parts)
 
-    def with_validation(self, count):
-        """The same set with the last `count` training images held out for validation."""
-        if not count:
+    def with_validation(self, amount, seed=0, block=1):
+        """The same set with so many training images, or such a fraction of them, held out for validation.
+
+        They are drawn with the seed, each class in its share.
+        """
+        if not amount:
             return self
-        if not 0 < count < len(self.x_train):
-            raise ValueError(
-                "The validation part must leave at least one training image. "
-                f"Received: validation={count} of {len(self.x_train)} training images. Use a smaller number."
-            )
+        total = len(self.x_train)
+        held = drawn(self.y_train, count_of(amount, total, "validation"), seed, block)
+        kept = others(held, total)
         return replace(
             self,
-            x_train=self.x_train[:-count],
-            y_train=self.y_train[:-count],
-            x_val=np.asarray(self.x_train[-count:]),
-            y_val=self.y_train[-count:],
+            x_train=taken(self.x_train, kept),
+            y_train=self.y_train[kept],
+            x_val=self.x_train[held],
+            y_val=self.y_train[held],
         )
 
 

@@ -6,10 +6,23 @@ The autotuner is off because `fit`, `evaluate` and `predict` otherwise wait for 
 
 import numpy as np
 
-from keras_equivariant.data.shards import Shards
+from keras_equivariant.data.point_augment import augment_points
+from keras_equivariant.data.rows import Rows, parts_of
+from keras_equivariant.data.stored import Stored
 
 
-def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_epoch=0, part=(0, 1, 1), block=1):
+def training_pipeline(
+    images,
+    labels,
+    batch_size,
+    seed=0,
+    augment=None,
+    first_epoch=0,
+    part=(0, 1, 1),
+    block=1,
+    target_type="",
+    weights=None,
+):
     """Shuffled, augmented batches `(x, y)` without end; `len(images) // batch_size` of them make an epoch.
 
     Epoch e is a fresh permutation drawn from (seed, e), so a run that resumes at epoch e sees what an uninterrupted
@@ -17,14 +30,17 @@ def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_ep
     one shape, and compiled operations are compiled once.
 
     Args:
-        images, labels: Arrays `(N, H, W, C)` (or `Shards`, read as they are needed) and `(N,)`, or masks `(N, H, W, 1)`
-            that are augmented with their images; images become float32.
+        images, labels: Arrays `(N, H, W, C)` (or `Stored`, read as they are needed) and `(N,)`, or masks `(N, H, W, 1)`
+            that are augmented with their images; or `Rows`, then x is a tuple of their arrays, y a dict; images become
+            float32.
         batch_size: At most N.
         augment: An `Augment`, or None.
         first_epoch: The epoch to start from.
         part: `(first, count, of)`: of the `of` equal parts of each batch only `count`, from number `first` on, one
             after the other; each as it is in the whole batch.
         block: Rows that stay together, in their order, when all are shuffled; divides N.
+        target_type: How vectors rotate with their image, such as "1x1"; empty for what stays as it is.
+        weights: Sample weights `(N,)`, or None; with them batches are `(x, y, weights)`.
 
     Returns:
         `(dataset, steps_per_epoch)`.
@@ -46,7 +62,9 @@ def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_ep
     size = batch_size // parts
     # Copied into the runtime once: as tensors captured by the graph they would be embedded in it.
     with tf.device("CPU"):
-        images, labels = _readable(images), tf.constant(labels)
+        inputs = {name: _readable(array) for name, array in parts_of(images).items()}
+        targets = {name: tf.constant(array) for name, array in parts_of(labels).items()}
+        weights = None if weights is None else tf.constant(weights, "float32")
 
     def epoch_batches(epoch):
         blocks = tf.random.experimental.stateless_shuffle(tf.range(count // block), seed=tf.stack([seed, epoch]))
@@ -59,14 +77,16 @@ def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_ep
 
     def load(rows, draw, number):
         place = ((first + number) * size, batch_size)
-        batch = _rows(images, rows)
-        targets = tf.gather(labels, rows)
-        if augment and labels.shape.rank == 4:
-            batch, targets = augment(batch, draw, targets, part=place)
+        x = {name: _rows(array, rows) for name, array in inputs.items()}
+        y = {name: tf.gather(array, rows) for name, array in targets.items()}
+        if augment and isinstance(images, Rows):
+            x, y = augment_points(x, y, draw, augment.rotate, bool(augment.flip), place)
         elif augment:
-            batch = augment(batch, draw, part=place)
-        shapes = ((size, *array.shape[1:]) for array in (images, labels))
-        return tuple(tf.ensure_shape(*pair) for pair in zip((batch, targets), shapes, strict=True))
+            x["x"], y["x"] = augment.with_targets(x["x"], y["x"], draw, place, target_type)
+        x = {name: tf.ensure_shape(array, (size, *inputs[name].shape[1:])) for name, array in x.items()}
+        y = {name: tf.ensure_shape(array, (size, *targets[name].shape[1:])) for name, array in y.items()}
+        batch = _as_inputs(x), _as_targets(y)
+        return batch if weights is None else (*batch, tf.gather(weights, rows))
 
     epochs = tf.data.Dataset.range(first_epoch, 2**31 - 1, output_type=tf.int32)
     dataset = epochs.flat_map(epoch_batches).map(load, num_parallel_calls=2, deterministic=True)
@@ -74,21 +94,24 @@ def training_pipeline(images, labels, batch_size, seed=0, augment=None, first_ep
 
 
 def evaluation_pipeline(images, labels=None, batch_size=250, fixed=False):
-    """Batches in order, `(x, y)` or `x` alone. With `fixed`, zero images fill the last batch up."""
+    """Batches in order, `(x, y)` or `x` alone. With `fixed`, the first rows again fill the last batch up."""
     import tensorflow as tf
 
     count = len(images)
     batch_size = min(batch_size, count)
-    arrays = images if labels is None else (images, labels)
-    dataset = tf.data.Dataset.from_tensor_slices(arrays)
-    if fixed and count % batch_size:
-        filler = tf.zeros((1, *images.shape[1:]), images.dtype)
-        dataset = dataset.concatenate(
-            tf.data.Dataset.from_tensor_slices(filler).repeat(batch_size - count % batch_size)
-        )
-    dataset = dataset.batch(batch_size, drop_remainder=fixed)
-    cast = (lambda x: tf.cast(x, "float32")) if labels is None else (lambda x, y: (tf.cast(x, "float32"), y))
-    return _without_autotuner(dataset.map(cast).prefetch(4))
+    rows = np.arange(-(-count // batch_size) * batch_size if fixed else count) % count
+    inputs = {name: _readable(array) for name, array in parts_of(images).items()}
+    targets = None if labels is None else {name: tf.constant(array) for name, array in parts_of(labels).items()}
+
+    def load(numbers):
+        x = _as_inputs({name: _rows(array, numbers) for name, array in inputs.items()})
+        if targets is None:
+            return (x,) if isinstance(x, tuple) else x
+        y = {name: tf.gather(array, numbers) for name, array in targets.items()}
+        return x, _as_targets(y)
+
+    dataset = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size, drop_remainder=fixed).map(load)
+    return _without_autotuner(dataset.prefetch(4))
 
 
 def evaluation_parts(images, labels, batch_size, part):
@@ -98,12 +121,18 @@ def evaluation_parts(images, labels, batch_size, part):
     import tensorflow as tf
 
     first, own, parts = part
+    inputs = {name: _readable(array) for name, array in parts_of(images).items()}
+    targets = {name: tf.constant(array) for name, array in parts_of(labels).items()}
     rows = np.arange(len(images)).reshape(-1, parts)[:, first : first + own]
-    dataset = tf.data.Dataset.from_tensor_slices((images[rows], labels[rows])).batch(batch_size // parts)
+    dataset = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size // parts)
 
-    def split(*arrays):
-        arrays = [tf.transpose(array, (1, 0, *range(2, array.shape.rank))) for array in arrays]
-        return tf.data.Dataset.from_tensor_slices((tf.cast(arrays[0], "float32"), arrays[1]))
+    def split(numbers):
+        return tf.data.Dataset.from_tensor_slices(tf.transpose(numbers)).map(load)
+
+    def load(numbers):
+        x = _as_inputs({name: _rows(array, numbers) for name, array in inputs.items()})
+        y = {name: tf.gather(array, numbers) for name, array in targets.items()}
+        return x, _as_targets(y)
 
     return _without_autotuner(dataset.flat_map(split).repeat().prefetch(4))
 
@@ -117,22 +146,32 @@ def reading_pipeline(images, batch_size=250):
     return _without_autotuner(starts.map(lambda i: _rows(images, tf.range(i, tf.minimum(i + batch_size, count)))))
 
 
+def _as_inputs(arrays):
+    """What a network takes: an array alone, or a tuple of several."""
+    return arrays["x"] if "x" in arrays else tuple(arrays.values())
+
+
+def _as_targets(arrays):
+    """What a loss takes: an array alone, or a dict of several."""
+    return arrays if len(arrays) > 1 else next(iter(arrays.values()))
+
+
 def _readable(images):
     import tensorflow as tf
 
-    return images if isinstance(images, Shards) else tf.constant(images)
+    return images if isinstance(images, Stored) else tf.constant(images)
 
 
 def _rows(images, rows):
-    """The images of these numbers, as float32."""
+    """The images of these numbers, as float32; what is true or false stays so."""
     import tensorflow as tf
 
-    if isinstance(images, Shards):
+    if isinstance(images, Stored):
         batch = tf.numpy_function(images.__getitem__, [rows], tf.as_dtype(images.dtype), stateful=False)
         batch = tf.ensure_shape(batch, (None, *images.row_shape))
     else:
         batch = tf.gather(images, rows)
-    return tf.cast(batch, "float32")
+    return batch if batch.dtype == tf.bool else tf.cast(batch, "float32")
 
 
 def _without_autotuner(dataset):

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from keras_equivariant.data.shards import Shards
+from keras_equivariant.data.rows import Rows
+from keras_equivariant.data.stored import Stored
 
 STEPS = ("resize", "contrast", "zca")
 ZCA_REGULARISER = 1e-5
@@ -38,7 +39,9 @@ class Preprocess:
 
     def fit(self, images):
         """Learn from the training images and return them transformed."""
-        if self.steps and isinstance(images, Shards):
+        if isinstance(images, Rows):
+            return self(images)
+        if self.steps and isinstance(images, Stored):
             raise ValueError(
                 f"Images that stay on disk are not preprocessed. Received: preprocess={list(self.steps)} for a data "
                 "set of several files. Save them preprocessed, or as one file."
@@ -51,6 +54,15 @@ class Preprocess:
         return images
 
     def __call__(self, images):
+        if isinstance(images, Rows):
+            if self.steps:
+                raise ValueError(
+                    f"Points are not preprocessed. Received: preprocess={list(self.steps)} for {images!r}. Leave "
+                    "`preprocess` out of the recipe."
+                )
+            return images
+        if not self.steps and isinstance(images, Stored):
+            return images
         images = np.asarray(images)
         for name, value in map(_parts, self.steps):
             images = self._apply(name, value, images)

@@ -10,17 +10,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from keras_equivariant.data.archive import load_archive, load_shards
+from keras_equivariant.data.archive import find, load_archive, load_shards
 from keras_equivariant.data.dataset import Dataset
+from keras_equivariant.data.folders import load_folder
 from keras_equivariant.data.sets.atoms import holds_atoms, load_atoms
 from keras_equivariant.data.sets.cells import load_cells
 from keras_equivariant.data.sets.cifar10 import load_cifar10
 from keras_equivariant.data.sets.digits import load_digits, load_rotated_digits
+from keras_equivariant.data.sets.flows import load_flows
 from keras_equivariant.data.sets.membranes import load_isbi2012_em
 from keras_equivariant.data.sets.mnist import load_mnist
+from keras_equivariant.data.sets.molecules import (
+    holds_molecules,
+    load_clusters,
+    load_extended_xyz,
+    load_molecule_set,
+)
+from keras_equivariant.data.sets.oriented import load_oriented_digits
 from keras_equivariant.data.sets.rotated_mnist import load_rotated_mnist
 from keras_equivariant.data.sets.tetris import load_tetris
 from keras_equivariant.data.sets.voxels import load_adrenalmnist3d, load_modelnet10, load_shapes
+from keras_equivariant.data.tables import load_table
 from keras_equivariant.utils.text import nearest
 
 _PACKAGED = {
@@ -35,6 +45,9 @@ _PACKAGED = {
     "tetris": load_tetris,
     "modelnet10": load_modelnet10,
     "adrenalmnist3d": load_adrenalmnist3d,
+    "oriented_digits": load_oriented_digits,
+    "clusters": load_clusters,
+    "flows": load_flows,
 }
 
 
@@ -90,10 +103,14 @@ def register(name: str, loader: Callable[..., Dataset]) -> Callable[..., Dataset
 
 
 def check_name(name):
-    """Raise unless `name` is a known name or looks like the path of an .npz file."""
-    if name in _loaders or str(name).endswith(".npz"):
+    """Raise unless `name` is a known name, or the path of a folder or of a file that can be read."""
+    if name in _loaders or str(name).lower().endswith((".npz", ".csv", ".xyz", ".extxyz")):
         return
-    hint = nearest(name, _loaders, f"Use one of {', '.join(_loaders)}, or the path of an .npz file.")
+    if Path(name).expanduser().is_dir():
+        return
+    hint = nearest(
+        name, _loaders, f"Use one of {', '.join(_loaders)}, or the path of a folder, .npz, .csv or .xyz file."
+    )
     raise ValueError(f'Unknown data set. Received: "{name}". {hint}')
 
 
@@ -106,11 +123,20 @@ def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset
             `"adrenalmnist3d"`; a name that `ke.data.register` made known; or the path of an .npz file with the arrays
             x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of them, where y holds labels, or
             masks as high and wide as the images. With positions of atoms, positions_train and so on, in place of x it
-            becomes densities. A pattern such as `set/*.npz` names several such files; their training images stay on
+            becomes densities, with charges `z` and positions `pos` molecules. A folder holds a folder of pictures for
+            each
+            class, or `images` and `masks`; a .csv file names files and what they show; an .xyz file holds molecules
+            (see
+            `tutorials/guides/your_data.md`). A pattern such as `set/*.npz` names several such files; their training
+            images stay on
             disk.
         seed: Seed of the sets that are made rather than read (random angles).
         **options: Of some sets: `size` of the images of "cells", of the volumes of "shapes" and "tetris" and of
-            densities, `tile` of "isbi2012_em", in pixels; `draws` and `places` of "tetris"; `voxel_size` of densities.
+            densities, `tile` of "isbi2012_em", in pixels; `draws` and `places` of "tetris"; `voxel_size` of
+            densities. Of
+            files: `size=(height, width)` and `fit="pad"` or `"resize"` for images of other sizes; `target`, what
+            numbers
+            are: "class", "number", "angle", "axis", "vector", of molecules the name of an array.
 
     Returns:
         A `Dataset`.
@@ -126,16 +152,39 @@ def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset
     (1297, 28, 28, 1)
     """
     check_name(name)
+    options = {key: value for key, value in options.items() if value is not None}
     if name in _loaders:
         return _load_named(name, seed, options)
     path = Path(name).expanduser()
     shards = any(mark in str(name) for mark in "*?[") and not path.is_file()
-    atoms = not shards and holds_atoms(path)
-    if set(options) - ({"size", "voxel_size"} if atoms else set()):
-        raise ValueError(f"A data archive takes no options. Received: {', '.join(options)} for {name}. Leave them out.")
+    loader, known = _loader_of(path, shards)
+    unknown = [key for key in options if key not in known]
+    if unknown:
+        raise ValueError(
+            f"Unknown option of a data set. Received: {unknown[0]} for {name}. It takes {', '.join(known) or 'none'}."
+        )
+    return loader(name if shards else path, **({"seed": seed} if loader in _DRAWN else {}), **options)
+
+
+_DRAWN = (load_folder, load_table, load_extended_xyz, load_molecule_set)  # of which a part for testing may be drawn
+
+
+def _loader_of(path, shards):
+    """What reads a file, a folder or several files, and its options."""
+    suffix = path.suffix.lower()
     if shards:
-        return load_shards(name)
-    return load_atoms(path, **options) if atoms else load_archive(path)
+        return load_shards, ()
+    if path.is_dir():
+        return load_folder, ("size", "fit")
+    if suffix == ".csv":
+        return load_table, ("size", "fit", "target")
+    if suffix in (".xyz", ".extxyz"):
+        return load_extended_xyz, ("test",)
+    if holds_atoms(path):
+        return load_atoms, ("size", "voxel_size")
+    if holds_molecules(find(str(path)) or path):
+        return load_molecule_set, ("target",)
+    return load_archive, ("size", "fit", "target")
 
 
 def _load_named(name, seed, options):

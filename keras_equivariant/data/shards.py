@@ -6,58 +6,35 @@ import zipfile
 
 import numpy as np
 
+from keras_equivariant.data.stored import Stored
+
 OPEN_FILES = 64
 
 
-class Shards:
-    """The array `key` of several files, one after the other; rows are read when they are asked for.
-
-    `shards[numbers]` with an array of row numbers is an array, `shards[10:20]` a shorter view that stays on disk,
-    `np.asarray(shards)` the whole in memory.
+class Shards(Stored):
+    """The array `key` of several files, one after the other.
 
     Args:
         files: `(path, number of rows)` of each file.
         key: Name of the array in each.
         row_shape: Shape that a row is given.
         dtype: Of the arrays.
-        rows: `(start, stop)` of the rows of all files together that are part of this array; None for all.
     """
 
-    def __init__(self, files, key, row_shape, dtype, rows=None):
-        self.files, self.key, self.row_shape, self.dtype = tuple(files), key, tuple(row_shape), np.dtype(dtype)
+    def __init__(self, files, key, row_shape, dtype):
+        self.files, self.key = tuple(files), key
         self._ends = np.cumsum([count for _, count in self.files])
-        self._start, self._stop = rows or (0, int(self._ends[-1]))
+        super().__init__(int(self._ends[-1]), row_shape, dtype)
 
-    def __len__(self):
-        return self._stop - self._start
-
-    @property
-    def shape(self):
-        return (len(self), *self.row_shape)
-
-    @property
-    def ndim(self):
-        return len(self.shape)
-
-    def __getitem__(self, rows):
-        if isinstance(rows, slice):
-            start, stop, step = rows.indices(len(self))
-            if step != 1:
-                raise ValueError(f"Rows of files are sliced in steps of 1. Received: {rows}. Give an array of numbers.")
-            within = self._start + start, self._start + max(start, stop)
-            return Shards(self.files, self.key, self.row_shape, self.dtype, within)
-        rows = np.asarray(rows) + self._start
-        where = np.searchsorted(self._ends, rows, side="right")
-        found = np.empty((len(rows), *self.row_shape), self.dtype)
+    def read(self, numbers):
+        where = np.searchsorted(self._ends, numbers, side="right")
+        found = np.empty((len(numbers), *self.row_shape), self.dtype)
         for number in np.unique(where):
             path, count = self.files[number]
             here = where == number
-            stored = stored_array(path, self.key)[rows[here] - (self._ends[number] - count)]
+            stored = stored_array(path, self.key)[numbers[here] - (self._ends[number] - count)]
             found[here] = stored.reshape(-1, *self.row_shape)
         return found
-
-    def __array__(self, dtype=None, copy=None):
-        return np.asarray(self[np.arange(len(self))], dtype)
 
 
 def stored_array(path, key):

@@ -1,23 +1,60 @@
-"""What a network is to answer: class numbers of whole images, or masks of their pixels, checked and in one form."""
+"""What a network is to answer: classes, masks, numbers or vectors, checked and in one form."""
 
 import numpy as np
 
+from keras_equivariant.data.rows import Rows
 from keras_equivariant.utils.arrays import as_numbers
+
+MOST_CLASSES = 256  # of masks, which are pictures
 
 
 def task_of(images, targets):
-    """The task that arrays describe: masks are as high and wide as their images, labels are one a row."""
-    images, targets = np.shape(images), np.shape(targets)
-    return "segmentation" if len(targets) > 2 and targets[:3] == images[:3] else "classification"
+    """The task that arrays describe: masks are as large as their images, classes are whole numbers, texts or one-hot
+    rows, one a row, and what is none of these is numbers."""
+    shape, targets = np.shape(images), np.asarray(targets)
+    if targets.ndim > 2 and targets.shape[1:3] == shape[1:3]:
+        return "segmentation"
+    if targets.dtype.kind not in "f" or targets.shape[1:] in ((), (1,)) and np.array_equal(targets, np.floor(targets)):
+        return "classification"
+    return "classification" if is_one_hot(targets) else "regression"
+
+
+def is_one_hot(targets):
+    """Whether each row `(rows, classes)` is 1 in one place and 0 elsewhere."""
+    targets = np.asarray(targets)
+    if targets.ndim != 2 or targets.shape[1] < 2 or targets.dtype.kind not in "buif":
+        return False
+    return bool(np.isin(targets, (0, 1)).all() and (targets.sum(axis=1) == 1).all())
+
+
+def class_numbers(parts):
+    """Labels of all parts as class numbers, and the names of the classes (empty where the labels are numbers).
+
+    Texts become the places of the names in their order, one-hot rows the place of the one.
+
+    Args:
+        parts: dict of arrays of labels.
+    """
+    parts = {key: np.asarray(labels) for key, labels in parts.items()}
+    parts = {key: np.argmax(y, axis=1) if is_one_hot(y) else y for key, y in parts.items()}
+    flat = {key: y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y for key, y in parts.items()}
+    if not all(y.dtype.kind in "US" for y in flat.values()):
+        return parts, ()
+    names = np.unique(np.concatenate([y.astype(str) for y in flat.values()]))
+    return {key: np.searchsorted(names, y.astype(str)) for key, y in flat.items()}, tuple(map(str, names))
 
 
 def check_targets(task, name, part, targets, images):
-    """Labels `(B,)` as int32, or masks `(B, H, W, 1)` as float32 from 0 to 1; anything else raises a ValueError."""
+    """Targets of a task in their one form; anything else raises a ValueError.
+
+    Labels are `(B,)` int32; masks `(B, *space, 1)`, float32 from 0 to 1, or int32 class numbers where there are several
+    classes; numbers `(B, n)` and vectors `(B, n)` or `(B, *space, n)` float32; those of `Rows` float32 each.
+    """
     if task not in _CHECKS:
         raise ValueError(
             f"`task` must be one of {', '.join(_CHECKS)}. Received: {name} with task={task!r}. Choose one."
         )
-    return _CHECKS[task](name, part, np.asarray(targets), images)
+    return _CHECKS[task](name, part, targets if isinstance(targets, Rows) else np.asarray(targets), images)
 
 
 def _check_labels(name, part, labels, images):
@@ -26,8 +63,8 @@ def _check_labels(name, part, labels, images):
     if labels.shape != (len(images),):
         raise ValueError(
             f"There must be one label for each image. Received: {name} with {len(images)} images in x_{part} and "
-            f"y_{part} of shape {labels.shape}. Save integer labels, one a row (not one-hot), or masks as high and "
-            "wide as the images."
+            f"y_{part} of shape {labels.shape}. Save integer labels, texts or one-hot rows, one a row, or masks as "
+            "high and wide as the images."
         )
     if labels.dtype.kind not in "buif" or not np.array_equal(labels, np.floor(labels)) or labels.min() < 0:
         raise ValueError(
@@ -39,26 +76,25 @@ def _check_labels(name, part, labels, images):
 
 
 def _check_masks(name, part, masks, images):
-    if images.ndim == 5:
-        raise ValueError(
-            f"Masks of volumes cannot be learnt. Received: {name} with y_{part} of shape {masks.shape}. Save one label "
-            "a volume, or cut the volumes to slices (count, height, width) with a mask each."
-        )
-    if masks.ndim == 3:
+    if masks.ndim == images.ndim - 1:
         masks = masks[..., np.newaxis]
-    if masks.shape != (*images.shape[:3], 1):
+    if masks.shape != (*images.shape[:-1], 1):
         raise ValueError(
             f"There must be one mask for each image, as high and wide as it is. Received: {name} with x_{part} of "
             f"shape {images.shape} and y_{part} of shape {masks.shape}. Save masks (count, height, width)."
         )
-    if masks.dtype.kind in "ui" and set(np.unique(masks)) <= {0, 255}:
-        masks = masks > 0
+    if masks.dtype.kind in "ui":
+        values = np.unique(masks)
+        if set(values) <= {0, 255}:
+            masks = masks > 0
+        elif values[-1] > 1:
+            return _check_classes(name, part, masks, values)
     low, high = (masks.min(), masks.max()) if masks.dtype.kind in "buif" else (np.nan, np.nan)
     if not 0 <= low <= high <= 1:
         raise ValueError(
             "A mask must hold 1 where a pixel belongs to the boundary and 0 elsewhere, or what lies between. "
             f"Received: {name} with y_{part} of dtype {masks.dtype} from {low} to {high}. "
-            "Save masks of 0 and 1 (or 0 and 255)."
+            "Save masks of 0 and 1 (or 0 and 255), or of class numbers as integers."
         )
     if low >= 0.5 or high < 0.5:
         raise ValueError(
@@ -68,4 +104,54 @@ def _check_masks(name, part, masks, images):
     return masks.astype("float32")
 
 
-_CHECKS = {"classification": _check_labels, "segmentation": _check_masks}
+def _check_classes(name, part, masks, values):
+    if values[0] < 0 or values[-1] >= MOST_CLASSES:
+        raise ValueError(
+            f"Masks of several classes hold class numbers from 0 to {MOST_CLASSES - 1}. Received: {name} with y_{part} "
+            f"from {values[0]} to {values[-1]}. Number the classes from 0."
+        )
+    return masks.astype("int32")
+
+
+def _check_numbers(name, part, numbers, images):
+    numbers = numbers[:, None] if numbers.ndim == 1 else numbers
+    if numbers.ndim != 2 or len(numbers) != len(images):
+        raise ValueError(
+            f"There must be one row of numbers for each image. Received: {name} with {len(images)} images in x_{part} "
+            f"and y_{part} of shape {numbers.shape}. Save numbers (count,) or (count, n)."
+        )
+    return as_numbers(numbers, "float32", f"Targets, y_{part} of {name},")
+
+
+def _check_vectors(name, part, vectors, images):
+    fits = vectors.ndim == 2 or vectors.shape[:-1] == images.shape[:-1]
+    if vectors.ndim < 2 or not fits or len(vectors) != len(images):
+        raise ValueError(
+            f"Vectors are (count, n), one an image, or one a pixel. Received: {name} with x_{part} of shape "
+            f"{images.shape} and y_{part} of shape {vectors.shape}. Save them so."
+        )
+    return as_numbers(vectors, "float32", f"Vectors, y_{part} of {name},")
+
+
+def _check_rows(name, part, targets, images):
+    if not isinstance(targets, Rows) or len(targets) != len(images):
+        raise ValueError(
+            "Targets of molecules and trajectories are `Rows`, one a sample. "
+            f"Received: {name} with {len(images)} samples and y_{part} {targets!r:.80}. Use ke.data.load."
+        )
+    return Rows(
+        **{
+            k: as_numbers(a, "float32", f"Targets, {k} of the {part} part of {name},")
+            for k, a in targets.arrays.items()
+        }
+    )
+
+
+_CHECKS = {
+    "classification": _check_labels,
+    "segmentation": _check_masks,
+    "regression": _check_numbers,
+    "vectors": _check_vectors,
+    "molecules": _check_rows,
+    "trajectories": _check_rows,
+}

@@ -8,20 +8,28 @@ from keras_equivariant import groups
 
 
 def augment_volumes(volumes, seed, rotate, mirrors, translate, fill, turns, part=None):
-    """Each volume of a batch (B, D, H, W, C) by its own motion, from random numbers that depend only on `seed`.
+    """Each volume of a batch (B, D, H, W, C) by its own motion, from random numbers that depend only on `seed`; the
+    arguments are those of `draw_motion` and `move_volumes`."""
+    import tensorflow as tf
+
+    matrices, shifts = draw_motion(tf.shape(volumes)[0], seed, rotate, mirrors, translate, turns, part)
+    return move_volumes(volumes, matrices, shifts, fill)
+
+
+def draw_motion(count, seed, rotate, mirrors, translate, turns, part=None):
+    """Orthogonal matrices `(count, 3, 3)` and shifts `(count, 3)`.
 
     Args:
+        count: How many.
         seed: Pair of integers.
         rotate: Largest angle in degrees about a random axis, uniform over the sphere.
         mirrors: Whether to mirror the first axis, and the last, each with probability 1/2.
         translate: Largest shift along each axis, in whole voxels.
-        fill: What lies outside the volume: "reflect" or "constant" (zero).
         turns: Whether to turn by one of the 24 rotations of the cube, besides, without interpolation of their own.
         part: `(first, of)` where these are the volumes from number `first` on of a batch of `of`, else None.
     """
     import tensorflow as tf
 
-    count = tf.shape(volumes)[0]
     begin, of = part or (0, count)
     draws = tf.random.stateless_uniform((7, of), seed=seed)[:, begin : begin + count]
     axes = tf.random.stateless_normal((of, 3), seed=seed)[begin : begin + count]
@@ -31,18 +39,18 @@ def augment_volumes(volumes, seed, rotate, mirrors, translate, fill, turns, part
     if turns:
         cube = tf.constant(groups.get("O").matrices, "float32")
         matrices = tf.gather(cube, tf.cast(24 * draws[3], "int32")) @ matrices
-    shifts = tf.floor(tf.transpose(draws[4:7]) * (2 * translate + 1)) - translate
-    return move_volumes(volumes, matrices, shifts, fill)
+    return matrices, tf.floor(tf.transpose(draws[4:7]) * (2 * translate + 1)) - translate
 
 
-def move_volumes(volumes, matrices, shifts=None, fill="constant"):
+def move_volumes(volumes, matrices, shifts=None, fill="constant", nearest=False):
     """[L_g f](p) = f(g^-1 (p - shift)) for each volume, by trilinear interpolation; exact where voxels meet voxels.
 
     Args:
         volumes: Float tensor (B, D, H, W, C).
         matrices: Orthogonal matrices (B, 3, 3), about the centre.
         shifts: In voxels, (B, 3), or None.
-        fill: As in `augment_volumes`.
+        fill: What lies outside the volume: "reflect" or "constant" (zero).
+        nearest: Whether each voxel is that which lies nearest, as masks need it.
     """
     import tensorflow as tf
 
@@ -52,8 +60,8 @@ def move_volumes(volumes, matrices, shifts=None, fill="constant"):
     points = tf.cast(tf.reshape(tf.stack(grid, axis=-1), (-1, 3)), "float32") - centre
     points = points[None] if shifts is None else points[None] - shifts[:, None]
     source = tf.matmul(points, matrices) + centre  # a row times an orthogonal matrix is its inverse on the point
-    nearest = tf.round(source)
-    source = tf.where(tf.abs(source - nearest) < 1e-4, nearest, source)
+    rounded = tf.round(source)
+    source = tf.where(nearest | (tf.abs(source - rounded) < 1e-4), rounded, source)
     low = tf.floor(source)
     total = 0.0
     for corner in np.ndindex(2, 2, 2):

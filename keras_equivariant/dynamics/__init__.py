@@ -4,13 +4,20 @@ A state is an array `(..., 2, N, d)`: the positions q and the momenta p of N par
 `(..., N, P)`, the masses first.
 """
 
+from keras_equivariant import data
 from keras_equivariant.dynamics.conserved import angular_momentum, drift, energy, linear_momentum
+from keras_equivariant.dynamics.energies import EnergyAndForces
 from keras_equivariant.dynamics.integrators import leapfrog, rk4
 from keras_equivariant.dynamics.networks import DynamicsNetwork, HamiltonianNetwork
+from keras_equivariant.dynamics.sets import load_pendulums, load_springs
 from keras_equivariant.dynamics.systems import Trajectories, pendulums, springs
+
+data.register("springs", load_springs)
+data.register("pendulums", load_pendulums)
 
 __all__ = [
     "DynamicsNetwork",
+    "EnergyAndForces",
     "HamiltonianNetwork",
     "Trajectories",
     "angular_momentum",

@@ -39,10 +39,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.path = path
 
     def on_epoch_end(self, epoch, logs=None):
-        with replaced(self.path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, epoch=epoch + 1, **_state(self.model))
-            file.flush()
-            os.fsync(file.fileno())
+        write_arrays(self.path, epoch=epoch + 1, **_state(self.model))
 
     def restore(self, model):
         """Load the state into a compiled model, if there is one, and return the number of epochs done."""
@@ -67,6 +64,74 @@ class Checkpoint(keras.callbacks.Callback):
         for key, variable in variables.items():
             variable.assign(state[key])
         return epoch
+
+
+class Best(keras.callbacks.Callback):
+    """Keep the weights of the epoch with the smallest loss on the validation part, in one file; stop where it stays.
+
+    Args:
+        path: File of the weights, with the loss and the epoch.
+        patience: Epochs without a smaller loss after which the training stops; None for never.
+    """
+
+    def __init__(self, path, patience=None):
+        super().__init__()
+        self.path, self.patience = path, patience
+
+    @classmethod
+    def of(cls, recipe, dataset, path):
+        """That which a recipe asks for, or None.
+
+        Raises:
+            ValueError: the data set has no validation part.
+        """
+        if not (recipe.early_stopping or recipe.keep_best):
+            return None
+        if dataset.x_val is None:
+            raise ValueError(
+                "The best epoch is that with the smallest loss on a validation part. Received: early_stopping="
+                f"{recipe.early_stopping}, keep_best={recipe.keep_best} without one. Use --validation 0.2."
+            )
+        return cls(path, recipe.early_stopping)
+
+    def _found(self):
+        """`(epoch, loss)` of the best epoch so far; (-1, inf) before the first."""
+        if not self.path.exists():
+            return -1, np.inf
+        state = read_arrays(self.path, ("epoch", "loss"))
+        return int(state["epoch"]), float(state["loss"])
+
+    def on_epoch_end(self, epoch, logs=None):
+        best, loss = self._found()
+        if logs["val_loss"] < loss or best > epoch:  # a resumed run does an epoch again
+            write_arrays(self.path, epoch=epoch, loss=logs["val_loss"], **_weights(self.model))
+            best = epoch
+        if self.patience and epoch - best >= self.patience:
+            self.model.stop_training = True
+
+    def has_stopped(self, done):
+        """Whether a run of so many epochs has stopped early."""
+        best, _ = self._found()
+        return bool(self.patience and best >= 0 and done - 1 - best >= self.patience)
+
+    def restore(self, model):
+        """Give the model the weights of the best epoch."""
+        if self.path.exists():
+            state = read_arrays(self.path)
+            for i, variable in enumerate(model.variables):
+                variable.assign(state[f"model_{i}"])
+
+
+def write_arrays(path, **arrays):
+    """Save arrays as one .npz file that is there as a whole, or not at all."""
+    with replaced(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _weights(model):
+    return {f"model_{i}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(model.variables)}
 
 
 def _variables(model):

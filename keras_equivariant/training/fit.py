@@ -7,9 +7,10 @@ import keras
 import numpy as np
 
 from keras_equivariant.data import evaluation_parts, training_pipeline
+from keras_equivariant.data.cuts import drawn
 from keras_equivariant.equivariance.lie_penalty import with_lie_penalty
 from keras_equivariant.graphs.weights import finalize
-from keras_equivariant.training.callbacks import Checkpoint, EpochRecord
+from keras_equivariant.training.callbacks import Best, Checkpoint, EpochRecord
 from keras_equivariant.training.distribution import Distribution
 from keras_equivariant.training.evaluation import accuracy
 from keras_equivariant.training.memory.rematerialize import rematerialize
@@ -66,14 +67,23 @@ def fit_network(
             np.savez(file, **preprocess.state)
     batch_size = distribution.divide("batch_size", min(batch_size, len(images)))
     steps = len(images) // batch_size
+    rows = {
+        "augment": recipe.augment,
+        "block": recipe.shuffle_block,
+        "target_type": dataset.target_type,
+        "weights": sample_weights(recipe, dataset),
+    }
+    best = Best.of(recipe, dataset, folder / "best.npz")
     checkpoint = Checkpoint(folder / "checkpoint.npz")
     with distribution.scope():
         adapt(model, images)
         keras.utils.set_random_seed(seed)
         trained = rematerialize(model, batch_size=batch_size) if recipe.rematerialize else model
+        task = task_of(dataset)
+        trained = task.trained(trained, dataset)
         if recipe.lie_derivative_penalty:
             trained = with_lie_penalty(trained, recipe.lie_derivative_penalty)
-        task_of(dataset).compile(trained, recipe.make_optimizer(steps, epochs), recipe.loss, dataset.y_train)
+        task.compile(trained, recipe.make_optimizer(steps, epochs), recipe.loss, dataset.y_train)
         done = distribution.agree(trained, checkpoint.restore(trained) if distribution.is_chief else 0)
         for layer in normalization_layers(trained):
             finalize(layer)
@@ -83,14 +93,16 @@ def fit_network(
     if distribution.is_chief:
         folder.trim_log(done)
         callbacks += [keras.callbacks.CSVLogger(folder / "log.csv", append=True), checkpoint]
+    if best:
+        callbacks.append(best)
     if tensorboard and distribution.is_chief:
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
-    if done < epochs:
+    if done < epochs and not (best and best.has_stopped(done)):
         with distribution.working(), distribution.synchronized(trained):
             trained.fit(
                 distribution.batches(
                     lambda part: training_pipeline(
-                        images, dataset.y_train, batch_size, seed, recipe.augment, done, part, recipe.shuffle_block
+                        images, dataset.y_train, batch_size, seed, first_epoch=done, part=part, **rows
                     )[0]
                 ),
                 steps_per_epoch=steps,
@@ -103,11 +115,12 @@ def fit_network(
             )
     if not distribution.is_chief:
         return None
+    if best:
+        best.restore(trained)
     save_model(model, folder / "model.keras")
     if distribution.kind != "none":
         model = keras.models.load_model(folder / "model.keras")
-    rows = {"augment": recipe.augment, "block": recipe.shuffle_block}
-    batches, _ = training_pipeline(images, dataset.y_train, batch_size, seed, **rows)
+    batches, _ = training_pipeline(images, dataset.y_train, batch_size, seed, **{**rows, "weights": None})
     if recompute_statistics(model, itertools.islice(batches, min(steps, -(-LARGEST_SAMPLE // batch_size)))):
         save_model(model, folder / "model.keras")
     _warn_of_difference(model, images, dataset, folder)
@@ -116,12 +129,26 @@ def fit_network(
     return model
 
 
+def sample_weights(recipe, dataset):
+    """A weight for each training image, with a mean of 1, or None: such that each class weighs as much as the "
+    "others."""
+    if recipe.class_weight is None:
+        return None
+    if dataset.task != "classification":
+        raise ValueError(
+            f"Only classes can be weighted. Received: class_weight={recipe.class_weight!r} with data "
+            f'"{dataset.name}" for {dataset.task}. Leave it out; masks have loss: balanced_crossentropy.'
+        )
+    counts = np.bincount(dataset.y_train)
+    return (len(dataset.y_train) / (np.sum(counts > 0) * np.maximum(counts, 1)))[dataset.y_train].astype("float32")
+
+
 def _warn_of_difference(model, images, dataset, folder):
     """Warns where the network answers training images otherwise in inference than training reported."""
     reported = (folder.history().get("accuracy") or [None])[-1]
-    if reported is None:
+    if reported is None or dataset.task != "classification":
         return
-    rows = np.unique(np.linspace(0, len(images) - 1, min(len(images), COMPARED_IMAGES)).astype(int))
+    rows = drawn(dataset.y_train, COMPARED_IMAGES)
     batches = np.array_split(rows, -(-len(rows) // ROWS_AT_A_TIME))  # no more than a batch of a large set in memory
     right = sum(len(part) * accuracy(model, images[part], dataset.y_train[part]) for part in batches)
     found = right / len(rows)

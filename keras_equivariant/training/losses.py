@@ -51,3 +51,105 @@ class BestF1(keras.metrics.AUC):
     def result(self):
         found = 2 * self.true_positives
         return ops.max(found / ops.maximum(found + self.false_positives + self.false_negatives, 1e-7))
+
+
+@keras.saving.register_keras_serializable("keras_equivariant")
+class ScaledError(keras.losses.Loss):
+    """The mean of |y - y'|^power / scale^power: the error of answers in the units of the targets, itself without units.
+
+    Args:
+        scale: The spread of the training targets, a number or a list of one for each component.
+        power: 2, squared errors, or 1, absolute ones.
+
+    Example:
+        >>> from keras_equivariant.training.losses import ScaledError
+        >>> float(ScaledError(10.0)([[30.0]], [[10.0]]))
+        4.0
+    """
+
+    def __init__(self, scale=1.0, power=2, name="scaled_error", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.scale, self.power = scale, power
+
+    def call(self, y_true, y_pred):
+        off = ops.abs(ops.cast(y_true, y_pred.dtype) - y_pred) / ops.convert_to_tensor(self.scale, y_pred.dtype)
+        return ops.mean(off**self.power, axis=-1)
+
+    def get_config(self):
+        scale = self.scale.tolist() if hasattr(self.scale, "tolist") else self.scale
+        return {**super().get_config(), "scale": scale, "power": self.power}
+
+
+@keras.saving.register_keras_serializable("keras_equivariant")
+class AngularError(keras.metrics.MeanMetricWrapper):
+    """The mean angle in degrees between vectors, of those of the plane divided by their frequency.
+
+    Args:
+        frequency: By how much faster than the image a vector rotates: 1, or 2 for axes.
+        **kwargs: Those of `keras.metrics.Metric`.
+    """
+
+    def __init__(self, frequency=1, name="angle_error", dtype=None):
+        def angle(y_true, y_pred):
+            y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
+            lengths = ops.norm(y_true, axis=-1) * ops.norm(y_pred, axis=-1)
+            cos = ops.sum(y_true * y_pred, axis=-1) / ops.maximum(lengths, 1e-12)
+            return ops.arccos(ops.clip(cos, -1.0, 1.0)) * (57.29577951308232 / frequency)
+
+        super().__init__(angle, name=name, dtype=dtype)
+        self.frequency = frequency
+
+    def get_config(self):
+        return {"name": self.name, "dtype": self.dtype, "frequency": self.frequency}
+
+
+@keras.saving.register_keras_serializable("keras_equivariant")
+class ClassCrossentropy(keras.losses.Loss):
+    """Cross-entropy of logits `(..., classes)` against class numbers `(..., 1)`: mean of -w_k log softmax(logits)_k.
+
+    Args:
+        weights: One number a class, or None for 1 each.
+    """
+
+    def __init__(self, weights=None, name="class_crossentropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.weights = weights
+
+    def call(self, y_true, y_pred):
+        labels = ops.cast(y_true[..., 0], "int32")
+        loss = ops.sparse_categorical_crossentropy(labels, y_pred, from_logits=True)
+        if self.weights is not None:
+            loss = loss * ops.take(ops.convert_to_tensor(self.weights, loss.dtype), labels)
+        return loss
+
+    def get_config(self):
+        return {**super().get_config(), "weights": self.weights}
+
+
+@keras.saving.register_keras_serializable("keras_equivariant")
+class MeanF1(keras.metrics.Metric):
+    """The mean over the classes that occur of F1 = 2 TP / (2 TP + FP + FN), of the largest logit at each pixel.
+
+    Args:
+        classes: How many there are.
+        **kwargs: Those of `keras.metrics.Metric`.
+    """
+
+    def __init__(self, classes, name="f1", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.classes = classes
+        self.right = self.add_weight(shape=(classes,), initializer="zeros", name="right")
+        self.both = self.add_weight(shape=(classes,), initializer="zeros", name="both")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        truth = ops.one_hot(ops.reshape(ops.cast(y_true, "int32"), (-1,)), self.classes)
+        found = ops.one_hot(ops.reshape(ops.argmax(y_pred, axis=-1), (-1,)), self.classes)
+        self.right.assign_add(ops.sum(truth * found, axis=0))
+        self.both.assign_add(ops.sum(truth + found, axis=0))
+
+    def result(self):
+        there = ops.cast(self.both > 0, "float32")
+        return ops.sum(2 * self.right / ops.maximum(self.both, 1.0)) / ops.maximum(ops.sum(there), 1.0)
+
+    def get_config(self):
+        return {**super().get_config(), "classes": self.classes}

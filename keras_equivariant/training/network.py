@@ -2,11 +2,12 @@
 
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 
-from keras_equivariant.data import Preprocess
+from keras_equivariant.data import Preprocess, Rows
+from keras_equivariant.training import fitting
 from keras_equivariant.training.recipe import Recipe
 from keras_equivariant.training.tasks import task_of
 
@@ -50,7 +51,7 @@ def make_network(spec, dataset, params=None, recipe=None, seed=0, mixed_precisio
     else:
         network = _from_spec(spec, dataset, dict(params or {}), recipe, seed, mixed_precision)
     _check_fit(network, dataset)
-    return network
+    return replace(network, model=task_of(dataset).scaled(network.model, dataset))
 
 
 def recipe_of(spec, params=None, recipe=None):
@@ -68,6 +69,7 @@ def _from_spec(spec, dataset, params, recipe, seed, mixed_precision):
     declared = load_spec(spec, **params)
     training = {**declared.training, **(recipe or {})}
     recipe = Recipe.from_dict(training)
+    fitting.check_kind(declared, recipe, dataset)
     fitted = _fitted_to(dataset, recipe, declared.params, params)
     if fitted:
         log.info("Set to fit %s: %s.", dataset.name, ", ".join(f"{k}={v}" for k, v in fitted.items()))
@@ -81,12 +83,7 @@ def _from_spec(spec, dataset, params, recipe, seed, mixed_precision):
 def _fitted_to(dataset, recipe, declared, given):
     """Values for the parameters `classes`, `size` and `channels` of a spec where the user gave none and the default
     does not fit the data."""
-    *sizes, channels = Preprocess(recipe.preprocess).output_shape(dataset.image_shape)
-    wanted = {
-        **task_of(dataset).parameters(dataset),
-        "size": sizes[0] if len(set(sizes)) == 1 else None,
-        "channels": channels,
-    }
+    wanted = {**fitting.input_parameters(dataset, recipe), **task_of(dataset).parameters(dataset)}
     return {
         name: value
         for name, value in wanted.items()
@@ -110,6 +107,10 @@ def _dtype_policy(mixed_precision):
 
 
 def _check_fit(network, dataset):
+    if isinstance(dataset.x_train, Rows):
+        fitting.check_rows(network, dataset)
+        task_of(dataset).check(network, dataset)
+        return
     inputs, results = (len(getattr(network.model, part, None) or ()) for part in ("inputs", "outputs"))
     if (inputs, results) != (1, 1):
         raise ValueError(

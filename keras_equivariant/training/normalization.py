@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_equivariant.data import Shards, reading_pipeline
+from keras_equivariant.data import Stored, reading_pipeline
 from keras_equivariant.training.memory.rematerialize import Rematerialized
 
 SAMPLE = 10_000
@@ -38,7 +38,7 @@ def adapt(model, images):
             )
         if any(layer.input is tensor for tensor in model.inputs):
             layer.adapt(
-                reading_pipeline(images) if isinstance(images, Shards) else images.astype("float32", copy=False)
+                reading_pipeline(images) if isinstance(images, Stored) else images.astype("float32", copy=False)
             )
         else:
             features = keras.Model(model.inputs, layer.input)

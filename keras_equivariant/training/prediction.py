@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 
 from keras_equivariant.data import Preprocess, evaluation_pipeline
@@ -10,10 +11,12 @@ PIXELS = 250 * 28 * 28  # of one batch of a prediction
 
 
 def predict(model, images, preprocess=None, batch_size=None):
-    """The outputs of `model` for raw images, as float32; batches have one shape and a bounded number of pixels."""
+    """The outputs of `model` for raw images, or `Rows`, as float32; batches have one shape and a bounded number "
+    "of pixels."""
     images = (preprocess or Preprocess())(images)
     batches = evaluation_pipeline(images, batch_size=batch_size or batch_of(images), fixed=True)
-    return np.asarray(model.predict(batches, verbose=0)[: len(images)], "float32")
+    found = model.predict(batches, verbose=0)
+    return keras.tree.map_structure(lambda array: np.asarray(array[: len(images)], "float32"), found)
 
 
 def batch_of(images):

@@ -9,19 +9,21 @@ from keras_equivariant.utils.optional import require
 
 COLOURS = ("#1f5fa8", "#c8553d", "#3a7d44", "#8a5fa8", "#b8860b", "#4d4d4d")
 LINES = ("-", "--", ":", "-.")
+THINGS = {"images": "images", "volumes": "volumes", "points": "sets of points", "states": "systems"}
 
 
 def heading(settings, dataset):
     """One line that says what is trained on what."""
     return (
         f"{settings['network']} on {dataset.description}: {settings['parameters']:,} parameters, "
-        f"{len(dataset.x_train):,} training and {len(dataset.x_test):,} test images, "
+        f"{len(dataset.x_train):,} training and {len(dataset.x_test):,} test {THINGS[dataset.layout]}, "
         f"{settings['epochs']} epochs of batches of {settings['batch_size']}, seed {settings['seed']}."
     )
 
 
-def summarise(settings, dataset, results, history):
+def summarise(settings, dataset, task, results, history):
     """What is known of one network as plain numbers; `results` is the task's own summary."""
+    chance = task.chance(dataset.y_test)
     return {
         "network": settings["network"],
         "parameters": settings["parameters"],
@@ -35,28 +37,38 @@ def summarise(settings, dataset, results, history):
         "training_seconds": round(sum(history.get("seconds", [])), 1),
         "training_loss": history["loss"][-1],
         **results,
+        **({} if chance is None else {f"chance_{task.score}{task.suffix}": round(task.scale * chance, 4)}),
     }
 
 
-def plot_by_angle(curves, title, score, path):
-    """Draw a score against the angle the test images are turned by, one line a network.
+def plot_by_angle(curves, title, score, path, unit="%", scale=100, chance=None):
+    """Draw a score against the angle the test images are rotated by, one line a network.
 
     Args:
-        curves: `{network name: {degrees: score}}`, scores from 0 to 1.
+        curves: `{network name: {degrees: score}}`.
         title: Title of the plot.
         score: What the score is, in words.
         path: PNG file to write.
+        unit: Of the axis.
+        scale: What scores are multiplied by to have that unit; 100 where they go from 0 to 1.
+        chance: The score of a guess, in the unit of `curves`, drawn as a dotted line; None for none.
     """
     figure = require("matplotlib.figure", "Plotting the results").Figure(figsize=(7.2, 4.4), layout="constrained")
     axes = figure.subplots()
     styles = zip(itertools.cycle(COLOURS), itertools.cycle(LINES), strict=False)
+    label_unit = f" {unit}".rstrip()
     for (name, curve), (colour, line) in zip(curves.items(), styles, strict=False):
         angles = [*curve, 360.0]
-        values = [100 * curve[angle % 360] for angle in angles]
-        label = f"{name} (mean {100 * np.mean(list(curve.values())):.1f} %)"
+        values = [scale * curve[angle % 360] for angle in angles]
+        mean = scale * np.mean(list(curve.values()))
+        label = f"{name} (mean {f'{mean:.1f}' if scale == 100 else f'{mean:.4g}'}{label_unit})"
         axes.plot(angles, values, line, color=colour, marker="o", markersize=3.5, linewidth=1.8, label=label)
-    axes.set(title=title, xlabel="test images turned counter-clockwise by (degrees)", ylabel=f"{score} (%)")
-    axes.set(xlim=(0, 360), ylim=(0, 101), xticks=range(0, 361, 45))
+    if chance is not None:
+        axes.axhline(scale * chance, color="#888888", linestyle=":", linewidth=1.4)
+        axes.text(358, scale * chance, "chance", color="#666666", ha="right", va="bottom", fontsize=9)
+    axes.set(title=title, xlabel="test images rotated counter-clockwise by (degrees)")
+    axes.set(ylabel=f"{score} ({unit})" if unit else score, xlim=(0, 360), xticks=range(0, 361, 45))
+    axes.set_ylim(0, 101 if scale == 100 else None)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=min(len(curves), 3), frameon=False)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_equivariant.export import arguments, export, exporter
 from keras_equivariant.training import reporting
@@ -87,20 +88,35 @@ def finish(job, results, dataset, export_formats):
     Returns:
         The first `TrainResult`, completed.
     """
-    images = job.preprocess(dataset.x_train[:REPRESENTATIVE_IMAGES])
+    inputs, _ = dataset.sample("train", REPRESENTATIVE_IMAGES, job.settings["seed"])
     result, comparison = results[0], results[1] if len(results) > 1 else None
     task, curves = task_of(dataset), {r.summary["network"]: r.score_by_angle for r in results}
-    title = f"Test {task.score_text} of turned images ({dataset.description})"
-    reporting.plot_by_angle(curves, title, task.score_text, job.folder / f"{task.score}_by_angle.png")
-    log.info("\n%s\n", result.certificate)
+    if any(curves.values()):
+        title = f"Test {task.score_text}, rotated ({dataset.description})"
+        plot = job.folder / f"{task.score}_by_angle.png"
+        reporting.plot_by_angle(
+            curves, title, task.score_text, plot, task.unit, task.scale, task.chance(dataset.y_test)
+        )
     summary = dict(result.summary)
     if comparison:
         summary["compared_with"] = comparison.summary
     if export_formats:
-        summary["export"] = _export(job, images, export_formats)
+        summary["export"] = _export(job, task.certified(result.model, job.preprocess(inputs)), export_formats)
     write_json(job.folder / "summary.json", summary)
     log.info("Everything about the run is in %s.", job.folder.path)
+    for found in results:
+        name, report = found.summary["network"], found.certificate
+        log.info(
+            "%s: %s", name, "no certificate: no group moves its inputs." if report is None else f"{report.headline}."
+        )
+    for found in results:
+        log.info("%s: %s", found.summary["network"], task.text(found.summary))
     return replace(result, comparison=comparison, summary=summary)
+
+
+def _as_float(images):
+    """What an export takes as examples: images as float32, the arrays of points as they are."""
+    return images if isinstance(images, list) else np.asarray(images, "float32")
 
 
 def _export(job, images, formats):
@@ -111,7 +127,7 @@ def _export(job, images, formats):
         job.folder / "export",
         formats,
         name=job.network.name,
-        representative_data=images.astype("float32"),
+        representative_data=_as_float(images),
         overwrite=True,
     )
     log.info("%s\n", written)

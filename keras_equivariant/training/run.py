@@ -20,11 +20,11 @@ from keras_equivariant import data as datasets
 from keras_equivariant.data import Preprocess
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.equivariance import certify
-from keras_equivariant.graphs.symmetry import group_of
 from keras_equivariant.training import reporting
 from keras_equivariant.training.distribution import Distribution, make_distribution
 from keras_equivariant.training.evaluation import angles_of
 from keras_equivariant.training.fit import fit_network
+from keras_equivariant.training.fitting import certified_group
 from keras_equivariant.training.network import Network, make_network, recipe_of
 from keras_equivariant.training.results import TrainResult, check_exportable, checked_formats, finish
 from keras_equivariant.training.run_folder import RunFolder, write_json, write_text
@@ -33,6 +33,7 @@ from keras_equivariant.utils.files import room
 from keras_equivariant.utils.optional import require
 
 CERTIFIED_IMAGES, CERTIFIED_VOLUMES = 8, 2
+NO_CERTIFICATE = {"group": "none", "verdict": "none", "headline": "no group moves a flat list of numbers"}
 
 log = logging.getLogger("keras_equivariant.training")
 
@@ -49,8 +50,9 @@ def train(
     seed: int = 0,
     mixed_precision: Literal["float16", "bfloat16"] | None = None,
     compare: str | os.PathLike[str] | Mapping[str, Any] | None = None,
-    validation: int = 0,
+    validation: float = 0,
     limit: int | None = None,
+    data_options: Mapping[str, Any] | None = None,
     resume: bool = False,
     tensorboard: bool = False,
     angle_step: int = 15,
@@ -63,8 +65,8 @@ def train(
 
     Args:
         spec: Name, path or dict of a spec, or a built `keras.Model` that returns logits: one a class, or one a pixel.
-        data: Name of a data set or path of an .npz file (see `ke.data.load`), or a `Dataset`. It decides the
-            task: labels make it classification, masks segmentation.
+        data: Name of a data set; path of a folder of pictures or of an .npz, .csv or .xyz file (see `ke.data.load`); or
+            a `Dataset`. It decides the task: labels make it classification, masks segmentation, numbers regression.
         run_dir: Folder of the run; default `runs/<network>-<data>-seed<seed>`.
         params: Parameters of the spec, e.g. `{"filters": 23}`.
         recipe: Entries that replace those of the spec's `training` block.
@@ -73,12 +75,14 @@ def train(
         mixed_precision: None, `"float16"` or `"bfloat16"`.
         compare: Another spec, trained by its own recipe on the same data (but for `epochs` and `batch_size`, where
             they are given) and reported beside this one.
-        validation: Hold out this many of the last training images and report on them after each epoch.
-        limit: Use at most this many training and test images.
+        validation: Hold out so many training images, or such a fraction of them, drawn with the seed, each class in its
+            share, and report on them after each epoch.
+        limit: Use at most this many training and test images, drawn likewise.
+        data_options: Options of the data set, see `ke.data.load`: `{"size": (96, 128), "fit": "resize"}`.
         resume: Continue an interrupted run. At most one epoch is done again, and the result is the same.
         tensorboard: Also write TensorBoard logs.
         angle_step: Degrees between the angles of the test.
-        angle_samples: Test images turned to each angle (None: all).
+        angle_samples: Test images rotated to each angle (None: all).
         export_formats: See `ke.export`; empty for no export.
         verbose: 0 silent, 1 progress bar, 2 one line an epoch.
         distribute: `"none"`; on all devices of this machine, `"mirrored"` (TensorFlow) or `"data_parallel"` (JAX); or
@@ -89,7 +93,8 @@ def train(
         A `TrainResult`; None in a process that is not the first of many workers, which writes no files.
 
     Raises:
-        ValueError: Wrong names, data, parameters, or settings that differ from the run to resume.
+        ValueError: Wrong names, data, parameters, a spec for another task or kind of data, or settings that differ
+            from the run to resume.
         FileExistsError: `run_dir` holds a run and `resume` is false.
         FloatingPointError: The loss stopped being finite.
 
@@ -110,14 +115,17 @@ def train(
         require("tensorboard", "Logging for TensorBoard")
     formats = checked_formats(export_formats)
     distribution = make_distribution(distribute or recipe_of(spec, params, recipe).distribute)
-    loaded = data if isinstance(data, datasets.Dataset) else datasets.load(data, seed)
-    dataset = loaded.limited(limit).with_validation(validation)
+    own_options = dict(data_options or {})
+    loaded = data if isinstance(data, datasets.Dataset) else datasets.load(data, seed, **own_options)
+    block = recipe_of(spec, params, recipe).shuffle_block
+    dataset = loaded.limited(limit, seed).with_validation(validation, seed, block)
     common = {
         "distribution": distribution,
         "seed": seed,
         "mixed_precision": mixed_precision,
         "validation": validation,
         "limit": limit,
+        "data_options": own_options,
     }
     own = {"params": params, "recipe": recipe, "epochs": epochs, "batch_size": batch_size}
     jobs = [_Job.prepare(spec, dataset, run_dir, **own, **common)]
@@ -125,7 +133,7 @@ def train(
         shared = {"epochs": epochs, "batch_size": batch_size}
         jobs.append(_Job.prepare(compare, dataset, jobs[0].folder / "compare", **shared, **common))
     check_exportable(jobs[0].network.model, formats)
-    group = group_of(jobs[0].network.model, of_grid=True)
+    group = certified_group(jobs[0].network.model, dataset)
     with room(jobs[0].folder.path, "Free some and continue with --resume"), contextlib.ExitStack() as stack:
         for job in jobs if distribution.is_chief else ():
             stack.callback(job.folder.close)
@@ -148,7 +156,9 @@ class _Job:
     distribution: Distribution
 
     @classmethod
-    def prepare(cls, spec, dataset, run_dir, distribution, seed, mixed_precision, validation, limit, **own):
+    def prepare(
+        cls, spec, dataset, run_dir, distribution, seed, mixed_precision, validation, limit, data_options, **own
+    ):
         params, recipe = own.get("params"), own.get("recipe")
         if isinstance(spec, keras.Model) and distribution.kind != "none":
             raise ValueError(
@@ -172,6 +182,8 @@ class _Job:
             "mixed_precision": mixed_precision,
             "validation": validation,
             "limit": limit,
+            "data_options": json.loads(json.dumps(data_options)),
+            **({"classes": list(dataset.class_names)} if dataset.class_names else {}),
         }
         for key in ("epochs", "batch_size"):
             if settings[key] < 1:
@@ -215,27 +227,31 @@ class _Job:
     def test(self, dataset, angles, angle_samples, group):
         model, task, preprocess = self.network.model, task_of(dataset), self.preprocess
         scores = task.scores(model, dataset.x_test, dataset.y_test, preprocess)
-        turned = [part[slice(angle_samples)] for part in (dataset.x_test, dataset.y_test)]
-        scores |= task.scores_turned(model, *turned, preprocess)
-        by_angle = task.score_by_angle(model, *turned, angles, preprocess, scores)
+        rotated = dataset.sample("test", angle_samples, self.settings["seed"])
+        scores |= task.scores_turned(model, *rotated, preprocess)
+        by_angle = task.score_by_angle(model, *rotated, angles, preprocess, scores)
         history = self.folder.history()
-        summary = reporting.summarise(self.settings, dataset, task.summary(scores, by_angle), history)
-        log.info("%s: %s", self.network.name, task.text(summary))
-        report = self._certify(preprocess(dataset.x_test[:CERTIFIED_IMAGES]), group)
+        summary = reporting.summarise(self.settings, dataset, task, task.summary(scores, by_angle), history)
+        few, _ = dataset.sample("test", CERTIFIED_IMAGES, self.settings["seed"])
+        report = self._certify(task.certified(model, preprocess(few)), group)
         keys = ("group", "verdict", "headline", "max_error", "grid_error", "between_error")
-        certificate = report.to_dict()
-        summary["certificate"] = {key: certificate[key] for key in keys}
+        certificate = NO_CERTIFICATE if report is None else report.to_dict()
+        summary["certificate"] = {key: certificate.get(key) for key in keys}
         write_json(self.folder / "summary.json", summary)
         return TrainResult(self.folder.path, model, history, scores, by_angle, report, None, summary)
 
-    def _certify(self, images, group):
-        # Volumes are many pixels, and turn about several axes.
-        count, angles = (CERTIFIED_VOLUMES, 8) if images.ndim == 5 else (CERTIFIED_IMAGES, 24)
-        report = certify(self.network.model, group, images[:count].astype("float32"), angles=angles)
+    def _certify(self, inputs, group):
+        if inputs is None:
+            return None
+        if isinstance(inputs, list):  # points, which rotate by any angle without interpolation
+            report = certify(self.network.model, group, inputs, angles=0)
+        else:
+            # Volumes are many pixels, and rotate about several axes.
+            count, angles = (CERTIFIED_VOLUMES, 8) if inputs.ndim == 5 else (CERTIFIED_IMAGES, 24)
+            report = certify(self.network.model, group, np.asarray(inputs[:count], "float32"), angles=angles)
         report.save(self.folder / "certificate.json")
         write_text(self.folder / "certificate.txt", f"{report}\n")
         report.plot(self.folder / "certificate.png")
-        log.info("%s.", report.headline)
         return report
 
 

@@ -104,7 +104,7 @@ def test_a_missing_file_and_an_unknown_name(tmp_path):
         data.load("zzz")
 
 
-def test_limit_keeps_the_classes_of_a_sorted_file_and_validation_takes_the_end(tmp_path):
+def test_cuts_of_a_sorted_file_keep_its_classes(tmp_path):
     labels = np.repeat(np.arange(4), 25)
     images = np.broadcast_to(labels[:, None, None], (100, 6, 6)).astype("uint8")
     full = data.load(save(tmp_path, x_train=images, y_train=labels))
@@ -113,7 +113,15 @@ def test_limit_keeps_the_classes_of_a_sorted_file_and_validation_takes_the_end(t
     np.testing.assert_array_equal(part.x_train[:, 0, 0, 0], part.y_train)
     assert part.num_classes == 4
     held = full.with_validation(10)
-    assert len(held.x_train) == 90 and held.y_val.tolist() == [3] * 10
+    assert len(held.x_train) == 90 and sorted(np.bincount(held.y_val)) == [2, 2, 3, 3]
+    assert np.array_equal(held.x_val[:, 0, 0, 0], held.y_val)
+    again, other = full.with_validation(0.1), full.with_validation(0.1, seed=1)
+    np.testing.assert_array_equal(again.y_val, held.y_val)
+    assert len(other.y_val) == 10
+    x, y = full.sample("train", 8, seed=3)
+    assert np.bincount(y).tolist() == [2, 2, 2, 2] and np.array_equal(x[:, 0, 0, 0], y)
+    with pytest.raises(ValueError, match="validation=1.5 of 100"):
+        full.with_validation(1.5)
     with pytest.raises(ValueError, match="validation=100 of 100"):
         full.with_validation(100)
     with pytest.raises(ValueError, match="limit=0"):

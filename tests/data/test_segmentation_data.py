@@ -89,8 +89,8 @@ def test_micrographs_are_split_by_slice_and_membrane_is_one(tmp_path, monkeypatc
         data.load("isbi2012_em", tile=8)
     with pytest.raises(ValueError, match="takes none"):
         data.load("digits", size=8)
-    with pytest.raises(ValueError, match="takes no options"):
-        data.load(save(tmp_path / "set.npz"), size=8)
+    with pytest.raises(ValueError, match="takes size, fit, target"):
+        data.load(save(tmp_path / "set.npz"), tile=8)
 
 
 def test_tiles_put_together_are_the_image():

@@ -29,6 +29,7 @@ FUNCTIONS = {
     "min": min,
     "order": lambda group: planar.order_of(group) or groups.get(group).order,
     "round": round,
+    "side": lambda size, axis: size[axis] if isinstance(size, list) else size,
 }
 _ARITHMETIC = {
     ast.Add: operator.add,
@@ -190,7 +191,7 @@ class _Evaluator:
         if name not in FUNCTIONS or node.keywords:
             raise self._error(f"the functions of expressions are {', '.join(FUNCTIONS)}")
         arguments = [self.visit(item) for item in node.args]
-        if name not in ("order", "len"):
+        if name not in ("order", "len", "side"):
             for value in arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list) else arguments:
                 self._number(value)
         return FUNCTIONS[name](*arguments)

@@ -123,6 +123,10 @@ def _checked(name, scope, where):
         good, wanted = isinstance(value, bool), "true or false"
     elif isinstance(default, int):
         value = whole(value)
+        if name == "size" and isinstance(value, list):  # of an input that is no square: [height, width]
+            value = [whole(side) for side in value]
+            if all(isinstance(side, int) and not isinstance(side, bool) for side in value):
+                return value
         good, wanted = isinstance(value, int) and not isinstance(value, bool), "a whole number"
     elif isinstance(default, float):
         good, wanted = isinstance(value, int | float) and not isinstance(value, bool), "a number"

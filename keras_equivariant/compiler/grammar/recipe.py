@@ -10,7 +10,8 @@ from keras_equivariant.compiler.grammar import rules
 
 FLIPS = ("horizontal", "vertical", "both")
 FILLS = ("reflect", "constant")
-LOSSES = ("crossentropy", "balanced_crossentropy")
+LOSSES = ("crossentropy", "balanced_crossentropy", "squared_error", "absolute_error")
+TASKS = ("classification", "segmentation", "regression", "vectors", "molecules", "trajectories")
 DISTRIBUTE = ("none", "mirrored", "multi_worker", "data_parallel")
 
 
@@ -51,6 +52,7 @@ def _key(default, rule, text):
 class Recipe:
     """How to train one network. Every time is in epochs; learning rates are the optimizer's."""
 
+    task: str = _key("classification", rules.one_of(TASKS), "what the network answers with")
     dataset: str = _key("digits", rules.text("the name of a data set"), "a data set's name or an .npz file")
     epochs: int = _key(20, rules.whole(1), "how often the training set is seen")
     batch_size: int = _key(128, rules.whole(1), "examples in a step")
@@ -82,8 +84,20 @@ class Recipe:
         (), rules.steps("preprocess", ("contrast", "zca"), ("resize",)), "[contrast, zca, {resize: 32}], in this order"
     )
     loss: str | None = _key(
-        None, rules.one_of(LOSSES), "balanced_crossentropy, for masks, gives both kinds of pixels the same weight"
+        None,
+        rules.one_of(LOSSES),
+        "crossentropy; balanced_crossentropy, for masks, gives both kinds of pixels the same weight; squared_error or "
+        "absolute_error of numbers and vectors",
     )
+    class_weight: str | None = _key(
+        None, rules.one_of(("balanced",)), "balanced: every class weighs the same, however rare it is"
+    )
+    early_stopping: int | None = _key(
+        None,
+        rules.whole(1),
+        "stop after so many epochs without a smaller loss on the validation part, and keep the best weights",
+    )
+    keep_best: bool = _key(False, rules.flag(), "keep the weights of the epoch with the smallest loss of validation")
     distribute: str = _key(
         "none",
         rules.one_of(DISTRIBUTE),

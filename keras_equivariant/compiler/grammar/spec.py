@@ -34,6 +34,15 @@ class _Dumper(yaml.SafeDumper):
 
 
 @dataclasses.dataclass(frozen=True)
+class Origin:
+    """What a spec was loaded from, to load it again with other parameters: the source, the parameters, its place."""
+
+    source: Any
+    params: dict
+    where: Any
+
+
+@dataclasses.dataclass(frozen=True)
 class Spec:
     """A network's description, ready to build: blocks and repeats unrolled, expressions computed.
 
@@ -49,6 +58,7 @@ class Spec:
         layers: tuple of `network.LayerEntry` and `network.Branches`.
         training: dict, the recipe (see `recipe.py`).
         source: name of the file it was read from.
+        origin: an `Origin`, or None.
     """
 
     name: str
@@ -59,6 +69,7 @@ class Spec:
     training: dict
     source: str
     law: str = "invariance"
+    origin: Origin | None = dataclasses.field(default=None, compare=False, repr=False)
 
     @property
     def input_shape(self):
@@ -123,6 +134,7 @@ def load_spec(source: str | os.PathLike[str] | Mapping[str, Any], **params: Any)
         training=read_recipe(found.get("training"), values),
         source=root.where.source,
         law=_law(found.get("law")),
+        origin=Origin(source, params, root.where),
     )
 
 
@@ -151,7 +163,7 @@ def _law(node):
 
 def _input(node, scope):
     found = node.mapping("`input`", INPUT_KEYS, ("shape",))
-    shape = resolve(found["shape"], scope)
+    shape = _along_axes(resolve(found["shape"], scope))
     if not isinstance(shape, list) or not shape or not all(_is_size(size) for size in shape):
         raise found["shape"].error(
             "must be a list of sizes without the batch axis, such as [28, 28, 1], null where unknown. "
@@ -176,6 +188,14 @@ def _input(node, scope):
                 f"Received: {kind_of(shape)}"
             )
     return values
+
+
+def _along_axes(shape):
+    """A shape in which `size: [height, width]` stands for each axis, with that axis's own size."""
+    if not isinstance(shape, list):
+        return shape
+    space = len(shape) - 1
+    return [size[i] if isinstance(size, list) and len(size) == space > i else size for i, size in enumerate(shape)]
 
 
 def _is_size(size):

@@ -11,7 +11,7 @@ from keras_equivariant.compiler.grammar.arguments import made
 from keras_equivariant.compiler.grammar.errors import Problem, SpecError
 from keras_equivariant.compiler.grammar.network import Branches, LayerEntry
 from keras_equivariant.compiler.grammar.spec import Spec
-from keras_equivariant.compiler.linter import rules, typed
+from keras_equivariant.compiler.linter import input_sizes, rules, typed
 from keras_equivariant.compiler.linter.bounds import (
     check_kernel,
     check_orthogonal,
@@ -87,6 +87,21 @@ def trace(spec: Spec) -> Trace:
     Returns:
         A `Trace`. Where a shape does not fit, it ends with that layer and its problem.
     """
+    found = _walked(spec)
+    if any(problem.severity == "error" for problem in found.problems):
+        advice = input_sizes.advice(spec, lambda other: _walked(other).problems)
+        if advice:
+            found.problems = [_of_inner_layer(problem) for problem in found.problems] + [advice]
+    return found
+
+
+def _of_inner_layer(problem):
+    """A problem whose remedies are those of a layer inside: the size to change is that of the input."""
+    message = problem.message.replace("; use size ", "; this layer would take size ")
+    return dataclasses.replace(problem, message=message)
+
+
+def _walked(spec):
     walker = _Walker(spec)
     try:
         start = rules.input_features(spec.input_shape, spec.input.get("space"), walker.claim)

@@ -17,7 +17,7 @@ def load_digits(seed=0):
     turned digit stays inside the picture. The split is by position in the file: neighboring digits have the same
     writer, and a shuffled split would test on writers it was trained on. `seed` has no effect.
     """
-    images, labels = _enlarged()
+    images, labels = enlarged()
     return Dataset(
         name="digits",
         description="scikit-learn digits, 28x28, upright",
@@ -33,7 +33,7 @@ def load_digits(seed=0):
 def load_rotated_digits(seed=0):
     """The same split with every digit turned by uniform random angles: 4 turned copies of each training digit
     (5,188 images), one of each test digit (500). The angles depend on `seed` alone."""
-    images, labels = _enlarged()
+    images, labels = enlarged()
     rng = np.random.default_rng(seed)
     train = np.repeat(images[:TRAIN_COUNT], ROTATED_COPIES, axis=0)
     test = images[TRAIN_COUNT:]
@@ -49,7 +49,8 @@ def load_rotated_digits(seed=0):
     )
 
 
-def _enlarged():
+def enlarged():
+    """All 1,797 digits as `(images (n, 28, 28, 1) uint8, labels)`, in the order of the file."""
     source = require("sklearn.datasets", "The digits data set").load_digits()
     ndimage = require("scipy.ndimage", "The digits data set")
     large = ndimage.zoom(source.images, (1, 2.5, 2.5), order=3, mode="grid-constant", grid_mode=True)

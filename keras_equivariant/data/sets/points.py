@@ -104,13 +104,14 @@ class PointSet:
         return self.take(np.sort(order[test:])), self.take(np.sort(order[:test]))
 
 
-def charge_values(numbers):
+def charge_values(numbers, elements=None):
     """Values of atoms `(..., 3 E)`: one-hot of the E elements that occur, times 1, c and c^2, c = charge / largest.
 
     Args:
         numbers: `(...)` integers, the charges, 0 where there is no atom.
+        elements: the E charges; by default those that occur.
     """
-    found = np.unique(numbers[numbers > 0])
+    found = np.unique(numbers[numbers > 0]) if elements is None else np.asarray(elements)
     one_hot = (numbers[..., None] == found).astype("float32")
     scale = (numbers / found.max()).astype("float32")[..., None]
     return np.concatenate([one_hot, one_hot * scale, one_hot * scale**2], axis=-1)
@@ -131,6 +132,8 @@ def load_molecules(path):
             f"No such data file. Received: {path}. Give a path, or set KERAS_EQUIVARIANT_DATA to its folder."
         )
     arrays = read_arrays(path, _FORMATS.get(path.name), "An archive of molecules")
+    if "positions" in arrays and "pos" not in arrays:
+        arrays["pos"] = arrays.pop("positions")
     if not {"z", "pos"} <= set(arrays):
         raise ValueError(f"An archive of molecules must hold z and pos. Received: {path} with {', '.join(arrays)}.")
     z = as_numbers(arrays.pop("z"), "int64", f"Charges of atoms, z of {path},")

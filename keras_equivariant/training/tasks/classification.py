@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.training import evaluation
-from keras_equivariant.training.tasks.task import Task, bars
+from keras_equivariant.training.tasks.task import Task
 
 SPACE = {
     "error_over_cube_rotations_percent": "the 24 rotations of the cube",
@@ -61,8 +61,8 @@ class Classification(Task):
         return found
 
     def summary(self, scores, by_angle):
-        """Errors in percent: on the images as they are, and on images turned to each angle (volumes, about the vertical
-        axis), of volumes also over the 24 rotations of the cube and over random ones."""
+        """Errors in percent: on the images as they are, and on images rotated to each angle (volumes, about the
+        vertical axis), of volumes also over the 24 rotations of the cube and over random ones."""
         errors = {f"{angle:g}": _percent_error(a) for angle, a in by_angle.items()}
         return {
             "test_error_percent": _percent_error(scores["accuracy"]),
@@ -76,7 +76,7 @@ class Classification(Task):
         by_angle = summary["error_percent_by_angle"]
         worst = max(by_angle, key=by_angle.get)
         text = (
-            f"Test error {summary['test_error_percent']:.2f} % on the images as they are; turned to {len(by_angle)} "
+            f"Test error {summary['test_error_percent']:.2f} % on the images as they are; rotated to {len(by_angle)} "
             f"angles {summary['mean_error_over_angles_percent']:.2f} % on average, {by_angle[worst]:.2f} % at worst "
             f"({worst}°)."
         )
@@ -84,8 +84,9 @@ class Classification(Task):
             text += f" Over {what} {summary[key]:.2f} %." if key in summary else ""
         return text
 
-    def angle_table(self, summary):
-        return bars(summary["error_percent_by_angle"])
+    def chance(self, targets):
+        """The share of the most frequent class."""
+        return float(np.bincount(targets).max() / len(targets))
 
 
 def _percent_error(accuracy):

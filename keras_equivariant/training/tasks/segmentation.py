@@ -4,26 +4,43 @@ import keras
 import numpy as np
 
 from keras_equivariant.data import rotate_images
-from keras_equivariant.training.losses import BalancedCrossentropy, BestF1
+from keras_equivariant.training.losses import BalancedCrossentropy, BestF1, ClassCrossentropy, MeanF1
 from keras_equivariant.training.prediction import predict
-from keras_equivariant.training.tasks.task import Task, bars
+from keras_equivariant.training.tasks.task import Task
 from keras_equivariant.utils.optional import require
 
 
 class Segmentation(Task):
-    """Logits `(B, H, W, 1)` against masks `(B, H, W, 1)`."""
+    """Logits `(B, *space, 1)` against masks of 0 and 1, or `(B, *space, classes)` against class numbers.
+
+    Of several classes F1 is the mean over the classes, of the largest logit; there is no threshold.
+    """
 
     name = "segmentation"
     score, score_text = "f1", "F1 of the pixels"
     losses = ("balanced_crossentropy", "crossentropy")
     result = ("f1", "F1")
 
+    def __init__(self, classes=1):
+        self.classes = classes
+
+    def of(self, dataset):
+        return Segmentation(dataset.num_classes)
+
+    def parameters(self, dataset):
+        return {"classes": self.classes}
+
     def make_loss(self, name, targets):
+        if self.classes > 1:
+            weights = None if name == "crossentropy" or targets is None else class_weights(targets, self.classes)
+            return ClassCrossentropy(weights)
         if name == "crossentropy":
             return keras.losses.BinaryCrossentropy(from_logits=True)
         return BalancedCrossentropy(0.5 if targets is None else float(np.mean(targets, dtype="float64")))
 
     def metrics(self):
+        if self.classes > 1:
+            return [MeanF1(self.classes, name="f1"), keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
         return [
             BestF1(from_logits=True, name="f1"),
             keras.metrics.AUC(curve="PR", from_logits=True, name="average_precision"),
@@ -34,41 +51,50 @@ class Segmentation(Task):
         if any(isinstance(step, dict) for step in network.recipe.preprocess):
             raise ValueError(
                 "Images that have masks are not resized. Received: preprocess="
-                f"{list(network.recipe.preprocess)}. Leave `resize` out and save images of the size wanted."
+                f"{list(network.recipe.preprocess)}. Leave `resize` out and give the size wanted: --size H W."
             )
-        wanted, outputs = (*dataset.image_shape[:2], 1), tuple(network.model.output_shape[1:])
-        if len(outputs) != 3 or any(size not in (None, n) for size, n in zip(outputs, wanted, strict=True)):
+        wanted, outputs = (*dataset.image_shape[:-1], self.classes), tuple(network.model.output_shape[1:])
+        if len(outputs) != len(wanted) or any(size not in (None, n) for size, n in zip(outputs, wanted, strict=True)):
+            spec = "unet_segmentation" if len(wanted) == 3 else "unet_volumes"
             raise ValueError(
-                "A network for masks must answer with one logit for each pixel. Received: network "
+                "A network for masks must answer with one logit for each pixel and class. Received: network "
                 f'"{network.name}" with output shape {outputs}, data "{dataset.name}" with masks of {wanted}. '
-                "Use a spec for segmentation, such as unet_segmentation."
+                f"Use a spec for segmentation, such as {spec}."
             )
 
     def scores(self, model, images, targets, preprocess=None):
-        return pixel_scores(predict(model, images, preprocess), targets)
+        logits = predict(model, images, preprocess)
+        if self.classes > 1:
+            return class_scores(np.argmax(logits, axis=-1), targets[..., 0], self.classes)
+        return pixel_scores(logits, targets)
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
-        """F1 where images and masks are turned, within the disc that stays inside the image, at one threshold.
+        """F1 where images and masks are rotated, within the disc that stays inside the image, at one threshold.
 
-        The images are turned by cubic-spline interpolation (quarter turns exactly), the masks to the nearest pixel.
-        The corners are filled by reflection: black ones would look like boundaries, into the disc.
+        The images are rotated by cubic-spline interpolation (quarter turns exactly), the masks to the nearest pixel;
+        volumes about the last axis. The corners are filled by reflection: black ones would look like boundaries, into
+        the disc.
         """
-        threshold = (scores or self.scores(model, images, targets, preprocess))["threshold"]
+        scores = scores or self.scores(model, images, targets, preprocess)
         inside = disc(images.shape[1:3])
         found = {}
         for angle in angles:
-            logits = predict(model, rotate_images(images, angle, outside="reflect"), preprocess)
-            masks = rotate_images(targets, angle, order=0)
-            found[float(angle)] = f1_at(threshold, logits[:, inside], masks[:, inside])
+            logits = predict(model, rotate_images(images, angle, outside="reflect"), preprocess)[:, inside]
+            masks = rotate_images(targets, angle, order=0)[:, inside]
+            if self.classes > 1:
+                f1 = class_scores(np.argmax(logits, axis=-1), masks[..., 0], self.classes)["f1"]
+            else:
+                f1 = f1_at(scores["threshold"], logits, masks)
+            found[float(angle)] = f1
         return found
 
     def summary(self, scores, by_angle):
-        """In percent, F1 and average precision on the images as they are, and F1 on images turned to each angle."""
+        """In percent, F1 and average precision on the images as they are, and F1 on images rotated to each angle."""
         turned = {f"{angle:g}": round(100 * f1, 4) for angle, f1 in by_angle.items()}
+        others = {f"test_{k}_percent": round(100 * v, 4) for k, v in scores.items() if k != "threshold"}
         return {
-            "test_f1_percent": round(100 * scores["f1"], 4),
-            "test_average_precision_percent": round(100 * scores["average_precision"], 4),
-            "threshold": round(scores["threshold"], 6),
+            **others,
+            **({"threshold": round(scores["threshold"], 6)} if "threshold" in scores else {}),
             "mean_f1_over_angles_percent": round(float(np.mean(list(turned.values()))), 4),
             "worst_f1_over_angles_percent": min(turned.values()),
             "f1_percent_by_angle": turned,
@@ -77,15 +103,22 @@ class Segmentation(Task):
     def text(self, summary):
         by_angle = summary["f1_percent_by_angle"]
         worst = min(by_angle, key=by_angle.get)
+        if self.classes > 1:
+            upright = (
+                f"F1 of the pixels, the mean over {self.classes} classes, {summary['test_f1_percent']:.2f} %, accuracy "
+                f"{summary['test_accuracy_percent']:.2f} %"
+            )
+        else:
+            upright = (
+                f"F1 of the pixels {summary['test_f1_percent']:.2f} % at the best threshold "
+                f"{summary['threshold']:.3f}, "
+                f"average precision {summary['test_average_precision_percent']:.2f} %"
+            )
         return (
-            f"F1 of the pixels {summary['test_f1_percent']:.2f} % at the best threshold {summary['threshold']:.3f}, "
-            f"average precision {summary['test_average_precision_percent']:.2f} %; on the disc inside images turned to "
-            f"{len(by_angle)} angles F1 {summary['mean_f1_over_angles_percent']:.2f} % on average, "
+            f"{upright}; on the disc inside images rotated to {len(by_angle)} angles F1 "
+            f"{summary['mean_f1_over_angles_percent']:.2f} % on average, "
             f"{by_angle[worst]:.2f} % at worst ({worst}°)."
         )
-
-    def angle_table(self, summary):
-        return bars(summary["f1_percent_by_angle"])
 
 
 def pixel_scores(logits, masks):
@@ -109,6 +142,26 @@ def pixel_scores(logits, masks):
         "average_precision": float(-np.sum(np.diff(recall) * precision[:-1])),
         "threshold": float(thresholds[best]),
     }
+
+
+def class_scores(found, truth, classes):
+    """F1 = 2 TP / (2 TP + FP + FN) of each class that occurs, its mean, and the share of right pixels.
+
+    Args:
+        found, truth: integer arrays of one shape, class numbers.
+        classes: how many there are.
+    """
+    truth, found = np.asarray(truth).ravel().astype(int), np.asarray(found).ravel()
+    table = np.bincount(classes * truth + found, minlength=classes**2).reshape(classes, classes)
+    right, both = np.diag(table), table.sum(axis=0) + table.sum(axis=1)
+    f1 = (2 * right[both > 0] / both[both > 0]).mean()
+    return {"f1": float(f1), "accuracy": float(right.sum() / table.sum())}
+
+
+def class_weights(masks, classes):
+    """A weight for each class, with a mean of 1 over the pixels, such that all weigh the same, however rare one is."""
+    counts = np.bincount(np.asarray(masks).ravel(), minlength=classes)
+    return [float(counts.sum() / (np.sum(counts > 0) * max(count, 1))) for count in counts]
 
 
 def f1_at(threshold, logits, masks):

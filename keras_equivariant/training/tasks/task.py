@@ -1,4 +1,6 @@
-"""What the tasks, classes and masks, have in common: how a network for one of them is compiled and judged."""
+"""What the tasks have in common: how a network for one kind of answer is compiled, judged and reported."""
+
+import numpy as np
 
 
 class Task:
@@ -6,10 +8,13 @@ class Task:
 
     Attributes:
         name: As in `Dataset.task`.
-        score: The one number that a network is judged by, from 0 to 1, the larger the better: its key in `scores`.
+        score: The one number that a network is judged by: its key in `scores`.
         score_text: The same, in words.
         losses: Names of the losses that a recipe may ask for, the default first.
         result: The score's part in the keys of a summary, as in `test_error_percent`, and what it is called in a table.
+        suffix: The unit in the keys of a summary, `"_percent"`.
+        unit: The unit in plots and tables, `"%"`.
+        scale: What a score is multiplied by to have that unit.
     """
 
     name: str | None = None
@@ -17,6 +22,11 @@ class Task:
     score_text: str | None = None
     losses: tuple[str, ...] = ()
     result: tuple[str | None, str | None] = (None, None)
+    suffix, unit, scale = "_percent", "%", 100
+
+    def of(self, dataset):
+        """The task as the data set has it: with the way in which its vectors rotate, say."""
+        return self
 
     def compile(self, model, optimizer="adam", loss=None, targets=None):
         """Compile `model` with a loss by name, which may need the training `targets`, and with the task's metrics."""
@@ -25,6 +35,14 @@ class Task:
     def parameters(self, dataset):
         """Parameters of a spec that follow from the data, as a dict: `{"classes": 10}`."""
         return {}
+
+    def scaled(self, model, dataset):
+        """The model with its answer in the units of the targets, before it is trained; by default as it is."""
+        return model
+
+    def trained(self, model, dataset):
+        """What `fit` sees, made of the model: with forces, or as the motion of particles; by default itself."""
+        return model
 
     def make_loss(self, name, targets):
         raise NotImplementedError
@@ -46,7 +64,7 @@ class Task:
         raise NotImplementedError
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
-        """The score on images turned counter-clockwise by each angle: `{degrees: score}`.
+        """The score on images rotated counter-clockwise by each angle: `{degrees: score}`.
 
         Args:
             scores: What `scores` returned for the test set.
@@ -54,8 +72,16 @@ class Task:
         raise NotImplementedError
 
     def scores_turned(self, model, images, targets, preprocess=None):
-        """Further results, on volumes turned in space: a dict of numbers, empty for images."""
+        """Further results, on volumes rotated in space: a dict of numbers, empty for images."""
         return {}
+
+    def chance(self, targets):
+        """The score of the best answer that is the same for all inputs; None where it says nothing."""
+        return None
+
+    def certified(self, model, inputs):
+        """A few inputs as the model itself takes them, to certify it on; None where no group moves them."""
+        return inputs
 
     def summary(self, scores, by_angle):
         """The results as plain numbers with telling names, for summary.json."""
@@ -65,11 +91,63 @@ class Task:
         """One line on a `summary`."""
         raise NotImplementedError
 
+    def by_angle_key(self):
+        """The key of a summary that holds the score at each angle."""
+        return f"{self.result[0]}{self.suffix}_by_angle"
+
     def angle_table(self, summary):
-        """The results by angle of a `summary`, one angle a line, with a bar of one mark for every 2 %."""
-        raise NotImplementedError
+        """The results by angle of a `summary`, one angle a line, with a bar."""
+        return bars(summary[self.by_angle_key()], self.unit)
 
 
-def bars(percents):
-    """A line for each angle of `{degrees as text: percent}`."""
-    return "\n".join(f"{angle:>6}°  {value:6.2f} %  {'#' * round(value / 2)}" for angle, value in percents.items())
+class Measured(Task):
+    """A task whose score is an error in the units of the targets, the smaller the better."""
+
+    suffix, unit, scale = "", "", 1
+
+    def summary(self, scores, by_angle):
+        """The errors on the inputs as they are, and on inputs rotated to each angle."""
+        key, suffix = self.result[0], self.suffix
+        found = {f"test_{name}{suffix}" if name == key else f"test_{name}": _short(v) for name, v in scores.items()}
+        if not by_angle:
+            return found
+        values = {f"{angle:g}": _short(value) for angle, value in by_angle.items()}
+        return {
+            **found,
+            f"mean_{key}{suffix}_over_angles": _short(np.mean(list(by_angle.values()))),
+            f"worst_{key}{suffix}_over_angles": max(values.values()),
+            self.by_angle_key(): values,
+        }
+
+    def text(self, summary):
+        key, suffix, unit = self.result[0], self.suffix, f" {self.unit}".rstrip()
+        text = f"Test {self.score_text} {summary[f'test_{key}{suffix}']:.4g}{unit}"
+        by_angle = summary.get(self.by_angle_key())
+        if by_angle:
+            worst = max(by_angle, key=by_angle.get)
+            text += (
+                f"; rotated to {len(by_angle)} angles {summary[f'mean_{key}{suffix}_over_angles']:.4g}{unit} on "
+                "average, "
+                f"{by_angle[worst]:.4g}{unit} at worst ({worst}°)"
+            )
+        others = [
+            name for name in summary if name.startswith("test_") and name not in (f"test_{key}{suffix}", "test_images")
+        ]
+        return (
+            text
+            + ".".join(["", *(f" {n.removeprefix('test_').replace('_', ' ')} {summary[n]:.4g}" for n in others)])
+            + "."
+        )
+
+
+def _short(value):
+    return float(f"{float(value):.6g}")
+
+
+def bars(values, unit="%"):
+    """A line for each angle of `{degrees as text: value}`, with a bar of 50 marks for the most, or for 100 %."""
+    most = 100 if unit == "%" else max(values.values(), default=1) or 1
+    return "\n".join(
+        f"{angle:>6}°  {value:6.2f} {unit}  {'#' * round(50 * value / most)}".rstrip()
+        for angle, value in values.items()
+    )

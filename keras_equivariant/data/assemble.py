@@ -1,0 +1,186 @@
+"""Data sets from lists of files: one size, one number of channels, parts for training and testing."""
+
+import collections
+import logging
+
+import numpy as np
+
+from keras_equivariant.data import files, sizes
+from keras_equivariant.data.cuts import drawn, others
+from keras_equivariant.data.dataset import Dataset
+from keras_equivariant.utils.optional import require
+
+TEST_SHARE = 0.2
+PARTS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+
+log = logging.getLogger("keras_equivariant.data")
+
+
+def part_of(name):
+    """ "train", "val" or "test" by what people call it; None for another name."""
+    return next((part for part, names in PARTS.items() if str(name).strip().lower() in names), None)
+
+
+def assembled(name, parts, masks=None, size=None, fit="pad", seed=0, description=None, **fields):
+    """A `Dataset` of files.
+
+    Args:
+        name: what it is called.
+        parts: `{part: (paths, targets)}`; without "test" a fifth of the training files is drawn for it.
+        masks: `{part: paths of masks}` in place of targets, or None.
+        size, fit: as in `sizes.fitted`; None where all files have one size.
+        seed: of the draw.
+        fields: of the `Dataset`.
+
+    Raises:
+        ValueError: files of several sizes without `size`, or fewer than two.
+    """
+    parts = {part: (list(paths), targets) for part, (paths, targets) in parts.items()}
+    masks = dict(masks or {})
+    if "train" not in parts or not parts["train"][0]:
+        raise ValueError(
+            f"A data set needs files to train on. Received: {name} with the parts {', '.join(parts) or 'none'}. Name "
+            "the folder of the training files `train`, or leave out the folders of parts."
+        )
+    if "test" not in parts:
+        _draw_test(name, parts, masks, seed)
+    every = [path for paths, _ in parts.values() for path in paths]
+    shapes, dtype, voxels = _kinds(every)
+    channels = max(shape[-1] for shape in shapes)
+    target_size = _common_size(name, shapes, sizes.check_size(size, fit), fit)
+
+    def bring(array, path):
+        if array.shape[-1] != channels:
+            array = np.repeat(array[..., :1], channels, axis=-1)
+        return sizes.fitted(array, target_size, fit)
+
+    def bring_mask(array, path):
+        return sizes.fitted(array, target_size, fit, mask=True)
+
+    arrays = {}
+    for part, (paths, targets) in parts.items():
+        arrays[f"x_{part}"] = files.Files(paths, bring, (*target_size, channels), dtype).loaded()
+        if masks:
+            stored = files.Files(masks[part], bring_mask, (*target_size, 1), _mask_dtype(masks[part][0]), mask=True)
+            arrays[f"y_{part}"] = np.asarray(stored)
+        else:
+            arrays[f"y_{part}"] = np.asarray(targets)
+    if masks:
+        arrays |= _ranked({key: array for key, array in arrays.items() if key.startswith("y_")})
+    what = f"{len(every):,} files of {name}" if description is None else description
+    return Dataset(name=str(name), description=what, voxel_size=voxels, **arrays, **fields)
+
+
+def _draw_test(name, parts, masks, seed):
+    paths, targets = parts["train"]
+    count = round(TEST_SHARE * len(paths))
+    if count < 1:
+        raise ValueError(
+            f"A data set needs files to train on and to test on. Received: {name} with {len(paths)} in all. Add more."
+        )
+    labels = np.zeros((len(paths), 1)) if targets is None else np.asarray(targets)
+    test = drawn(labels, count, seed)
+    kept = others(test, len(paths))
+    for part, rows in (("test", test), ("train", kept)):
+        parts[part] = [paths[i] for i in rows], None if targets is None else labels[rows]
+        if masks:
+            masks[part] = [masks["train"][i] for i in rows] if part == "test" else masks["train"]
+    if masks:
+        masks["train"] = [masks["train"][i] for i in kept]
+    log.info(
+        "No folder or column says what is for testing: %d of %d files are drawn (seed %d).", count, len(paths), seed
+    )
+
+
+def _kinds(paths):
+    """`(Counter of shapes, dtype, voxel size)` of all files; pictures are not decoded for that."""
+    shapes, small, voxels = collections.Counter(), True, collections.Counter()
+    for path in paths:
+        if files.suffix_of(path) in files.PICTURES:
+            shape, depth = _header(path)
+        else:
+            array, voxel = files.read(path)
+            shape, depth = array.shape, array.dtype
+            voxels[voxel] += 1
+        shapes[shape] += 1
+        small &= depth == np.uint8
+    voxels.pop(None, None)
+    if len(voxels) > 1:
+        raise ValueError(
+            f"Volumes of a data set have voxels of one size. Received: {', '.join(map(str, voxels))}. Resample them to "
+            "one."
+        )
+    return shapes, "uint8" if small else "float32", next(iter(voxels), None)
+
+
+def _header(path):
+    pillow = require("PIL.Image", "Reading pictures", "files")
+    try:
+        with pillow.open(path) as picture:
+            width, height = picture.size
+            mode = picture.mode
+    except Exception as error:
+        raise ValueError(
+            f"A data file must be whole. Received: {path} ({error}). Remove it or make it again."
+        ) from error
+    grey = mode in ("1", "L", "LA") or mode.startswith(("I", "F"))
+    return (height, width, 1 if grey else 3), np.dtype("float32" if mode.startswith(("I", "F")) else "uint8")
+
+
+def _common_size(name, shapes, size, fit):
+    spaces = collections.Counter()
+    for shape, count in shapes.items():
+        spaces[shape[:-1]] += count
+    ranks = {len(space) for space in spaces}
+    if len(ranks) > 1 or (size is not None and ranks != {len(size)}):
+        raise ValueError(
+            "Files of a data set are all images or all volumes, and `size` has a number for each of their axes. "
+            "Received: "
+            f"{name} with {', '.join(_by(s) for s in list(spaces)[:4])} and size={size}. Sort them, or correct --size."
+        )
+    if len({shape[-1] for shape in shapes}) > 1:
+        log.info("Grey images stand beside coloured ones: the grey ones are given three equal channels.")
+    if size is None:
+        if len(spaces) > 1:
+            listed = ", ".join(f"{_by(space)} ({count:,})" for space, count in spaces.most_common(4))
+            common = spaces.most_common(1)[0][0]
+            raise ValueError(
+                f"Images of a data set have one size. Received: {name} with {listed}"
+                f"{' and others' if len(spaces) > 4 else ''}. Use --size {' '.join(map(str, common))}, which cuts "
+                "and pads "
+                "(with --fit resize it scales, proportions kept)."
+            )
+        return next(iter(spaces))
+    sizes.announce(spaces, size, fit)
+    return size
+
+
+def _mask_dtype(path):
+    dtype = files.read(path, mask=True)[0].dtype
+    return (
+        np.dtype("int32")
+        if dtype.kind in "iu" and dtype.itemsize > 1
+        else np.dtype(dtype if dtype.kind != "b" else "u1")
+    )
+
+
+def _ranked(masks):
+    """Masks of several grey values that do not count from 0 as class numbers; 0 and 255 stay as they are."""
+    values = np.unique(np.concatenate([np.unique(mask) for mask in masks.values()]))
+    if (
+        masks
+        and values.dtype.kind in "iu"
+        and 2 < len(values) <= 32
+        and not np.array_equal(values, np.arange(len(values)))
+    ):
+        log.info("The grey values %s of the masks are the classes 0 to %d.", values.tolist(), len(values) - 1)
+        return {key: np.searchsorted(values, mask).astype("int32") for key, mask in masks.items()}
+    return masks
+
+
+def _by(space):
+    return "x".join(map(str, space))

@@ -1,0 +1,115 @@
+"""Pictures and volumes in files of their own: which there are, how one is read, and many as one array on disk."""
+
+from pathlib import Path
+
+import numpy as np
+
+from keras_equivariant.data.stored import Stored
+from keras_equivariant.utils.optional import require
+
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+TIFFS = (".tif", ".tiff")
+NIFTIS = (".nii", ".nii.gz")
+SUFFIXES = (*PICTURES, *TIFFS, *NIFTIS, ".npy")
+IN_MEMORY = 2**30  # bytes; larger sets stay on disk
+
+
+def suffix_of(path):
+    """The ending of a file that can be read, in small letters, or ""."""
+    name = Path(path).name.lower()
+    return next((s for s in sorted(SUFFIXES, key=len, reverse=True) if name.endswith(s)), "")
+
+
+def stem_of(path):
+    """A file's name without its ending."""
+    return Path(path).name[: len(Path(path).name) - len(suffix_of(path))]
+
+
+def listed(folder):
+    """The files of a folder that can be read, by name; hidden ones are left out."""
+    return sorted(p for p in Path(folder).iterdir() if p.is_file() and p.name[0] != "." and suffix_of(p))
+
+
+def read(path, mask=False):
+    """`(array, voxel size or None)` of one file: an image `(H, W, C)`, or a volume `(D, H, W, C)`.
+
+    Pictures become grey or red, green and blue; palettes and transparency are dissolved, but for masks, whose numbers
+    are classes and stay. NIfTI volumes have the axes of the file, x, y, z.
+
+    Raises:
+        ValueError: the file is damaged, or holds something else.
+    """
+    suffix, size = suffix_of(path), None
+    try:
+        if suffix in PICTURES:
+            array = _picture(path, mask)
+        elif suffix in TIFFS:
+            array = np.asarray(require("tifffile", "Reading .tif files", "files").imread(path))
+        elif suffix in NIFTIS:
+            image = require("nibabel", "Reading NIfTI volumes", "medical").load(path)
+            array, size = np.asarray(image.dataobj), tuple(float(round(z, 6)) for z in image.header.get_zooms()[:3])
+        else:
+            array = np.load(path, allow_pickle=False)
+    except ImportError:
+        raise
+    except Exception as error:  # what the readers raise on damaged files has no common base
+        raise ValueError(
+            f"A data file must be whole. Received: {path} ({str(error).splitlines()[0] if str(error) else error!r}). "
+            "Remove it or make it again."
+        ) from error
+    if array.dtype.kind not in "buif" or array.ndim not in (2, 3, 4) or 0 in array.shape:
+        raise ValueError(
+            f"A data file must hold an image or a volume of real numbers. Received: {path} with an array of shape "
+            f"{array.shape} and dtype {array.dtype}. Remove it, or save it as such."
+        )
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    image = suffix not in NIFTIS and array.ndim == 3 and array.shape[-1] in (1, 3, 4)
+    if mask:
+        return _one_channel(array, image)[..., None], size
+    if image:
+        return array[..., :3] if suffix in TIFFS and array.shape[-1] == 4 else array, size
+    return array if array.ndim == 4 else array[..., None], size
+
+
+def _picture(path, mask):
+    pillow = require("PIL.Image", "Reading pictures", "files")
+    with pillow.open(path) as picture:
+        if mask and picture.mode == "P":
+            return np.asarray(picture)
+        if picture.mode in ("P", "RGBA", "LA", "CMYK", "YCbCr", "HSV", "PA"):
+            picture = picture.convert("L" if picture.mode == "LA" else "RGB")
+        return np.asarray(picture)
+
+
+def _one_channel(array, image):
+    if not image:
+        return array[..., 0] if array.ndim == 4 else array
+    colours = array[..., :3]
+    return colours.max(axis=-1)
+
+
+class Files(Stored):
+    """Files of one kind as one array `(files, *row_shape)`, each read when it is asked for.
+
+    Args:
+        paths: the files.
+        fit: function of `(array, path)` that brings an array to the common shape.
+        row_shape, dtype: of the result.
+        mask: as in `read`.
+    """
+
+    def __init__(self, paths, fit, row_shape, dtype, mask=False):
+        self.paths, self.fit, self.mask = list(paths), fit, mask
+        super().__init__(len(self.paths), row_shape, dtype)
+
+    def read(self, numbers):
+        found = np.empty((len(numbers), *self.row_shape), self.dtype)
+        for i, number in enumerate(numbers):
+            path = self.paths[number]
+            found[i] = self.fit(read(path, self.mask)[0], path)
+        return found
+
+    def loaded(self):
+        """The whole in memory, or this, where it is too large for that."""
+        bytes_ = len(self) * int(np.prod(self.row_shape)) * self.dtype.itemsize
+        return np.asarray(self) if bytes_ <= IN_MEMORY else self

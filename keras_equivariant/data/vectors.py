@@ -1,0 +1,105 @@
+"""How vectors move with their image: by the representation of a field type, on arrays and in the input pipeline."""
+
+import numpy as np
+
+from keras_equivariant import groups
+
+
+def type_of(text, dimension):
+    """The `FieldType` of vectors, on O(2) in the plane and on SO(3) in space.
+
+    Args:
+        text: such as "1x1", or "1x2" for axes.
+        dimension: of the images, 2 or 3.
+
+    Raises:
+        ValueError: no field type of irreps by frequency.
+    """
+    field_type = groups.FieldType.parse(text, "SO2" if dimension == 2 else "SO3")
+    if not all(name.isdigit() for _, name in field_type.terms):
+        raise ValueError(
+            f'Vectors of a data set have a frequency each. Received: target_type="{text}". Use such as "1x1"'
+        )
+    return field_type
+
+
+def moved(vectors, text, matrix):
+    """Vectors `(..., n)` moved by an orthogonal matrix `(d, d)`, as float32."""
+    matrix = np.asarray(matrix, "float64")
+    field_type = type_of(text, len(matrix))
+    if len(matrix) == 3:
+        return field_type.transform(np.asarray(vectors, "float32"), matrix)
+    return np.concatenate(
+        [
+            _block(vectors[..., start:stop], int(name), count, matrix, np).astype("float32")
+            for start, stop, count, name in _blocks(field_type)
+        ],
+        axis=-1,
+    )
+
+
+def rotated(vectors, text, matrices):
+    """Vectors `(B, n)` or `(B, *space, n)`, a tensor, each moved by its own matrix of `matrices (B, d, d)`.
+
+    Raises:
+        ValueError: vectors of space of a degree above 1, whose matrices are not made in the pipeline.
+    """
+    import tensorflow as tf
+
+    field_type, parts = type_of(text, int(matrices.shape[-1])), []
+    for start, stop, count, name in _blocks(field_type):
+        part = vectors[..., start:stop]
+        if name == "0":
+            parts.append(part)
+            continue
+        if matrices.shape[-1] == 3 and name != "1":
+            raise ValueError(
+                f'Volumes are augmented with vectors of degree 1. Received: target_type="{text}". Leave `augment` out.'
+            )
+        shape = tf.shape(part)
+        rho = matrices if matrices.shape[-1] == 3 else _planar(matrices, int(name), tf)
+        fields = tf.reshape(part, (shape[0], -1, int(rho.shape[-1]), count))
+        parts.append(tf.reshape(tf.einsum("bij,bpjc->bpic", rho, fields), shape))
+    return tf.concat(parts, axis=-1)
+
+
+def _blocks(field_type):
+    start = 0
+    for (count, name), block in zip(field_type.terms, field_type.blocks, strict=True):
+        yield start, start + count * block.dim, count, name
+        start += count * block.dim
+
+
+def _block(part, frequency, count, matrix, module):
+    if frequency == 0:
+        return np.asarray(part)
+    fields = np.reshape(part, (*np.shape(part)[:-1], 2, count))
+    return np.reshape(_planar(matrix[None], frequency, module)[0] @ fields, np.shape(part))
+
+
+def _planar(matrices, frequency, module):
+    """The matrices of a frequency: rotations by so many times the angle, after the mirror if there is one."""
+    stack, atan2 = (module.stack, getattr(module, "arctan2", None) or module.math.atan2)
+    a, b, c, d = (matrices[:, i, j] for i in (0, 1) for j in (0, 1))
+    angle, det = frequency * atan2(c, a), a * d - b * c
+    cos, sin = module.cos(angle), module.sin(angle)
+    return stack([stack([cos, -sin * det], axis=1), stack([sin, cos * det], axis=1)], axis=1)
+
+
+def directions(degrees, frequency=1):
+    """Angles in degrees, counted counter-clockwise from the right, as vectors `(B, 2)` of a frequency."""
+    radians = frequency * np.deg2rad(np.asarray(degrees, "float64").reshape(-1))
+    return np.stack([np.cos(radians), np.sin(radians)], axis=1).astype("float32")
+
+
+def degrees_of(vectors, frequency=1):
+    """The angles of vectors `(..., 2)`, from 0 to 360 / frequency degrees."""
+    return np.rad2deg(np.arctan2(vectors[..., 1], vectors[..., 0])) / frequency % (360 / frequency)
+
+
+def angles_between(first, second, frequency=1):
+    """Degrees between vectors `(..., n)`: of the plane divided by their frequency."""
+    first, second = (np.asarray(v, "float64") for v in (first, second))
+    norms = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
+    cos = (first * second).sum(axis=-1) / np.maximum(norms, 1e-12)
+    return np.rad2deg(np.arccos(np.clip(cos, -1, 1))) / max(1, frequency)

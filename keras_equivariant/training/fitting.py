@@ -1,0 +1,92 @@
+"""Whether a spec, its task and the data belong together, and which of the spec's parameters follow from the data."""
+
+from keras_equivariant.data import Preprocess
+from keras_equivariant.graphs.symmetry import group_of
+from keras_equivariant.groups import grid
+from keras_equivariant.groups.intersection import intersection
+
+LAYOUTS = {"images": "images", "volumes": "volumes", "points": "points in space", "states": "states of particles"}
+# What each task's data may be used for besides: a classifier's outputs can be numbers.
+TASKS_OF_SPECS = {"regression": ("regression", "classification")}
+# A potential energy is a function of points.
+LAYOUTS_OF_SPECS = {"states": ("points", "states")}
+
+
+def layout_of(spec):
+    """What the inputs of a `Spec` are: "images", "volumes", "points" or "states" (a flat list of numbers)."""
+    if "space" in spec.input:
+        return "points"
+    return {1: "states", 4: "volumes"}.get(len(spec.input_shape), "images")
+
+
+def fits(spec, task, dataset):
+    """Whether a spec for this task takes the data and answers as they do."""
+    tasks = TASKS_OF_SPECS.get(dataset.task, (dataset.task,))
+    return task in tasks and layout_of(spec) in LAYOUTS_OF_SPECS.get(dataset.layout, (dataset.layout,))
+
+
+def check_kind(spec, recipe, dataset):
+    """Raise a ValueError where spec and data are of different kinds; says which packaged specs fit the data."""
+    if fits(spec, recipe.task, dataset):
+        return
+    from keras_equivariant.compiler import list_specs, load_spec
+
+    others = [load_spec(name) for name in list_specs()]
+    found = [s.name for s in others if fits(s, s.training.get("task", "classification"), dataset)]
+    raise ValueError(
+        f'The data must be of the kind that a spec is for. Received: spec "{spec.name}" for {recipe.task} of '
+        f'{LAYOUTS[layout_of(spec)]}, data "{dataset.name}" for {dataset.task} of {LAYOUTS[dataset.layout]}. '
+        "Specs that "
+        f"fit: {', '.join(found) or 'none of the packaged ones'}; a spec of your own names its task in its recipe, "
+        "--recipe task=NAME."
+    )
+
+
+def input_parameters(dataset, recipe):
+    """Values of the parameters of a spec that describe its input, by name; None where the data have no such number."""
+    if dataset.layout == "points":
+        positions, values, _ = dataset.x_train.arrays.values()
+        return {"points": positions.shape[1], "space": positions.shape[2], "channels": values.shape[2]}
+    if dataset.layout == "states":
+        particles, space = dataset.x_train.arrays["state"].shape[-2:]
+        channels = dataset.x_train.arrays["parameters"].shape[-1]
+        return {"points": particles, "particles": particles, "space": space, "channels": channels}
+    *sizes, channels = Preprocess(recipe.preprocess).output_shape(dataset.image_shape)
+    return {"size": sizes[0] if len(set(sizes)) == 1 else list(sizes), "channels": channels}
+
+
+def check_rows(network, dataset):
+    """Raise a ValueError unless a network on points, or of a motion, takes the arrays of the data."""
+    arrays = dataset.x_train.arrays
+    if dataset.layout == "points":
+        wanted = [array.shape[1:] for array in arrays.values()]
+    else:
+        (_, n, d), channels = arrays["state"].shape[1:], arrays["parameters"].shape[-1]
+        if len(network.model.inputs) == 1:
+            # A potential sees positions, a derivative the whole state.
+            wanted = [(n * (d + channels) if network.model.output_shape[-1] == 1 else n * (2 * d + channels),)]
+        else:
+            wanted = [(n, d), (n, channels), (n,)]
+    given = [tuple(tensor.shape[1:]) for tensor in network.model.inputs]
+    if given != [tuple(shape) for shape in wanted]:
+        raise ValueError(
+            f'A network must take the data as they are. Received: network "{network.name}" for inputs {given}, data '
+            f'"{dataset.name}" of {[tuple(shape) for shape in wanted]}. Set the parameters of its input with --set.'
+        )
+
+
+def certified_group(model, dataset):
+    """The group to certify a network on: that of its layers, of which images that are no squares keep a part; None
+    where nothing moves."""
+    flat = all(len(tensor.shape) == 2 for tensor in model.inputs)
+    if flat:
+        return None
+    group = group_of(model, of_grid=True)
+    if dataset.layout not in ("images", "volumes") or group.is_lie and not group.orthogonal:
+        return group
+    sizes = dataset.image_shape[:-1]
+    finite = group.finite
+    if grid.keeps_shape(finite, sizes):
+        return group
+    whole = "D2" if len(sizes) == 2 else "D2h" if len(set(sizes)) == 3 or sizes[0] != sizes[1] else "D4h"
+    return intersection(group, whole)

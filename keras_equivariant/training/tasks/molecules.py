@@ -1,0 +1,148 @@
+"""Molecules: energies, forces as their gradients, dipoles; mean absolute errors in the units of the data."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_equivariant.data import Rows
+from keras_equivariant.data.point_augment import MOVING
+from keras_equivariant.dynamics import EnergyAndForces
+from keras_equivariant.training.losses import ScaledError
+from keras_equivariant.training.prediction import predict
+from keras_equivariant.training.tasks.regression import rescaled, spread
+from keras_equivariant.training.tasks.task import Measured
+from keras_equivariant.training.tasks.vectors import about_last_axis
+
+FORCE_WEIGHT = 10.0  # of a molecule there is one energy and three forces an atom, which say more
+
+
+class Molecules(Measured):
+    """A network of (positions, values, mask) that answers with an energy `(B, 1)` or a dipole `(B, 1, 3)`.
+
+    The energy is the network's, times the deviation of the training energies, plus what a linear fit says of the
+    composition. Forces are the exact negative gradient of the energy.
+    """
+
+    name = "molecules"
+    score, score_text = "mae", "mean absolute error"
+    losses = ("squared_error", "absolute_error")
+    result = ("mae", "mean absolute error")
+
+    def __init__(self, targets=("energy",)):
+        self.targets = targets
+
+    def of(self, dataset):
+        return Molecules(tuple(dataset.y_train.arrays))
+
+    def parameters(self, dataset):
+        # What a batch has to do with a molecule's energy would be part of its forces.
+        return {"batch_normalization": False} if "forces" in self.targets else {}
+
+    def scaled(self, model, dataset):
+        if "energy" not in self.targets:
+            return model
+        energies = np.asarray(dataset.y_train.arrays["energy"], "float64")
+        weights, rest = composition_fit(dataset.x_train, energies)
+        own = rescaled(model, spread(rest), 0.0)
+        values = model.inputs[1]
+        linear = keras.layers.Dense(energies.shape[1], name="composition", trainable=False, dtype="float32")
+        total = keras.layers.Add(name="energy")([own.output, ops.sum(linear(values), axis=1)])
+        made = keras.Model(model.inputs, total, name=model.name)
+        linear.set_weights([weights.astype("float32"), np.zeros(energies.shape[1], "float32")])
+        return made
+
+    def trained(self, model, dataset):
+        return EnergyAndForces(model) if "forces" in self.targets else model
+
+    def compile(self, model, optimizer="adam", loss=None, targets=None):
+        if "forces" not in self.targets:
+            super().compile(model, optimizer, loss, targets)
+            return
+        power = 1 if loss == "absolute_error" else 2
+        scales = {name: self._scale(name, array) for name, array in targets.arrays.items()}
+        model.compile(
+            optimizer=optimizer,
+            loss={name: ScaledError(scale, power) for name, scale in scales.items()},
+            loss_weights={"energy": 1.0, "forces": FORCE_WEIGHT},
+            metrics={name: [keras.metrics.MeanAbsoluteError(name="mae")] for name in scales},
+            jit_compile=False,
+        )
+
+    def make_loss(self, name, targets):
+        scale = 1.0 if targets is None else self._scale(self.targets[0], targets.arrays[self.targets[0]])
+        return ScaledError(scale, power=1 if name == "absolute_error" else 2)
+
+    @staticmethod
+    def _scale(name, array):
+        rotates = name in MOVING
+        return float(np.sqrt(np.mean(np.square(array)))) if rotates else spread(np.asarray(array, "float64")).tolist()
+
+    def metrics(self):
+        return [keras.metrics.MeanAbsoluteError(name="mae")]
+
+    def check(self, network, dataset):
+        super().check(network, dataset)
+        outputs = tuple(network.model.output_shape[1:])
+        first = dataset.y_train.arrays[self.targets[0]]
+        if outputs != first.shape[1:]:
+            spec = "lieconv_dipole" if "dipole" in self.targets else "lieconv_molecules"
+            raise ValueError(
+                f'A network for molecules must answer as the targets are. Received: network "{network.name}" with '
+                f'output shape {outputs}, data "{dataset.name}" with {self.targets[0]} of shape {first.shape[1:]}. '
+                f"Use a spec such as {spec}."
+            )
+
+    def scores(self, model, images, targets, preprocess=None):
+        found = self._answers(model, images)
+        name = self.targets[0]
+        scores = {"mae": _error(found[name], targets.arrays[name])}
+        if "forces" in found:
+            mask = images.arrays["mask"]
+            scores["force_mae"] = float(np.abs(found["forces"] - targets.arrays["forces"])[mask].mean())
+        return scores
+
+    def _answers(self, model, images):
+        if "forces" in self.targets:
+            model = EnergyAndForces(model)
+            model.compile(jit_compile=False)
+        found = predict(model, images)
+        return found if isinstance(found, dict) else {self.targets[0]: found}
+
+    def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
+        """Rotated about the last axis, targets with them."""
+        d, angles = images.arrays["positions"].shape[-1], list(angles)
+        moved = [[rotated_rows(rows, about_last_axis(a, d)) for rows in (images, targets)] for a in angles]
+        x, y = (joined(rows) for rows in zip(*moved, strict=True))
+        name = self.targets[0]
+        off = np.abs(self._answers(model, x)[name].astype("float64") - y.arrays[name])
+        means = off.reshape(len(angles), -1).mean(axis=1)
+        return {float(angle): float(mean) for angle, mean in zip(angles, means, strict=True)}
+
+    def chance(self, targets):
+        y = targets.arrays[self.targets[0]]
+        return _error(y, np.median(y, axis=0))
+
+    def certified(self, model, inputs):
+        return list(inputs.arrays.values())
+
+
+def rotated_rows(rows, matrix):
+    """Rows whose coordinates are rotated by a matrix."""
+    move = lambda array: (array @ matrix.T).astype("float32")  # noqa: E731
+    return Rows(**{name: move(array) if name in MOVING else array for name, array in rows.arrays.items()})
+
+
+def joined(rows):
+    """Several `Rows` of the same arrays, one after the other."""
+    return Rows(**{name: np.concatenate([r.arrays[name] for r in rows]) for name in rows[0].arrays})
+
+
+def composition_fit(inputs, energies):
+    """`(weights (C, n), rest)` of the linear fit of energies on the sums of the atoms' values, and what it leaves."""
+    sums = np.asarray(inputs.arrays["values"], "float64").sum(axis=1)
+    weights = np.linalg.lstsq(sums, energies, rcond=1e-8)[0]
+    return weights, energies - sums @ weights
+
+
+def _error(found, wanted):
+    return float(np.abs(np.asarray(found, "float64") - wanted).mean())

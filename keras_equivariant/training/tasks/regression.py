@@ -1,0 +1,74 @@
+"""Numbers that stay as they are when the image rotates: squared error in units of their spread, mean absolute error."""
+
+import keras
+import numpy as np
+
+from keras_equivariant.data import rotate_images
+from keras_equivariant.training.losses import ScaledError
+from keras_equivariant.training.prediction import predict
+from keras_equivariant.training.tasks.task import Measured
+
+
+class Regression(Measured):
+    """Outputs `(B, n)` against numbers `(B, n)`, in the units of the numbers."""
+
+    name = "regression"
+    score, score_text = "mae", "mean absolute error"
+    losses = ("squared_error", "absolute_error")
+    result = ("mae", "mean absolute error")
+
+    def parameters(self, dataset):
+        count = dataset.y_train.shape[-1]
+        return {"classes": count, "outputs": count}
+
+    def scaled(self, model, dataset):
+        """The network's answer times the deviation of the training targets, plus their mean."""
+        y = np.asarray(dataset.y_train, "float64")
+        return rescaled(model, spread(y), y.mean(axis=0))
+
+    def make_loss(self, name, targets):
+        scale = 1.0 if targets is None else spread(np.asarray(targets, "float64"))
+        return ScaledError(scale, power=1 if name == "absolute_error" else 2)
+
+    def metrics(self):
+        return [keras.metrics.MeanAbsoluteError(name="mae")]
+
+    def check(self, network, dataset):
+        super().check(network, dataset)
+        wanted, outputs = dataset.y_train.shape[1:], tuple(network.model.output_shape[1:])
+        if outputs != wanted:
+            raise ValueError(
+                f'A network for numbers must answer with as many as there are. Received: network "{network.name}" with '
+                f'output shape {outputs}, data "{dataset.name}" with {wanted[0]} numbers a row. '
+                f"Use a spec for classification with --set classes={wanted[0]}."
+            )
+
+    def scores(self, model, images, targets, preprocess=None):
+        off = np.abs(predict(model, images, preprocess) - targets)
+        variance = np.maximum(np.var(targets, axis=0), 1e-12)
+        return {"mae": float(off.mean()), "r2": float(1 - (off**2).mean(axis=0).mean() / variance.mean())}
+
+    def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
+        return {
+            float(angle): self.scores(model, rotate_images(images, angle), targets, preprocess)["mae"]
+            for angle in angles
+        }
+
+    def chance(self, targets):
+        """The error of the median of each number."""
+        return float(np.abs(targets - np.median(targets, axis=0)).mean())
+
+
+def spread(numbers):
+    """Standard deviation of the columns, 1 where all are alike."""
+    deviation = np.std(numbers, axis=0)
+    return np.where(deviation > 1e-12, deviation, 1.0)
+
+
+def rescaled(model, scale, offset):
+    """A functional model whose output is that of `model` times `scale` plus `offset`, one number each or one of all."""
+    scale, offset = (np.asarray(v, "float64").reshape(-1).tolist() for v in (scale, offset))
+    layer = keras.layers.Rescaling(
+        scale[0] if len(scale) == 1 else scale, offset[0] if len(offset) == 1 else offset, name="units"
+    )
+    return keras.Model(model.inputs, layer(model.output), name=model.name)
