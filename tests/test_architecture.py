@@ -32,7 +32,11 @@ ARROWS = {
     "costs": {"compiler", "export", "graphs", "groups", "layers", "stock", "utils"},
     "demo": {"export", "presets", "training", "utils"},
     "transfer": {"groups", "layers", "equivariance", "export", "graphs", "stock", "utils"},
-    "cli": {"compiler", "costs", "data", "demo", "equivariance", "export", "graphs", "presets", "training", "utils"},
+    "results": {"compiler", "utils"},
+    "cli": {
+        *("compiler", "costs", "data", "demo", "equivariance", "export", "graphs", "presets", "results", "training"),
+        "utils",
+    },
     "presets": {"compiler", "data", "equivariance", "export", "graphs", "training", "utils"},
     "training": {
         *("compiler", "costs", "data", "equivariance", "export", "graphs", "groups", "kernels", "layers"),
