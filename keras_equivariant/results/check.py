@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import keras
 import numpy as np
 
@@ -10,14 +12,20 @@ from keras_equivariant.compiler import build_from_spec, load_spec
 SIGNATURE_TOLERANCE = 1e-2
 
 
-def built(row):
-    """(network, spec) of a row, with weights of a fixed seed; None where it has no packaged spec."""
+def resolved(row):
+    """The `Spec` of a row with its parameters; None where it has no packaged one."""
     spec = row.fields["spec"]
     if not isinstance(spec, dict) or "name" not in spec:
         return None
-    resolved = load_spec(spec["name"], **(spec.get("params") or {}))
+    return load_spec(spec["name"], **(spec.get("params") or {}))
+
+
+def built(spec):
+    """The network of a spec, with weights of a fixed seed."""
     keras.utils.set_random_seed(0)
-    return build_from_spec(resolved), resolved
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is only approximately equivariant
+        return build_from_spec(spec)
 
 
 def parameters(model):
@@ -38,29 +46,27 @@ def signature(model):
     return [float(f"{value:.4g}") for value in (answer.mean(), answer.std())]
 
 
-def stale(row, network=None):
-    """Why a row may no longer hold: "" where spec and code are as measured, else what changed or is not known.
+def stale(row):
+    """Why a row may no longer hold: "" where spec and code are as they were measured.
 
-    Args:
-        row: a `Row`.
-        network: (model, spec) where it is built already.
+    A row without a hash of its spec is about no training and is never stale; one whose hash is "unknown" always is. The
+    network is built and its signature compared where the row has one.
     """
-    network = network or built(row)
-    if network is None:
+    spec = resolved(row)
+    expected = row.fields["spec"].get("sha256") if spec else None
+    if expected is None:
         return ""
-    model, spec = network
-    expected = row.fields["spec"].get("sha256")
-    if expected in (None, "unknown"):
-        return "recorded by an earlier version"
+    if expected == "unknown":
+        return "earlier version"
     if expected != spec.digest:
-        return "the spec changed since"
-    before, now = row.fields.get("signature"), signature(model)
-    if before and now and not np.allclose(before, now, rtol=SIGNATURE_TOLERANCE, atol=1e-6):
-        return "the code changed since"
+        return "spec changed since"
+    before = row.fields.get("signature")
+    if before and not np.allclose(before, signature(built(spec)), rtol=SIGNATURE_TOLERANCE, atol=1e-6):
+        return "code changed since"
     return ""
 
 
-def stale_rows(experiment, networks=None):
+def stale_rows(experiment):
     """`{row name: why}` of the rows of an experiment that may no longer hold."""
-    found = {name: stale(row, (networks or {}).get(name)) for name, row in experiment.rows.items()}
+    found = {name: stale(row) for name, row in experiment.rows.items()}
     return {name: why for name, why in found.items() if why}

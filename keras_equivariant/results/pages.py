@@ -42,7 +42,7 @@ def render_pages(
     experiments = {path.stem: load_experiment(path) for path in sorted(folder.glob("*.yaml"))}
     if marks is None:
         marks = {name: stale_rows(experiment) for name, experiment in experiments.items()}
-    wanted = {}
+    wanted = {folder / "README.md": render.index(experiments, marks)}
     for name, experiment in experiments.items():
         wanted[folder / f"{name}.md"] = render.page(experiment, marks.get(name))
         if not check:

@@ -9,7 +9,7 @@ import pathlib
 import yaml
 
 from keras_equivariant.compiler import list_specs, load_spec
-from keras_equivariant.results.check import built, signature
+from keras_equivariant.results.check import built, resolved, signature
 from keras_equivariant.results.experiment import VERSION, Row, load_experiment
 from keras_equivariant.utils.provenance import UNKNOWN, provenance
 
@@ -58,9 +58,10 @@ def record_run(
         "published": published or _NO_SOURCE,
     }
     row = Row(name or run.name, fields, fields["numbers"])
-    network = built(row)
-    if network is not None and signature(network[0]):
-        fields["signature"] = signature(network[0])
+    spec = resolved(row)
+    found = signature(built(spec)) if spec else None
+    if found:
+        fields["signature"] = found
     write_row(path, row.name, fields, title=f"{settings['data']}")
     return row
 
@@ -117,9 +118,9 @@ def _numbers(summary):
 def _spec(run, origin):
     if not (run / "spec.yaml").exists():
         return "none"
-    resolved, name = load_spec(run / "spec.yaml"), origin.get("spec")
+    spec, name = load_spec(run / "spec.yaml"), origin.get("spec")
     if name not in list_specs():
-        return {"file": pathlib.Path(name).name if name else UNKNOWN, "sha256": resolved.digest}
+        return {"file": pathlib.Path(name).name if name else UNKNOWN, "sha256": spec.digest}
     defaults, values = load_spec(name).params, origin.get("params") or {}
     changed = {key: value for key, value in values.items() if value != defaults.get(key)}
-    return {"name": name, "params": changed, "sha256": resolved.digest}
+    return {"name": name, "params": changed, "sha256": spec.digest}

@@ -56,12 +56,12 @@ def provenance(experiment):
         groups.setdefault(tuple(key.items()), []).append((name, fields["command"], fields["spec"]))
     blocks = []
     for key, rows in groups.items():
-        lines = [f"- {title}: {value}" for title, value in key if value not in ("none", "–")]
-        blocks.append("\n".join(lines))
-        listed = []
+        blocks.append("\n".join(f"- {title}: {value}" for title, value in key if value not in ("none", "–")))
+        commands = {}
         for name, command, spec in rows:
-            digest = f"  # spec {spec['sha256']}" if isinstance(spec, dict) and spec.get("sha256") else ""
-            listed.append(f"# {name}\n{command}{digest}")
+            digest = f" (spec {spec['sha256']})" if isinstance(spec, dict) and spec.get("sha256") else ""
+            commands.setdefault(command, []).append(name + digest)
+        listed = [f"# {', '.join(names)}\n{command}" for command, names in commands.items()]
         blocks.append("```text\n" + "\n".join(listed) + "\n```")
     return "\n\n".join(blocks)
 
@@ -79,6 +79,24 @@ def page(experiment, marks=None):
         provenance(experiment),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def index(experiments, marks):
+    """The page that lists the experiments."""
+    lines = [
+        "# Results",
+        "<!-- Rendered by `keras-equivariant render`. -->",
+        "What was measured, and how: every number in these pages comes from a YAML file beside it that says by which\n"
+        "command, on which data, machine and commit it was made. Rows are marked in their first column: *earlier version*\n"
+        "was measured before hashes of spec and code were kept, *spec changed since* and *code changed since* say that a\n"
+        "new run may find another number.",
+        "How to add one: `keras-equivariant record RUN --to FILE`, then `keras-equivariant render`; see "
+        "[adding things](../development/adding.md).",
+    ]
+    rows = ["| experiment | rows | marked |", "|---|---|---|"]
+    for name, experiment in experiments.items():
+        rows.append(f"| [{experiment.title}]({name}.md) | {len(experiment.rows)} | {len(marks.get(name) or {})} |")
+    return "\n\n".join([*lines, "\n".join(rows)]) + "\n"
 
 
 def draw(experiment, folder):
