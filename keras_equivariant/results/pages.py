@@ -15,7 +15,7 @@ from keras_equivariant.results import render
 from keras_equivariant.results.check import stale_rows
 from keras_equivariant.results.experiment import load_experiment
 
-MARKED = re.compile(r"(<!-- results: (\w+)(?: (.+?))? -->)(.*?)(<!-- end -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- results: ([a-z0-9_]+)(?: ((?:(?!-->).)+))? -->)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def render_pages(

@@ -123,4 +123,8 @@ def _spec(run, origin):
         return {"file": pathlib.Path(name).name if name else UNKNOWN, "sha256": spec.digest}
     defaults, values = load_spec(name).params, origin.get("params") or {}
     changed = {key: value for key, value in values.items() if value != defaults.get(key)}
+    for key in list(changed):  # what follows from the other parameters is not repeated
+        others = {other: value for other, value in changed.items() if other != key}
+        if load_spec(name, **others).params == values:
+            changed = others
     return {"name": name, "params": changed, "sha256": spec.digest}

@@ -87,8 +87,10 @@ def index(experiments, marks):
         "# Results",
         "<!-- Rendered by `keras-equivariant render`. -->",
         "What was measured, and how: every number in these pages comes from a YAML file beside it that says by which\n"
-        "command, on which data, machine and commit it was made. Rows are marked in their first column: *earlier version*\n"
-        "was measured before hashes of spec and code were kept, *spec changed since* and *code changed since* say that a\n"
+        "command, on which data, machine and commit it was made. Rows are marked in their first column: *earlier "
+        "version*\n"
+        "was measured before hashes of spec and code were kept, *spec changed since* and *code changed since* say "
+        "that a\n"
         "new run may find another number.",
         "How to add one: `keras-equivariant record RUN --to FILE`, then `keras-equivariant render`; see "
         "[adding things](../development/adding.md).",
