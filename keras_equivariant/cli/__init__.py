@@ -5,7 +5,7 @@ import logging
 import sys
 
 from keras_equivariant.cli.noise import quiet_frameworks
-from keras_equivariant.cli.parser import make_parser
+from keras_equivariant.cli.parser import WITHOUT_FRAMEWORK, make_parser
 from keras_equivariant.cli.plugins import load_plugins
 from keras_equivariant.utils import startup
 
@@ -20,7 +20,8 @@ def main(argv=None):
     _show_progress(arguments)
     try:
         with contextlib.nullcontext() if arguments.verbose else quiet_frameworks():
-            startup.complete()
+            if arguments.command not in WITHOUT_FRAMEWORK:
+                startup.complete()
             load_plugins([*arguments.plugins, *arguments.more_plugins])
             return arguments.command(arguments) or 0
     except KeyboardInterrupt:

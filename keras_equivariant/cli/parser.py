@@ -297,3 +297,4 @@ COMMANDS = {
     "specs": (_add_nothing, commands.run_specs, "list the packaged specs", None),
     "schema": (_add_nothing, commands.run_schema, "print the JSON Schema of specs, for editors", None),
 }
+WITHOUT_FRAMEWORK = (commands.run_skill,)  # which start at once
