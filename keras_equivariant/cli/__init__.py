@@ -6,7 +6,7 @@ import sys
 
 from keras_equivariant.cli import completion
 from keras_equivariant.cli.noise import quiet_frameworks
-from keras_equivariant.cli.parser import make_parser
+from keras_equivariant.cli.parser import WITHOUT_FRAMEWORK, make_parser
 from keras_equivariant.cli.plugins import load_plugins
 from keras_equivariant.utils import startup
 
@@ -22,7 +22,8 @@ def main(argv=None):
     _show_progress(arguments)
     try:
         with contextlib.nullcontext() if arguments.verbose else quiet_frameworks():
-            startup.complete()
+            if arguments.command not in WITHOUT_FRAMEWORK:
+                startup.complete()
             load_plugins([*arguments.plugins, *arguments.more_plugins])
             return arguments.command(arguments) or 0
     except KeyboardInterrupt:

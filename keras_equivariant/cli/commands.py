@@ -265,6 +265,31 @@ def run_demo(arguments):
             return
 
 
+def run_record(arguments):
+    from keras_equivariant.results import record_run
+
+    if (arguments.published is None) != (arguments.source is None):
+        raise ValueError("--published and --source go together. Received: one of them; name the place of the number.")
+    published = arguments.published and {"text": arguments.published, "source": arguments.source}
+    row = record_run(arguments.run, arguments.to, arguments.name, published)
+    _echo(f"{row.name} is recorded in {arguments.to}.")
+
+
+def run_render(arguments):
+    from keras_equivariant.results import render_pages
+
+    changed = render_pages(arguments.pages, arguments.results, arguments.check)
+    for path in changed:
+        _echo(f"{'would change' if arguments.check else 'rendered'}: {path}")
+    return 1 if arguments.check and changed else 0
+
+
+def run_skill(arguments):
+    from importlib.resources import files
+
+    _echo(files("keras_equivariant.cli").joinpath("SKILL.md").read_text(encoding="utf-8").rstrip())
+
+
 def run_specs(arguments):
     from keras_equivariant.compiler import list_specs, load_spec
 

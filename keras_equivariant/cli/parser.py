@@ -246,6 +246,20 @@ def _add_demo(demo):
     demo.add_argument("--assets", default=".", metavar="DIR", help="where npm installed LiteRT.js (default: here)")
 
 
+def _add_record(record):
+    record.add_argument("run", metavar="RUN", help="the folder of a finished run")
+    record.add_argument("--to", required=True, metavar="FILE", help="the experiment's YAML file, new or to be added to")
+    record.add_argument("--name", metavar="ROW", help="of the row (default: the folder's name)")
+    record.add_argument("--published", metavar="TEXT", help="the published number, e.g. '2.28 %%'")
+    record.add_argument("--source", metavar="TEXT", help="where it was published")
+
+
+def _add_render(render):
+    render.add_argument("pages", nargs="*", metavar="PAGE", help="Markdown files or folders with markers to fill")
+    render.add_argument("--results", required=True, metavar="DIR", help="the folder with the experiments' YAML files")
+    render.add_argument("--check", action="store_true", help="write nothing; exit status 1 if a page would change")
+
+
 def _add_nothing(command):
     pass
 
@@ -322,6 +336,22 @@ COMMANDS = {
         "Serve a page on 127.0.0.1: draw a digit or pick one and rotate it; an equivariant and a plain "
         "network run in the browser. LiteRT.js comes from npm: npm install @litertjs/core@2.5.3",
     ),
+    "record": (
+        _add_record,
+        commands.run_record,
+        "write a run's results into the YAML file of an experiment",
+        "Write the numbers of a finished run into a YAML file, with command, spec and data hashes, seed, versions, "
+        "machine, commit and date. `render` makes tables and plots from it.",
+    ),
+    "render": (
+        _add_render,
+        commands.run_render,
+        "make tables, numbers and plots of pages from results files",
+        "Render the page of every experiment in a folder, and fill the markers of other Markdown pages. Every network "
+        "is built again: rows whose spec or code changed are marked.",
+    ),
+    "skill": (_add_nothing, commands.run_skill, "print the page for coding agents: what, when, shapes, traps", None),
     "specs": (_add_nothing, commands.run_specs, "list the packaged specs", None),
     "schema": (_add_nothing, commands.run_schema, "print the JSON Schema of specs, for editors", None),
 }
+WITHOUT_FRAMEWORK = (commands.run_skill,)  # which start at once

@@ -20,7 +20,7 @@ class RunFolder:
 
     | file | what |
     |---|---|
-    | config.json | the settings and the versions of the software |
+    | config.json | the settings, the versions of the software, and the command, data, machine and commit |
     | spec.yaml | the network, with every parameter filled in |
     | log.csv | loss, accuracy (or F1), learning rate and seconds of each epoch |
     | checkpoint.npz | the state after the last whole epoch |
@@ -38,8 +38,8 @@ class RunFolder:
     def __truediv__(self, name):
         return self.path / name
 
-    def open(self, settings, resume):
-        """Create the folder, or reopen it for `resume`; nothing is written over.
+    def open(self, settings, resume, origin=None):
+        """Create the folder, or reopen it for `resume`; nothing is written over. `origin` is kept beside the settings.
 
         Raises:
             FileExistsError: It holds a run already, and `resume` is false; or another process works in it.
@@ -61,7 +61,7 @@ class RunFolder:
             )
         check_writable(self.path)
         self._lock_folder()
-        write_json(config, {"settings": settings, "versions": versions()})
+        write_json(config, {"settings": settings, "versions": versions(), "origin": origin or {}})
 
     def close(self):
         """Let another process open the folder; the end of the process, however it ends, does the same."""
