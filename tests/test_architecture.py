@@ -30,16 +30,7 @@ ARROWS = {
     "dynamics": {"data", "layers", "ops", "utils"},
     "export": {"graphs", "groups", "layers", "ops", "equivariance", "stock", "utils"},
     "conversion": {
-        "compiler",
-        "costs",
-        "equivariance",
-        "graphs",
-        "groups",
-        "layers",
-        "ops",
-        "stock",
-        "transfer",
-        "utils",
+        *("compiler", "costs", "equivariance", "graphs", "groups", "layers", "ops", "stock", "transfer", "utils"),
     },
     "costs": {"compiler", "export", "graphs", "groups", "layers", "stock", "utils"},
     "demo": {"export", "presets", "training", "utils"},
@@ -52,7 +43,7 @@ ARROWS = {
     },
     "presets": {"compiler", "data", "equivariance", "export", "graphs", "training", "utils"},
     "training": {
-        *("compiler", "costs", "data", "equivariance", "export", "graphs", "groups", "kernels", "layers"),
+        *("compiler", "costs", "data", "dynamics", "equivariance", "export", "graphs", "groups", "kernels", "layers"),
         *("presets", "stock", "utils"),
     },
 }
