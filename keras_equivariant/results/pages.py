@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from keras_equivariant.results import render
 from keras_equivariant.results.check import stale_rows
 from keras_equivariant.results.experiment import load_experiment
+from keras_equivariant.utils.text import nearest
 
 MARKED = re.compile(r"(<!-- results: ([a-z0-9_]+)(?: ((?:(?!-->).)+))? -->)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -62,9 +63,8 @@ def filled(text, experiments, marks, where):
     def one(match):
         start, name, template, _, end = match.groups()
         if name not in experiments:
-            raise ValueError(
-                f"A marker names an experiment. Received: {where}: {start}; known: {', '.join(experiments)}."
-            )
+            hint = nearest(name, experiments)
+            raise ValueError(f"A marker names an experiment. Received: {where}: {start}. {hint}")
         if template:
             return start + render.text(experiments[name], template) + end
         return f"{start}\n{render.table(experiments[name], marks.get(name))}\n{end}"
