@@ -15,13 +15,13 @@ import yaml
 from keras_equivariant.cli import main
 from keras_equivariant.cli.parser import make_parser
 from keras_equivariant.compiler import list_specs, load_spec
-from keras_equivariant.results import Row, load_experiment, record_timing, render_pages, stale
+from keras_equivariant.results import Row, load_experiment, load_folder, record_timing, render_pages, stale
 from keras_equivariant.results.check import built, parameters, resolved, signature
 
 ROOT = pathlib.Path(__file__).parents[1]
 TUTORIALS = ROOT / "tutorials"
 RESULTS = TUTORIALS / "results"
-EXPERIMENTS = {path.stem: load_experiment(path) for path in sorted(RESULTS.glob("*.yaml"))}
+EXPERIMENTS = load_folder(RESULTS)
 ROWS = [(name, row) for name, experiment in EXPERIMENTS.items() for row in experiment.rows.values()]
 LARGE = 5_000_000
 sys.path.insert(0, str(TUTORIALS))
