@@ -199,11 +199,16 @@ def run_demo(arguments):
 
 def run_specs(arguments):
     from keras_equivariant.compiler import list_specs, load_spec
+    from keras_equivariant.training.fitting import group_name, layout_of
+    from keras_equivariant.utils.text import aligned
 
-    names = list_specs()
-    width = max(map(len, names), default=0)
-    for name in names:
-        _echo(f"{name:<{width}}  {load_spec(name).description}")
+    rows = [("spec", "task", "data", "group", "")]
+    for name in list_specs():
+        spec = load_spec(name)
+        task = spec.training.get("task", "classification")
+        layout = "states" if task == "trajectories" else layout_of(spec)
+        rows.append((name, task, layout, group_name(spec), spec.description))
+    _echo("\n".join(aligned(rows)))
 
 
 def run_schema(arguments):

@@ -25,6 +25,14 @@ def fits(spec, task, dataset):
     return task in tasks and layout_of(spec) in LAYOUTS_OF_SPECS.get(dataset.layout, (dataset.layout,))
 
 
+def group_name(spec):
+    """The name of the group whose symmetry a `Spec` claims, or "none"."""
+    from keras_equivariant.compiler.linter import bounds, rules
+
+    claim, _ = rules.claimed(list(bounds.flat(spec.layers)))
+    return claim.name if claim else "none"
+
+
 def check_kind(spec, recipe, dataset):
     """Raise a ValueError where spec and data are of different kinds; says which packaged specs fit the data."""
     if fits(spec, recipe.task, dataset):
