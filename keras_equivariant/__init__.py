@@ -6,12 +6,13 @@ from keras_equivariant.version import __version__
 if not _startup.is_light(__name__):
     from keras_equivariant import compiler, data, dynamics, groups, layers
     from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec, register_layer
+    from keras_equivariant.conversion import canonical_ties, conversion_table, equivariant, spec_of, symmetrize
     from keras_equivariant.costs import estimate
     from keras_equivariant.equivariance import Report, assert_equivariant, certify, equivariance_error
     from keras_equivariant.export import ExportError, ExportReport, Proof, export, fold, prove
     from keras_equivariant.groups import FieldType
     from keras_equivariant.layers.core.base import EquivariantLayer
-    from keras_equivariant.presets import from_preset, list_presets
+    from keras_equivariant.presets import from_preset, list_presets, preset_info, save_preset
     from keras_equivariant.training import refit_head, train
     from keras_equivariant.training.bases import learn_basis
     from keras_equivariant.training.memory import rematerialize
@@ -29,11 +30,14 @@ __all__ = [
     "__version__",
     "assert_equivariant",
     "build_from_spec",
+    "canonical_ties",
     "certify",
     "compiler",
+    "conversion_table",
     "data",
     "dynamics",
     "equivariance_error",
+    "equivariant",
     "estimate",
     "export",
     "fold",
@@ -46,11 +50,15 @@ __all__ = [
     "list_presets",
     "list_specs",
     "load_spec",
+    "preset_info",
     "prove",
     "recompute_statistics",
     "refit_head",
     "register_layer",
     "rematerialize",
     "restrict",
+    "save_preset",
+    "spec_of",
+    "symmetrize",
     "train",
 ]

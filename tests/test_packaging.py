@@ -56,10 +56,8 @@ def test_what_a_format_needs_is_in_its_extra(setup):
 
 def test_the_documentation_lists_the_formats():
     names = ke.export.format_names()
-    readme = (ROOT / "README.md").read_text().split("| format | for |")[1].split("\n\n")[0]
-    listed = re.findall(
-        r"`(\w+)`", "".join(line.split("|")[1] for line in readme.splitlines() if line.startswith("| `"))
-    )
+    page = (ROOT / "tutorials/guides/deploying.md").read_text().split("| format | for |")[1].split("\n\n")[0]
+    listed = re.findall(r"`(\w+)`", "".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `")))
     assert tuple(listed) == names
     rows = re.findall(r"\| `(\w+)` +\| `<path>/(\S+)` +\| (.+?) +\|", ke.export.__doc__)
     assert [name for name, _, _ in rows] == list(names)

@@ -4,8 +4,9 @@ import contextlib
 import logging
 import sys
 
+from keras_equivariant.cli import completion
 from keras_equivariant.cli.noise import quiet_frameworks
-from keras_equivariant.cli.parser import make_parser
+from keras_equivariant.cli.parser import WITHOUT_FRAMEWORK, make_parser
 from keras_equivariant.cli.plugins import load_plugins
 from keras_equivariant.utils import startup
 
@@ -15,12 +16,14 @@ def main(argv=None):
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without the degree sign gets a question mark
+    completion.complete(make_parser)
     argv = sys.argv[1:] if argv is None else list(argv)
     arguments = make_parser(argv).parse_args(argv)
     _show_progress(arguments)
     try:
         with contextlib.nullcontext() if arguments.verbose else quiet_frameworks():
-            startup.complete()
+            if arguments.command not in WITHOUT_FRAMEWORK:
+                startup.complete()
             load_plugins([*arguments.plugins, *arguments.more_plugins])
             return arguments.command(arguments) or 0
     except KeyboardInterrupt:

@@ -52,6 +52,7 @@ def run_evaluate(arguments):
     seed = trained.settings.get("seed", 0) if arguments.seed is None else arguments.seed
     options = {**trained.settings.get("data_options", {}), **_data_options(arguments)}
     dataset = data.load(name, seed, **options).limited(arguments.limit, seed)
+    trained.check_images(dataset.x_test, name)
     task = task_of(dataset)
     scores = task.scores(trained.model, dataset.x_test, dataset.y_test, trained.preprocess)
     turned = dataset.sample("test", arguments.angle_samples or None, seed)
@@ -135,6 +136,7 @@ def run_export(arguments):
     if name is not None and any(format.needs_data for format in formats):
         seed = trained.settings.get("seed", 0)
         dataset = data.load(name, seed, **trained.settings.get("data_options", {}))
+        trained.check_images(dataset.x_train, name)
         inputs, _ = dataset.sample("train", REPRESENTATIVE_IMAGES, seed)
         images = task_of(dataset).certified(trained.model, trained.preprocess(inputs))
         images = images if isinstance(images, list) else np.asarray(images, "float32")
@@ -149,6 +151,72 @@ def run_export(arguments):
         server=arguments.server,
     )
     _echo(report)
+
+
+def run_equivariant(arguments):
+    from pathlib import Path
+
+    import keras
+
+    from keras_equivariant.conversion import equivariant, symmetrize
+    from keras_equivariant.equivariance import certify
+    from keras_equivariant.export import arguments as checks
+    from keras_equivariant.export import export
+
+    formats, output = checks.checked_formats(arguments.formats), Path(arguments.output)
+    model = _load_model(arguments.model)
+    name = arguments.name or f"{Path(arguments.model).stem}_{arguments.group.lower()}"
+    saved = output / f"{name}.keras"
+    if saved.exists() and not arguments.overwrite:
+        raise FileExistsError(f"The network is written to a new file. Received: {saved}; add --overwrite.")
+    if arguments.symmetrize:
+        new = symmetrize(model, arguments.group, arguments.symmetrize, name=name)
+    else:
+        match = _number_or_text(arguments.match)
+        new = equivariant(model, arguments.group, match, arguments.weights, not arguments.keep_windows, name=name)
+        _echo(new.conversion)
+    report = certify(new, group=arguments.group)
+    _echo(report)
+    output.mkdir(parents=True, exist_ok=True)
+    new.save(saved)
+    _echo(f"\nThe network, to train: {saved}")
+    images = _images(arguments.data, new) if any(format.needs_data for format in formats) else None
+    options = {"representative_data": images, "overwrite": arguments.overwrite, "group": arguments.group}
+    _echo(export(new, output, tuple(arguments.formats), name=name, **options))
+    keras.backend.clear_session()
+    return 0 if report.verdict in ("exact", "approximate") else 1
+
+
+def _load_model(path):
+    """The Keras model of a file, with the layers of plugins."""
+    import keras
+
+    if not str(path).endswith((".keras", ".h5", ".hdf5")):
+        raise ValueError(f"A model is a .keras or .h5 file. Received: {path}; write one with model.save(...).")
+    return keras.saving.load_model(path, compile=False)
+
+
+def _images(path, model):
+    """Sample images of an .npy or .npz file, whose first array they are."""
+    import numpy as np
+
+    if path is None:
+        raise ValueError("tflite_int8 needs sample images. Received: no --data; name an .npy or .npz file of them.")
+    found = np.load(path, allow_pickle=False)
+    images = found if isinstance(found, np.ndarray) else found[found.files[0]]
+    if images.ndim != len(model.input_shape):
+        raise ValueError(
+            f"The sample images must have the shape (N, {', '.join(map(str, model.input_shape[1:]))}). Received: "
+            f"{images.shape} in {path}."
+        )
+    return images[:100].astype("float32")
+
+
+def _number_or_text(text):
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def run_prove(arguments):
@@ -195,6 +263,31 @@ def run_demo(arguments):
             server.serve_forever()
         except KeyboardInterrupt:
             return
+
+
+def run_record(arguments):
+    from keras_equivariant.results import record_run
+
+    if (arguments.published is None) != (arguments.source is None):
+        raise ValueError("--published and --source go together. Received: one of them; name the place of the number.")
+    published = arguments.published and {"text": arguments.published, "source": arguments.source}
+    row = record_run(arguments.run, arguments.to, arguments.name, published)
+    _echo(f"{row.name} is recorded in {arguments.to}.")
+
+
+def run_render(arguments):
+    from keras_equivariant.results import render_pages
+
+    changed = render_pages(arguments.pages, arguments.results, arguments.check)
+    for path in changed:
+        _echo(f"{'would change' if arguments.check else 'rendered'}: {path}")
+    return 1 if arguments.check and changed else 0
+
+
+def run_skill(arguments):
+    from importlib.resources import files
+
+    _echo(files("keras_equivariant.cli").joinpath("SKILL.md").read_text(encoding="utf-8").rstrip())
 
 
 def run_specs(arguments):

@@ -2,7 +2,7 @@
 
 import argparse
 
-from keras_equivariant.cli import commands
+from keras_equivariant.cli import commands, completion
 
 
 def make_parser(arguments=None):
@@ -129,6 +129,31 @@ def _add_export(export):
     _add_formats(export)
 
 
+def _add_equivariant(command):
+    command.add_argument("model", metavar="MODEL", help="a .keras or .h5 file of a model of stock layers")
+    command.add_argument("--group", default="D4", help="the symmetry (default: D4; for volumes e.g. O)")
+    command.add_argument("--output", required=True, metavar="DIR", help="the folder to write")
+    command.add_argument("--name", help="of the network (default: that of the file and of the group)")
+    command.add_argument(
+        "--match",
+        default="parameters",
+        metavar="WHAT",
+        help="have as many as the original: parameters (default), channels or multiply-adds; or a number of fields for "
+        "each channel",
+    )
+    command.add_argument("--weights", choices=("project",), help="start from the weights of the model, not at random")
+    command.add_argument("--keep-windows", action="store_true", help="keep windows that break the exact symmetry")
+    command.add_argument(
+        "--symmetrize",
+        choices=("average", "canonical"),
+        help="leave the trained model as it is, and average it over the group or put its input into a canonical "
+        "orientation",
+    )
+    command.add_argument("--data", metavar="FILE", help=".npy or .npz of sample images, for tflite_int8")
+    command.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    _add_formats(command)
+
+
 def _add_prove(prove):
     prove.add_argument("file", metavar="FILE", help="a .tflite, .onnx or .keras file of stock operations")
     prove.add_argument("--group", help="the symmetry to prove (default: the largest that is found)")
@@ -165,7 +190,10 @@ def _add_learn_basis(learn):
 
 
 def _add_spec(parser):
-    parser.add_argument("spec", metavar="SPEC", help="name of a packaged spec (see `specs`) or path of a YAML file")
+    spec = parser.add_argument(
+        "spec", metavar="SPEC", help="name of a packaged spec (see `specs`) or path of a YAML file"
+    )
+    spec.completer = completion.specs
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="set a parameter of the spec; may be repeated"
     )
@@ -176,7 +204,8 @@ def _add_data(parser, default):
 
     what = f"{', '.join(names())}, a plugin's, or the path of a folder of images or of an .npz, .csv or .xyz file"
     default_text = default or "that of the run"
-    parser.add_argument("--data", default=default, metavar="NAME", help=f"{what} (default: {default_text})")
+    option = parser.add_argument("--data", default=default, metavar="NAME", help=f"{what} (default: {default_text})")
+    option.completer = completion.data_sets
     seed = 0 if default else None
     parser.add_argument("--seed", type=int, default=seed, metavar="N", help="seed of everything random (default: 0)")
     parser.add_argument("--limit", type=int, metavar="N", help="use at most N training and N test images")
@@ -215,6 +244,20 @@ def _add_formats(parser):
 def _add_demo(demo):
     demo.add_argument("--port", type=int, default=8000, metavar="N", help="0 for any free one (default: 8000)")
     demo.add_argument("--assets", default=".", metavar="DIR", help="where npm installed LiteRT.js (default: here)")
+
+
+def _add_record(record):
+    record.add_argument("run", metavar="RUN", help="the folder of a finished run")
+    record.add_argument("--to", required=True, metavar="FILE", help="the experiment's YAML file, new or to be added to")
+    record.add_argument("--name", metavar="ROW", help="of the row (default: the folder's name)")
+    record.add_argument("--published", metavar="TEXT", help="the published number, e.g. '2.28 %%'")
+    record.add_argument("--source", metavar="TEXT", help="where it was published")
+
+
+def _add_render(render):
+    render.add_argument("pages", nargs="*", metavar="PAGE", help="Markdown files or folders with markers to fill")
+    render.add_argument("--results", required=True, metavar="DIR", help="the folder with the experiments' YAML files")
+    render.add_argument("--check", action="store_true", help="write nothing; exit status 1 if a page would change")
 
 
 def _add_nothing(command):
@@ -263,6 +306,14 @@ COMMANDS = {
         "export a trained network as SavedModel and .tflite",
         None,
     ),
+    "equivariant": (
+        _add_equivariant,
+        commands.run_equivariant,
+        "make a Keras model of your own equivariant, certify and export it",
+        "Convert a model of stock Keras layers to its equivariant twin, or symmetrize a trained one as it is. Prints "
+        "what became of each layer and the certificate; writes a .keras file to train and the exported files. Exit "
+        "status 1 if the symmetry is broken.",
+    ),
     "prove": (
         _add_prove,
         commands.run_prove,
@@ -285,6 +336,22 @@ COMMANDS = {
         "Serve a page on 127.0.0.1: draw a digit or pick one and rotate it; an equivariant and a plain "
         "network run in the browser. LiteRT.js comes from npm: npm install @litertjs/core@2.5.3",
     ),
+    "record": (
+        _add_record,
+        commands.run_record,
+        "write a run's results into the YAML file of an experiment",
+        "Write the numbers of a finished run into a YAML file, with command, spec and data hashes, seed, versions, "
+        "machine, commit and date. `render` makes tables and plots from it.",
+    ),
+    "render": (
+        _add_render,
+        commands.run_render,
+        "make tables, numbers and plots of pages from results files",
+        "Render the page of every experiment in a folder, and fill the markers of other Markdown pages. Every network "
+        "is built again: rows whose spec or code changed are marked.",
+    ),
+    "skill": (_add_nothing, commands.run_skill, "print the page for coding agents: what, when, shapes, traps", None),
     "specs": (_add_nothing, commands.run_specs, "list the packaged specs", None),
     "schema": (_add_nothing, commands.run_schema, "print the JSON Schema of specs, for editors", None),
 }
+WITHOUT_FRAMEWORK = (commands.run_skill,)  # which start at once

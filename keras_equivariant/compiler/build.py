@@ -51,6 +51,7 @@ def build_from_spec(source: str | os.PathLike[str] | Mapping[str, Any] | Spec, /
     with warnings.catch_warnings():
         # Said above, with file and line.
         warnings.filterwarnings("ignore", message=".*loses its exact symmetry")
+        warnings.filterwarnings("ignore", message=".*has frequencies that the pixels cannot rotate")
         outputs = _connect(spec.layers, tuple(inputs) if isinstance(inputs, list) else inputs, iter(traced.layers))
     return keras.Model(inputs, outputs, name=spec.name)
 
@@ -112,5 +113,7 @@ def _connect(entries, x, traced):
 def _apply(traced, x, call):
     try:
         return call(traced.layer, x)
-    except (TypeError, ValueError, IndexError, NotImplementedError) as error:
+    except MemoryError as error:
+        raise SpecError([Problem(traced.entry.where, f"there is not enough memory for the layer. {error}")]) from error
+    except Exception as error:  # what stock layers raise as they are built has no common base
         raise SpecError([Problem(traced.entry.where, str(error))]) from error

@@ -3,8 +3,12 @@
 import http.server
 import json
 import pathlib
+import sys
+import threading
+import urllib.parse
 
 HOST = "127.0.0.1"
+SECONDS, CONNECTIONS = 30, 64  # until an idle connection is closed; at once
 PACKAGE = "@litertjs/core@2.5.3"
 MODULES = "node_modules/@litertjs"
 _PAGE = pathlib.Path(__file__).parent / "page"
@@ -19,7 +23,13 @@ _TYPES = {
 # The browser itself refuses whatever is not served here.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval' blob:; "
-    "style-src 'self'; worker-src 'self' blob:; connect-src 'self' data: blob:; img-src 'self' data:",
+    "style-src 'self'; worker-src 'self' blob:; connect-src 'self' data: blob:; img-src 'self' data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
@@ -62,7 +72,24 @@ class DemoServer(http.server.ThreadingHTTPServer):
         self.files["/"] = self.files["/index.html"]
         self.files["/networks.json"] = json.dumps(described).encode()
         self.files |= {f"/networks/{network.name}.tflite": network.content for network in networks}
+        self._free = threading.BoundedSemaphore(CONNECTIONS)
         super().__init__((HOST, port), _Handler)
+
+    def process_request(self, request, client_address):
+        if not self._free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request, client_address):
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exception(), OSError):  # a client that went away is no fault of the server's
+            super().handle_error(request, client_address)
 
     @property
     def url(self):
@@ -70,31 +97,59 @@ class DemoServer(http.server.ThreadingHTTPServer):
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    server_version = "keras-equivariant"
+    server_version, sys_version = "keras-equivariant", ""
+    timeout = SECONDS  # of a socket on which nothing comes or nothing is taken
 
     def do_GET(self):
-        path = self.path.partition("?")[0]
-        content = self.server.files.get(path) if self._asked_for_here() else None
-        if content is None and path.startswith("/litertjs/") and self._asked_for_here():
-            content = self._asset(path.removeprefix("/litertjs/"))
+        content = self._content()
         if content is None:
             self.send_error(404)
             return
+        self._head(content)
+        self.wfile.write(content)
+
+    def do_HEAD(self):
+        content = self._content()
+        if content is None:
+            self.send_error(404)
+        else:
+            self._head(content)
+
+    def _content(self):
+        path = self.path.partition("?")[0]
+        if not self._asked_for_here():
+            return None
+        if path.startswith("/litertjs/"):
+            return self._asset(path.removeprefix("/litertjs/"))
+        return self.server.files.get(path)
+
+    def _head(self, content):
+        path = self.path.partition("?")[0]
         self.send_response(200)
         kind = "text/html; charset=utf-8" if path == "/" else _TYPES[pathlib.PurePosixPath(path).suffix]
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(content)), **_HEADERS}.items():
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+
+    def end_headers(self):
+        for name, value in _HEADERS.items():  # of errors, too
+            self.send_header(name, value)
+        super().end_headers()
 
     def _asked_for_here(self):
         """Whether the request names this computer: other pages cannot reach it under a name of their own."""
-        return self.headers.get("Host", "").partition(":")[0] in (HOST, "localhost")
+        hosts = [self.headers.get("Host", "")]
+        if "Origin" in self.headers:
+            hosts.append(urllib.parse.urlsplit(self.headers["Origin"]).netloc)
+        return all(host.partition(":")[0] in (HOST, "localhost") for host in hosts)
 
     def _asset(self, name):
-        path = (self.server.assets / name).resolve()
-        inside = path.is_relative_to(self.server.assets) and path.suffix in _TYPES and path.is_file()
-        return path.read_bytes() if inside else None
+        try:
+            path = (self.server.assets / name).resolve()
+            inside = path.is_relative_to(self.server.assets) and path.suffix in _TYPES and path.is_file()
+            return path.read_bytes() if inside else None
+        except (OSError, ValueError):  # a name too long for the file system, or with a null character
+            return None
 
     def log_message(self, format, *args):
         pass

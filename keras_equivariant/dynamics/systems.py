@@ -97,7 +97,7 @@ def pendulums(
     dt: float = 0.05,
     seed: int = 0,
 ) -> Trajectories:
-    """Pendulums of length 1 in a row, neighbours coupled by springs: positions are angles.
+    """Pendulums of length 1 in a row, neighbors coupled by springs: positions are angles.
 
     V(q) = sum_i m_i g (1 - cos q_i) + coupling / 2 sum_i (q_{i+1} - q_i)^2, masses U(.5, 1.5), angles N(0, 1), momenta
     N(0, .5^2). Solved by DOP853 to 1e-9.

@@ -6,7 +6,7 @@ from keras_equivariant import groups
 from keras_equivariant.equivariance.layouts import element_of, windowed
 from keras_equivariant.equivariance.measure import batches, distance, evaluate, relative, square
 from keras_equivariant.equivariance.report import Angle
-from keras_equivariant.groups.layouts import Custom, Image
+from keras_equivariant.groups.layouts import Custom
 
 
 def angles_in_degrees(angles):
@@ -25,7 +25,9 @@ def sweep(fn, setting, output_layouts, degrees):
     which the group turns, and about an oblique one where it turns the whole cube, and the worst counts.
     """
     group, layouts = setting.group, [*setting.layouts, *output_layouts]
-    if Image() not in setting.layouts or any(isinstance(layout, Custom) for layout in layouts):
+    if any(isinstance(layout, Custom) for layout in layouts) or not any(
+        map(has_pixels, setting.arrays, setting.layouts)
+    ):
         return ()
     free = all(layout.any_element for layout in layouts)
     found = {}
@@ -40,11 +42,16 @@ def sweep(fn, setting, output_layouts, degrees):
     return tuple(Angle(angle, *map(float, found[angle])) for angle in degrees if angle in found)
 
 
+def has_pixels(x, layout):
+    """Whether rotations move pixels of features of this layout."""
+    return layout.moves and bool(layout.axes(x.shape).space)
+
+
 def _keeps_shapes(matrix, setting):
     """Whether no input changes its shape, as a rectangle does in a quarter turn."""
     if not groups.grid.is_signed_permutation(matrix):
         return True
-    images = [x for x, layout in zip(setting.arrays, setting.layouts, strict=True) if layout == Image()]
+    images = [x for x, layout in zip(setting.arrays, setting.layouts, strict=True) if has_pixels(x, layout)]
     return all(groups.move_pixels(x[:1], matrix).shape[1:] == x.shape[1:] for x in images)
 
 
@@ -68,7 +75,8 @@ def _errors(fn, setting, output_layouts, matrices):
     for batch, rows in batches(discs, setting.batch_size):
         reference = evaluate(fn, batch, rows)
         norms += [square(windowed(y, layout)) for y, layout in zip(reference, output_layouts, strict=True)]
-        total += sum(square(x[:rows]) for x, layout in zip(batch, setting.layouts, strict=True) if layout == Image())
+        pixels = [has_pixels(x, layout) for x, layout in zip(batch, setting.layouts, strict=True)]
+        total += sum(square(x[:rows]) for x, moves in zip(batch, pixels, strict=True) if moves)
         together = max(1, setting.batch_size // rows)  # angles in one call
         for start in range(0, len(matrices), together):
             some = matrices[start : start + together]
@@ -78,8 +86,8 @@ def _errors(fn, setting, output_layouts, matrices):
             ]
             images = evaluate(fn, [np.concatenate(turns) for turns in moved], rows * len(some))
             for i, matrix in enumerate(some):
-                for x, turns, layout in zip(batch, moved, setting.layouts, strict=True):
-                    if layout == Image():
+                for x, turns, layout, moves in zip(batch, moved, setting.layouts, pixels, strict=True):
+                    if moves:
                         floors[start + i] += distance(layout.act(turns[i], group, matrix.T), x[:rows])
                 for k, (y, layout) in enumerate(zip(reference, output_layouts, strict=True)):
                     image = windowed(images[k][i * rows : (i + 1) * rows], layout)

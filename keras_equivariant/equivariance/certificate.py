@@ -14,6 +14,7 @@ from keras_equivariant.equivariance import points, twin
 from keras_equivariant.equivariance.angles import angles_in_degrees, sweep
 from keras_equivariant.equivariance.errors import check_law, checked_inputs, input_layouts, output_layouts
 from keras_equivariant.equivariance.layouts import AUTO, Frames, finite, own_layouts, parsed
+from keras_equivariant.equivariance.lie_derivative import lie_derivative
 from keras_equivariant.equivariance.localize import localize, sizes
 from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
 from keras_equivariant.equivariance.report import Report
@@ -45,6 +46,7 @@ class Setting:
     types: tuple  # field types of the model's layers
     batch_size: int
     sizes: list | None = None  # for each output that of the features of which it is a mean
+    lie: bool = False  # whether to measure Lie derivatives
 
     def measure(self, fn):
         """The law at the outputs of `fn`, for all elements."""
@@ -175,6 +177,7 @@ def certify(
         field_types(model),
         batch_size,
         None if network is None else sizes(network, network.outputs, inputs, next(batches(arrays, batch_size))[0]),
+        bool(angles) and not on_points,
     )
 
     own = model if isinstance(model, keras.Model) or network is None else network
@@ -212,6 +215,7 @@ def certify(
     if layers and is_keras and not located:
         notes.append("the layers could not be measured one by one")
 
+    best = in_float64 or own
     outputs = next(iter(measured.values()))[0].outputs
     names = [output.layouts[0] for output in outputs]
     return Report(
@@ -225,6 +229,7 @@ def certify(
         notes=tuple(notes),
         grid_group="" if on_points or claimed.on_grid is claimed else claimed.on_grid.name,
         continuous=not (on_points or claimed.is_finite),
+        lie_derivative=lie_derivative(as_callable(best, inputs), setting, names) if setting.lie else None,
         **judge(group, measured, unavailable, tolerances, located, symmetry_problems(network)),
     )
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.equivariance.layouts import candidates
+from keras_equivariant.equivariance.lie_derivative import lie_derivatives, moves_freely
 from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure, square
 from keras_equivariant.equivariance.report import (
     APPROXIMATE,
@@ -35,11 +36,13 @@ def localize(network, setting, tolerance):
     if setting.group.order == 1:
         return ()
     listing = calls(network)
-    measured = _measure(network, setting, [tensor for call in listing for tensor in call.outputs])
+    measured = _measure(network, setting, _tensors(listing))
     source = {id(tensor): call for call in listing for tensor in call.outputs}
-    holds_behind, found = set(), []
+    holds_behind, found, rates = set(), [], _rates(network, listing, setting, measured)
     for call in reversed(listing):
         row = _row(call.operation, [measured[id(tensor)] for tensor in call.outputs], tolerance)
+        own, part = rates.get(id(call), (None, None))
+        row = dataclasses.replace(row, lie_derivative=own, lie_part=part)
         if row.verdict == EXACT or call in holds_behind:
             holds_behind.update(source[id(tensor)] for tensor in call.inputs if id(tensor) in source)
         if row.verdict == BROKEN and call in holds_behind:
@@ -49,6 +52,19 @@ def localize(network, setting, tolerance):
             inner = _inside(call.operation, network, call.inputs, measured, setting, tolerance)
         found.append(inner or (row,))
     return tuple(row for part in reversed(found) for row in part)
+
+
+def _rates(network, listing, setting, measured):
+    """The Lie derivatives of the calls, where all that the layers tell of their features moves by any angle."""
+    if not setting.lie or not all(moves_freely(x) for x in map(layout_of, _tensors(listing)) if x is not None):
+        return {}
+    layouts = {id(tensor): _best_layout(measured[id(tensor)]) for tensor in _tensors(listing)}
+    layouts |= dict(zip(map(id, network.inputs), setting.layouts, strict=True))
+    return lie_derivatives(network, listing, setting, layouts)
+
+
+def _tensors(listing):
+    return [tensor for call in listing for tensor in call.outputs]
 
 
 def _inside(model, network, reads, measured, setting, tolerance):
@@ -62,7 +78,7 @@ def _inside(model, network, reads, measured, setting, tolerance):
     parts = [evaluate(features, batch, rows) for batch, rows in batches(setting.arrays, setting.batch_size)]
     arrays = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
     inputs = keras.tree.pack_sequence_as(graph.input, arrays)
-    setting = dataclasses.replace(setting, inputs=inputs, arrays=arrays, layouts=layouts, sizes=None)
+    setting = dataclasses.replace(setting, inputs=inputs, arrays=arrays, layouts=layouts, sizes=None, lie=False)
     return tuple(
         dataclasses.replace(row, name=f"{model.name}/{row.name}") for row in localize(graph, setting, tolerance)
     )

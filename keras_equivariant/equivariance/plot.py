@@ -2,6 +2,7 @@
 
 import math
 
+from keras_equivariant.utils.files import replaced
 from keras_equivariant.utils.optional import require
 
 FLOOR = 1e-18  # errors of 0 are drawn here
@@ -19,7 +20,8 @@ def draw(report, path):
     figure.suptitle(f"{report.model} under {report.group}: {report.verdict}", color=colour, weight="bold")
     for i, panel in enumerate(panels):
         panel(figure, (1, len(panels), i + 1), report)
-    figure.savefig(path, dpi=150)
+    with replaced(path) as temporary:
+        figure.savefig(temporary, dpi=150)
 
 
 def _elements(figure, position, report):

@@ -8,6 +8,7 @@ import math
 import pathlib
 from typing import Any, get_type_hints
 
+from keras_equivariant.utils.files import write_text
 from keras_equivariant.utils.text import number, table
 
 SMALLEST_INTERPOLATION = 1e-6
@@ -48,7 +49,13 @@ class Angle:
 
 @dataclasses.dataclass(frozen=True)
 class LayerError:
-    """The law at one layer's output: the worst errors of the exact and of the interpolated generators of the group."""
+    """The law at one layer's output: the worst errors of the exact and of the interpolated generators of the group.
+
+    Attributes:
+        lie_derivative: by how much this layer alone fails to commute with small rotations, relative to its output, per
+            radian; None where its features do not rotate by any angle.
+        lie_part: how much of that reaches the model's output, relative to it (local equivariance error).
+    """
 
     name: str
     kind: str
@@ -57,6 +64,8 @@ class LayerError:
     error: float | None
     interpolated_error: float | None
     verdict: str
+    lie_derivative: float | None = None
+    lie_part: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +85,8 @@ class Report:
         notes: what else to know.
         grid_group: name of the subgroup that maps the pixel grid onto itself; empty if that is the whole group.
         continuous: whether the group holds all rotations, so that every angle of the sweep is one of its elements.
+        lie_derivative: the relative error of rotations by small angles, per radian: |L f| / |f| with the Lie derivative
+            L f = d/dt [exp(-t X) f(exp(t X) x)] at t = 0; None where features do not rotate by any angle.
     """
 
     model: str
@@ -93,6 +104,7 @@ class Report:
     notes: tuple = ()
     grid_group: str = ""
     continuous: bool = False
+    lie_derivative: float | None = None
 
     @property
     def exact(self):
@@ -180,7 +192,7 @@ class Report:
 
     def save(self, path):
         """Writes `to_dict()` as JSON."""
-        pathlib.Path(path).write_text(json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
 
     @classmethod
     def load(cls, path):
@@ -212,6 +224,8 @@ class Report:
                 f"{len(self.angles)} angles of rotation{', approximate' if floor > 0 else ''}: worst error "
                 f"{number(worst.error)} at {worst.degrees:g} degrees; interpolation alone {number(floor)}"
             )
+        if self.lie_derivative is not None:
+            lines.append(f"Lie derivative, the error of small rotations: {number(self.lie_derivative)} per radian")
         lines += [f"note: {note}" for note in self.notes]
         return "\n".join(lines + (["", *self._layer_lines()] if self.layers else []))
 
@@ -227,11 +241,27 @@ class Report:
         return table(("element", "action", *dtypes, *control, "verdict"), rows)
 
     def _layer_lines(self):
+        with_lie = any(r.lie_derivative is not None for r in self.layers)
         rows = [
-            (r.name, r.kind, r.shape, r.layout, number(r.error), number(r.interpolated_error), r.verdict)
+            (
+                *(r.name, r.kind, r.shape, r.layout, number(r.error), number(r.interpolated_error)),
+                *([number(r.lie_derivative), number(r.lie_part)] if with_lie else []),
+                r.verdict,
+            )
             for r in self.layers
+            if r.verdict != UNKNOWN
         ]
-        return table(("layer", "class", "output", "layout", "error", "interpolated", "verdict"), rows)
+        lie = ["Lie derivative", "at the output"] if with_lie else []
+        head = ("layer", "class", "output", "layout", "error", "interpolated", *lie, "verdict")
+        lines = table(head, rows) if rows else []
+        unknown = [r.name for r in self.layers if r.verdict == UNKNOWN]
+        if unknown:
+            layers = f"{unknown[0]} to {unknown[-1]}" if len(unknown) > 1 else unknown[0]
+            lines.append(
+                f"not listed: {len(unknown)} layer{'s' * (len(unknown) > 1)}, {layers}, on whose features {self.group} "
+                "has no known action"
+            )
+        return lines
 
 
 def _angle_text(angle):

@@ -10,7 +10,7 @@ _BY_SEVERITY = (EXACT, APPROXIMATE, BROKEN)
 
 
 def on_both_parities(certify_at, size):
-    """The report at the worse of two neighbouring sizes, with a note on both.
+    """The report at the worse of two neighboring sizes, with a note on both.
 
     Args:
         certify_at: from a size, and options of `certify`, to its Report.

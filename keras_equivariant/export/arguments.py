@@ -10,6 +10,8 @@ from keras_equivariant.export.formats import backend, registry
 from keras_equivariant.export.verify import BATCHES
 from keras_equivariant.utils.text import closest
 
+_SAFE = re.compile(r"[^A-Za-z0-9_.-]")
+
 
 def checked_formats(formats):
     """The `Format` of each name, each once."""
@@ -37,12 +39,22 @@ def check_writable(formats, verify):
 
 
 def checked_name(name):
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", str(name)):
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}", name):
         raise ValueError(
             "`name` becomes a file name: letters, digits, '_', '-' and '.', the first a letter or digit. "
             f"Received: name={name!r}"
         )
     return name
+
+
+def check_input_names(graph):
+    """ValueError where an input has a name that no signature can have; those of layers are made safe in `fold`."""
+    bad = [tensor.name for tensor in graph.inputs if not re.fullmatch(r"[A-Za-z0-9._][A-Za-z0-9_.\\/>-]*", tensor.name)]
+    if bad:
+        raise ValueError(
+            "An input's name becomes a name of the served signature: letters, digits, '_', '-' and '.', the first no "
+            f"sign. Received: {bad[0]!r}. Build the model on keras.Input(..., name={_SAFE.sub('_', bad[0])!r})"
+        )
 
 
 def check_version(version):

@@ -108,13 +108,14 @@ def export(
     graph = functional(model, "folded")
     name = arguments.checked_name(model.name if name is None else name)
     arguments.check_version(version)
+    arguments.check_input_names(graph)
     mlserver.check(server, [format.name for format in formats])
     data = arguments.checked_data(graph, representative_data, formats, inference_type)
     arguments.check_writable(formats, verify)
     tolerance = arguments.checked_tolerance(tolerance)
     folder = pathlib.Path(path)
     targets = {format: folder / format.path(name, version) for format in formats}
-    files.check_free(targets.values(), overwrite)
+    files.check_free(list(targets.values()), overwrite)
 
     with files.staging(folder, name) as stage:
         served, inputs = folded(model, name), verification.test_inputs(graph, data)
@@ -137,7 +138,7 @@ def export(
                 target = folder / name / path.name
                 if overwrite or not target.exists():
                     written.append((path, target))
-            files.publish(stage, written)
+            files.publish(folder, stage, written, overwrite)
         report.save(folder / f"{name}.report.json")
     if not report.passed:
         raise ExportError(f"Every artifact must compute what the model computes. Received:\n{report}", report)

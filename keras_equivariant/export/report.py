@@ -9,6 +9,7 @@ import pathlib
 from typing import Any
 
 from keras_equivariant.utils.deprecation import renamed
+from keras_equivariant.utils.files import write_text
 from keras_equivariant.utils.text import number, table
 
 
@@ -103,7 +104,7 @@ class ExportReport:
 
     def save(self, path):
         """Writes `to_dict()` as JSON."""
-        pathlib.Path(path).write_text(json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
 
     def __str__(self):
         rows = [

@@ -106,7 +106,10 @@ def verify(artifact, format, run, source, reference, tolerance=None):
 
     if tolerance is None:
         tolerance = max(format.tolerance, reference.rounding)
-    max_error, relative = _difference(function, reference)
+    try:
+        max_error, relative = _difference(function, reference)
+    except RuntimeError as error:
+        return dataclasses.replace(artifact, tolerance=tolerance, problems=(f"its runtime stops at it: {error}",))
     problems = []
     own_error = _difference(function, reference, own_scale=True)[1] if reference.own_inputs else 0.0
     if relative <= tolerance < own_error:

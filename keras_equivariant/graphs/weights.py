@@ -34,7 +34,10 @@ def scale_and_offset(layer):
     symbolic, where it was built inside a graph, so that the weights themselves are read.
     """
     if isinstance(layer, keras.layers.Rescaling):
-        return tuple(np.asarray(value, "float64") for value in (layer.scale, layer.offset))
+        # Through the backend, as Keras does it: TensorFlow rounds numbers of Python to float32, for float64 too.
+        dtype = "float64" if layer.compute_dtype == "float64" else "float32"
+        numbers = (keras.ops.convert_to_numpy(keras.ops.cast(n, dtype)) for n in (layer.scale, layer.offset))
+        return tuple(np.asarray(value, "float64") for value in numbers)
     if not isinstance(layer, keras.layers.Normalization):
         return None
     found = {weight.name: keras.ops.convert_to_numpy(weight) for weight in layer.weights}

@@ -68,18 +68,28 @@ class FiniteGroup(Group):
 
     def _products(self):
         table = np.empty((self.order, self.order), dtype=np.int64)
+        # A number for each matrix, so that products are found by sorted search; it is verified on the whole matrix.
+        known = _rounded(self.matrices)
+        probe = np.sin(1.0 + np.arange(known.shape[1]) ** 2)
+        order = np.argsort(known @ probe)
+        numbers = (known @ probe)[order]
         for a in range(self.order):
-            for b, key in enumerate(_keys(self.matrices[a] @ self.matrices)):
-                index = self._index.get(key)
-                if index is None:
-                    raise ValueError(
-                        f"A group must be closed under products. Received: matrices for {self.name!r} "
-                        f"in which element {a} times element {b} is missing; "
-                        "build it with groups.from_generators"
-                    )
-                table[a, b] = index
+            products = _rounded(self.matrices[a] @ self.matrices)
+            place = np.searchsorted(numbers, products @ probe - 1e-9).clip(max=self.order - 1)
+            table[a] = order[place]
+            for b in np.flatnonzero((known[table[a]] != products).any(axis=1)):  # a tie, or no element
+                table[a, b] = self._product(a, int(b), products[b])
         table.setflags(write=False)
         return table
+
+    def _product(self, a, b, rounded):
+        index = self._index.get(tuple(rounded.tolist()))
+        if index is None:
+            raise ValueError(
+                f"A group must be closed under products. Received: matrices for {self.name!r} in which element {a} "
+                f"times element {b} is missing; build it with groups.from_generators"
+            )
+        return index
 
     def product(self, a, b):
         """The element "first b, then a"."""
@@ -261,8 +271,12 @@ def _key(matrix):
 
 
 def _keys(matrices):
-    rounded = np.round(matrices, _DIGITS) + 0.0  # + 0.0 makes -0.0 equal to 0.0
-    return [tuple(entries) for entries in rounded.reshape(len(matrices), -1).tolist()]
+    return [tuple(entries) for entries in _rounded(matrices).tolist()]
+
+
+def _rounded(matrices):
+    """The entries `(n, d * d)`, equal where matrices are; + 0.0 makes -0.0 equal to 0.0."""
+    return (np.round(matrices, _DIGITS) + 0.0).reshape(len(matrices), -1)
 
 
 def check_orthogonal(matrices):

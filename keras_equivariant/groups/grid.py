@@ -31,6 +31,13 @@ def is_signed_permutation(matrix):
     return bool(np.isclose(size, np.round(size), atol=1e-9).all())
 
 
+def _grid_elements(group):
+    """The matrices of a group that map a pixel grid onto itself, as `is_signed_permutation` does one by one."""
+    matrices = np.asarray(group.matrices, dtype=np.float64)
+    size = np.abs(matrices)
+    return matrices[(np.abs(size - np.round(size)) <= 1e-9 + 1e-5 * np.round(size)).all(axis=(1, 2))]
+
+
 def keeps_shape(group, shape, voxel_size=None):
     """Whether no element of a group that maps the pixel grid onto itself swaps axes of different lengths.
 
@@ -38,7 +45,7 @@ def keeps_shape(group, shape, voxel_size=None):
         voxel_size: lengths of a pixel along the axes; elements that swap different ones do not map the grid onto
             itself.
     """
-    moved = [np.abs(index_matrix(m)) for m in group.matrices if is_signed_permutation(m)]
+    moved = [np.abs(index_matrix(m)) for m in _grid_elements(group)]
     sizes = np.ones(len(shape)) if voxel_size is None else np.asarray(voxel_size)
     moved = [m for m in moved if np.allclose(m @ sizes, sizes)]
     return all(np.array_equal(np.round(m @ np.asarray(shape)), shape) for m in moved)
@@ -63,7 +70,7 @@ def axis_moves(group=None, voxel_size=None, dimension=None):
             for flip, order in itertools.product(flips, itertools.permutations(range(dimension)))
         )
     sizes = np.ones(group.dimension) if voxel_size is None else np.asarray(voxel_size)
-    moved = [np.round(index_matrix(m)).astype(int) for m in group.matrices if is_signed_permutation(m)]
+    moved = [np.round(index_matrix(m)).astype(int) for m in _grid_elements(group)]
     return tuple(
         tuple((int(np.argmax(np.abs(column))), bool(column.min() < 0)) for column in m.T)
         for m in moved
@@ -123,13 +130,18 @@ def permute_pixels(x, matrix, first_axis=1):
         x: array whose axes `first_axis, first_axis + 1, ...` are space.
         matrix: `(d, d)` signed permutation.
     """
+    order, flips = moved_order(matrix, x.ndim, first_axis)
+    return np.flip(np.transpose(x, order), axis=flips)
+
+
+def moved_order(matrix, ndim, first_axis=1):
+    """What `permute_pixels` does to an array of so many axes: their new order, and then those that are reversed."""
     moved = index_matrix(matrix)
     d = len(moved)
     source = np.argmax(np.abs(moved), axis=1)  # output axis a is filled from input axis source[a]
-    order = list(range(x.ndim))
+    order = list(range(ndim))
     order[first_axis : first_axis + d] = [first_axis + int(a) for a in source]
-    flips = [first_axis + a for a in range(d) if moved[a, source[a]] < 0]
-    return np.flip(np.transpose(x, order), axis=flips)
+    return order, [first_axis + a for a in range(d) if moved[a, source[a]] < 0]
 
 
 def sampling(matrix, shape, interpolation="linear"):

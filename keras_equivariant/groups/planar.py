@@ -8,18 +8,25 @@ import re
 import numpy as np
 
 from keras_equivariant.groups.finite import MAX_ORDER, FiniteGroup
-from keras_equivariant.groups.registry import family
+from keras_equivariant.groups.registry import family, plain_name
 
 ALIASES = {"z2": "C1", "p4": "C4", "p4m": "D4"}
 
 
-@family("C1", "C2", "C4", "C8", "D1", "D2", "D4", "D8", *ALIASES)
+@family("C1", "C2", "C4", "C8", "D1", "D2", "D4", "D8", *ALIASES, aliases=ALIASES)
 def planar(name):
     """The group of this name, `"C4"`, `"D4"` or an alias; None if it is none of the plane."""
     match = re.fullmatch(r"([CcDd])([0-9]{1,9})", ALIASES.get(name.lower(), name))
     if not match or not int(match[2]):
         return None
     return (cyclic if match[1] in "Cc" else dihedral)(int(match[2]))
+
+
+def order_of(name):
+    """The order of the group of the plane of this name, without building it; None where there is none."""
+    match = re.fullmatch(r"([cd])([0-9]{1,9})", plain_name(name))
+    order = int(match[2]) * (2 if match[1] == "d" else 1) if match else 0
+    return order if 1 <= order <= MAX_ORDER else None
 
 
 def cyclic(n: int) -> FiniteGroup:

@@ -43,7 +43,7 @@ _DIAGONAL = ("d180", np.array([[0.0, -1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, -1
 _ACROSS = ("md", np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))
 
 
-@family(*EXAMPLES)
+@family(*EXAMPLES, aliases=ALIASES)
 def point_group(name):
     """The FiniteGroup of this Schoenflies name, upper and lower case alike; None if there is none."""
     name = ALIASES.get(name.lower(), name)

@@ -5,6 +5,7 @@ Every family of groups (of the plane, of space, continuous, Lie) adds here a fun
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from keras_equivariant.groups.group import Group
@@ -19,18 +20,21 @@ REGISTER = "A group of your own is made known by `ke.groups.register(group)`, be
 _families: list[Any] = []
 _examples: list[str] = []
 _registered: dict[str, Group] = {}
+_aliases: dict[str, str] = {}
 
 
-def family(*examples):
+def family(*examples, aliases=None):
     """Adds a function from a name to the group of this name, or None.
 
     Args:
         *examples: names that it knows, for hints.
+        aliases: dict of further names, in lower case, to names.
     """
 
     def add(find):
         _families.append(find)
         _examples.extend(examples)
+        _aliases.update(aliases or {})
         return find
 
     return add
@@ -59,6 +63,17 @@ def get(group: str | Group) -> Any:
         (True, 'SE2')
     """
     return _get(group, lambda found: True, f'{ORTHOGONAL}, on points "T2", "SE2", "SE3" and other Lie groups')
+
+
+def plain_name(name: object) -> str:
+    """One spelling for all names of a group, by which names are compared without building a group: `"p4m"` is `"d4"`.
+
+    Names that are no group's have one, too.
+    """
+    if str(name) in _registered:
+        return str(name)
+    low = str(name).lower().replace("(", "").replace(")", "")
+    return re.sub(r"(?<![0-9])0+(?=[0-9])", "", _aliases.get(low, low)).lower()
 
 
 def orthogonal_group(group):

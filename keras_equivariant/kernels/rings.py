@@ -74,6 +74,18 @@ class Rings:
         radii = np.linspace(first, last, number) if last > 0 else np.zeros(1)
         return list(zip(radii, self._widths(radii, len(kernel_size)), self._limits(radii, kernel_size), strict=True))
 
+    def excess(self, kernel_size, highest):
+        """`(radius, highest frequency, the default's)` of the rings that carry higher frequencies than by default.
+
+        Args:
+            kernel_size: tuple of integers.
+            highest: no more than this frequency is used.
+        """
+        default = dataclasses.replace(self, frequency_cutoff=None)(kernel_size)
+        pairs = zip(self(kernel_size), default, strict=True)
+        found = [(radius, min(asked, highest), limit) for (radius, _, asked), (_, _, limit) in pairs]
+        return [ring for ring in found if ring[1] > ring[2]]
+
     def scales(self, dimension):
         """Lengths of a pixel along each axis, in units of the shortest."""
         if self.voxel_size is None:

@@ -8,18 +8,19 @@ def gradient(function, x):
     """The gradient of sum(function(x)) with respect to x, itself differentiable.
 
     Args:
-        function: of a tensor, in `keras.ops` and Keras layers.
-        x: a tensor.
+        function: of a tensor, or of a list of tensors, in `keras.ops` and Keras layers.
+        x: a tensor, or a list of tensors; what one of them does not change has the gradient 0.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
-        x = tf.convert_to_tensor(x)
+        x = tf.nest.map_structure(tf.convert_to_tensor, x)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             total = ops.sum(function(x))
-        return tf.convert_to_tensor(tape.gradient(total, x))
+        slopes = tape.gradient(total, x, unconnected_gradients="zero")
+        return tf.nest.map_structure(tf.convert_to_tensor, slopes)
     if backend == "jax":
         import jax
 
@@ -28,8 +29,11 @@ def gradient(function, x):
         import torch
 
         with torch.enable_grad():
-            x = x if x.requires_grad else x.detach().requires_grad_()
-            return torch.autograd.grad(ops.sum(function(x)), x, create_graph=True)[0]
+            several = isinstance(x, list)
+            given = [y if y.requires_grad else y.detach().requires_grad_() for y in (x if several else [x])]
+            total = ops.sum(function(given if several else given[0]))
+            slopes = torch.autograd.grad(total, given, create_graph=True, materialize_grads=True)
+            return list(slopes) if several else slopes[0]
     raise NotImplementedError(
         f'Gradients need the backend "tensorflow", "jax" or "torch". Received: "{backend}"; set KERAS_BACKEND'
     )

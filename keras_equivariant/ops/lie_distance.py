@@ -1,4 +1,4 @@
-"""Left-invariant distances of points of a Lie group, of which neighbourhoods are made."""
+"""Left-invariant distances of points of a Lie group, of which neighborhoods are made."""
 
 import functools
 

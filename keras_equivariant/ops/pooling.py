@@ -149,7 +149,7 @@ def by_planes(x, over_planes, over_depth):
 def upsample_linear(x, factors):
     """Multilinear upsampling by integer factors; pixel centres stay centred, edges repeat.
 
-    Each output phase is a fixed mixture of a pixel and one neighbour, so any float type keeps its precision.
+    Each output phase is a fixed mixture of a pixel and one neighbor, so any float type keeps its precision.
     """
     for axis, factor in enumerate(factors, start=1):
         head = (slice(None),) * axis

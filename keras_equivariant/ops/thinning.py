@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_equivariant.ops.neighbourhoods import FAR, TIE, sums
+from keras_equivariant.ops.neighborhoods import FAR, TIE, sums
 from keras_equivariant.ops.sums import plus
 
 
@@ -21,7 +21,7 @@ def spread(points, mask, count, distance, measure=None, chunk_size=None):
         count: how many, at most N.
         distance: function of two tuples of planes.
         measure: another such function, by which equally far points are told apart; the distance where None.
-        chunk_size: as in `neighbourhoods.nearest`.
+        chunk_size: as in `neighborhoods.nearest`.
 
     Returns:
         `(indices, found)`, `(B, count)` integers and booleans.

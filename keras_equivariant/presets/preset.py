@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,8 +14,10 @@ import numpy as np
 from keras_equivariant.compiler import build_from_spec
 from keras_equivariant.compiler.grammar.parser import parse_yaml
 from keras_equivariant.graphs.weights import finalize
+from keras_equivariant.presets import folders
+from keras_equivariant.presets.heads import adapted
 from keras_equivariant.training.normalization import normalization_layers
-from keras_equivariant.training.run_folder import read_json
+from keras_equivariant.training.run_folder import CONFIG, read_json
 from keras_equivariant.training.saved import load_trained
 from keras_equivariant.utils.arrays import read_arrays
 from keras_equivariant.utils.text import nearest
@@ -29,23 +33,49 @@ def list_presets() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}")))
 
 
-def from_preset(name: str | os.PathLike[str]) -> keras.Model:
-    """A trained network.
+def from_preset(
+    name: str | os.PathLike[str],
+    classes: int | None = None,
+    include_top: bool = True,
+    input_shape: Sequence[int] | None = None,
+) -> keras.Model:
+    """A trained network, whole or as a backbone.
 
     Args:
-        name: a packaged preset (see `list_presets()`), or the path of an .npz file from `save_preset`.
+        name: a packaged preset (see `list_presets()`), or a path: an .npz file or a folder from `save_preset`, the
+            folder of a run of `train`, or a .keras file.
+        classes: channels of a new head with random weights, the last dense layer or convolution; None keeps the
+            trained one.
+        include_top: False for the features that the head is given, without it and what comes behind.
+        input_shape: shape of one image, of other sizes and the same channels; None for that of the training. Layers
+            check that they keep their symmetry on it.
 
     Returns:
         A functional `keras.Model`, not compiled; `preset_info(name)` says what it was trained on and how well.
 
     Raises:
-        ValueError: no such preset, a damaged file, or weights that do not give the answers stored beside them.
+        ValueError: no such preset, a damaged file, weights that do not give the answers stored beside them, or a
+            network that cannot have such a head or input.
 
     Example:
         >>> import keras_equivariant as ke
         >>> ke.from_preset("hnet_rotated_mnist").count_params()
         23050
+        >>> ke.from_preset("p4_cnn_rotated_mnist", classes=3).output_shape
+        (None, 3)
+        >>> ke.from_preset("p4_cnn_rotated_mnist", include_top=False).output_shape
+        (None, 4, 4, 4, 10)
     """
+    model = _load(name)
+    if classes is None and include_top and input_shape is None:
+        return model
+    return adapted(model, classes, include_top, input_shape)
+
+
+def _load(name):
+    path = pathlib.Path(name).expanduser()
+    if path.is_dir() or path.suffix == ".keras":
+        return load_trained(path).model if path.suffix == ".keras" else _from_folder(path)
     arrays = _read(name)
     weights = [arrays[f"weight_{i}"] for i in range(len(arrays) - len(_ENTRIES))]
     model = _build(arrays["spec"].item(), name, weights)
@@ -53,30 +83,66 @@ def from_preset(name: str | os.PathLike[str]) -> keras.Model:
     return model
 
 
-def preset_info(name):
+def _from_folder(path):
+    if (path / CONFIG).is_file():
+        trained = load_trained(path)
+        _check_plain(trained)
+        return trained.model
+    if not (path / folders.MODEL).is_file():
+        raise ValueError(
+            f"The folder of a preset holds {folders.MODEL}. Received: {path} without it; write one with save_preset"
+        )
+    return folders.read(path)
+
+
+def preset_info(name: str | os.PathLike[str]) -> dict[str, Any]:
     """How a preset was trained, as a dict: the network, its parameters, data, seed, epochs and test results."""
+    if pathlib.Path(name).expanduser().is_dir():
+        return folders.about(pathlib.Path(name).expanduser())
     return json.loads(_read(name)["about"].item())
 
 
-def save_preset(run, path):
-    """Writes the trained network of a run folder as one small file for `from_preset`.
+def save_preset(run: str | os.PathLike[str] | keras.Model, path: str | os.PathLike[str]) -> None:
+    """Writes a trained network for `from_preset`: as one small file, or as a folder with a model card.
 
     Args:
-        run: folder of a finished run of `train`.
-        path: the .npz file to write.
+        run: folder of a finished run of `train`; for a folder also any Keras model.
+        path: the .npz file to write, or a folder, which then holds `model.keras`, `preset.json` and the model card
+            `README.md`.
 
     Raises:
         ValueError: the network needs preprocessing that the file cannot hold, or the path has another ending.
+        FileExistsError: the folder holds a preset already.
+
+    Example:
+        >>> import tempfile, keras_equivariant as ke
+        >>> folder = tempfile.mkdtemp()
+        >>> ke.save_preset(ke.from_preset("p4_cnn_rotated_mnist", classes=3), folder)
+        >>> ke.from_preset(folder).output_shape
+        (None, 3)
     """
-    run, path = pathlib.Path(run), pathlib.Path(path)
-    if path.suffix != SUFFIX:
-        raise ValueError(f'The name of a preset must end with "{SUFFIX}". Received: {path}')
+    path = pathlib.Path(path).expanduser()
+    if path.suffix not in ("", SUFFIX) or (isinstance(run, keras.Model) and path.suffix):
+        raise ValueError(f'A preset is a folder, or of a run a file with the ending "{SUFFIX}". Received: {path}')
+    if isinstance(run, keras.Model):
+        return folders.write(path, run, {"network": run.name, "parameters": run.count_params()})
+    run = pathlib.Path(run).expanduser()
     trained = load_trained(run)
+    _check_plain(trained)
+    if path.suffix != SUFFIX:
+        return folders.write(path, trained.model, read_json(run / "summary.json"))
+    _write_file(run, path, trained)
+
+
+def _check_plain(trained):
     if trained.preprocess.steps:
         raise ValueError(
             f"A preset is a network that takes the images as they are. Received: one with {trained.preprocess.steps} "
             "before it; put Normalization or Rescaling into the network instead"
         )
+
+
+def _write_file(run, path, trained):
     summary = read_json(run / "summary.json")
     about = {key: value for key, value in summary.items() if isinstance(value, int | float | str)}
     question = np.random.default_rng(0).random((2, *trained.model.input_shape[1:]), dtype="float32")

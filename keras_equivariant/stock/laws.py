@@ -159,6 +159,11 @@ def _slopes(row, layer, layout, shape, group):
         )
 
 
+def _gain(row, layer, layout, shape, group):
+    if isinstance(layout, Typed):
+        raise mixes(layer, layout.type)
+
+
 def _softmax(row, layer, layout, shape, group):
     if isinstance(layout, Harmonic):
         raise BreaksSymmetry(
@@ -194,8 +199,13 @@ def _normalization(row, layer, layout, shape, group):
             raise mixes(layer, layout.type)
     if not has_weights and isinstance(layer, keras.layers.LayerNormalization):
         _check_statistics(layer, layout, shape, group)
-    elif chosen - {len(shape) - 1}:
+    elif chosen - {len(shape) - 1} - _still_axes(layout, shape, group):
         raise _differently(layer)
+
+
+def _still_axes(layout, shape, group):
+    """The axes of space along which no element of the group moves anything."""
+    return {axis for axis, moved in zip(layout.axes(shape).space, grid.moved_axes(group), strict=False) if not moved}
 
 
 def _check_statistics(layer, layout, shape, group):
@@ -326,6 +336,7 @@ _JUDGES = {
     "function": _function,
     "scale": _scale,
     "slopes": _slopes,
+    "gain": _gain,
     "softmax": _softmax,
     "unit": _unit,
     "normalization": _normalization,

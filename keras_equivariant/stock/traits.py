@@ -15,7 +15,8 @@ class Traits:
     Attributes:
         kind: what it does, and so its law: `identity` (nothing at inference), `function` (of each number), `merge`
             (a function of the same number in several tensors), `scale`, `slopes`, `softmax`, `unit`, `normalization`,
-            `dense`, `convolution`, `pooling`, `upsampling`, `border`, `global`, `join`, `flatten` or `reshape`.
+            `gain` (a factor for each channel), `dense`, `convolution`, `pooling`, `upsampling`, `border`,
+            `global`, `join`, `flatten` or `reshape`.
         linear: whether it is linear and treats all channels alike, so that it commutes with any representation.
         random: whether it does something else while training.
         rank: axes of space that it works on; None for any.
@@ -147,12 +148,20 @@ _ROWS |= {**_of_rank(1, ()), **_of_rank(2, _IN_SPECS), **_of_rank(3, _IN_SPECS)}
 
 TABLE = {getattr(keras.layers, name): row for name, row in _ROWS.items()}
 
+# Layers that the networks of keras.applications have, and that have no public name.
+_OF_APPLICATIONS = {
+    "LayerScale": Traits("gain", per_channel=True, **_ALONE, remedy="SteerableBatchNormalization"),
+    "StochasticDepth": Traits("identity", random=True, **_ALONE),
+}
+
 
 def traits(layer):
     """The row of a layer or class: one of Keras's own, or of this package and derived from one; else None."""
     cls = layer if isinstance(layer, type) else type(layer)
     if cls in TABLE:
         return TABLE[cls]
+    if cls.__module__.startswith("keras."):
+        return _OF_APPLICATIONS.get(cls.__name__)
     own = cls.__module__.split(".")[0] == __name__.split(".")[0]
     return next((TABLE[base] for base in cls.__mro__ if base in TABLE), None) if own else None
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.utils.arrays import read_arrays
+from keras_equivariant.utils.files import replaced
 
 
 class EpochRecord(keras.callbacks.Callback):
@@ -122,13 +123,11 @@ class Best(keras.callbacks.Callback):
 
 
 def write_arrays(path, **arrays):
-    """Write an .npz file in one step."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "wb") as file:
+    """Save arrays as one .npz file that is there as a whole, or not at all."""
+    with replaced(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **arrays)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def _weights(model):

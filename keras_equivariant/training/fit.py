@@ -2,13 +2,13 @@
 
 import itertools
 import logging
-import os
 
 import keras
 import numpy as np
 
 from keras_equivariant.data import evaluation_parts, training_pipeline
 from keras_equivariant.data.cuts import drawn
+from keras_equivariant.equivariance.lie_penalty import with_lie_penalty
 from keras_equivariant.graphs.weights import finalize
 from keras_equivariant.training.callbacks import Best, Checkpoint, EpochRecord
 from keras_equivariant.training.distribution import Distribution
@@ -19,8 +19,10 @@ from keras_equivariant.training.prediction import batch_of
 from keras_equivariant.training.refit import check_head, refit_head
 from keras_equivariant.training.statistics import LARGEST_SAMPLE, recompute_statistics
 from keras_equivariant.training.tasks import task_of
+from keras_equivariant.utils.files import replaced
 
 COMPARED_IMAGES = 2000
+ROWS_AT_A_TIME = 250
 LARGEST_DIFFERENCE = 0.1
 
 log = logging.getLogger("keras_equivariant.training")
@@ -61,7 +63,8 @@ def fit_network(
         check_head(model, dataset.y_train)
     images = preprocess.fit(dataset.x_train)
     if preprocess.state and distribution.is_chief:
-        np.savez(folder / "preprocess.npz", **preprocess.state)
+        with replaced(folder / "preprocess.npz") as path, open(path, "wb") as file:
+            np.savez(file, **preprocess.state)
     batch_size = distribution.divide("batch_size", min(batch_size, len(images)))
     steps = len(images) // batch_size
     rows = {
@@ -78,6 +81,8 @@ def fit_network(
         trained = rematerialize(model, batch_size=batch_size) if recipe.rematerialize else model
         task = task_of(dataset)
         trained = task.trained(trained, dataset)
+        if recipe.lie_derivative_penalty:
+            trained = with_lie_penalty(trained, recipe.lie_derivative_penalty)
         task.compile(trained, recipe.make_optimizer(steps, epochs), recipe.loss, dataset.y_train)
         done = distribution.agree(trained, checkpoint.restore(trained) if distribution.is_chief else 0)
         for layer in normalization_layers(trained):
@@ -144,7 +149,9 @@ def _warn_of_difference(model, images, dataset, folder):
     if reported is None or dataset.task != "classification":
         return
     rows = drawn(dataset.y_train, COMPARED_IMAGES)
-    found = accuracy(model, images[rows], dataset.y_train[rows])
+    batches = np.array_split(rows, -(-len(rows) // ROWS_AT_A_TIME))  # no more than a batch of a large set in memory
+    right = sum(len(part) * accuracy(model, images[part], dataset.y_train[part]) for part in batches)
+    found = right / len(rows)
     if found < reported - LARGEST_DIFFERENCE:
         log.warning(
             "In inference the network knows %.1f %% of its training images, %.1f %% while it was trained: layers that "
@@ -167,6 +174,5 @@ def _validation(dataset, preprocess, distribution):
 
 def save_model(model, path):
     """Save the model in one step: a killed process leaves no half file."""
-    temporary = path.with_name(f".{path.stem}.tmp.keras")
-    model.save(temporary)
-    os.replace(temporary, path)
+    with replaced(path) as temporary:
+        model.save(temporary)

@@ -16,12 +16,13 @@ log = logging.getLogger("keras_equivariant.training")
 
 @dataclass(frozen=True)
 class Network:
-    """A model, the recipe to train it by, and the text of its spec (empty for a model made by hand)."""
+    """A model, the recipe to train it by, the text of its spec (empty for a model made by hand) and its parameters."""
 
     name: str
     model: keras.Model
     recipe: Recipe
     spec_text: str = ""
+    params: dict | None = None
 
 
 def make_network(spec, dataset, params=None, recipe=None, seed=0, mixed_precision=None):
@@ -77,7 +78,7 @@ def _from_spec(spec, dataset, params, recipe, seed, mixed_precision):
     keras.utils.set_random_seed(seed)
     with _dtype_policy(mixed_precision):
         model = build_from_spec(resolved)
-    return Network(resolved.name, model, recipe, resolved.to_yaml())
+    return Network(resolved.name, model, recipe, resolved.to_yaml(), dict(resolved.params))
 
 
 def _fitted_to(dataset, recipe, declared, given):

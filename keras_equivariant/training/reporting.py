@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 
+from keras_equivariant.utils.files import replaced
 from keras_equivariant.utils.optional import require
 
 COLOURS = ("#1f5fa8", "#c8553d", "#3a7d44", "#8a5fa8", "#b8860b", "#4d4d4d")
@@ -71,4 +72,5 @@ def plot_by_angle(curves, title, score, path, unit="%", scale=100, chance=None):
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=min(len(curves), 3), frameon=False)
-    figure.savefig(path, dpi=150)
+    with replaced(path) as temporary:
+        figure.savefig(temporary, dpi=150)

@@ -26,9 +26,11 @@ from keras_equivariant.training.evaluation import angles_of
 from keras_equivariant.training.fit import fit_network
 from keras_equivariant.training.fitting import certified_group
 from keras_equivariant.training.network import Network, make_network, recipe_of
+from keras_equivariant.training.origin import command_line, origin_of
 from keras_equivariant.training.results import TrainResult, check_exportable, checked_formats, finish
 from keras_equivariant.training.run_folder import RunFolder, write_json, write_text
 from keras_equivariant.training.tasks import task_of
+from keras_equivariant.utils.files import room
 from keras_equivariant.utils.optional import require
 
 CERTIFIED_IMAGES, CERTIFIED_VOLUMES = 8, 2
@@ -108,6 +110,7 @@ def train(
     """
     if not isinstance(data, datasets.Dataset):
         datasets.registry.check_name(data)
+    origin = {"command": command_line(locals()), "spec": spec if isinstance(spec, str) else None}
     angles = angles_of(angle_step)
     require("matplotlib", "Plotting the results")
     if tensorboard:
@@ -133,10 +136,10 @@ def train(
         jobs.append(_Job.prepare(compare, dataset, jobs[0].folder / "compare", **shared, **common))
     check_exportable(jobs[0].network.model, formats)
     group = certified_group(jobs[0].network.model, dataset)
-    with contextlib.ExitStack() as stack:
+    with room(jobs[0].folder.path, "Free some and continue with --resume"), contextlib.ExitStack() as stack:
         for job in jobs if distribution.is_chief else ():
             stack.callback(job.folder.close)
-            job.open(resume)
+            job.open(resume, {**origin, **origin_of(dataset)})
         jobs = [job.fitted(dataset, tensorboard, verbose) for job in jobs]
         if not distribution.is_chief:
             return None
@@ -193,8 +196,8 @@ class _Job:
         folder = RunFolder(run_dir or Path("runs") / re.sub(r"[^\w.-]", "_", stem))
         return cls(network, folder, settings, Preprocess(network.recipe.preprocess), distribution)
 
-    def open(self, resume):
-        self.folder.open(self.settings, resume)
+    def open(self, resume, origin):
+        self.folder.open(self.settings, resume, {**origin, "params": self.network.params})
         if self.network.spec_text:
             write_text(self.folder / "spec.yaml", self.network.spec_text)
 

@@ -1,6 +1,7 @@
 """The folder of one run: its settings, its log, and the right to continue it."""
 
 import csv
+import errno
 import json
 import os
 import platform
@@ -8,6 +9,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
+from keras_equivariant.utils.files import write_text
 
 CONFIG = "config.json"
 
@@ -17,7 +20,7 @@ class RunFolder:
 
     | file | what |
     |---|---|
-    | config.json | the settings and the versions of the software |
+    | config.json | the settings, the versions of the software, and the command, data, machine and commit |
     | spec.yaml | the network, with every parameter filled in |
     | log.csv | loss, accuracy (or F1), learning rate and seconds of each epoch |
     | checkpoint.npz | the state after the last whole epoch |
@@ -35,8 +38,8 @@ class RunFolder:
     def __truediv__(self, name):
         return self.path / name
 
-    def open(self, settings, resume):
-        """Create the folder, or reopen it for `resume`; nothing is written over.
+    def open(self, settings, resume, origin=None):
+        """Create the folder, or reopen it for `resume`; nothing is written over. `origin` is kept beside the settings.
 
         Raises:
             FileExistsError: It holds a run already, and `resume` is false; or another process works in it.
@@ -58,7 +61,7 @@ class RunFolder:
             )
         check_writable(self.path)
         self._lock_folder()
-        write_json(config, {"settings": settings, "versions": versions()})
+        write_json(config, {"settings": settings, "versions": versions(), "origin": origin or {}})
 
     def close(self):
         """Let another process open the folder; the end of the process, however it ends, does the same."""
@@ -125,6 +128,8 @@ def _given(value):
 def check_writable(path):
     """Create the folder and prove that files can be written in it."""
     try:
+        if path.is_symlink() and not path.exists():
+            raise OSError(errno.ENOENT, "a symbolic link to nothing")
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
@@ -174,10 +179,3 @@ def read_json(path, *keys):
 def write_json(path, content):
     """Write JSON in one step: a killed process leaves the old file or the new one."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_text(path, text):
-    """Write a text file in one step."""
-    temporary = Path(path).with_name(f".{Path(path).name}.tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)

@@ -19,6 +19,19 @@ class Trained:
     preprocess: Preprocess = field(default_factory=Preprocess)
     settings: dict = field(default_factory=dict)
 
+    def check_images(self, images, name):
+        """ValueError where images of a data set do not have the shape that the network takes."""
+        shape = self.model.input_shape
+        if not isinstance(shape, tuple):
+            return  # several inputs
+        found = self.preprocess(images[:1]).shape[1:]
+        if len(found) != len(shape) - 1 or any(w not in (None, f) for w, f in zip(shape[1:], found, strict=True)):
+            wanted = tuple(size if size is not None else "any" for size in shape[1:])
+            raise ValueError(
+                f"The images must have the shape that the network was trained on, {wanted}. Received: {name} with "
+                f"images of {tuple(found)}. Resize them, or train on them."
+            )
+
 
 def load_trained(path):
     """Load the model of a run folder, or of a .keras file.

@@ -1,4 +1,4 @@
-"""import_filters(): the trained filters of GrouPy, keras-gcnn and escnn in our layers."""
+"""import_filters(): the trained filters of GrouPy, keras-gcnn, escnn and stock Keras layers in our layers."""
 
 from __future__ import annotations
 
@@ -11,24 +11,34 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_equivariant.graphs.reading import walk
-from keras_equivariant.layers import GroupConv2D, LiftingConv2D, SteerableConv2D, SteerableDense
+from keras_equivariant.layers import (
+    GroupConv2D,
+    GroupDepthwiseConv2D,
+    LiftingConv2D,
+    SteerableConv2D,
+    SteerableConv3D,
+    SteerableDense,
+)
+from keras_equivariant.layers.core.rotated_conv import RotatedConv
 from keras_equivariant.layers.core.transposed import Transposed
 from keras_equivariant.transfer import escnn, groupy
 from keras_equivariant.transfer.convolutions import fill
+from keras_equivariant.transfer.stock_kernels import set_kernel
 from keras_equivariant.utils.arrays import read_arrays
 
-SOURCES = ("groupy", "keras_gcnn", "escnn")
+SOURCES = ("groupy", "keras_gcnn", "escnn", "keras")
 _TAKES = {
     "groupy": (LiftingConv2D, GroupConv2D),
     "keras_gcnn": (LiftingConv2D, GroupConv2D),
     "escnn": (SteerableConv2D, SteerableDense, LiftingConv2D, GroupConv2D),
+    "keras": (RotatedConv, GroupDepthwiseConv2D, SteerableConv2D, SteerableConv3D, SteerableDense),
 }
 
 
 def import_filters(
     target: keras.layers.Layer,
     filters: ArrayLike | Mapping[str, ArrayLike] | os.PathLike[str],
-    source: Literal["groupy", "keras_gcnn", "escnn"],
+    source: Literal["groupy", "keras_gcnn", "escnn", "keras"],
     bias: ArrayLike | None = None,
     tolerance: float = 0.001,
 ) -> float | dict[str, float]:
@@ -45,6 +55,9 @@ def import_filters(
         source: `"groupy"`: filters (C_out, C_in, |G|, k, k) of GrouPy for Chainer and its PyTorch ports, on p4 and p4m.
             `"keras_gcnn"`: filters (k, k, |G| C_in, C_out) of keras-gcnn and GrouPy for TensorFlow.
             `"escnn"`: expanded filters (D_out, D_in, k, k) of modules on the plane between regular fields and irreps.
+            `"keras"`: kernels of stock layers, (*k, C_in, C_out) with one for each pair of fields, which every
+            orientation applies to the same orientation of the input; or the expanded kernel, with |G| times the
+            channels, which is projected orthogonally onto the layer's kernels.
         bias: of a layer: from GrouPy one number a field, from escnn the expanded bias; None for none, which sets the
             bias of the layer, if it has one, to 0.
         tolerance: largest loss that is accepted.
@@ -72,7 +85,8 @@ def import_filters(
         raise ValueError(f"`source` must be one of {SOURCES}. Received: source={source!r}")
     if isinstance(target, keras.Model):
         return _import_model(target, filters, source, bias, tolerance)
-    if not isinstance(target, _TAKES[source]) or isinstance(target, Transposed):
+    transposed = isinstance(target, Transposed) and source != "keras"
+    if not isinstance(target, _TAKES[source]) or transposed:
         names = ", ".join(cls.__name__ for cls in _TAKES[source])
         raise ValueError(f'Filters of "{source}" go into one of {names}. Received: {target!r}')
     if not target.built:
@@ -86,21 +100,24 @@ def _import_layer(layer, filters, source, bias, tolerance):
             f'A bias needs a layer that has one. Received: bias for the layer "{layer.name}"; build it with '
             "use_bias=True"
         )
-    if source != "escnn":
+    if source in ("groupy", "keras_gcnn"):
         layer.kernel.assign(groupy.coefficients(layer, filters, merged=source == "keras_gcnn"))
         if layer.bias is not None:
             layer.bias.assign(_field_bias(layer, bias))
         return 0.0
-    kernel = escnn.dense_kernel(layer, filters)
-    channels = np.zeros(kernel.shape[-1]) if bias is None else escnn.dense_bias(layer, np.asarray(bias, "float64"))
     before = layer.get_weights()
-    loss = fill(layer, kernel, channels)
+    bias = None if bias is None else np.asarray(bias, "float64")
+    if source == "keras":
+        loss = set_kernel(layer, filters, bias)
+    else:
+        kernel = escnn.dense_kernel(layer, filters)
+        loss = fill(layer, kernel, np.zeros(kernel.shape[-1]) if bias is None else escnn.dense_bias(layer, bias))
     if not loss <= tolerance:
         layer.set_weights(before)
         raise ValueError(
             f"The filters must lie on the layer's basis up to tolerance={tolerance:g}. Received: filters of which "
             f'{loss:.2g} is lost, relative to their norm, for the layer "{layer.name}" on {layer.group.name}; '
-            f"{_likely_cause(layer, loss)}"
+            f"{_PROJECTED if source == 'keras' else _likely_cause(layer, loss)}"
         )
     return loss
 
@@ -113,6 +130,9 @@ def _field_bias(layer, bias):
             f"Received: shape {np.shape(bias)}"
         )
     return values
+
+
+_PROJECTED = "a stock kernel has no such symmetry by itself: raise `tolerance`, up to 1, to begin from what is left"
 
 
 def _likely_cause(layer, loss):

@@ -38,7 +38,7 @@ import keras_equivariant as ke
 n = int(sys.argv[1])
 x = np.random.default_rng(0).normal(size=(1, n, 3)).astype("float32")
 inputs = [x, np.ones((1, n, 8), "float32"), np.ones((1, n), bool)]
-conv = ke.layers.LieConv(8, "T3", neighbours=16)
+conv = ke.layers.LieConv(8, "T3", neighbors=16)
 run = tf.function(lambda x, f, mask: conv(ke.layers.LieLift("T3")([x, f, mask]))[1])
 conv.build([(1, n, 3), (1, n, 8), (1, n)])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -56,5 +56,5 @@ def test_time_and_memory(points):
     """A process of its own for each size, so that its peak is its own."""
     run = subprocess.run([sys.executable, "-c", MEASURE, str(points)], capture_output=True, text=True, check=True)
     seconds, peak, own = json.loads(run.stdout.strip().splitlines()[-1])
-    print(f"\n{points} points, 16 neighbours: {seconds:.2f} s, peak {peak:.0f} MiB, {own:.0f} MiB above the start")
+    print(f"\n{points} points, 16 neighbors: {seconds:.2f} s, peak {peak:.0f} MiB, {own:.0f} MiB above the start")
     assert peak < 4096

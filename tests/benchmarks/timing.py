@@ -1,5 +1,9 @@
-"""Interleaved timing: two functions alternately in one process, the ratio of their medians."""
+"""Interleaved timing: two functions alternately in one process, the ratio of their medians.
 
+With KERAS_EQUIVARIANT_RECORD=FILE in the environment each ratio is also written into that file of results.
+"""
+
+import os
 import statistics
 import time
 
@@ -21,6 +25,18 @@ def compare(first, second, rounds=30, warmup=3):
 def report(name, ours, theirs, ratio):
     """One printed line of a benchmark."""
     print(f"\n{name}: {1e3 * ours:.2f} ms against {1e3 * theirs:.2f} ms, ratio {ratio:.3f}")
+    if path := os.environ.get("KERAS_EQUIVARIANT_RECORD"):
+        record(path, name, {"seconds": ours, "seconds_of_the_other": theirs, "ratio": round(ratio, 3)})
+
+
+def record(path, name, numbers):
+    """Write what a benchmark measured into a file of results, under the name of the test that runs."""
+    from keras_equivariant.results import record_timing
+    from keras_equivariant.training.run_folder import versions
+
+    test = os.environ["PYTEST_CURRENT_TEST"].partition(" ")[0]
+    command = f"pytest -n 0 -m benchmark -s {test!r}"
+    record_timing(path, name, numbers, command, {k: v for k, v in versions().items() if k != "machine"})
 
 
 def _seconds(function):

@@ -52,6 +52,7 @@ def test_configurations_make_the_same_layers(name):
     layer = getattr(ke.layers, name)
     for config in CONFIGS[name]:
         now = json.loads(json.dumps(layer.from_config(config).get_config()))
+        config = {getattr(layer, "renamed_options", {}).get(key, key): value for key, value in config.items()}
         assert {key: now.get(key) for key in config} == config
 
 

@@ -25,7 +25,7 @@ name: net
 input: {shape: [6, 3], space: 2}
 layers:
   - LieLift: SE2
-  - LieConv: {filters: 4, group: SE2, neighbours: 3}
+  - LieConv: {filters: 4, group: SE2, neighbors: 3}
 @@
   - LiePooling: mean
 """
@@ -57,7 +57,7 @@ def test_inputs_and_stock_layers_on_points(write):
         ("  - LieLift: SE2", "lifts them once"),
         ("  - LieConv: {filters: 4, group: T2}", 'its own group, "T2"'),
         ("  - LieConv: {filters: 4, group: SE5}", "other Lie groups"),
-        ("  - LieConv: {filters: 4, group: SE2, neighbour: 3}", 'Did you mean "neighbours"'),
+        ("  - LieConv: {filters: 4, group: SE2, neighbor: 3}", 'Did you mean "neighbors"'),
         ("  - BatchNormalization: {axis: 1}", "axis=-1"),
         ("  - LieBottleneck: {filters: 2, group: SE2}", "at least the channels"),
     ],
@@ -77,7 +77,7 @@ def test_points_need_points(error_of, write):
 def test_from_spec_to_file(tmp_path):
     """Spec, training, certificate, export: the whole way, on molecules."""
     rng = np.random.default_rng(0)
-    model = build_from_spec("lieconv_molecules", width=8, layers=1, points=6, channels=3, neighbours=4)
+    model = build_from_spec("lieconv_molecules", width=8, layers=1, points=6, channels=3, neighbors=4)
     inputs = [rng.normal(size=(16, 6, 3)), rng.normal(size=(16, 6, 3)), rng.random((16, 6)) < 0.8]
     model.compile("adam", "mse")
     losses = [float(model.train_on_batch(inputs, np.ones((16, 1)))) for _ in range(10)]
@@ -90,8 +90,21 @@ def test_from_spec_to_file(tmp_path):
 
 @pytest.mark.tensorflow
 def test_the_dipole_turns_with_the_molecule(tmp_path):
-    model = build_from_spec("lieconv_dipole", width=8, layers=1, points=6, channels=3, samples=12, neighbours=20)
+    model = build_from_spec("lieconv_dipole", width=8, layers=1, points=6, channels=3, samples=12, neighbors=20)
     report = ke.certify(model, seed=1)
     exact = [element for element in report.elements if not element.interpolated]
     assert len(exact) == 6 and max(element.errors["float64"] for element in exact) <= 1e-10
     assert min(element.control for element in exact[1:]) > 1e-2  # if the vector were said not to turn
+
+
+def test_old_names_of_options_and_parameters_for_now(write):
+    with pytest.warns(DeprecationWarning, match="`neighbours` is now `neighbors`"):
+        model = build_from_spec(write(SPEC.replace("@@", "  - LieConv: {filters: 4, group: SE2, neighbours: 3}")))
+    assert [layer.neighbors for layer in model.layers if hasattr(layer, "neighbors")][-1] == 3
+    small = {"width": 8, "layers": 1, "points": 6, "channels": 3}
+    with pytest.warns(DeprecationWarning, match="`neighbours` is now `neighbors`"):
+        build_from_spec("lieconv_molecules", **small, neighbours=4)
+    own = "spec: 1\nextends: lieconv_molecules\nname: own\nparams: {neighbours: 4, width: 8, layers: 1, points: 6}\n"
+    with pytest.warns(DeprecationWarning, match="`neighbours` is now `neighbors`"):
+        model = build_from_spec(write(own))
+    assert model.get_layer("lie_bottleneck").neighbors == 4

@@ -102,6 +102,12 @@ def transposed(group="D4", size=(5, 5), kernel_size=3, **options):
     return Case(layer, arguments, (*size, groups.get(group).order, 2), group, stock=stock)
 
 
+def depthwise(group="D4", size=(9, 9), kernel_size=3, **options):
+    arguments = {"kernel_size": kernel_size, "group": group, "bias_initializer": "normal", **options}
+    shape = (*size, groups.get(group).order, 2)
+    return Case(layers.GroupDepthwiseConv2D, arguments, shape, group, stock=keras.layers.DepthwiseConv2D)
+
+
 def pixelwise(layer, size=(8, 8), image=False, **options):
     group = {2: "D4", 3: "T"}[len(size)]
     shape = (*size, 3) if image else (*size, groups.get(group).order, 3)
@@ -402,6 +408,21 @@ CATALOGUE = [
     harmonic(layers.AveragePooling2D, pool_size=2, antialias=True),
     harmonic(layers.UpSampling2D, size=2, interpolation="bilinear"),
     harmonic(layers.UpSampling2D, size=2),
+    Case(layers.GroupRepeat, {"group": "D4"}, (5, 5, 3), "D4", into="image"),
+    Case(layers.GroupRepeat, {"group": "T"}, (2, 2, 2, 3), "T", into="image"),
+    depthwise(padding="same", depth_multiplier=2, activation="relu"),
+    depthwise("C4", (8, 8), kernel_size=4, strides=2, padding="same", use_bias=False, data_format="channels_last"),
+    depthwise("D4", (9, 9), dilation_rate=2, padding="same", padding_mode="circular", basis="bilinear"),
+    depthwise(
+        "C8",
+        kernel_size=5,
+        kernel_initializer="he_normal",
+        kernel_regularizer="l2",
+        bias_regularizer="l2",
+        activity_regularizer="l2",
+        kernel_constraint="max_norm",
+        bias_constraint="max_norm",
+    ),
     Case(layers.GroupPooling, {"mode": "max"}, (5, 5, 8, 3), "D4", out="image"),
     Case(layers.GroupPooling, {"mode": "mean", "group": "D4"}, (5, 5, 8, 3), "D4", out="image"),
     Case(layers.GroupPooling, {"mode": "max", "group": "D4", "subgroup": "C4"}, (5, 5, 8, 3), "D4", out="quotient(C4)"),

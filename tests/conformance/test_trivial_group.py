@@ -13,6 +13,7 @@ STOCK_ARGUMENTS = (
     "activation",
     "use_bias",
     "output_padding",
+    "depth_multiplier",
 )
 NOT_STOCK = ("padding_mode", "basis", "trainable_basis", "equivariance_weight", "dilation_rate")
 

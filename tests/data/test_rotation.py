@@ -37,7 +37,7 @@ def apply(images, degrees=0.0, mirror_x=1.0, mirror_y=1.0, shift_x=0.0, shift_y=
 
 
 def test_the_augmentation_turns_the_same_way():
-    # float32 coordinates are off by 1e-6 pixel, of up to 255 grey values between neighbours
+    # float32 coordinates are off by 1e-6 pixel, of up to 255 grey values between neighbors
     np.testing.assert_allclose(apply(IMAGES, 90), np.rot90(IMAGES, 1, axes=(1, 2)), atol=0.01)
     assert np.abs(apply(IMAGES, -90) - np.rot90(IMAGES, 1, axes=(1, 2))).max() > 10
 

@@ -1,11 +1,14 @@
 """The demo's server, and its page in headless Chromium: both networks answer, only one of them whatever the angle."""
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -17,7 +20,7 @@ import keras_equivariant as ke
 from keras_equivariant.cli import main
 from keras_equivariant.demo import DemoServer, find_assets
 from keras_equivariant.demo.networks import Network, networks, with_vectors
-from keras_equivariant.demo.server import PACKAGE
+from keras_equivariant.demo.server import CONNECTIONS, PACKAGE
 
 pytestmark = pytest.mark.tensorflow
 PLAYWRIGHT = "playwright-core@1.65.1"
@@ -71,6 +74,54 @@ def test_server_gives_what_the_page_needs_and_nothing_else(small):
     ):
         assert get(small, path)[0] == 404
     assert get(small, "networks.json", Host="elsewhere.example")[0] == 404
+
+
+def asked(server, request):
+    """The first bytes of the answer to raw bytes; none where the connection is closed."""
+    with socket.create_connection(server.server_address[:2], timeout=30) as client:
+        client.sendall(request)
+        return client.recv(10_000)
+
+
+HOST = b"Host: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "name", [b"a%00b", b"a\0b", b"x" * 5000, b"core/" * 2000, b"\xff\xfe", b"%2e%2e/%2e%2e/etc/passwd"]
+)
+def test_hostile_names_are_not_found(small, name):
+    answer = asked(small, b"GET /litertjs/" + name + b".js HTTP/1.1\r\n" + HOST)
+    assert answer.split()[1] == b"404"
+    assert get(small, "networks.json")[0] == 200
+
+
+def test_head(small):
+    answer = asked(small, b"HEAD /networks.json HTTP/1.0\r\n" + HOST)
+    assert answer.startswith(b"HTTP/1.0 200") and answer.endswith(b"\r\n\r\n") and b"Content-Length" in answer
+    assert asked(small, b"HEAD /nothing HTTP/1.0\r\n" + HOST).split()[1] == b"404"
+
+
+def test_only_this_computer_and_no_frame(small):
+    for status, given in ((404, {"Origin": "https://evil.example"}), (404, {"Host": "evil.example"}), (200, {})):
+        found, headers, _ = get(small, "networks.json", **given)
+        assert found == status
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert headers["Cross-Origin-Embedder-Policy"] == "require-corp"
+
+
+def test_idle_connections_end_and_are_bounded(small, monkeypatch):
+    monkeypatch.setattr(small.RequestHandlerClass, "timeout", 1)
+    assert asked(small, b"GET /") == b""
+    monkeypatch.setattr(small.RequestHandlerClass, "timeout", 5)
+    with contextlib.ExitStack() as stack:
+        for _ in range(CONNECTIONS):
+            stack.enter_context(socket.create_connection(small.server_address[:2]))
+        time.sleep(0.5)
+        with contextlib.suppress(OSError):
+            assert asked(small, b"GET / HTTP/1.1\r\n" + HOST) == b""
+    time.sleep(0.5)
+    assert get(small, "networks.json")[0] == 200
 
 
 def test_what_is_missing_is_said_in_one_line(tmp_path, capsys):

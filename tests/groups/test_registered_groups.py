@@ -33,7 +33,7 @@ def network(kind):
         return keras.Model(inputs, ke.layers.GroupPooling("max")(x)), [np.ones((1, 7, 7, 1), "float32")]
     inputs = [keras.Input((5, 2)), keras.Input((5, 1)), keras.Input((5,), dtype="bool")]
     x = ke.layers.LieLift("sideways")(inputs)
-    x = ke.layers.LieConv(2, group="sideways", neighbours=3)(x)
+    x = ke.layers.LieConv(2, group="sideways", neighbors=3)(x)
     points = np.linspace(0, 1, 10).reshape(1, 5, 2).astype("float32")
     return keras.Model(inputs, ke.layers.LiePooling()(x)), [points, points[..., :1], np.ones((1, 5), bool)]
 

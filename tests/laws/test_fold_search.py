@@ -222,6 +222,12 @@ def test_random_models_fold_to_the_same_function(dtype):
     assert found["folded"] >= 0.6 * sum(found.values()), found
 
 
+def test_numbers_that_keras_rounds_are_rounded_alike():
+    """A Rescaling by 0.2 in float64 multiplies by the nearest number of float32, on TensorFlow."""
+    found = search([100_262], "float64")
+    assert found["folded"] == 1
+
+
 @pytest.mark.slow
 def test_two_thousand_random_models_fold_to_the_same_function():
     found = search(range(10_000, 12_000), "float64")

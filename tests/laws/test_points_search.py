@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_equivariant import groups, layers
 from keras_equivariant.layers.points.features import arithmetic
-from keras_equivariant.ops import lie, neighbourhoods
+from keras_equivariant.ops import lie, neighborhoods
 
 pytestmark = pytest.mark.tensorflow
 EXACT = 1e-11
@@ -45,9 +45,9 @@ CLOUDS = {
 
 def options(rng):
     return {
-        "neighbours": int(rng.integers(1, 12)),
+        "neighbors": int(rng.integers(1, 12)),
         "spare": int(rng.integers(0, 7)),
-        "neighbourhood": str(rng.choice(["nearest", "nearest", "ball"])),
+        "neighborhood": str(rng.choice(["nearest", "nearest", "ball"])),
         "radius": float(rng.choice([0.7, 1.0, 2.0])),
         "fraction": float(rng.choice([1.0, 1.0, 0.7, 0.4])),
         "distance": str(rng.choice(["convex", "squared"])),
@@ -137,20 +137,20 @@ def test_many_random_clouds_keep_the_law():
 def test_the_search_finds_shells_that_are_cut(monkeypatch):
     """Negative control: the k first as sorting leaves them."""
     cut = lambda keys, k, *_: ops.cast(ops.arange(keys.shape[-1]) < k, keys.dtype)  # noqa: E731
-    monkeypatch.setattr(neighbourhoods, "whole_shells", cut)
+    monkeypatch.setattr(neighborhoods, "whole_shells", cut)
     assert search(range(20))
 
 
 @pytest.mark.parametrize("fraction", [1.0, 0.5])
 @pytest.mark.parametrize(("group", "samples"), [("SE2", 4), ("SO2", 1), ("RxSO2", 1)])
 def test_pixels_keep_quarter_turns(group, samples, fraction):
-    """Images of odd and of even size, the middle pixel in the origin; every neighbourhood, thinned or not."""
+    """Images of odd and of even size, the middle pixel in the origin; every neighborhood, thinned or not."""
     keras.utils.set_random_seed(0)
-    for size, neighbourhood in ((5, "nearest"), (4, "ball")):
+    for size, neighborhood in ((5, "nearest"), (4, "ball")):
         images = np.random.default_rng(0).normal(size=(2, size, size, 2))
         both = np.concatenate([images, np.rot90(images, axes=(1, 2))])
         x = layers.LieLift(group, samples, dtype="float64")(layers.ImageToPoints(dtype="float64")(both))
-        plain = {"neighbours": 6, "neighbourhood": neighbourhood, "fraction": fraction, "dtype": "float64"}
+        plain = {"neighbors": 6, "neighborhood": neighborhood, "fraction": fraction, "dtype": "float64"}
         for _ in range(2):
             x = layers.LieConv(4, group, kernel_units=(8,), **plain)(x)
         y = ops.convert_to_numpy(layers.LiePooling(dtype="float64")(x))

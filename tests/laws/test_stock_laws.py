@@ -178,3 +178,23 @@ def test_a_layer_on_features_of_another_group_is_refused_at_once():
     x = layers.LiftingConv2D(2, 3, "D4", padding="same")(keras.Input((9, 9, 1)))
     with pytest.raises(ValueError, match='takes regular features of its own group, "C8". Received: regular D4'):
         layers.GroupConv2D(2, 3, "C8")(keras.layers.ReLU()(x))
+
+
+def test_normalization_along_an_axis_that_nothing_moves_is_exact():
+    """D1 mirrors along one axis of space: rows may have numbers of their own, columns may not."""
+    with _float64():
+        image = keras.Input((6, 6, 1))
+        x = layers.LiftingConv2D(2, 3, group="D1", padding="same", dtype="float64")(image)
+        along, across = (
+            np.flatnonzero(np.array(ke.groups.grid.moved_axes(ke.groups.get("D1"))) == m)[0] for m in (0, 1)
+        )
+        for axis, exact in ((along + 1, True), (across + 1, False)):
+            layer = STOCK.LayerNormalization(axis=[int(axis), 4], dtype="float64")
+            assert (error(layers.GroupPooling("max", dtype="float64")(layer(x)), "D1", "image") < 1e-12) == exact
+            spec = [
+                {"LiftingConv2D": {"filters": 2, "kernel_size": 3, "group": "D1", "padding": "same"}},
+                {"LayerNormalization": {"axis": [int(axis), 4]}},
+                "GroupPooling",
+                "GlobalMaxPooling2D",
+            ]
+            assert (lint({"spec": 1, "name": "net", "input": {"shape": [6, 6, 1]}, "layers": spec}) == []) == exact

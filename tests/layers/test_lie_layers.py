@@ -1,4 +1,4 @@
-"""Layers on points: laws on the elements and after lifting, masks, neighbourhoods in chunks, bad input."""
+"""Layers on points: laws on the elements and after lifting, masks, neighborhoods in chunks, bad input."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from keras import ops
 import keras_equivariant as ke
 from keras_equivariant import groups, layers
 from keras_equivariant.layers.points.features import arithmetic
-from keras_equivariant.ops import lie, neighbourhoods, thinning
+from keras_equivariant.ops import lie, neighborhoods, thinning
 
 
 @pytest.fixture(autouse=True)
@@ -28,8 +28,8 @@ def network(group, samples=1, vectors=False, dtype="float64", sampling="grid", *
     d = groups.lie_group(group).dimension
     x, f, mask = keras.Input((10, d), dtype=dtype), keras.Input((10, 4), dtype=dtype), keras.Input((10,), dtype="bool")
     y = layers.LieLift(group, samples, sampling, dtype=dtype)([x, f, mask])
-    y = layers.LieConv(6, group, neighbours=options.pop("neighbours", 7), dtype=dtype, **options)(y)
-    y = layers.LieBottleneck(12, group, neighbours=7, dtype=dtype)(y)
+    y = layers.LieConv(6, group, neighbors=options.pop("neighbors", 7), dtype=dtype, **options)(y)
+    y = layers.LieBottleneck(12, group, neighbors=7, dtype=dtype)(y)
     y = layers.LiePooling(vectors=vectors, group=group, dtype=dtype)(y)
     return keras.Model([x, f, mask], y)
 
@@ -101,7 +101,7 @@ def test_convolutions_on_shared_lifts_keep_every_element(group):
     own, (x, f, mask) = arithmetic(groups.lie_group(group)), sample(group)
     lift = layers.LieLift(group, 3, sampling="uniform", dtype="float64")
     u, values, there = lift([x, f, mask], training=True)  # random rotations
-    conv = layers.LieConv(5, group, neighbours=9, dtype="float64")
+    conv = layers.LieConv(5, group, neighbors=9, dtype="float64")
     _, y, _ = conv([u, values, there])
     logarithm = groups.lie_group(group).random_logarithms(3)[2]
     g = own.exp(lie.unstack(ops.convert_to_tensor(logarithm)))
@@ -164,7 +164,7 @@ def test_chunks_give_exactly_the_dense_result(within):
     def order(numbers, _):
         return ops.cast(ops.expand_dims(numbers, -1) * 7 + ops.arange(37, dtype="int32") * 11 % 37, "float32") % 1
 
-    dense, *others = (neighbourhoods.nearest(x, x, mask, 6, distance, within, order, chunk) for chunk in (37, 1, 5, 36))
+    dense, *others = (neighborhoods.nearest(x, x, mask, 6, distance, within, order, chunk) for chunk in (37, 1, 5, 36))
     for other in others:
         for a, b in zip(dense, other, strict=True):
             np.testing.assert_array_equal(ops.convert_to_numpy(a), ops.convert_to_numpy(b))
@@ -218,7 +218,7 @@ def test_thinning_takes_whole_shells():
 def test_shared_points_give_what_repeated_ones_give():
     x, f, mask = sample("T2")
     mask[:] = True
-    conv = layers.LieConv(3, "T2", neighbours=4, dtype="float64")
+    conv = layers.LieConv(3, "T2", neighbors=4, dtype="float64")
     _, shared, _ = conv([x[:1], f, mask[:1]])
     _, repeated, _ = conv([np.repeat(x[:1], 2, axis=0), f, mask])
     np.testing.assert_allclose(ops.convert_to_numpy(shared), ops.convert_to_numpy(repeated), rtol=1e-12)
@@ -227,7 +227,7 @@ def test_shared_points_give_what_repeated_ones_give():
 @pytest.mark.tensorflow
 def test_radius_adapts_until_the_balls_are_filled():
     x, f, mask = sample("T2", points=40)
-    conv = layers.LieConv(3, "T2", neighbourhood="ball", radius=0.1, fill=0.3, neighbours=8)
+    conv = layers.LieConv(3, "T2", neighborhood="ball", radius=0.1, fill=0.3, neighbors=8)
     for _ in range(60):
         conv([x, f, mask], training=True)
     table = np.linalg.norm(x[:, :, None] - x[:, None], axis=-1) < float(conv.ball_radius)
@@ -236,9 +236,9 @@ def test_radius_adapts_until_the_balls_are_filled():
 
 
 @pytest.mark.tensorflow
-def test_bias_is_not_divided_by_the_neighbours():
+def test_bias_is_not_divided_by_the_neighbors():
     x, f, mask = sample("T2")
-    conv = layers.LieConv(3, "T2", neighbours=5, kernel_initializer="zeros", bias_initializer="ones")
+    conv = layers.LieConv(3, "T2", neighbors=5, kernel_initializer="zeros", bias_initializer="ones")
     y = ops.convert_to_numpy(conv([x, f, mask])[1])
     np.testing.assert_allclose(y[mask], 1.0)
     np.testing.assert_array_equal(y[~mask], 0.0)
@@ -251,10 +251,10 @@ def two_points(x):
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("group", ["T2", "SO2", "RxSO2", "SE2"])
 def test_duplicates_origins_and_few_points_are_defined(group):
-    """Points on each other, in the origin, fewer than neighbours: finite numbers, and finite gradients."""
+    """Points on each other, in the origin, fewer than neighbors: finite numbers, and finite gradients."""
     import tensorflow as tf
 
-    lift, conv = layers.LieLift(group), layers.LieConv(3, group, neighbours=20)
+    lift, conv = layers.LieLift(group), layers.LieConv(3, group, neighbors=20)
     x = tf.constant([[[0.0, 0.0], [0.0, 0.0], [1.0, 0.0], [1.0, 0.0]]])
     _, f, mask = two_points(np.asarray(x))
     with tf.GradientTape() as tape:
@@ -270,7 +270,7 @@ def test_nobody_there_is_zero():
     for reduction in ("mean", "sum", "max"):
         for name, there in (("none", mask & False), ("nan", mask)):
             u = layers.LieLift("T2")([x, f, there])
-            u = layers.LieConv(2, "T2", neighbours=2, bias_initializer="ones")(u)
+            u = layers.LieConv(2, "T2", neighbors=2, bias_initializer="ones")(u)
             pooled[reduction, name] = ops.convert_to_numpy(layers.LiePooling(reduction)(u))
     assert all(np.isfinite(y).all() for y in pooled.values())
     np.testing.assert_array_equal(pooled["mean", "none"], 0.0)
@@ -300,12 +300,12 @@ def test_shapes_that_are_no_points(make, shapes, text):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"neighbourhood": "far"}, "neighbourhood"),
+        ({"neighborhood": "far"}, "neighborhood"),
         ({"fraction": 0}, "fraction"),
         ({"fill": 1.5}, "fill"),
         ({"distance": "euclid"}, "distance"),
         ({"kernel_units": ()}, "kernel_units"),
-        ({"neighbours": 0}, "neighbours"),
+        ({"neighbors": 0}, "neighbors"),
         ({"alpha": 2.0}, "alpha"),
     ],
 )
@@ -356,7 +356,7 @@ def test_a_group_of_ones_own_by_exp_and_log_alone():
     a = np.random.default_rng(0).normal(size=(5, 3))
     np.testing.assert_allclose(group.logarithm(group.matrix(a)), a, atol=1e-12)
     x, f, mask = sample("T2")
-    conv = layers.LieConv(4, "shears", neighbours=6, dtype="float64")
+    conv = layers.LieConv(4, "shears", neighbors=6, dtype="float64")
     assert conv.get_config()["group"] == "shears"
     u, values, there = layers.LieLift("shears", dtype="float64")([x, f, mask])
     y = ops.convert_to_numpy(conv([u, values, there])[1])
@@ -364,3 +364,13 @@ def test_a_group_of_ones_own_by_exp_and_log_alone():
     moved = arithmetic(group).product(g, lie.unstack(u))
     z = ops.convert_to_numpy(conv([ops.stack(moved, axis=-1), values, there])[1])
     np.testing.assert_allclose(z, y, atol=1e-10)
+
+
+@pytest.mark.parametrize("layer", [ke.layers.LieConv, ke.layers.LieBottleneck])
+def test_options_go_by_their_old_names_for_now(layer):
+    with pytest.warns(DeprecationWarning, match="`neighbours` is now `neighbors`"):
+        old = layer(4, "T2", neighbours=5)
+    assert old.get_config()["neighbors"] == 5
+    config = {k.replace("neighbor", "neighbour"): v for k, v in old.get_config().items()}
+    with pytest.warns(DeprecationWarning):
+        assert layer.from_config(config).get_config() == old.get_config()

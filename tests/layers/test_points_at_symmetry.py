@@ -63,7 +63,7 @@ def forces(model, x, step=1e-5):
 @pytest.mark.parametrize("name", ["CO2", "any"])
 def test_gradients_along_principal_axes_are_central_differences(name):
     x = MOLECULES[name]
-    exact, found = forces(network(len(x), "SE3", 4, "principal", neighbours=4 * len(x)), x)
+    exact, found = forces(network(len(x), "SE3", 4, "principal", neighbors=4 * len(x)), x)
     assert np.abs(exact - found).max() <= 1e-8 * max(1, np.abs(found).max())
     assert np.abs(exact).max() > 1e-3
 
@@ -71,7 +71,7 @@ def test_gradients_along_principal_axes_are_central_differences(name):
 @pytest.mark.parametrize("name", ["methane", "benzene"])
 def test_gradients_along_equal_axes_are_bounded(name):
     x = MOLECULES[name] + 1e-7 * np.random.default_rng(0).normal(size=MOLECULES[name].shape)
-    model = network(len(x), "SE3", 4, "principal", neighbours=4 * len(x))
+    model = network(len(x), "SE3", 4, "principal", neighbors=4 * len(x))
     exact = ops.convert_to_numpy(gradient(energy(model, x), ops.convert_to_tensor(x[None])))
     assert np.abs(exact).max() < 100
 
@@ -79,7 +79,7 @@ def test_gradients_along_equal_axes_are_bounded(name):
 @pytest.mark.parametrize("name", MOLECULES)
 def test_averages_over_frames_are_exact_and_smooth(name):
     x = MOLECULES[name]
-    model = network(len(x), neighbours=len(x))
+    model = network(len(x), neighbors=len(x))
     average = layers.FrameAveraging(model, "SE3", dtype="float64")
 
     def answer(x, layer=average):
@@ -107,7 +107,7 @@ def average_model(average, count):
 def test_averages_over_frames_turn_vectors_and_come_back_from_a_file(tmp_path):
     x = MOLECULES["any"]
     inner = keras.Sequential([keras.layers.Dense(6, dtype="float64")])
-    model = network(len(x), neighbours=3)
+    model = network(len(x), neighbors=3)
     inner = keras.Model(model.inputs, inner(model.outputs[0]))
     whole = average_model(layers.FrameAveraging(inner, "SE3", vectors=True, dtype="float64"), len(x))
     matrix = groups.lie_group("SE3").matrix(groups.lie_group("SE3").random_logarithms(2)[1])
@@ -124,7 +124,7 @@ def test_averages_over_frames_turn_vectors_and_come_back_from_a_file(tmp_path):
 def test_shells_count_as_wholes():
     """Benzene at k = 3: its carbons have two as far as the last one; moved by little, the output changes little."""
     x = MOLECULES["benzene"]
-    model = network(len(x), neighbours=3)
+    model = network(len(x), neighbors=3)
     y = ops.convert_to_numpy(energy(model, x)(x[None]))
     nudge = np.random.default_rng(1).normal(size=x.shape)
     for size, most in ((1e-4, 1e-2), (1e-6, 1e-4)):
@@ -135,13 +135,13 @@ def test_shells_count_as_wholes():
 
 
 def test_a_shell_without_a_place_is_left_out():
-    """The four neighbours of a lattice's middle at k = 2: with 2 places the point is alone, with 5 all four count."""
+    """The four neighbors of a lattice's middle at k = 2: with 2 places the point is alone, with 5 all four count."""
     x = np.array([[[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1], [9, 9.0]]])
     f = np.arange(6.0).reshape(1, 6, 1)
     found = {}
     for spare in (0, 3):
         keras.utils.set_random_seed(0)
-        conv = layers.LieConv(3, "T2", neighbours=2, spare=spare, dtype="float64")
+        conv = layers.LieConv(3, "T2", neighbors=2, spare=spare, dtype="float64")
         found[spare] = [
             ops.convert_to_numpy(conv([x, f + change, np.ones((1, 6), bool)])[1])[0, 0]
             for change in (0.0, np.array([0, 0, 0, 0, 1.0, 0]).reshape(1, 6, 1))

@@ -13,13 +13,13 @@ import time
 import urllib.error
 import urllib.request
 
-README = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
+GUIDE = (pathlib.Path(__file__).parents[2] / "tutorials/guides/deploying.md").read_text()
 DEADLINE = 180  # seconds
 
 
 def readme_command(start):
-    """The arguments of the line of the README that starts with these words."""
-    return shlex.split(next(line for line in README.splitlines() if line.startswith(start)))
+    """The arguments of the line of the guide that starts with these words."""
+    return shlex.split(next(line for line in GUIDE.splitlines() if line.startswith(start)))
 
 
 def free_ports(count):
@@ -33,8 +33,8 @@ def free_ports(count):
 class Server:
     """A process that serves a folder; use it in a `with` statement."""
 
-    def __init__(self, folder, command=None, cwd=None):
-        self.folder, self.cwd = pathlib.Path(folder), cwd
+    def __init__(self, folder, command=None, cwd=None, **settings):
+        self.folder, self.cwd, self.settings = pathlib.Path(folder), cwd, settings
         program, *arguments = command or ("mlserver", "start", str(folder))
         self.command = [str(pathlib.Path(sys.executable).with_name(program)), *arguments]
         self.rest, self.grpc, self.metrics = free_ports(3)
@@ -43,7 +43,7 @@ class Server:
         path = self.folder / "settings.json"
         ports = {"http_port": self.rest, "grpc_port": self.grpc, "metrics_port": self.metrics}
         settings = json.loads(path.read_text()) if path.exists() else {"host": "127.0.0.1", "parallel_workers": 0}
-        path.write_text(json.dumps({**settings, **ports}))
+        path.write_text(json.dumps({**settings, **ports, **self.settings}))
         self.log = open(self.folder / "server.log", "wb+")
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         self.process = subprocess.Popen(
@@ -74,6 +74,21 @@ class Server:
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
         url = f"http://127.0.0.1:{self.rest}{path}"
         return self._ask(urllib.request.Request(url, body, {"Content-Type": "application/json"}))
+
+    def ask(self, method, path, body=b"", headers=None):
+        """`(status, decoded answer)` of a request with these headers; the status is None where none came."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.rest, timeout=60)
+        with contextlib.closing(connection):
+            try:
+                connection.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
+                answer = connection.getresponse()
+                content = answer.read()
+            except (OSError, http.client.HTTPException):
+                return None, None
+        try:
+            return answer.status, json.loads(content or b"null")
+        except ValueError:
+            return answer.status, content
 
     def send(self, path, size, chunked=False, **headers):
         """`(status, decoded answer)` to a body of `size` zeros, sent by and by, with its length or in chunks."""

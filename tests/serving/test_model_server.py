@@ -1,4 +1,4 @@
-"""A packaged spec behind a real model server: the README's commands, REST and gRPC, and requests that are wrong."""
+"""A packaged spec behind a real model server: the guide's commands, REST and gRPC, and requests that are wrong."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ INFER = "/v2/models/p4_cnn/infer"
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """The server that the README's commands start on a trained run, the network in Keras, and its input's name."""
+    """The server that the guide's commands start on a trained run, the network in Keras, and its input's name."""
     work = tmp_path_factory.mktemp("serving")
     keras.utils.set_random_seed(0)
     model = ke.build_from_spec("p4_cnn", filters=2)

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -39,7 +40,7 @@ def test_a_run_becomes_a_preset(run, tmp_path):
 def test_mistakes(run, tmp_path):
     with pytest.raises(ValueError, match='Did you mean "hnet_rotated_mnist"'):
         ke.from_preset("hnet_rotated_mnis")
-    with pytest.raises(ValueError, match='must end with ".npz"'):
+    with pytest.raises(ValueError, match="A preset is a folder"):
         preset.save_preset(run[0], tmp_path / "own.keras")
     path = tmp_path / "own.npz"
     preset.save_preset(run[0], path)
@@ -57,3 +58,38 @@ def test_mistakes(run, tmp_path):
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(ValueError, match="must be a whole file"):
         ke.from_preset(path)
+
+
+def test_another_head_and_size():
+    whole = ke.from_preset("p4_cnn_rotated_mnist")
+    x = np.random.default_rng(1).random((2, 28, 28, 1), dtype="float32")
+    features = ke.from_preset("p4_cnn_rotated_mnist", include_top=False)
+    names = [layer.name for layer in features.layers]
+    inner = keras.Model(whole.input, whole.get_layer(names[-1]).output)
+    np.testing.assert_allclose(features(x), inner(x), atol=1e-5)
+    head = ke.from_preset("p4_cnn_rotated_mnist", classes=3, input_shape=(44, 44, 1))
+    assert head.output_shape == (None, 3) and head.input_shape == (None, 44, 44, 1)
+    assert ke.certify(head).verdict == "exact"
+    for options, text in [
+        ({"input_shape": (44, 44, 3)}, "convert the images to 1 channels"),
+        ({"classes": 3, "include_top": False}, "those of the head"),
+        ({"input_shape": (45, 45, 1)}, "loses its exact symmetry"),
+    ]:
+        with pytest.raises(ValueError, match=text):
+            ke.from_preset("p4_cnn_rotated_mnist", **options)
+
+
+def test_folders_and_files(run, tmp_path):
+    folder, result = run
+    x = np.random.default_rng(1).random((2, 28, 28, 1), dtype="float32")
+    preset.save_preset(folder, tmp_path / "own")
+    card = (tmp_path / "own" / "README.md").read_text()
+    assert "| data | digits |" in card and "Certificate" in card
+    assert preset.preset_info(tmp_path / "own")["data"] == "digits"
+    for handle in (folder, folder / "model.keras", tmp_path / "own"):
+        np.testing.assert_allclose(ke.from_preset(handle)(x), result.model(x), rtol=1e-5, atol=1e-5)
+    with pytest.raises(FileExistsError, match="a new folder"):
+        ke.save_preset(result.model, tmp_path / "own")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="write one with save_preset"):
+        ke.from_preset(tmp_path / "empty")

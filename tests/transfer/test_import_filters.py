@@ -225,3 +225,42 @@ def test_mistakes(tmp_path):
     quotient.build((None, 9, 9, 1))
     with pytest.raises(ValueError, match="regular ones and irreps"):
         ke.import_filters(quotient, np.zeros((4, 1, 3, 3)), "escnn")
+
+
+def test_stock_kernels_for_each_field():
+    rng = np.random.default_rng(0)
+    stock = keras.layers.Conv2D(4, 3, padding="same", bias_initializer="normal")
+    image = rng.standard_normal((2, 9, 9, 3)).astype("float32")
+    wanted = keras.ops.convert_to_numpy(stock(image))
+    layer = ke.layers.LiftingConv2D(4, 3, group="D4", padding="same")
+    layer.build(image.shape)
+    assert ke.import_filters(layer, stock.get_weights()[0], "keras", bias=stock.get_weights()[1]) == 0
+    lifted = layer(image)
+    np.testing.assert_allclose(lifted[..., 0, :], wanted, atol=1e-5)
+    # Behind it each orientation takes from the same one.
+    second = keras.layers.Conv2D(2, 3, padding="same", use_bias=False)
+    wanted = keras.ops.convert_to_numpy(second(wanted))
+    deep = ke.layers.GroupConv2D(2, 3, group="D4", padding="same")
+    deep.build(lifted.shape)
+    assert ke.import_filters(deep, second.get_weights()[0], "keras") == 0
+    np.testing.assert_allclose(deep(lifted)[..., 0, :], wanted, atol=1e-5)
+    depthwise = ke.layers.GroupDepthwiseConv2D(3, group="D4", padding="same")
+    depthwise.build(lifted.shape)
+    kernel = rng.standard_normal((3, 3, 4, 1))
+    assert ke.import_filters(depthwise, kernel, "keras") == 0
+    np.testing.assert_allclose(depthwise.expanded_kernel()[..., :4, :], kernel, atol=1e-6)
+    with pytest.raises(ValueError, match=r"must have the shape \(3, 3, 4, 1\) for"):
+        ke.import_filters(depthwise, kernel[:2], "keras")
+
+
+def test_stock_kernels_of_all_channels_are_projected():
+    kernel = np.random.default_rng(0).standard_normal((3, 3, 8, 8))
+    layer = ke.layers.GroupConv2D(2, 3, group="C4")
+    layer.build((None, 9, 9, 4, 2))
+    with pytest.raises(ValueError, match="raise `tolerance`"):
+        ke.import_filters(layer, kernel, "keras")
+    loss = ke.import_filters(layer, kernel, "keras", tolerance=1)
+    assert 0.8 < loss < 1  # a quarter of the square of the norm is left
+    left = keras.ops.convert_to_numpy(layer.expanded_kernel())
+    assert np.sum(left * (kernel - left)) == pytest.approx(0, abs=1e-4)  # orthogonal
+    assert ke.import_filters(layer, left, "keras") < 1e-6

@@ -3,6 +3,7 @@
 from keras_equivariant.compiler.grammar import registry
 from keras_equivariant.compiler.grammar.expressions import resolve
 from keras_equivariant.compiler.grammar.kinds import kind
+from keras_equivariant.layers.core.options import current_names
 from keras_equivariant.utils.text import nearest
 
 
@@ -18,7 +19,7 @@ def given(name, node):
     if node is None or node.value is None:
         return {}
     if isinstance(node.value, dict):
-        return node.value
+        return current_names(registry.layer_classes()[name], node.value)
     first = registry.first_argument(name)
     if first is None:
         raise node.error(f"{name} takes no value. Received: {node.kind}")

@@ -12,15 +12,22 @@ class Where:
         line: line number from 1, or None where there is no text.
         path: keys and indices from the root, such as `layers[3].GroupConv2D.filters`.
         calls: lines of the block calls that led here, innermost first.
+        extended_by: the Where of a spec that extends the one in which this place lies, or None.
     """
 
     source: str
     line: int | None = None
     path: str = ""
     calls: tuple = ()
+    extended_by: "Where | None" = None
 
     def __str__(self):
         return ":".join(str(part) for part in (self.source, self.line) if part is not None)
+
+    @property
+    def blamed(self):
+        """Where the cause is written: in a spec that extends another it is what that spec changes."""
+        return self.extended_by or self
 
     def child(self, key, line=None):
         """The place of an entry: an index of a list, else a key of a mapping."""
@@ -54,7 +61,8 @@ class Problem:
         lines = [str(line) for line in self.where.calls if line is not None]
         called = f" (called at line{'s' * (len(lines) > 1)} {', '.join(lines)})" if lines else ""
         path = f" {self.where.path}:" if self.where.path else ""
-        return f"{self.where}:{path} {' '.join(self.message.split())}{called}"
+        extended = f" (in {self.where}, which it extends)" if self.where.extended_by else ""
+        return f"{self.where.blamed}:{path} {' '.join(self.message.split())}{called}{extended}"
 
 
 class SpecError(ValueError):

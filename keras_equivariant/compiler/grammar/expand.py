@@ -16,7 +16,7 @@ import dataclasses
 from keras_equivariant.compiler.grammar import arguments, registry
 from keras_equivariant.compiler.grammar.errors import SpecError
 from keras_equivariant.compiler.grammar.expressions import resolve
-from keras_equivariant.compiler.grammar.limits import MAX_DEPTH, MAX_LAYERS, MAX_STEPS
+from keras_equivariant.compiler.grammar.limits import MAX_DEPTH, MAX_GROUPS, MAX_LAYERS, MAX_STEPS
 from keras_equivariant.compiler.grammar.network import Branches, LayerEntry
 from keras_equivariant.compiler.grammar.nodes import Node, kind_of
 from keras_equivariant.compiler.grammar.parameters import block_parameters, declared
@@ -90,6 +90,7 @@ class _Expander:
     def __init__(self, blocks, defaults, parameters):
         self.blocks, self.defaults, self.parameters = blocks, defaults, parameters
         self.steps = self.layers = 0
+        self.groups = set()
 
     def entries(self, node, context, what):
         found = []
@@ -128,6 +129,9 @@ class _Expander:
             raise where.error(f"a network must have at most {MAX_LAYERS} layers")
         given = arguments.given(name, value)
         values = arguments.complete(name, given, self.defaults.get(name, {}), where, context.scope)
+        self.groups.add(values.get("group"))
+        if len(self.groups) > MAX_GROUPS:
+            raise where.error(f"a network must have at most {MAX_GROUPS} different groups")
         return LayerEntry(name, values, dataclasses.replace(where, calls=context.calls))
 
     def _block(self, name, value, where, context):

@@ -15,6 +15,8 @@ import re
 from keras_equivariant import groups
 from keras_equivariant.compiler.grammar.errors import SpecError
 from keras_equivariant.compiler.grammar.limits import MAX_DEPTH, MAX_EXPRESSION, MAX_ITEMS, MAX_NUMBER, MAX_TEXT
+from keras_equivariant.groups import planar
+from keras_equivariant.groups.registry import plain_name
 from keras_equivariant.utils.text import nearest, shown
 
 _WHOLE = re.compile(r"\$\{([^{}]*)\}")
@@ -25,7 +27,7 @@ FUNCTIONS = {
     "len": len,
     "max": max,
     "min": min,
-    "order": lambda group: groups.get(group).order,
+    "order": lambda group: planar.order_of(group) or groups.get(group).order,
     "round": round,
     "side": lambda size, axis: size[axis] if isinstance(size, list) else size,
 }
@@ -207,19 +209,11 @@ class _Evaluator:
     def _lookup(self, table, key):
         if isinstance(key, str | int) and key in table:
             return table[key]
-        wanted = _group_name(key)
+        # So that a table of Z2, C4 and D4 is found by p4m as well; by names, since to build a group takes time.
         for name, value in table.items():
-            # So that a table of Z2, C4 and D4 is found by p4m as well.
-            if wanted is not None and _group_name(name) == wanted:
+            if isinstance(key, str) and isinstance(name, str) and plain_name(name) == plain_name(key):
                 return value
         raise self.where.error(f"the table has no entry {shown(key)}: ${{{self.text}}}. {nearest(key, table)}")
-
-
-def _group_name(name):
-    try:
-        return groups.get(name).name
-    except (TypeError, ValueError):
-        return None
 
 
 def _as_text(value, where):

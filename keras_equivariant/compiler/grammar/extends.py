@@ -3,7 +3,9 @@
 import dataclasses
 
 from keras_equivariant.compiler.grammar import source as sources
-from keras_equivariant.compiler.grammar.parameters import declared
+from keras_equivariant.compiler.grammar.expressions import resolve
+from keras_equivariant.compiler.grammar.nodes import Node, kind_of
+from keras_equivariant.compiler.grammar.parameters import Scope, current_names, declared
 from keras_equivariant.utils.text import nearest
 
 OWN = ("spec", "extends", "name", "description", "params", "training")
@@ -31,26 +33,40 @@ def extended(root):
     if "extends" in base:
         raise own["extends"].error(f'must be a spec that extends no other. Received: "{name}"')
     known = declared(base.get("params"), "`params`")
-    for parameter, node in declared(own.get("params"), "`params`").items():
+    changed = current_names(declared(own.get("params"), "`params`"), known)
+    scope = Scope({**known, **changed}, {})
+    for parameter, node in changed.items():
         if parameter not in known:
             raise node.error(f'"{name}" has no such parameter. {nearest(parameter, known)}')
-        if not _alike(node.value, known[parameter].value):
-            kinds = known[parameter].kind, node.kind
-            raise node.error(f'must be a value like that of "{name}", {kinds[0]}. Received: {kinds[1]}')
-    merged = dict(base)
+        value, default = resolve(node, scope), Scope(known, {}).default(parameter)
+        if not _alike(value, default):
+            raise node.error(f'must be a value like that of "{name}", {kind_of(default)}. Received: {kind_of(value)}')
+    blamed = next(iter(changed.values())) if len(changed) == 1 else own.get("params", own["extends"])
+    merged = {key: _blaming(node, blamed.where) for key, node in base.items()}
     for key, node in own.items():
         if key == "extends" or node.value is None:
             continue
         if key in ("params", "training") and key in base:
-            node = dataclasses.replace(node, value={**base[key].value, **node.mapping(f"`{key}`")})
+            entries = changed if key == "params" else node.mapping("`training`")
+            node = dataclasses.replace(node, value={**merged[key].value, **entries})
         merged[key] = node
     return dataclasses.replace(root, value=merged)
 
 
+def _blaming(node, where):
+    """The tree of a node whose mistakes are said of another place."""
+    value = node.value
+    if isinstance(value, dict):
+        value = {key: _blaming(child, where) for key, child in value.items()}
+    elif isinstance(value, list):
+        value = [_blaming(child, where) for child in value]
+    return Node(value, dataclasses.replace(node.where, extended_by=where))
+
+
 def _alike(value, default):
-    """Whether a value may stand in for a default; what is not known before the expressions are is."""
+    """Whether a value may stand in for a default; None stands for any."""
     free = (value, default)
-    if None in free or any(isinstance(v, str) and "${" in v for v in free):
+    if value is None or default is None:
         return True
     numbers = [isinstance(v, int | float) and not isinstance(v, bool) for v in free]
     return all(numbers) or (not any(numbers) and type(value) is type(default))

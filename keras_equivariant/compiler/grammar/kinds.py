@@ -146,7 +146,12 @@ def _part(module):
 
     def check(value, where):
         if isinstance(value, dict) and len(value) == 1:
-            return check_part(value, where, module)
+            found = check_part(value, where, module)
+            try:
+                _instantiate(found, module)
+            except Exception as error:  # what Keras raises on values that it does not take has no common base
+                raise where.error(f"{next(iter(value))} does not take these values: {error}") from error
+            return found
         known = registry.part_words(module)
         if not isinstance(value, str) or value not in known:
             raise where.error(

@@ -13,4 +13,7 @@ MAX_LAYERS = 2_000
 MAX_SIZE = 100_000  # of any whole number that a layer receives (filters, kernel sizes, strides, units)
 MAX_PARAMETERS = 100_000_000  # of one layer, counted on its expanded kernel
 MAX_TOTAL = 500_000_000  # of all layers together, counted likewise
+MAX_GROUPS = 12  # different ones in one network
+MAX_POINTS = 1_000_000  # of one example, also where an image becomes points
+MAX_ORTHOGONAL = 10**10  # rows times columns times the smaller of the two, of a kernel with orthogonal initial values
 MAX_BASIS = 50_000_000  # group elements times squared pixels of a kernel: the size of its basis

@@ -1,6 +1,7 @@
 """A spec's parameters, and a block's: defaults, overrides, types, and defaults that follow from other parameters."""
 
 import keyword
+import warnings
 from collections.abc import Mapping
 
 from keras_equivariant.compiler.grammar.errors import SpecError
@@ -10,6 +11,7 @@ from keras_equivariant.compiler.grammar.nodes import from_python, kind_of
 from keras_equivariant.utils.text import nearest, shown
 
 MAX_CHAIN = 20  # parameters that follow one from another
+RENAMED = {"neighbours": "neighbors"}  # parameters of packaged specs, old names to those of today
 
 
 def declared(node, what):
@@ -19,6 +21,13 @@ def declared(node, what):
         if not str(name).isidentifier() or keyword.iskeyword(name) or name in FUNCTIONS:
             raise value.error(f"a parameter's name must be a plain word. Received: {shown(name)}")
     return found
+
+
+def current_names(given, known):
+    """The given parameters, those that packaged specs had by another name before by that of today."""
+    for old in (RENAMED.keys() & given.keys()) - known.keys():
+        warnings.warn(f"the parameter `{old}` is now `{RENAMED[old]}`", DeprecationWarning, stacklevel=2)
+    return {name if name in known else RENAMED.get(name, name): value for name, value in given.items()}
 
 
 def spec_parameters(defaults, overrides, where):
@@ -35,6 +44,7 @@ def spec_parameters(defaults, overrides, where):
     Raises:
         SpecError: an unknown name, or a value of another type than the default's.
     """
+    overrides = current_names(overrides, defaults)
     for name in overrides:
         if name not in defaults:
             raise where.key(name).error(f"unknown parameter. {nearest(name, defaults)}")

@@ -106,6 +106,12 @@ class Recipe:
     refit_head: bool = _key(
         False, rules.flag(), "set the last Dense, once trained, to the linear discriminant of its inputs"
     )
+    lie_derivative_penalty: float = _key(
+        0.0,
+        rules.number("a number from 0", 0, 1e6),
+        "weight of the loss (|L f| / |f|)^2, L f the change of the output under small rotations: what training keeps "
+        "of the symmetry between the rotations of the grid, at twice the cost of a step",
+    )
     rematerialize: bool = _key(
         False, rules.flag(), "compute features again for the backward pass, not keep them: less memory, more time"
     )

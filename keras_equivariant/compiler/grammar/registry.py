@@ -105,14 +105,15 @@ def parameters(name):
     They are those that the signature of the constructor names; of a class that extends a stock layer also those of it.
     """
     cls = layer_classes()[name]
-    found = {} if _is_stock(cls) else dict(declared(cls.__init__))
-    parent = next((base for base in cls.__mro__ if _is_stock(base)), keras.layers.Layer)
+    found = {} if is_stock(cls) else dict(declared(cls.__init__))
+    parent = next((base for base in cls.__mro__ if is_stock(base)), keras.layers.Layer)
     if parent is not keras.layers.Layer:
         found = {k: stock_options.annotated(name, p) for k, p in declared(parent.__init__).items()} | found
     return {**{k: v for k, v in found.items() if k not in HIDDEN}, **declared(_common)}
 
 
-def _is_stock(cls):
+def is_stock(cls):
+    """Whether a class is one of Keras's own."""
     return cls.__module__.split(".")[0] == "keras"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import os
+import stat
 from pathlib import Path
 
 from keras_equivariant.compiler.grammar.errors import Where
@@ -41,16 +42,29 @@ def read(source):
     if not isinstance(source, str | os.PathLike):
         raise TypeError(f"A spec must be a path, the name of a packaged spec, or a dict. Received: {shown(source)}")
     text = os.fspath(source)
-    path = Path(text).expanduser()
+    path = _expanded(text)
     if path.suffix and _is_there(path):
-        return parse_yaml(_read_file(path), path.name)
+        return parse_yaml(_read_file(path), _shown_name(path.name))
     name = text.removesuffix(SUFFIX)
     if name in list_specs():
         return parse_yaml((_packaged() / (name + SUFFIX)).read_bytes(), name + SUFFIX)
     if _is_there(path):
-        return parse_yaml(_read_file(path), path.name)
-    where = Where(text if len(text) < 100 else shown(text))
-    raise where.error(f"there is no such file, nor a packaged spec of this name. {nearest(path.stem, list_specs())}")
+        return parse_yaml(_read_file(path), _shown_name(path.name))
+    raise Where(_shown_name(text)).error(
+        f"there is no such file, nor a packaged spec of this name. {nearest(path.stem, list_specs())}"
+    )
+
+
+def _expanded(text):
+    try:
+        return Path(text).expanduser()
+    except (RuntimeError, ValueError):  # ~ and the name of nobody, or none at all
+        return Path(text)
+
+
+def _shown_name(name):
+    """A name as messages begin with it: on one line."""
+    return name if 0 < len(name) < 100 and name.isprintable() and not name.isspace() else shown(name, limit=100)
 
 
 def _is_there(path):
@@ -62,10 +76,19 @@ def _is_there(path):
 
 def _read_file(path):
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        # Not blocking: to open a FIFO waits for its writer.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise Where(_shown_name(path.name)).error(
+                    "a spec must be a regular file. Received: a folder, device or pipe"
+                )
+            with open(handle, "rb", closefd=False) as file:
+                return file.read(MAX_BYTES + 1)
+        finally:
+            os.close(handle)
     except OSError as error:
-        raise Where(path.name).error(f"the file cannot be read: {error.strerror or error}") from None
+        raise Where(_shown_name(path.name)).error(f"the file cannot be read: {error.strerror or error}") from None
 
 
 def _packaged():

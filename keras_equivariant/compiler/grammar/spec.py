@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -75,6 +77,13 @@ class Spec:
     def input_shape(self):
         """Shape of one example, without the batch axis."""
         return self.input["shape"]
+
+    @property
+    def digest(self) -> str:
+        """The first 16 digits of the SHA-256 of input, layers and recipe: the same for the same network, however the
+        spec is written."""
+        content = {key: value for key, value in self.to_dict().items() if key in ("input", "layers", "training", "law")}
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as a dict without parameters, blocks or repeats; `load_spec` reads it back."""

@@ -4,7 +4,7 @@ import math
 
 from keras_equivariant import groups
 from keras_equivariant.compiler.grammar import registry
-from keras_equivariant.compiler.grammar.limits import MAX_BASIS, MAX_PARAMETERS, MAX_TOTAL
+from keras_equivariant.compiler.grammar.limits import MAX_BASIS, MAX_ORTHOGONAL, MAX_PARAMETERS, MAX_POINTS, MAX_TOTAL
 from keras_equivariant.compiler.grammar.network import Branches
 from keras_equivariant.groups.finite import MAX_ORDER
 from keras_equivariant.stock.traits import has, traits
@@ -13,7 +13,7 @@ from keras_equivariant.stock.traits import has, traits
 def check_kernel(entry):
     """SpecError where the basis of a layer's kernels would be too large to compute."""
     window, group = entry.arguments.get("kernel_size"), entry.arguments.get("group")
-    if window is None or (group is None and "out_type" not in entry.arguments):
+    if window is None or registry.is_stock(registry.layer_classes()[entry.layer]):
         return
     pixels = math.prod(window) if isinstance(window, list) else window ** _rank(entry.layer)
     order = 1
@@ -55,6 +55,30 @@ def count_parameters(entry, layer, input_shape, output_shape):
     if count > MAX_PARAMETERS:
         raise entry.where.error(f"a layer must have at most {MAX_PARAMETERS:,} parameters. Received: {count:,}")
     return count
+
+
+def check_orthogonal(entry, layer, shape, count):
+    """SpecError where the initial values of a layer's kernel would take too long to make orthogonal."""
+    made = [name for name, value in entry.arguments.items() if _is_orthogonal(value)]
+    columns = shape[-1] or 1
+    rows = -(-count // columns)
+    if made and rows * columns * min(rows, columns) > MAX_ORTHOGONAL:
+        raise entry.where.error(
+            f"`{made[0]}` must make at most {MAX_ORTHOGONAL:.0e} products to be orthogonal: rows times columns times "
+            f"the smaller of them. Received: {rows:,} rows and {columns:,} columns; use he_normal"
+        )
+
+
+def _is_orthogonal(value):
+    name = next(iter(value), None) if isinstance(value, dict) else value
+    return isinstance(name, str) and "orthogonal" in name.lower()
+
+
+def check_points(entry, shapes):
+    """SpecError where an example has more points than layers on points may hold: of an image its pixels."""
+    known = [math.prod(size or 1 for size in shape[1:-1]) for shape in shapes]
+    if max(known, default=0) > MAX_POINTS:
+        raise entry.where.error(f"an example must have at most {MAX_POINTS:,} points. Received: {max(known):,}")
 
 
 def check_total(count, where):

@@ -12,9 +12,16 @@ from keras_equivariant.compiler.grammar.errors import Problem, SpecError
 from keras_equivariant.compiler.grammar.network import Branches, LayerEntry
 from keras_equivariant.compiler.grammar.spec import Spec
 from keras_equivariant.compiler.linter import input_sizes, rules, typed
-from keras_equivariant.compiler.linter.bounds import check_kernel, check_total, count_parameters, flat
+from keras_equivariant.compiler.linter.bounds import (
+    check_kernel,
+    check_orthogonal,
+    check_points,
+    check_total,
+    count_parameters,
+    flat,
+)
 from keras_equivariant.compiler.linter.rules import Features
-from keras_equivariant.groups.layouts import BreaksSymmetry, Quotient, Regular, WrongFeatures
+from keras_equivariant.groups.layouts import BreaksSymmetry, Points, Quotient, Regular, WrongFeatures
 from keras_equivariant.layers.points.features import OnPoints
 from keras_equivariant.utils.text import aligned
 
@@ -143,9 +150,13 @@ class _Walker:
         layer = self._construct(entry, features)
         layouts, shapes = features.tensors() if isinstance(layer, OnPoints) else ([features.layout], [features.shape])
         layout, problem = self._law(entry, layer, layouts, shapes)
+        if isinstance(layout, Points):
+            check_points(entry, shapes)
         shape = self._shape(entry, layer, shapes if len(shapes) > 1 else shapes[0])
         shape = shape if isinstance(shape[0], int | None) else shape[1]
-        self.parameters += count_parameters(entry, layer, features.shape, shape)
+        count = count_parameters(entry, layer, features.shape, shape)
+        check_orthogonal(entry, layer, shape, count)
+        self.parameters += count
         check_total(self.parameters, entry.where)
         return self._record(entry, layer, Features(shape, layout), problem)
 
@@ -166,13 +177,15 @@ class _Walker:
             raise entry.where.error(str(error)) from None
         except BreaksSymmetry as error:
             return error.layout, str(error)
-        except (TypeError, ValueError, IndexError):
-            self._shape(entry, layer, shapes[0])  # says where
-            raise
+        except Exception as error:  # as in _construct
+            self._shape(entry, layer, shapes[0])  # may say it better
+            raise entry.where.error(str(error)) from error
 
     def _record(self, entry, layer, features, message):
         severity = "error" if entry.arguments.get("strict", True) else "warning"
         problems = (Problem(entry.where, message, severity),) if message else ()
+        rough = layer.rotation_problem() if hasattr(layer, "rotation_problem") else None
+        problems += (Problem(entry.where, rough, "warning"),) if rough else ()
         # A repeat says the same of every round.
         self.trace.problems += [problem for problem in problems if problem not in self.trace.problems]
         self.trace.layers.append(TracedLayer(entry, layer, features, problems))
@@ -191,8 +204,8 @@ class _Walker:
             given["name"] = self._unique_name(entry.layer)
         try:
             return registry.layer_classes()[entry.layer](**given)
-        except (TypeError, ValueError) as error:
-            raise entry.where.error(str(error)) from None
+        except Exception as error:  # what stock layers raise on options that they do not take has no common base
+            raise entry.where.error(str(error)) from error
 
     def _assumed_group(self, entry, features):
         """The symmetry to judge sizes by where the layer names none; on points that of the lift."""
@@ -218,7 +231,7 @@ class _Walker:
     def _shape(self, entry, layer, shape):
         try:
             found = layer.compute_output_shape(shape)
-        except (TypeError, ValueError, IndexError) as error:
+        except Exception as error:  # as above
             received = "" if "Received" in str(error) else f" Received: input shape {shape}"
             raise entry.where.error(f"{error}{received}") from None
         found = tuple(found)

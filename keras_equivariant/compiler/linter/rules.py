@@ -84,8 +84,7 @@ def claimed(entries):
         `(group, problem)`: None for the group where the layers name none or share nothing but the identity, and a
         sentence that says so in the latter case, else None.
     """
-    names = dict.fromkeys(map(_claim, entries))
-    found = [group for group in map(groups.get, filter(None, names)) if group.order > 1]
+    found = [group for group in dict.fromkeys(map(_claim, entries)) if group is not None and group.order > 1]
     if not found or len({group.dimension for group in found}) > 1:
         return None, None
     shared = intersection(*found)
@@ -100,7 +99,11 @@ def claimed(entries):
 
 def _claim(entry):
     cls = registry.layer_classes()[entry.layer]
-    return cls.claimed_group(entry.arguments) if hasattr(cls, "claimed_group") else None
+    try:
+        name = cls.claimed_group(entry.arguments) if hasattr(cls, "claimed_group") else None
+        return groups.get(name) if name else None
+    except ValueError as error:
+        raise entry.where.error(str(error)) from None
 
 
 def ending(features):

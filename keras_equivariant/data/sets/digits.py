@@ -14,7 +14,7 @@ def load_digits(seed=0):
     """Upright digits: 1,297 training and 500 test images (28, 28, 1), uint8.
 
     The 8x8 originals are enlarged to 20x20 by a cubic spline and centred on 28x28, as MNIST's are, so that a
-    turned digit stays inside the picture. The split is by position in the file: neighbouring digits have the same
+    turned digit stays inside the picture. The split is by position in the file: neighboring digits have the same
     writer, and a shuffled split would test on writers it was trained on. `seed` has no effect.
     """
     images, labels = enlarged()

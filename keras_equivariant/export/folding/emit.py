@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import re
 
 import keras
 
@@ -11,6 +12,8 @@ from keras_equivariant.graphs.rewriting import Names, advance_automatic_names
 from keras_equivariant.graphs.weights import clone_operation, constants, set_weights
 from keras_equivariant.stock import copies
 from keras_equivariant.stock.inference import at_inference
+
+_SAFE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
 
 
 class Emitter:
@@ -41,7 +44,7 @@ class Emitter:
     @contextlib.contextmanager
     def scope(self, graph):
         """The layers of one model: its names are its own, and merges are judged by what is left in it."""
-        self._scopes.append(_Scope(Names(operation.name for operation in graph.operations)))
+        self._scopes.append(_Scope(_SafeNames(operation.name for operation in graph.operations)))
         if self._advance_names:
             advance_automatic_names(graph)
         try:
@@ -177,6 +180,17 @@ class Emitter:
         layer.name = names.new(f"{name}_unmerged")
         names.free(name)
         return name
+
+
+class _SafeNames(Names):
+    """Names that TensorFlow can write into a graph, where those of the unfolded model are others."""
+
+    def own(self, name):
+        return super().own(name) if _SAFE.fullmatch(name) else self.new(name)
+
+    def new(self, stem):
+        safe = re.sub(r"[^A-Za-z0-9_.-]", "_", stem)
+        return super().new(f"x{safe}" if safe[0] in "_-" else safe)
 
 
 @dataclasses.dataclass

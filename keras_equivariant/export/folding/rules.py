@@ -151,7 +151,13 @@ def _split_activation(steps):
 
 
 def _takes_any_order(steps):
-    return _keeps_order(steps) or (_input_axis(steps[0][0]) is not None and getattr(steps[0][0], "groups", 1) == 1)
+    return _keeps_order(steps) or _mixes_all(steps[0][0])
+
+
+def _mixes_all(step):
+    """Whether every output channel of a step with a kernel follows from all input channels."""
+    alone = getattr(step, "groups", 1) > 1 or hasattr(step, "depth_multiplier")
+    return _input_axis(step) is not None and not alone
 
 
 def _keeps_order(steps):

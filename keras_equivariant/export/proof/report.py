@@ -2,8 +2,8 @@
 
 import dataclasses
 import json
-import pathlib
 
+from keras_equivariant.utils.files import write_text
 from keras_equivariant.utils.text import table
 
 _EXACT = "for every input, bit for bit: integers are added in any order alike, and the same integers are rounded alike"
@@ -74,7 +74,7 @@ class Proof:
 
     def save(self, path):
         """Writes `to_dict()` as JSON."""
-        pathlib.Path(path).write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(self.to_dict(), indent=2) + "\n")
 
     def summary(self):
         """The verdict in one line."""

@@ -5,7 +5,8 @@ import pathlib
 
 SERVERS = ("mlserver",)
 RUNTIME, START = "mlserver_runtime", "mlserver_start"
-# On this machine only, one process, requests of at most 32 MiB; for its user to edit.
+# On this machine only, one process, requests of at most 32 MiB; for its user to edit. `mlserver_start.py` has further
+# bounds, `BOUNDS`, which may be set here, too.
 SETTINGS = {"host": "127.0.0.1", "parallel_workers": 0, "debug": False, "grpc_max_message_length": 2**25}
 LARGEST_BATCH = 256
 

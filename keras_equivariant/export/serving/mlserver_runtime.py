@@ -7,6 +7,7 @@ holds is checked against the signature before TensorFlow sees it.
 
 import asyncio
 import pathlib
+import re
 
 import numpy as np
 from mlserver import MLModel
@@ -17,10 +18,13 @@ from mlserver.types import InferenceResponse, MetadataTensor
 
 SIGNATURE = "serving_default"
 LARGEST_BATCH = 256  # examples in one request, unless `largest_batch` in model-settings.json says otherwise
+MOST_REQUESTS = 32  # at once
 
 
 class SavedModel(MLModel):
     """The signature `serving_default` of the highest version in the folder of the model's settings."""
+
+    _running = 0
 
     async def load(self):
         import tensorflow as tf
@@ -38,6 +42,20 @@ class SavedModel(MLModel):
         return True
 
     async def predict(self, payload):
+        if payload.id is not None and not re.fullmatch(r"[\x21-\x7e]{0,200}", payload.id):
+            # It comes back in a header.
+            payload.id = None
+            raise InferenceError("An id must be at most 200 printable ASCII characters without spaces.")
+        # Of REST and gRPC together; what waits holds its arrays.
+        if self._running >= MOST_REQUESTS:
+            raise MLServerError(f"At most {MOST_REQUESTS} requests are answered at once. Ask again later.", 503)
+        self._running += 1
+        try:
+            return await self._predict(payload)
+        finally:
+            self._running -= 1
+
+    async def _predict(self, payload):
         wanted = [output.name for output in payload.outputs or ()] or list(self._signature.structured_outputs)
         unknown = set(wanted) - set(self._signature.structured_outputs)
         if unknown:

@@ -14,7 +14,7 @@ import keras
 from keras_equivariant.groups import grid
 from keras_equivariant.layers.core.law import Lawful
 from keras_equivariant.layers.core.options import check_given, configuration
-from keras_equivariant.layers.core.sources import source_group
+from keras_equivariant.layers.core.source_layout import source_group
 from keras_equivariant.ops import window_remedies, windows
 
 PACKAGE = "keras_equivariant"
@@ -80,6 +80,10 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
         problem = self.window_problem(input_shape)
         return [] if problem is None else [problem.text(self._received(input_shape))]
 
+    def rotation_problem(self):
+        """What makes rotations between those of the grid worse than they need be: a sentence with a remedy, or None."""
+        return None
+
     def symmetry_condition(self, input_shape):
         """On which sizes the exact symmetry holds, where they are unknown and not all are right; else None."""
         arguments = self.window_arguments()
@@ -109,6 +113,8 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
                 f"{own} keeps its exact symmetry only on {condition}. Received: {self._received(input_shape)}; "
                 "give the model a fixed input shape, or feed it such sizes only"
             )
+        elif found := self.rotation_problem():
+            self._warn_once(f"{own} {found}")
         self._judged = self._judged | {asked}
 
     def _judge_call(self, inputs):

@@ -11,6 +11,7 @@ import functools
 import inspect
 import os
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
@@ -131,7 +132,16 @@ def passed_on(scope):
     own, order = scope["__class__"], type(scope["self"]).__mro__
     bases = order[order.index(own) + 1 :]
     wanted = {name for base in bases if "__init__" in vars(base) for name in declared(base.__init__)}
-    return {name: scope[name] for name in declared(own.__init__) if name in wanted} | scope["kwargs"]
+    given = current_names(type(scope["self"]), scope["kwargs"])
+    return {name: scope[name] for name in declared(own.__init__) if name in wanted} | given
+
+
+def current_names(cls, given):
+    """The given options by the names of today: a class may hold old ones in `renamed_options`, old name to new."""
+    renamed = getattr(cls, "renamed_options", {})
+    for old in renamed.keys() & given.keys():
+        warnings.warn(f"{cls.__name__}: `{old}` is now `{renamed[old]}`", DeprecationWarning, stacklevel=4)
+    return {renamed.get(name, name): value for name, value in given.items()}
 
 
 def part_of(scope, cls):

@@ -14,18 +14,18 @@ from keras_equivariant.layers.core.options import (
     GroupLike,
     Seed,
     Whole,
-    part_of,
+    declared,
     passed_on,
 )
 from keras_equivariant.layers.points.conv import LieConv
 from keras_equivariant.layers.points.features import element_width, zero_where_absent
-from keras_equivariant.layers.points.neighbourhood import Neighbourhoods, kept
+from keras_equivariant.layers.points.neighborhood import Neighborhoods, kept
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
 from keras_equivariant.utils.checks import tuple_of
 
 
 @register
-class LieBottleneck(Neighbourhoods, EquivariantLayer):
+class LieBottleneck(Neighborhoods, EquivariantLayer):
     """Residual block on points: a convolution between two linear maps that make the channels a quarter and back.
 
     y = x + W2 act(conv(act(W1 act(x))))
@@ -39,7 +39,7 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
         group: name of a Lie group, that of the `LieLift` before it, or a LieGroup.
         ratio: by which the channels are fewer inside.
         activation: name of the activations of the block.
-        neighbours, neighbourhood, fraction, fill, radius, distance, alpha, reduction, kernel_units, kernel_activation,
+        neighbors, neighborhood, fraction, fill, radius, distance, alpha, reduction, kernel_units, kernel_activation,
             chunk_size, seed, spare: of the convolution, a `LieConv`.
         batch_normalization: whether the block and the network of its kernel normalise before each activation.
         strict: raise where the exact symmetry is lost; with False warn once.
@@ -71,8 +71,8 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
         group: GroupLike,
         ratio: Count = 4,
         activation: Activation = "swish",
-        neighbours: Count = 32,
-        neighbourhood: Literal["nearest", "ball"] = "nearest",
+        neighbors: Count = 32,
+        neighborhood: Literal["nearest", "ball"] = "nearest",
         fraction: float = 1.0,
         fill: float = 0.1,
         radius: float = 2.0,
@@ -88,13 +88,13 @@ class LieBottleneck(Neighbourhoods, EquivariantLayer):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
-        neighborhood = part_of(locals(), Neighbourhoods)
         super().__init__(**passed_on(locals()))
+        shared = {option: getattr(self, option) for option in declared(Neighborhoods.__init__)}
         (self.filters,) = tuple_of(filters, 1, "filters")
         (self.ratio,) = tuple_of(ratio, 1, "ratio")
         self.activation = keras.activations.get(activation)
         # The activation in front of the convolution must not see what the mask leaves out; the convolution drops it.
-        self.conv = LieConv(max(1, self.filters // self.ratio), **neighborhood, dtype=self.dtype_policy, name="conv")
+        self.conv = LieConv(max(1, self.filters // self.ratio), **shared, dtype=self.dtype_policy, name="conv")
         self.expand = keras.layers.Dense(self.filters, dtype=self.dtype_policy, name="expand")
         self.reduce = None
         self.activations = [self._activation(i) for i in range(3)]

@@ -21,44 +21,44 @@ from keras_equivariant.layers.core.options import (
 )
 from keras_equivariant.layers.core.weighted import Weighted
 from keras_equivariant.layers.points.features import element_width, zero_where_absent
-from keras_equivariant.layers.points.neighbourhood import Neighbourhoods, kept
+from keras_equivariant.layers.points.neighborhood import Neighborhoods, kept
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
-from keras_equivariant.ops import lie, neighbourhoods
+from keras_equivariant.ops import lie, neighborhoods
 from keras_equivariant.utils.checks import tuple_of
 
 
 @register
-class LieConv(Neighbourhoods, Weighted):
-    """Convolution on a Lie group, on points anywhere: a Monte Carlo mean over each point's neighbours.
+class LieConv(Neighborhoods, Weighted):
+    """Convolution on a Lie group, on points anywhere: a Monte Carlo mean over each point's neighbors.
 
     h(u) = 1/n sum_v k(log(v^-1 u), q_u, q_v) f(v),  k(a) = W s(a)
 
-    with s a small network of the coordinates a of the logarithm and the orbits q; W is shared by all neighbours and
+    with s a small network of the coordinates a of the logarithm and the orbits q; W is shared by all neighbors and
     comes after the sum, so no kernel matrix is made for any pair.
 
     Args:
         filters: channels of the output.
         group: name of a Lie group, that of the `LieLift` before it, or a LieGroup.
-        neighbours: how many points the sum has, the point itself among them, and more where others are as far as the
+        neighbors: how many points the sum has, the point itself among them, and more where others are as far as the
             last of them: a shell of equal distance counts as a whole.
         spare: how many more there are places for. A shell that does not fit in them is left out as a whole; where it
             is the first, the point is alone with those that lie on it, and where these are too many, it has no
-            neighbour. None: up to 4, so that there are 13 places, a point and the twelve that can touch it.
-        neighbourhood: `"nearest"`: the nearest points; `"ball"`: points within a radius that adapts in training until
-            a ball holds the fraction `fill` of all; where there are more than `neighbours` some, drawn in training,
+            neighbor. None: up to 4, so that there are 13 places, a point and the twelve that can touch it.
+        neighborhood: `"nearest"`: the nearest points; `"ball"`: points within a radius that adapts in training until
+            a ball holds the fraction `fill` of all; where there are more than `neighbors` some, drawn in training,
             those nearest to the center and to rings about it at inference.
         fraction: of the points, how many the output is computed at: a subset of points far from each other, in which
             points that a symmetry of all points takes to each other are together, or left out together. Places that
             stay empty for that have a false mask.
-        fill: see `neighbourhood`.
+        fill: see `neighborhood`.
         radius: of the ball, to begin with.
         distance: `"convex"` (the authors' code) or `"squared"` (the paper's text): see `ops.lie_distance`.
         alpha: weight of the rotation, or of the orbits, in the distance.
-        reduction: `"mean"` or `"sum"` over the neighbours.
+        reduction: `"mean"` or `"sum"` over the neighbors.
         kernel_units: units of the layers of s.
         kernel_activation: name of their activation.
         batch_normalization: whether s normalises before each activation.
-        chunk_size: points whose neighbours are looked for at a time; chosen by itself where None. Changes no result.
+        chunk_size: points whose neighbors are looked for at a time; chosen by itself where None. Changes no result.
         seed: of the draw within a ball.
         activation, use_bias, the initializers, regularizers and constraints: of the linear map W, as in
             `keras.layers.Dense`.
@@ -73,9 +73,9 @@ class LieConv(Neighbourhoods, Weighted):
 
     Equivariance: exact for every g on the elements: conv(g u, f) has the values of conv(u, f), for symmetric points,
     too, and for points in the origin, whose logarithm to all others counts as 0. The order of the points changes the
-    order of the output alone (but for what is drawn in training). The nearest neighbours count as a continuous
+    order of the output alone (but for what is drawn in training). The nearest neighbors count as a continuous
     function of the positions: one that leaves counts less and less over 2 % of the distance. Points that the mask
-    leaves out change nothing; a point without neighbours gets the bias alone. Values are invariants: a vector among
+    leaves out change nothing; a point without neighbors gets the bias alone. Values are invariants: a vector among
     them is not recognized, and would be treated as so many numbers.
 
     Raises:
@@ -84,7 +84,7 @@ class LieConv(Neighbourhoods, Weighted):
     Example:
         >>> import numpy as np, keras_equivariant as ke
         >>> u, f, mask = np.ones((1, 5, 2), "float32"), np.ones((1, 5, 3), "float32"), np.ones((1, 5), bool)
-        >>> [tuple(y.shape) for y in ke.layers.LieConv(8, "T2", neighbours=4)([u, f, mask])]
+        >>> [tuple(y.shape) for y in ke.layers.LieConv(8, "T2", neighbors=4)([u, f, mask])]
         [(1, 5, 2), (1, 5, 8), (1, 5)]
 
     Reference: Finzi et al., arXiv 2002.12880, section 4.2 and the appendix on PointConv.
@@ -94,8 +94,8 @@ class LieConv(Neighbourhoods, Weighted):
         self,
         filters: Count,
         group: GroupLike,
-        neighbours: Count = 32,
-        neighbourhood: Literal["nearest", "ball"] = "nearest",
+        neighbors: Count = 32,
+        neighborhood: Literal["nearest", "ball"] = "nearest",
         fraction: float = 1.0,
         fill: float = 0.1,
         radius: float = 2.0,
@@ -123,7 +123,7 @@ class LieConv(Neighbourhoods, Weighted):
         super().__init__(**passed_on(locals()))
         (self.filters,) = tuple_of(filters, 1, "filters")
         self.ball_radius = None
-        self.seed_generator = keras.random.SeedGenerator(self.seed) if self.neighbourhood == "ball" else None
+        self.seed_generator = keras.random.SeedGenerator(self.seed) if self.neighborhood == "ball" else None
         self.kernel_layers = []
         for i, units in enumerate(self.kernel_units):
             dense = keras.layers.Dense(units, dtype=self.dtype_policy, name=f"kernel_{i}")
@@ -137,13 +137,13 @@ class LieConv(Neighbourhoods, Weighted):
     def build(self, input_shape):
         _, values, _ = self.checked_shapes(input_shape, element_width(self.group))
         width = self.group.algebra + 2 * self.group.orbit
-        k = min(self.neighbours, values[1])
+        k = min(self.neighbors, values[1])
         for layer in self.kernel_layers:
             layer.build((None, None, k, width))
             width = layer.units if isinstance(layer, keras.layers.Dense) else width
         self._add_kernel((width * values[2], self.filters))
         self._add_bias(self.filters)
-        if self.neighbourhood == "ball":
+        if self.neighborhood == "ball":
             start = keras.initializers.Constant(self.radius)
             settings = {"trainable": False, "aggregation": "mean"}
             self.ball_radius = self.add_weight(name="radius", shape=(), initializer=start, **settings)
@@ -153,9 +153,9 @@ class LieConv(Neighbourhoods, Weighted):
 
     def convolve(self, inputs, indices, training=None):
         """The convolution at the points with these numbers, `(B, M)`, or at all where None."""
-        pairs, neighbour_values, queries = self._gather(inputs, indices, training)
+        pairs, neighbor_values, queries = self._gather(inputs, indices, training)
         kernel = self._kernel(pairs, queries, training)
-        summed = self._sum(kernel, neighbour_values, queries)
+        summed = self._sum(kernel, neighbor_values, queries)
         y = summed @ ops.cast(self.kernel, self.compute_dtype)
         if self.bias is not None:
             y = y + ops.cast(self.bias, self.compute_dtype)
@@ -166,18 +166,18 @@ class LieConv(Neighbourhoods, Weighted):
         values = zero_where_absent(values, mask)
         centres, centre_mask = kept((elements, mask), indices)
         radius = offsets = None
-        if self.neighbourhood == "ball":
+        if self.neighborhood == "ball":
             radius = ops.cast(ops.convert_to_tensor(self.ball_radius), elements.dtype)
             if training:
                 offsets = keras.random.uniform((elements.shape[1],), dtype=elements.dtype, seed=self.seed_generator)
-        found, log, orbits, weights, share = self.neighbours_of(centres, elements, mask, radius, offsets)
+        found, log, orbits, weights, share = self.neighbors_of(centres, elements, mask, radius, offsets)
         if radius is not None and training and self.trainable:
             weight = ops.cast(centre_mask, share.dtype)
             filled = ops.sum(share * weight) / ops.maximum(ops.sum(weight + ops.zeros_like(share)), 1)
             new = ops.maximum(radius + 0.5 * (self.fill - filled), 1e-3)
             self.ball_radius.assign(ops.cast(new, self.ball_radius.dtype))
         pairs = lie.stack((*log, *orbits), weights)
-        return pairs, neighbourhoods.take(values, found), _Queries(centres, centre_mask, weights)
+        return pairs, neighborhoods.take(values, found), _Queries(centres, centre_mask, weights)
 
     def _kernel(self, pairs, queries, training):
         x = pairs
@@ -216,7 +216,7 @@ class LieConv(Neighbourhoods, Weighted):
 
 
 class _Queries:
-    """The points that the output is computed at, and how much each of their neighbours counts."""
+    """The points that the output is computed at, and how much each of their neighbors counts."""
 
     def __init__(self, elements, mask, weights):
         self.elements, self.mask, self.weights = elements, mask, weights

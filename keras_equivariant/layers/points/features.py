@@ -86,7 +86,7 @@ class OnPoints:
         count = found[1][1]
         if count is None or not count or any(shape[1] != count for shape in found):
             raise ValueError(
-                "The number of points must be known, at least 1, and the same in all three tensors: neighbourhoods "
+                "The number of points must be known, at least 1, and the same in all three tensors: neighborhoods "
                 f"have fixed shapes. Received: shapes {found}; fill up with points that the mask leaves out"
             )
         if width is not None and found[0][2] != width:

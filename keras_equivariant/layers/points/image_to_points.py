@@ -18,7 +18,7 @@ class ImageToPoints(EquivariantLayer):
     """The pixels of an image as points of the plane: x to the right, y up, the centre of the image in the origin.
 
     The points are the same for every image: positions and mask have a batch axis of 1, and the layers behind compute
-    neighbourhoods and kernels once for a whole batch.
+    neighborhoods and kernels once for a whole batch.
 
     Args:
         spacing: distance of two pixels.

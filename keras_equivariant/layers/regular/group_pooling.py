@@ -22,13 +22,13 @@ class GroupPooling(EquivariantLayer):
     """Pools over the group axis, or over the cosets of a subgroup.
 
     y(x) = max over s of f(x, s), or the mean; with a subgroup H: y(x, sH) = max over h in H of f(x, s h); with orbits
-    the maximum of so many neighbouring fields, too: those that one field becomes in `restrict`
+    the maximum of so many neighboring fields, too: those that one field becomes in `restrict`
 
     Args:
         mode: `"max"` or `"mean"`.
         group: the symmetry of the input; only needed with `subgroup`.
         subgroup: name of a subgroup of `group`, e.g. `"C4"` of `"D4"`; pools over its left cosets.
-        orbits: number of neighbouring fields that are pooled as one. A field of a larger group falls into so many
+        orbits: number of neighboring fields that are pooled as one. A field of a larger group falls into so many
             fields of its subgroup, and pooling them together is still pooling over the larger group.
         strict: raise where the exact symmetry is lost; with False warn once.
 

@@ -10,6 +10,7 @@ from keras import ops
 from keras_equivariant.groups import FieldType, grid
 from keras_equivariant.kernels import Rings, steerable_basis, steerable_coefficients
 from keras_equivariant.kernels.orbits import shared_over_orbits
+from keras_equivariant.kernels.steerable import basis_name
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.options import (
     Activation,
@@ -105,6 +106,31 @@ class SteerableConv(Typed, WindowedConv):
             all(np.allclose(one, np.flip(one, axis), atol=1e-12) for one in functions)
             for axis in range(1, 1 + self.rank)
         )
+
+    def rotation_problem(self):
+        if self.group.on_grid == self.group or basis_name(self.group, self.kernel_size, self.basis) == "exact":
+            return None
+        highest = np.inf if self.group.is_finite else self.in_type.frequency + self.out_type.frequency
+        found = self.rings.excess(self.kernel_size, highest)
+        if not found:
+            return None
+        rings = ", ".join(f"{asked} at radius {radius:g} (at most {limit})" for radius, asked, limit in found)
+        return (
+            f"has frequencies that the pixels cannot rotate by any angle: {rings}. Received: "
+            f"frequency_cutoff={self.frequency_cutoff!r}, kernel_size={self.kernel_size}; use {self._wider()}"
+        )
+
+    def _wider(self):
+        """What has no such frequencies: the default cut-off, on the least kernel that leads to every field."""
+        rings = dataclasses.replace(self.rings, frequency_cutoff=None)
+        for more in range(0, 8, 2):
+            size = tuple(n + more for n in self.kernel_size)
+            try:
+                steerable_basis(self._part_in, self.out_type, size, self.basis, rings)
+            except ValueError:
+                continue
+            return "frequency_cutoff=None" + (f" and kernel_size={size}" if more else "")
+        return "fields of lower frequencies"
 
     def check_kernel(self, kernel_size):
         if any(new < old for new, old in zip(kernel_size, self.kernel_size, strict=True)):

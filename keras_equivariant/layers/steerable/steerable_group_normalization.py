@@ -23,7 +23,7 @@ class SteerableGroupNormalization(SampleNormalization):
 
     y = gamma (x - mean) / sqrt(mean of |x - mean|^2 / dim + epsilon) + beta
 
-    The fields of each block of the type, such as the four of `"4x1"`, are split into `groups` groups of neighbours,
+    The fields of each block of the type, such as the four of `"4x1"`, are split into `groups` groups of neighbors,
     and those of a group share their statistics. The mean is that of the components that no element moves: of scalars
     themselves, of all components of regular and quotient fields; every other irrep has none, and is only divided by
     its root mean square. On `"Nxregular"` it is `keras.layers.GroupNormalization` of the (|G|, N) axes.

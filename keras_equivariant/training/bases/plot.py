@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_equivariant.kernels import learned, rotated_basis
 from keras_equivariant.training.reporting import COLOURS
+from keras_equivariant.utils.files import replaced
 from keras_equivariant.utils.optional import require
 
 ROWS = 6  # functions shown
@@ -36,7 +37,8 @@ def plot_basis(basis, path):
     right.set(title="losses a pixel (dotted: learned from)", xlabel="epoch", yscale="log")
     right.grid(alpha=0.25)
     right.legend(frameon=False)
-    figure.savefig(path, dpi=150)
+    with replaced(path) as temporary:
+        figure.savefig(temporary, dpi=150)
 
 
 def _row(planes):

@@ -1,4 +1,4 @@
-"""Distances and neighbours of points, never with a table of all pairs.
+"""Distances and neighbors of points, never with a table of all pairs.
 
 Points are rows of a tensor `(B, N, width)`, whatever they are; `distance(a, b)` takes two tuples of planes that
 broadcast, one plane a column. A batch axis of 1 stands for points that the whole batch has in common. What is chosen
@@ -14,7 +14,7 @@ from keras import ops
 from keras_equivariant.ops.sums import plus
 
 FAR = 1e30  # the distance of what is not there
-WIDTH = 0.02  # of the edge of a neighbourhood, relative to its radius
+WIDTH = 0.02  # of the edge of a neighborhood, relative to its radius
 TIE = 1e-5  # relative difference of distances that counts as none
 TINY = 1e-18  # keeps widths positive where all points lie on each other
 _RINGS = 4  # of a ball
@@ -29,7 +29,7 @@ def nearest(queries, points, mask, k, distance, within=None, order=None, chunk_s
         queries: `(B, M, width)`.
         points: `(B, N, width)`.
         mask: `(B, N)` booleans, which points are there.
-        k: number of neighbours, at most N.
+        k: number of neighbors, at most N.
         distance: function of two tuples of planes.
         within: None for the nearest; else the radius, a number or scalar tensor: then `k` of the points within it.
         order: function of the chunk's query numbers `(rows,)` and the distances `(B, rows, N)` that gives numbers that

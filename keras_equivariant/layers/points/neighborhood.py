@@ -12,7 +12,7 @@ from keras import ops
 from keras_equivariant.groups import rotation_grids
 from keras_equivariant.layers.core.options import ActivationName, Count, Counts, GroupLike, Seed, Whole
 from keras_equivariant.layers.points.features import OnPoints, arithmetic, checked_group, element_width
-from keras_equivariant.ops import lie, neighbourhoods, thinning
+from keras_equivariant.ops import lie, neighborhoods, thinning
 from keras_equivariant.ops.compiled import compiled
 from keras_equivariant.ops.lie_distance import LeftInvariant
 from keras_equivariant.ops.sums import plus
@@ -21,14 +21,16 @@ from keras_equivariant.utils.checks import check_choice, check_number, tuple_of
 _PLACES = 13  # a point and the twelve that can touch it in space
 
 
-class Neighbourhoods(OnPoints):
+class Neighborhoods(OnPoints):
     """Arguments of a convolution on points that `LieConv` and `LieBottleneck` have in common; mixed into a layer."""
+
+    renamed_options = {"neighbours": "neighbors", "neighbourhood": "neighborhood"}
 
     def __init__(
         self,
         group: GroupLike,
-        neighbours: Count = 32,
-        neighbourhood: Literal["nearest", "ball"] = "nearest",
+        neighbors: Count = 32,
+        neighborhood: Literal["nearest", "ball"] = "nearest",
         fraction: float = 1.0,
         fill: float = 0.1,
         radius: float = 2.0,
@@ -45,9 +47,9 @@ class Neighbourhoods(OnPoints):
     ) -> None:
         super().__init__(**kwargs)
         self.group = checked_group(group)
-        (self.neighbours,) = tuple_of(neighbours, 1, "neighbours")
+        (self.neighbors,) = tuple_of(neighbors, 1, "neighbors")
         self.spare = None if spare is None else tuple_of(spare, 1, "spare", minimum=0)[0]
-        self.neighbourhood = check_choice(neighbourhood, "neighbourhood", ("nearest", "ball"))
+        self.neighborhood = check_choice(neighborhood, "neighborhood", ("nearest", "ball"))
         self.fraction = check_number(fraction, "fraction", 0, 1, "above 0, and at most 1 for all points")
         self.fill = check_number(fill, "fill", 0, 1, "the fraction of points in a ball, above 0 and at most 1")
         self.radius = check_number(radius, "radius", 0, float("inf"), "a positive number")
@@ -69,8 +71,8 @@ class Neighbourhoods(OnPoints):
 
     @property
     def spare_places(self):
-        """Places beyond `neighbours`, for all of the last shell."""
-        return max(0, min(4, _PLACES - self.neighbours)) if self.spare is None else self.spare
+        """Places beyond `neighbors`, for all of the last shell."""
+        return max(0, min(4, _PLACES - self.neighbors)) if self.spare is None else self.spare
 
     def distance_function(self):
         """The left-invariant distance, of tuples of planes."""
@@ -95,8 +97,8 @@ class Neighbourhoods(OnPoints):
         count = self.queries(values[1])
         return (elements[0], count, elements[2]), (values[0], count, filters), (mask[0], count)
 
-    def neighbours_of(self, centres, elements, mask, radius=None, offsets=None):
-        """The neighbours of each centre and how much each of them counts.
+    def neighbors_of(self, centres, elements, mask, radius=None, offsets=None):
+        """The neighbors of each centre and how much each of them counts.
 
         Args:
             centres: elements and orbits `(B, M, width)`.
@@ -109,7 +111,7 @@ class Neighbourhoods(OnPoints):
             `(B, M, K)`: the coordinates of log v^-1 u, and the orbits of u and of v.
         """
         total, distance = elements.shape[1], self.distance_function()
-        k = min(self.neighbours, total)
+        k = min(self.neighbors, total)
         drawn = offsets is not None
         places = k if drawn else min(k + self.spare_places, total)
         # One more than there is place for tells whether a shell is whole.
@@ -117,25 +119,25 @@ class Neighbourhoods(OnPoints):
         order = None
         if radius is not None:
             order = self._drawn(centres.shape[1], offsets) if drawn else _in_rings(radius)
-        found, there, share, keys = neighbourhoods.nearest(
+        found, there, share, keys = neighborhoods.nearest(
             centres, elements, mask, count, distance, radius, order, self.chunk_size
         )
         beyond = keys[..., places:]
         found, there = found[..., :places], there[..., :places]
         size = distance.arithmetic.size
-        v = lie.unstack(neighbourhoods.take(elements, found))
+        v = lie.unstack(neighborhoods.take(elements, found))
         u = tuple(ops.expand_dims(x, -1) for x in lie.unstack(centres))
         log = distance.log(v, u)
         weights = ops.cast(there, elements.dtype)
         if k < total or radius is not None:
             far = distance.length(log, v, u)
             if not drawn:
-                keys = far if radius is None else neighbourhoods.from_rings(far, radius)
-                keys = ops.where(there, keys, neighbourhoods.FAR)  # again, with a gradient
+                keys = far if radius is None else neighborhoods.from_rings(far, radius)
+                keys = ops.where(there, keys, neighborhoods.FAR)  # again, with a gradient
                 if count == places:
-                    beyond = ops.full_like(keys[..., :1], neighbourhoods.FAR)
-                weights = weights * neighbourhoods.whole_shells(keys, k, beyond, _rounding(u))
-            weights = weights if radius is None else weights * neighbourhoods.ball(far, radius)
+                    beyond = ops.full_like(keys[..., :1], neighborhoods.FAR)
+                weights = weights * neighborhoods.whole_shells(keys, k, beyond, _rounding(u))
+            weights = weights if radius is None else weights * neighborhoods.ball(far, radius)
         like = v[0]
         orbits = tuple(x * ops.ones_like(like) for x in (*u[size:], *v[size:]))
         return found, log, orbits, weights, share
@@ -162,7 +164,7 @@ def _spread(count, chunk_size, *arguments):
 
 
 def _in_rings(radius):
-    return lambda _, distances: neighbourhoods.from_rings(distances, radius)
+    return lambda _, distances: neighborhoods.from_rings(distances, radius)
 
 
 def _rounding(planes):
@@ -181,5 +183,5 @@ def kept(points, chosen):
         return points
     indices, found = chosen
     *points, mask = points
-    mask = neighbourhoods.take(mask[..., None], indices)[..., 0]
-    return (*(neighbourhoods.take(x, indices) for x in points), ops.logical_and(mask, found))
+    mask = neighborhoods.take(mask[..., None], indices)[..., 0]
+    return (*(neighborhoods.take(x, indices) for x in points), ops.logical_and(mask, found))

@@ -1,0 +1,318 @@
+"""What each call of a network will be in its twin: which tensors get a group axis, and how many channels they have."""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+
+from keras_equivariant.conversion.channels import Channels
+from keras_equivariant.conversion.problems import RULE, NoCounterpart, describe, unknown
+from keras_equivariant.graphs.calls import calls
+from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, activation_name, traits
+
+IMAGE, REGULAR, INVARIANT, FLAT = "image", "regular", "invariant", "flat"
+_OF_PREDICTIONS = ("linear", "softmax", "sigmoid", "tanh", "log_softmax", "hard_sigmoid", "softplus", "exponential")
+_PASSED = (
+    "identity",
+    "function",
+    "scale",
+    "softmax",
+    "border",
+    "upsampling",
+    "pooling",
+    "global",
+    "flatten",
+    "reshape",
+)
+REDUCTIONS = {"Mean": "average", "Max": "max"}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Planned:
+    """A tensor of the original in the twin.
+
+    Attributes:
+        kind: `image` (no group axis), `regular`, `invariant` (no space) or `flat` (a map whose pixels are to be
+            channels of a dense layer).
+        channels: its Channels.
+    """
+
+    kind: str
+    channels: Channels
+
+
+class Plan:
+    """What becomes of all calls of a functional model.
+
+    Args:
+        graph: a functional model without models inside.
+        rank: number of axes of space.
+        replacements: classes of layers that the user replaces.
+
+    Attributes:
+        calls: its calls.
+        predictions: ids of the operations that make the predictions.
+        problems: dict from operations to why they have no counterpart.
+    """
+
+    def __init__(self, graph, rank, replacements=()):
+        self.rank = rank
+        self.calls = calls(graph)
+        self._replaced = tuple(replacements)
+        self._planned, self.channels = {}, []
+        self.problems = {}
+        self.predictions = _predictions(graph, self.calls, rank)
+        for tensor in graph.inputs:
+            self._planned[id(tensor)] = self._input(tensor)
+        for call in self.calls:
+            self._add(call)
+
+    def __getitem__(self, tensor):
+        return self._planned[id(tensor)]
+
+    def is_map(self, tensor):
+        """Whether a tensor has axes of space."""
+        return len(tensor.shape) == self.rank + 2
+
+    def _input(self, tensor):
+        kind = IMAGE if self.is_map(tensor) else INVARIANT if len(tensor.shape) == 2 else None
+        if kind is None or tensor.shape[-1] is None:
+            raise ValueError(
+                f"The inputs must be {'images (B, H, W, C)' if self.rank == 2 else 'volumes (B, D, H, W, C)'} for a "
+                f"group of {self.rank} axes, or vectors (B, C). Received: an input of shape {tuple(tensor.shape)}; "
+                f"name a group of {'the plane, such as D4' if self.rank == 3 else 'space, such as O, for volumes'}"
+            )
+        return Planned(kind, self._new(tensor.shape[-1], fixed=True))
+
+    def _new(self, size, **flags):
+        self.channels.append(Channels(size, **flags))
+        return self.channels[-1]
+
+    def _add(self, call):
+        operation, inputs = call.operation, [self[x] for x in call.inputs]
+        row = traits(operation)
+        try:
+            if isinstance(operation, self._replaced):
+                found = self._passed(call, inputs)
+            elif getattr(operation, "data_format", None) == "channels_first":
+                raise NoCounterpart('has data_format="channels_first"', 'build the model with "channels_last"')
+            elif row is None:
+                found = self._operation(call, inputs)
+            else:
+                found = _PLANS[row.kind](self, call, inputs)
+        except NoCounterpart as error:
+            self.problems.setdefault(operation, error)
+            found = Planned(inputs[0].kind if inputs else IMAGE, self._new(call.outputs[0].shape[-1] or 1))
+        if found.kind == REGULAR:
+            found.channels.root.regular = True
+        for tensor in call.outputs:
+            self._planned[id(tensor)] = found
+
+    def _passed(self, call, inputs):
+        """The channels stay as many."""
+        return inputs[0]
+
+    def _convolution(self, call, inputs):
+        layer, (given,) = call.operation, inputs
+        if given.kind == FLAT or traits(layer).rank != self.rank:
+            raise NoCounterpart(f"works on {traits(layer).rank} axes of space", f"use a layer for {self.rank}")
+        kind = REGULAR if given.kind == REGULAR or max(layer.kernel_size) > 1 else IMAGE
+        if is_transposed(layer):
+            kind = REGULAR
+        size_in, size_out = call.inputs[0].shape[-1], call.outputs[0].shape[-1]
+        if is_depthwise(layer, size_in):
+            if size_in == size_out and not given.channels.root.fixed:
+                return Planned(kind, given.channels)
+            return Planned(kind, self._new(size_out, parts=[given.channels] * (size_out // size_in)))
+        groups = getattr(layer, "groups", 1)
+        given.channels.root.divisor = math.lcm(given.channels.root.divisor, groups)
+        found = self._produced(call, kind, size_out)
+        found.channels.root.divisor = math.lcm(found.channels.root.divisor, groups)
+        return found
+
+    def _produced(self, call, kind, size):
+        if call.operation in self.predictions:
+            return Planned(IMAGE if kind == REGULAR else kind, self._new(size, fixed=True))
+        return Planned(kind, self._new(size))
+
+    def _dense(self, call, inputs):
+        (given,) = inputs
+        if given.kind in (IMAGE, REGULAR) and not self.is_map(call.inputs[0]):
+            raise NoCounterpart("acts on other axes than the channels of images or vectors", "pool to (B, C) before it")
+        kind = INVARIANT if given.kind == FLAT else given.kind
+        found = self._produced(call, kind, call.operation.units)
+        if given.kind == FLAT:
+            found.channels.root.regular = True
+        return found
+
+    def _normalization(self, call, inputs):
+        layer, shape = call.operation, call.inputs[0].shape
+        axis = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
+        axes = {a % len(shape) for a in axis if a is not None}
+        data = isinstance(layer, keras.layers.Normalization)  # its numbers are those of the data
+        if axes - {len(shape) - 1} or (inputs[0].kind == FLAT):
+            raise NoCounterpart(
+                f"treats positions differently. Received: axis={layer.axis}",
+                "use axis=-1, or keras.layers.GroupNormalization(groups=1) for statistics over all of the map",
+            )
+        if data and axes and not inputs[0].channels.root.fixed:
+            raise NoCounterpart("has numbers of its own for each channel", "use it on the input")
+        return inputs[0]
+
+    def _scale(self, call, inputs):
+        layer = call.operation
+        if (np.ndim(layer.scale) or np.ndim(layer.offset)) and not inputs[0].channels.root.fixed:
+            raise NoCounterpart("scales each channel by a number of its own", "use it on the input")
+        return inputs[0]
+
+    def _slopes(self, call, inputs):
+        shared = {axis % len(call.inputs[0].shape) for axis in call.operation.shared_axes or ()}
+        if inputs[0].kind != INVARIANT and set(range(1, self.rank + 1)) - shared:
+            raise NoCounterpart(
+                "has its own slope at every position", f"use shared_axes={list(range(1, self.rank + 1))}"
+            )
+        return inputs[0]
+
+    def _softmax(self, call, inputs):
+        if call.operation.axis not in (-1, len(call.inputs[0].shape) - 1):
+            raise NoCounterpart(f"sums over axis={call.operation.axis}", "use axis=-1")
+        return inputs[0]
+
+    def _merge(self, call, inputs):
+        kinds = {one.kind for one in inputs}
+        if FLAT in kinds and len(kinds) > 1:
+            raise NoCounterpart("joins a flattened map with other features", "pool to (B, C) before it")
+        kind = next(kind for kind in (FLAT, REGULAR, IMAGE, INVARIANT) if kind in kinds)
+        size = max(x.shape[-1] for x in call.inputs)
+        wide = [one for x, one in zip(call.inputs, inputs, strict=True) if x.shape[-1] == size]
+        if kind == REGULAR:
+            wide[0].channels.root.regular = True
+        for other in wide[1:]:
+            wide[0].channels.join(other.channels)
+        return Planned(kind, wide[0].channels)
+
+    def _join(self, call, inputs):
+        axis, last = call.operation.axis, len(call.outputs[0].shape) - 1
+        kinds = {one.kind for one in inputs}
+        if axis not in (-1, last) or FLAT in kinds:
+            raise NoCounterpart(f"joins along axis={axis}", "join channels, axis=-1")
+        if all(one.channels.root.fixed for one in inputs):
+            kind = next(kind for kind in (REGULAR, IMAGE, INVARIANT) if kind in kinds)
+            return Planned(kind, self._new(call.outputs[0].shape[-1], fixed=True))
+        kind = next(kind for kind in (REGULAR, IMAGE, INVARIANT) if kind in kinds)
+        return Planned(kind, self._new(call.outputs[0].shape[-1], parts=[one.channels for one in inputs]))
+
+    def _global(self, call, inputs):
+        if inputs[0].kind not in (IMAGE, REGULAR):
+            raise NoCounterpart("pools over axes that are no space", "pool the map before it is flattened")
+        return Planned(IMAGE if call.operation.keepdims else INVARIANT, inputs[0].channels)
+
+    def _reshape(self, call, inputs):
+        before, after = call.inputs[0].shape[1:], call.outputs[0].shape[1:]
+        alone = set(before[:-1]) <= {1} and set(after[:-1]) <= {1} and before[-1] == after[-1]
+        if tuple(before) == tuple(after):
+            return inputs[0]
+        if alone and len(after) in (1, self.rank + 1):
+            return Planned(INVARIANT if len(after) == 1 else IMAGE, inputs[0].channels)
+        if len(after) == 1 and self.is_map(call.inputs[0]) and inputs[0].kind in (IMAGE, REGULAR):
+            if None in before:
+                raise NoCounterpart("flattens a map of unknown size", "use GlobalAveragePooling")
+            return Planned(FLAT, inputs[0].channels)
+        raise NoCounterpart(
+            f"makes (B, {', '.join(map(str, after))}) of (B, {', '.join(map(str, before))}), which mixes positions and "
+            "channels",
+            "use GlobalAveragePooling, UpSampling or transposed convolutions",
+        )
+
+    def _operation(self, call, inputs):
+        operation = call.operation
+        name = type(operation).__name__
+        if isinstance(operation, keras.layers.Layer):
+            raise unknown(operation)
+        if name in REDUCTIONS and self._over_space(operation, call.inputs[0]):
+            return Planned(IMAGE if operation.keepdims else INVARIANT, inputs[0].channels)
+        if name == "Concatenate":
+            return self._join(call, inputs)
+        if name in ("Reshape",):
+            return self._reshape(call, inputs)
+        if name in ("Cast", "Identity", "StopGradient"):
+            return inputs[0]
+        if name not in ELEMENTWISE_OPERATIONS:
+            raise unknown(operation)
+        constants = [value for value in keras.tree.flatten((call.args, call.kwargs)) if np.ndim(value) > 0]
+        wide = [value for value in constants if not isinstance(value, keras.KerasTensor) and np.size(value) > 1]
+        if wide and not inputs[0].channels.root.fixed:
+            raise NoCounterpart("has a number of its own for each channel or position", "use a layer with weights")
+        return self._merge(call, inputs)
+
+    def _over_space(self, operation, tensor):
+        axis = operation.axis if isinstance(operation.axis, list | tuple) else [operation.axis]
+        if None in axis or not self.is_map(tensor):
+            return False
+        return {a % len(tensor.shape) for a in axis} == set(range(1, self.rank + 1))
+
+
+def is_depthwise(layer, channels):
+    """Whether every output channel of a convolution follows from one input channel."""
+    if hasattr(layer, "pointwise_initializer"):  # a separable one, whose second half mixes them
+        return False
+    groups = getattr(layer, "groups", 1)
+    return hasattr(layer, "depth_multiplier") or (groups == channels and groups > 1)
+
+
+def is_transposed(layer):
+    """Whether a convolution spreads pixels."""
+    return traits(layer).transposed
+
+
+def _predictions(graph, some_calls, rank):
+    """The operations whose channels are those that the model predicts, so that they stay as many.
+
+    An output comes from them through layers that keep channels apart, without a normalisation or a rectifier behind a
+    spatial convolution: what comes behind those are features.
+    """
+    source = {id(tensor): call for call in some_calls for tensor in call.outputs}
+    found = set()
+    for tensor in graph.outputs:
+        plain = True
+        while (call := source.get(id(tensor))) is not None:
+            row = traits(call.operation)
+            kind = getattr(row, "kind", None)
+            activation = getattr(call.operation, "activation", None)
+            plain = plain and (activation is None or activation_name(activation) in _OF_PREDICTIONS)
+            plain = plain and (kind != "function" or activation is not None)
+            if kind == "dense" or (
+                kind == "convolution" and not is_depthwise(call.operation, call.inputs[0].shape[-1])
+            ):
+                if kind == "dense" or plain or max(call.operation.kernel_size) == 1:
+                    found.add(call.operation)
+                break
+            if kind not in _PASSED or len(call.inputs) != 1:
+                break
+            tensor = call.inputs[0]
+    return found
+
+
+def check(plan):
+    """ValueError that names everything without a counterpart."""
+    if not plan.problems:
+        return
+    named = [f"{describe(operation)} {error}" for operation, error in plan.problems.items()]
+    raise NoCounterpart(f"{RULE} Received: {'. '.join(named)}", "")
+
+
+_PLANS = {
+    **dict.fromkeys(("identity", "function", "upsampling", "border", "pooling", "unit", "gain"), Plan._passed),
+    "convolution": Plan._convolution,
+    "dense": Plan._dense,
+    "normalization": Plan._normalization,
+    "scale": Plan._scale,
+    "slopes": Plan._slopes,
+    "softmax": Plan._softmax,
+    "merge": Plan._merge,
+    "join": Plan._join,
+    "global": Plan._global,
+    "flatten": Plan._reshape,
+    "reshape": Plan._reshape,
+}

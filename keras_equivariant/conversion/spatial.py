@@ -1,0 +1,268 @@
+"""What becomes of layers that slide windows: convolutions, poolings, borders, enlarging."""
+
+import keras
+
+from keras_equivariant import layers
+from keras_equivariant.conversion.plan import IMAGE, REGULAR, is_depthwise, is_transposed
+from keras_equivariant.conversion.problems import NoCounterpart
+from keras_equivariant.layers.core.options import declared
+from keras_equivariant.stock.traits import is_linear, traits
+
+_REMEDY = "use sizes that its strides divide, or strict=False to keep it, approximately equivariant"
+
+
+def _convolution(walk, call, args, kwargs):
+    layer, x = call.operation, args[0]
+    if is_transposed(layer):
+        return _transposed(walk, call, walk.lift(x, layer.name))
+    if hasattr(layer, "pointwise_initializer"):
+        return _separable(walk, call, x)
+    change, x = _window(walk, call, x)
+    if is_depthwise(layer, call.inputs[0].shape[-1]):
+        return _depthwise(walk, call, walk.lift(x, layer.name), change)
+    if layer in walk.plan.predictions:
+        return _prediction(walk, call, x, change)
+    filters = walk.filters(call.outputs[0])
+    if walk.plan[call.outputs[0]].kind == IMAGE:
+        return walk.mark(walk.copy(layer, filters=filters, **change)(x), IMAGE)
+    lifting = walk.kind(x) != REGULAR
+    groups = _groups(walk, layer, x.shape[-1], filters)
+    new = walk.make(layer, "", lambda name: _ours(walk, layer, name, lifting, filters=filters, groups=groups, **change))
+    return walk.mark(new(x), REGULAR)
+
+
+def _ours(walk, layer, name, lifting, **changes):
+    """A lifting or group convolution with the options of a stock one."""
+    return _with_options(walk.ours("LiftingConv" if lifting else "GroupConv"), walk, layer, name, **changes)
+
+
+def _with_options(cls, walk, layer, name, **changes):
+    known = {*declared(cls.__init__), "dtype", "trainable"} - {"data_format", "basis"}
+    config = {key: value for key, value in layer.get_config().items() if key in known}
+    return cls(**{**config, "group": walk.group, "strict": walk.strict, "name": name, **changes})
+
+
+def _groups(walk, layer, fields, filters):
+    groups = getattr(layer, "groups", 1)
+    fitting = max(n for n in range(1, groups + 1) if fields % n == 0 and filters % n == 0)
+    if fitting != groups:
+        walk.because(f"groups={fitting} divide {fields} and {filters} fields")
+    return fitting
+
+
+def _window(walk, call, x):
+    """(arguments for the layer in place of its own, its input) such that its window treats all sides alike."""
+    layer = call.operation
+    before, after = (walk.space(tensor) for tensor in (call.inputs[0], call.outputs[0]))
+    change = walk.exact.sliding(layer, walk.space(x), before, after, "kernel_size", taps=True)
+    pointwise = max(layer.kernel_size) == 1
+    if change == {} or (change and not pointwise):
+        if change:
+            walk.because(_sizes(layer.kernel_size, change["kernel_size"], walk, x, layer))
+        return change, x
+    if pointwise and walk.strict:
+        pooled = _pooled(walk, call, x, before, after)
+        if pooled is not None:
+            return {"strides": 1}, pooled
+    if walk.strict:
+        raise NoCounterpart(_uneven(layer, layer.kernel_size, walk.space(x)), _REMEDY)
+    walk.because("kept: " + _uneven(layer, layer.kernel_size, walk.space(x)))
+    return {}, x
+
+
+def _pooled(walk, call, x, before, after):
+    """The mean over the pixels of which a convolution of one pixel takes the first; None where there is none."""
+    layer, strides = call.operation, call.operation.strides
+    pooling = keras.layers.AveragePooling2D if walk.rank == 2 else keras.layers.AveragePooling3D
+    guess = pooling(1, strides=strides, padding=layer.padding)
+    change = walk.exact.sliding(guess, walk.space(x), before, after, "pool_size", taps=False)
+    if change is None:
+        return None
+    size = change.get("pool_size", guess.pool_size)
+    walk.because(f"the mean of {_by(size)} pixels, of which it took the first")
+    new = walk.make(
+        layer,
+        "pool",
+        lambda name: walk.ours("AveragePooling")(
+            size, strides=strides, padding=layer.padding, group=walk.group, name=name, dtype=layer.dtype_policy
+        ),
+    )
+    return walk.mark(new(x), walk.kind(x))
+
+
+def _depthwise(walk, call, x, change):
+    layer = call.operation
+    multiplier = call.outputs[0].shape[-1] // call.inputs[0].shape[-1]
+    if walk.rank == 3:
+        filters = x.shape[-1] * multiplier
+        new = walk.make(
+            layer, "", lambda name: _ours(walk, layer, name, False, filters=filters, groups=x.shape[-1], **change)
+        )
+        return walk.mark(new(x), REGULAR)
+    new = walk.make(layer, "", lambda name: _depthwise_layer(walk, layer, name, multiplier, **change))
+    return walk.mark(new(x), REGULAR)
+
+
+def _depthwise_layer(walk, layer, name, multiplier, **changes):
+    """A depthwise convolution with the options of a stock one, whose kernel may have another name."""
+    config = layer.get_config()
+    for option in ("initializer", "regularizer", "constraint"):
+        if f"depthwise_{option}" in config:
+            changes.setdefault(f"kernel_{option}", config[f"depthwise_{option}"])
+    return _with_options(layers.GroupDepthwiseConv2D, walk, layer, name, depth_multiplier=multiplier, **changes)
+
+
+def _separable(walk, call, x):
+    """A depthwise convolution and one of one pixel."""
+    layer = call.operation
+    if walk.rank != 2:
+        raise NoCounterpart("is separable in one axis only", "use two convolutions")
+    change, x = _window(walk, call, x)
+    x = walk.lift(x, layer.name)
+    multiplier, config = layer.depth_multiplier, layer.get_config()
+    plain = {"use_bias": False, "activation": None, **change}
+    first = walk.make(layer, "depthwise", lambda name: _depthwise_layer(walk, layer, name, multiplier, **plain))
+    own = {f"kernel_{option}": config[f"pointwise_{option}"] for option in ("initializer", "regularizer", "constraint")}
+    own |= {"filters": walk.filters(call.outputs[0]), "kernel_size": 1, "strides": 1, "padding": "valid"}
+    own |= {"dilation_rate": 1, "groups": 1}
+    y = walk.mark(first(x), REGULAR)
+    if layer in walk.plan.predictions:
+        y = walk.pool(y, "max", layer.name)
+        kept = {key: config[key] for key in ("activation", "use_bias", "dtype")}
+        final = walk.make(layer, "", lambda name: walk.stock("Conv")(own["filters"], 1, name=name, **kept))
+        return walk.mark(final(y), IMAGE)
+    second = walk.make(layer, "", lambda name: _ours(walk, layer, name, False, **own))
+    return walk.mark(second(y), REGULAR)
+
+
+def _prediction(walk, call, x, change):
+    """A convolution whose channels are predicted: as many of them, and no group axis behind it."""
+    layer = call.operation
+    if max(change.get("kernel_size", layer.kernel_size)) == 1:
+        x = walk.pool(x, "max", layer.name) if walk.kind(x) == REGULAR else x
+        return walk.mark(walk.copy(layer, **change)(x), IMAGE)
+    lifting = walk.kind(x) != REGULAR
+    changes = {"activation": None, "groups": _groups(walk, layer, x.shape[-1], layer.filters), **change}
+    new = walk.make(layer, "", lambda name: _ours(walk, layer, name, lifting, **changes))
+    return _predicted(walk, layer, walk.mark(new(x), REGULAR))
+
+
+def _predicted(walk, layer, x):
+    x = walk.pool(x, "mean", layer.name)
+    if is_linear(layer.activation):
+        return x
+    new = walk.make(
+        layer,
+        "activation",
+        lambda name: keras.layers.Activation(layer.activation, name=name, dtype=layer.dtype_policy),
+    )
+    return walk.mark(new(x), IMAGE)
+
+
+def _transposed(walk, call, x):
+    layer = call.operation
+    before, after = (walk.space(tensor) for tensor in (call.inputs[0], call.outputs[0]))
+    change = walk.exact.spreading(layer, walk.space(x), before, after)
+    if change is None and walk.strict:
+        raise NoCounterpart(_uneven(layer, layer.kernel_size, walk.space(x)), "use a kernel_size of twice the strides")
+    if change is None:
+        walk.because("kept: " + _uneven(layer, layer.kernel_size, walk.space(x)))
+    elif "kernel_size" in change:
+        walk.because(_sizes(layer.kernel_size, change["kernel_size"], walk, x, layer))
+    final = layer in walk.plan.predictions
+    changes = {"filters": walk.filters(call.outputs[0]), **(change or {}), **({"activation": None} if final else {})}
+    cls = walk.ours("GroupConvTranspose")
+    new = walk.make(layer, "", lambda name: _with_options(cls, walk, layer, name, **changes))
+    y = walk.mark(new(x), REGULAR)
+    return _predicted(walk, layer, y) if final else y
+
+
+def _pooling(walk, call, args, kwargs):
+    layer, x = call.operation, args[0]
+    before, after = (walk.space(tensor) for tensor in (call.inputs[0], call.outputs[0]))
+    change = walk.exact.sliding(layer, walk.space(x), before, after, "pool_size", taps=False)
+    if change is None and walk.strict:
+        raise NoCounterpart(_uneven(layer, layer.pool_size, walk.space(x)), _REMEDY)
+    if change is None:
+        walk.because("kept: " + _uneven(layer, layer.pool_size, walk.space(x)))
+    elif change:
+        walk.because(_sizes(layer.pool_size, change["pool_size"], walk, x, layer))
+    config = {"pool_size": layer.pool_size, "strides": layer.strides, "padding": layer.padding, **(change or {})}
+    config |= {"group": walk.group, "strict": walk.strict, "dtype": layer.dtype_policy}
+    cls = walk.ours("AveragePooling" if traits(layer).linear else "MaxPooling")
+    new = walk.make(layer, "", lambda name: cls(**config, name=name))
+    return walk.mark(new(x), walk.kind(x))
+
+
+def _border(walk, call, args, kwargs):
+    layer, x = call.operation, args[0]
+    crops = hasattr(layer, "cropping")
+    given = [(-low, -high) for low, high in layer.cropping] if crops else list(layer.padding)
+    sides = walk.exact.border(given, walk.space(x), walk.space(call.outputs[0]))
+    if sides is None and walk.strict:
+        sides_given = layer.cropping if crops else layer.padding
+        raise NoCounterpart(
+            f"treats the ends of an axis differently. Received: {sides_given}",
+            "crop as much at every side, or as much more as makes it even; strict=False keeps it",
+        )
+    if sides is None:
+        walk.because("kept: it treats the ends of an axis differently")
+        sides = given
+    elif list(sides) != given:
+        walk.because(f"{list(sides)} at the ends in place of {given}")
+    return _bordered(walk, layer, x, sides)
+
+
+def _bordered(walk, layer, x, sides):
+    if not any(map(any, sides)):
+        return walk.view(x, walk.kind(x))
+    cropping = min(map(min, sides)) < 0
+    sides = [tuple(map(abs, pair)) for pair in sides]
+    deeper = walk.kind(x) == REGULAR
+    if deeper and walk.rank == 3:
+        raise NoCounterpart(
+            "changes the borders of volumes with a group axis, for which Keras has no layer",
+            'use padding="same" in the convolutions',
+        )
+    cls = getattr(keras.layers, f"{'Cropping' if cropping else 'ZeroPadding'}{walk.rank + deeper}D")
+    amounts = tuple(sides) + ((0, 0),) * deeper
+    new = walk.make(layer, "", lambda name: cls(amounts, name=name, dtype=layer.dtype_policy))
+    return walk.mark(new(x), walk.kind(x))
+
+
+def _upsampling(walk, call, args, kwargs):
+    layer, x = call.operation, args[0]
+    interpolation = getattr(layer, "interpolation", "nearest")
+    if interpolation not in ("nearest", "bilinear"):
+        raise NoCounterpart(f"interpolates by {interpolation!r}", 'use "nearest" or "bilinear"')
+    if walk.strict and not walk.exact.scaling(layer.size, walk.space(x)):
+        raise NoCounterpart(f"enlarges axes that are swapped by different factors, {layer.size}", "use one factor")
+    config = {"size": layer.size, "interpolation": interpolation, "group": walk.group, "strict": walk.strict}
+    new = walk.make(layer, "", lambda name: walk.ours("UpSampling")(**config, name=name, dtype=layer.dtype_policy))
+    return walk.mark(new(x), walk.kind(x))
+
+
+def _by(sizes):
+    return "x".join(map(str, sizes))
+
+
+def _sizes(given, new, walk, x, layer):
+    return (
+        f"a window of {_by(new)} in place of {_by(given)}: with strides={layer.strides[0]} it treats all sides of "
+        f"{_by(walk.space(x))} pixels alike"
+    )
+
+
+def _uneven(layer, window, sizes):
+    return (
+        f'has a window of {_by(window)} pixels, strides={tuple(layer.strides)}, padding="{layer.padding}", which does '
+        f"not treat all sides of {_by(sizes)} pixels alike"
+    )
+
+
+RULES = {
+    "convolution": _convolution,
+    "pooling": _pooling,
+    "border": _border,
+    "upsampling": _upsampling,
+}

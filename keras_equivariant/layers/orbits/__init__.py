@@ -1,0 +1,1 @@
+"""Any network made equivariant by what a group makes of its inputs and outputs."""

@@ -1,0 +1,85 @@
+"""What a group element does to symbolic tensors: it moves pixels and multiplies channels; not a layer of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from keras_equivariant.groups import grid, layouts
+from keras_equivariant.layers.core.base import EquivariantLayer
+from keras_equivariant.layers.core.options import GroupLike
+from keras_equivariant.layers.core.windowed_conv import symmetry_group
+
+PIXELS = (layouts.Image, layouts.Typed)
+
+
+class OnOrbits(EquivariantLayer):
+    """A layer that moves images, maps and vectors by the elements of a finite group of the pixel grid.
+
+    Subclasses set `layout`, that of what they move, as a spelling.
+    """
+
+    layout = "image"
+
+    def __init__(self, group: GroupLike, strict: bool = True, **kwargs: Any) -> None:
+        super().__init__(strict=strict, **kwargs)
+        self.group = symmetry_group(group)
+        if not self.group.is_finite or not all(map(grid.is_signed_permutation, self.group.matrices)):
+            raise ValueError(
+                "Images are moved exactly by flips and quarter turns only. Received: "
+                f'group="{self.group.name}"; use {"D4 or a subgroup" if self.group.dimension == 2 else "Oh, O or T"}'
+            )
+
+    def build(self, input_shape):
+        self.built = True
+
+    def moved(self, x, element):
+        """[L_g x](p) = rho(g) x(g^-1 p)."""
+        matrix, spaced = self.group.matrices[element], len(x.shape) == self.group.dimension + 2
+        layout = layouts.parse(self.layout, self.group)
+        if spaced and isinstance(layout, PIXELS):
+            order, flips = grid.moved_order(matrix, len(x.shape))
+            x = ops.transpose(x, order) if order != sorted(order) else x
+            x = ops.flip(x, axis=flips) if flips else x
+        channels = self._matrix(layout, element, x.shape[-1], spaced)
+        return x if channels is None else ops.matmul(x, ops.convert_to_tensor(channels, dtype=x.dtype))
+
+    def _matrix(self, layout, element, size, spaced):
+        """What the element does to row vectors of channels; None for nothing."""
+        if isinstance(layout, layouts.Image | layouts.Invariant):
+            return None
+        unit = np.eye(size).reshape(size, *(1,) * (self.group.dimension * spaced), size)
+        matrix = layout.act(unit, self.group, element).reshape(size, size)
+        return None if np.array_equal(matrix, np.eye(size)) else matrix
+
+    def check_space(self, shape):
+        """ValueError where elements would change the sizes of a map."""
+        space = tuple(shape[1:-1])
+        if len(space) == self.group.dimension and None not in space and not grid.keeps_shape(self.group, space):
+            raise ValueError(
+                "All moved copies of an image must have one size. Received: a map of "
+                f"{' x '.join(map(str, space))} pixels, of which {self.group.name} swaps the axes; use "
+                f"{grid.UPRIGHT[self.group.dimension]}, or pad the image to equal sizes"
+            )
+
+    def check_features(self, layout, shapes):
+        """Takes any features."""
+
+    def expected_layout(self, shape):
+        return layouts.parse(self.layout, self.group)
+
+    def law(self, layout, shapes):
+        return layouts.parse(self.layout, self.group)
+
+
+def spelled(layout):
+    """A layout as configurations hold it."""
+    return layout if isinstance(layout, str) else str(layout)
+
+
+def weighted(tensor, weights):
+    """A tensor (B, |G|, ...) summed over the group with weights (B, |G|)."""
+    shape = (-1, weights.shape[1], *(1,) * (len(tensor.shape) - 2))
+    return ops.sum(tensor * ops.reshape(ops.cast(weights, tensor.dtype), shape), axis=1)

@@ -1,0 +1,63 @@
+"""Presets in folders: the network as a .keras file and a model card beside it."""
+
+import json
+import pathlib
+
+import keras
+
+from keras_equivariant.training.run_folder import read_json, write_json
+
+MODEL, ABOUT, CARD = "model.keras", "preset.json", "README.md"
+
+
+def write(folder, model, about):
+    """Writes a folder.
+
+    Raises:
+        FileExistsError: there is a preset in it already.
+    """
+    folder = pathlib.Path(folder)
+    if (folder / MODEL).exists():
+        raise FileExistsError(f"A preset is written into a new folder. Received: {folder}, which holds one")
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save(folder / MODEL)
+    write_json(folder / ABOUT, about)
+    (folder / CARD).write_text(card(model, about), encoding="utf-8")
+
+
+def read(folder):
+    """The model of a folder: a preset's, or that of a run."""
+    return keras.saving.load_model(pathlib.Path(folder) / MODEL, compile=False)
+
+
+def about(folder):
+    """What is known of a folder's network; of a run its results."""
+    folder = pathlib.Path(folder)
+    for name in (ABOUT, "summary.json"):
+        if (folder / name).is_file():
+            return read_json(folder / name)
+    return {}
+
+
+def card(model, known):
+    """The model card: what the network is, what it was trained on, how well it does, and its certificate."""
+    rows = [(key, value) for key, value in known.items() if isinstance(value, int | float | str)]
+    certificate = known.get("certificate")
+    lines = [
+        f"# {model.name}",
+        "",
+        f"{model.count_params():,} parameters; input {_shape(model.input_shape)}, output {_shape(model.output_shape)}.",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {key.replace('_', ' ')} | {value} |" for key, value in rows),
+        "",
+    ]
+    if certificate:
+        lines += ["## Certificate", "", "```json", json.dumps(certificate, indent=1)[:2000], "```", ""]
+    use = ["## Use", "", "```python", "import keras_equivariant as ke", "", "model = ke.from_preset(FOLDER)", "```", ""]
+    return "\n".join([*lines, *use])
+
+
+def _shape(shape):
+    return " x ".join("any" if size is None else str(size) for size in shape[1:])

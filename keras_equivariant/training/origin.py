@@ -1,0 +1,53 @@
+"""Where the numbers of a run come from: its command, its data, the machine and the commit."""
+
+import json
+import os
+import shlex
+
+from keras_equivariant.data.rows import parts_of
+from keras_equivariant.data.stored import Stored
+from keras_equivariant.utils.provenance import UNKNOWN, digest, provenance
+
+# Arguments of `train` that do not change what is measured, or have no option of the command line.
+_LEFT_OUT = ("spec", "data", "params", "recipe", "run_dir", "resume", "verbose", "tensorboard")
+
+
+def command_line(arguments):
+    """The command that does what a call of `train` does; "unknown" for what has no name, such as a built model.
+
+    Args:
+        arguments: dict of the call's arguments.
+
+    Example:
+        >>> command_line({"spec": "p4_cnn", "data": "digits", "params": {"filters": 8}, "seed": 0, "limit": None})
+        'keras-equivariant train p4_cnn --data digits --set filters=8'
+    """
+    spec, data = arguments["spec"], arguments["data"]
+    named = [spec, data] + ([arguments["compare"]] if arguments.get("compare") is not None else [])
+    if not all(isinstance(name, str | os.PathLike) for name in named):
+        return UNKNOWN
+    words = ["keras-equivariant", "train", str(spec), "--data", str(data)]
+    for option, pairs in (("--set", arguments.get("params")), ("--recipe", arguments.get("recipe"))):
+        for key, value in (pairs or {}).items():
+            words += [option, f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
+    for name, value in arguments.items():
+        if name in _LEFT_OUT or value == DEFAULTS.get(name):
+            continue
+        option = f"--{name.replace('_', '-')}"
+        if name == "export_formats":
+            words += ["--formats", *value] if value else ["--no-export"]
+        else:
+            words += [option, str(0 if name == "angle_samples" and value is None else value)]
+    return shlex.join(words)
+
+
+DEFAULTS = {"seed": 0, "validation": 0, "angle_step": 15, "angle_samples": 2000}
+DEFAULTS["export_formats"] = ("saved_model", "tflite")
+
+
+def origin_of(dataset):
+    """The data's hash, and what is known of this process."""
+    parts = (dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
+    arrays = [array for part in parts for array in parts_of(part).values()]
+    on_disk = any(isinstance(array, Stored) for array in arrays)
+    return {"data_sha256": UNKNOWN if on_disk else digest(*arrays), **provenance()}

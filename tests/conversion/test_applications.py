@@ -1,0 +1,84 @@
+"""The networks of keras.applications: exact, folded alike, exported, and on the trivial group themselves.
+
+One small network runs always, all of them by `-m slow`, at the smallest size that each takes.
+"""
+
+import json
+import os
+
+import keras
+import numpy as np
+import pytest
+
+import keras_equivariant as ke
+from keras_equivariant.conversion.matching import cost
+
+pytestmark = pytest.mark.tensorflow
+APPLICATIONS = {
+    "MobileNet": (32, {"alpha": 0.25}),
+    "MobileNetV2": (32, {"alpha": 0.35}),
+    "MobileNetV3Small": (32, {}),
+    "EfficientNetB0": (32, {}),
+    "EfficientNetV2B0": (32, {}),
+    "ResNet50": (32, {}),
+    "ResNet50V2": (32, {}),
+    "VGG16": (32, {}),
+    "DenseNet121": (32, {}),
+    "ConvNeXtTiny": (32, {}),
+    "NASNetMobile": (32, {}),
+    "Xception": (71, {}),
+    "InceptionV3": (75, {}),
+}
+ALWAYS = ("MobileNet",)
+NAMES = [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.slow) for name in APPLICATIONS]
+
+
+def application(name):
+    size, options = APPLICATIONS[name]
+    make = getattr(keras.applications, name)
+    return make(weights=None, input_shape=(size, size, 3), classes=10, classifier_activation=None, **options)
+
+
+def images(model, count=2):
+    return np.random.default_rng(0).uniform(0, 255, (count, *model.input_shape[1:])).astype("float32")
+
+
+def answers(model, x):
+    return keras.ops.convert_to_numpy(model(x))
+
+
+def alive(model):
+    """The model with statistics of data, so that its answers differ."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    for _ in range(3):
+        model(images(model, 8), training=True)
+    return model
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_application(name, tmp_path):
+    stock = alive(application(name))
+    x = images(stock)
+    same = ke.equivariant(stock, "Z2", match=1.0, weights="project")
+    scale = np.abs(answers(stock, x)).max()
+    assert np.abs(answers(same, x) - answers(stock, x)).max() < 1e-6 * max(scale, 1.0)
+    del same
+    twin = alive(ke.equivariant(stock, "D4", match="channels" if name in ALWAYS else "parameters"))
+    spread = np.ptp(answers(twin, x), axis=0).max() / np.abs(answers(twin, x)).max()
+    assert spread > 1e-4
+    report = ke.certify(twin)
+    assert report.verdict == "exact" and report.max_error < 1e-12
+    folded = ke.fold(twin)
+    assert np.abs(answers(folded, x) - answers(twin, x)).max() <= 1e-5 * np.abs(answers(twin, x)).max()
+    row = {"name": name, "size": stock.input_shape[1], "spread": float(spread), "error": float(report.max_error)}
+    if name not in ALWAYS:
+        exported = ke.export(twin, tmp_path, ["saved_model", "tflite"])
+        row["exported"] = exported.passed
+        for kind, model in (("original", stock), ("twin", twin)):
+            row[kind] = [int(cost(model, match)) for match in ("parameters", "multiply-adds")]
+        assert exported.passed
+    if "KERAS_EQUIVARIANT_COSTS" in os.environ:
+        with open(os.environ["KERAS_EQUIVARIANT_COSTS"], "a") as file:
+            file.write(json.dumps(row) + "\n")

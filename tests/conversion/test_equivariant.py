@@ -1,0 +1,190 @@
+"""Twins of stock networks: exact, folded alike, the original itself on the trivial group; what has none is named."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from stock_networks import NETWORKS, shake, unet
+
+import keras_equivariant as ke
+from keras_equivariant.conversion.matching import cost
+
+pytestmark = pytest.mark.tensorflow
+
+
+def images(model, count=2, seed=0):
+    shape = (count, *model.input_shape[1:])
+    scale = 255.0 if any(isinstance(layer, layers.Rescaling) for layer in model.layers) else 1.0
+    return (scale * np.random.default_rng(seed).standard_normal(shape)).astype("float32")
+
+
+def answers(model, x):
+    return keras.ops.convert_to_numpy(model(x))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_twin_is_exact_and_folds(name):
+    stock = NETWORKS[name]()
+    twin = shake(ke.equivariant(stock, "D4"))
+    report = ke.certify(twin)
+    assert report.verdict == "exact" and report.max_error < 1e-12
+    assert twin.output_shape == stock.output_shape
+    x = images(twin)
+    assert np.ptp(answers(twin, x), axis=0).max() > 1e-3
+    np.testing.assert_allclose(answers(ke.fold(twin), x), answers(twin, x), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_on_the_trivial_group_it_is_the_original(name):
+    stock = shake(NETWORKS[name]())
+    twin = ke.equivariant(stock, "Z2", match=1.0, weights="project")
+    x = images(stock)
+    assert np.ptp(answers(stock, x), axis=0).max() > 1e-3
+    np.testing.assert_allclose(answers(twin, x), answers(stock, x), rtol=1e-5, atol=1e-6)
+    assert not twin.conversion.changed or name in ("dense", "unet")  # dense layers on maps; whole fields dropped
+
+
+def test_volumes():
+    stock = unet(rank=3, size=4)
+    twin = shake(ke.equivariant(stock, "O", match="channels"))
+    assert twin.output_shape == stock.output_shape
+    x = images(twin, 1)
+    for element in (1, 9, 17):
+        moved = answers(twin, ke.groups.act(x, "O", element, "image"))
+        np.testing.assert_allclose(moved, ke.groups.act(answers(twin, x), "O", element, "image"), atol=1e-5)
+
+
+def test_original_windows_may_be_kept():
+    stock = NETWORKS["residual"]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        twin = shake(ke.equivariant(stock, "D4", match="channels", strict=False))
+    assert any(layer.why.startswith("kept") for layer in twin.conversion.layers)
+    assert ke.certify(twin).verdict != "exact"
+
+
+def test_with_all_channels_it_begins_as_the_mean_of_the_original():
+    image = keras.Input((9, 9, 2))
+    x = layers.Conv2D(4, 3, strides=2, padding="same", activation="relu")(image)
+    x = layers.Conv2D(4, 3, padding="same", activation="relu")(layers.BatchNormalization()(x))
+    stock = shake(keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(x))))
+    twin = ke.equivariant(stock, "D4", match=1.0, weights="project")
+    f = images(stock)
+    moved = [ke.groups.act(f, "D4", element, "image") for element in range(8)]
+    mean = np.mean([answers(stock, x) for x in moved], axis=0)
+    assert not np.allclose(mean, answers(stock, f), atol=1e-3)
+    np.testing.assert_allclose(answers(twin, f), mean, atol=1e-5)
+    assert set(twin.conversion.lost.values()) == {0.0}
+
+
+@pytest.mark.parametrize("match", ["parameters", "multiply-adds"])
+def test_costs_match(match):
+    # Wide enough that a field more or less is no large part.
+    image = keras.Input((16, 16, 3))
+    x = layers.Conv2D(96, 3, padding="same", activation="relu")(image)
+    x = layers.Conv2D(96, 3, padding="same", activation="relu")(layers.MaxPooling2D()(x))
+    stock = keras.Model(image, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+    twin = ke.equivariant(stock, "C4", match=match)
+    assert cost(twin, match) / cost(stock, match) == pytest.approx(1, abs=0.05)
+
+
+def test_subclassed_models_are_followed():
+    @keras.saving.register_keras_serializable("test_equivariant")
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.stem = layers.Conv2D(4, 3, padding="same", activation="relu")
+            self.head = layers.Dense(2)
+
+        def call(self, x):
+            x = self.stem(x)
+            return self.head(keras.ops.mean(x + 1.0, axis=(1, 2)))
+
+    model = Own()
+    model(np.zeros((1, 8, 8, 1), "float32"))
+    twin = shake(ke.equivariant(model, "D4"))
+    assert ke.certify(twin).verdict == "exact"
+
+
+def test_a_table_says_what_became_of_each_layer():
+    twin = ke.equivariant(NETWORKS["residual"](), "C4")
+    text = ke.conversion_table(twin)
+    assert "LiftingConv2D" in text and "a window of 4x4 in place of 3x3" in text and "of the original" in text
+    with pytest.raises(ValueError, match="convert the original again"):
+        ke.conversion_table(keras.models.clone_model(twin))
+
+
+def test_feature_maps_come_pooled_or_with_the_group_axis():
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(16, 3, padding="same", activation="relu")(image)
+    stock = keras.Model(image, layers.ReLU()(layers.BatchNormalization()(x)))
+    assert ke.equivariant(stock, "C4", match="channels").output_shape == (None, 8, 8, 4)
+    twin = shake(ke.equivariant(stock, "C4", match="channels", outputs="regular"))
+    assert twin.output_shape == (None, 8, 8, 4, 4)
+    assert ke.certify(twin).verdict == "exact"
+
+
+class Own(layers.Layer):
+    def call(self, x):
+        return keras.ops.tanh(x)
+
+
+def behind(*some_layers, size=(8, 8, 3)):
+    """A network of a convolution and these layers."""
+    return keras.Sequential([keras.Input(size), layers.Conv2D(4, 3, padding="same"), *some_layers])
+
+
+REFUSED = {
+    "custom": (lambda: behind(Own()), "replacements="),
+    "lambda": (lambda: behind(layers.Lambda(lambda x: x[:, ::-1])), "use stock layers or operations"),
+    "cropping": (lambda: behind(layers.Cropping2D(((1, 0), (0, 0)))), "crop as much at every side"),
+    "recurrent": (lambda: behind(layers.ConvLSTM1D(2, 3)), "TimeDistributed"),
+    "reshape": (lambda: behind(layers.Reshape((4, 16, 4))), "GlobalAveragePooling"),
+    "stride": (lambda: behind(layers.Conv2D(4, 3, strides=(1, 2), padding="same")), "strict=False"),
+    "statistics": (lambda: behind(layers.LayerNormalization(axis=[1, 2, 3])), "axis=-1"),
+    "slopes": (lambda: behind(layers.PReLU()), r"shared_axes=\[1, 2\]"),
+    "channels_first": (lambda: behind(layers.UpSampling2D(data_format="channels_first")), '"channels_last"'),
+    "attention": (lambda: behind(layers.Resizing(4, 4)), "replacements="),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_has_no_counterpart_is_named_with_a_remedy(name):
+    build, remedy = REFUSED[name]
+    stock = build()
+    with pytest.raises(ValueError, match=remedy) as caught:
+        ke.equivariant(stock, "D4")
+    assert f'"{stock.layers[-1].name}"' in str(caught.value)
+
+
+REMEDIES = {
+    "custom": (lambda: behind(Own()), {"replacements": {Own: lambda layer: layers.Activation("tanh")}}),
+    "cropping": (lambda: behind(layers.Cropping2D(1)), {}),
+    "statistics": (lambda: behind(layers.GroupNormalization(1)), {}),
+    "slopes": (lambda: behind(layers.PReLU(shared_axes=[1, 2])), {}),
+    "reshape": (lambda: behind(layers.GlobalAveragePooling2D()), {}),
+}
+
+
+@pytest.mark.parametrize("name", REMEDIES)
+def test_remedies_help(name):
+    build, options = REMEDIES[name]
+    twin = shake(ke.equivariant(build(), "D4", match="channels", **options))
+    assert ke.certify(twin).verdict == "exact"
+
+
+def test_arguments_are_checked():
+    stock = behind()
+    for arguments, text in [
+        ({"group": "SO2"}, "must be finite"),
+        ({"group": "O"}, "name a group of the plane"),
+        ({"match": "cost"}, "must be one of"),
+        ({"match": -1}, "number of fields for each channel"),
+        ({"weights": "copy"}, "must be one of"),
+    ]:
+        with pytest.raises(ValueError, match=text):
+            ke.equivariant(stock, **arguments)
+    with pytest.raises(TypeError, match=r"keras\.Model"):
+        ke.equivariant(layers.Dense(2))

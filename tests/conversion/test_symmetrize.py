@@ -1,0 +1,97 @@
+"""Any model averaged over a group, or put into a canonical orientation."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from stock_networks import shake
+
+import keras_equivariant as ke
+
+pytestmark = pytest.mark.tensorflow
+
+
+def plain(size=12):
+    """A network without symmetry: a mask, and numbers."""
+    image = keras.Input((size, size, 2), name="image")
+    x = layers.Conv2D(6, 3, padding="same", activation="relu")(image)
+    mask = layers.Conv2D(2, 3, padding="same")(layers.BatchNormalization()(x))
+    return shake(keras.Model(image, [mask, layers.Dense(4)(layers.Flatten()(x))], name="plain"))
+
+
+def pictures(size=12, seed=0):
+    return np.random.default_rng(seed).standard_normal((3, size, size, 2)).astype("float32")
+
+
+@pytest.mark.parametrize("how", ["average", "canonical"])
+@pytest.mark.parametrize(
+    ("group", "outputs"),
+    [("D4", None), ("C4", ["1x1", "1x1 + 2x0"]), ("C2", ["image", "1x1 + 3x0"])],
+)
+def test_exact_and_folded(how, group, outputs):
+    stock = plain()
+    layouts = outputs or ["image", "invariant"]
+    assert ke.certify(stock, group, output_layout=layouts).verdict == "broken"
+    model = ke.symmetrize(stock, group, how, outputs)
+    report = ke.certify(model, group, output_layout=layouts)
+    assert report.verdict == "exact" and report.max_error < 1e-12
+    x = pictures()
+    for ours, theirs in zip(ke.fold(model)(x), model(x), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("how", ["average", "canonical"])
+def test_symmetric_images_have_symmetric_masks(how):
+    x = pictures()
+    for moved in (lambda x: x[:, ::-1], lambda x: x[:, :, ::-1], lambda x: x.transpose(0, 2, 1, 3)):
+        x = x + moved(x)
+    mask = np.asarray(ke.symmetrize(plain(), "D4", how)(x)[0])
+    np.testing.assert_allclose(mask, mask[:, ::-1], atol=1e-5)
+    np.testing.assert_allclose(mask, mask.transpose(0, 2, 1, 3), atol=1e-5)
+
+
+def test_average_is_the_mean_of_answers():
+    stock = plain()
+    x = pictures()
+    moved = [np.asarray(stock(ke.groups.act(x, "D4", g, "image"))[1]) for g in range(8)]
+    np.testing.assert_allclose(ke.symmetrize(stock, "D4")(x)[1], np.mean(moved, axis=0), atol=1e-5)
+
+
+def test_models_within_save_and_load(tmp_path):
+    for how in ("average", "canonical"):
+        model = ke.symmetrize(plain(), "D4", how)
+        model.save(tmp_path / "model.keras")
+        again = keras.models.load_model(tmp_path / "model.keras")
+        np.testing.assert_allclose(again(pictures())[1], model(pictures())[1], atol=1e-6)
+
+
+def test_average_is_exact_in_int8(tmp_path):
+    stock = plain(8)
+    model = ke.symmetrize(keras.Model(stock.input, stock.outputs[1], name="numbers"), "D4")
+    report = ke.export(model, tmp_path, ["tflite_int8"], representative_data=pictures(8))
+    assert report.passed and max(report.artifacts[0].equivariance.values()) == 0
+
+
+def test_ties_are_measured():
+    model = ke.symmetrize(plain(), "D4", "canonical")
+    assert ke.canonical_ties(model, pictures()).share < 0.5
+    same = ke.canonical_ties(model, np.ones((2, 12, 12, 2), "float32"))
+    assert same.share == 1 and "share a largest score" in str(same)
+    with pytest.raises(ValueError, match='how="canonical"'):
+        ke.canonical_ties(plain(), pictures())
+
+
+def test_arguments_are_checked():
+    stock = plain()
+    for arguments, text in [
+        ({"group": "C8"}, "use D4 or a subgroup"),
+        ({"how": "frame"}, "must be one of"),
+        ({"outputs": ["image"]}, "one layout for each"),
+    ]:
+        with pytest.raises(ValueError, match=text):
+            ke.symmetrize(stock, **arguments)
+    image = keras.Input((8, 12, 1))
+    wide = keras.Model(image, layers.Flatten()(image))
+    with pytest.raises(ValueError, match="pad the image to equal sizes"):
+        ke.symmetrize(wide, "D4")
+    assert ke.certify(ke.symmetrize(wide, "D2"), "D2").verdict == "exact"

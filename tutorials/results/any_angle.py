@@ -1,0 +1,158 @@
+"""What makes a network trained upright know rotated images: one option at a time, measured into any_angle.yaml.
+
+    python tutorials/results/any_angle.py [name ...]
+
+Each network is trained on the upright digits of `ke.data.load("digits")` and tested on images rotated to 24 angles; its
+Lie derivative and the error of its logits between the rotations of the grid are measured before and after training. In
+space: voxels of generated shapes, tested over random rotations. Rows are kept as they are done; names do some again.
+"""
+
+import datetime
+import importlib.metadata
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import time
+import warnings
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+warnings.simplefilter("ignore")
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import yaml  # noqa: E402
+
+import keras_equivariant as ke  # noqa: E402
+from keras_equivariant.compiler import load_spec  # noqa: E402
+from keras_equivariant.equivariance.lie_penalty import with_lie_penalty  # noqa: E402
+from keras_equivariant.training.evaluation import accuracy_by_angle  # noqa: E402
+
+FILE = pathlib.Path(__file__).with_suffix(".yaml")
+SEED, EPOCHS, BATCH, TEST, ANGLES = 0, 6, 32, 200, [15.0 * i for i in range(24)]
+PLANE = {"filters": 4}
+# By name: what is changed, the spec, its parameters, arguments of all its SteerableConv layers, the penalty's weight.
+ROWS = {
+    "base": ("as packaged", "so2_irreps", PLANE, {}, 0.0),
+    "nyquist": ("frequency_cutoff: nyquist", "so2_irreps", PLANE, {"frequency_cutoff": "nyquist"}, 0.0),
+    "nyquist_3": (
+        "frequency_cutoff: nyquist, frequency: 3",
+        "so2_irreps",
+        {**PLANE, "frequency": 3},
+        {"frequency_cutoff": "nyquist"},
+        0.0,
+    ),
+    "no_antialias": ("antialias: false", "so2_irreps", {**PLANE, "antialias": False}, {}, 0.0),
+    "frequency_1": ("frequency: 1", "so2_irreps", {**PLANE, "frequency": 1}, {}, 0.0),
+    "kernel_7": ("kernel_size: 7", "so2_irreps", {**PLANE, "kernel_size": 7}, {}, 0.0),
+    "kernel_3": ("kernel_size: 3, frequency: 1", "so2_irreps", {**PLANE, "kernel_size": 3, "frequency": 1}, {}, 0.0),
+    "fourier": ("nonlinearity: fourier", "so2_irreps", {**PLANE, "nonlinearity": "fourier"}, {}, 0.0),
+    "norm": ("nonlinearity: norm", "so2_irreps", {**PLANE, "nonlinearity": "norm"}, {}, 0.0),
+    "penalty": ("lie_derivative_penalty: 0.02", "so2_irreps", PLANE, {}, 0.02),
+    "nyquist_3_penalty": (
+        "nyquist, frequency: 3, antialias: false, lie_derivative_penalty: 0.02",
+        "so2_irreps",
+        {**PLANE, "frequency": 3, "antialias": False},
+        {"frequency_cutoff": "nyquist"},
+        0.02,
+    ),
+    "nyquist_3_rough": (
+        "nyquist, frequency: 3, antialias: false",
+        "so2_irreps",
+        {**PLANE, "frequency": 3, "antialias": False},
+        {"frequency_cutoff": "nyquist"},
+        0.0,
+    ),
+    "reflect": ("padding_mode: reflect", "so2_irreps", PLANE, {"padding_mode": "reflect"}, 0.0),
+    "hnet": ("H-Net", "hnet_rotated_mnist", {"filters": 4}, {}, 0.0),
+    "C4": ("p4_cnn, C4", "p4_cnn", {"filters": 4}, {}, 0.0),
+    "C8": ("e2_sfcnn, C8", "e2_sfcnn", {"width": 0.15, "group": "C8"}, {}, 0.0),
+    "C16": ("e2_sfcnn, C16", "e2_sfcnn", {"width": 0.1, "group": "C16"}, {}, 0.0),
+    "plain": ("z2_cnn, no symmetry", "z2_cnn", {"filters": 8}, {}, 0.0),
+}
+
+
+def built(spec, params, conv, images):
+    """The network, its spec's text given further arguments for every SteerableConv layer."""
+    declared = load_spec(spec, **params)
+    fitted = {key: value for key, value in {"classes": 10, "size": images.shape[1]}.items() if key in declared.params}
+    text = yaml.safe_load(load_spec(spec, **params, **fitted).to_yaml())
+    keras.utils.set_random_seed(SEED)
+    return ke.build_from_spec(_with(text, conv))
+
+
+def _with(node, conv):
+    if isinstance(node, list):
+        return [_with(item, conv) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: {**value, **conv} if key == "SteerableConv2D" and isinstance(value, dict) else _with(value, conv)
+        for key, value in node.items()
+    }
+
+
+def certified(model, images):
+    report = ke.certify(model, inputs=images[:8].astype("float32"), angles=24, layers=False, dtypes=["float32"])
+    return {
+        "lie_derivative": round(report.lie_derivative, 4),
+        "largest_error_by_angle": round(max(angle.error for angle in report.angles), 4),
+    }
+
+
+def measured(name):
+    what, spec, params, conv, weight = ROWS[name]
+    data = ke.data.load("digits")
+    images = data.x_train.astype("float32")
+    model = built(spec, params, conv, images)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.adapt(images)
+    row = {"what": what, "parameters": model.count_params(), "before": certified(model, data.x_test)}
+    trained = with_lie_penalty(model, weight) if weight else model
+    steps = len(images) // BATCH
+    rate = keras.optimizers.schedules.CosineDecay(5e-3, EPOCHS * steps)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    trained.compile(optimizer=keras.optimizers.Adam(rate), loss=loss)
+    order = np.random.default_rng(SEED).permutation(len(images))[: steps * BATCH]
+    times = []
+    for _ in range(EPOCHS):
+        start = time.perf_counter()
+        trained.fit(images[order], data.y_train[order], batch_size=BATCH, epochs=1, verbose=0)
+        times.append(time.perf_counter() - start)
+    found = accuracy_by_angle(model, data.x_test[:TEST], data.y_test[:TEST], ANGLES)
+    percent = [round(100 * value, 2) for value in found.values()]
+    return row | {
+        "after": certified(model, data.x_test),
+        "seconds_an_epoch": round(float(np.median(times)), 2),
+        "upright_percent": percent[0],
+        "mean_percent": round(float(np.mean(percent)), 2),
+        "worst_percent": min(percent),
+        "percent_by_angle": percent,
+    }
+
+
+def main(names):
+    versions = {p: importlib.metadata.version(p) for p in ("keras", "tensorflow", "numpy")}
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    rows = yaml.safe_load(FILE.read_text())["rows"] if FILE.exists() else {}
+    for name in names or [name for name in ROWS if name not in rows]:
+        rows[name] = measured(name)
+        results = {
+            "command": "python tutorials/results/any_angle.py",
+            "data": f"digits of scikit-learn, upright, {EPOCHS} epochs, batches of {BATCH}, {TEST} test images",
+            "seed": SEED,
+            "commit": commit,
+            "date": datetime.date.today().isoformat(),
+            "versions": {"python": platform.python_version(), **versions},
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, shared",
+            "rows": rows,
+        }
+        FILE.write_text(yaml.safe_dump(results, sort_keys=False, width=118, default_flow_style=None))
+        print(name, rows[name], flush=True)
+        keras.backend.clear_session()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
