@@ -312,7 +312,8 @@ def run_schema(arguments):
 
 def _data_options(arguments):
     """The options of the data set that were given."""
-    found = {"size": arguments.size and tuple(arguments.size), "fit": arguments.fit, "target": arguments.target}
+    size = arguments.size and (tuple(arguments.size) if len(arguments.size) > 1 else arguments.size[0])
+    found = {"size": size, "fit": arguments.fit, "target": arguments.target, **_pairs(arguments.option, "--option")}
     return {key: value for key, value in found.items() if value is not None}
 
 

@@ -35,14 +35,15 @@ def group_name(spec):
 
 def check_kind(spec, recipe, dataset):
     """Raise a ValueError where spec and data are of different kinds; says which packaged specs fit the data."""
-    if fits(spec, recipe.task, dataset):
+    task = recipe.task or "classification"
+    if fits(spec, task, dataset):
         return
     from keras_equivariant.compiler import list_specs, load_spec
 
     others = [load_spec(name) for name in list_specs()]
     found = [s.name for s in others if fits(s, s.training.get("task", "classification"), dataset)]
     raise ValueError(
-        f'The data must be of the kind that a spec is for. Received: spec "{spec.name}" for {recipe.task} of '
+        f'The data must be of the kind that a spec is for. Received: spec "{spec.name}" for {task} of '
         f'{LAYOUTS[layout_of(spec)]}, data "{dataset.name}" for {dataset.task} of {LAYOUTS[dataset.layout]}. '
         "Specs that "
         f"fit: {', '.join(found) or 'none of the packaged ones'}; a spec of your own names its task in its recipe, "

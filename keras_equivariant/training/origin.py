@@ -33,12 +33,28 @@ def command_line(arguments):
     for name, value in arguments.items():
         if name in _LEFT_OUT or value == DEFAULTS.get(name):
             continue
+        if name == "data_options":
+            words += _option_words(value or {})
+            continue
         option = f"--{name.replace('_', '-')}"
         if name == "export_formats":
             words += ["--formats", *value] if value else ["--no-export"]
         else:
             words += [option, str(0 if name == "angle_samples" and value is None else value)]
     return shlex.join(words)
+
+
+def _option_words(options):
+    """Options of a data set as they are written on the command line."""
+    words = []
+    for key, value in options.items():
+        if key == "size" and isinstance(value, list | tuple):
+            words += ["--size", *map(str, value)]
+        elif key in ("fit", "target", "size"):
+            words += [f"--{key}", str(value)]
+        else:
+            words += ["--option", f"{key}={json.dumps(value)}"]
+    return words
 
 
 DEFAULTS = {"seed": 0, "validation": 0, "angle_step": 15, "angle_samples": 2000}

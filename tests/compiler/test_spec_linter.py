@@ -214,7 +214,9 @@ def _born_built(layer):
 
 def test_the_nearest_input_sizes_of_the_whole_network_are_named():
     *inner, last = lint("p4m_resnet", size=150, blocks=1)
-    assert "input_shape=(None, 75, 75, 8, 23)" in str(inner[0]) and "this layer would take size 74 or 76" in str(inner[0])
+    assert "input_shape=(None, 75, 75, 8, 23)" in str(inner[0]) and "this layer would take size 74 or 76" in str(
+        inner[0]
+    )
     assert "the whole network keeps its symmetry on inputs of size 148 and 152. Received: size 150" in str(last)
     for size in (148, 152):  # the remedy is one, and no size between is
         assert lint("p4m_resnet", size=size, blocks=1) == []

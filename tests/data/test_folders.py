@@ -56,7 +56,10 @@ def test_parts_in_folders_and_grey_beside_colour(tmp_path):
         (lambda p: save(p / "1.png", np.zeros((4, 4), "uint8")), "none and 1 images of its own"),
         (lambda p: save(classes(p) / "dog" / "x.png", np.zeros((9, 9), "uint8")), r"9x9 \(1\).*Use --size 12 18"),
         (lambda p: (classes(p) / "dog" / "x.png").write_bytes(b"no"), "must be whole.*x.png.*Remove it"),
-        (lambda p: classes(p / "train") and save(p / "test" / "ant" / "1.png", np.zeros((12, 18), "uint8")), "any of ant"),
+        (
+            lambda p: classes(p / "train") and save(p / "test" / "ant" / "1.png", np.zeros((12, 18), "uint8")),
+            "any of ant",
+        ),
     ],
 )
 def test_folders_that_cannot_be_read(tmp_path, make, message):
