@@ -52,7 +52,7 @@ ARROWS = {
     },
     "presets": {"compiler", "data", "equivariance", "export", "graphs", "training", "utils"},
     "training": {
-        *("compiler", "costs", "data", "equivariance", "export", "graphs", "groups", "kernels", "layers"),
+        *("compiler", "costs", "data", "dynamics", "equivariance", "export", "graphs", "groups", "kernels", "layers"),
         *("presets", "stock", "utils"),
     },
 }
