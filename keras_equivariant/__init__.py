@@ -17,6 +17,7 @@ if not _startup.is_light(__name__):
     from keras_equivariant.training.bases import learn_basis
     from keras_equivariant.training.memory import rematerialize
     from keras_equivariant.training.statistics import recompute_statistics
+    from keras_equivariant.training.volumes import predict_volume
     from keras_equivariant.transfer import import_filters, restrict
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "list_presets",
     "list_specs",
     "load_spec",
+    "predict_volume",
     "preset_info",
     "prove",
     "recompute_statistics",

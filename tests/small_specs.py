@@ -4,6 +4,7 @@
 SMALL = {
     "all_cnn": {"filters": 4},
     "cath_resnet34": {"size": 16, "width": 4, "blocks": [1, 1, 1, 1]},
+    "d4_unet": {"width": 3, "size": 32, "levels": 2},
     "e2_sfcnn": {"width": 0.1, "group": "C8"},
     "e2_wrn_16_8": {"blocks": 1, "width": 1},
     "e2_wrn_28_10": {"blocks": 1, "width": 1},
@@ -28,8 +29,10 @@ SMALL = {
     "se3_tetris": {"size": 9, "scalars": 8},
     "se3_vector_field": {"width": 1, "size": 8},
     "so2_irreps": {"filters": 2},
+    "so2_orientation": {"filters": 2},
     "steerable_d4_resnet": {"blocks": 1, "width": 8},
     "unet_segmentation": {"width": 2, "size": 32},
+    "unet_volumes": {"width": 5, "size": 8, "levels": 1},
     "voxnet": {"filters": 2},
     "z2_cnn": {"filters": 4},
 }

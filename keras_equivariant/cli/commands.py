@@ -304,11 +304,16 @@ def run_skill(arguments):
 
 def run_specs(arguments):
     from keras_equivariant.compiler import list_specs, load_spec
+    from keras_equivariant.training.fitting import group_name, layout_of
+    from keras_equivariant.utils.text import aligned
 
-    names = list_specs()
-    width = max(map(len, names), default=0)
-    for name in names:
-        _echo(f"{name:<{width}}  {load_spec(name).description}")
+    rows = [("spec", "task", "data", "group", "")]
+    for name in list_specs():
+        spec = load_spec(name)
+        task = spec.training.get("task", "classification")
+        layout = "states" if task == "trajectories" else layout_of(spec)
+        rows.append((name, task, layout, group_name(spec), spec.description))
+    _echo("\n".join(aligned(rows)))
 
 
 def run_schema(arguments):
@@ -319,7 +324,8 @@ def run_schema(arguments):
 
 def _data_options(arguments):
     """The options of the data set that were given."""
-    found = {"size": arguments.size and tuple(arguments.size), "fit": arguments.fit, "target": arguments.target}
+    size = arguments.size and (tuple(arguments.size) if len(arguments.size) > 1 else arguments.size[0])
+    found = {"size": size, "fit": arguments.fit, "target": arguments.target, **_pairs(arguments.option, "--option")}
     return {key: value for key, value in found.items() if value is not None}
 
 

@@ -216,6 +216,13 @@ def _add_data(parser, default):
         "--fit", choices=("pad", "resize"), help="how: cut and pad about the middle, or scale, proportions kept"
     )
     parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="set an option of the data set; may be repeated",
+    )
+    parser.add_argument(
         "--target", metavar="KIND", help="what numbers are: class, number, angle, axis, vector; of molecules an array"
     )
 

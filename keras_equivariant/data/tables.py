@@ -64,7 +64,7 @@ def _read(path):
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             text = file.read()
-        dialect = csv.Sniffer().sniff(text[:4096], delimiters=",;\t") if text.strip() else csv.excel
+        dialect = _dialect(text)
         reader = csv.DictReader(text.splitlines(), dialect=dialect, skipinitialspace=True)
         rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
@@ -77,6 +77,14 @@ def _read(path):
             f"{len(rows)} rows and {len(rows[0]) if rows else 0} columns. Add them."
         )
     return rows, list(rows[0])
+
+
+def _dialect(text):
+    """What separates the columns; commas where nothing tells."""
+    try:
+        return csv.Sniffer().sniff(text[:4096], delimiters=",;\t")
+    except csv.Error:
+        return csv.excel
 
 
 def _targets(path, rows, columns, target):

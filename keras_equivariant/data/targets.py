@@ -87,7 +87,7 @@ def _check_masks(name, part, masks, images):
         values = np.unique(masks)
         if set(values) <= {0, 255}:
             masks = masks > 0
-        elif values[-1] > 1:
+        elif len(values) > 1 and values[-1] > 1:
             return _check_classes(name, part, masks, values)
     low, high = (masks.min(), masks.max()) if masks.dtype.kind in "buif" else (np.nan, np.nan)
     if not 0 <= low <= high <= 1:

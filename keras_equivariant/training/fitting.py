@@ -25,16 +25,25 @@ def fits(spec, task, dataset):
     return task in tasks and layout_of(spec) in LAYOUTS_OF_SPECS.get(dataset.layout, (dataset.layout,))
 
 
+def group_name(spec):
+    """The name of the group whose symmetry a `Spec` claims, or "none"."""
+    from keras_equivariant.compiler.linter import bounds, rules
+
+    claim, _ = rules.claimed(list(bounds.flat(spec.layers)))
+    return claim.name if claim else "none"
+
+
 def check_kind(spec, recipe, dataset):
     """Raise a ValueError where spec and data are of different kinds; says which packaged specs fit the data."""
-    if fits(spec, recipe.task, dataset):
+    task = recipe.task or "classification"
+    if fits(spec, task, dataset):
         return
     from keras_equivariant.compiler import list_specs, load_spec
 
     others = [load_spec(name) for name in list_specs()]
     found = [s.name for s in others if fits(s, s.training.get("task", "classification"), dataset)]
     raise ValueError(
-        f'The data must be of the kind that a spec is for. Received: spec "{spec.name}" for {recipe.task} of '
+        f'The data must be of the kind that a spec is for. Received: spec "{spec.name}" for {task} of '
         f'{LAYOUTS[layout_of(spec)]}, data "{dataset.name}" for {dataset.task} of {LAYOUTS[dataset.layout]}. '
         "Specs that "
         f"fit: {', '.join(found) or 'none of the packaged ones'}; a spec of your own names its task in its recipe, "

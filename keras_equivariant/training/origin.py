@@ -4,7 +4,8 @@ import json
 import os
 import shlex
 
-from keras_equivariant.data.shards import Shards
+from keras_equivariant.data.rows import parts_of
+from keras_equivariant.data.stored import Stored
 from keras_equivariant.utils.provenance import UNKNOWN, digest, provenance
 
 # Arguments of `train` that do not change what is measured, or have no option of the command line.
@@ -32,6 +33,9 @@ def command_line(arguments):
     for name, value in arguments.items():
         if name in _LEFT_OUT or value == DEFAULTS.get(name):
             continue
+        if name == "data_options":
+            words += _option_words(value or {})
+            continue
         option = f"--{name.replace('_', '-')}"
         if name == "export_formats":
             words += ["--formats", *value] if value else ["--no-export"]
@@ -40,12 +44,26 @@ def command_line(arguments):
     return shlex.join(words)
 
 
+def _option_words(options):
+    """Options of a data set as they are written on the command line."""
+    words = []
+    for key, value in options.items():
+        if key == "size" and isinstance(value, list | tuple):
+            words += ["--size", *map(str, value)]
+        elif key in ("fit", "target", "size"):
+            words += [f"--{key}", str(value)]
+        else:
+            words += ["--option", f"{key}={json.dumps(value)}"]
+    return words
+
+
 DEFAULTS = {"seed": 0, "validation": 0, "angle_step": 15, "angle_samples": 2000}
 DEFAULTS["export_formats"] = ("saved_model", "tflite")
 
 
 def origin_of(dataset):
     """The data's hash, and what is known of this process."""
-    arrays = (dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
-    on_disk = any(isinstance(array, Shards) for array in arrays)
+    parts = (dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
+    arrays = [array for part in parts for array in parts_of(part).values()]
+    on_disk = any(isinstance(array, Stored) for array in arrays)
     return {"data_sha256": UNKNOWN if on_disk else digest(*arrays), **provenance()}

@@ -122,7 +122,7 @@ def _given(value):
     """A setting without the entries that say nothing, which another version of the software may not have."""
     if not isinstance(value, dict):
         return value
-    return {key: _given(entry) for key, entry in value.items() if entry is not None and entry is not False}
+    return {key: _given(entry) for key, entry in value.items() if entry is not None and entry is not False} or None
 
 
 def check_writable(path):

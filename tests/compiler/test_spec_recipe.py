@@ -70,7 +70,7 @@ def test_short_forms(write):
         ("{augment: {rotate: 200}}", "training.augment.rotate: must be degrees from 0 to 180. Received: 200"),
         ("{augment: {flip: true}}", "training.augment.flip: must be one of horizontal, vertical, both. Received: true"),
         ("{augment: {quarter_turns: 4}}", "training.augment.quarter_turns: must be true or false. Received: 4"),
-        ("{loss: focal}", "training.loss: must be one of crossentropy, balanced_crossentropy. Received: 'focal'"),
+        ("{loss: focal}", "training.loss: must be one of crossentropy, balanced_crossentropy, squared_error, absolute_error. Received: 'focal'"),
         ("{augment: {rotat: 3}}", 'training.augment.rotat: unknown key. Did you mean "rotate"?'),
         ("{preprocess: [whiten]}", "training.preprocess[0]: unknown step. Known: contrast, zca, resize."),
         ("{preprocess: [{resize: big}]}", "training.preprocess[0]: must be contrast, zca or {resize: pixels}"),

@@ -50,15 +50,15 @@ def test_unused_arrays_are_not_read(tmp_path):
         ({"x_train": np.full((12, 6, 6), np.nan)}, "finite.*432 NaN"),
         ({"x_train": np.full((12, 6, 6), "a")}, "must be numbers"),
         ({"y_train": np.arange(11)}, r"one label for each.*12 images.*\(11,\)"),
-        ({"y_train": np.eye(12)}, "not one-hot"),
-        ({"y_train": np.linspace(0, 1, 12)}, "class numbers"),
+        ({"y_train": np.ones((12, 3), int)}, "texts or one-hot rows"),
+        ({"y_train": np.linspace(0, 1, 12), "target": "class"}, "class numbers"),
         ({"y_test": np.array([0, 1, -1, 0, 1])}, "class numbers"),
         ({"x_train": np.array([{}] * 12, dtype=object)}, "plain arrays"),
     ],
 )
 def test_wrong_content_is_named(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
-        data.load(save(tmp_path, **changes))
+        data.load(save(tmp_path, **{k: v for k, v in changes.items() if k != "target"}), target=changes.get("target"))
 
 
 @pytest.mark.parametrize("keep", [0, 10, 300, -40])

@@ -106,4 +106,5 @@ def test_images_on_disk_are_not_preprocessed(tmp_path):
     with pytest.raises(ValueError, match="preprocess=.'contrast'. for a data set of several files"):
         Preprocess(("contrast",)).fit(shards)
     assert isinstance(Preprocess(()).fit(shards), Shards)
-    assert isinstance(Preprocess(())(shards[:4]), np.ndarray)
+    assert isinstance(Preprocess(())(shards[:4]), Shards)
+    assert isinstance(Preprocess(("contrast",))(shards[:4]), np.ndarray)

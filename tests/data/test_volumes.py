@@ -64,7 +64,7 @@ def test_bad_volumes_are_named(tmp_path):
     x[[2, 4]] = 0
     with pytest.raises(ValueError, match="Every volume must hold something.*2 empty ones in x_train, the first at 2"):
         data.load(save(tmp_path / "empty.npz", x))
-    with pytest.raises(ValueError, match="Masks of volumes cannot be learnt"):
+    with pytest.raises(ValueError, match="one mask for each image"):
         data.load(save(tmp_path / "masks.npz", volumes()[..., 0], y_train=volumes()[..., 0]))
     with pytest.raises(ValueError, match="cannot be preprocessed by zca"):
         Preprocess(["zca"]).fit(volumes())

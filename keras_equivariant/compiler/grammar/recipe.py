@@ -52,7 +52,9 @@ def _key(default, rule, text):
 class Recipe:
     """How to train one network. Every time is in epochs; learning rates are the optimizer's."""
 
-    task: str = _key("classification", rules.one_of(TASKS), "what the network answers with")
+    task: str | None = _key(
+        None, rules.one_of(TASKS), "what the network answers with (default: classification, of images or volumes)"
+    )
     dataset: str = _key("digits", rules.text("the name of a data set"), "a data set's name or an .npz file")
     epochs: int = _key(20, rules.whole(1), "how often the training set is seen")
     batch_size: int = _key(128, rules.whole(1), "examples in a step")

@@ -100,7 +100,7 @@ def _shaped(kind, array):
     array = np.asarray(array, "float64")
     if kind == "energy":
         return array.reshape(len(array), 1)
-    return array.reshape(len(array), 1, 3) if kind == "dipole" else array
+    return array.reshape(len(array), 3) if kind == "dipole" else array
 
 
 def load_extended_xyz(paths, seed=0, test=None):

@@ -17,7 +17,7 @@ FORCE_WEIGHT = 10.0  # of a molecule there is one energy and three forces an ato
 
 
 class Molecules(Measured):
-    """A network of (positions, values, mask) that answers with an energy `(B, 1)` or a dipole `(B, 1, 3)`.
+    """A network of (positions, values, mask) that answers with an energy `(B, 1)` or a dipole `(B, 3)`.
 
     The energy is the network's, times the deviation of the training energies, plus what a linear fit says of the
     composition. Forces are the exact negative gradient of the energy.

@@ -71,4 +71,5 @@ def rescaled(model, scale, offset):
     layer = keras.layers.Rescaling(
         scale[0] if len(scale) == 1 else scale, offset[0] if len(offset) == 1 else offset, name="units"
     )
-    return keras.Model(model.inputs, layer(model.output), name=model.name)
+    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    return keras.Model(inputs, layer(model.output), name=model.name)

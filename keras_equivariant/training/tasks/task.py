@@ -120,7 +120,7 @@ class Measured(Task):
         }
 
     def text(self, summary):
-        key, suffix, unit = self.result[0], self.suffix, f" {self.unit}".rstrip()
+        key, suffix, unit = self.result[0], self.suffix, self.unit if self.unit == "°" else f" {self.unit}".rstrip()
         text = f"Test {self.score_text} {summary[f'test_{key}{suffix}']:.4g}{unit}"
         by_angle = summary.get(self.by_angle_key())
         if by_angle:

@@ -1,0 +1,201 @@
+"""Data as people have them: folders of pictures, images with masks, CSV files, sizes, labels as texts and one-hot."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from keras_equivariant import data
+from keras_equivariant.data.cuts import drawn
+from keras_equivariant.data.files import Files
+from keras_equivariant.data.sizes import fitted
+
+pytest.importorskip("PIL")
+RNG = np.random.default_rng(0)
+
+
+def save(path, array):
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path)
+
+
+def classes(folder, counts=(("dog", 20), ("cat", 10), ("eel", 5)), shape=(12, 18, 3)):
+    for k, (name, count) in enumerate(counts):
+        for i in range(count):
+            array = np.full(shape, 60 * (k + 1), "uint8")
+            save(folder / name / f"{i}.{'jpg' if i % 2 else 'png'}", array)
+    return folder
+
+
+def test_a_folder_for_each_class(tmp_path):
+    found = data.load(classes(tmp_path))
+    assert found.class_names == ("cat", "dog", "eel") and found.image_shape == (12, 18, 3)
+    # A fifth of each class is for testing.
+    assert np.bincount(found.y_train).tolist() == [8, 16, 4] and np.bincount(found.y_test).tolist() == [2, 4, 1]
+    grey = {"cat": 120, "dog": 60, "eel": 180}
+    for image, label in zip(found.x_train, found.y_train, strict=True):
+        assert abs(int(image[0, 0, 0]) - grey[found.class_names[label]]) <= 3
+    np.testing.assert_array_equal(data.load(tmp_path).y_train, found.y_train)
+
+
+def test_parts_in_folders_and_grey_beside_colour(tmp_path):
+    for part, count in (("train", 6), ("valid", 3), ("test", 4)):
+        classes(tmp_path / part, (("a", count), ("b", count)), (9, 9))
+    save(tmp_path / "test" / "a" / "coloured.png", np.zeros((9, 9, 3), "uint8"))
+    found = data.load(str(tmp_path))
+    assert [len(x) for x in (found.x_train, found.x_val, found.x_test)] == [12, 6, 9]
+    assert found.image_shape == (9, 9, 3)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: save(p / "a" / "1.png", np.zeros((4, 4), "uint8")), "a folder for each class.*the folders a and 0"),
+        (lambda p: save(p / "1.png", np.zeros((4, 4), "uint8")), "none and 1 images of its own"),
+        (lambda p: save(classes(p) / "dog" / "x.png", np.zeros((9, 9), "uint8")), r"9x9 \(1\).*Use --size 12 18"),
+        (lambda p: (classes(p) / "dog" / "x.png").write_bytes(b"no"), "must be whole.*x.png.*Remove it"),
+        (
+            lambda p: classes(p / "train") and save(p / "test" / "ant" / "1.png", np.zeros((12, 18), "uint8")),
+            "any of ant",
+        ),
+    ],
+)
+def test_folders_that_cannot_be_read(tmp_path, make, message):
+    make(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        data.load(tmp_path)
+
+
+def test_sizes_are_cut_padded_and_scaled_aloud(tmp_path, caplog):
+    save(classes(tmp_path) / "dog" / "x.png", np.full((24, 36, 3), 60, "uint8"))
+    with caplog.at_level("INFO", logger="keras_equivariant"):
+        assert data.load(tmp_path, size=(16, 16)).image_shape == (16, 16, 3)
+    assert "16 x 16 now: 36 cut, 35 padded with zeros" in caplog.text
+    assert data.load(tmp_path, size=(12, 18), fit="resize").image_shape == (12, 18, 3)
+    for size in ((16,), (0, 3)):
+        with pytest.raises(ValueError, match="height and width"):
+            data.load(tmp_path, size=size)
+    with pytest.raises(ValueError, match="fit='squash'"):
+        data.load(tmp_path, size=(8, 8), fit="squash")
+
+
+def test_fitting_never_squashes():
+    image = np.arange(24.0).reshape(4, 6, 1)
+    np.testing.assert_array_equal(fitted(image, (2, 2)), image[1:3, 2:4])
+    padded = fitted(image, (6, 8))
+    np.testing.assert_array_equal(padded[1:5, 1:7], image)
+    assert padded.sum() == image.sum()
+    disc = (np.hypot(*np.indices((41, 41)) - 20) < 15).astype("uint8")[..., None] * 200
+    small = fitted(disc, (21, 40), "resize")
+    rows, columns = np.nonzero(small[..., 0] > 100)
+    assert abs(np.ptp(rows) - np.ptp(columns)) <= 1, "a disc is no ellipse afterwards"
+    assert set(np.unique(fitted(disc, (15, 15), "resize", mask=True))) == {0, 200}
+
+
+def test_images_with_masks(tmp_path):
+    for i in range(10):
+        image, mask = RNG.integers(0, 99, (8, 10)).astype("uint8"), np.zeros((8, 10), "uint8")
+        mask[2:5, 1 + i % 3 : 8] = 255
+        save(tmp_path / "images" / f"{i}.png", image)
+        save(tmp_path / "masks" / f"{i}_mask.png", mask)
+    found = data.load(tmp_path)
+    assert found.task == "segmentation" and found.num_classes == 1 and set(np.unique(found.y_train)) == {0, 1}
+    assert found.x_train.shape == found.y_train.shape == (8, 8, 10, 1)
+    mask[5:7] = 100  # a third grey value is a third class
+    save(tmp_path / "masks" / "0_mask.png", mask)
+    found = data.load(tmp_path)
+    values = np.unique(np.concatenate([found.y_train.ravel(), found.y_test.ravel()]))
+    assert found.num_classes == 3 and values.tolist() == [0, 1, 2]
+    (tmp_path / "masks" / "3_mask.png").unlink()
+    with pytest.raises(ValueError, match="10 images, of which 1 have none.*such as 3.png"):
+        data.load(tmp_path)
+
+
+def table(folder, header, rows):
+    with open(folder / "table.csv", "w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return folder / "table.csv"
+
+
+def test_tables(tmp_path):
+    classes(tmp_path, (("x", 10),), (6, 6))
+    files = [f"x/{i}.{'jpg' if i % 2 else 'png'}" for i in range(10)]
+    angles = data.load(table(tmp_path, ["file", "angle"], [(f, 90 * i) for i, f in enumerate(files)]))
+    assert angles.task == "vectors" and angles.target_type == "1x1"
+    np.testing.assert_allclose(np.linalg.norm(angles.y_train, axis=1), 1, atol=1e-6)
+    axes = data.load(tmp_path / "table.csv", target="axis")
+    assert axes.target_type == "1x2" and set(np.round(axes.y_train[:, 0]).astype(int)) == {-1, 1}
+    split = ["train"] * 6 + ["val"] * 2 + ["test"] * 2
+    rows = [(f, i / 3, i**2, s) for i, (f, s) in enumerate(zip(files, split, strict=True))]
+    numbers = data.load(table(tmp_path, ["name", "a", "b", "split"], rows))
+    assert numbers.task == "regression" and numbers.target_names == ("a", "b") and numbers.y_train.shape == (6, 2)
+    assert numbers.x_val.shape[0] == numbers.x_test.shape[0] == 2
+    words = data.load(table(tmp_path, ["name", "kind"], [(f, "ab"[i % 2]) for i, f in enumerate(files)]))
+    assert words.task == "classification" and words.class_names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "options", "message"),
+    [
+        (["a", "b"], ("1", "2"), {}, "names image files.*columns a, b"),
+        (["file", "y"], ("gone.png", "2"), {}, "1 of 1 are missing, such as .*gone.png"),
+        (["file"], ("x/0.png",), {}, "1 columns"),
+        (["file", "y"], ("x/0.png", "two"), {"target": "number"}, "'two'"),
+        (["file", "y", "z"], ("x/0.png", "1", "2"), {"target": "angle"}, "An angle is one number"),
+        (["file", "y"], ("x/0.png", "1"), {"target": "vector"}, "A vector has two numbers"),
+        (["file", "y"], ("x/0.png", "1"), {"target": "colour"}, "target='colour'"),
+    ],
+)
+def test_tables_that_cannot_be_read(tmp_path, header, row, options, message):
+    classes(tmp_path, (("x", 1),), (6, 6))
+    with pytest.raises(ValueError, match=message):
+        data.load(table(tmp_path, header, [row]), **options)
+
+
+def test_labels_as_texts_and_one_hot():
+    x = np.zeros((6, 5, 5, 1), "uint8")
+    words = np.array(["b", "a", "c", "a", "b", "c"])
+    found = data.Dataset("d", "", x, words, x[:3], words[:3])
+    assert found.class_names == ("a", "b", "c") and found.y_train.tolist() == [1, 0, 2, 0, 1, 2]
+    one_hot = data.Dataset("d", "", x, np.eye(3)[found.y_train], x[:3], np.eye(3)[:3])
+    np.testing.assert_array_equal(one_hot.y_train, found.y_train)
+
+
+def test_large_sets_stay_on_disk(tmp_path, monkeypatch):
+    whole = data.load(classes(tmp_path))
+    monkeypatch.setattr("keras_equivariant.data.files.IN_MEMORY", 100)
+    stored = data.load(tmp_path)
+    assert isinstance(stored.x_train, Files)
+    np.testing.assert_array_equal(stored.x_train, whole.x_train)
+    held = stored.with_validation(0.25)
+    assert isinstance(held.x_train, Files) and len(held.x_train) == 21
+    x, y = data.training_pipeline(held.x_train, held.y_train, 4)[0].as_numpy_iterator().next()
+    assert x.shape == (4, 12, 18, 3) and y.shape == (4,)
+
+
+def test_cuts_are_drawn_by_class():
+    labels = np.repeat([0, 1, 2], [60, 30, 10])
+    rows = drawn(labels, 20)
+    assert np.bincount(labels[rows]).tolist() == [12, 6, 2] and len(set(rows)) == 20
+    np.testing.assert_array_equal(rows, drawn(labels, 20))
+    assert not np.array_equal(rows, drawn(labels, 20, seed=1))
+    blocks = drawn(np.arange(24) % 3, 7, block=3)
+    assert (np.arange(24)[blocks] % 3).tolist() == [0, 1, 2] * 2
+    assert len(drawn(np.zeros((50, 2)), 7)) == 7
+
+
+def test_volumes_in_files(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    for name, count in (("sick", 5), ("well", 5)):
+        (tmp_path / name).mkdir()
+        for i in range(count):
+            volume = RNG.normal(size=(6, 6, 4)).astype("float32")
+            nibabel.save(nibabel.Nifti1Image(volume, np.diag([1.0, 1.0, 2.5, 1.0])), tmp_path / name / f"{i}.nii.gz")
+    found = data.load(tmp_path)
+    assert found.layout == "volumes" and found.image_shape == (6, 6, 4, 1) and found.voxel_size == (1.0, 1.0, 2.5)
+    assert data.load(tmp_path, size=(8, 8, 4)).image_shape == (8, 8, 4, 1)
+    nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "sick" / "0.nii.gz")
+    with pytest.raises(ValueError, match="voxels of one size"):
+        data.load(tmp_path)
