@@ -1,6 +1,6 @@
 """The searches on the other backends, each in a process of its own: the same laws, in float64.
 
-Networks are searched on TensorFlow only: Keras's mean rounds float64 to float32 on the others, hence its normalizations.
+Only layers: networks are searched on TensorFlow.
 """
 
 import os
