@@ -73,6 +73,8 @@ def test_commands_are_still_commands(name, row):
     elif program == "pytest":
         paths = [word for word in words if "/" in word]
         assert paths and all((ROOT / path).exists() for path in paths)
+    elif program == "python":
+        assert (ROOT / words[0]).exists()
     else:
         assert program == "unknown"
 

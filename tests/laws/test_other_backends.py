@@ -1,4 +1,7 @@
-"""The searches on the other backends, each in a process of its own: the same laws, in float64."""
+"""The searches on the other backends, each in a process of its own: the same laws, in float64.
+
+Only layers: networks are searched on TensorFlow.
+"""
 
 import os
 import pathlib
@@ -15,12 +18,6 @@ LAYERS = """
 import sys, layer_search
 outcomes, found = layer_search.search({count}, seed=5)
 wrong = [(o.kind, o.case, o.error) for o in outcomes if o.kind in ("inexact", "false") or o.bad_remedies]
-print(found, wrong)
-sys.exit(bool(wrong) or not found["accepted"] or not found["refused"])
-"""
-NETWORKS = """
-import sys, linter_search
-found, wrong = linter_search.search({count}, seed=5)
 print(found, wrong)
 sys.exit(bool(wrong) or not found["accepted"] or not found["refused"])
 """
@@ -46,6 +43,5 @@ def test_random_layers(backend, count):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["torch", "jax"])
-@pytest.mark.parametrize("search", [LAYERS, NETWORKS], ids=["layers", "networks"])
-def test_more_of_them(backend, search):
-    run(backend, search.format(count=300))
+def test_more_random_layers(backend):
+    run(backend, LAYERS.format(count=300))

@@ -30,7 +30,7 @@ from keras_equivariant.equivariance.lie_penalty import with_lie_penalty  # noqa:
 from keras_equivariant.training.evaluation import accuracy_by_angle  # noqa: E402
 
 FILE = pathlib.Path(__file__).with_suffix(".yaml")
-SEED, EPOCHS, BATCH, TRAIN, TEST, ANGLES = 0, 4, 32, 600, 150, [15.0 * i for i in range(24)]
+SEED, EPOCHS, BATCH, TRAIN, TEST, ANGLES = 0, 8, 32, 1297, 300, [15.0 * i for i in range(24)]
 PLANE = {"filters": 4}
 # By name: what is changed, the spec, its parameters, arguments of all its SteerableConv layers, the penalty's weight.
 ROWS = {
