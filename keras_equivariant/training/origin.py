@@ -40,6 +40,8 @@ def command_line(arguments):
         option = f"--{name.replace('_', '-')}"
         if name == "export_formats":
             words += ["--formats", *value] if value else ["--no-export"]
+        elif isinstance(value, list | tuple):
+            words += [option, *map(str, value)]
         else:
             words += [option, str(0 if name == "angle_samples" and value is None else value)]
     return shlex.join(words)
