@@ -263,10 +263,10 @@ GENERATED = {
 
 def wanted(marks=None):
     """`{path: text}` of every generated page, filled; results first, which the others show."""
-    from keras_equivariant.results import load_experiment, pages, render, stale_rows
+    from keras_equivariant.results import load_folder, pages, render, stale_rows
 
     folder = HERE / "results"
-    experiments = {path.stem: load_experiment(path) for path in sorted(folder.glob("*.yaml"))}
+    experiments = load_folder(folder)
     if marks is None:
         marks = {name: stale_rows(experiment) for name, experiment in experiments.items()}
     texts = {folder / "README.md": render.index(experiments, marks)}
@@ -285,10 +285,10 @@ def draw():
     """The plots of the results and the pictures of the glossary."""
     from glossary_pictures import draw_pictures
 
-    from keras_equivariant.results import load_experiment, render
+    from keras_equivariant.results import load_folder, render
 
-    for path in sorted((HERE / "results").glob("*.yaml")):
-        render.draw(load_experiment(path), HERE / "results")
+    for experiment in load_folder(HERE / "results").values():
+        render.draw(experiment, HERE / "results")
     draw_pictures(HERE / "guides")
 
 

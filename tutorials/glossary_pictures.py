@@ -28,7 +28,7 @@ def regular():
         seen = np.rot90(image, turns)
         first, *copies, bars = grid[row]
         first.imshow(seen, cmap="Blues", vmin=-0.2, vmax=1.3)
-        _clear(first, "an image" if row == 0 else "rotated by a quarter turn")
+        _clear(first, "an image" if row == 0 else "rotated by 90°")
         answers = []
         for r, axes in enumerate(copies):
             copy = np.rot90(kernel, r)

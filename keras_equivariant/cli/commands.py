@@ -165,6 +165,8 @@ def run_equivariant(arguments):
 
     formats, output = checks.checked_formats(arguments.formats), Path(arguments.output)
     model = _load_model(arguments.model)
+    needs_data = any(format.needs_data for format in formats)
+    images = _images(arguments.data, model) if needs_data else None
     name = arguments.name or f"{Path(arguments.model).stem}_{arguments.group.lower()}"
     saved = output / f"{name}.keras"
     if saved.exists() and not arguments.overwrite:
@@ -175,16 +177,26 @@ def run_equivariant(arguments):
         match = _number_or_text(arguments.match)
         new = equivariant(model, arguments.group, match, arguments.weights, not arguments.keep_windows, name=name)
         _echo(new.conversion)
+    _echo(f"Multiply-adds for one example: {_multiply_adds(new)}, of the original {_multiply_adds(model)}.\n")
     report = certify(new, group=arguments.group)
     _echo(report)
     output.mkdir(parents=True, exist_ok=True)
     new.save(saved)
     _echo(f"\nThe network, to train: {saved}")
-    images = _images(arguments.data, new) if any(format.needs_data for format in formats) else None
     options = {"representative_data": images, "overwrite": arguments.overwrite, "group": arguments.group}
     _echo(export(new, output, tuple(arguments.formats), name=name, **options))
     keras.backend.clear_session()
     return 0 if report.verdict in ("exact", "approximate") else 1
+
+
+def _multiply_adds(model):
+    """Multiplications with additions for one example, as a text."""
+    from keras_equivariant.costs.layers import layer_costs
+
+    try:
+        return f"{sum(layer.multiply_adds for layer in layer_costs(model)):,}"
+    except (ValueError, NotImplementedError):  # of unknown sizes, or of layers that fold only together
+        return "unknown"
 
 
 def _load_model(path):

@@ -79,8 +79,8 @@ def conversion_table(model):
     Example:
         >>> import keras, keras_equivariant as ke
         >>> stock = keras.Sequential([keras.Input((9, 9, 1)), keras.layers.Conv2D(8, 3), keras.layers.Dense(2)])
-        >>> print(ke.conversion_table(ke.equivariant(stock, "C4")).splitlines()[2])
-        conv2d  Conv2D  LiftingConv2D          7 x 7 x 4 x 4  -
+        >>> "LiftingConv2D" in ke.conversion_table(ke.equivariant(stock, "C4"))
+        True
     """
     found = getattr(model, "conversion", None)
     if not isinstance(found, Conversion):

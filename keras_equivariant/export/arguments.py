@@ -49,11 +49,11 @@ def checked_name(name):
 
 def check_input_names(graph):
     """ValueError where an input has a name that no signature can have; those of layers are made safe in `fold`."""
-    bad = [tensor.name for tensor in graph.inputs if not re.fullmatch(r"[A-Za-z0-9._][A-Za-z0-9_.\\/>-]*", tensor.name)]
+    bad = [tensor.name for tensor in graph.inputs if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.\\/>-]*", tensor.name)]
     if bad:
         raise ValueError(
-            "An input's name becomes a name of the served signature: letters, digits, '_', '-' and '.', the first no "
-            f"sign. Received: {bad[0]!r}. Build the model on keras.Input(..., name={_SAFE.sub('_', bad[0])!r})"
+            "An input's name becomes a name of the served signature: letters, digits, '_', '-' and '.', the first a "
+            f"letter. Received: {bad[0]!r}. Build the model on keras.Input(..., name={'x' + _SAFE.sub('_', bad[0])!r})"
         )
 
 

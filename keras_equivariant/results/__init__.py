@@ -4,7 +4,7 @@ from keras_equivariant.utils import startup as _startup
 
 if not _startup.is_light(__name__):
     from keras_equivariant.results.check import stale, stale_rows
-    from keras_equivariant.results.experiment import FIELDS, Experiment, Row, load_experiment
+    from keras_equivariant.results.experiment import FIELDS, Experiment, Row, load_experiment, load_folder
     from keras_equivariant.results.pages import render_pages
     from keras_equivariant.results.record import record_run, record_timing
 
@@ -13,6 +13,7 @@ __all__ = [
     "Experiment",
     "Row",
     "load_experiment",
+    "load_folder",
     "record_run",
     "record_timing",
     "render_pages",

@@ -104,6 +104,15 @@ def load_experiment(path: str | os.PathLike[str]) -> Experiment:
     return Experiment(path, content["title"], texts[0], columns, rows, texts[1], tuple(content.get("plots") or ()))
 
 
+def load_folder(folder: str | os.PathLike[str]) -> dict[str, Experiment]:
+    """`{name: Experiment}` of the results in a folder; other YAML files there, such as counts that a script keeps, are
+    left alone."""
+    paths = sorted(pathlib.Path(folder).glob("*.yaml"))
+    return {
+        path.stem: load_experiment(path) for path in paths if re.search(r"^results:", path.read_text(), re.MULTILINE)
+    }
+
+
 DEFAULT_COLUMNS = ({"title": "network", "show": "{label}"}, {"title": "parameters", "show": "{parameters:,}"})
 
 

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 
 from keras_equivariant.results import render
 from keras_equivariant.results.check import stale_rows
-from keras_equivariant.results.experiment import load_experiment
+from keras_equivariant.results.experiment import load_folder
+from keras_equivariant.utils.text import nearest
 
 MARKED = re.compile(r"(<!-- results: ([a-z0-9_]+)(?: ((?:(?!-->).)+))? -->)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -39,7 +40,7 @@ def render_pages(
         ValueError: a file that is none of results, or a marker of an experiment or number that is not there.
     """
     folder = pathlib.Path(results)
-    experiments = {path.stem: load_experiment(path) for path in sorted(folder.glob("*.yaml"))}
+    experiments = load_folder(folder)
     if marks is None:
         marks = {name: stale_rows(experiment) for name, experiment in experiments.items()}
     wanted = {folder / "README.md": render.index(experiments, marks)}
@@ -62,9 +63,8 @@ def filled(text, experiments, marks, where):
     def one(match):
         start, name, template, _, end = match.groups()
         if name not in experiments:
-            raise ValueError(
-                f"A marker names an experiment. Received: {where}: {start}; known: {', '.join(experiments)}."
-            )
+            hint = nearest(name, experiments)
+            raise ValueError(f"A marker names an experiment. Received: {where}: {start}. {hint}")
         if template:
             return start + render.text(experiments[name], template) + end
         return f"{start}\n{render.table(experiments[name], marks.get(name))}\n{end}"

@@ -30,7 +30,8 @@ def command_line(arguments):
     for option, pairs in (("--set", arguments.get("params")), ("--recipe", arguments.get("recipe"))):
         for key, value in (pairs or {}).items():
             words += [option, f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
-    for name, value in arguments.items():
+    options = {name: value for name, value in arguments.items() if name != "data_options"}
+    for name, value in {**options, **(arguments.get("data_options") or {})}.items():
         if name in _LEFT_OUT or value == DEFAULTS.get(name):
             continue
         if name == "data_options":
@@ -39,6 +40,8 @@ def command_line(arguments):
         option = f"--{name.replace('_', '-')}"
         if name == "export_formats":
             words += ["--formats", *value] if value else ["--no-export"]
+        elif isinstance(value, list | tuple):
+            words += [option, *map(str, value)]
         else:
             words += [option, str(0 if name == "angle_samples" and value is None else value)]
     return shlex.join(words)

@@ -55,6 +55,12 @@ HOSTILE = {
     "large group": (HEAD + "layers: [{LiftingConv2D: {filters: 1, kernel_size: 3, group: C9999}}]", "must be an integer from 1 to 720"),
     "large shape": ("spec: 1\nname: net\ninput: {shape: [8, 100000000]}\nlayers: [PReLU]", "must be a list of sizes"),
     "large slopes": ("spec: 1\nname: net\ninput: {shape: [99999, 99999, 1]}\nlayers: [PReLU]", "a layer must have at most 100,000,000 parameters"),
+    "harmonic kernel": (HEAD + "layers: [{HarmonicConv2D: {filters: 1, kernel_size: 2000}}]", "kernel_size=2000 is too large"),
+    "points of a large image": ("spec: 1\nname: net\ninput: {shape: [100000, 100000, 1]}\nlayers: [ImageToPoints, {LieLift: T2}]", "must have at most 1,000,000 points"),
+    "orthogonal values": ("spec: 1\nname: net\ninput: {shape: [9000]}\nlayers: [{Dense: {units: 10000, kernel_initializer: orthogonal}}]", "products to be orthogonal"),
+    "negative scale": (HEAD + "layers: [{Conv2D: {filters: 1, kernel_size: 3, kernel_initializer: {VarianceScaling: {scale: -1}}}}]", "VarianceScaling does not take these values"),
+    "axes that are not there": ("spec: 1\nname: net\ninput: {shape: [8]}\nlayers: [{PReLU: {shared_axes: [3]}}]", "net.yaml:4: layers[0].PReLU"),
+    "many groups": (HEAD + "layers: [{repeat: {times: 300, index: i, body: [{LiftingConv2D: {filters: 1, kernel_size: 1, group: 'C${i + 1}'}}]}}]", "a network must have at most 12 different groups"),
     "import path": (HEAD + "layers: [{keras.layers.Lambda: {function: x}}]", "unknown layer"),
     "code in an initializer": (HEAD + "layers: [{Dense: {units: 1, kernel_initializer: {class_name: os.system, config: {}}}}]", "must be the name of one of keras.initializers"),
     "code in an activation": (HEAD + "layers: [{Activation: {class_name: Lambda, config: {}}}]", "unknown argument"),
@@ -82,6 +88,29 @@ def test_deep_and_circular_dicts():
         load_spec(source)
     with pytest.raises(SpecError, match="a spec must have at most 20000 values"):
         load_spec({**source, "layers": ["ReLU"] * 30_000})
+
+
+def test_a_table_of_many_groups_is_looked_up_by_name(write):
+    table = ", ".join(f"{letter}{n}: {n}" for letter in "CD" for n in range(5, 359))
+    spec = HEAD + "params: {t: {" + table + ", p4: 4}}\nlayers: [{Dense: \"${t['C4'] + t['d7']}\"}]"
+    start = time.process_time()
+    assert load_spec(write(spec)).layers[0].arguments["units"] == 11
+    assert time.process_time() - start < SECONDS
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device", "nobody", "null", "loop", "line"])
+def test_what_is_no_file(kind, tmp_path):
+    path = tmp_path / "odd.yaml"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "loop":
+        path.symlink_to(path)
+    other = {"device": "/dev/zero", "nobody": "~nosuchuser/x.yaml", "null": "a\0.yaml", "line": "a\nb.yaml"}
+    with pytest.raises(SpecError, match=r"must be a regular file|no such file|cannot be read") as caught:
+        load_spec(other.get(kind, path))
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_a_file_that_cannot_be_read(write):

@@ -87,7 +87,7 @@ HOST = b"Host: localhost\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    "name", [b"a%00b", b"a\0b", b"x" * 5000, b"core/" * 2000, b"\xff\xfe", b"%2e%2e/%2e%2e/etc/passwd"]
+    "name", [b"a%00b", b"a\0b", b"x" * 5000, b"core/" * 2000, b"\xff\xfe", b"%2e%2e/%2e%2e/passwd"]
 )
 def test_hostile_names_are_not_found(small, name):
     answer = asked(small, b"GET /litertjs/" + name + b".js HTTP/1.1\r\n" + HOST)
@@ -113,15 +113,22 @@ def test_only_this_computer_and_no_frame(small):
 def test_idle_connections_end_and_are_bounded(small, monkeypatch):
     monkeypatch.setattr(small.RequestHandlerClass, "timeout", 1)
     assert asked(small, b"GET /") == b""
-    monkeypatch.setattr(small.RequestHandlerClass, "timeout", 5)
+    monkeypatch.setattr(small.RequestHandlerClass, "timeout", 20)
     with contextlib.ExitStack() as stack:
         for _ in range(CONNECTIONS):
             stack.enter_context(socket.create_connection(small.server_address[:2]))
-        time.sleep(0.5)
-        with contextlib.suppress(OSError):
+        eventually(lambda: small._free._value == 0)
+        with contextlib.suppress(ConnectionError):
             assert asked(small, b"GET / HTTP/1.1\r\n" + HOST) == b""
-    time.sleep(0.5)
+    eventually(lambda: small._free._value == CONNECTIONS)
     assert get(small, "networks.json")[0] == 200
+
+
+def eventually(holds, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_what_is_missing_is_said_in_one_line(tmp_path, capsys):

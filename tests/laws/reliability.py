@@ -2,8 +2,8 @@
 
     python tests/laws/reliability.py tutorials/results/reliability.yaml [search ...]
 
-Each chunk has a seed of its own, so that a count can be repeated. Nothing found wrong is thrown away: its seed and what
-it was stand in the file.
+Each chunk has a seed of its own, so that a count can be repeated: the file names the chunks in which something was
+wrong, and the standard output says what. `keras-equivariant render` makes the page of it.
 """
 
 import argparse
@@ -36,6 +36,7 @@ import yaml  # noqa: E402
 import keras_equivariant as ke  # noqa: E402
 from keras_equivariant import data  # noqa: E402
 
+COMMAND = "python tests/laws/reliability.py tutorials/results/reliability.yaml"
 PACKAGES = ("keras", "tensorflow", "numpy", "ai-edge-litert")
 EXPORTED = {}  # by network: the folder of its files
 
@@ -141,15 +142,48 @@ def origin():
     }
 
 
-def add(row, found, wrong, seed, seconds):
-    """One more chunk in the counts of a search."""
-    row["tried"] = row.get("tried", 0) + sum(found.values())
-    counts = row.setdefault("counts", {})
-    for kind, number in found.items():
-        counts[kind] = counts.get(kind, 0) + number
-    row["chunks"] = seed + 1
-    row["seconds"] = round(row.get("seconds", 0) + seconds, 1)
-    row.setdefault("wrong", []).extend(f"chunk {seed}: {case}" for case in wrong)
+COLUMNS = {
+    "search": "{label}",
+    "tried": "{tried:,}",
+    "accepted": "{accepted:,}",
+    "of these inexact": "{inexact:,}",
+    "refused": "{refused:,}",
+    "refused though exact": "{refused_exact:,}",
+    "of so many chunks done": "{chunks} of {of_chunks}",
+}
+# What the searches call their outcomes; the others are `unbuilt`.
+KINDS = {
+    **{kind: "accepted" for kind in ("accepted", "folded", "kept", "same")},
+    **{kind: "inexact" for kind in ("inexact", "differing", "broken")},
+    **{"refused": "refused", "false": "refused_exact"},
+}
+
+
+def add(numbers, found, wrong, seed, seconds):
+    """One more chunk in the numbers of a search; what is inexact was accepted too, what is falsely refused refused."""
+    for kind, count in found.items():
+        name = KINDS.get(kind, "unbuilt")
+        also = {"inexact": ["accepted"], "refused_exact": ["refused"]}.get(name, [])
+        for key in (name, *also, *(["tried"] if name != "unbuilt" else [])):
+            numbers[key] = numbers.get(key, 0) + count
+    numbers["chunks"] = seed + 1
+    numbers["seconds"] = round(numbers.get("seconds", 0) + seconds, 1)
+    if wrong:
+        numbers["chunks_with_findings"] = [*numbers.get("chunks_with_findings", []), seed]
+
+
+def header():
+    """The file without its rows."""
+    shared = {"command": COMMAND, **origin(), "spec": "none", "parameters": "unknown", "data": "none"}
+    shared |= {"seeds": "each chunk its own", "published": {"text": "–", "source": "none"}}
+    return {
+        "results": 1,
+        "title": "Long random searches for broken laws",
+        "about": "The searches of [laws](laws.md) on many more cases, in chunks. Accepted but inexact must not be; "
+        "`folds` counts models that fold to another function as inexact, `int8` answers that differ in any bit.",
+        "columns": [{"title": title, "show": show} for title, show in COLUMNS.items()],
+        "shared": shared,
+    }
 
 
 def main():
@@ -160,26 +194,29 @@ def main():
     )
     arguments = parser.parse_args()
     names = arguments.searches or list(SEARCHES)
-    command = "python tests/laws/reliability.py tutorials/results/reliability.yaml"
-    results = yaml.safe_load(arguments.file.read_text()) if arguments.file.exists() else {"searches": {}}
-    results = {"command": command, **origin(), "searches": results["searches"]}
+    rows = yaml.safe_load(arguments.file.read_text())["rows"] if arguments.file.exists() else {}
     while names:
         for name in list(names):
             what, chunk, chunks = SEARCHES[name]
-            row = results["searches"].setdefault(name, {"what": what})
-            seed = row.get("chunks", 0)
+            numbers = rows.setdefault(name, {"label": what, "numbers": {"inexact": 0}})["numbers"]
+            seed = numbers.get("chunks", 0)
             if seed >= chunks:
                 names.remove(name)
                 continue
             start = time.monotonic()
             found, wrong = chunk(seed)
-            add(row, found, wrong, seed, time.monotonic() - start)
-            row["of_chunks"] = chunks
-            temporary = arguments.file.with_suffix(".tmp")
-            temporary.write_text(yaml.safe_dump(results, sort_keys=False, width=118))
-            temporary.replace(arguments.file)
+            add(numbers, found, wrong, seed, time.monotonic() - start)
+            numbers["of_chunks"] = chunks
+            write(arguments.file, rows)
             print(name, f"{seed + 1}/{chunks}", found, *wrong, sep="  ", flush=True)
             keras.backend.clear_session()
+
+
+def write(path, rows):
+    """The file with these rows, in one step: a killed process leaves no half of it."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(yaml.safe_dump({**header(), "rows": rows}, sort_keys=False, width=118, allow_unicode=True))
+    temporary.replace(path)
 
 
 if __name__ == "__main__":

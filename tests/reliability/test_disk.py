@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import yaml
 
 import keras_equivariant as ke
 from keras_equivariant.cli import main
@@ -55,10 +56,22 @@ def test_export_on_a_full_disk(model, tmp_path, size):
     assert listed(tmp_path) == ["tiny", "tiny.keras", "tiny.report.json"]
 
 
+def tiny(folder):
+    """The arguments for a small spec, with a checkpoint of some tens of kilobytes, and small data."""
+    layers = [{"LiftingConv2D": {"filters": 4, "kernel_size": 3, "group": "C4"}}, {"GroupPooling": "max"}]
+    layers += ["GlobalAveragePooling2D", {"Dense": 600}, {"Dense": "${classes}"}]
+    head = {"spec": 1, "name": "tiny", "params": {"classes": 3, "size": 8, "channels": 1}}
+    spec = {**head, "input": {"shape": ["${size}", "${size}", "${channels}"]}, "layers": layers}
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+    images, labels = np.random.default_rng(0).integers(0, 255, (60, 8, 8)).astype("uint8"), np.arange(60) % 3
+    np.savez(folder / "data.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    return [str(folder / "tiny.yaml"), "--data", str(folder / "data.npz")]
+
+
 @pytest.mark.parametrize("size", [0, 1000, 20_000])
 def test_training_on_a_full_disk(tmp_path, size, capsys):
-    arguments = ["train", "p4_cnn", "--set", "filters=16", "--data", "digits", "--limit", "32", "--epochs", "1"]
-    arguments += ["--angle-step", "180", "--no-export", "--quiet", "--run-dir", str(tmp_path / "run")]
+    arguments = ["train", *tiny(tmp_path), "--epochs", "1", "--angle-step", "180", "--no-export", "--quiet"]
+    arguments += ["--run-dir", str(tmp_path / "run")]
     with full_disk(size):
         assert main(arguments) == 2
     message = capsys.readouterr().err
@@ -166,18 +179,8 @@ def test_folders_that_cannot_be_written(model):
 @pytest.mark.slow
 def test_thirty_kills_at_random_moments(tmp_path):
     """A run of training, checkpoints, certificate and export is killed again and again, and ends with the same bits."""
-    options = ["--set", "filters=4", "--data", "digits", "--limit", "200", "--epochs", "4", "--angle-step", "90"]
-    command = [
-        sys.executable,
-        "-m",
-        "keras_equivariant",
-        "train",
-        "p4_cnn",
-        *options,
-        "--formats",
-        "saved_model",
-        "keras",
-    ]
+    options = [*tiny(tmp_path), "--epochs", "4", "--angle-step", "90", "--formats", "saved_model", "keras"]
+    command = [sys.executable, "-m", "keras_equivariant", "train", *options]
     environment = {**os.environ, "TF_DETERMINISTIC_OPS": "1", "OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
 
     def run(folder, seconds=None):

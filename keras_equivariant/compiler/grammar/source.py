@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.resources
 import os
 import stat
@@ -79,10 +80,11 @@ def _read_file(path):
         # Not blocking: to open a FIFO waits for its writer.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         try:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise Where(_shown_name(path.name)).error(
-                    "a spec must be a regular file. Received: a folder, device or pipe"
-                )
+            mode = os.fstat(handle).st_mode
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if not stat.S_ISREG(mode):
+                raise Where(_shown_name(path.name)).error("a spec must be a regular file. Received: a device or pipe")
             with open(handle, "rb", closefd=False) as file:
                 return file.read(MAX_BYTES + 1)
         finally:

@@ -2,8 +2,10 @@
 
 from keras_equivariant.compiler.grammar.errors import Problem, SpecError
 from keras_equivariant.compiler.grammar.spec import load_spec
+from keras_equivariant.compiler.linter.bounds import flat
 
 FARTHEST = 16  # pixels; a network that halves its features four times repeats after as many
+LAYERS = 2_400  # walked at most for all sizes together: a large network is tried on fewer
 
 
 def advice(spec, walk):
@@ -17,8 +19,9 @@ def advice(spec, walk):
     size, sizes = spec.params.get("size"), spec.input_shape[:-1]
     if spec.origin is None or not sizes or not isinstance(size, int) or set(sizes) != {size}:
         return None
+    reach = min(FARTHEST, LAYERS // (2 * len(list(flat(spec.layers)))))
     found = [
-        next((s for s in range(size + d, size + d * (FARTHEST + 1), d) if good(spec, s, walk)), None) for d in (-1, 1)
+        next((s for s in range(size + d, size + d * (reach + 1), d) if good(spec, s, walk)), None) for d in (-1, 1)
     ]
     found = [str(s) for s in found if s is not None]
     if not found:

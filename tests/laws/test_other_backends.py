@@ -1,0 +1,47 @@
+"""The searches on the other backends, each in a process of its own: the same laws, in float64.
+
+Only layers: networks are searched on TensorFlow.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from keras_equivariant.utils.optional import require
+
+pytestmark = pytest.mark.tensorflow
+HERE = pathlib.Path(__file__).parent
+LAYERS = """
+import sys, layer_search
+outcomes, found = layer_search.search({count}, seed=5)
+wrong = [(o.kind, o.case, o.error) for o in outcomes if o.kind in ("inexact", "false") or o.bad_remedies]
+print(found, wrong)
+sys.exit(bool(wrong) or not found["accepted"] or not found["refused"])
+"""
+
+
+def run(backend, code):
+    require(backend, "The laws on it")
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": backend,
+        "JAX_ENABLE_X64": "1",
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",  # most of JAX's time is compilation
+        "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1])]),
+    }
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+
+
+@pytest.mark.parametrize(("backend", "count"), [("torch", 40), ("jax", 8)])
+def test_random_layers(backend, count):
+    run(backend, LAYERS.format(count=count))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_more_random_layers(backend):
+    run(backend, LAYERS.format(count=300))
