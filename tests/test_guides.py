@@ -85,10 +85,10 @@ def test_twelve_questions_are_answered_one_link_from_the_first_page():
 
 
 def test_every_page_is_in_the_navigation():
-    listed = set(re.findall(r"([\w/]+\.(?:md|ipynb))$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
+    listed = set(re.findall(r"([\w/]+\.(?:md|ipynb))$", (ROOT / ".mkdocs.yml").read_text(), re.MULTILINE))
     for path in [*TUTORIALS.rglob("*.md"), *TUTORIALS.glob("*.ipynb")]:
         name = path.relative_to(TUTORIALS).as_posix()
-        assert name in listed or name == "README.md", f"{name} is missing in mkdocs.yml"
+        assert name in listed or name == "README.md", f"{name} is missing in .mkdocs.yml"
 
 
 def test_the_skill_page_is_in_the_package(capsys):

@@ -6,6 +6,7 @@
 import argparse
 import ast
 import inspect
+import os
 import pathlib
 import re
 import sys
@@ -234,7 +235,7 @@ def llms(texts):
         text = texts.get(path) or path.read_text()
         title = re.search(r"^# (.+)$", text, re.MULTILINE).group(1)
         what = re.search(r"What you get here: (.+?)(?:\n\n|$)", text, re.DOTALL)
-        name = path.relative_to(ROOT).as_posix()
+        name = os.path.relpath(path, HERE)
         listed.append(f"- [{title}]({name})" + (f": {_plain(what.group(1))}" if what else ""))
     return "\n\n".join([*lines, "\n".join(listed)]) + "\n"
 
@@ -277,7 +278,7 @@ def wanted(marks=None):
     for path in [ROOT / "README.md", *HERE.rglob("*.md")]:
         if path.parent != folder:
             texts[path] = pages.filled(texts.get(path) or path.read_text(), experiments, marks, path)
-    texts[ROOT / "llms.txt"] = llms(texts)
+    texts[HERE / "llms.txt"] = llms(texts)
     return texts
 
 

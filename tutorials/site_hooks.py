@@ -1,4 +1,5 @@
-"""What the site adds to the pages of this folder: the README as its first page, the API, the skill page and llms.txt.
+"""What the site adds to the pages of this folder: the README as its first page, the API, the skill page and
+llms-full.txt.
 
 The generated pages of the reference are made anew, so that the site shows what the code says.
 """
@@ -13,7 +14,7 @@ from mkdocs.structure.files import File
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 
-MOVED = {ROOT / "README.md": "index.md", HERE / "README.md": "learn.md", ROOT / "llms.txt": "llms.txt"}
+MOVED = {ROOT / "README.md": "index.md", HERE / "README.md": "learn.md"}
 SKILL = ROOT / "keras_equivariant" / "cli" / "SKILL.md"
 LINK = re.compile(r"(\]\()([^)#\s]+)(#[^)\s]*)?(\))")
 PARTS = {"groups": "Groups", "data": "Data", "dynamics": "Dynamics"}
@@ -36,7 +37,6 @@ def on_files(files, config):
     pages["api/parts.md"] = "# Groups, data and dynamics\n\n" + "\n".join(
         _api(title, f"keras_equivariant.{name}", getattr(ke, name).__all__, "##") for name, title in PARTS.items()
     )
-    pages["llms.txt"] = (ROOT / "llms.txt").read_text()
     pages["llms-full.txt"] = build_pages.llms_full()
     moved = files.get_file_from_path("README.md")
     files.remove(moved)

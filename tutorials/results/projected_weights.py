@@ -1,7 +1,7 @@
 """What weights="project" is worth: a twin trained from a stock network's weights, and from random ones.
 
-A stock network is trained on the upright digits; its twin on C4 learns the same digits, each rotated by a random quarter
-turn. Prints the loss and the share of right answers after every epoch, means over the seeds.
+A stock network is trained on the upright digits; its twin on C4 learns the same digits, each rotated by a random
+quarter turn. Prints the loss and the share of right answers after every epoch, means over the seeds.
 
     python tutorials/results/projected_weights.py
 """
