@@ -8,6 +8,7 @@ from keras_equivariant.groups.intersection import intersection
 LAYOUTS = {"images": "images", "volumes": "volumes", "points": "points in space", "states": "states of particles"}
 # What each task's data may be used for besides: a classifier's outputs can be numbers.
 TASKS_OF_SPECS = {"regression": ("regression", "classification")}
+_GRIDS = ("images", "volumes")
 # A potential energy is a function of points.
 LAYOUTS_OF_SPECS = {"states": ("points", "states")}
 
@@ -36,7 +37,8 @@ def group_name(spec):
 def check_kind(spec, recipe, dataset):
     """Raise a ValueError where spec and data are of different kinds; says which packaged specs fit the data."""
     task = recipe.task or "classification"
-    if fits(spec, task, dataset):
+    # A recipe that names no task is for images or volumes, whose labels, masks or numbers the outputs must fit.
+    if fits(spec, task, dataset) or (recipe.task is None and layout_of(spec) in _GRIDS and dataset.layout in _GRIDS):
         return
     from keras_equivariant.compiler import list_specs, load_spec
 
