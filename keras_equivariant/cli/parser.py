@@ -232,7 +232,7 @@ def _add_angles(parser):
         "--angle-step", type=float, default=15, metavar="DEGREES", help="test at 0, 15, 30, … degrees (default: 15)"
     )
     parser.add_argument(
-        "--angle-samples", type=int, default=2000, metavar="N", help="test images turned (default: 2000; 0: all)"
+        "--angle-samples", type=int, default=2000, metavar="N", help="test images rotated (default: 2000; 0: all)"
     )
 
 

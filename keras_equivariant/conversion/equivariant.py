@@ -34,7 +34,7 @@ def equivariant(
 
     y(L_g f) = L_g y(f) for every g of `group`
 
-    The first convolution lifts the image to the group, convolutions, dense layers on pixels and normalisations become
+    The first convolution lifts the image to the group, convolutions, dense layers on pixels and normalizations become
     those of the group, pooling over all of space pools over the group as well, and predictions are invariant: a
     vector stays the same, a map moves with the image. Windows that do not treat all sides alike, such as one of three
     pixels with strides of 2 on an even size, are replaced by the nearest that do, with outputs of the same size;

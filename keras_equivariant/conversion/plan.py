@@ -269,7 +269,7 @@ def is_transposed(layer):
 def _predictions(graph, some_calls, rank):
     """The operations whose channels are those that the model predicts, so that they stay as many.
 
-    An output comes from them through layers that keep channels apart, without a normalisation or a rectifier behind a
+    An output comes from them through layers that keep channels apart, without a normalization or a rectifier behind a
     spatial convolution: what comes behind those are features.
     """
     source = {id(tensor): call for call in some_calls for tensor in call.outputs}

@@ -1,4 +1,4 @@
-"""What becomes of layers without windows: activations, normalisations, merges, dense layers, pooling over all space."""
+"""What becomes of layers without windows: activations, normalizations, merges, dense layers, pooling over all space."""
 
 import keras
 

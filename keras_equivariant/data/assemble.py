@@ -143,7 +143,7 @@ def _common_size(name, shapes, size, fit):
             f"{name} with {', '.join(_by(s) for s in list(spaces)[:4])} and size={size}. Sort them, or correct --size."
         )
     if len({shape[-1] for shape in shapes}) > 1:
-        log.info("Grey images stand beside coloured ones: the grey ones are given three equal channels.")
+        log.info("Gray images stand beside colored ones: the gray ones are given three equal channels.")
     if size is None:
         if len(spaces) > 1:
             listed = ", ".join(f"{_by(space)} ({count:,})" for space, count in spaces.most_common(4))
@@ -169,7 +169,7 @@ def _mask_dtype(path):
 
 
 def _ranked(masks):
-    """Masks of several grey values that do not count from 0 as class numbers; 0 and 255 stay as they are."""
+    """Masks of several gray values that do not count from 0 as class numbers; 0 and 255 stay as they are."""
     values = np.unique(np.concatenate([np.unique(mask) for mask in masks.values()]))
     if (
         masks
@@ -177,7 +177,7 @@ def _ranked(masks):
         and 2 < len(values) <= 32
         and not np.array_equal(values, np.arange(len(values)))
     ):
-        log.info("The grey values %s of the masks are the classes 0 to %d.", values.tolist(), len(values) - 1)
+        log.info("The gray values %s of the masks are the classes 0 to %d.", values.tolist(), len(values) - 1)
         return {key: np.searchsorted(values, mask).astype("int32") for key, mask in masks.items()}
     return masks
 

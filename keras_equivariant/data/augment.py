@@ -52,7 +52,7 @@ class Augment:
                 f"`translate` counts whole pixels. Received: translate={self.translate}. Use 0 or a positive integer."
             )
         if self.fill is None:
-            # Turned digits leave corners that are background, shifted photographs leave borders that are not.
+            # Rotated digits leave corners that are background, shifted photographs leave borders that are not.
             object.__setattr__(self, "fill", "constant" if self.rotate else "reflect")
         if self.fill not in ("reflect", "constant"):
             raise ValueError(f'`fill` must be "reflect" or "constant". Received: fill={self.fill!r}. Choose one.')
@@ -132,7 +132,7 @@ def _nearest(masks, move):
 def transform(
     images, degrees, mirror_x, mirror_y, shift_x, shift_y, fill="constant", quarters=None, interpolation="BILINEAR"
 ):
-    """Rotate counter-clockwise about the image centre, then mirror (-1) or not (1), then shift right and down.
+    """Rotate counter-clockwise about the image center, then mirror (-1) or not (1), then shift right and down.
 
     Angles, mirrors and shifts are float tensors `(B,)`; `quarters` are further quarter turns, integers `(B,)`, done
     without rounding. Output pixels are looked up at the inverse transformation.
@@ -140,7 +140,7 @@ def transform(
     import tensorflow as tf
 
     height, width = tf.shape(images)[1], tf.shape(images)[2]
-    centre_x, centre_y = (tf.cast(width, "float32") - 1) / 2, (tf.cast(height, "float32") - 1) / 2
+    center_x, center_y = (tf.cast(width, "float32") - 1) / 2, (tf.cast(height, "float32") - 1) / 2
     theta = degrees * (math.pi / 180)
     cos, sin = tf.cos(theta), tf.sin(theta)
     if quarters is not None:
@@ -148,11 +148,11 @@ def transform(
         turns = tf.stack([cos, -sin, -cos, sin]), tf.stack([sin, cos, -sin, -cos])
         pick = tf.stack([quarters, tf.range(tf.size(quarters))], axis=1)
         cos, sin = (tf.gather_nd(values, pick) for values in turns)
-    # With y pointing down, source = R (mirror (output - centre - shift)) + centre, R = [[cos, -sin], [sin, cos]].
+    # With y pointing down, source = R (mirror (output - center - shift)) + center, R = [[cos, -sin], [sin, cos]].
     a, b = cos * mirror_x, -sin * mirror_y
     d, e = sin * mirror_x, cos * mirror_y
-    c = centre_x - a * (centre_x + shift_x) - b * (centre_y + shift_y)
-    f = centre_y - d * (centre_x + shift_x) - e * (centre_y + shift_y)
+    c = center_x - a * (center_x + shift_x) - b * (center_y + shift_y)
+    f = center_y - d * (center_x + shift_x) - e * (center_y + shift_y)
     zero = tf.zeros_like(a)
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,

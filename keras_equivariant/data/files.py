@@ -33,7 +33,7 @@ def listed(folder):
 def read(path, mask=False):
     """`(array, voxel size or None)` of one file: an image `(H, W, C)`, or a volume `(D, H, W, C)`.
 
-    Pictures become grey or red, green and blue; palettes and transparency are dissolved, but for masks, whose numbers
+    Pictures become gray or red, green and blue; palettes and transparency are dissolved, but for masks, whose numbers
     are classes and stay. NIfTI volumes have the axes of the file, x, y, z.
 
     Raises:
@@ -84,8 +84,8 @@ def _picture(path, mask):
 def _one_channel(array, image):
     if not image:
         return array[..., 0] if array.ndim == 4 else array
-    colours = array[..., :3]
-    return colours.max(axis=-1)
+    colors = array[..., :3]
+    return colors.max(axis=-1)
 
 
 class Files(Stored):

@@ -1,4 +1,4 @@
-"""Preprocessing that a network needs outside itself: resizing, contrast normalisation, whitening."""
+"""Preprocessing that a network needs outside itself: resizing, contrast normalization, whitening."""
 
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ class Preprocess:
     - `"zca"`: x ↦ (x − mean) W with W = (C + 1e-5 I)^(-1/2), C the covariance of the training images. C and the mean
       are averaged over the eight symmetries of the square, so that W commutes with them and the network behind it
       stays exactly equivariant; the square images this needs are checked.
-    - `{"resize": n}`: bilinear to n x n, half-pixel centres; commutes with the same symmetries.
+    - `{"resize": n}`: bilinear to n x n, half-pixel centers; commutes with the same symmetries.
 
     Of volumes only the contrast.
 
@@ -82,8 +82,8 @@ class Preprocess:
         if name == "contrast":
             images = images.astype("float32", copy=False)
             axes = tuple(range(1, images.ndim))
-            centred = images - images.mean(axis=axes, keepdims=True)
-            return centred / np.maximum(centred.std(axis=axes, keepdims=True), 1e-8)
+            centered = images - images.mean(axis=axes, keepdims=True)
+            return centered / np.maximum(centered.std(axis=axes, keepdims=True), 1e-8)
         if "zca_matrix" not in self.state:
             raise ValueError(
                 "Whitening must be fitted on the training images first. Received: no fitted state. "
@@ -133,8 +133,8 @@ def _fit_zca(images):
         )
     flat = images.reshape(len(images), -1).astype("float32")
     mean = flat.mean(axis=0)
-    centred = flat - mean
-    covariance = (centred.T @ centred / len(flat)).astype("float64")
+    centered = flat - mean
+    covariance = (centered.T @ centered / len(flat)).astype("float64")
     pixels = np.arange(height * width * channels).reshape(height, width, channels)
     turns = [np.rot90(p, r).ravel() for p in (pixels, pixels[:, ::-1]) for r in range(4)]
     mean = np.mean([mean[t] for t in turns], axis=0)

@@ -9,7 +9,7 @@ from keras_equivariant.utils.optional import require
 
 
 def rotate_images(images: ArrayLike, degrees: ArrayLike, order: int = 3, outside: str = "constant") -> np.ndarray:
-    """Rotate each image about its centre by spline interpolation; positive is counter-clockwise.
+    """Rotate each image about its center by spline interpolation; positive is counter-clockwise.
 
     out(x) = in(R(-degrees) x). Quarter turns are exact: `np.rot90`.
 
@@ -41,7 +41,7 @@ def random_rotations(count, seed=0):
 
 
 def rotate_volumes(volumes: ArrayLike, seed: int = 0) -> np.ndarray:
-    """Each volume turned about its centre by a random rotation of its own, by trilinear interpolation.
+    """Each volume rotated about its center by a random rotation of its own, by trilinear interpolation.
 
     Args:
         volumes: Array `(B, D, H, W, C)`.
@@ -52,10 +52,10 @@ def rotate_volumes(volumes: ArrayLike, seed: int = 0) -> np.ndarray:
     """
     ndimage = require("scipy.ndimage", "Rotating volumes")
     matrices = random_rotations(len(volumes), seed)
-    centre = (np.array(volumes.shape[1:4]) - 1) / 2
+    center = (np.array(volumes.shape[1:4]) - 1) / 2
     turned = np.empty(volumes.shape, "float32")
     for volume, matrix, out in zip(volumes, matrices, turned, strict=True):
         for channel in range(volumes.shape[-1]):
             source = volume[..., channel].astype("float32")
-            out[..., channel] = ndimage.affine_transform(source, matrix.T, centre - matrix.T @ centre, order=1)
+            out[..., channel] = ndimage.affine_transform(source, matrix.T, center - matrix.T @ center, order=1)
     return turned

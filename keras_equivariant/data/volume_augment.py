@@ -47,7 +47,7 @@ def move_volumes(volumes, matrices, shifts=None, fill="constant", nearest=False)
 
     Args:
         volumes: Float tensor (B, D, H, W, C).
-        matrices: Orthogonal matrices (B, 3, 3), about the centre.
+        matrices: Orthogonal matrices (B, 3, 3), about the center.
         shifts: In voxels, (B, 3), or None.
         fill: What lies outside the volume: "reflect" or "constant" (zero).
         nearest: Whether each voxel is that which lies nearest, as masks need it.
@@ -55,11 +55,11 @@ def move_volumes(volumes, matrices, shifts=None, fill="constant", nearest=False)
     import tensorflow as tf
 
     sizes = tf.shape(volumes)[1:4]
-    centre = (tf.cast(sizes, "float32") - 1) / 2
+    center = (tf.cast(sizes, "float32") - 1) / 2
     grid = tf.meshgrid(*(tf.range(sizes[a]) for a in range(3)), indexing="ij")
-    points = tf.cast(tf.reshape(tf.stack(grid, axis=-1), (-1, 3)), "float32") - centre
+    points = tf.cast(tf.reshape(tf.stack(grid, axis=-1), (-1, 3)), "float32") - center
     points = points[None] if shifts is None else points[None] - shifts[:, None]
-    source = tf.matmul(points, matrices) + centre  # a row times an orthogonal matrix is its inverse on the point
+    source = tf.matmul(points, matrices) + center  # a row times an orthogonal matrix is its inverse on the point
     rounded = tf.round(source)
     source = tf.where(nearest | (tf.abs(source - rounded) < 1e-4), rounded, source)
     low = tf.floor(source)

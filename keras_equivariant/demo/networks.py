@@ -11,7 +11,7 @@ from keras_equivariant.presets.preset import from_preset, preset_info
 
 EQUIVARIANT = "hnet_rotated_mnist"  # at every angle of the slider; one on C4 is steady at quarter turns only
 PLAIN = "z2_cnn_rotated_mnist"
-# Which normalisation gives the features that the page shows, of 10 or 14 pixels.
+# Which normalization gives the features that the page shows, of 10 or 14 pixels.
 SHOWN = {EQUIVARIANT: 1, PLAIN: 2}
 
 
@@ -51,7 +51,7 @@ def _network(preset, name, title):
 
 
 def with_vectors(model, number):
-    """The model with a field of vectors, from its normalisation of this number, as its second output."""
+    """The model with a field of vectors, from its normalization of this number, as its second output."""
     shown = [layer for layer in model.layers if "batch_normalization" in layer.name][number]
     return keras.Model(model.input, [model.output, _vectors(shown.output)], name="demo")
 

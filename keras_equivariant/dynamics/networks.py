@@ -77,7 +77,7 @@ class HamiltonianNetwork(_Dynamics):
     Args:
         network: V, a Keras model of (positions `(B, N, d)`, parameters `(B, N, P)`, mask `(B, N)`), such as the spec
             `hlieconv_springs`; or of one flat vector of positions and parameters, such as `hfc_springs`. Its output is
-            `(B, 1)`; it must be smooth, so use "swish" or "softplus" as activations, and no batch normalisation.
+            `(B, 1)`; it must be smooth, so use "swish" or "softplus" as activations, and no batch normalization.
         steps: how many states `call` gives after the first.
         dt: time between them.
         substeps: steps of the integrator between two states.

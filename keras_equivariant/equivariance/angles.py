@@ -1,4 +1,4 @@
-"""The sweep: images on a disc, or volumes on a ball, turned by any angle, by interpolation, hence approximate."""
+"""The sweep: images on a disc, or volumes on a ball, rotated by any angle, by interpolation, hence approximate."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def angles_in_degrees(angles):
 
 
 def sweep(fn, setting, output_layouts, degrees):
-    """An Angle for every angle by which all inputs and outputs can be turned; empty where none is an image.
+    """An Angle for every angle by which all inputs and outputs can be rotated; empty where none is an image.
 
     Features with a group axis turn by the group's own rotations only. Volumes turn about each coordinate axis about
     which the group turns, and about an oblique one where it turns the whole cube, and the worst counts.

@@ -98,7 +98,7 @@ def certify(
         input_layout, output_layout: as in `equivariance_error`; by default what the layers say: the field type that the
             first one takes and that the last ones leave, else what the shape tells. `"1x1"` is a field type on `group`.
         angles: how many angles to sweep around the circle, in space about several axes, or the angles in degrees; 0
-            for none. Images are taken on a disc and turned by interpolation, so these errors are approximate.
+            for none. Images are taken on a disc and rotated by interpolation, so these errors are approximate.
         layers: whether to measure the law at every layer's output too. A layer's layout is the one that fits best.
         dtypes: which precisions to measure; `"float32"` stands for the model as it is.
         tolerance: largest error that counts as exact, a number or a dict by dtype; by default 1e-12 in float64,

@@ -6,7 +6,7 @@ from keras_equivariant.utils.files import replaced
 from keras_equivariant.utils.optional import require
 
 FLOOR = 1e-18  # errors of 0 are drawn here
-COLOURS = {"exact": "#2a9d8f", "approximate": "#e9a23b", "broken": "#d1495b"}
+COLORS = {"exact": "#2a9d8f", "approximate": "#e9a23b", "broken": "#d1495b"}
 GREY = "#8d99ae"
 
 
@@ -16,8 +16,8 @@ def draw(report, path):
     tall = max(len(report.layers) * 0.24 + 1.6, len(report.elements) * 0.36 + 1.6, 4.6)
     figure = require("matplotlib.figure", "Report.plot").Figure(figsize=(5.2 * len(panels), tall), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.15, h_pad=0.1)
-    colour = COLOURS.get(report.verdict, GREY)
-    figure.suptitle(f"{report.model} under {report.group}: {report.verdict}", color=colour, weight="bold")
+    color = COLORS.get(report.verdict, GREY)
+    figure.suptitle(f"{report.model} under {report.group}: {report.verdict}", color=color, weight="bold")
     for i, panel in enumerate(panels):
         panel(figure, (1, len(panels), i + 1), report)
     with replaced(path) as temporary:
@@ -56,8 +56,8 @@ def _angles(figure, position, report):
     angles = [*report.angles, report.angles[0]]  # closes the curve
     turns = [math.radians(a.degrees) for a in angles]
     errors = [100 * a.error if math.isfinite(a.error) else math.nan for a in angles]
-    axes.fill(turns, errors, color=COLOURS["approximate"], alpha=0.2)
-    axes.plot(turns, errors, color=COLOURS["approximate"], marker="o", markersize=3, linewidth=1.4, label="model")
+    axes.fill(turns, errors, color=COLORS["approximate"], alpha=0.2)
+    axes.plot(turns, errors, color=COLORS["approximate"], marker="o", markersize=3, linewidth=1.4, label="model")
     interpolation = [100 * a.interpolation for a in angles]
     axes.plot(turns, interpolation, color="#264653", linewidth=1.2, label="interpolation alone")
     axes.set_ylim(0, None)
@@ -79,7 +79,7 @@ def _layers(figure, position, report):
         [_drawable(layer.error) for layer in shown],
         0.7,
         left=FLOOR,
-        color=[COLOURS.get(layer.verdict, GREY) for layer in shown],
+        color=[COLORS.get(layer.verdict, GREY) for layer in shown],
     )
     axes.set_yticks(range(len(shown)), [layer.name for layer in shown], fontsize=8 if len(shown) < 40 else 5)
     axes.set_ylim(len(shown) - 0.4, -0.6)

@@ -24,7 +24,7 @@ def random_inputs(model, group, samples, size, seed):
             "Random inputs are made for functional and Sequential models only; pass inputs= to certify a "
             "subclassed model or any other function. Received: a function whose input is not known"
         )
-    centre, spread = _input_range(model)
+    center, spread = _input_range(model)
     generator = np.random.default_rng(seed)
 
     framed = {id(tensor) for tensor, is_framed in zip(model.inputs, framed_inputs(model), strict=True) if is_framed}
@@ -49,7 +49,7 @@ def random_inputs(model, group, samples, size, seed):
         x = smooth_noise((samples, *shape), spatial, generator)
         if dtype.kind == "u":
             return np.clip(np.round(127 + 50 * x), 0, 255).astype(dtype)
-        return (centre + spread * x).astype(dtype if group.orthogonal else "float64")
+        return (center + spread * x).astype(dtype if group.orthogonal else "float64")
 
     return keras.tree.map_structure(draw, model.input)
 

@@ -100,7 +100,7 @@ def export(
         >>> report.passed, report.artifacts[0].path
         (True, 'tiny/1')
 
-    Equivariance: that of `model`, measured on every artifact. Turned kernels share their values, hence their int8
+    Equivariance: that of `model`, measured on every artifact. Rotated kernels share their values, hence their int8
     scales, so an exactly invariant model stays exactly invariant in int8; `prove` shows that from the file alone, and
     its result stands in the report.
     """

@@ -1,6 +1,6 @@
 """How an orthogonal matrix moves a grid of pixels: exactly where it permutes them, else by interpolation.
 
-Points are (x to the right, y up) in the plane; in space, axis i of the array is coordinate i. The centre of the
+Points are (x to the right, y up) in the plane; in space, axis i of the array is coordinate i. The center of the
 grid is the fixed point, also where it lies between pixels.
 """
 
@@ -85,8 +85,8 @@ def moved_axes(group):
     return tuple(bool(any(m[axis] for m in moved)) for axis in range(group.dimension))
 
 
-def centred_points(shape):
-    """Array coordinates of all pixels about the grid's centre, `(prod(shape), d)`."""
+def centered_points(shape):
+    """Array coordinates of all pixels about the grid's center, `(prod(shape), d)`."""
     axes = [np.arange(n) - (n - 1) / 2 for n in shape]
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(shape))
 
@@ -99,7 +99,7 @@ def move_pixels(x: np.ndarray, matrix: np.ndarray, interpolation: Literal["cubic
 
 
 def rotate(x: np.ndarray, degrees: float, interpolation: Literal["cubic", "linear"] = "cubic") -> np.ndarray:
-    """Images (B, H, W, C) turned counter-clockwise about their centre; multiples of 90 degrees are exact."""
+    """Images (B, H, W, C) rotated counter-clockwise about their center; multiples of 90 degrees are exact."""
     return move_pixels(np.asarray(x), rotation_matrix(degrees), interpolation)
 
 
@@ -155,9 +155,9 @@ def sampling(matrix, shape, interpolation="linear"):
     if interpolation not in INTERPOLATIONS:
         raise ValueError(f"`interpolation` must be one of {INTERPOLATIONS}. Received: {interpolation!r}")
     shape = tuple(shape)
-    centre = (np.array(shape) - 1) / 2
+    center = (np.array(shape) - 1) / 2
     # The inverse of an orthogonal matrix is its transpose; row vectors times the matrix apply it.
-    source = centred_points(shape) @ index_matrix(matrix) + centre
+    source = centered_points(shape) @ index_matrix(matrix) + center
     source = np.where(np.abs(source - np.round(source)) < 1e-9, np.round(source), source)
     taps, weigh = _TAPS[interpolation]
     base = np.floor(source + (0.5 if interpolation == "nearest" else 0.0))

@@ -39,7 +39,7 @@ class Group:
         order: number of elements; infinite if there is no end of them.
         is_finite: whether its elements are listed, numbered `0 .. order - 1`.
         mirrors: whether it holds reflections.
-        orthogonal: whether its elements are orthogonal matrices `(d, d)`, which move a grid about its centre and the
+        orthogonal: whether its elements are orthogonal matrices `(d, d)`, which move a grid about its center and the
             fields above it; those of the others are matrices `(d + 1, d + 1)` of homogeneous points.
         is_lie: whether layers on points take it: it has an exponential, a logarithm and lifts.
         on_grid: the FiniteGroup of the elements that map the pixel grid onto itself.

@@ -84,7 +84,7 @@ class Layout:
         return grid.move_pixels(moved, matrix, interpolation) if self.axes(x.shape).space else moved
 
     def turn(self, x, matrix):
-        """The fibre above each pixel turned, the pixels where they are."""
+        """The fibre above each pixel rotated, the pixels where they are."""
         return x
 
     def check(self, shape, group):

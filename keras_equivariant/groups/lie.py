@@ -219,7 +219,7 @@ class LieGroup(Group):
 
     @functools.cached_property
     def on_grid(self):
-        """The FiniteGroup of the elements that map the pixel grid onto itself and leave its centre alone."""
+        """The FiniteGroup of the elements that map the pixel grid onto itself and leave its center alone."""
         turns = self.rotates and not self.custom
         if self.dimension == 1:
             return FiniteGroup("C1 of the line", np.eye(1)[None], ["e"])

@@ -38,7 +38,7 @@ def cubic_rotations(degree):
     """Rotations and weights of a mean over SO(3), `(n, 3, 3)` and `(n,)`: 24, 120 or 480 up to degree 9.
 
     The rotations of the cube leave invariants of the degrees 4, 6, 8, 9, ..., those of the icosahedron of 6, 10, ...;
-    products of both only of 6, and none of it where the two are turned to each other by the right angle.
+    products of both only of 6, and none of it where the two are rotated to each other by the right angle.
     """
     cube = point_group("O").matrices
     if degree <= 3:

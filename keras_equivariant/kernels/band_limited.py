@@ -1,4 +1,4 @@
-"""Band-limited harmonics on rings around the kernel's centre: R(r) cos(m phi), R(r) sin(m phi), in space R(r) Y_m."""
+"""Band-limited harmonics on rings around the kernel's center: R(r) cos(m phi), R(r) sin(m phi), in space R(r) Y_m."""
 
 import numpy as np
 
@@ -14,9 +14,9 @@ def moved_functions(matrices, kernel_size):
         kernel_size: tuple of integers, one per axis of space.
 
     Returns:
-        `(elements, D, pixels)` float64, not normalised. Functions of frequency m > 0 are 0 at the centre.
+        `(elements, D, pixels)` float64, not normalized. Functions of frequency m > 0 are 0 at the center.
     """
-    points, rings = grid.centred_points(kernel_size), Rings(frequency_cutoff="conservative")
+    points, rings = grid.centered_points(kernel_size), Rings(frequency_cutoff="conservative")
     harmonics = _waves if len(kernel_size) == 2 else _shells
     moved = (points @ grid.index_matrix(matrix) for matrix in matrices)
     return np.stack([np.concatenate([found for _, found in harmonics(p, kernel_size, rings)]) for p in moved])
@@ -28,13 +28,13 @@ def ring_harmonics(kernel_size, rings):
     Yields:
         `(m, Y)`: Y is `(1, pixels)` for m = 0, else `(2, pixels)`, and moves as the irrep m of O(2):
         Y(g^-1 x) = psi_m(g)^T Y(x). For m = 1 it points outwards. In space Y is `(2 m + 1, pixels)`, the spherical
-        harmonics of degree m. But for m = 0 it is 0 at the centre.
+        harmonics of degree m. But for m = 0 it is 0 at the center.
     """
     if len(kernel_size) == 3:
-        yield from _shells(grid.centred_points(kernel_size) * rings.scales(3), kernel_size, rings)
+        yield from _shells(grid.centered_points(kernel_size) * rings.scales(3), kernel_size, rings)
         return
     # From the mirror axis of O(2), y, on: the cosine keeps its sign under the mirror, the sine changes it.
-    points = grid.centred_points(kernel_size) * rings.scales(2)
+    points = grid.centered_points(kernel_size) * rings.scales(2)
     for m, waves in _waves(points, kernel_size, rings, start=np.pi / 2):
         yield m, np.stack([-waves[1], waves[0]]) if m else waves
 

@@ -1,4 +1,4 @@
-"""The filters of Harmonic Networks: R(r) e^{i m phi} with R sampled on rings around the kernel's centre."""
+"""The filters of Harmonic Networks: R(r) e^{i m phi} with R sampled on rings around the kernel's center."""
 
 import dataclasses
 import functools
@@ -40,7 +40,7 @@ def ring_radii(kernel_size, order, num_rings):
     """Radii of the rings of one order, in pixels; fewer than `num_rings` where these would coincide.
 
     The first is 0 for order 0, else 1 pixel, and half the order for high orders, so that a period on the ring is
-    longer than three pixels. The last is num_rings - 1/2, but never beyond the outermost pixel centres: a ring that
+    longer than three pixels. The last is num_rings - 1/2, but never beyond the outermost pixel centers: a ring that
     the window cuts off would not turn.
     """
     half = (kernel_size - 1) / 2
@@ -83,7 +83,7 @@ def ring_basis(kernel_size, max_order, num_rings, width=RING_WIDTH):
 def _ring(kernel_size, order, radius, width):
     samples = 4 * math.ceil(max(math.pi * kernel_size, _LEAST_SAMPLES, 2 * order + 1) / 4)
     angles = 2 * np.pi * np.arange(samples) / samples
-    rows, columns = grid.centred_points((kernel_size, kernel_size)).T
+    rows, columns = grid.centered_points((kernel_size, kernel_size)).T
     x = columns - radius * np.cos(angles)[:, None]
     y = -rows - radius * np.sin(angles)[:, None]
     exponents = -(x**2 + y**2) / (2 * width**2)
@@ -94,6 +94,6 @@ def _ring(kernel_size, order, radius, width):
 
 
 def _distances(kernel_size):
-    """Number of different distances of pixels from the centre: more rings than that are not independent."""
-    points = grid.centred_points((kernel_size, kernel_size))
+    """Number of different distances of pixels from the center: more rings than that are not independent."""
+    points = grid.centered_points((kernel_size, kernel_size))
     return len(np.unique(np.round((points**2).sum(axis=1), 6)))

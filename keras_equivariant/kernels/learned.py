@@ -1,7 +1,7 @@
-"""Learned bases: functions and their turned copies that were found by optimisation and lie in .npz files.
+"""Learned bases: functions and their rotated copies that were found by optimization and lie in .npz files.
 
 A file holds the functions of some elements of a group, its representatives. In a `"full"` basis these are all
-elements, each turned copy learned by itself, so quarter turns are as approximate as all other turns. In a `"partial"`
+elements, each rotated copy learned by itself, so quarter turns are as approximate as all other turns. In a `"partial"`
 basis they are one of each coset of the flips and quarter turns; those move the rest, pixel by pixel, and are exact.
 A basis may also know scales; its elements are then pairs, and element j |G| + s is s on scale j.
 
@@ -30,7 +30,7 @@ MIRROR = np.diag([-1.0, 1.0])
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LearnedBasis:
-    """A basis of kernels whose turned copies were learned.
+    """A basis of kernels whose rotated copies were learned.
 
     Attributes:
         group: the FiniteGroup that moves it.
@@ -236,7 +236,7 @@ def natural_covariances(group, kernel_size):
     Returns:
         `(covariance, cross)`: E f f^T as `(pixels, pixels)`, and E f (L_g f)^T as `(order, pixels, pixels)`.
     """
-    points = grid.centred_points(kernel_size)
+    points = grid.centered_points(kernel_size)
     furthest = 2 * np.linalg.norm(points, axis=1).max() + 1
     radii = np.linspace(0, furthest, 1 + int(200 * furthest))
     frequency = np.geomspace(1 / 32, 1 / 2, 400)

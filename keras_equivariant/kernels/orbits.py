@@ -1,4 +1,4 @@
-"""Kernels whose turned copies are equal bit for bit, not to rounding only."""
+"""Kernels whose rotated copies are equal bit for bit, not to rounding only."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Radial profiles: rings around the kernel's centre, in space spherical shells, and the frequencies each may carry."""
+"""Radial profiles: rings around the kernel's center, in space spherical shells, and the frequencies each may carry."""
 
 import dataclasses
 
@@ -24,7 +24,7 @@ class Rings:
             `"conservative"` keeps waves along the ring longer than two pixels everywhere in the square
             (2 r - (r + 1) mod 2, at most 2 at the rim). In space `"conservative"` is 2 r, `"compromise"` 2 r + 1 and
             `"sfcnn"` 2 r + 2. In both `"nyquist"` is floor(pi r), a number c floor(c r), a list one number for each
-            ring; None is "conservative" in the plane, "compromise" in space. The centre carries frequency 0 only,
+            ring; None is "conservative" in the plane, "compromise" in space. The center carries frequency 0 only,
             unless a list says otherwise, and every ring frequency 0.
         voxel_size: sizes of a pixel along the axes, of which only the ratios matter; radii are then in units of the
             smallest. None where all are equal.
@@ -66,7 +66,7 @@ class Rings:
     def __call__(self, kernel_size):
         """Radii (pixels), widths and highest angular frequencies of the rings of a kernel, ring by ring.
 
-        By default radii are one pixel apart from the centre (odd kernels) or half a pixel from it (even ones).
+        By default radii are one pixel apart from the center (odd kernels) or half a pixel from it (even ones).
         """
         extent = min((k - 1) * scale for k, scale in zip(kernel_size, self.scales(len(kernel_size)), strict=True))
         first, last = 0.5 if min(kernel_size) % 2 == 0 else 0.0, extent / 2

@@ -9,7 +9,7 @@ and the coefficients c are learned. What differs is how B is moved:
 | `bilinear`  | one per pixel                         | (tri)linear interpolation     | any                    |
 | `gaussian`  | one per pixel                         | Gaussian interpolation        | any                    |
 | `steerable` | band-limited harmonics on rings       | turning the function itself   | any                    |
-| learned     | found by optimisation, see `learned`  | what was learned              | those of its file      |
+| learned     | found by optimization, see `learned`  | what was learned              | those of its file      |
 
 Whatever the basis, the elements that map the pixel grid onto itself move it exactly: B_{e t} is the pixel
 permutation e of B_t, bit for bit. Only full learned bases are approximate there, too.
@@ -203,10 +203,10 @@ def _bilinear(matrices, kernel_size):
 
 
 def _gaussian(matrices, kernel_size):
-    # The weights are normalised over the whole lattice, so that what lies outside the kernel counts as 0.
-    pixels = grid.centred_points(kernel_size)
+    # The weights are normalized over the whole lattice, so that what lies outside the kernel counts as 0.
+    pixels = grid.centered_points(kernel_size)
     margin = 3
-    lattice = grid.centred_points([n + 2 * margin for n in kernel_size])
+    lattice = grid.centered_points([n + 2 * margin for n in kernel_size])
     functions = []
     for matrix in matrices:
         source = pixels @ grid.index_matrix(matrix)

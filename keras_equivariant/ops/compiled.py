@@ -8,7 +8,7 @@ import keras
 def compiled(function):
     """XLA-compiles a function of tensors on the TensorFlow backend; elsewhere returns it unchanged.
 
-    For arithmetic that fuses well, such as normalisation with a nonlinearity: one pass over memory instead of one per
+    For arithmetic that fuses well, such as normalization with a nonlinearity: one pass over memory instead of one per
     operation. JAX compiles whole training steps itself. Each new shape is compiled anew.
 
     Call it only while training: TensorFlow Serving and other consumers of exported graphs refuse compiled

@@ -97,8 +97,8 @@ def normalize(x, means, epsilon, over_space=True):
         slope = ops.rsqrt(means.average(rest * rest) + epsilon)
         return slope, None if mean is None else -mean * slope
     moment = _mean(x, axes, keepdims=True)
-    centred = x - moment
-    variance = _mean(centred * centred, axes)
+    centered = x - moment
+    variance = _mean(centered * centered, axes)
     moment = ops.reshape(moment, (-1, x.shape[-1]))
     mean = means.project(moment)
     rest = moment - mean
@@ -124,8 +124,8 @@ def batch_moments(x, means, synchronized=False):
     if synchronized:
         return combine(*ops.moments(x, axes, synchronized=True), means)
     moment = _mean(x, axes)
-    centred = x - moment
-    return combine(moment, _mean(centred * centred, axes), means)
+    centered = x - moment
+    return combine(moment, _mean(centered * centered, axes), means)
 
 
 def combine(mean, variance, means):

@@ -1,4 +1,4 @@
-"""A basis of kernels that is learned with a network: its turned copies, and how well they turn."""
+"""A basis of kernels that is learned with a network: its rotated copies, and how well they turn."""
 
 from keras import ops
 

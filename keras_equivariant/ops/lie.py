@@ -60,7 +60,7 @@ class Translations:
         return u
 
     def turn(self, u, vector):
-        """A vector turned as the element turns directions."""
+        """A vector rotated as the element turns directions."""
         return vector
 
 

@@ -110,7 +110,7 @@ def ball(distances, radius):
 
 
 def from_rings(distances, radius):
-    """How far points are from the nearest of some rings in a ball, its centre among them: a sample from all over it,
+    """How far points are from the nearest of some rings in a ball, its center among them: a sample from all over it,
     in which points of equal distance stand together, whatever their own order."""
     spacing = radius / _RINGS
     return ops.abs(distances - spacing * ops.floor(distances / spacing + 0.5))
@@ -131,8 +131,8 @@ def _unchunk(x):
 def _distances(queries, points, distance):
     """(B, rows, N)."""
     pairs = tuple(ops.expand_dims(points[..., i], 1) for i in range(points.shape[-1]))
-    centres = tuple(ops.expand_dims(queries[..., i], 2) for i in range(queries.shape[-1]))
-    return distance(pairs, centres)
+    centers = tuple(ops.expand_dims(queries[..., i], 2) for i in range(queries.shape[-1]))
+    return distance(pairs, centers)
 
 
 def _choose(queries, numbers, points, mask, k, distance, within, order):

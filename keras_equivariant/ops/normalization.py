@@ -1,4 +1,4 @@
-"""Normalisation by batch statistics with a nonlinearity, in as few passes over memory as there can be.
+"""Normalization by batch statistics with a nonlinearity, in as few passes over memory as there can be.
 
 Forward: one pass for the statistics, one for the result. Backward: one pass for two sums, one for the gradient. Left
 to automatic differentiation, the compiler makes several more. Each pass is compiled by itself and takes its few
@@ -82,8 +82,8 @@ def _moments(rows):
     """First and second moments of each column about a pivot, so that nothing cancels, and the pivot."""
     rows = at_least_float32(rows)
     pivot = ops.stop_gradient(rows[0])
-    centred = rows - pivot
-    return ops.mean(centred, axis=0), ops.mean(centred * centred, axis=0), pivot
+    centered = rows - pivot
+    return ops.mean(centered, axis=0), ops.mean(centered * centered, axis=0), pivot
 
 
 def _combine(first, second, pivot):

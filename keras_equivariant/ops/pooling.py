@@ -147,7 +147,7 @@ def by_planes(x, over_planes, over_depth):
 
 
 def upsample_linear(x, factors):
-    """Multilinear upsampling by integer factors; pixel centres stay centred, edges repeat.
+    """Multilinear upsampling by integer factors; pixel centers stay centered, edges repeat.
 
     Each output phase is a fixed mixture of a pixel and one neighbor, so any float type keeps its precision.
     """

@@ -26,7 +26,7 @@ def principal_turn(positions, mask):
         mask: `(B, N)`, false where no point is.
     """
     weights = ops.cast(mask, positions.dtype)
-    planes = _centred(positions, weights)
+    planes = _centered(positions, weights)
     turn = _turn([ops.stop_gradient(p) for p in planes])
     # The axes of the same points again, now with a gradient: Newton's step makes the error its square, so that after
     # two the second derivatives are right, too.
@@ -35,7 +35,7 @@ def principal_turn(positions, mask):
     return turn
 
 
-def _centred(positions, weights):
+def _centered(positions, weights):
     count = at_least(ops.sum(weights, axis=1), 1.0)
     planes = unstack(positions)
     means = [ops.sum(p * weights, axis=1) / count for p in planes]
@@ -73,7 +73,7 @@ def _quotient(entry, difference):
 
 
 def _turn(planes):
-    """`principal_turn` of centred points."""
+    """`principal_turn` of centered points."""
     spread = _moments(planes)
     if len(planes) == 2:
         angle = arctan2(2 * spread[0][1], spread[0][0] - spread[1][1] + _TINY) / 2

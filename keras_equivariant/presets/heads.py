@@ -38,7 +38,7 @@ def adapted(model, classes=None, include_top=True, input_shape=None):
 
 
 def _head(graph, name):
-    """The last call that makes channels, behind which nothing is learned but for normalisations."""
+    """The last call that makes channels, behind which nothing is learned but for normalizations."""
     source = {id(tensor): call for call in calls(graph) for tensor in call.outputs}
     tensor = graph.outputs[0]
     while (call := source.get(id(tensor))) is not None:

@@ -66,7 +66,7 @@ def _dtype(value, dtype):
 
 
 def _first_foreign(config):
-    """The name of the first thing in a serialised object that Keras does not define, or None."""
+    """The name of the first thing in a serialized object that Keras does not define, or None."""
     if isinstance(config, dict):
         if config.get("class_name") == "__lambda__" or set(config) == {"value"}:
             return "a Python lambda"

@@ -1,5 +1,5 @@
 """What a stock layer computes with at inference: its weights by name, and its configuration without what only training,
-adapters and quantisation need."""
+adapters and quantization need."""
 
 import keras
 
@@ -15,7 +15,7 @@ def at_inference(layer):
     BatchNormalization keeps no statistics of renormalisation; kernels hold what low-rank adapters add.
 
     Raises:
-        ValueError: for a quantised layer.
+        ValueError: for a quantized layer.
     """
     check_not_quantized(layer)
     if isinstance(layer, keras.layers.BatchNormalization):
@@ -33,7 +33,7 @@ def check_not_quantized(layer):
     found = next((one for one in inside if getattr(one.dtype_policy, "quantization_mode", None)), None)
     if found is not None:
         raise ValueError(
-            "A model must be folded before it is quantised: the scales of a quantised layer follow each batch. "
+            "A model must be folded before it is quantized: the scales of a quantized layer follow each batch. "
             f'Received: {copies.describe(found)} in mode "{found.dtype_policy.quantization_mode}". Call '
             'ke.fold(model) first, then quantize("int8") of the folded model, or export it as "tflite_int8"'
         )

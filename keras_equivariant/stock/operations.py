@@ -85,7 +85,7 @@ def _elementwise(name, constants, layout, shape):
 
 
 def _taken(key, layout, shape, group):
-    """Part of the features: whole blocks of channels, and of space what is symmetric about the centre."""
+    """Part of the features: whole blocks of channels, and of space what is symmetric about the center."""
     axes = layout.axes(shape)
     slices = _slices(key, len(shape))
     if slices is None or any(_is_cut(slices[axis], shape[axis]) for axis in (0, *axes.fibre)):

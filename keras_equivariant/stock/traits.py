@@ -224,7 +224,7 @@ def treats_examples_alone(operation):
     """Whether what an operation makes of an example is known not to depend on the others of the batch, nor adds a loss.
 
     So it is of stock layers that have no option to work along the batch, and of this package's but for those with
-    statistics, as batch normalisation.
+    statistics, as batch normalization.
     """
     own = isinstance(operation, keras.layers.Layer) and type(operation).__module__.split(".")[0] == _PACKAGE
     if not own and not getattr(TABLE.get(type(operation)), "alone", False):

@@ -50,7 +50,7 @@ def compare_runs(folders, plot=None):
     if plot:
         description = next(iter(runs.values()))["data_description"]
         curves = {name: _curve(run, score) for name, run in runs.items()}
-        plot_by_angle(curves, f"Turned test images ({description})", SCORES[score], plot)
+        plot_by_angle(curves, f"Rotated test images ({description})", SCORES[score], plot)
     head = ("run", "parameters", f"{SCORES[score]} %", "mean over angles", "worst angle", "certificate")
     rows = [
         (

@@ -1,7 +1,7 @@
 """Training on many devices, by the engines of TensorFlow and Keras: `tf.distribute` and `keras.distribution`.
 
 Every batch is cut into equal parts, one for each replica of the network; gradients, metrics and the statistics of batch
-normalisation are those of the whole batch, so the result is that of a single device, but for rounding and for the masks
+normalization are those of the whole batch, so the result is that of a single device, but for rounding and for the masks
 of Dropout, which each replica draws for its own part.
 """
 
@@ -76,7 +76,7 @@ class Distribution:
 
     @contextlib.contextmanager
     def synchronized(self, model):
-        """Within, batch normalisations take their statistics over the replicas."""
+        """Within, batch normalizations take their statistics over the replicas."""
         layers = [layer for layer in model._flatten_layers() if hasattr(layer, "synchronized")]
         before = [layer.synchronized for layer in layers]
         for layer in layers:

@@ -28,10 +28,10 @@ def angles_of(step):
 
 
 def accuracy_by_angle(model, images, labels, angles, preprocess=None, batch_size=None):
-    """Accuracy on images turned counter-clockwise by each angle (degrees): `{angle: accuracy}`; volumes turn about the
+    """Accuracy on images rotated counter-clockwise by each angle (degrees): `{angle: accuracy}`; volumes turn about the
     last axis, from the first towards the second.
 
-    The images are turned by cubic-spline interpolation (quarter turns exactly) before any preprocessing.
+    The images are rotated by cubic-spline interpolation (quarter turns exactly) before any preprocessing.
     """
     return {
         float(angle): accuracy(model, rotate_images(images, angle), labels, preprocess, batch_size) for angle in angles
@@ -39,7 +39,7 @@ def accuracy_by_angle(model, images, labels, angles, preprocess=None, batch_size
 
 
 def accuracy_by_rotation(model, volumes, labels, preprocess=None, batch_size=None):
-    """Accuracy on volumes turned by each of the 24 rotations of the cube, which move voxels onto voxels:
+    """Accuracy on volumes rotated by each of the 24 rotations of the cube, which move voxels onto voxels:
     `{name of the element of "O": accuracy}`.
 
     Raises:
@@ -58,6 +58,6 @@ def accuracy_by_rotation(model, volumes, labels, preprocess=None, batch_size=Non
 
 
 def accuracy_at_random(model, volumes, labels, preprocess=None, batch_size=None, seed=0):
-    """Accuracy on volumes of which each is turned by a rotation of its own, uniform over all of them."""
+    """Accuracy on volumes of which each is rotated by a rotation of its own, uniform over all of them."""
     turned = rotate_volumes(volumes, seed=seed)
     return accuracy(model, turned, labels, preprocess, batch_size)

@@ -7,7 +7,7 @@ import numpy as np
 from keras_equivariant.utils.files import replaced
 from keras_equivariant.utils.optional import require
 
-COLOURS = ("#1f5fa8", "#c8553d", "#3a7d44", "#8a5fa8", "#b8860b", "#4d4d4d")
+COLORS = ("#1f5fa8", "#c8553d", "#3a7d44", "#8a5fa8", "#b8860b", "#4d4d4d")
 LINES = ("-", "--", ":", "-.")
 THINGS = {"images": "images", "volumes": "volumes", "points": "sets of points", "states": "systems"}
 
@@ -55,14 +55,14 @@ def plot_by_angle(curves, title, score, path, unit="%", scale=100, chance=None):
     """
     figure = require("matplotlib.figure", "Plotting the results").Figure(figsize=(7.2, 4.4), layout="constrained")
     axes = figure.subplots()
-    styles = zip(itertools.cycle(COLOURS), itertools.cycle(LINES), strict=False)
+    styles = zip(itertools.cycle(COLORS), itertools.cycle(LINES), strict=False)
     label_unit = f" {unit}".rstrip()
-    for (name, curve), (colour, line) in zip(curves.items(), styles, strict=False):
+    for (name, curve), (color, line) in zip(curves.items(), styles, strict=False):
         angles = [*curve, 360.0]
         values = [scale * curve[angle % 360] for angle in angles]
         mean = scale * np.mean(list(curve.values()))
         label = f"{name} (mean {f'{mean:.1f}' if scale == 100 else f'{mean:.4g}'}{label_unit})"
-        axes.plot(angles, values, line, color=colour, marker="o", markersize=3.5, linewidth=1.8, label=label)
+        axes.plot(angles, values, line, color=color, marker="o", markersize=3.5, linewidth=1.8, label=label)
     if chance is not None:
         axes.axhline(scale * chance, color="#888888", linestyle=":", linewidth=1.4)
         axes.text(358, scale * chance, "chance", color="#666666", ha="right", va="bottom", fontsize=9)

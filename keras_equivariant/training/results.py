@@ -27,7 +27,7 @@ class TrainResult:
         history: Columns of the log (`loss`, `accuracy` or `f1`, `seconds`, …), one entry an epoch.
         scores: On all test images as they are, from 0 to 1: `accuracy`; or, for masks, `f1` of the pixels at the
             best `threshold`, and `average_precision`.
-        score_by_angle: `{degrees: accuracy or f1}` on turned test images.
+        score_by_angle: `{degrees: accuracy or f1}` on rotated test images.
         certificate: The report of `certify` on test images.
         comparison: The `TrainResult` of the network it was compared with, or None.
         summary: What summary.json holds.
@@ -49,7 +49,7 @@ class TrainResult:
 
     @property
     def accuracy_by_angle(self):
-        """`{degrees: accuracy}` of a classifier on turned test images."""
+        """`{degrees: accuracy}` of a classifier on rotated test images."""
         return self.score_by_angle
 
 

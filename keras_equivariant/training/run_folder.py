@@ -26,7 +26,7 @@ class RunFolder:
     | checkpoint.npz | the state after the last whole epoch |
     | model.keras | the trained network |
     | summary.json | the results, in percent |
-    | accuracy_by_angle.png, f1_by_angle.png | the test score of turned images |
+    | accuracy_by_angle.png, f1_by_angle.png | the test score of rotated images |
     | certificate.json, .txt, .png | the equivariance error of the trained network |
     | export/ | the network as it is served |
     """

@@ -74,7 +74,7 @@ def _on_subgroup(walk, layer, name):
 
 
 def _statistics(layer, subgroup):
-    """The weights of a batch normalisation, of which some are one number a field and some one for each scalar in it."""
+    """The weights of a batch normalization, of which some are one number a field and some one for each scalar in it."""
     whole = restricted_type(layer.in_type, subgroup)
     change = change_matrix(layer.in_type, subgroup)
 
@@ -85,11 +85,11 @@ def _statistics(layer, subgroup):
     def fields(variable):
         return per_field(keras.ops.convert_to_numpy(variable), layer.in_type, subgroup)
 
-    centred = bias_size(whole) > 0
+    centered = bias_size(whole) > 0
     return [
         *([fields(layer.gamma)] if layer.scale else []),
-        *([scalars(layer.affine(None)[1])] if layer.center and centred else []),
-        *([scalars(layer._moving()[0])] if centred else []),
+        *([scalars(layer.affine(None)[1])] if layer.center and centered else []),
+        *([scalars(layer._moving()[0])] if centered else []),
         fields(layer.moving_variance),
     ]
 

@@ -72,7 +72,7 @@ def elements(x, group, element):
 
 
 def vectors(x, group, element):
-    """Vectors (B, d C), components first, turned."""
+    """Vectors (B, d C), components first, rotated."""
     d = group.dimension
     turned = np.einsum("ij,bjc->bic", group.matrices[element][:d, :d], x.reshape(len(x), d, -1))
     return turned.reshape(x.shape).astype(x.dtype)

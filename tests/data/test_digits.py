@@ -1,4 +1,4 @@
-"""The embedded data set: fixed, enlarged, split by writer, and its turned variant."""
+"""The embedded data set: fixed, enlarged, split by writer, and its rotated variant."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_rotated_digits_are_turned_copies_that_depend_on_the_seed_alone():
     np.testing.assert_array_equal(first.x_train, again.x_train)
     assert (first.x_train != other.x_train).any()
     np.testing.assert_array_equal(first.y_test, upright.y_test)
-    # A turn keeps the ink; the upright digits differ from their turned copies.
+    # A turn keeps the ink; the upright digits differ from their rotated copies.
     ink = first.x_test.sum(axis=(1, 2, 3), dtype=float) / upright.x_test.sum(axis=(1, 2, 3), dtype=float)
     assert abs(ink.mean() - 1) < 0.01 and ink.std() < 0.05
     changed = (np.abs(first.x_test.astype(float) - upright.x_test).mean(axis=(1, 2, 3)) > 5).mean()

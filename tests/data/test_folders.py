@@ -40,7 +40,7 @@ def test_a_folder_for_each_class(tmp_path):
     np.testing.assert_array_equal(data.load(tmp_path).y_train, found.y_train)
 
 
-def test_parts_in_folders_and_grey_beside_colour(tmp_path):
+def test_parts_in_folders_and_grey_beside_color(tmp_path):
     for part, count in (("train", 6), ("valid", 3), ("test", 4)):
         classes(tmp_path / part, (("a", count), ("b", count)), (9, 9))
     save(tmp_path / "test" / "a" / "coloured.png", np.zeros((9, 9, 3), "uint8"))
@@ -103,7 +103,7 @@ def test_images_with_masks(tmp_path):
     found = data.load(tmp_path)
     assert found.task == "segmentation" and found.num_classes == 1 and set(np.unique(found.y_train)) == {0, 1}
     assert found.x_train.shape == found.y_train.shape == (8, 8, 10, 1)
-    mask[5:7] = 100  # a third grey value is a third class
+    mask[5:7] = 100  # a third gray value is a third class
     save(tmp_path / "masks" / "0_mask.png", mask)
     found = data.load(tmp_path)
     values = np.unique(np.concatenate([found.y_train.ravel(), found.y_test.ravel()]))

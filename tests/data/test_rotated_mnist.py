@@ -72,7 +72,7 @@ def test_an_archive_is_called_regenerated(folder):
 
 def test_regeneration_uses_each_digit_once_and_the_seed_alone():
     images = np.zeros((40, 28, 28), "uint8")
-    images[:, 8:20, 8:20] = np.arange(40)[:, None, None] * 6 + 10  # every digit has its own grey value
+    images[:, 8:20, 8:20] = np.arange(40)[:, None, None] * 6 + 10  # every digit has its own gray value
     mnist = Dataset("m", "m", images[:30], np.arange(30) % 10, images[30:], np.arange(30, 40) % 10)
     first, again = (rotated_mnist.regenerate(mnist, 7, 25, 15) for _ in range(2))
     other = rotated_mnist.regenerate(mnist, 8, 25, 15)

@@ -37,7 +37,7 @@ def apply(images, degrees=0.0, mirror_x=1.0, mirror_y=1.0, shift_x=0.0, shift_y=
 
 
 def test_the_augmentation_turns_the_same_way():
-    # float32 coordinates are off by 1e-6 pixel, of up to 255 grey values between neighbors
+    # float32 coordinates are off by 1e-6 pixel, of up to 255 gray values between neighbors
     np.testing.assert_allclose(apply(IMAGES, 90), np.rot90(IMAGES, 1, axes=(1, 2)), atol=0.01)
     assert np.abs(apply(IMAGES, -90) - np.rot90(IMAGES, 1, axes=(1, 2))).max() > 10
 
@@ -53,7 +53,7 @@ def test_mirrors_and_shifts_move_whole_pixels():
 
 
 def test_rotations_are_uniform_in_degrees_over_the_whole_range():
-    """An arrow from the centre shows each image's angle; the classic slip of radians for degrees would give ±3.1."""
+    """An arrow from the center shows each image's angle; the classic slip of radians for degrees would give ±3.1."""
     images = np.zeros((2000, 33, 33, 1), "float32")
     images[:, 15:18, 24:31] = 1.0
     turned = Augment(rotate=180)(images, (1, 2)).numpy()[..., 0]

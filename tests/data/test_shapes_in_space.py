@@ -17,20 +17,20 @@ def test_tetris_is_learned_in_one_orientation_and_tested_in_many():
 
 
 def _moments(volume):
-    """Centre of mass and the covariance of the mass about it."""
+    """Center of mass and the covariance of the mass about it."""
     mass, axis = volume[..., 0].astype("float64"), np.arange(len(volume))
     points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
     weights = mass.ravel() / mass.sum()
-    centre = weights @ points
-    return centre, (points - centre).T * weights @ (points - centre)
+    center = weights @ points
+    return center, (points - center).T * weights @ (points - center)
 
 
 def test_tetris_to_train_on_is_moved_and_not_turned():
     found = data.load("tetris", size=25, draws=1, places=4)
     for shape in range(8):
         moments = [_moments(volume) for volume in found.x_train[found.y_train == shape]]
-        centres = np.array([centre for centre, _ in moments])
-        assert np.abs(centres - 12).max() < 1.51 and centres.std(axis=0).min() > 0.1
+        centers = np.array([center for center, _ in moments])
+        assert np.abs(centers - 12).max() < 1.51 and centers.std(axis=0).min() > 0.1
         for _, covariance in moments:
             np.testing.assert_allclose(covariance, moments[0][1], atol=1e-2)
         _, turned = _moments(found.x_test[found.y_test == shape][0])

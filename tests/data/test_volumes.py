@@ -1,4 +1,4 @@
-"""Volumes: generated, read from archives, turned and augmented."""
+"""Volumes: generated, read from archives, rotated and augmented."""
 
 import numpy as np
 import pytest

@@ -156,7 +156,7 @@ def test_networks_answer_and_one_turns_its_vectors(exported):
             assert logits.shape == (1, 10) and vectors.shape[-1] == 2
             turned = np.rot90(vectors, -quarter, (1, 2))
             for _ in range(quarter):
-                turned = np.stack([turned[..., 1], -turned[..., 0]], axis=-1)  # (x, y) turned back
+                turned = np.stack([turned[..., 1], -turned[..., 0]], axis=-1)  # (x, y) rotated back
             found.append((logits, turned))
         for part in (0, 1):
             scale = np.abs(found[0][part]).max()

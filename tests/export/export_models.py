@@ -56,7 +56,7 @@ def lifted(shape=(8, 8, 2), filters=3, group="C4", name="image", **kwargs):
 
 
 def small_cnn(group="C4", size=12, classes=5, **kwargs):
-    """A p4-like network: lifting, normalised group convolutions, invariant head."""
+    """A p4-like network: lifting, normalized group convolutions, invariant head."""
     image = keras.Input((size, size, 1), name="image")
     x = ke.layers.LiftingConv2D(4, 3, group=group, padding="same", use_bias=False)(image)
     x = keras.layers.BatchNormalization()(x)

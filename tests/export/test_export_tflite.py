@@ -96,7 +96,7 @@ def test_int8_is_exactly_invariant_for_every_basis(group, basis, tmp_path):
 
 
 def test_scales_are_equal_over_every_orbit():
-    """Turned copies of a kernel have one range, so int8 gives them one scale."""
+    """Rotated copies of a kernel have one range, so int8 gives them one scale."""
     folded = ke.fold(small_cnn("D4"))
     for layer in folded.layers:
         if isinstance(layer, layers.Conv2D):

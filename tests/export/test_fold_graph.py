@@ -1,4 +1,4 @@
-"""Folding whole graphs: our layers, normalisation merged into convolutions, structure, names, dtypes, errors."""
+"""Folding whole graphs: our layers, normalization merged into convolutions, structure, names, dtypes, errors."""
 
 import subprocess
 import sys
@@ -99,7 +99,7 @@ def test_shared_layers_stay_shared(check_fold):
     a = normalization(conv(x))
     b = normalization(conv(layers.ReLU()(dense(a))))
     folded = check_fold(keras.Model(image, [a, dense(b)]))
-    assert classes(folded).count("Conv2D") == 3  # lifting, conv with its normalisation, dense
+    assert classes(folded).count("Conv2D") == 3  # lifting, conv with its normalization, dense
     assert "BatchNormalization" not in classes(folded)
 
 

@@ -59,9 +59,9 @@ def test_orders_that_do_not_fit_are_left_out():
 
 @pytest.mark.parametrize("m", [0, 1, 2])
 def test_other_angles_hold_on_smooth_functions(m):
-    """The response to a turned plane wave is the response to the plane wave, times e^{i m t}."""
+    """The response to a rotated plane wave is the response to the plane wave, times e^{i m t}."""
     rng = np.random.default_rng(0)
-    rows, columns = grid.centred_points((7, 7)).T
+    rows, columns = grid.centered_points((7, 7)).T
     filters = as_images(ring_basis(7, m, 3), 7)[-1].reshape(49, -1)
     errors, norms = 0.0, 0.0
     for angle in rng.uniform(0, 2 * np.pi, 50):

@@ -42,7 +42,7 @@ def test_functions_of_a_packaged_basis_are_complete(entry):
     together = np.concatenate(list(basis.basis), axis=1)
     lengths = np.linalg.svd(together, compute_uv=False)
     assert lengths[-1] > 0.05 * lengths[0]  # no combination of functions is lost on all elements
-    if entry["kernel_size"] > 5:  # a turned window of 7x7 loses its corners: single elements lack a few kernels
+    if entry["kernel_size"] > 5:  # a rotated window of 7x7 loses its corners: single elements lack a few kernels
         return
     for functions in basis.basis[:5]:
         lengths = np.linalg.svd(functions, compute_uv=False)

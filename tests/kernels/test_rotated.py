@@ -35,7 +35,7 @@ def test_steerable_basis_turns_by_its_own_frequencies():
     functions = rotated_basis("C8", (5, 5), "steerable").basis
     assert functions.shape == (8, 11, 25)
     # Turning by 45 degrees mixes the pair (cos m phi, sin m phi) by the angle m 45 degrees.
-    points = grid.centred_points((5, 5))
+    points = grid.centered_points((5, 5))
     raw = band_limited.moved_functions(groups.get("C8").matrices, (5, 5))
     cosine, sine = raw[0, 2], raw[0, 3]  # ring of radius 1, m = 1
     np.testing.assert_allclose(raw[1, 2], np.cos(np.pi / 4) * cosine + np.sin(np.pi / 4) * sine, atol=1e-12)

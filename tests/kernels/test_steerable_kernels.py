@@ -126,11 +126,11 @@ def label_of(group, label):
     ],
 )
 def test_solutions_per_ring(group, source, target, per_frequency):
-    # The centre, and a ring of radius 4 that carries every frequency up to 4.
+    # The center, and a ring of radius 4 that carries every frequency up to 4.
     rings = Rings(num_rings=2, frequency_cutoff=1.0, ring_width=1.0)
     ours = len(irrep_kernels(group, source, target, (9, 9), "steerable", rings))
-    centre = 1 if source == target == "0" or source == target == "0+" else 0
-    assert ours == per_frequency + centre
+    center = 1 if source == target == "0" or source == target == "0+" else 0
+    assert ours == per_frequency + center
 
 
 @pytest.mark.parametrize(("group", "name"), [("D4", "exact"), ("D4", "steerable"), ("C4", "steerable")])
@@ -152,7 +152,7 @@ def test_cutoffs_and_profiles():
     few, many = (basis("SO2", "1", "1", 7, rings=Rings(num_rings=n)).size for n in (2, 6))
     assert few < many
     linear = irrep_kernels("SO2", "0", "0", (7, 7), "steerable", Rings(radial_profile="linear", num_rings=4))
-    assert np.count_nonzero(np.abs(linear[0]) > 1e-12) == 1  # the hat on the centre reaches no other pixel
+    assert np.count_nonzero(np.abs(linear[0]) > 1e-12) == 1  # the hat on the center reaches no other pixel
     for wrong in ({"num_rings": 0}, {"ring_width": -1.0}, {"radial_profile": "box"}, {"frequency_cutoff": "none"}):
         with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` must be"):
             Rings(**wrong)

@@ -1,4 +1,4 @@
-"""Facts of the kernels of 3D Steerable CNNs: their number, their law, what they are at the centre, how well sampled."""
+"""Facts of the kernels of 3D Steerable CNNs: their number, their law, what they are at the center, how well sampled."""
 
 import numpy as np
 import pytest
@@ -36,10 +36,10 @@ def test_numbers_per_shell():
     one_shell = Rings(frequency_cutoff=[0, 9])
     for i in range(4):
         for o in range(4):
-            centre = 1 if i == o else 0  # which carries degree 0 only
+            center = 1 if i == o else 0  # which carries degree 0 only
             assert len(
                 kernels("SO3", str(i), str(o), (7, 7, 7), rings=Rings(num_rings=2, frequency_cutoff=[0, 9]))
-            ) == (2 * min(i, o) + 1 + centre)
+            ) == (2 * min(i, o) + 1 + center)
     assert len(kernels("SO3", "0", "0", 3, rings=one_shell)) == 2
 
 
@@ -82,17 +82,17 @@ def test_parity_forbids_half_of_them():
         steerable_basis(FieldType.parse("1x0e", "O3"), FieldType.parse("1x0o", "O3"), (5, 5, 5))
 
 
-def test_values_at_the_centre():
+def test_values_at_the_center():
     for source, target in (("0", "1"), ("1", "2"), ("0", "3")):
         assert np.abs(kernels("SO3", source, target, 5)[:, 2, 2, 2]).max() < 1e-14
-    centres = kernels("SO3", "1", "1", 5)[:, 2, 2, 2]
-    assert np.abs(centres).max() > 0.1
-    for centre in centres:  # degree 0 couples a vector to itself
-        np.testing.assert_allclose(centre, centre[0, 0] * np.eye(3), atol=1e-14)
+    centers = kernels("SO3", "1", "1", 5)[:, 2, 2, 2]
+    assert np.abs(centers).max() > 0.1
+    for center in centers:  # degree 0 couples a vector to itself
+        np.testing.assert_allclose(center, center[0, 0] * np.eye(3), atol=1e-14)
 
 
 def test_kernels_of_scalars_are_isotropic():
-    radius = np.linalg.norm(grid.centred_points((5, 5, 5)), axis=1)
+    radius = np.linalg.norm(grid.centered_points((5, 5, 5)), axis=1)
     for kernel in kernels("SO3", "0", "0", 5).reshape(3, -1):
         for length in np.unique(np.round(radius, 9)):
             assert np.ptp(kernel[np.isclose(radius, length)]) < 1e-14
@@ -100,10 +100,10 @@ def test_kernels_of_scalars_are_isotropic():
 
 @pytest.mark.parametrize("degree", [1, 2])
 def test_overlap_of_a_turned_kernel(degree):
-    """A shell of radius 5 in a volume of 20 voxels: turned by interpolation it is as good as computed anew."""
+    """A shell of radius 5 in a volume of 20 voxels: rotated by interpolation it is as good as computed anew."""
     rings = Rings(num_rings=1, ring_width=2.0, frequency_cutoff=[2 * degree])
     matrix = Rotation.from_euler("zyz", [40, 70, 20], degrees=True).as_matrix()
-    points, label = grid.centred_points((20, 20, 20)), str(degree)
+    points, label = grid.centered_points((20, 20, 20)), str(degree)
     radius = np.linalg.norm(points, axis=1)
     for order in range(2 * degree + 1):
         tensor = groups.wigner_3j(degree, degree, order)

@@ -22,7 +22,7 @@ def _seed():
 
 @pytest.fixture(scope="module")
 def photographs():
-    """Pieces of two photographs, grey, from 0 to 1."""
+    """Pieces of two photographs, gray, from 0 to 1."""
     pictures = pytest.importorskip("sklearn.datasets").load_sample_images().images
     pieces = []
     for picture in pictures:
@@ -180,7 +180,7 @@ def test_own_file_in_a_saved_model(tmp_path):
 
 
 def enlarged(x, factor):
-    """Features (B, H, W, ...) grown about the centre by a cubic spline."""
+    """Features (B, H, W, ...) grown about the center by a cubic spline."""
     from scipy import ndimage
 
     size = x.shape[1]

@@ -179,7 +179,7 @@ def test_blur_is_the_product_of_three():
     np.testing.assert_allclose(y[0, 1:4, 1:4, 1:4, 0], expected, atol=1e-7)
 
 
-def test_upsampling_keeps_the_centre():
+def test_upsampling_keeps_the_center():
     x = RNG.normal(size=(1, 3, 3, 3, 1)).astype("float32")
     nearest = ops.convert_to_numpy(L.UpSampling3D(2)(x))
     for corner in itertools.product((0, 1), repeat=3):

@@ -24,7 +24,7 @@ def band_limited_images():
 
 
 def disc(radius):
-    """1 within so many image widths of the centre, falling smoothly to 0."""
+    """1 within so many image widths of the center, falling smoothly to 0."""
     axis = np.arange(SIZE) - (SIZE - 1) / 2
     distance = np.hypot(axis[:, None], axis) / SIZE
     return (0.5 * (1 + np.cos(np.pi * np.clip((distance - radius) / 0.1, 0, 1))))[None, ..., None]

@@ -1,4 +1,4 @@
-"""Normalisations of field types: gradients against the stock layer, what they fold to, several invariants."""
+"""Normalizations of field types: gradients against the stock layer, what they fold to, several invariants."""
 
 import types
 

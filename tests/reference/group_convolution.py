@@ -15,13 +15,13 @@ def group_convolution(f, psi, group):
     """
     window = psi.shape[: group.dimension]
     sizes = [n - k + 1 for n, k in zip(f.shape, window, strict=False)]
-    centre = (np.array(window) - 1) / 2
+    center = (np.array(window) - 1) / 2
     lifting = f.shape[-2] == 1
     y = np.zeros((*sizes, group.order, psi.shape[-1]))
     for s in range(group.order):
         inverse = group.matrices[group.inverse(s)]
         for tap, t in itertools.product(np.ndindex(*window), range(f.shape[-2])):
-            source = to_index(inverse @ to_point(np.array(tap) - centre)) + centre
+            source = to_index(inverse @ to_point(np.array(tap) - center)) + center
             plane = 0 if lifting else group.product(group.inverse(s), t)
             kernel = psi[(*np.round(source).astype(int), plane)]
             for x in np.ndindex(*sizes):
@@ -30,7 +30,7 @@ def group_convolution(f, psi, group):
 
 
 def to_point(index):
-    """Array coordinates about the centre as a point: in the plane (x to the right, y up), in space the same."""
+    """Array coordinates about the center as a point: in the plane (x to the right, y up), in space the same."""
     return np.array([index[1], -index[0]]) if len(index) == 2 else index
 
 

@@ -17,7 +17,7 @@ def index(wanted, order):
 
 
 def transformed(w, order):
-    """W+[i, s', j, s, u, v] = W[i, j, s'^-1 (s, u, v)], (u, v) from the centre of an odd kernel."""
+    """W+[i, s', j, s, u, v] = W[i, j, s'^-1 (s, u, v)], (u, v) from the center of an odd kernel."""
     size, inside = w.shape[-1], w.shape[2]
     half = size // 2
     result = np.zeros((w.shape[0], order, *w.shape[1:]))

@@ -50,7 +50,7 @@ def band_limited_kernels(source, target, kernel_size, rings, turns):
         right = np.einsum("fx,ab,cd->xacfbd", here, after, before)
         constraints.append((left - right).reshape(len(points) * target.dim * source.dim, -1))
     solutions = null_space(np.concatenate(constraints))
-    on_grid = grid.centred_points(kernel_size)
+    on_grid = grid.centered_points(kernel_size)
     sampled = _functions(np.stack([on_grid[:, 1], -on_grid[:, 0]], axis=1), kernel_size, rings)
     kernels = solutions.reshape(len(solutions), len(sampled), target.dim, source.dim)
     return np.einsum("nfab,fp->npab", kernels, sampled).reshape(
@@ -82,7 +82,7 @@ def band_limited_volumes(source, target, kernel_size, rings):
         right = np.einsum("fx,ab,cd->xacfbd", here, rho_out, rho_in)
         constraints.append((left - right).reshape(len(points) * dims[0] * dims[1], -1))
     solutions = null_space(np.concatenate(constraints))
-    sampled = _monomials(grid.centred_points(kernel_size), kernel_size, rings)
+    sampled = _monomials(grid.centered_points(kernel_size), kernel_size, rings)
     found = np.einsum("nfab,fp->npab", solutions.reshape(len(solutions), len(sampled), *dims), sampled)
     return found.reshape(len(found), -1)
 
@@ -104,7 +104,7 @@ def _monomials(points, kernel_size, rings):
 
 
 def _mean(*powers):
-    """The mean of a product of coordinates over the unit sphere, its value at the centre."""
+    """The mean of a product of coordinates over the unit sphere, its value at the center."""
     if any(power % 2 for power in powers):
         return 0.0
     odd = [math.prod(range(1, power, 2)) for power in powers]

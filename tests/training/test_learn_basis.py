@@ -108,8 +108,8 @@ def test_any_group_overcomplete_and_scales(images, group, options, shape):
 
 
 def test_images_are_made_grey_and_cut_to_size(images):
-    colour = np.repeat((255 * images).astype("uint8"), 3, axis=-1)[:40]
-    found = ke.learn_basis("C4", 3, np.pad(colour, ((0, 0), (8, 8), (9, 9), (0, 0))), **{**QUICK, "epochs": 1})
+    color = np.repeat((255 * images).astype("uint8"), 3, axis=-1)[:40]
+    found = ke.learn_basis("C4", 3, np.pad(color, ((0, 0), (8, 8), (9, 9), (0, 0))), **{**QUICK, "epochs": 1})
     assert "36 learned from, 4 held out" in found.provenance["images"]
     digits = ke.learn_basis("C4", 3, "digits", **{**QUICK, "epochs": 1, "batch_size": 512})
     assert "scikit-learn digits" in digits.provenance["images"]

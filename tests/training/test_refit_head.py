@@ -56,14 +56,14 @@ def test_logits_are_those_of_the_linear_discriminant(classes, sequential):
 
 def test_features_that_vary_within_classes_count_for_less():
     """Two classes 1 apart along the first feature, 1 along the second, which also scatters along it by 3 within each:
-    turned examples lie 6 away along the second."""
+    rotated examples lie 6 away along the second."""
     inputs = keras.Input((2,))
     model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(inputs)))
     labels = np.arange(400) % 2
-    centre = np.stack([labels, labels], axis=1)
-    x = (centre + RNG.normal(size=(400, 2)) * (0.05, 3.0)).astype("float32")
+    center = np.stack([labels, labels], axis=1)
+    x = (center + RNG.normal(size=(400, 2)) * (0.05, 3.0)).astype("float32")
     ke.refit_head(model, x, labels)
-    moved = (centre + [0.0, 6.0]).astype("float32")
+    moved = (center + [0.0, 6.0]).astype("float32")
     assert np.mean(model.predict(moved, verbose=0).argmax(axis=1) == labels) == 1.0
 
 

@@ -16,7 +16,7 @@ LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def network(seed=0, dropout=0.4):
-    """Residual, with typed and stock layers, batch statistics, random masks, a regulariser and an added loss."""
+    """Residual, with typed and stock layers, batch statistics, random masks, a regularizer and an added loss."""
     keras.utils.set_random_seed(seed)
     image = keras.Input((9, 9, 1))
     x = keras.layers.ActivityRegularization(l2=0.1)(image)

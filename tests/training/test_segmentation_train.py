@@ -1,4 +1,4 @@
-"""A network for masks from end to end: training, turned images, certificate, resume, export, command line."""
+"""A network for masks from end to end: training, rotated images, certificate, resume, export, command line."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`train` on volumes: learnt upright, tested turned in space, certified, exported, evaluated again."""
+"""`train` on volumes: learnt upright, tested rotated in space, certified, exported, evaluated again."""
 
 import json
 

@@ -21,7 +21,7 @@ SPEC = {
 
 
 def save_shapes(path, count=60, size=8, channels=1):
-    """Three classes that differ whichever way they are turned: a dot, a bar, a cross."""
+    """Three classes that differ whichever way they are rotated: a dot, a bar, a cross."""
     rng = np.random.default_rng(0)
     arrays = {}
     for part, number in (("train", count), ("test", 30)):

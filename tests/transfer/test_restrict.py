@@ -60,7 +60,7 @@ def relaxes(small, subgroup, group):
 
 
 def regular(group="D4", size=9, **options):
-    """Lifting, group convolutions in several manners, normalisations, merges and pooling over the group."""
+    """Lifting, group convolutions in several manners, normalizations, merges and pooling over the group."""
     x = image = keras.Input((size, size, 2))
     x = L.LiftingConv2D(4, 3, group, padding="same", **options)(x)
     x = L.BatchNormalization(activation="relu")(x)

@@ -49,7 +49,7 @@ def holds_atoms(path):
 
 
 def density(positions: ArrayLike, size: int = 50, voxel_size: float = 2.0, deviation: float = 1.0) -> np.ndarray:
-    """The density `(size, size, size)` of atoms about their centre of mass: a Gaussian for each, of sum 1; float32.
+    """The density `(size, size, size)` of atoms about their center of mass: a Gaussian for each, of sum 1; float32.
 
     Args:
         positions: `(atoms, 3)`; rows with NaN count as no atom, and atoms outside the volume not at all.

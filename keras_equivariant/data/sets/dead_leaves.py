@@ -11,7 +11,7 @@ DISCS = 400
 def dead_leaves(count: int, size: int = 32, seed: int = 0) -> np.ndarray:
     """Images of discs that cover each other, `(count, size, size, 1)` float32 from 0 to 1.
 
-    Disc radii r have the density r^-3 and all discs have random grey values. Such images have what natural
+    Disc radii r have the density r^-3 and all discs have random gray values. Such images have what natural
     ones have: sharp edges at all scales and orientations, and a spectrum that falls as 1 / frequency^2. Everything
     follows from `seed`; image i is the same whatever `count` is.
 
@@ -32,8 +32,8 @@ def _draw(rng, size):
     # Inverse of the distribution function of r^-3 between the smallest and the largest radius.
     u = rng.uniform(size=DISCS)
     radii = SUPERSAMPLING / np.sqrt(u / smallest**2 + (1 - u) / largest**2)
-    centres = rng.uniform(-0.5, 1.5, (DISCS, 2)) * fine
-    for radius, (y, x), grey in zip(radii, centres, rng.uniform(size=DISCS), strict=True):
+    centers = rng.uniform(-0.5, 1.5, (DISCS, 2)) * fine
+    for radius, (y, x), grey in zip(radii, centers, rng.uniform(size=DISCS), strict=True):
         rows, columns = (slice(max(int(c - radius), 0), max(int(c + radius) + 2, 0)) for c in (y, x))
         part = image[rows, columns]
         if part.size:

@@ -13,8 +13,8 @@ ROTATED_COPIES = 4
 def load_digits(seed=0):
     """Upright digits: 1,297 training and 500 test images (28, 28, 1), uint8.
 
-    The 8x8 originals are enlarged to 20x20 by a cubic spline and centred on 28x28, as MNIST's are, so that a
-    turned digit stays inside the picture. The split is by position in the file: neighboring digits have the same
+    The 8x8 originals are enlarged to 20x20 by a cubic spline and centered on 28x28, as MNIST's are, so that a
+    rotated digit stays inside the picture. The split is by position in the file: neighboring digits have the same
     writer, and a shuffled split would test on writers it was trained on. `seed` has no effect.
     """
     images, labels = enlarged()
@@ -31,7 +31,7 @@ def load_digits(seed=0):
 
 
 def load_rotated_digits(seed=0):
-    """The same split with every digit turned by uniform random angles: 4 turned copies of each training digit
+    """The same split with every digit rotated by uniform random angles: 4 rotated copies of each training digit
     (5,188 images), one of each test digit (500). The angles depend on `seed` alone."""
     images, labels = enlarged()
     rng = np.random.default_rng(seed)
@@ -39,7 +39,7 @@ def load_rotated_digits(seed=0):
     test = images[TRAIN_COUNT:]
     return Dataset(
         name="rotated_digits",
-        description=f"scikit-learn digits, 28x28, turned at random (seed {seed})",
+        description=f"scikit-learn digits, 28x28, rotated at random (seed {seed})",
         x_train=rotate_images(train, rng.uniform(0, 360, len(train))),
         y_train=np.repeat(labels[:TRAIN_COUNT], ROTATED_COPIES),
         x_test=rotate_images(test, rng.uniform(0, 360, len(test))),

@@ -223,7 +223,7 @@ def load_point_cloud(path):
 
 
 def points_of_images(images, spacing=1.0, threshold=0.0):
-    """The pixels brighter than `threshold` as points of the plane, x to the right and y up about the centre.
+    """The pixels brighter than `threshold` as points of the plane, x to the right and y up about the center.
 
     Each image becomes its own set of points; `ImageToPoints` makes the same points of all. The brightness is the value.
 

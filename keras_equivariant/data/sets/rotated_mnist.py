@@ -20,7 +20,7 @@ TRAIN_COUNT, TEST_COUNT = 12_000, 50_000
 
 
 def load_rotated_mnist(seed=0):
-    """12,000 training digits (the last 2,000 meant as validation) and 50,000 test digits (28, 28, 1), all turned.
+    """12,000 training digits (the last 2,000 meant as validation) and 50,000 test digits (28, 28, 1), all rotated.
 
     Looked for in this order in the folder KERAS_EQUIVARIANT_DATA: the published files (`mnist_rotation_new.zip` or
     its two .amat files), an archive (`rotated_mnist.npz`, `rotmnist_regen.npz`). Otherwise the set is made anew from
@@ -41,7 +41,7 @@ def load_rotated_mnist(seed=0):
 
 
 def regenerate(mnist, seed=0, train_count=TRAIN_COUNT, test_count=TEST_COUNT):
-    """Rotated MNIST by the published recipe: distinct digits, each turned by its own uniform angle (cubic spline)."""
+    """Rotated MNIST by the published recipe: distinct digits, each rotated by its own uniform angle (cubic spline)."""
     images = np.concatenate([mnist.x_train, mnist.x_test])
     labels = np.concatenate([mnist.y_train, mnist.y_test])
     rng = np.random.default_rng(seed)
@@ -75,7 +75,7 @@ def _from_zip(path):
 
 
 def read_amat(source, label):
-    """Images `(B, 28, 28)` and labels of an .amat file: text, a digit a line, 784 grey values, then the class."""
+    """Images `(B, 28, 28)` and labels of an .amat file: text, a digit a line, 784 gray values, then the class."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an empty file gets an error, not a warning
@@ -87,7 +87,7 @@ def read_amat(source, label):
         ) from error
     if table.shape[1:] != (785,) or not len(table):
         raise ValueError(
-            f"An .amat file must be lines of 785 numbers (28x28 grey values, then the class). "
+            f"An .amat file must be lines of 785 numbers (28x28 gray values, then the class). "
             f"Received: {label} with a table of shape {table.shape}. Fetch it again."
         )
     return table[:, :784].reshape(-1, 28, 28), table[:, 784]

@@ -1,4 +1,4 @@
-"""Tetris in space: the eight shapes that four cubes can be glued to, each in one orientation and turned at random."""
+"""Tetris in space: the eight shapes that four cubes can be glued to, each in one orientation and rotated at random."""
 
 import numpy as np
 
@@ -24,10 +24,10 @@ SPREAD = 1.5  # voxels along each axis by which the shapes to train on are moved
 
 
 def load_tetris(seed=0, size=21, draws=100, places=100):
-    """The eight shapes to train on, each in one orientation and at several places, and turned at random to test on.
+    """The eight shapes to train on, each in one orientation and at several places, and rotated at random to test on.
 
     The places differ by up to 1.5 voxels along each axis: a network is to know the shape, not where its faces lie
-    between the voxels. The two screws are upright, in volumes that are mirror images of each other: turned at random
+    between the voxels. The two screws are upright, in volumes that are mirror images of each other: rotated at random
     they could be told apart by the grid as well, whose traces are stronger than handedness.
 
     Args:
@@ -51,7 +51,7 @@ def load_tetris(seed=0, size=21, draws=100, places=100):
     train, test = np.arange(len(shifts)) % len(SHAPES), np.arange(len(turned)) % len(SHAPES)
     return Dataset(
         name="tetris",
-        description=f"eight Tetris shapes, {size}x{size}x{size}, each in one orientation, tested turned (seed {seed})",
+        description=f"eight Tetris shapes, {size}x{size}x{size}, each in one orientation, tested rotated (seed {seed})",
         x_train=np.stack([draw(shapes[i], learned[i], size, shift) for i, shift in zip(train, shifts, strict=True)]),
         y_train=train,
         x_test=np.stack([draw(shapes[i], turn, size) for i, turn in zip(test, turned, strict=True)]),
@@ -60,7 +60,7 @@ def load_tetris(seed=0, size=21, draws=100, places=100):
 
 
 def draw(cubes, rotation, size, shift=(0.0, 0.0, 0.0)):
-    """A volume `(size, size, size, 1)` of cubes about their centre of mass, turned and low-passed; float32, 0 to 1.
+    """A volume `(size, size, size, 1)` of cubes about their center of mass, rotated and low-passed; float32, 0 to 1.
 
     A Gaussian blur is the same in all directions, so that it is done before the rotation, side by side of each cube:
     nothing is sampled that the voxels cannot carry.
@@ -69,7 +69,7 @@ def draw(cubes, rotation, size, shift=(0.0, 0.0, 0.0)):
         cubes: Their corners, `(n, 3)`, in units of their side.
         rotation: Orthogonal matrix `(3, 3)`.
         size: Voxels along each axis.
-        shift: Of the centre of mass from the middle, in voxels.
+        shift: Of the center of mass from the middle, in voxels.
     """
     special = require("scipy.special", "The Tetris data set")
     side = size / MARGIN / 4
@@ -77,8 +77,8 @@ def draw(cubes, rotation, size, shift=(0.0, 0.0, 0.0)):
     points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1) - shift
     points = points @ rotation  # back into the shape's frame
     volume = np.zeros((size, size, size, 1))
-    for centre in (cubes - cubes.mean(axis=0)) * side:
-        offsets = points - centre
+    for center in (cubes - cubes.mean(axis=0)) * side:
+        offsets = points - center
         edges = [special.ndtr((offsets + sign * side / 2) / BLUR) for sign in (1, -1)]
         volume += np.prod(edges[0] - edges[1], axis=-1, keepdims=True)
     return volume.astype("float32")

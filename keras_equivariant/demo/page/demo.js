@@ -25,7 +25,7 @@ let strokes = [];
 let nets = [];
 let running = null;
 
-/** The strokes in pixels of the network, from the centre of their extent, as large as the digits of MNIST. */
+/** The strokes in pixels of the network, from the center of their extent, as large as the digits of MNIST. */
 function placed() {
   const points = strokes.flat();
   if (!points.length) return [];

@@ -20,7 +20,7 @@ def apply_rule(emitter, operation, args, kwargs):
     if isinstance(operation, layers.BatchNormalization):
         return _apply_steps(emitter, operation, args[0])
     if isinstance(operation, keras.layers.SpectralNormalization):
-        return apply_rule(emitter, operation.layer, args, kwargs)  # the kernel is normalised while training
+        return apply_rule(emitter, operation.layer, args, kwargs)  # the kernel is normalized while training
     if callable(getattr(operation, "fold_call", None)):
         return _apply_call(emitter, operation, *args)
     if callable(getattr(operation, "fold", None)):

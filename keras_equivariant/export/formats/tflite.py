@@ -134,7 +134,7 @@ def operations(path):
 
 
 def details(path):
-    """Names, shapes, dtypes and quantisation of the inputs and outputs, as what a client needs to know."""
+    """Names, shapes, dtypes and quantization of the inputs and outputs, as what a client needs to know."""
     interpreter, _ = litert()
     runner = interpreter.Interpreter(model_content=path.read_bytes()).get_signature_runner(SIGNATURE)
     return {

@@ -16,7 +16,7 @@ _SPEC_SIGNATURE = 3  # ModelSpec.signature_name
 
 
 def prediction_log(model_name, signature, inputs):
-    """A serialised PredictionLog with one PredictRequest.
+    """A serialized PredictionLog with one PredictRequest.
 
     Args:
         model_name: name that the model is served under.

@@ -142,7 +142,7 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
             warnings.warn(text, stacklevel=_users_frame())
 
     def add_loss(self, loss):
-        """Adds a regularisation loss, in the precision of the variables; in half precision Keras cannot sum them."""
+        """Adds a regularization loss, in the precision of the variables; in half precision Keras cannot sum them."""
         super().add_loss(keras.tree.map_structure(lambda term: keras.ops.cast(term, self.variable_dtype), loss))
 
     def fold(self, input_shape):

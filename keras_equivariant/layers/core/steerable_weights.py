@@ -8,7 +8,7 @@ from keras import ops
 
 
 def scaled(basis):
-    """The basis scaled so that Keras's initialisers keep the second moment of white features.
+    """The basis scaled so that Keras's initializers keep the second moment of white features.
 
     Coefficients get the variance 1 / fan-in of their own pair of irreps, fan-in = D copies. What reaches a component
     of an output irrep of dimension d from all pairs then has d times the variance 1 / d times the share of the pair.

@@ -1,4 +1,4 @@
-"""What the normalisations of field types share: scale, shift and epsilon; not a layer of its own."""
+"""What the normalizations of field types share: scale, shift and epsilon; not a layer of its own."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class TypedNormalization(Fibrewise):
 
 
 class SampleNormalization(TypedNormalization):
-    """A normalisation with the statistics of each sample by itself, the same in training and at inference.
+    """A normalization with the statistics of each sample by itself, the same in training and at inference.
 
     Subclasses set `means`, the FieldMeans over the fields that share statistics, and `over_space`.
     """

@@ -26,7 +26,7 @@ class HarmonicActivation(OnHarmonic, Biased):
         activation: name or function, applied to the magnitudes.
         use_bias: learn the bias; without it `"relu"` changes nothing.
         bias_initializer, bias_regularizer, bias_constraint: as in `keras.layers.Dense`.
-        epsilon: least squared magnitude, for features of scale 1, as a normalisation makes them: smaller ones than
+        epsilon: least squared magnitude, for features of scale 1, as a normalization makes them: smaller ones than
             sqrt(epsilon) count as ones of this magnitude, and the layer is linear there. No function that keeps phases
             is smooth at 0 but where it is 0, and without a least magnitude the rounding errors of a constant image
             would become features of magnitude activation(b).

@@ -28,7 +28,7 @@ _TINY = 1e-16  # of mean squares, for channels that were never anything but 0
 
 @register
 class HarmonicBatchNormalization(OnHarmonic, EquivariantLayer):
-    """Batch normalisation of the magnitudes of complex features, then an activation; the phases stay.
+    """Batch normalization of the magnitudes of complex features, then an activation; the phases stay.
 
     y = activation(gamma (|x| - mean) / sqrt(variance + epsilon) + beta) x / |x|
 
@@ -37,7 +37,7 @@ class HarmonicBatchNormalization(OnHarmonic, EquivariantLayer):
     alone has made gets no weight.
 
     Args:
-        activation: name or function applied to the normalised magnitudes, `"relu"` in the paper; None for none: then a
+        activation: name or function applied to the normalized magnitudes, `"relu"` in the paper; None for none: then a
             negative magnitude is the opposite phase.
         momentum, epsilon, center, scale: as in `keras.layers.BatchNormalization`, and so are all the initializers,
             regularizers and constraints.

@@ -50,7 +50,7 @@ class HarmonicConv2D(WindowedConv):
         data_format: `"channels_last"` only.
         use_phase: learn the phases; without, they are 0.
         num_rings: rings of each order; None for `max(kernel_size // 2, 2)`. Orders above 0 start at radius 1, all end
-            at `num_rings - 1/2` or at the outermost pixel centres, whichever is nearer. Rings that coincide are one.
+            at `num_rings - 1/2` or at the outermost pixel centers, whichever is nearer. Rings that coincide are one.
         ring_width: standard deviation in pixels of the Gaussian that spreads the rings over the pixels.
         kernel_initializer: of the coefficients, `(rings of all orders, C, filters)`. Their functions have norm 1, so
             that `"lecun_normal"` keeps the variance of white features, independent from pixel to pixel; the

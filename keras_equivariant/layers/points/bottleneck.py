@@ -30,7 +30,7 @@ class LieBottleneck(Neighborhoods, EquivariantLayer):
 
     y = x + W2 act(conv(act(W1 act(x))))
 
-    with batch normalisation, over the points that are there, before every activation. Where only a fraction of the
+    with batch normalization, over the points that are there, before every activation. Where only a fraction of the
     points is kept, x and the convolution are taken at the same ones; where there are more filters than channels the
     new ones have no shortcut.
 
@@ -41,7 +41,7 @@ class LieBottleneck(Neighborhoods, EquivariantLayer):
         activation: name of the activations of the block.
         neighbors, neighborhood, fraction, fill, radius, distance, alpha, reduction, kernel_units, kernel_activation,
             chunk_size, seed, spare: of the convolution, a `LieConv`.
-        batch_normalization: whether the block and the network of its kernel normalise before each activation.
+        batch_normalization: whether the block and the network of its kernel normalize before each activation.
         strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 

@@ -57,7 +57,7 @@ class LieConv(Neighborhoods, Weighted):
         reduction: `"mean"` or `"sum"` over the neighbors.
         kernel_units: units of the layers of s.
         kernel_activation: name of their activation.
-        batch_normalization: whether s normalises before each activation.
+        batch_normalization: whether s normalizes before each activation.
         chunk_size: points whose neighbors are looked for at a time; chosen by itself where None. Changes no result.
         seed: of the draw within a ball.
         activation, use_bias, the initializers, regularizers and constraints: of the linear map W, as in
@@ -164,20 +164,20 @@ class LieConv(Neighborhoods, Weighted):
     def _gather(self, inputs, indices, training):
         elements, values, mask = self.full(inputs[0]), ops.cast(inputs[1], self.compute_dtype), inputs[2]
         values = zero_where_absent(values, mask)
-        centres, centre_mask = kept((elements, mask), indices)
+        centers, center_mask = kept((elements, mask), indices)
         radius = offsets = None
         if self.neighborhood == "ball":
             radius = ops.cast(ops.convert_to_tensor(self.ball_radius), elements.dtype)
             if training:
                 offsets = keras.random.uniform((elements.shape[1],), dtype=elements.dtype, seed=self.seed_generator)
-        found, log, orbits, weights, share = self.neighbors_of(centres, elements, mask, radius, offsets)
+        found, log, orbits, weights, share = self.neighbors_of(centers, elements, mask, radius, offsets)
         if radius is not None and training and self.trainable:
-            weight = ops.cast(centre_mask, share.dtype)
+            weight = ops.cast(center_mask, share.dtype)
             filled = ops.sum(share * weight) / ops.maximum(ops.sum(weight + ops.zeros_like(share)), 1)
             new = ops.maximum(radius + 0.5 * (self.fill - filled), 1e-3)
             self.ball_radius.assign(ops.cast(new, self.ball_radius.dtype))
         pairs = lie.stack((*log, *orbits), weights)
-        return pairs, neighborhoods.take(values, found), _Queries(centres, centre_mask, weights)
+        return pairs, neighborhoods.take(values, found), _Queries(centers, center_mask, weights)
 
     def _kernel(self, pairs, queries, training):
         x = pairs

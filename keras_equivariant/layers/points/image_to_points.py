@@ -15,14 +15,14 @@ from keras_equivariant.utils.checks import check_number
 
 @register
 class ImageToPoints(EquivariantLayer):
-    """The pixels of an image as points of the plane: x to the right, y up, the centre of the image in the origin.
+    """The pixels of an image as points of the plane: x to the right, y up, the center of the image in the origin.
 
     The points are the same for every image: positions and mask have a batch axis of 1, and the layers behind compute
     neighborhoods and kernels once for a whole batch.
 
     Args:
         spacing: distance of two pixels.
-        radius: pixels farther from the centre are left out; None keeps all.
+        radius: pixels farther from the center are left out; None keeps all.
         strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 

@@ -36,9 +36,9 @@ class LieLift(OnPoints, EquivariantLayer):
     Args:
         group: name of a Lie group (`groups.lie_group`), or a LieGroup.
         samples: elements a point. For SE(3) 1, 2, 4, 12 or 24 make a subgroup of the rotations.
-        sampling: `"grid"`: the same evenly spread rotations for every point, always; `"uniform"`: those turned by a
+        sampling: `"grid"`: the same evenly spread rotations for every point, always; `"uniform"`: those rotated by a
             random rotation for each point (Haar-uniform) in training, by an evenly spread one at inference;
-            `"shared"`: turned by one random rotation a sample in training, not at inference; `"principal"`: turned to
+            `"shared"`: rotated by one random rotation a sample in training, not at inference; `"principal"`: rotated to
             the principal axes of each sample's points, for SE(2) and SE(3), with as many samples as make a subgroup
             that holds the half turns about them: 4, 12 or 24 (an even number on SE(2)), or 1.
         seed: of the random rotations.

@@ -97,11 +97,11 @@ class Neighborhoods(OnPoints):
         count = self.queries(values[1])
         return (elements[0], count, elements[2]), (values[0], count, filters), (mask[0], count)
 
-    def neighbors_of(self, centres, elements, mask, radius=None, offsets=None):
-        """The neighbors of each centre and how much each of them counts.
+    def neighbors_of(self, centers, elements, mask, radius=None, offsets=None):
+        """The neighbors of each center and how much each of them counts.
 
         Args:
-            centres: elements and orbits `(B, M, width)`.
+            centers: elements and orbits `(B, M, width)`.
             elements, mask: those of all points, `(B, N, width)` and `(B, N)`.
             radius: of a ball, a scalar tensor; None for the nearest.
             offsets: numbers `(N,)` in [0, 1) by which those in a ball are drawn; None for rings of it.
@@ -118,15 +118,15 @@ class Neighborhoods(OnPoints):
         count = places if drawn else min(places + 1, total)
         order = None
         if radius is not None:
-            order = self._drawn(centres.shape[1], offsets) if drawn else _in_rings(radius)
+            order = self._drawn(centers.shape[1], offsets) if drawn else _in_rings(radius)
         found, there, share, keys = neighborhoods.nearest(
-            centres, elements, mask, count, distance, radius, order, self.chunk_size
+            centers, elements, mask, count, distance, radius, order, self.chunk_size
         )
         beyond = keys[..., places:]
         found, there = found[..., :places], there[..., :places]
         size = distance.arithmetic.size
         v = lie.unstack(neighborhoods.take(elements, found))
-        u = tuple(ops.expand_dims(x, -1) for x in lie.unstack(centres))
+        u = tuple(ops.expand_dims(x, -1) for x in lie.unstack(centers))
         log = distance.log(v, u)
         weights = ops.cast(there, elements.dtype)
         if k < total or radius is not None:

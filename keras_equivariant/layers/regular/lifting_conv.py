@@ -4,7 +4,7 @@ from keras_equivariant.layers.core.rotated_conv import RotatedConv
 
 @register
 class LiftingConv2D(RotatedConv):
-    """Convolves an image with every turned copy of each kernel: from the plane to the group.
+    """Convolves an image with every rotated copy of each kernel: from the plane to the group.
 
     y(x, s) = sum over pixels p and channels c of f_c(p) psi_c(s^-1 (p - x)) + bias
 
@@ -25,7 +25,7 @@ class LiftingConv2D(RotatedConv):
             and their subgroups and mirrors), the path of an .npz file that `learn_basis` wrote, or `"auto"`:
             exact where that exists, else steerable. `"learned_full"` is learned for quarter turns, too, hence
             approximate there.
-        trainable_basis: train the functions of the basis as well, with a loss that keeps their turned copies alike.
+        trainable_basis: train the functions of the basis as well, with a loss that keeps their rotated copies alike.
         equivariance_weight: of that loss, the relative squared error of the law on images of spectrum 1/frequency^2.
         padding_mode: what `padding="same"` pads with: `"zeros"`, `"circular"` or `"reflect"`.
         strict: raise where the sizes break the exact symmetry; with False warn once.
@@ -61,7 +61,7 @@ class LiftingConv2D(RotatedConv):
 
 @register
 class LiftingConv3D(RotatedConv):
-    """Convolves a volume with every turned copy of each kernel: from space to the group.
+    """Convolves a volume with every rotated copy of each kernel: from space to the group.
 
     y(x, s) = sum over voxels p and channels c of f_c(p) psi_c(s^-1 (p - x)) + bias
 

@@ -68,7 +68,7 @@ class UpSampling(PixelwiseLayer):
 class UpSampling2D(UpSampling):
     """Enlarges images, regular and harmonic features by integer factors.
 
-    nearest: y(x, s) = f(floor(x / size), s); bilinear: the mixture of the four nearest pixel centres.
+    nearest: y(x, s) = f(floor(x / size), s); bilinear: the mixture of the four nearest pixel centers.
 
     Args:
         size: integer factor, or one per axis.
@@ -102,7 +102,7 @@ class UpSampling2D(UpSampling):
 class UpSampling3D(UpSampling):
     """Enlarges volumes and regular features over them by integer factors.
 
-    nearest: y(x, s) = f(floor(x / size), s); trilinear: the mixture of the eight nearest voxel centres.
+    nearest: y(x, s) = f(floor(x / size), s); trilinear: the mixture of the eight nearest voxel centers.
 
     Args:
         size: integer factor, or one per axis.

@@ -30,7 +30,7 @@ class NormActivation(BiasedActivation):
         activation: name or function, applied to the norms. `"relu"` needs the bias to change anything but scalars.
         use_bias: learn the bias b, one per field.
         bias_initializer, bias_regularizer, bias_constraint: as in `keras.layers.Dense`.
-        epsilon: least squared norm, for features of scale 1, as a normalisation makes them: smaller fields than
+        epsilon: least squared norm, for features of scale 1, as a normalization makes them: smaller fields than
             sqrt(epsilon) count as ones of this norm, and the layer is linear there. No function that keeps directions
             is smooth at 0 but where it is 0, and without a least norm the rounding errors of a constant image would
             become fields of norm activation(b).

@@ -26,7 +26,7 @@ from keras_equivariant.ops.precision import at_least_float32
 
 @register
 class SteerableBatchNormalization(TypedNormalization):
-    """Batch normalisation of typed features: every field by itself, over the batch, space and its components.
+    """Batch normalization of typed features: every field by itself, over the batch, space and its components.
 
     y = activation(gamma (x - mean) / sqrt(mean of |x - mean|^2 / dim + epsilon) + beta)
 

@@ -269,7 +269,7 @@ class SteerableConv3D(SteerableConv):
     y(x) = activation(sum over offsets z of K(z) f(x + z) + bias),   K(g z) = rho_out(g) K(z) rho_in(g)^-1
 
     K = sum_d w_d K_d, the w_d are learned. From degree l to degree l' of SO(3) the K_d are a spherical shell times the
-    harmonics of degree J = |l - l'|, ..., l + l', coupled by a Wigner 3j tensor; values at the centre are 0 for J > 0.
+    harmonics of degree J = |l - l'|, ..., l + l', coupled by a Wigner 3j tensor; values at the center are 0 for J > 0.
 
     Args:
         in_type, out_type: field types, such as `"8x0 + 4x1"` on SO(3), `"4x0e + 2x1o"` on O(3) or `"8xregular"` on O.

@@ -19,7 +19,7 @@ from keras_equivariant.ops.fields import FieldMeans
 
 @register
 class SteerableGroupNormalization(SampleNormalization):
-    """Group normalisation of typed features: sample by sample, over space and so many groups of fields.
+    """Group normalization of typed features: sample by sample, over space and so many groups of fields.
 
     y = gamma (x - mean) / sqrt(mean of |x - mean|^2 / dim + epsilon) + beta
 

@@ -10,7 +10,7 @@ from keras_equivariant.ops.fields import FieldMeans
 
 @register
 class SteerableInstanceNormalization(SampleNormalization):
-    """Instance normalisation of typed features: sample by sample, every field by itself over space.
+    """Instance normalization of typed features: sample by sample, every field by itself over space.
 
     y = gamma (x - mean) / sqrt(mean of |x - mean|^2 / dim + epsilon) + beta
 
@@ -69,7 +69,7 @@ class SteerableInstanceNormalization(SampleNormalization):
     def compute_output_shape(self, input_shape):
         if len(input_shape) < 3:
             raise ValueError(
-                "Instance normalisation needs axes of space, or nothing of a scalar is left. "
+                "Instance normalization needs axes of space, or nothing of a scalar is left. "
                 f"Received: input_shape={tuple(input_shape)}; use SteerableLayerNormalization"
             )
         return super().compute_output_shape(input_shape)

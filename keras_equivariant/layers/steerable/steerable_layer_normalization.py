@@ -10,7 +10,7 @@ from keras_equivariant.ops.fields import FieldMeans
 
 @register
 class SteerableLayerNormalization(SampleNormalization):
-    """Layer normalisation of typed features: at every position, over all fields of one kind.
+    """Layer normalization of typed features: at every position, over all fields of one kind.
 
     y = gamma (x - mean) / sqrt(mean of |x - mean|^2 / dim + epsilon) + beta
 

@@ -1,4 +1,4 @@
-"""The auto-encoder that learns a basis of kernels: three losses on images turned two ways."""
+"""The auto-encoder that learns a basis of kernels: three losses on images rotated two ways."""
 
 import itertools
 
@@ -20,7 +20,7 @@ class BasisAutoEncoder(keras.Model):
         L = mean |D(A, t) - R_g y| + w_e mean |A - E(R_g y, t)| + w_o mean_s mean |k^2 B_s B_s^T - 1|
 
     and i, g, t are drawn anew for each image. All R interpolate with Gaussian weights on 3x3 pixels. Means are over a
-    disc that no turned border reaches. What differs from the paper, and why:
+    disc that no rotated border reaches. What differs from the paper, and why:
 
     - R_g y is R_gi x there, interpolated once where A is interpolated twice. The losses then ask the basis to blur, and
       in a long training it grows instead of settling.
@@ -64,7 +64,7 @@ class BasisAutoEncoder(keras.Model):
         self._taps = tuple(np.stack(part) for part in zip(*self._taps, strict=True))
         self._draws = _draws(group, self.scales)
         radius = image_size / 2 - 0.5 - 0.75 * kernel_size
-        distance = np.linalg.norm(grid.centred_points((image_size, image_size)), axis=1)
+        distance = np.linalg.norm(grid.centered_points((image_size, image_size)), axis=1)
         self._disc = (distance <= radius).astype("float32") / np.sum(distance <= radius)
         taps = np.eye(kernel_size**2, dtype="float32").reshape(kernel_size, kernel_size, 1, -1)
         self._gather, self._scatter = taps, np.flip(taps, (0, 1)).transpose(0, 1, 3, 2).copy()
@@ -171,9 +171,9 @@ def _draws(group, scales):
 
 def _gaussian_taps(matrix, size, sigma):
     """Where each pixel of a moved image takes its value from, `(pixels, 9)` indices and weights."""
-    points = grid.centred_points((size, size))
+    points = grid.centered_points((size, size))
     source = points @ np.linalg.inv(grid.index_matrix(matrix)).T + (size - 1) / 2
-    offsets = grid.centred_points((3, 3))
+    offsets = grid.centered_points((3, 3))
     taps = np.round(source)[:, None] + offsets
     weights = np.exp(-np.sum((source[:, None] - taps) ** 2, axis=2) / (2 * sigma**2))
     weights = weights / weights.sum(axis=1, keepdims=True) * ((taps >= 0) & (taps < size)).all(axis=2)

@@ -1,4 +1,4 @@
-"""Learning a basis of kernels whose turned copies are as good as images let them be."""
+"""Learning a basis of kernels whose rotated copies are as good as images let them be."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def learn_basis(
 ) -> LearnedBasis:
     """Learns D kernels B^d and their copies B_s^d for every element s of a group, from images without labels.
 
-    The copies are no interpolation of B^d: they are found such that a code, turned, is the code of the turned image,
+    The copies are no interpolation of B^d: they are found such that a code, rotated, is the code of the rotated image,
 
         L = |D(A, t) - R_g y| + equivariance_weight |A - E(R_g y, t)| + orthogonality_weight |k^2 B_s B_s^T - 1|
 
@@ -197,7 +197,7 @@ def _check(group, kernel_size, variant, size, scales, epochs, batch_size, valida
 
 
 def _images(images, kernel_size):
-    """A description, and grey images `(B, n, n, 1)` from 0 to 1."""
+    """A description, and gray images `(B, n, n, 1)` from 0 to 1."""
     if images is None:
         return f"generated dead leaves, {IMAGE_SIZE}x{IMAGE_SIZE} (seed 0)", dead_leaves(IMAGES, IMAGE_SIZE)
     description = "images given as an array"

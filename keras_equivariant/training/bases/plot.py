@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_equivariant.kernels import learned, rotated_basis
-from keras_equivariant.training.reporting import COLOURS
+from keras_equivariant.training.reporting import COLORS
 from keras_equivariant.utils.files import replaced
 from keras_equivariant.utils.optional import require
 
@@ -28,12 +28,12 @@ def plot_basis(basis, path):
     left.set(title=f"{found.variant} basis on {found.group.name}: functions (rows) on every element (columns)")
     left.axis("off")
     history = found.provenance.get("history", {})
-    for name, colour in zip(LOSSES, COLOURS, strict=False):
+    for name, color in zip(LOSSES, COLORS, strict=False):
         for key, line in ((name, ":"), (f"val_{name}", "-")):
             if key in history:
                 epochs = np.arange(1, 1 + len(history[key]))
                 label = f"{name}, held out" if line == "-" else None
-                right.plot(epochs, history[key], line, color=colour, label=label)
+                right.plot(epochs, history[key], line, color=color, label=label)
     right.set(title="losses a pixel (dotted: learned from)", xlabel="epoch", yscale="log")
     right.grid(alpha=0.25)
     right.legend(frameon=False)

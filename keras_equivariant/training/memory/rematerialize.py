@@ -24,7 +24,7 @@ def rematerialize(
     The layers are cut into runs, where fewest features are alive at the worst moment. Between the forward and the
     backward pass only what enters a run is kept; its inside is computed again when its gradient is due. A run whose
     features are still too many is computed slice by slice of the batch, if all its layers treat each example alone, as
-    convolutions and nonlinearities do, but not batch normalisation.
+    convolutions and nonlinearities do, but not batch normalization.
 
     Outputs, gradients and updates of statistics are those of `model`: a moving average moves once, and dropout draws
     the same mask in both passes, without slices that of `model`. Train the result; `model`, whose weights are the same

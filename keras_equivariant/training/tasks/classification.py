@@ -10,7 +10,7 @@ SPACE = {
     "error_over_cube_rotations_percent": "the 24 rotations of the cube",
     "error_over_random_rotations_percent": "random rotations",
 }
-TURNED = {  # scores of volumes turned in space, and what they are called as errors
+TURNED = {  # scores of volumes rotated in space, and what they are called as errors
     "accuracy_over_cube_rotations": "error_over_cube_rotations_percent",
     "worst_accuracy_of_cube_rotations": "worst_error_of_cube_rotations_percent",
     "accuracy_over_random_rotations": "error_over_random_rotations_percent",
