@@ -78,7 +78,7 @@ class Layout:
             An array of the same layout.
         """
         x, group = np.asarray(x), get(group)
-        matrix = _matrix(group, element)
+        matrix = matrix_of(group, element)
         self.check(x.shape, group)
         moved = self.turn(x, matrix)
         return grid.move_pixels(moved, matrix, interpolation) if self.axes(x.shape).space else moved
@@ -113,11 +113,13 @@ class Layout:
         return str(self)
 
 
-def _matrix(group, element):
+def matrix_of(group, element):
+    """The matrix of an element, given by its number, or by the matrix itself."""
     if np.ndim(element) == 2:
         return np.asarray(element)
-    if not 0 <= element < group.order:
-        raise ValueError(f"`element` must be from 0 to {group.order - 1} in {group.name}. Received: {element}")
+    count = len(group.matrices)
+    if not 0 <= element < count:
+        raise ValueError(f"`element` must be from 0 to {count - 1} in {group.name}. Received: {element}")
     return group.matrices[element]
 
 

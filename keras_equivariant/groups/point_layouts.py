@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_equivariant.groups.layout import Axes, Layout
+from keras_equivariant.groups.layout import Axes, Layout, matrix_of
 from keras_equivariant.groups.lie import move_points
 
 
@@ -64,7 +64,7 @@ class Vectors(Layout):
 
     def act(self, x, group, element, interpolation="cubic"):
         x, d = np.asarray(x), group.dimension
-        linear = group.matrices[element][:d, :d]
+        linear = matrix_of(group, element)[:d, :d]
         return np.einsum("ij,bjc->bic", linear, x.reshape(len(x), d, -1)).reshape(x.shape).astype(x.dtype)
 
     def __str__(self):

@@ -26,7 +26,7 @@ def pictures(size=12, seed=0):
 @pytest.mark.parametrize("how", ["average", "canonical"])
 @pytest.mark.parametrize(
     ("group", "outputs"),
-    [("D4", None), ("C4", ["1x1", "1x1 + 2x0"]), ("C2", ["image", "1x1 + 3x0"])],
+    [("D4", None), ("D4", ["image", "vectors"]), ("C4", ["1x1", "1x1 + 2x0"]), ("C2", ["image", "1x1 + 3x0"])],
 )
 def test_exact_and_folded(how, group, outputs):
     stock = plain()
