@@ -205,7 +205,12 @@ def test_the_walk_prints_line_layer_layout_and_shape():
 
 @pytest.mark.parametrize("name", list_specs())
 def test_packaged_specs_have_no_problems(name):
-    assert lint(name) == []
+    problems = lint(name)
+    if name.startswith("e2_wrn"):  # their published bases have the highest frequencies
+        assert {p.severity for p in problems} == {"warning"}
+        assert all("frequencies that the pixels cannot rotate" in p.message for p in problems)
+        return
+    assert problems == []
 
 
 def _born_built(layer):

@@ -161,7 +161,7 @@ def test_a_rotation_group_does_not_give_invariance_to_mirroring():
 @pytest.mark.parametrize("name", ["all_cnn", "p4m_resnet"])
 def test_the_published_strides_are_refused_where_they_are_strict(name):
     with pytest.raises(
-        SpecError, match="does not cover the 32 pixels of H and W symmetrically. Received: .*; use size 31 or 33"
+        SpecError, match="does not cover the 32 pixels of H and W symmetrically. Received: .*; this layer would take size 31 or 33"
     ):
         build_from_spec(name, exact=False, strict=True)
 
@@ -297,5 +297,6 @@ def test_networks_survive_a_keras_file(tmp_path):
 def test_linting_finds_what_building_refuses():
     problems = lint("p4m_resnet", exact=False, strict=True)
     assert {(p.where.line, p.severity) for p in problems} == {(p.where.line, "error") for p in problems}
-    assert len(problems) == 4
+    *layers, network = problems
+    assert len(layers) == 4 and "the whole network keeps its symmetry on inputs of size 29 and 33" in network.message
     assert [p.severity for p in lint("p4m_resnet", exact=False)] == ["warning"] * 4

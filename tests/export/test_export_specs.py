@@ -14,8 +14,9 @@ from keras_equivariant.equivariance.twin import random_inputs
 VOLUMES = (
     *("cath_resnet34", "octahedral_resnet", "voxnet"),
     *("se3_cath_resnet34", "se3_modelnet10", "se3_shrec17", "se3_tetris", "se3_vector_field"),
+    "unet_volumes",
 )
-WIDE_RANGES = ("hnet_rotated_mnist", "hnet_segmentation", "so2_irreps")
+WIDE_RANGES = ("hnet_rotated_mnist", "hnet_segmentation", "so2_irreps", "so2_orientation")
 MASKED = ("hlieconv_springs", "lieconv_dipole", "lieconv_molecules", "lieconv_qm9", "lieconv_rotated_mnist")
 # What a format cannot hold, and the error that says so.
 UNSUPPORTED = {
