@@ -1,5 +1,7 @@
 """Random damage to specs, of bytes, trees, expressions and files: each is read, refused as a SpecError, or wrong.
 
+    python tests/laws/spec_search.py COUNT SEED       prints what so many mutants did
+
 Wrong is any other exception, more than five seconds (a minute where it is built), or more than a gibibyte of memory:
 the process may take that much beyond what it has, so that a larger request fails as a MemoryError.
 """
@@ -13,6 +15,8 @@ import random
 import re
 import resource
 import string
+import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -299,3 +303,11 @@ def summary(counts):
         row["tried"] += count
         row[answer] += count
     return found
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as place:
+        found, faults = search(int(sys.argv[1]), sys.argv[2], Path(place), build_every=4)
+    print(
+        yaml.safe_dump({"found": summary(found), "faults": [[str(part)[:500] for part in fault] for fault in faults]})
+    )
