@@ -33,6 +33,6 @@ SMALL = {
     "steerable_d4_resnet": {"blocks": 1, "width": 8},
     "unet_segmentation": {"width": 2, "size": 32},
     "unet_volumes": {"width": 5, "size": 8, "levels": 1},
-    "voxnet": {"filters": 2},
+    "voxnet": {"filters": 2, "size": 20},
     "z2_cnn": {"filters": 4},
 }

@@ -23,7 +23,7 @@ TUTORIALS = ROOT / "tutorials"
 RESULTS = TUTORIALS / "results"
 EXPERIMENTS = load_folder(RESULTS)
 ROWS = [(name, row) for name, experiment in EXPERIMENTS.items() for row in experiment.rows.values()]
-LARGE = 5_000_000
+LARGE = 1_000_000
 sys.path.insert(0, str(TUTORIALS))
 
 
