@@ -5,7 +5,8 @@ import numpy as np
 
 from keras_equivariant.training import evaluation
 from keras_equivariant.training.prediction import predict
-from keras_equivariant.training.report.figures import Picture, bars, confusion, gallery, short
+from keras_equivariant.training.report.answers import confusion
+from keras_equivariant.training.report.figures import Picture, bars, gallery, short
 from keras_equivariant.training.report.images import shown
 from keras_equivariant.training.tasks.task import Task
 
