@@ -34,19 +34,35 @@ def plain(axes):
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def gallery(images, captions, decorate=None, columns=8):
-    """Small pictures in rows, each with a caption above; `decorate(axes, i)` draws on the i-th."""
-    columns = max(1, min(columns, len(images)))
-    rows = math.ceil(len(images) / columns)
-    lines = 1 + max(caption.count("\n") for caption in captions)
-    figure = blank(rows * (WIDTH / 8 + 0.02 + 0.14 * lines), WIDTH * max(columns, 4) / 8)
-    cells = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in cells:
+def cells(count, columns, ratio=1.0, lines=1):
+    """A figure with `count` small axes in rows, each with room for so many lines above it.
+
+    Args:
+        ratio: height of a cell divided by its width.
+    """
+    rows, side, gap = math.ceil(count / columns), WIDTH / columns, 0.05
+    line = 0.05 + 0.12 * lines
+    height = rows * (side * ratio + line)
+    # Not laid out by matplotlib, which takes seconds for many axes.
+    figure = require("matplotlib.figure", "Drawing the report").Figure(figsize=(WIDTH, height))
+    made = []
+    for i in range(count):
+        row, column = divmod(i, columns)
+        bottom = height - (row + 1) * (side * ratio + line)
+        box = (column * side + gap, bottom + gap, side - 2 * gap, side * ratio - gap)
+        axes = figure.add_axes([value / size for value, size in zip(box, (WIDTH, height) * 2, strict=True)])
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_color("#bbbbbb")
-    for axes in cells[len(images) :]:
-        axes.axis("off")
-    for i, (axes, image, caption) in enumerate(zip(cells, images, captions, strict=False)):
+        made.append(axes)
+    return made, figure
+
+
+def gallery(images, captions, decorate=None, columns=8):
+    """Small pictures in rows, each with a caption above; `decorate(axes, i)` draws on the i-th."""
+    lines = 1 + max(caption.count("\n") for caption in captions)
+    height, width = np.shape(images[0])[:2]
+    made, figure = cells(len(images), columns, min(2.0, height / width), lines if any(captions) else 0)
+    for i, (axes, image, caption) in enumerate(zip(made, images, captions, strict=True)):
         axes.imshow(image, cmap="gray", vmin=0, vmax=1)
         axes.set_title(caption, fontsize=7, pad=2)
         if decorate:

@@ -4,6 +4,9 @@ import base64
 import io
 from html import escape
 
+import numpy as np
+
+from keras_equivariant.data.stored import Stored
 from keras_equivariant.training.report import figures
 from keras_equivariant.training.report.certificate import sentences
 from keras_equivariant.training.report.template import PAGE
@@ -26,6 +29,7 @@ def write_report(job, results, dataset, task, exported=None):
     """
     result, seed = results[0], job.settings["seed"]
     x, y = dataset.sample("test", WATCHED, seed)
+    x = np.asarray(x) if isinstance(x, Stored) else x
     parts = {
         "Result": _result(job, results, task),
         "Data": paragraph(_data_text(dataset)) + "".join(map(picture, task.data_pictures(dataset, seed))),
