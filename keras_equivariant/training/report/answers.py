@@ -44,12 +44,13 @@ def parity(pairs):
     return figure
 
 
-def wheel(directions, errors):
-    """The error in degrees (radius) by the true direction in degrees, counter-clockwise from the right."""
+def wheel(directions, errors, period=360):
+    """The error in degrees (radius) by the true direction in degrees, counter-clockwise; once around is a period."""
     figure = blank(WIDTH / 2, WIDTH / 2)
     axes = figure.subplots(subplot_kw={"projection": "polar"})
-    axes.plot(np.deg2rad(directions[:POINTS]), errors[:POINTS], ".", color=BLUE, markersize=4, alpha=0.6)
+    axes.plot(2 * np.pi / period * directions[:POINTS], errors[:POINTS], ".", color=BLUE, markersize=4, alpha=0.6)
     axes.set_ylim(0, max(1.0, float(np.max(errors[:POINTS], initial=0))))
+    axes.set_thetagrids(range(0, 360, 45), [f"{period * angle / 360:g}°" for angle in range(0, 360, 45)])
     axes.set_rlabel_position(112)
     axes.tick_params(labelsize=7)
     return figure

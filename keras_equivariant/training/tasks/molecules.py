@@ -134,14 +134,18 @@ class Molecules(Measured):
         columns = [dataset.y_train.arrays[self.targets[0]], atoms]
         rows, targets = dataset.sample("train", SAMPLES, seed)
         values = targets.arrays[self.targets[0]]
-        captions = [f"{self.targets[0]} {', '.join(f'{v:.3g}' for v in np.ravel(value)[:3])}" for value in values]
+        captions = [", ".join(f"{v:.2g}" for v in np.ravel(value)[:3]) for value in values]
         return [
             Picture(
                 "Balance of the targets",
                 "How often each value is there in the training set, and how many atoms.",
                 histograms(columns, [self.targets[0], "atoms of a molecule"]),
             ),
-            Picture("Samples", "Training examples; a color is a kind of atom.", _drawn(rows, captions)),
+            Picture(
+                "Samples",
+                f"Training examples with their {self.targets[0]}; a color is a kind of atom.",
+                _drawn(rows, captions),
+            ),
         ]
 
     def answer_pictures(self, model, inputs, targets, dataset, preprocess=None):

@@ -112,8 +112,7 @@ class Vectors(Measured):
         off = np.where(there, vectors.angles_between(found, targets, self.frequency), 0)
         if planar:
             text = "The error in degrees (distance from the middle) by the true direction."
-            drawn = wheel(self.frequency * vectors.degrees_of(targets[there], self.frequency), off[there])
-            text += f" Once around is {360 / self.frequency:g}°." if self.frequency > 1 else ""
+            drawn = wheel(vectors.degrees_of(targets[there], self.frequency), off[there], 360 / self.frequency)
             spread = Picture("Error wheel", text, drawn)
         else:
             text = "How often each error is there."
