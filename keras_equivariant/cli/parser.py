@@ -278,7 +278,7 @@ COMMANDS = {
         commands.run_train,
         "train a spec, test it at all angles, certify and export it",
         "Train a spec by its recipe. Everything about the run ends in one folder: log, checkpoint, model, "
-        "accuracy (or F1 of masks) at all angles, certificate, plots, exported model, summary.json.",
+        "accuracy (or F1 of masks) at all angles, certificate, plots, exported model, summary.json, report.html.",
     ),
     "evaluate": (
         _add_evaluate,

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_equivariant.export import arguments, export, exporter
 from keras_equivariant.training import reporting
+from keras_equivariant.training.report.page import write_report
 from keras_equivariant.training.run_folder import write_json
 from keras_equivariant.training.tasks import task_of
 
@@ -77,7 +78,7 @@ def check_exportable(model, formats):
 
 
 def finish(job, results, dataset, export_formats):
-    """The plots, the exported model and the summary of a run: what is left when its networks are trained and tested.
+    """The plots, the exported model, the summary and the report: what is left of a run whose networks are trained.
 
     Args:
         job: of the network, with `network`, `folder`, `preprocess`.
@@ -97,13 +98,15 @@ def finish(job, results, dataset, export_formats):
         reporting.plot_by_angle(
             curves, title, task.score_text, plot, task.unit, task.scale, task.chance(dataset.y_test)
         )
-    summary = dict(result.summary)
+    summary, exported = dict(result.summary), None
     if comparison:
         summary["compared_with"] = comparison.summary
     if export_formats:
-        summary["export"] = _export(job, task.certified(result.model, job.preprocess(inputs)), export_formats)
+        exported = _export(job, task.certified(result.model, job.preprocess(inputs)), export_formats)
+        summary["export"] = [artifact.path for artifact in exported.artifacts]
     write_json(job.folder / "summary.json", summary)
-    log.info("Everything about the run is in %s.", job.folder.path)
+    report = write_report(job, results, dataset, task, exported)
+    log.info("Everything about the run is in %s; open %s in a browser.", job.folder.path, report)
     for found in results:
         name, report = found.summary["network"], found.certificate
         log.info(
@@ -131,4 +134,4 @@ def _export(job, images, formats):
         overwrite=True,
     )
     log.info("%s\n", written)
-    return [artifact.path for artifact in written.artifacts]
+    return written

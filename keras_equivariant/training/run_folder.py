@@ -25,6 +25,7 @@ class RunFolder:
     | log.csv | loss, accuracy (or F1), learning rate and seconds of each epoch |
     | checkpoint.npz | the state after the last whole epoch |
     | model.keras | the trained network |
+    | report.html | everything to look at: data, learning, answers, certificate, exported files, in one file |
     | summary.json | the results, in percent |
     | accuracy_by_angle.png, f1_by_angle.png | the test score of rotated images |
     | certificate.json, .txt, .png | the equivariance error of the trained network |

@@ -4,6 +4,10 @@ import keras
 import numpy as np
 
 from keras_equivariant.training import evaluation
+from keras_equivariant.training.prediction import predict
+from keras_equivariant.training.report.answers import confusion
+from keras_equivariant.training.report.figures import Picture, bars, gallery, short
+from keras_equivariant.training.report.images import shown
 from keras_equivariant.training.tasks.task import Task
 
 SPACE = {
@@ -15,6 +19,7 @@ TURNED = {  # scores of volumes rotated in space, and what they are called as er
     "worst_accuracy_of_cube_rotations": "worst_error_of_cube_rotations_percent",
     "accuracy_over_random_rotations": "error_over_random_rotations_percent",
 }
+SAMPLES = 24  # pictures in a gallery of the report
 
 
 class Classification(Task):
@@ -87,6 +92,51 @@ class Classification(Task):
     def chance(self, targets):
         """The share of the most frequent class."""
         return float(np.bincount(targets).max() / len(targets))
+
+    def data_pictures(self, dataset, seed=0):
+        names = class_names(dataset)
+        parts = {"training": dataset.y_train, "validation": dataset.y_val, "test": dataset.y_test}
+        counts = {part: np.bincount(y, minlength=len(names)) for part, y in parts.items() if y is not None}
+        most, least = counts["training"].max(), counts["training"].min()
+        images, labels = dataset.sample("train", SAMPLES, seed)
+        order = np.argsort(labels, kind="stable")
+        captions = [short(names[labels[i]]) for i in order]
+        return [
+            Picture(
+                "Class balance",
+                f"{len(names)} classes; the largest has {most:,} training examples, the smallest {least:,}.",
+                bars(counts, names, "examples"),
+            ),
+            Picture(
+                "Samples",
+                "Training examples, drawn with the seed, each class in its share.",
+                gallery([shown(images[i]) for i in order], captions),
+            ),
+        ]
+
+    def answer_pictures(self, model, inputs, targets, dataset, preprocess=None):
+        logits = predict(model, inputs, preprocess).astype("float64")
+        names, answers = class_names(dataset, logits.shape[-1]), np.argmax(logits, axis=-1)
+        table = np.zeros((len(names), len(names)), int)
+        np.add.at(table, (targets, answers), 1)
+        wrong = np.flatnonzero(answers != targets)
+        matrix = Picture("Confusion matrix", "Truth in rows, answers in columns.", confusion(table, names))
+        if not len(wrong):
+            return [matrix, Picture("Worst mistakes", "There are none.")]
+        logits -= logits.max(axis=-1, keepdims=True)
+        sure = 1 / np.exp(logits).sum(axis=-1)  # the probability of the largest logit
+        worst = wrong[np.argsort(-sure[wrong], kind="stable")][:SAMPLES]
+        captions = [
+            f"{short(names[answers[i]], 12)} ({100 * sure[i]:.0f} %)\nis {short(names[targets[i]])}" for i in worst
+        ]
+        text = f"Of {len(wrong):,} mistakes those of which the network was most certain: its answer, and the truth."
+        return [matrix, Picture("Worst mistakes", text, gallery([shown(inputs[i]) for i in worst], captions))]
+
+
+def class_names(dataset, count=0):
+    """The names of the classes as texts, at least `count`; numbers where there are none."""
+    count = max(count, dataset.num_classes)
+    return [*map(str, dataset.class_names), *map(str, range(len(dataset.class_names), count))]
 
 
 def _percent_error(accuracy):

@@ -9,11 +9,15 @@ from keras_equivariant.data.point_augment import MOVING
 from keras_equivariant.dynamics import EnergyAndForces
 from keras_equivariant.training.losses import ScaledError
 from keras_equivariant.training.prediction import predict
+from keras_equivariant.training.report.answers import parity
+from keras_equivariant.training.report.figures import Picture, histograms
+from keras_equivariant.training.report.points import molecules
 from keras_equivariant.training.tasks.regression import rescaled, spread
 from keras_equivariant.training.tasks.task import Measured
 from keras_equivariant.training.tasks.vectors import about_last_axis
 
 FORCE_WEIGHT = 10.0  # of a molecule there is one energy and three forces an atom, which say more
+SAMPLES = 12  # molecules drawn in the report
 
 
 class Molecules(Measured):
@@ -124,6 +128,47 @@ class Molecules(Measured):
 
     def certified(self, model, inputs):
         return list(inputs.arrays.values())
+
+    def data_pictures(self, dataset, seed=0):
+        atoms = dataset.x_train.arrays["mask"].sum(axis=1)
+        columns = [dataset.y_train.arrays[self.targets[0]], atoms]
+        rows, targets = dataset.sample("train", SAMPLES, seed)
+        values = targets.arrays[self.targets[0]]
+        captions = [", ".join(f"{v:.2g}" for v in np.ravel(value)[:3]) for value in values]
+        return [
+            Picture(
+                "Balance of the targets",
+                "How often each value is there in the training set, and how many atoms.",
+                histograms(columns, [self.targets[0], "atoms of a molecule"]),
+            ),
+            Picture(
+                "Samples",
+                f"Training examples with their {self.targets[0]}; a color is a kind of atom.",
+                _drawn(rows, captions),
+            ),
+        ]
+
+    def answer_pictures(self, model, inputs, targets, dataset, preprocess=None):
+        found, mask = self._answers(model, inputs), inputs.arrays["mask"].astype(bool)
+        pairs = {name: (targets.arrays[name], found[name]) for name in self.targets}
+        if "forces" in pairs:
+            pairs["forces"] = tuple(values[mask] for values in pairs["forces"])
+        name = self.targets[0]
+        off = np.abs(found[name].astype("float64") - targets.arrays[name]).reshape(len(mask), -1).mean(axis=1)
+        worst = np.argsort(-off, kind="stable")[:SAMPLES]
+        captions = [f"off by {off[i]:.3g}" for i in worst]
+        return [
+            Picture("Parity plot", "Answers against the truth; a perfect network is on the line.", parity(pairs)),
+            Picture("Worst mistakes", f"The largest errors of the {name}.", _drawn(inputs[worst], captions)),
+        ]
+
+
+def _drawn(rows, captions):
+    """Molecules of `Rows` with captions; the kind of an atom is the largest of its values."""
+    masks = rows.arrays["mask"].astype(bool)
+    atoms = [positions[mask] for positions, mask in zip(rows.arrays["positions"], masks, strict=True)]
+    kinds = [np.argmax(values[mask], axis=-1) for values, mask in zip(rows.arrays["values"], masks, strict=True)]
+    return molecules(atoms, kinds, captions)
 
 
 def rotated_rows(rows, matrix):

@@ -6,7 +6,12 @@ import numpy as np
 from keras_equivariant.data import rotate_images
 from keras_equivariant.training.losses import ScaledError
 from keras_equivariant.training.prediction import predict
+from keras_equivariant.training.report.answers import parity
+from keras_equivariant.training.report.figures import Picture, gallery, histograms
+from keras_equivariant.training.report.images import shown
 from keras_equivariant.training.tasks.task import Measured
+
+SAMPLES, PLOTTED = 16, 3  # pictures in a gallery of the report, and numbers with a plot of their own
 
 
 class Regression(Measured):
@@ -57,6 +62,39 @@ class Regression(Measured):
     def chance(self, targets):
         """The error of the median of each number."""
         return float(np.abs(targets - np.median(targets, axis=0)).mean())
+
+    def data_pictures(self, dataset, seed=0):
+        names = number_names(dataset)
+        images, numbers = dataset.sample("train", SAMPLES, seed)
+        captions = [", ".join(f"{value:.3g}" for value in row[:PLOTTED]) for row in numbers]
+        return [
+            Picture(
+                "Balance of the targets",
+                "How often each value is there in the training set.",
+                histograms(dataset.y_train.T[:PLOTTED], names[:PLOTTED]),
+            ),
+            Picture("Samples", "Training examples with their numbers.", gallery([*map(shown, images)], captions)),
+        ]
+
+    def answer_pictures(self, model, inputs, targets, dataset, preprocess=None):
+        found = predict(model, inputs, preprocess)
+        pairs = {name: (targets[:, i], found[:, i]) for i, name in enumerate(number_names(dataset)[:PLOTTED])}
+        off = (np.abs(found - targets) / spread(targets)).mean(axis=1)
+        worst = np.argsort(-off, kind="stable")[:SAMPLES]
+        column = np.argmax(np.abs(found - targets) / spread(targets), axis=1)
+        captions = [f"{found[i, column[i]]:.3g}\nis {targets[i, column[i]]:.3g}" for i in worst]
+        return [
+            Picture("Parity plot", "Answers against the truth; a perfect network is on the line.", parity(pairs)),
+            Picture(
+                "Worst mistakes", "The answer, and the truth.", gallery([shown(inputs[i]) for i in worst], captions)
+            ),
+        ]
+
+
+def number_names(dataset):
+    """The names of the numbers of a data set, numbered where it has none."""
+    count = dataset.y_train.shape[-1]
+    return [*map(str, dataset.target_names)] if dataset.target_names else [f"number {i + 1}" for i in range(count)]
 
 
 def spread(numbers):

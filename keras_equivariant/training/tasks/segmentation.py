@@ -6,8 +6,13 @@ import numpy as np
 from keras_equivariant.data import rotate_images
 from keras_equivariant.training.losses import BalancedCrossentropy, BestF1, ClassCrossentropy, MeanF1
 from keras_equivariant.training.prediction import predict
+from keras_equivariant.training.report.figures import Picture, bars, gallery
+from keras_equivariant.training.report.images import fullest, overlay, plane, shown
 from keras_equivariant.training.tasks.task import Task
 from keras_equivariant.utils.optional import require
+
+SAMPLES = 16  # pictures in a gallery of the report
+RIGHT, MISSED, FALSE = (0.2, 0.7, 0.3), (0.9, 0.25, 0.15), (0.2, 0.4, 0.95)
 
 
 class Segmentation(Task):
@@ -119,6 +124,51 @@ class Segmentation(Task):
             f"{summary['mean_f1_over_angles_percent']:.2f} % on average, "
             f"{by_angle[worst]:.2f} % at worst ({worst}°)."
         )
+
+    def data_pictures(self, dataset, seed=0):
+        names = [*map(str, dataset.class_names)] or [*map(str, range(max(2, self.classes)))]
+        parts = {"training": dataset.y_train, "validation": dataset.y_val, "test": dataset.y_test}
+        counts = {
+            p: np.bincount((y >= 0.5 if self.classes == 1 else y).ravel(), minlength=len(names))
+            for p, y in parts.items()
+            if y is not None
+        }
+        shares = {part: 100 * numbers / numbers.sum() for part, numbers in counts.items()}
+        names = names if len(names) == len(shares["training"]) else [*map(str, range(len(shares["training"])))]
+        images, masks = dataset.sample("train", SAMPLES, seed)
+        marked = [_marked(image, mask[..., 0], mask[..., 0]) for image, mask in zip(images, masks, strict=True)]
+        return [
+            Picture("Class balance", "The share of the pixels of each class.", bars(shares, names, "% of the pixels")),
+            Picture("Samples", "Training examples with their masks in green.", gallery(marked, [""] * len(marked))),
+        ]
+
+    def answer_pictures(self, model, inputs, targets, dataset, preprocess=None):
+        logits, truth = predict(model, inputs, preprocess), targets[..., 0]
+        if self.classes > 1:
+            found, rule = np.argmax(logits, axis=-1), "the largest logit"
+        else:
+            threshold = pixel_scores(logits, targets)["threshold"]
+            found, truth = (_probability(logits[..., 0]) >= threshold).astype(int), (truth >= 0.5).astype(int)
+            rule = f"the threshold {threshold:.3f}"
+        space = tuple(range(1, truth.ndim))
+        right = np.sum((truth > 0) & (found == truth), axis=space)
+        f1 = 2 * right / np.maximum(1, np.sum(truth > 0, axis=space) + np.sum(found > 0, axis=space))
+        f1[~(truth > 0).any(axis=space) & ~(found > 0).any(axis=space)] = 1  # nothing there, and nothing found
+        order, pictures = np.argsort(f1, kind="stable"), []
+        for title, rows in (("Worst mistakes", order[:SAMPLES]), ("Best answers", order[::-1][: SAMPLES // 2])):
+            marked = [_marked(inputs[i], truth[i], found[i]) for i in rows]
+            text = f"By {rule}: right in green, missed or another class in red, found where nothing is in blue."
+            pictures.append(Picture(title, text, gallery(marked, [f"F1 {100 * f1[i]:.1f} %" for i in rows])))
+        return pictures
+
+
+def _marked(image, truth, found):
+    """The image, or the slice of the volume that holds most of the mask, with the masks `(*space)` in colors."""
+    where = fullest(truth[..., None])
+    truth, found = (plane(mask[..., None], where)[..., 0] for mask in (truth, found))
+    there = truth > 0
+    marks = {RIGHT: there & (found == truth), MISSED: there & (found != truth), FALSE: ~there & (found > 0)}
+    return overlay(shown(image, where), marks)
 
 
 def pixel_scores(logits, masks):

@@ -91,6 +91,14 @@ class Task:
         """One line on a `summary`."""
         raise NotImplementedError
 
+    def data_pictures(self, dataset, seed=0):
+        """What report.html shows of the data, as a list of `Picture`: their balance, some examples."""
+        return []
+
+    def answer_pictures(self, model, inputs, targets, dataset, preprocess=None):
+        """What report.html shows of the answers to `inputs`, as a list of `Picture`, the worst mistakes too."""
+        return []
+
     def by_angle_key(self):
         """The key of a summary that holds the score at each angle."""
         return f"{self.result[0]}{self.suffix}_by_angle"

@@ -5,9 +5,14 @@ import numpy as np
 
 from keras_equivariant.dynamics import DynamicsNetwork, HamiltonianNetwork
 from keras_equivariant.training.losses import ScaledError
+from keras_equivariant.training.report.answers import by_step
+from keras_equivariant.training.report.figures import Picture
+from keras_equivariant.training.report.points import paths
 from keras_equivariant.training.tasks.molecules import rotated_rows
 from keras_equivariant.training.tasks.task import Measured
 from keras_equivariant.training.tasks.vectors import about_last_axis
+
+SAMPLES = 8  # motions drawn in the report
 
 
 class Trajectories(Measured):
@@ -65,10 +70,13 @@ class Trajectories(Measured):
 
     def scores(self, model, images, targets, preprocess=None):
         states = targets.arrays["states"]
+        return {"rollout_error": float(np.mean(_errors(self._rollout(model, images, states.shape[1]), states)))}
+
+    def _rollout(self, model, rows, steps):
+        """The states after the first, `(B, steps, 2, n, d)`."""
         motion = self.motion(model, steps=1)
         motion.compile(jit_compile=False)
-        found = motion.rollout(*images.arrays.values(), states.shape[1])[:, 1:]
-        return {"rollout_error": float(np.mean(_errors(found, states)))}
+        return np.asarray(motion.rollout(*rows.arrays.values(), steps))[:, 1:]
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
         """Rotated about the last axis, all angles in one roll-out."""
@@ -88,6 +96,27 @@ class Trajectories(Measured):
             return None
         q, parameters = inputs.arrays["state"][:, 0], inputs.arrays["parameters"]
         return [q, parameters, np.ones(q.shape[:2], bool)]
+
+    def data_pictures(self, dataset, seed=0):
+        _, targets = dataset.sample("train", SAMPLES, seed)
+        positions = targets.arrays["states"][:, :, 0]
+        text = "Training examples: the paths of the particles, of one dimension against the time."
+        return [Picture("Samples", text, paths(positions, None, [""] * len(positions)))]
+
+    def answer_pictures(self, model, inputs, targets, dataset, preprocess=None):
+        states = targets.arrays["states"]
+        found = self._rollout(model, inputs, states.shape[1])
+        errors, axes = _errors(found, states), (2, 3, 4)
+        steps = np.sqrt(np.sum((found - states) ** 2, axis=axes) / np.maximum(np.sum(states**2, axis=axes), 1e-12))
+        worst = np.argsort(-errors, kind="stable")[:SAMPLES]
+        captions = [f"error {errors[i]:.3g}" for i in worst]
+        drawn = paths(states[worst][:, :, 0], found[worst][:, :, 0], captions)
+        return [
+            Picture(
+                "Roll-out", "The relative error at each step: mean, and nine in ten.", by_step(steps, "relative error")
+            ),
+            Picture("Worst mistakes", "The truth in gray, the roll-out in red.", drawn),
+        ]
 
 
 def _errors(found, states):

@@ -5,8 +5,13 @@ import numpy as np
 from keras_equivariant.data import rotate_images, vectors
 from keras_equivariant.training.losses import AngularError, ScaledError
 from keras_equivariant.training.prediction import predict
+from keras_equivariant.training.report.answers import wheel
+from keras_equivariant.training.report.figures import GREEN, RED, Picture, gallery, histograms
+from keras_equivariant.training.report.images import shown
 from keras_equivariant.training.tasks.segmentation import disc
 from keras_equivariant.training.tasks.task import Measured
+
+SAMPLES = 16  # pictures in a gallery of the report
 
 
 class Vectors(Measured):
@@ -83,6 +88,60 @@ class Vectors(Measured):
 
     def chance(self, targets):
         return 90.0 / self.frequency
+
+    def data_pictures(self, dataset, seed=0):
+        images, targets = dataset.sample("train", SAMPLES, seed)
+        planar, y = self._planar(targets), dataset.y_train
+        y = y[np.linalg.norm(y, axis=-1) > 1e-6]
+        values = vectors.degrees_of(y, self.frequency) if y.shape[-1] == 2 else np.linalg.norm(y, axis=-1)
+        label = "direction (degrees, counter-clockwise)" if y.shape[-1] == 2 else "length"
+        draw = (lambda axes, i: self._arrow(axes, targets[i], GREEN)) if planar else None
+        text = "Training examples" + (", their directions in green." if planar else ".")
+        return [
+            Picture(
+                "Balance of the targets",
+                "How often each is there in the training set.",
+                histograms([values], [label]),
+            ),
+            Picture("Samples", text, gallery([*map(shown, images)], [""] * len(images), draw)),
+        ]
+
+    def answer_pictures(self, model, inputs, targets, dataset, preprocess=None):
+        found = predict(model, inputs, preprocess)
+        there, planar = np.linalg.norm(targets, axis=-1) > 1e-6, self._planar(targets)
+        off = np.where(there, vectors.angles_between(found, targets, self.frequency), 0)
+        if planar:
+            text = "The error in degrees (distance from the middle) by the true direction."
+            drawn = wheel(vectors.degrees_of(targets[there], self.frequency), off[there], 360 / self.frequency)
+            spread = Picture("Error wheel", text, drawn)
+        else:
+            text = "How often each error is there."
+            spread = Picture("Errors", text, histograms([off[there]], ["angular error (degrees)"]))
+        means = off.reshape(len(off), -1).sum(axis=1) / np.maximum(1, there.reshape(len(off), -1).sum(axis=1))
+        worst = np.argsort(-means, kind="stable")[:SAMPLES]
+
+        def both(axes, i):
+            self._arrow(axes, targets[worst[i]], GREEN)
+            self._arrow(axes, found[worst[i]], RED)
+
+        text = "The largest errors" + (": the truth in green, the answer in red." if planar else ".")
+        captions = [f"off by {means[i]:.3g}°" for i in worst]
+        drawn = gallery([shown(inputs[i]) for i in worst], captions, both if planar else None)
+        return [spread, Picture("Worst mistakes", text, drawn)]
+
+    @staticmethod
+    def _planar(targets):
+        return targets.ndim == 2 and targets.shape[-1] == 2
+
+    def _arrow(self, axes, vector, color):
+        """The direction of a vector across the image: an arrow, or a line both ways where half a turn keeps it."""
+        turn = np.deg2rad(vectors.degrees_of(vector, self.frequency))
+        (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+        middle, length = np.array([left + right, low + high]) / 2, 0.4 * min(right - left, low - high)
+        tip = length * np.array([np.cos(turn), -np.sin(turn)])  # the rows of an image go downwards
+        arrow = {"arrowstyle": "-" if self.frequency > 1 else "->", "color": color, "linewidth": 1.6}
+        start = middle - tip if self.frequency > 1 else middle
+        axes.annotate("", xy=middle + tip, xytext=start, arrowprops={**arrow, "shrinkA": 0, "shrinkB": 0})
 
 
 def about_last_axis(degrees, dimension):
