@@ -144,13 +144,15 @@ def stroke():
     return image
 
 
-def test_networks_answer_and_one_turns_its_vectors(exported):
+def test_networks_answer_and_one_turns_its_vectors(exported, tmp_path):
     from keras_equivariant.export.formats.tflite import details, load
 
     change = {}
     for network in exported:
-        (name,) = details(network.content)["inputs"]
-        run, found = load(network.content), []
+        file = tmp_path / f"{network.name}.tflite"
+        file.write_bytes(network.content)
+        (name,) = details(file)["inputs"]
+        run, found = load(file), []
         for quarter in range(4):
             logits, vectors = sorted(run({name: np.rot90(stroke(), quarter, (1, 2))}).values(), key=np.size)
             assert logits.shape == (1, 10) and vectors.shape[-1] == 2
