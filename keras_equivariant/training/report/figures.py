@@ -104,7 +104,7 @@ def curves(history):
         for key, label, color in ((name, "training", BLUE), (f"val_{name}", "validation", RED)):
             if key in history:
                 axes.plot(range(1, len(history[key]) + 1), history[key], color=color, marker=".", label=label)
-        axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
+        axes.set(xlabel="epoch", ylabel=name.replace("_", " "), xlim=(0.5, len(history[name]) + 0.5))
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False, fontsize=8)
         plain(axes)
