@@ -160,10 +160,8 @@ def test_a_rotation_group_does_not_give_invariance_to_mirroring():
 
 @pytest.mark.parametrize("name", ["all_cnn", "p4m_resnet"])
 def test_the_published_strides_are_refused_where_they_are_strict(name):
-    with pytest.raises(
-        SpecError,
-        match="does not cover the 32 pixels of H and W symmetrically. Received: .*; this layer would take size 31 or 33",
-    ):
+    text = "does not cover the 32 pixels of H and W symmetrically. Received: .*; this layer would take size 31 or 33"
+    with pytest.raises(SpecError, match=text):
         build_from_spec(name, exact=False, strict=True)
 
 
