@@ -54,9 +54,9 @@ def test_models_that_cannot_be_folded(tmp_path):
 
 def test_folder_that_is_a_file(tmp_path):
     (tmp_path / "file").write_text("here first")
-    with pytest.raises(OSError, match="`path` must be a folder that can be written to"):
+    with pytest.raises(OSError, match="The folder of a target must be a folder. Received: the file"):
         export(small_cnn(), tmp_path / "file" / "out", formats="keras")
-    with pytest.raises(OSError, match="`path` must be a folder"):
+    with pytest.raises(OSError, match="The folder of a target must be a folder"):
         export(small_cnn(), tmp_path / "file", formats="keras")
     assert (tmp_path / "file").read_text() == "here first"
 
