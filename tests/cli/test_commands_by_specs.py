@@ -96,6 +96,7 @@ def noise(name, path):
 @pytest.mark.parametrize("name", by_kind(name for name in SMALL if name not in NOT_TRAINED))
 def test_train_evaluate_compare_and_export(name, tmp_path, capsys):
     data, run = noise(name, tmp_path / "noise.npz"), str(tmp_path / name)
+    things = "volumes" if len(ke.load_spec(name, **SMALL[name]).input["shape"]) == 4 else "images"
     angles = ["--angle-step", "360", "--angle-samples", "2"]
     options = ["--data", data, "--epochs", "1", "--batch-size", "4", "--no-export", "--run-dir", run]
     options += ["--recipe", "preprocess=[]"]
@@ -103,7 +104,7 @@ def test_train_evaluate_compare_and_export(name, tmp_path, capsys):
     assert main(["evaluate", run, *angles]) == 0
     assert main(["compare", run]) == 0
     found = capsys.readouterr()
-    assert found.err == "" and f"{name} on images of noise.npz, 4 test " in found.out
+    assert found.err == "" and f"{name} on images of noise.npz, 4 test {things}" in found.out
     assert main(["export", run, "--output", str(tmp_path / "out"), "--formats", "tflite_float16"]) == 0
     assert (tmp_path / "out" / f"{name}_float16.tflite").is_file()
 
