@@ -304,7 +304,7 @@ def run_skill(arguments):
 
 def run_specs(arguments):
     from keras_equivariant.compiler import list_specs, load_spec
-    from keras_equivariant.training.fitting import group_name, layout_of
+    from keras_equivariant.training.agreement import group_name, layout_of
     from keras_equivariant.utils.text import aligned
 
     rows = [("spec", "task", "data", "group", "")]

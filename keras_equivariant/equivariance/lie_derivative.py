@@ -19,7 +19,6 @@ from keras_equivariant.equivariance.angles import has_pixels
 from keras_equivariant.equivariance.layouts import windowed
 from keras_equivariant.equivariance.measure import as_array, batches, evaluate, relative, square
 from keras_equivariant.graphs.calls import replay
-from keras_equivariant.groups.layouts import Custom, Points, Positions, Vectors
 from keras_equivariant.ops.gradient import gradient
 
 ANGLE = 1e-5  # radians: to this order the rate of linear interpolation is the central difference of the pixels
@@ -46,7 +45,7 @@ def rate(x, layout, group, axis=None):
 
 def moves_freely(layout):
     """Whether rotations by any angle act on features of this layout."""
-    return layout is not None and layout.any_element and not isinstance(layout, Custom | Points | Positions | Vectors)
+    return layout is not None and layout.any_element
 
 
 def lie_derivative(fn, setting, output_layouts):

@@ -12,6 +12,8 @@ from keras_equivariant.groups.lie import move_points
 class Positions(Layout):
     """Positions of points, (B, N, d)."""
 
+    any_element = False
+
     def axes(self, shape):
         return Axes((), (1,), 2)
 
@@ -36,6 +38,7 @@ class Points(Layout):
     group: object = None
     dimension: int | None = None
     shared: bool = dataclasses.field(default=False, compare=False)
+    any_element = False
 
     def axes(self, shape):
         return Axes((), (1,), len(shape) - 1)

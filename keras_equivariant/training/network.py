@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import keras
 
 from keras_equivariant.data import Preprocess, Rows
-from keras_equivariant.training import fitting
+from keras_equivariant.training import agreement
 from keras_equivariant.training.recipe import Recipe
 from keras_equivariant.training.tasks import task_of
 
@@ -70,7 +70,7 @@ def _from_spec(spec, dataset, params, recipe, seed, mixed_precision):
     declared = load_spec(spec, **params)
     training = {**declared.training, **(recipe or {})}
     recipe = Recipe.from_dict(training)
-    fitting.check_kind(declared, recipe, dataset)
+    agreement.check_kind(declared, recipe, dataset)
     fitted = _fitted_to(dataset, recipe, declared.params, params)
     if fitted:
         log.info("Set to fit %s: %s.", dataset.name, ", ".join(f"{k}={v}" for k, v in fitted.items()))
@@ -84,7 +84,7 @@ def _from_spec(spec, dataset, params, recipe, seed, mixed_precision):
 def _fitted_to(dataset, recipe, declared, given):
     """Values for the parameters `classes`, `size` and `channels` of a spec where the user gave none and the default
     does not fit the data."""
-    wanted = {**fitting.input_parameters(dataset, recipe), **task_of(dataset).parameters(dataset)}
+    wanted = {**agreement.input_parameters(dataset, recipe), **task_of(dataset).parameters(dataset)}
     return {
         name: value
         for name, value in wanted.items()
@@ -109,7 +109,7 @@ def _dtype_policy(mixed_precision):
 
 def _check_fit(network, dataset):
     if isinstance(dataset.x_train, Rows):
-        fitting.check_rows(network, dataset)
+        agreement.check_rows(network, dataset)
         task_of(dataset).check(network, dataset)
         return
     inputs, results = (len(getattr(network.model, part, None) or ()) for part in ("inputs", "outputs"))

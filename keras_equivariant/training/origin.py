@@ -30,8 +30,7 @@ def command_line(arguments):
     for option, pairs in (("--set", arguments.get("params")), ("--recipe", arguments.get("recipe"))):
         for key, value in (pairs or {}).items():
             words += [option, f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
-    options = {name: value for name, value in arguments.items() if name != "data_options"}
-    for name, value in {**options, **(arguments.get("data_options") or {})}.items():
+    for name, value in arguments.items():
         if name in _LEFT_OUT or value == DEFAULTS.get(name):
             continue
         if name == "data_options":

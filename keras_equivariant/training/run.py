@@ -21,10 +21,10 @@ from keras_equivariant.data import Preprocess
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.equivariance import certify
 from keras_equivariant.training import reporting
+from keras_equivariant.training.agreement import certified_group
 from keras_equivariant.training.distribution import Distribution, make_distribution
 from keras_equivariant.training.evaluation import angles_of
 from keras_equivariant.training.fit import fit_network
-from keras_equivariant.training.fitting import certified_group
 from keras_equivariant.training.network import Network, make_network, recipe_of
 from keras_equivariant.training.origin import command_line, origin_of
 from keras_equivariant.training.results import TrainResult, check_exportable, checked_formats, finish
