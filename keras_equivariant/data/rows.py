@@ -44,8 +44,3 @@ class Rows:
 def parts_of(x):
     """The arrays of `Rows`, or an array alone, as a dict."""
     return x.arrays if isinstance(x, Rows) else {"x": x}
-
-
-def mapped(function, x):
-    """`function` of every array of `Rows`, or of an array."""
-    return Rows(**{k: function(a) for k, a in x.arrays.items()}) if isinstance(x, Rows) else function(x)

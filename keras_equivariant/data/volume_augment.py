@@ -7,15 +7,6 @@ import numpy as np
 from keras_equivariant import groups
 
 
-def augment_volumes(volumes, seed, rotate, mirrors, translate, fill, turns, part=None):
-    """Each volume of a batch (B, D, H, W, C) by its own motion, from random numbers that depend only on `seed`; the
-    arguments are those of `draw_motion` and `move_volumes`."""
-    import tensorflow as tf
-
-    matrices, shifts = draw_motion(tf.shape(volumes)[0], seed, rotate, mirrors, translate, turns, part)
-    return move_volumes(volumes, matrices, shifts, fill)
-
-
 def draw_motion(count, seed, rotate, mirrors, translate, turns, part=None):
     """Orthogonal matrices `(count, 3, 3)` and shifts `(count, 3)`.
 
