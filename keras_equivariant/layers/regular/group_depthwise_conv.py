@@ -105,13 +105,13 @@ class GroupDepthwiseConv2D(WindowedConv):
         if not self.group.is_finite or len(set(self.strides)) > 1:
             raise ValueError(
                 "A depthwise group convolution needs a finite group and one stride for both axes. "
-                f'Received: group="{self.group.name}", strides={self.strides}'
+                f'Received: group="{self.group.name}", strides={self.strides}; use e.g. group="D4", strides=2'
             )
         self._basis = rotated_basis(self.group, self.kernel_size, self.basis)
         if self._basis.scales > 1:
             raise ValueError(
                 f"A depthwise group convolution takes a basis of one scale. Received: basis={self.basis!r} of "
-                f"{self._basis.scales} scales"
+                f'{self._basis.scales} scales; use basis="auto"'
             )
 
     def check_kernel(self, kernel_size):
