@@ -1,5 +1,6 @@
 """Spaces of equivariant kernels as NumPy arrays."""
 
+from keras_equivariant.kernels.fast_fourier import FastFourier, fast_fourier
 from keras_equivariant.kernels.fourier import FourierBasis, fourier_basis, spectral_pays
 from keras_equivariant.kernels.harmonic import RingBasis, ring_basis
 from keras_equivariant.kernels.learned import LearnedBasis, natural_covariances, permuting, representatives
@@ -10,12 +11,14 @@ from keras_equivariant.kernels.steerable import SteerableBasis, intertwiner_basi
 
 __all__ = [
     "BASES",
+    "FastFourier",
     "FourierBasis",
     "LearnedBasis",
     "RingBasis",
     "Rings",
     "RotatedBasis",
     "SteerableBasis",
+    "fast_fourier",
     "fourier_basis",
     "intertwiner_basis",
     "natural_covariances",
