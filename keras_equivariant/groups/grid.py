@@ -6,6 +6,7 @@ grid is the fixed point, also where it lies between pixels.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Literal
@@ -63,6 +64,11 @@ def axis_moves(group=None, voxel_size=None, dimension=None):
     Returns:
         One entry per element: for each axis of the array (axis that it is sent to, whether it is reversed).
     """
+    return _axis_moves(group, None if voxel_size is None else tuple(map(float, voxel_size)), dimension)
+
+
+@functools.lru_cache(maxsize=512)
+def _axis_moves(group, voxel_size, dimension):
     if group is None:
         flips = itertools.product((False, True), repeat=dimension)
         return tuple(

@@ -87,11 +87,22 @@ def wigner_d(degree: int, matrices: ArrayLike) -> np.ndarray:
         >>> bool(np.allclose(groups.wigner_d(1, turn[None])[0], turn))
         True
     """
-    matrices = np.asarray(matrices, dtype=np.float64)
+    matrices = np.ascontiguousarray(matrices, dtype=np.float64)
+    if matrices.shape == (1, 3, 3):  # the elements of finite groups come one by one, and often
+        return _wigner_of_one(degree, matrices.tobytes()).copy()
+    return _wigner(degree, matrices)
+
+
+def _wigner(degree, matrices):
     points, weights = gauss_sphere(2 * degree)
     here = spherical_harmonics(degree, points) * weights[:, None] * (2 * degree + 1)
     moved = spherical_harmonics(degree, points @ matrices.swapaxes(1, 2))
     return moved.swapaxes(1, 2) @ here
+
+
+@functools.lru_cache(maxsize=4096)
+def _wigner_of_one(degree, matrix):
+    return _wigner(degree, np.frombuffer(matrix).reshape(1, 3, 3))
 
 
 @functools.lru_cache(maxsize=64)
