@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.equivariance import points
-from keras_equivariant.graphs.symmetry import framed_outputs, output_layouts, output_operations
+from keras_equivariant.graphs.symmetry import framed_outputs, layout_of, output_layouts, output_operations
 from keras_equivariant.groups import layouts
 from keras_equivariant.groups.layouts import Frames, Image, Invariant, Layout, Quotient, Regular, Typed, parse
 
@@ -21,7 +21,9 @@ def own_layouts(network, on_points=False):
     if on_points:
         return points.output_layouts(output_operations(network))
     known = zip(output_layouts(network), framed_outputs(network), strict=True)
-    return [_told(layout) or (Frames() if framed else AUTO) for layout, framed in known]
+    return [
+        (_told(layout) or AUTO) if frames is None else Frames(_told(layout_of(frames))) for layout, frames in known
+    ]
 
 
 def _told(layout):

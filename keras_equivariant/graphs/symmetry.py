@@ -95,19 +95,23 @@ def input_types(graph):
 def framed_inputs(graph):
     """For each input whether it is a sequence of frames, (B, T, ...), which the model looks at one by one."""
     takers = {id(tensor): call for call in reversed(calls(graph)) for tensor in call.inputs}
-    return [id(x) in takers and _joins(x, takers[id(x)].outputs[0]) for x in graph.inputs]
+    found = [takers.get(id(x)) for x in graph.inputs]
+    return [call is not None and _joins(call, x, call.outputs[0]) for x, call in zip(graph.inputs, found, strict=True)]
 
 
 def framed_outputs(graph):
-    """For each output whether it is a sequence of frames, (B, T, ...), which the model made one by one."""
+    """For each output that is a sequence of frames, (B, T, ...), which the model made one by one, all frames as a batch
+    of their own, (B T, ...); None for the others."""
     found = [(tensor, call_of(tensor)) for tensor in graph.outputs]
-    return [call is not None and len(call.inputs) == 1 and _joins(x, call.inputs[0]) for x, call in found]
+    return [call.inputs[0] if call is not None and _joins(call, x, call.inputs[0]) else None for x, call in found]
 
 
-def _joins(frames, batch):
-    """Whether one tensor is (B, T, ...) and the other (B T, ...)."""
+def _joins(call, frames, batch):
+    """Whether a call gives (B, T, ...) another shape, (B T, ...), or back; nothing else changes the batch."""
+    if type(call.operation).__name__ != "Reshape" or len(call.inputs) != 1:
+        return False
     frames, batch = tuple(frames.shape), tuple(batch.shape)
-    return len(frames) == len(batch) + 1 > 3 and frames[2:] == batch[1:] and frames[1] not in (None, 1)
+    return len(frames) == len(batch) + 1 > 2 and frames[2:] == batch[1:] and frames[1] not in (None, 1)
 
 
 def summed_up(tensor):

@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 AXES = "DHW"
+WEIGHTS = 2.0**30  # the largest of a filter; weights that differ by less than 1 count as equal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,11 +98,20 @@ class Sliding:
 
 @dataclasses.dataclass(frozen=True)
 class Antialiased:
-    """The window of a pooling that slides by one pixel, and the blur behind it, which keeps every stride-th pixel."""
+    """The window of a pooling that slides by one pixel, and the blur behind it, which keeps every stride-th pixel.
+
+    Args:
+        kernel: number of pixels of the window.
+        stride: step of the blur.
+        padding: `"valid"` or `"same"`.
+        linear: whether the pooling is a mean: it makes one filter with the blur, and different ones may be the same on
+            small sizes, up to a factor, which cancels where axes are exchanged.
+    """
 
     kernel: int
     stride: int = 1
     padding: str = "valid"
+    linear: bool = False
 
     dilation = 1
     label = ()
@@ -116,6 +126,11 @@ class Antialiased:
         return self.stride
 
     @property
+    def even(self):
+        """A filter's weights stay what they are on the reversed axis."""
+        return self.linear
+
+    @property
     def _pooling(self):
         return Sliding(self.kernel, padding=self.padding, taps=False)
 
@@ -125,12 +140,28 @@ class Antialiased:
     def steps(self, size):
         pooled = self._pooling.length(size)
         blur = Sliding(blur_size(pooled, self.stride), self.stride, padding="same")
-        return [*self._pooling.steps(size), *blur.steps(pooled)]
+        found = [*self._pooling.steps(size), *blur.steps(pooled)]
+        return [_composed(found, blur.kernel)] if self.linear else found
 
     def words(self):
         return f"an antialiased window of {self.kernel} pixels with {_settings(self)}"
 
     rule = Sliding.rule
+
+
+def _composed(steps, blur):
+    """The step of a mean and a binomial blur in one, its weights, as integers relative to the largest, for taps."""
+    (size, pooled, mean), (_, length, rows) = steps
+    weights = np.array([math.comb(blur - 1, i) / 2 ** (blur - 1) for i in range(blur)])
+    filters = np.zeros((pooled, size))
+    filters[mean[:, 0], mean[:, 1]] = 1.0
+    filters /= filters.sum(axis=1, keepdims=True)
+    blurred = np.zeros((length, pooled))
+    blurred[rows[:, 0], rows[:, 1]] = weights[(rows[:, 2] + blur - 1) // 2]
+    filters = blurred @ filters
+    outputs, pixels = np.nonzero(filters)
+    relative = np.rint(filters[outputs, pixels] / filters.max() * WEIGHTS)
+    return size, length, np.stack([outputs, pixels, relative.astype(np.int64)], axis=1)
 
 
 @dataclasses.dataclass(frozen=True)

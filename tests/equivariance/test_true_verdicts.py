@@ -63,6 +63,41 @@ def test_field_types_in_words():
         certify(model, output_layout="1x7x", angles=0)
 
 
+@pytest.mark.parametrize(
+    ("head", "exact"),
+    [
+        (lambda x: K.GlobalAveragePooling2D()(x), True),
+        (lambda x: NormPooling("1x1", "C4")(x), True),
+        (lambda x: x, True),
+        (lambda x: K.ZeroPadding2D(((1, 0), (0, 0)))(x), False),
+        (lambda x: K.GlobalMaxPooling2D()(x), False),
+    ],
+    ids=["vectors", "norms", "fields", "one side", "largest"],
+)
+def test_frames_one_by_one(head, exact):
+    image = keras.Input((9, 9, 1))
+    inner = keras.Model(image, head(SteerableConv2D("1x0", "1x1", 3, "C4", strict=False)(image)))
+    frames = keras.Input((3, 9, 9, 1))
+    report = certify(keras.Model(frames, K.TimeDistributed(inner)(frames)), angles=0, layers=False)
+    assert report.exact is exact and report.verdict == ("exact" if exact else "broken"), str(report)
+
+
+def test_an_image_of_which_a_row_is_taken_is_no_sequence_of_frames():
+    class Row(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.lift, self.pool = LiftingConv2D(2, 3, "C4"), GroupPooling("max")
+
+        def call(self, x):
+            means = keras.ops.mean(self.pool(self.lift(x)), axis=(1, 2))
+            return means * keras.ops.mean(x[:, 0], axis=(1, 2))[:, None]
+
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype("float32")
+    model = Row()
+    model(x)
+    assert certify(model, "C4", x, angles=0).verdict == "broken"
+
+
 def test_errors_are_relative_to_the_features_not_to_a_mean_that_cancels():
     class Balanced(K.Layer):
         """Features whose mean is nearly nothing."""

@@ -82,6 +82,16 @@ EXACT = {
         "D4",
         (1, 3, 3, 1),
     ),
+    "a mean and its blur make one filter": (
+        lambda: layers.AveragePooling3D((4, 1, 3), 3, "same", antialias=True, group="D4z", dtype="float64"),
+        "D4z",
+        (1, 2, 2, 2, 1),
+    ),
+    "factors of filters on axes that are exchanged": (
+        lambda: layers.AveragePooling3D((2, 1, 2), (1, 2, 2), antialias=True, group="O", dtype="float64"),
+        "O",
+        (1, 2, 2, 2, 1),
+    ),
     "only permutes axes": (
         lambda: layers.LiftingConv3D(1, 2, "C3_111", padding="same", dtype="float64"),
         "C3_111",

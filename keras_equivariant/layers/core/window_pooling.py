@@ -172,7 +172,8 @@ class WindowPooling(Windows, PixelwiseLayer):
     def windows(self, pool_size, strides, padding):
         if not self.antialias:
             return super().windows(pool_size, strides, padding)
-        return tuple(Antialiased(size, stride, padding) for size, stride in zip(pool_size, strides, strict=True))
+        linear = self.mode == "average"
+        return tuple(Antialiased(*one, padding, linear) for one in zip(pool_size, strides, strict=True))
 
     def fold(self, input_shape):
         space = input_shape[1 : 1 + self.rank]
