@@ -21,13 +21,13 @@ def own_layouts(network, on_points=False):
     if on_points:
         return points.output_layouts(output_operations(network))
     known = zip(output_layouts(network), framed_outputs(network), strict=True)
-    return [
-        (_told(layout) or AUTO) if frames is None else Frames(_told(layout_of(frames))) for layout, frames in known
-    ]
+    return [(_told(layout) or AUTO) if frames is None else Frames(_told(layout_of(frames))) for layout, frames in known]
 
 
 def _told(layout):
     """A layout that a shape does not tell; None for one that it does."""
+    if isinstance(layout, Frames):
+        return Frames(_told(layout.layout))
     return None if isinstance(layout, Image | Invariant | None) else layout
 
 

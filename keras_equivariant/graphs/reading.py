@@ -132,23 +132,31 @@ def _dtype(model, x):
 
 
 def _opened(graph):
-    """The graph with the calls inside layers of layers, subclassed models and TimeDistributed in their place."""
-    while any(_can_open(call.operation, call.args) for call in calls(graph)):
+    """The graph with the calls inside layers of layers, subclassed models and TimeDistributed in their place.
+
+    TimeDistributed layers of stock layers alone are opened where others are, so that features stay what they are
+    between them.
+    """
+    framed = any(_is_own_frame(layer) for layer in walk(graph))
+    while any(_can_open(call.operation, call.args, framed) for call in calls(graph)):
         stuck = set()
         inputs = keras.tree.map_structure(fresh, graph.input)
-        outputs = replay_graph(graph, inputs, lambda *args, stuck=stuck, **kwargs: _open(stuck, *args, **kwargs))
-        graph = keras.Model(inputs, outputs, name=graph.name)
+
+        def call(operation, *args, stuck=stuck, **kwargs):
+            return _open(stuck, framed, operation, *args, **kwargs)
+
+        graph = keras.Model(inputs, replay_graph(graph, inputs, call), name=graph.name)
         if stuck:
             break
     return graph
 
 
-def _can_open(operation, args):
-    return is_composed(operation) or _frames(operation, args) is not None
+def _can_open(operation, args, framed):
+    return is_composed(operation) or (framed and _frames(operation, args) is not None)
 
 
-def _open(stuck, operation, *args, **kwargs):
-    frames = _frames(operation, args)
+def _open(stuck, framed, operation, *args, **kwargs):
+    frames = _frames(operation, args) if framed else None
     if frames is not None and not kwargs.get("mask"):
         x = keras.ops.reshape(args[0], (-1, *args[0].shape[2:]))
         y = operation.layer(x)
@@ -162,9 +170,14 @@ def _open(stuck, operation, *args, **kwargs):
 
 
 def _frames(operation, args):
-    """How many frames a TimeDistributed layer of this package's, or of the user's, takes; None for all else."""
+    """How many frames of known sizes a TimeDistributed layer takes; None for all else."""
     if not isinstance(operation, keras.layers.TimeDistributed):
         return None
     shape = args[0].shape
-    own = any(_is_foreign(layer) or not type(layer).__module__.startswith("keras.") for layer in walk(operation.layer))
-    return shape[1] if own and None not in shape[1:] else None
+    return shape[1] if None not in shape[1:] else None
+
+
+def _is_own_frame(layer):
+    """Whether a layer is TimeDistributed over a layer of this package's, or of the user's."""
+    inside = walk(layer.layer) if isinstance(layer, keras.layers.TimeDistributed) else ()
+    return any(_is_foreign(one) or not type(one).__module__.startswith("keras.") for one in inside)

@@ -7,6 +7,7 @@ from keras_equivariant.groups import channels, grid
 from keras_equivariant.groups.layouts import (
     BreaksSymmetry,
     Broken,
+    Frames,
     Harmonic,
     Image,
     Invariant,
@@ -20,7 +21,7 @@ from keras_equivariant.groups.layouts import (
 from keras_equivariant.stock import traits, windows
 from keras_equivariant.stock.features import check_features, mean, ours
 from keras_equivariant.stock.merging import join, merge
-from keras_equivariant.stock.operations import operation_law
+from keras_equivariant.stock.operations import UnknownLaw, operation_law
 
 COMPLEX = "harmonic features turn as complex numbers, and "
 
@@ -50,6 +51,8 @@ def output_layout(layer, layouts, shapes, group=None, arguments=None):
         return _on_points(row, layer, layouts[0])
     if isinstance(layouts[0], Vectors):
         return _on_vectors(row, layer, layouts[0])
+    if isinstance(layouts[0], Frames) and row is not None:
+        return _on_frames(row, layer, layouts, shapes, group)
     if row is None:
         return operation_law(layer, layouts, shapes, group, arguments)
     if len(layouts) > 1 or row.merges:
@@ -62,6 +65,14 @@ def output_layout(layer, layouts, shapes, group=None, arguments=None):
     if judge is not None and not layout.is_still(shape):
         _JUDGES[row.kind](row, layer, layout, shape, judge)
     return _behind(row, layer, layout, shape)
+
+
+def _on_frames(row, layer, layouts, shapes, group):
+    """What acts on the last axis alone does to each of some frames (B, T, ...) what it does to one."""
+    if len(layouts) > 1 or row.kind not in ("identity", "function", "scale", "dense"):
+        raise UnknownLaw(layer, layouts[0])
+    shape = tuple(shapes[0])
+    return Frames(output_layout(layer, [layouts[0].layout], [(shape[0], *shape[2:])], group))
 
 
 def mixes(layer, field_type):

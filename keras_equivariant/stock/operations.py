@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.groups import channels, grid
-from keras_equivariant.groups.layouts import BreaksSymmetry, Harmonic, Image, Invariant, Regular, Typed
+from keras_equivariant.groups.layouts import BreaksSymmetry, Frames, Harmonic, Image, Invariant, Regular, Typed
 from keras_equivariant.stock import traits
 from keras_equivariant.stock.merging import join, merge
 
@@ -29,6 +29,8 @@ def operation_law(operation, layouts, shapes, group, arguments):
         return _reduced(operation, name, layout, shape, group or layout.group)
     if name in ("Cast", "Identity", "StopGradient"):
         return layout
+    if name == "Reshape":
+        return _frames(operation, layout, shape)
     raise UnknownLaw(operation, layout)
 
 
@@ -36,6 +38,7 @@ class UnknownLaw(BreaksSymmetry):
     """Nothing is known of what an operation does to features of this layout."""
 
     def __init__(self, operation, layout):
+        layout = layout.layout if isinstance(layout, Frames) else layout
         if isinstance(layout, Typed):
             reason = f"mixes the components of features of type {layout.described}"
             super().__init__(reason, "use NormPooling before it, for features that do not turn")
@@ -48,6 +51,18 @@ def _constants(arguments):
     args, kwargs = arguments or ((), {})
     found = [*args, *kwargs.values()]
     return [value for value in found if not isinstance(value, keras.KerasTensor) and np.ndim(value) < 8]
+
+
+def _frames(operation, layout, shape):
+    """A batch of features (B T, ...) as frames (B, T, ...), or back."""
+    after = tuple(operation.compute_output_spec(keras.KerasTensor(shape)).shape)
+    if after == shape:
+        return layout
+    if isinstance(layout, Frames) and after[1:] == shape[2:]:
+        return layout.layout
+    if after[2:] == shape[1:] and not isinstance(layout, Frames):
+        return Frames(layout)
+    raise UnknownLaw(operation, layout)
 
 
 def _elementwise(name, constants, layout, shape):

@@ -64,22 +64,24 @@ def test_field_types_in_words():
 
 
 @pytest.mark.parametrize(
-    ("head", "exact"),
+    ("heads", "exact"),
     [
-        (lambda x: K.GlobalAveragePooling2D()(x), True),
-        (lambda x: NormPooling("1x1", "C4")(x), True),
-        (lambda x: x, True),
-        (lambda x: K.ZeroPadding2D(((1, 0), (0, 0)))(x), False),
-        (lambda x: K.GlobalMaxPooling2D()(x), False),
+        ([K.GlobalAveragePooling2D], True),
+        ([lambda: NormPooling("1x1", "C4"), K.GlobalAveragePooling2D, lambda: K.Dense(3)], True),
+        ([lambda: K.Rescaling(2.0)], True),
+        ([K.ReLU], False),
+        ([K.GlobalMaxPooling2D], False),
     ],
-    ids=["vectors", "norms", "fields", "one side", "largest"],
+    ids=["vectors", "norms", "fields", "parts", "largest"],
 )
-def test_frames_one_by_one(head, exact):
-    image = keras.Input((9, 9, 1))
-    inner = keras.Model(image, head(SteerableConv2D("1x0", "1x1", 3, "C4", strict=False)(image)))
-    frames = keras.Input((3, 9, 9, 1))
-    report = certify(keras.Model(frames, K.TimeDistributed(inner)(frames)), angles=0, layers=False)
-    assert report.exact is exact and report.verdict == ("exact" if exact else "broken"), str(report)
+@pytest.mark.parametrize("nested", [False, True])
+def test_frames_one_by_one(heads, exact, nested):
+    layers = [SteerableConv2D("1x0", "1x1", 3, "C4"), *(head() for head in heads)]
+    x = frames = keras.Input((3, 9, 9, 1))
+    for layer in [keras.Sequential([keras.Input((9, 9, 1)), *layers])] if nested else layers:
+        x = K.TimeDistributed(layer)(x)
+    report = certify(keras.Model(frames, x), angles=0, layers=False)
+    assert report.verdict == ("exact" if exact else "broken"), str(report)
 
 
 def test_an_image_of_which_a_row_is_taken_is_no_sequence_of_frames():

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_equivariant.groups.layouts import BreaksSymmetry, Broken, Typed
+from keras_equivariant.groups.layouts import BreaksSymmetry, Broken, Frames, Typed
 from keras_equivariant.stock import laws
 from keras_equivariant.stock.copies import is_stock
 from keras_equivariant.stock.operations import UnknownLaw
@@ -38,6 +38,7 @@ def _found(tensor, seen):
         return _of_stock(operation, inputs, history.tensor_index, arguments, seen)
     except UnknownLaw as error:
         known = source_layout(inputs[0], seen)
+        known = known.layout if isinstance(known, Frames) else known
         return _broken(operation, error) if isinstance(known, Typed) else None
     except BreaksSymmetry as error:
         return error.layout if not isinstance(error.layout, Broken) else _broken(operation, error)
