@@ -109,6 +109,15 @@ def ball(distances, radius):
     return _from_0_to_1((radius - distances) / (WIDTH * radius) + 0.5)
 
 
+def smooth_cutoff(distances, edge):
+    """1 - 28 x^6 + 48 x^7 - 21 x^8 of x = distance / edge, 0 beyond: from 1 down to 0 with two continuous derivatives,
+    at the edge and at 0 (Gasteiger et al., Directional Message Passing for Molecular Graphs, arXiv 2003.03123, eq. 8).
+    """
+    x = distances / edge
+    x = ops.where(x < 1, x, ops.ones_like(x))
+    return 1 - x**6 * (28 - x * (48 - 21 * x))
+
+
 def from_rings(distances, radius):
     """How far points are from the nearest of some rings in a ball, its center among them: a sample from all over it,
     in which points of equal distance stand together, whatever their own order."""

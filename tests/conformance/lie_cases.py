@@ -119,6 +119,8 @@ LIE_CASES = [
     conv("T2", neighbors=4, spare=1, reduction="sum", chunk_size=4, batch_normalization=False),
     conv("SO2", neighbors=4, distance="squared", alpha=0.5, kernel_units=(8, 6), activation="relu"),
     conv("RxSO2", neighborhood="ball", fill=0.5, radius=1.5, neighbors=3, seed=2, batch_normalization=False),
+    conv("T3", neighborhood="cutoff", radius=2.0, neighbors=5, batch_normalization=False),
+    block("SO2", neighborhood="cutoff", radius=1.5, neighbors=3),
     block("T3", points=8, fraction=0.5, neighbors=3, kernel_activation="relu", ratio=2, activation="relu"),
     block("Tx", neighbors=4, batch_normalization=False),
     on_points(layers.LiePooling, "SO2", out=vectors, reduction="sum", vectors=True),

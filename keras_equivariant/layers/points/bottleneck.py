@@ -72,7 +72,7 @@ class LieBottleneck(Neighborhoods, EquivariantLayer):
         ratio: Count = 4,
         activation: Activation = "swish",
         neighbors: Count = 32,
-        neighborhood: Literal["nearest", "ball"] = "nearest",
+        neighborhood: Literal["nearest", "ball", "cutoff"] = "nearest",
         fraction: float = 1.0,
         fill: float = 0.1,
         radius: float = 2.0,

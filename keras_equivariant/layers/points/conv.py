@@ -46,12 +46,15 @@ class LieConv(Neighborhoods, Weighted):
             neighbor. None: up to 4, so that there are 13 places, a point and the twelve that can touch it.
         neighborhood: `"nearest"`: the nearest points; `"ball"`: points within a radius that adapts in training until
             a ball holds the fraction `fill` of all; where there are more than `neighbors` some, drawn in training,
-            those nearest to the center and to rings about it at inference.
+            those nearest to the center and to rings about it at inference; `"cutoff"`: points within `radius`, which
+            stays as it is, each counting as a smooth function of its distance that is 1 at 0 and 0 at the radius, with
+            two continuous derivatives: for energies whose gradients are forces. Where more than `neighbors` are within
+            it, the radius ends at the first of those that there is no place for.
         fraction: of the points, how many the output is computed at: a subset of points far from each other, in which
             points that a symmetry of all points takes to each other are together, or left out together. Places that
             stay empty for that have a false mask.
         fill: see `neighborhood`.
-        radius: of the ball, to begin with.
+        radius: of the ball, to begin with; of the cutoff.
         distance: `"convex"` (the authors' code) or `"squared"` (the paper's text): see `ops.lie_distance`.
         alpha: weight of the rotation, or of the orbits, in the distance.
         reduction: `"mean"` or `"sum"` over the neighbors.
@@ -74,9 +77,10 @@ class LieConv(Neighborhoods, Weighted):
     Equivariance: exact for every g on the elements: conv(g u, f) has the values of conv(u, f), for symmetric points,
     too, and for points in the origin, whose logarithm to all others counts as 0. The order of the points changes the
     order of the output alone (but for what is drawn in training). The nearest neighbors count as a continuous
-    function of the positions: one that leaves counts less and less over 2 % of the distance. Points that the mask
-    leaves out change nothing; a point without neighbors gets the bias alone. Values are invariants: a vector among
-    them is not recognized, and would be treated as so many numbers.
+    function of the positions: one that leaves counts less and less over 2 % of the distance; those within a cutoff as
+    a twice differentiable one, as far as the logarithm is (not at half turns). Points that the mask leaves out change
+    nothing; a point without neighbors gets the bias alone. Values are invariants: a vector among them is not
+    recognized, and would be treated as so many numbers.
 
     Raises:
         ValueError: elements of another group, or an argument that is not what it must be.
@@ -95,7 +99,7 @@ class LieConv(Neighborhoods, Weighted):
         filters: Count,
         group: GroupLike,
         neighbors: Count = 32,
-        neighborhood: Literal["nearest", "ball"] = "nearest",
+        neighborhood: Literal["nearest", "ball", "cutoff"] = "nearest",
         fraction: float = 1.0,
         fill: float = 0.1,
         radius: float = 2.0,

@@ -30,7 +30,7 @@ class Neighborhoods(OnPoints):
         self,
         group: GroupLike,
         neighbors: Count = 32,
-        neighborhood: Literal["nearest", "ball"] = "nearest",
+        neighborhood: Literal["nearest", "ball", "cutoff"] = "nearest",
         fraction: float = 1.0,
         fill: float = 0.1,
         radius: float = 2.0,
@@ -49,7 +49,7 @@ class Neighborhoods(OnPoints):
         self.group = checked_group(group)
         (self.neighbors,) = tuple_of(neighbors, 1, "neighbors")
         self.spare = None if spare is None else tuple_of(spare, 1, "spare", minimum=0)[0]
-        self.neighborhood = check_choice(neighborhood, "neighborhood", ("nearest", "ball"))
+        self.neighborhood = check_choice(neighborhood, "neighborhood", ("nearest", "ball", "cutoff"))
         self.fraction = check_number(fraction, "fraction", 0, 1, "above 0, and at most 1 for all points")
         self.fill = check_number(fill, "fill", 0, 1, "the fraction of points in a ball, above 0 and at most 1")
         self.radius = check_number(radius, "radius", 0, float("inf"), "a positive number")
@@ -112,12 +112,14 @@ class Neighborhoods(OnPoints):
         """
         total, distance = elements.shape[1], self.distance_function()
         k = min(self.neighbors, total)
-        drawn = offsets is not None
-        places = k if drawn else min(k + self.spare_places, total)
+        drawn, smooth = offsets is not None, self.neighborhood == "cutoff"
+        places = k if drawn else min(k + (1 if smooth else self.spare_places), total)
         # One more than there is place for tells whether a shell is whole.
-        count = places if drawn else min(places + 1, total)
+        count = places if drawn or smooth else min(places + 1, total)
         order = None
-        if radius is not None:
+        if smooth:
+            radius, order = self.radius, _by_distance
+        elif radius is not None:
             order = self._drawn(centers.shape[1], offsets) if drawn else _in_rings(radius)
         found, there, share, keys = neighborhoods.nearest(
             centers, elements, mask, count, distance, radius, order, self.chunk_size
@@ -129,7 +131,12 @@ class Neighborhoods(OnPoints):
         u = tuple(ops.expand_dims(x, -1) for x in lie.unstack(centers))
         log = distance.log(v, u)
         weights = ops.cast(there, elements.dtype)
-        if k < total or radius is not None:
+        if smooth:
+            far = ops.where(there, distance.length(log, v, u), neighborhoods.FAR)
+            # Where more are within the radius than there is place for, it ends at the first without a place.
+            edge = ops.minimum(far[..., k:], radius) if places > k else radius
+            weights = weights * neighborhoods.smooth_cutoff(far, edge)
+        elif k < total or radius is not None:
             far = distance.length(log, v, u)
             if not drawn:
                 keys = far if radius is None else neighborhoods.from_rings(far, radius)
@@ -161,6 +168,10 @@ def _spread(count, chunk_size, *arguments):
         return thinning.spread(elements, mask, count, distance, distance.tilted, chunk_size)
 
     return spread, compiled(spread)
+
+
+def _by_distance(_, distances):
+    return distances
 
 
 def _in_rings(radius):
