@@ -49,7 +49,7 @@ def additions_of(matrix):
     most of these sums have in common is added first, and so on (greedy elimination of common subexpressions), so that
     a Fourier matrix of a group falls into its butterflies.
     """
-    matrix = np.round(np.asarray(matrix, dtype=np.float64), _DIGITS)
+    matrix = equalized(np.asarray(matrix, dtype=np.float64))
     sums, rows = {}, []
     for row in matrix:
         rows.append([])
@@ -62,6 +62,16 @@ def additions_of(matrix):
     slots = builder.signed_sums(np.array(list(sums), dtype=int).reshape(len(sums), matrix.shape[1]))
     outputs = [builder.combination([(factor, slots[index]) for factor, index in row]) for row in rows]
     return builder.plan(outputs)
+
+
+def equalized(values):
+    """The values with one number for all that are equal up to sign and rounding, and 0 for what is 0 to rounding."""
+    _, first, where = np.unique(np.round(np.abs(values), _DIGITS), return_index=True, return_inverse=True)
+    sizes = np.abs(values).ravel()[first]
+    sizes = np.where(sizes < 10.0**-_DIGITS, 0.0, sizes)
+    near = np.round(sizes)
+    sizes = np.where(np.abs(sizes - near) < 10.0**-_DIGITS, near, sizes)
+    return np.sign(values) * sizes[where].reshape(np.shape(values))
 
 
 class _Builder:

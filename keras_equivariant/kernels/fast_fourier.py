@@ -19,7 +19,7 @@ from keras_equivariant.groups import irreps, orthogonal_group
 from keras_equivariant.groups.decomposition import copies_of
 from keras_equivariant.groups.linalg import snapped
 from keras_equivariant.groups.representations import Representation
-from keras_equivariant.kernels.additions import Plan, additions_of
+from keras_equivariant.kernels.additions import Plan, additions_of, equalized
 
 _CLOSE = 1e-9
 _LARGEST_ORBIT = 6  # whose differences are tried as columns
@@ -89,12 +89,11 @@ def _fast_fourier(group):
     blocks, start = [], 0
     for (rho, rows, columns), scale in zip(parts, _scales(parts, group.order), strict=True):
         inverse = np.linalg.inv(columns)
-        weights = scale * inverse @ rho @ inverse.T
-        weights = np.where(np.abs(weights) < _CLOSE, 0.0, weights)
+        weights = equalized(scale * inverse @ rho @ inverse.T)
         trivial = rho.shape[1] == 1 and bool((rho == 1).all())
         blocks.append(FourierBlock(start, len(rows), len(columns), weights, trivial))
         start += len(rows) * len(columns)
-    matrix = np.concatenate([product.reshape(-1, group.order) for product in products])
+    matrix = equalized(np.concatenate([product.reshape(-1, group.order) for product in products]))
     return FastFourier(group.order, additions_of(matrix), additions_of(matrix.T), tuple(blocks), matrix)
 
 
@@ -151,13 +150,14 @@ def _columns(rows, rho):
     size = rho.shape[1]
     chosen = np.eye(size)
     if size == 2:
-        orbit = np.unique(np.round(rho[:, 0, :], 9), axis=0)
+        _, first = np.unique(np.round(rho[:, 0, :], 9), axis=0, return_index=True)
+        orbit = rho[first, 0, :]
         pool = [*chosen, *(a - b for a, b in itertools.combinations(orbit if len(orbit) <= _LARGEST_ORBIT else [], 2))]
         pairs = [np.array(pair).T for pair in itertools.combinations(pool, 2)]
         pairs = [pair for pair in pairs if abs(np.linalg.det(pair)) > 1e-6]
         chosen = min(pairs, key=lambda pair: _sizes(rows @ rho @ pair))
-    numbers = np.abs(np.round(rows @ rho @ chosen, 9)).reshape(-1, size)
-    return chosen / np.array([column[column > 0].min() for column in numbers.T])
+    numbers = np.abs(rows @ rho @ chosen).reshape(-1, size)
+    return chosen / np.array([column[column > _CLOSE].min() for column in numbers.T])
 
 
 def _sizes(numbers):

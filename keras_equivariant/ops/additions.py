@@ -15,8 +15,10 @@ def add_up(tensors, plan):
     """
     slots = list(tensors)
     for a, b, factor in plan.steps:
-        if b is None:
-            slots.append(ops.multiply(slots[a], factor))
-        else:
+        if b is not None:
             slots.append((ops.add if factor > 0 else ops.subtract)(slots[a], slots[b]))
+        elif factor == -1:
+            slots.append(ops.negative(slots[a]))
+        else:
+            slots.append(ops.multiply(slots[a], factor))
     return [slots[output] for output in plan.outputs]

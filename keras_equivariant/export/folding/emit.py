@@ -110,6 +110,17 @@ class Emitter:
             return self.apply(source, operation, weights, args[0], **overrides)
         return self._call(self._layer(source, operation, **overrides), weights, *args, **kwargs)
 
+    def keep(self, operation, *args, **kwargs):
+        """As `copy`, of what is folded already: nothing is merged."""
+        args, kwargs = constants((args, kwargs))
+        if not isinstance(operation, keras.layers.Layer):
+            return clone_operation(operation)(*args, **kwargs)
+        return self._call(self._layer((id(operation),), operation), operation.get_weights(), *args, **kwargs)
+
+    def weighted(self, layer, weights, tensor):
+        """Calls a stock layer that was made here and has these weights."""
+        return self._call(layer, weights, tensor)
+
     def apply(self, source, layer, weights, tensor, **overrides):
         """Calls a copy of the stock layer, config overridden and with these weights, or merges it with what is there.
 

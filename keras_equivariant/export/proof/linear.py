@@ -67,7 +67,7 @@ def windows_of(proof, node, x, sizes):
             if all(kind == INDEX and size == 1 for kind, size in x.axes[axis]) and one.new == 1:
                 raise NotCovered("its window lies on an axis that is no longer one of space")
             raise NotCovered("its window moves along an axis that is not one of space")
-        if role is not None:
+        if role is not None and not one.trivial:
             found[role] = one
     return x, tuple(found)
 

@@ -132,16 +132,24 @@ class _Found:
         for key in self.walk.graph.outputs:
             if key in self.walk.reasons:
                 return "input", self.walk.reasons[key], False
+        for partial in (lambda node, field: _partial(node, field) or _is_sum(node), _partial):
+            name = self._first_apart(partial)
+            if name is not None:
+                return name, "what it computes of a moved input is in none of its channels", True
+        if all(self.good):
+            return None, None, True
+        return "output", "its numbers are exchanged with none of their own", True
+
+    def _first_apart(self, partial):
+        """The first layer that takes what moves permute and gives what they do not, but for parts of something."""
         whole = {key: [True] * len(self.walk.moves) for key in self.walk.graph.inputs}
         for (node, field, _), reached in zip(self.walk.steps, self.reached, strict=True):
             given = [whole[key] for key in node.inputs if key in whole]
             whole |= dict.fromkeys(node.outputs, reached)
             for i, good in enumerate(reached):
-                if not good and not self.good[i] and all(one[i] for one in given) and not _partial(node, field):
-                    return node.name, "what it computes of a moved input is in none of its channels", True
-        if all(self.good):
-            return None, None, True
-        return "output", "its numbers are exchanged with none of their own", True
+                if not good and not self.good[i] and all(one[i] for one in given) and not partial(node, field):
+                    return node.name
+        return None
 
     def layers(self):
         found = []
@@ -153,11 +161,13 @@ class _Found:
             chosen = [i for i, good in enumerate(self.good) if good] if any(self.good[1:]) else range(len(reached))
             inside = all(is_closed(field, i) for i in chosen)
             orbits = _orbits(before, [field.ids[i].ravel() for i in chosen]) if inside else None
-            problem = None if all(reached[i] for i in chosen) else "does not permute them"
+            apart = not all(reached[i] for i in chosen)
+            problem = _APART[_is_sum(node) and any(self.good[1:])] if apart else None
             found.append(Layer(node.name, node.operation, len(before), orbits, problem))
         return tuple(found)
 
 
+_APART = {False: "does not permute them", True: "permutes sums of them"}
 _ORDER = ["invariant", "moved with the image", "permuted"]
 
 
@@ -166,6 +176,11 @@ def _partial(node, field):
     return node.kind in ("split", "slice", "gather", "reshape", "repeat") or (
         node.kind == "pool" and len(field.axes) == 4 and any(len(axis) > 1 for axis in field.axes)
     )
+
+
+def _is_sum(node):
+    """Whether an operation adds up what another one may add to, as those of a Fourier transform of the group do."""
+    return node.kind == "pointwise" and node.options["name"] in ("add", "subtract", "negative")
 
 
 def _orbits(before, moved):

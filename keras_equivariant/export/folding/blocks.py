@@ -1,0 +1,218 @@
+"""1x1 group convolutions of a folded model in blocks: additions, one small convolution per irrep, additions."""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_equivariant.export.folding.emit import Emitter
+from keras_equivariant.export.folding.folder import Folder
+from keras_equivariant.graphs.calls import calls
+from keras_equivariant.graphs.reading import as_functional, is_plain, walk
+from keras_equivariant.groups import FieldType, Group
+from keras_equivariant.kernels import fast_fourier
+from keras_equivariant.ops.additions import add_up
+
+_ROUNDING = 1e-6  # of the largest entry of a kernel
+_LAYERS = (layers.Conv2D, layers.Conv3D, layers.Dense)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pointwise:
+    """A 1x1 group convolution of a folded model, and what was made of it.
+
+    Attributes:
+        layer, group: its name, and the group's.
+        fields, filters: of its input and output.
+        pixels: of one example; None where the size is open.
+        blocks: whether it was written in blocks.
+        multiply_adds: at one pixel, as it was written.
+        dense_multiply_adds: at one pixel, of the dense matrix.
+    """
+
+    layer: str
+    group: str
+    fields: int
+    filters: int
+    pixels: int | None
+    blocks: bool
+    multiply_adds: int
+    dense_multiply_adds: int
+
+
+def in_blocks(model, groups, pays):
+    """The folded model with blocks where they pay, and what became of each 1x1 group convolution.
+
+    A matrix is that of a group convolution if it commutes with the group, whichever layer it comes from.
+
+    Args:
+        model: a folded model.
+        groups: the finite groups to look for.
+        pays: function of a FastFourier, fields, filters and pixels.
+
+    Returns:
+        The model itself where nothing was changed, else a new one; and a tuple of Pointwise.
+    """
+    found = _group_convolutions(model, groups)
+    chosen, report = {}, {}
+    for layer, (group, kernel, pixels) in found.items():
+        fourier = fast_fourier(group)
+        taken = bool(pays(fourier, *kernel.shape[1:], pixels))
+        if taken:
+            chosen[id(layer)] = fourier, kernel
+        each = kernel[0].size
+        products = fourier.products if taken else group.order**2
+        report[layer] = Pointwise(
+            layer.name, group.name, *kernel.shape[1:], pixels, taken, products * each, group.order**2 * each
+        )
+    report = tuple(report.values())
+    if not chosen:
+        return model, report
+    dtype = next(iter(found)).compute_dtype
+    try:
+        return _rewritten(model, chosen, dtype), report
+    except ValueError as error:
+        if "unique" not in str(error):
+            raise
+        return _rewritten(model, chosen, dtype, advance_names=True), report
+
+
+def finite_groups(model):
+    """The finite groups that the layers of a model name, the largest first."""
+    named = [getattr(layer, "group", None) for layer in walk(model)]
+    types = [getattr(layer, name, None) for layer in walk(model) for name in ("in_type", "out_type")]
+    named += [found.group for found in types if isinstance(found, FieldType)]
+    some = {group for group in named if isinstance(group, Group) and group.is_finite and group.order > 1}
+    return sorted(some, key=lambda group: (-group.order, group.name))
+
+
+def _rewritten(model, chosen, dtype, advance_names=False):
+    emitter = Emitter(dtype, advance_names=advance_names)
+    new = _Blocks(emitter, chosen).run(model, model.name)
+    new.trainable = False
+    return new
+
+
+def _group_convolutions(model, groups):
+    """By layer, `(group, kernel (order, fields, filters), pixels)`."""
+    found = {}
+    for call in calls(model):
+        layer = call.operation
+        if isinstance(layer, keras.Model) and is_plain(layer):
+            found |= _group_convolutions(as_functional(layer), groups)
+        elif type(layer) in _LAYERS and layer not in found and _is_pointwise(layer, call.inputs[0]):
+            matrix = keras.ops.convert_to_numpy(layer.kernel)
+            matrix = matrix.reshape(matrix.shape[-2:])
+            for group in groups:
+                kernel = _on_group(matrix, group)
+                if kernel is not None and _bias(layer, group.order) is not None:
+                    space = call.inputs[0].shape[1:-1]
+                    found[layer] = group, kernel, None if None in space else math.prod(space)
+                    break
+    return found
+
+
+def _is_pointwise(layer, x):
+    if isinstance(layer, layers.Dense):
+        return True
+    open_sizes = sum(size is None for size in x.shape[1:-1])
+    plain = layer.groups == 1 and layer.data_format == "channels_last" and max(layer.strides) == 1
+    return plain and max(layer.kernel_size) == 1 and (open_sizes < 2 or isinstance(layer, layers.Conv2D))
+
+
+def _on_group(matrix, group):
+    """The w of a matrix `M[s, s'] = w(s'^-1 s)` of field matrices; None for another matrix, or one that mixes none."""
+    order = group.order
+    if matrix.shape[0] % order or matrix.shape[1] % order:
+        return None
+    fields, filters = (size // order for size in matrix.shape)
+    cells = matrix.reshape(order, fields, order, filters).transpose(2, 0, 1, 3)
+    relative = group.cayley[group.inverses]
+    largest = np.abs(matrix).max(initial=0)
+    first = cells[0]
+    if not largest or np.abs(cells - first[relative]).max() > _ROUNDING * largest or not first[1:].any():
+        return None
+    return np.mean(cells[np.arange(order)[:, None], group.cayley], axis=0, dtype=np.float64)
+
+
+def _bias(layer, order):
+    """One number for each field; None where the elements of the group have their own."""
+    if not layer.use_bias:
+        return np.zeros(layer.bias.shape if layer.bias is not None else layer.kernel.shape[-1] // order)
+    bias = keras.ops.convert_to_numpy(layer.bias).reshape(order, -1)
+    same = np.abs(bias - bias[0]).max() <= _ROUNDING * np.abs(bias).max()
+    return np.mean(bias, axis=0, dtype=np.float64) if same else None
+
+
+class _Blocks(Folder):
+    """The same model with some layers in blocks.
+
+    Args:
+        chosen: dict from the id of a layer to its FastFourier and kernel.
+    """
+
+    def __init__(self, emitter, chosen):
+        super().__init__(emitter)
+        self.chosen, self._made = chosen, {}
+
+    def call(self, operation, args, kwargs):
+        if id(operation) not in self.chosen:
+            return self.emitter.keep(operation, *args, **kwargs)
+        x = args[0]
+        y = self._convolved(operation, self._flat(operation, x))
+        if isinstance(operation, layers.Conv3D):
+            y = self.emitter.make(layers.Reshape, operation.name, (*_one_open(x.shape[1:-1]), y.shape[-1]))(y)
+        if keras.activations.serialize(operation.activation) != "linear":
+            y = self.emitter.replace(operation, layers.Activation, operation.activation)(y)
+        return y
+
+    def _flat(self, layer, x):
+        """Volumes as images: runtimes have quick 1x1 convolutions of these."""
+        if not isinstance(layer, layers.Conv3D):
+            return x
+        depth, *rest = x.shape[1:-1]
+        rest = -1 if None in rest else math.prod(rest)
+        shape = (-1 if depth is None else depth, rest, x.shape[-1])
+        return self.emitter.make(layers.Reshape, f"{layer.name}_pixels", shape)(x)
+
+    def _convolved(self, layer, x):
+        fourier, _ = self.chosen[id(layer)]
+        coefficients = add_up(keras.ops.split(x, fourier.order, axis=-1), fourier.forward)
+        mixed = []
+        for block, convolution, weights in zip(fourier.blocks, *self._convolutions(layer), strict=True):
+            for row in range(block.rows):
+                start = block.start + row * block.dim
+                given = coefficients[start : start + block.dim]
+                given = given[0] if block.dim == 1 else keras.ops.concatenate(given, axis=-1)
+                y = self.emitter.weighted(convolution, weights, given)
+                mixed += [y] if block.dim == 1 else keras.ops.split(y, block.dim, axis=-1)
+        return keras.ops.concatenate(add_up(mixed, fourier.inverse), axis=-1)
+
+    def _convolutions(self, layer):
+        """For each block its stock layer, and its weights; made once for all calls of the layer."""
+        if id(layer) not in self._made:
+            fourier, kernel = self.chosen[id(layer)]
+            order, fields, filters = kernel.shape
+            made = []
+            for number, block in enumerate(fourier.blocks):
+                weights = np.tensordot(block.weights, kernel, axes=(0, 0)).transpose(1, 2, 0, 3)
+                weights = weights.reshape(block.dim * fields, block.dim * filters)
+                bias = layer.use_bias and block.trivial
+                convolution = self._convolution(layer, number, block.dim * filters, bias)
+                if not isinstance(layer, layers.Dense):
+                    weights = weights[None, None]
+                made.append((convolution, [weights, _bias(layer, order)] if bias else [weights]))
+            self._made[id(layer)] = tuple(zip(*made, strict=True))
+        return self._made[id(layer)]
+
+    def _convolution(self, layer, number, channels, bias):
+        stem = f"{layer.name}_block_{number}"
+        if isinstance(layer, layers.Dense):
+            return self.emitter.make(layers.Dense, stem, channels, use_bias=bias)
+        return self.emitter.make(layers.Conv2D, stem, channels, 1, use_bias=bias)
+
+
+def _one_open(space):
+    return tuple(-1 if size is None else size for size in space)
