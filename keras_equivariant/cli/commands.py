@@ -149,6 +149,7 @@ def run_export(arguments):
         representative_data=images,
         overwrite=arguments.overwrite,
         server=arguments.server,
+        pointwise=arguments.pointwise,
     )
     _echo(report)
 

@@ -125,6 +125,12 @@ def _add_export(export):
     export.add_argument("--data", metavar="NAME", help="images that set the ranges of tflite_int8 (default: the run's)")
     export.add_argument("--model-version", type=int, default=1, metavar="N", help="of the SavedModel (default: 1)")
     export.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    export.add_argument(
+        "--pointwise",
+        choices=("auto", "dense", "blocks"),
+        default="auto",
+        help="1x1 group convolutions in blocks where these are quicker, never, or always (default: auto)",
+    )
     export.add_argument("--server", choices=("mlserver",), help="add what a model server needs to serve the SavedModel")
     _add_formats(export)
 

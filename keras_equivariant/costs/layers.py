@@ -7,6 +7,7 @@ import warnings
 import keras
 
 from keras_equivariant.export.folding.fold import fold
+from keras_equivariant.graphs.calls import calls
 from keras_equivariant.graphs.reading import functional
 from keras_equivariant.stock.traits import traits
 
@@ -98,15 +99,19 @@ def _folded_costs(layer):
         warnings.filterwarnings("ignore", message=".*its exact symmetry")  # said when the model was built
         outputs = twin(*args, **kwargs)
     folded = fold(keras.Model(inputs, outputs, name="twin"), verify=False)
-    counts = [(_multiply_adds(part), part.count_params()) for part in folded.layers]
-    return sum(count for count, _ in counts), sum(weights for _, weights in counts)
+    weights = sum(part.count_params() for part in folded.layers)
+    return sum(map(_multiply_adds, calls(folded))), weights
 
 
-def _multiply_adds(layer):
-    """Every number of a kernel is used once at every position, of the output or, transposed, of the input."""
-    kernels = [math.prod(w.shape) for w in layer.weights if len(w.shape) >= 2]
+def _multiply_adds(call):
+    """Every number of a kernel is used once at every position, of the output or, transposed, of the input.
+
+    The blocks of a 1x1 group convolution are called once for each row of their irrep.
+    """
+    layer = call.operation
+    kernels = [math.prod(w.shape) for w in getattr(layer, "weights", ()) if len(w.shape) >= 2]
     if not kernels:
         return 0
     transposed = getattr(traits(layer), "transposed", False)
-    positions = (layer.input if transposed else layer.output).shape[1:-1]
+    positions = (call.inputs if transposed else call.outputs)[0].shape[1:-1]
     return sum(kernels) * math.prod(positions)

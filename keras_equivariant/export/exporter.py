@@ -12,7 +12,8 @@ import keras
 
 from keras_equivariant.export import arguments, files, representative
 from keras_equivariant.export import verify as verification
-from keras_equivariant.export.folding.fold import fold
+from keras_equivariant.export.folding.blocks import finite_groups, in_blocks
+from keras_equivariant.export.folding.fold import check_pointwise, fold, pays
 from keras_equivariant.export.formats import backend, registry
 from keras_equivariant.export.formats.format import Format
 from keras_equivariant.export.proof.prove import SUFFIXES, prove
@@ -38,6 +39,7 @@ def export(
     tolerance: float | Mapping[str, float] | None = None,
     overwrite: bool = False,
     server: Literal["mlserver"] | None = None,
+    pointwise: Literal["auto", "dense", "blocks"] = "auto",
 ) -> ExportReport:
     """Folds a model and writes it as files made of stock operations, each verified in its own runtime.
 
@@ -78,6 +80,9 @@ def export(
         overwrite: replace files that are there already.
         server: `"mlserver"` adds the files with which `python <path>/<name>/mlserver_start.py` serves the SavedModel
             over REST and gRPC; they are for all versions, and kept where they are there already.
+        pointwise: how 1x1 group convolutions are written, see `fold`: `"auto"` in blocks where a measured rule of the
+            format says that these are quicker, `"blocks"` always, `"dense"` never. Those of `tflite_int8` stay dense:
+            integers of every sum would have a scale of their own. The report says what was taken.
 
     Returns:
         An ExportReport; `print(report)` shows a table.
@@ -108,6 +113,7 @@ def export(
     graph = functional(model, "folded")
     name = arguments.checked_name(model.name if name is None else name)
     arguments.check_version(version)
+    check_pointwise(pointwise)
     arguments.check_input_names(graph)
     mlserver.check(server, [format.name for format in formats])
     data = arguments.checked_data(graph, representative_data, formats, inference_type)
@@ -121,17 +127,24 @@ def export(
         served, inputs = folded(model, name), verification.test_inputs(graph, data)
         for format in formats:
             format.check_model(served)
+        forms = _in_forms(served, finite_groups(graph), formats, pointwise)
         if any(format.needs_data for format in formats):
             representative.check_ranges(graph, data)
         arrays = None if data is None else keras.tree.flatten(data)
-        source = Source(served, name, inputs, arrays, inference_type, stage, version)
-        staged = {format: source.file(format.name) for format in formats}
+        sources = {}
+        for form, _ in forms.values():
+            if id(form) not in sources:
+                own = stage / f"form_{len(sources)}"
+                own.mkdir()
+                sources[id(form)] = Source(form, name, inputs, arrays, inference_type, own, version)
+        written_from = {format: sources[id(form)] for format, (form, _) in forms.items()}
+        staged = {format: source.file(format.name) for format, source in written_from.items()}
         reference = verification.Reference(model, graph, inputs, group) if verify else None
-        artifacts = tuple(
-            _artifact(format, staged[format], target.relative_to(folder), source, reference, tolerance)
-            for format, target in targets.items()
-        )
-        report = _report(source, artifacts, reference, folder)
+        artifacts = []
+        for format, target in targets.items():
+            given = staged[format], target.relative_to(folder), written_from[format], reference, tolerance
+            artifacts.append(dataclasses.replace(_artifact(format, *given), pointwise=forms[format][1]))
+        report = _report(name, version, tuple(artifacts), reference, folder)
         if report.passed:
             written = [(staged[format], target) for format, target in targets.items()]
             for path in mlserver.write(stage / "server", name) if server else ():
@@ -150,7 +163,7 @@ export.Format, export.register_format, export.format_names = Format, registry.re
 
 def folded(model, name=None):
     """The folded model with inputs and outputs that a signature can have: a tensor, a flat list or a flat dict."""
-    model = fold(model, name=name, verify=False)
+    model = fold(model, name=name, verify=False, pointwise="dense")
     structures = (model.input, model.output)
     values = [
         list(s.values()) if isinstance(s, dict) else s if isinstance(s, (list, tuple)) else [s] for s in structures
@@ -158,6 +171,17 @@ def folded(model, name=None):
     if all(isinstance(x, keras.KerasTensor) for xs in values for x in xs):
         return model
     return keras.Model(model.inputs, model.outputs, name=model.name)
+
+
+def _in_forms(served, groups, formats, pointwise):
+    """By format, the folded model with its 1x1 group convolutions as the rule has them, and a Pointwise of each.
+
+    Formats of the same choices get the same model.
+    """
+    found, models = {}, {}
+    for format in formats:
+        found[format] = in_blocks(served, groups, pays(pointwise, format.pointwise), models)
+    return found
 
 
 def _artifact(format, staged, path, source, reference, tolerance):
@@ -182,10 +206,10 @@ def _proof(staged, source, reference):
     return dataclasses.replace(proof, file=staged.name)
 
 
-def _report(source, artifacts, reference, folder):
+def _report(name, version, artifacts, reference, folder):
     return ExportReport(
-        model=source.name,
-        version=source.version,
+        model=name,
+        version=version,
         group=reference.group.name if reference and reference.group else None,
         folder=str(folder),
         artifacts=artifacts,

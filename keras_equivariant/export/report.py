@@ -42,6 +42,7 @@ class Artifact:
         operations: names of the operations of a .tflite or .onnx file.
         signature: names, shapes and dtypes (for int8 also scale and zero point) of inputs and outputs.
         problems: why it does not pass.
+        pointwise: a `Pointwise` for each 1x1 group convolution: whether it is in blocks, and its multiply-adds.
     """
 
     format: str
@@ -56,6 +57,7 @@ class Artifact:
     operations: tuple = ()
     signature: dict = dataclasses.field(default_factory=dict)
     problems: tuple = ()
+    pointwise: tuple = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,8 +124,21 @@ class ExportReport:
         header = ("format", "path", "bytes", "max error", "relative", f"{self.group or 'group'} error", "verdict")
         lines = [f"{self.model} exported to {self.folder}", *table(header, rows)]
         lines += [f"{a.path}: {a.proof.summary()}" for a in self.artifacts if a.proof is not None]
+        lines += [f"{a.path}: {_blocks(a.pointwise)}" for a in self.artifacts if a.pointwise]
         lines += [f"! {a.path}: {problem}" for a in self.artifacts for problem in a.problems]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+
+def _blocks(layers):
+    """What was made of the 1x1 group convolutions, in one line."""
+    taken = sum(layer.blocks for layer in layers)
+    ours, dense = (sum(getattr(layer, name) * (layer.pixels or 1) for layer in layers) for name in _MULTIPLY_ADDS)
+    where = "for one example" if all(layer.pixels for layer in layers) else "at one pixel"
+    counted = f"{ours:,} multiply-adds {where}" + (f", dense {dense:,}" if taken else "")
+    return f"{taken} of {len(layers)} 1x1 group convolutions in blocks, {counted}"
+
+
+_MULTIPLY_ADDS = ("multiply_adds", "dense_multiply_adds")
 
 
 def _worst(errors):

@@ -37,7 +37,7 @@ def moved(fourier, fields, filters):
     return inside * fields + outside * filters, operations
 
 
-TENSORFLOW = BlockRule(per_number=60.0, per_operation=1.5e5)
-TFLITE = BlockRule(per_number=30.0, per_operation=5e4)
-ONNX = BlockRule(per_number=60.0, per_operation=1.5e5)
-OPENVINO = BlockRule(per_number=60.0, per_operation=1.5e5)
+TENSORFLOW = BlockRule(per_number=40.0, per_operation=1e5)
+TFLITE = BlockRule(per_number=15.0, per_operation=4e4)
+ONNX = BlockRule(per_number=30.0, per_operation=5e4)
+OPENVINO = BlockRule(per_number=400.0, per_operation=2e6)

@@ -42,7 +42,7 @@ class Pointwise:
     dense_multiply_adds: int
 
 
-def in_blocks(model, groups, pays):
+def in_blocks(model, groups, pays, made=None):
     """The folded model with blocks where they pay, and what became of each 1x1 group convolution.
 
     A matrix is that of a group convolution if it commutes with the group, whichever layer it comes from.
@@ -51,32 +51,27 @@ def in_blocks(model, groups, pays):
         model: a folded model.
         groups: the finite groups to look for.
         pays: function of a FastFourier, fields, filters and pixels.
+        made: dict of the models made already, by choice; one of the same choice is not made again.
 
     Returns:
         The model itself where nothing was changed, else a new one; and a tuple of Pointwise.
     """
     found = _group_convolutions(model, groups)
-    chosen, report = {}, {}
+    chosen, report = {}, []
     for layer, (group, kernel, pixels) in found.items():
         fourier = fast_fourier(group)
-        taken = bool(pays(fourier, *kernel.shape[1:], pixels))
+        _, fields, filters = kernel.shape
+        taken = bool(pays(fourier, fields, filters, pixels))
         if taken:
             chosen[id(layer)] = fourier, kernel
-        each = kernel[0].size
-        products = fourier.products if taken else group.order**2
-        report[layer] = Pointwise(
-            layer.name, group.name, *kernel.shape[1:], pixels, taken, products * each, group.order**2 * each
-        )
-    report = tuple(report.values())
-    if not chosen:
-        return model, report
-    dtype = next(iter(found)).compute_dtype
-    try:
-        return _rewritten(model, chosen, dtype), report
-    except ValueError as error:
-        if "unique" not in str(error):
-            raise
-        return _rewritten(model, chosen, dtype, advance_names=True), report
+        products, dense = fourier.products if taken else group.order**2, group.order**2
+        each = fields * filters
+        report.append(Pointwise(layer.name, group.name, fields, filters, pixels, taken, products * each, dense * each))
+    made = {} if made is None else made
+    key = tuple(chosen)
+    if key not in made:
+        made[key] = _rewritten(model, chosen, next(iter(found)).compute_dtype) if chosen else model
+    return made[key], tuple(report)
 
 
 def finite_groups(model):
@@ -88,7 +83,16 @@ def finite_groups(model):
     return sorted(some, key=lambda group: (-group.order, group.name))
 
 
-def _rewritten(model, chosen, dtype, advance_names=False):
+def _rewritten(model, chosen, dtype):
+    try:
+        return _run(model, chosen, dtype)
+    except ValueError as error:
+        if "unique" not in str(error):
+            raise
+        return _run(model, chosen, dtype, advance_names=True)
+
+
+def _run(model, chosen, dtype, advance_names=False):
     emitter = Emitter(dtype, advance_names=advance_names)
     new = _Blocks(emitter, chosen).run(model, model.name)
     new.trainable = False

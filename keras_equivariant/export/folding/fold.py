@@ -33,8 +33,8 @@ def fold(
     is absorbed by the convolution before it (y = γ (k ⋆ x + b − μ) / √(σ² + ε) + β is a convolution again), and what
     only acts in training is left out. What TFLite lacks in space is rewritten: a pooling of volumes as two of planes, a
     grouped or dilated convolution with the zeros of its kernel written out.
-    A 1x1 group convolution is block diagonal in the Fourier basis of its group: wide ones become additions with one small
-    1x1 convolution for each irrep between, a fraction of the multiplications (D4 5.3x, O 8.5x, Oh 17x fewer).
+    A 1x1 group convolution is block diagonal in the Fourier basis of its group: wide ones become additions with one
+    small 1x1 convolution for each irrep between, a fraction of the multiplications (D4 5.3x, O 8.5x, Oh 17x fewer).
     The result is frozen, and its `.keras` file loads where keras_equivariant is not installed.
 
     Args:
@@ -86,7 +86,7 @@ def fold(
 def check_pointwise(pointwise):
     """ValueError for another form of 1x1 group convolutions than there is."""
     if pointwise not in FORMS:
-        raise ValueError(f"`pointwise` must be one of {', '.join(map(repr, FORMS))}. Received: pointwise={pointwise!r}")
+        raise ValueError(f'`pointwise` must be "auto", "dense" or "blocks". Received: pointwise={pointwise!r}')
 
 
 def pays(pointwise, rule):

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
+from keras_equivariant.export.folding.block_rule import BlockRule
 from keras_equivariant.utils.optional import require
 
 
@@ -32,6 +33,8 @@ class Format:
         needs_data: bool, whether it asks for `representative_data`. Default: False.
         refuses: function of a folded Keras model: a text that says why the format cannot hold it, what was received and
             what to do, or None. Default: it holds every folded model.
+        pointwise: the measured `BlockRule` by which 1x1 group convolutions are written in blocks. Default: None, they
+            stay dense.
         operations: function of `path`: names of the operations in the file, in order. Default: none are listed.
         foreign: tuple of str, how the names of operations begin that its runtime does not have. Default: empty.
         signature: function of `path`: names, shapes and dtypes of its inputs and outputs as a dict. Default: empty.
@@ -68,6 +71,7 @@ class Format:
     typed_symmetry: float | None = None
     needs_data: bool = False
     refuses: Callable | None = None
+    pointwise: BlockRule | None = None
     operations: Callable = lambda path: ()
     foreign: tuple = ()
     signature: Callable = lambda path: {}

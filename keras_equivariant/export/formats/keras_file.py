@@ -1,5 +1,6 @@
 """Keras's own files, of stock layers only: they load where this package is not installed."""
 
+from keras_equivariant.export.folding.block_rule import TENSORFLOW
 from keras_equivariant.export.formats.format import Format
 
 
@@ -25,4 +26,5 @@ FORMAT = Format(
     purpose="Keras without keras_equivariant",
     write=write,
     load=load,
+    pointwise=TENSORFLOW,
 )

@@ -2,6 +2,7 @@
 
 import logging
 
+from keras_equivariant.export.folding.block_rule import ONNX
 from keras_equivariant.export.formats.format import Format
 from keras_equivariant.export.formats.saved_model import SIGNATURE
 from keras_equivariant.utils.optional import require
@@ -75,5 +76,6 @@ FORMAT = Format(
     backend="tensorflow",
     write=write,
     load=load,
+    pointwise=ONNX,
     operations=operations,
 )

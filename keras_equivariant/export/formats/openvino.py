@@ -1,5 +1,6 @@
 """OpenVINO's intermediate representation: converted from a SavedModel, and run by OpenVINO for verification."""
 
+from keras_equivariant.export.folding.block_rule import OPENVINO
 from keras_equivariant.export.formats.format import Format
 from keras_equivariant.utils.optional import require
 
@@ -41,4 +42,5 @@ FORMAT = Format(
     backend="tensorflow",
     write=write,
     load=load,
+    pointwise=OPENVINO,
 )

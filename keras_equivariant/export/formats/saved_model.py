@@ -3,6 +3,7 @@
 import contextlib
 import pathlib
 
+from keras_equivariant.export.folding.block_rule import TENSORFLOW
 from keras_equivariant.export.formats import warmup
 from keras_equivariant.export.formats.backend import tensorflow
 from keras_equivariant.export.formats.format import Format
@@ -58,4 +59,5 @@ FORMAT = Format(
     backend="tensorflow",
     write=write,
     load=load,
+    pointwise=TENSORFLOW,
 )

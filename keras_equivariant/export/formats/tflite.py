@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 
+from keras_equivariant.export.folding.block_rule import TFLITE
 from keras_equivariant.export.formats.backend import litert, tensorflow
 from keras_equivariant.export.formats.format import Format
 from keras_equivariant.export.formats.saved_model import SIGNATURE
@@ -176,6 +177,7 @@ FORMATS = (
         file="{name}.tflite",
         purpose="LiteRT, float32",
         write=_write("float32"),
+        pointwise=TFLITE,
         **_COMMON,
     ),
     Format(
@@ -183,6 +185,7 @@ FORMATS = (
         file="{name}_float16.tflite",
         purpose="LiteRT, weights of half the size",
         write=_write("float16"),
+        pointwise=TFLITE,
         tolerance=1e-2,
         typed_symmetry=2e-3,  # kernels between irreps are no copies of each other, hence round apart
         **_COMMON,

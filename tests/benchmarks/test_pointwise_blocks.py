@@ -1,0 +1,99 @@
+"""One 1x1 group convolution in blocks against the dense matrix, exported, batch 1, by runtime; ratios of pairs.
+
+Run by hand: `pytest -n 0 -m benchmark -s tests/benchmarks/test_pointwise_blocks.py`. The last test prints the constants
+of `export/folding/block_rule.py` that fit what was measured.
+"""
+
+import keras
+import numpy as np
+import pytest
+from timing import compare, report
+
+import keras_equivariant as ke
+from keras_equivariant.export.folding.block_rule import moved
+from keras_equivariant.kernels import fast_fourier
+
+pytestmark = pytest.mark.benchmark
+# (group, fields, pixels along an axis), and what TFLite is to reach.
+CASES = [("D4", 16, 16), ("D4", 32, 16), ("D4", 64, 16), ("D4", 128, 16), ("D4", 32, 8), ("D4", 32, 32)]
+CASES += [("O", 8, 8), ("O", 16, 8), ("O", 32, 8)]
+TARGETS = {("D4", 32, 16): 0.6, ("D4", 64, 16): 0.4, ("D4", 128, 16): 0.27, ("O", 16, 8): 0.5, ("O", 32, 8): 0.3}
+RUNTIMES = ("tflite", "saved_model", "onnx", "openvino")
+measured = {name: [] for name in RUNTIMES}
+
+
+def layer(group, fields, size):
+    group = ke.groups.get(group)
+    image = keras.Input((*(size,) * group.dimension, group.order, fields))
+    convolution = {2: ke.layers.GroupConv2D, 3: ke.layers.GroupConv3D}[group.dimension]
+    return keras.Model(image, convolution(fields, 1, group)(image), name="layer")
+
+
+def tflite(path, x):
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path), num_threads=1)
+    (given,) = interpreter.get_input_details()
+    interpreter.resize_tensor_input(given["index"], x.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(given["index"], x)
+    return interpreter.invoke
+
+
+def saved_model(path, x):
+    import tensorflow as tf
+
+    loaded, x = tf.saved_model.load(str(path)), tf.constant(x)
+    signature = loaded.signatures["serving_default"]
+    (name,) = signature.structured_input_signature[1]
+    return lambda keep=loaded: next(iter(signature(**{name: x}).values())).numpy()
+
+
+def onnx(path, x):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda: session.run(None, {name: x})
+
+
+def openvino(path, x):
+    import openvino
+
+    compiled = openvino.Core().compile_model(str(next(path.glob("*.xml"))), "CPU", {"INFERENCE_NUM_THREADS": 1})
+    return lambda: compiled([x])
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("group, fields, size", CASES)
+def test_one_layer(tmp_path, runtime, group, fields, size):
+    model = layer(group, fields, size)
+    x = np.random.default_rng(0).normal(size=(1, *model.input_shape[1:])).astype("float32")
+    runs = []
+    for form in ("blocks", "dense"):
+        exported = ke.export(model, tmp_path / form, runtime, verify=False, pointwise=form)
+        runs.append(globals()[runtime](exported.path(runtime), x))
+    *times, ratio = compare(*runs, rounds=40)
+    report(f"{runtime}, 1x1 on {group}, {fields} fields, {size} pixels along an axis, batch 1", *times, ratio)
+    measured[runtime].append((group, fields, size, ratio))
+    if runtime == "tflite" and (group, fields, size) in TARGETS:
+        assert ratio <= TARGETS[group, fields, size]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_constants_of_the_rule(runtime):
+    rows = []
+    for group, fields, size, ratio in measured[runtime]:
+        fourier = fast_fourier(group)
+        pixels = size ** ke.groups.get(group).dimension
+        dense = fourier.order**2 * fields**2 * pixels
+        numbers, operations = moved(fourier, fields, fields)
+        more = ratio - fourier.products / fourier.order**2
+        rows.append((numbers * pixels / dense, operations / dense, more))
+    if len(rows) < 2:
+        pytest.skip("nothing was measured in this process")
+    rows = np.array(rows) / np.array(rows)[:, 2:].clip(0.05)  # relative errors alike
+    constants, *_ = np.linalg.lstsq(rows[:, :2], rows[:, 2], rcond=None)
+    print(f"\n{runtime}: per_number={constants[0]:.3g}, per_operation={constants[1]:.3g}")

@@ -1,0 +1,130 @@
+"""1x1 group convolutions of folded models in blocks: the same numbers, fewer multiplications, still proved."""
+
+import keras
+import pytest
+from export_models import random_inputs, randomize, relative_error
+from keras import layers
+
+import keras_equivariant as ke
+from keras_equivariant.cli import main
+from keras_equivariant.costs.layers import layer_costs
+from keras_equivariant.export.folding.block_rule import TFLITE
+from keras_equivariant.graphs.calls import replay_graph
+from keras_equivariant.kernels import fast_fourier
+
+
+def pointwise_net(group, fields=2, size=4):
+    """1x1 group convolutions with bias, absorbed normalization, activation, a sum, and a layer called twice."""
+    group = ke.groups.get(group)
+    rank = group.dimension
+    lift = {2: ke.layers.LiftingConv2D, 3: ke.layers.LiftingConv3D}[rank]
+    conv = {2: ke.layers.GroupConv2D, 3: ke.layers.GroupConv3D}[rank]
+    mean = {2: layers.GlobalAveragePooling2D, 3: layers.GlobalAveragePooling3D}[rank]
+    image = keras.Input((size,) * rank + (1,))
+    x = lift(fields, 3, group, padding="same", activation="relu")(image)
+    y = ke.layers.BatchNormalization(activation="relu")(conv(2 * fields, 1, group, use_bias=False)(x))
+    x = layers.Add()([x, conv(fields, 1, group)(y)])
+    shared = conv(fields, 1, group, activation="silu", name="shared")
+    x = shared(shared(x))
+    return randomize(keras.Model(image, layers.Dense(3)(mean()(ke.layers.GroupPooling("max")(x))), name="pointwise"))
+
+
+def pointwise_parameters(model):
+    return sum(layer.count_params() for layer in model.layers if "_block_" in layer.name)
+
+
+@pytest.mark.parametrize("group", ["D4", "C8", "O"])
+def test_blocks_compute_what_the_model_computes_and_are_proved(group):
+    model = pointwise_net(group)
+    folded = ke.fold(model, pointwise="blocks")
+    inputs = random_inputs(model, size=4)
+    assert relative_error(folded(inputs), model(inputs, training=False)) <= 1e-5
+    assert {type(layer).__module__.split(".")[0] for layer in folded.layers} == {"keras"}
+    fourier = fast_fourier(group)
+    assert pointwise_parameters(folded) == fourier.stored * (2 * 4 + 2 * 4 + 2 * 2) + 4 + 2 + 2
+    assert ke.prove(folded, group).verdict == "proved"
+
+
+def test_float64_is_kept():
+    model = pointwise_net("T")
+    inputs = random_inputs(model, size=4).astype("float64")
+    dense, blocks = (ke.fold(model, dtype="float64", pointwise=form) for form in ("dense", "blocks"))
+    assert relative_error(blocks(inputs), dense(inputs)) <= 1e-13
+
+
+def test_a_wrong_sign_in_a_transform_is_not_proved():
+    folded = ke.fold(pointwise_net("D4"), pointwise="blocks")
+    sums = [op for op in folded.operations if type(op).__name__ == "Add" and not isinstance(op, keras.layers.Layer)]
+    name = sums[0].name
+
+    def call(operation, *args, **kwargs):
+        return keras.ops.subtract(*args) if operation.name == name else operation(*args, **kwargs)
+
+    image = keras.Input(folded.input_shape[1:])
+    broken = keras.Model(image, replay_graph(folded, image, call))
+    assert ke.prove(broken, "D4").verdict == "not proved"
+
+
+def test_only_matrices_that_commute_with_the_group_become_blocks():
+    image = keras.Input((4, 4, 1))
+    x = ke.layers.LiftingConv2D(2, 3, "D4", padding="same")(image)
+    x = layers.Reshape((4, 4, 16))(x)
+    x = layers.Conv2D(16, 1)(x)
+    model = randomize(keras.Model(image, x))
+    assert not pointwise_parameters(ke.fold(model, pointwise="blocks"))
+
+
+def test_the_measured_rule_takes_wide_layers_only():
+    narrow, wide = (ke.fold(pointwise_net("D4", fields, 8), verify=False) for fields in (4, 128))
+    assert not pointwise_parameters(narrow) and pointwise_parameters(wide)
+    assert TFLITE.pays(fast_fourier("D4"), 64, 64, 256) and not TFLITE.pays(fast_fourier("D4"), 4, 4, 256)
+    assert TFLITE.pays(fast_fourier("O"), 32, 32, 512)
+    assert pointwise_parameters(ke.fold(pointwise_net("D4", 128, 8), verify=False, pointwise="dense")) == 0
+
+
+def test_typed_and_nested_layers_become_blocks_too():
+    inner_input = keras.Input((4, 4, 16))
+    inner = keras.Model(inner_input, ke.layers.SteerableConv2D("2xregular", "3xregular", 1, "D4")(inner_input))
+    image = keras.Input((4, 4, 16))
+    x = inner(image)
+    model = randomize(keras.Model(image, ke.layers.SteerableConv2D("3xregular", "2xregular", 1, "D4")(x)))
+    folded = ke.fold(model, pointwise="blocks")
+    inputs = random_inputs(model, size=4)
+    assert relative_error(folded(inputs), model(inputs)) <= 1e-5
+    assert pointwise_parameters(folded)
+    assert any(pointwise_parameters(layer) for layer in folded.layers if isinstance(layer, keras.Model))
+
+
+def test_costs_count_what_is_executed():
+    model = pointwise_net("D4", 128, 8)
+    cost = next(cost for cost in layer_costs(model) if cost.name == "shared")
+    assert cost.multiply_adds == fast_fourier("D4").products * 128 * 128 * 64
+
+
+def test_another_form_is_refused_with_its_remedy():
+    with pytest.raises(ValueError, match='must be "auto", "dense" or "blocks"'):
+        ke.fold(pointwise_net("D4"), pointwise="fourier")
+
+
+@pytest.mark.tensorflow
+def test_exported_blocks_are_reported_and_integers_stay_dense(tmp_path):
+    model = pointwise_net("D4")
+    data = random_inputs(model, batch=8)
+    report = ke.export(
+        model, tmp_path, ["tflite", "tflite_int8"], representative_data=data, pointwise="blocks", tolerance=0.5
+    )
+    blocks, dense = report.artifacts
+    assert all(layer.blocks for layer in blocks.pointwise) and not any(layer.blocks for layer in dense.pointwise)
+    assert blocks.proof.verdict == dense.proof.verdict == "proved"
+    assert dense.proof.integers
+    assert "3 of 3 1x1 group convolutions in blocks" in str(report)
+    assert "0 of 3 1x1 group convolutions in blocks" in str(report)
+    ours, plain = blocks.pointwise[0].multiply_adds, blocks.pointwise[0].dense_multiply_adds
+    assert (ours, plain) == (12 * 2 * 4, 64 * 2 * 4)
+
+
+def test_the_command_line_takes_the_form(tmp_path, capsys):
+    pointwise_net("D4").save(tmp_path / "net.keras")
+    arguments = ["export", str(tmp_path / "net.keras"), "--output", str(tmp_path), "--formats", "keras", "--overwrite"]
+    assert not main([*arguments, "--pointwise", "blocks"])
+    assert "3 of 3 1x1 group convolutions in blocks" in capsys.readouterr().out
