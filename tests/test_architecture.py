@@ -28,7 +28,7 @@ ARROWS = {
     "data": {"groups", "utils"},
     "compiler": {"graphs", "groups", "layers", "stock", "utils"},
     "dynamics": {"data", "layers", "ops", "utils"},
-    "export": {"graphs", "groups", "layers", "ops", "equivariance", "stock", "utils"},
+    "export": {"graphs", "groups", "kernels", "layers", "ops", "equivariance", "stock", "utils"},
     "conversion": {
         *("compiler", "costs", "equivariance", "graphs", "groups", "layers", "ops", "stock", "transfer", "utils"),
     },

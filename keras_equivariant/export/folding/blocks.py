@@ -14,9 +14,9 @@ from keras_equivariant.graphs.reading import as_functional, is_plain, walk
 from keras_equivariant.groups import FieldType, Group
 from keras_equivariant.kernels import fast_fourier
 from keras_equivariant.ops.additions import add_up
+from keras_equivariant.stock.traits import traits
 
 _ROUNDING = 1e-6  # of the largest entry of a kernel
-_LAYERS = (layers.Conv2D, layers.Conv3D, layers.Dense)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _group_convolutions(model, groups):
         layer = call.operation
         if isinstance(layer, keras.Model) and is_plain(layer):
             found |= _group_convolutions(as_functional(layer), groups)
-        elif type(layer) in _LAYERS and layer not in found and _is_pointwise(layer, call.inputs[0]):
+        elif layer not in found and _is_pointwise(layer, call.inputs):
             matrix = keras.ops.convert_to_numpy(layer.kernel)
             matrix = matrix.reshape(matrix.shape[-2:])
             for group in groups:
@@ -118,12 +118,17 @@ def _group_convolutions(model, groups):
     return found
 
 
-def _is_pointwise(layer, x):
-    if isinstance(layer, layers.Dense):
-        return True
-    open_sizes = sum(size is None for size in x.shape[1:-1])
-    plain = layer.groups == 1 and layer.data_format == "channels_last" and max(layer.strides) == 1
-    return plain and max(layer.kernel_size) == 1 and (open_sizes < 2 or isinstance(layer, layers.Conv2D))
+def _is_pointwise(layer, inputs):
+    """Whether a stock layer is one matrix at every pixel, on tensors that a Reshape can make images of."""
+    row = traits(layer)
+    if row is None or row.input_axis is None or row.transposed:
+        return False
+    if row.kind == "dense":
+        return isinstance(layer, layers.Dense)
+    plain = len(layer.kernel_size) > 1 and layer.groups == 1 and layer.data_format == "channels_last"
+    open_sizes = sum(size is None for size in inputs[0].shape[1:-1])
+    one = max(*layer.kernel_size, *layer.strides) == 1
+    return plain and one and (len(layer.kernel_size) == 2 or open_sizes < 2)
 
 
 def _on_group(matrix, group):
