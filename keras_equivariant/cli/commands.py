@@ -25,6 +25,7 @@ def run_train(arguments):
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
         seed=arguments.seed,
+        seeds=arguments.seeds,
         mixed_precision=arguments.mixed_precision,
         compare=arguments.compare,
         validation=arguments.validation,
@@ -36,6 +37,7 @@ def run_train(arguments):
         angle_step=arguments.angle_step,
         angle_samples=arguments.angle_samples or None,
         export_formats=formats,
+        inference_type=arguments.inference_type,
         verbose=0 if arguments.quiet else 1 if sys.stdout.isatty() else 2,
     )
 
@@ -147,6 +149,7 @@ def run_export(arguments):
         name=trained.settings.get("network"),
         version=arguments.model_version,
         representative_data=images,
+        inference_type=arguments.inference_type,
         overwrite=arguments.overwrite,
         server=arguments.server,
         pointwise=arguments.pointwise,
@@ -184,7 +187,8 @@ def run_equivariant(arguments):
     output.mkdir(parents=True, exist_ok=True)
     new.save(saved)
     _echo(f"\nThe network, to train: {saved}")
-    options = {"representative_data": images, "overwrite": arguments.overwrite, "group": arguments.group}
+    options = {"representative_data": images, "inference_type": arguments.inference_type}
+    options |= {"overwrite": arguments.overwrite, "group": arguments.group}
     _echo(export(new, output, tuple(arguments.formats), name=name, **options))
     keras.backend.clear_session()
     return 0 if report.verdict in ("exact", "approximate") else 1

@@ -75,6 +75,9 @@ def _add_train(train):
         help="compute in half precision (bfloat16 if no value is given)",
     )
     train.add_argument("--compare", metavar="SPEC", help="train this spec too and plot both, e.g. z2_cnn")
+    train.add_argument(
+        "--seeds", type=int, metavar="N", help="train N networks, from --seed on; results are mean and deviation"
+    )
     train.add_argument("--run-dir", metavar="DIR", help="default: runs/SPEC-DATA-seedN")
     train.add_argument("--resume", action="store_true", help="continue the run in the folder after its last epoch")
     train.add_argument(
@@ -100,7 +103,7 @@ def _add_evaluate(evaluate):
 
 
 def _add_compare(compare):
-    compare.add_argument("runs", nargs="+", metavar="RUN", help="run folders")
+    compare.add_argument("runs", nargs="+", metavar="RUN", help="run folders, also of several seeds")
     compare.add_argument("--plot", metavar="FILE", help="also draw the scores by angle, e.g. compare.png")
 
 
@@ -251,6 +254,12 @@ def _add_formats(parser):
         default=DEFAULT,
         metavar="FORMAT",
         help=f"what to export: {', '.join(format_names())}, or a plugin's (default: {' '.join(DEFAULT)})",
+    )
+    parser.add_argument(
+        "--inference-type",
+        choices=("float32", "int8"),
+        default="float32",
+        help="what tflite_int8 takes and returns (default: float32); int8 for cameras and microcontrollers",
     )
 
 

@@ -5,7 +5,7 @@ import logging
 
 import numpy as np
 
-from keras_equivariant.data import files, sizes
+from keras_equivariant.data import files, resampling, sizes
 from keras_equivariant.data.cuts import drawn, others
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.utils.optional import require
@@ -25,7 +25,7 @@ def part_of(name):
     return next((part for part, names in PARTS.items() if str(name).strip().lower() in names), None)
 
 
-def assembled(name, parts, masks=None, size=None, fit="pad", seed=0, description=None, **fields):
+def assembled(name, parts, masks=None, size=None, fit="pad", seed=0, description=None, voxel_size=None, **fields):
     """A `Dataset` of files.
 
     Args:
@@ -34,6 +34,7 @@ def assembled(name, parts, masks=None, size=None, fit="pad", seed=0, description
         masks: `{part: paths of masks}` in place of targets, or None.
         size, fit: as in `sizes.fitted`; None where all files have one size.
         seed: of the draw.
+        voxel_size: what the voxels of volumes are brought to, in the files' own units; None leaves them.
         fields: of the `Dataset`.
 
     Raises:
@@ -49,7 +50,8 @@ def assembled(name, parts, masks=None, size=None, fit="pad", seed=0, description
     if "test" not in parts:
         _draw_test(name, parts, masks, seed)
     every = [path for paths, _ in parts.values() for path in paths]
-    shapes, dtype, voxels = _kinds(every)
+    wanted = resampling.check_voxels(voxel_size)
+    shapes, dtype, voxels = _kinds(every, wanted)
     channels = max(shape[-1] for shape in shapes)
     target_size = _common_size(name, shapes, sizes.check_size(size, fit), fit)
 
@@ -63,9 +65,10 @@ def assembled(name, parts, masks=None, size=None, fit="pad", seed=0, description
 
     arrays = {}
     for part, (paths, targets) in parts.items():
-        arrays[f"x_{part}"] = files.Files(paths, bring, (*target_size, channels), dtype).loaded()
+        arrays[f"x_{part}"] = files.Files(paths, bring, (*target_size, channels), dtype, voxel_size=wanted).loaded()
         if masks:
-            stored = files.Files(masks[part], bring_mask, (*target_size, 1), _mask_dtype(masks[part][0]), mask=True)
+            kind = _mask_dtype(masks[part][0])
+            stored = files.Files(masks[part], bring_mask, (*target_size, 1), kind, mask=True, voxel_size=wanted)
             arrays[f"y_{part}"] = np.asarray(stored)
         else:
             arrays[f"y_{part}"] = np.asarray(targets)
@@ -96,23 +99,24 @@ def _draw_test(name, parts, masks, seed):
     )
 
 
-def _kinds(paths):
-    """`(Counter of shapes, dtype, voxel size)` of all files; pictures are not decoded for that."""
+def _kinds(paths, wanted=None):
+    """`(Counter of shapes, dtype, voxel size)` of all files, brought to a voxel size where one is wanted; pictures are
+    not decoded for that."""
     shapes, small, voxels = collections.Counter(), True, collections.Counter()
     for path in paths:
         if files.suffix_of(path) in files.PICTURES:
             shape, depth = _header(path)
         else:
             array, voxel = files.read(path)
-            shape, depth = array.shape, array.dtype
-            voxels[voxel] += 1
+            shape, depth = resampling.resampled_shape(array.shape, voxel, wanted), array.dtype
+            voxels[voxel if voxel is None or wanted is None else wanted] += 1
         shapes[shape] += 1
         small &= depth == np.uint8
     voxels.pop(None, None)
     if len(voxels) > 1:
         raise ValueError(
-            f"Volumes of a data set have voxels of one size. Received: {', '.join(map(str, voxels))}. Resample them to "
-            "one."
+            f"Volumes of a data set have voxels of one size. Received: {', '.join(map(str, voxels))}. Bring them to "
+            "one with voxel_size=1.0 (--option voxel_size=1.0), in the units of the files."
         )
     return shapes, "uint8" if small else "float32", next(iter(voxels), None)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_equivariant.data import resampling
 from keras_equivariant.data.stored import Stored
 from keras_equivariant.utils.optional import require
 
@@ -96,17 +97,19 @@ class Files(Stored):
         fit: function of `(array, path)` that brings an array to the common shape.
         row_shape, dtype: of the result.
         mask: as in `read`.
+        voxel_size: what voxels are brought to before that, or None.
     """
 
-    def __init__(self, paths, fit, row_shape, dtype, mask=False):
-        self.paths, self.fit, self.mask = list(paths), fit, mask
+    def __init__(self, paths, fit, row_shape, dtype, mask=False, voxel_size=None):
+        self.paths, self.fit, self.mask, self.voxel_size = list(paths), fit, mask, voxel_size
         super().__init__(len(self.paths), row_shape, dtype)
 
     def read(self, numbers):
         found = np.empty((len(numbers), *self.row_shape), self.dtype)
         for i, number in enumerate(numbers):
             path = self.paths[number]
-            found[i] = self.fit(read(path, self.mask)[0], path)
+            array = resampling.resampled(*read(path, self.mask), self.voxel_size, self.mask)
+            found[i] = self.fit(array, path)
         return found
 
     def loaded(self):

@@ -10,7 +10,7 @@ IMAGES = ("images", "image", "imgs", "img", "x", "volumes")
 MASKS = ("masks", "mask", "labels", "label", "annotations", "segmentations", "y")
 
 
-def load_folder(path, seed=0, size=None, fit="pad"):
+def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None):
     """A data set from a folder of files: pictures, .tif, .npy, or volumes as NIfTI or .npy.
 
     Either with a folder for each class, whose name is that of the class; or with a folder `images` and one `masks`, in
@@ -22,6 +22,7 @@ def load_folder(path, seed=0, size=None, fit="pad"):
         seed: of the draw.
         size: height and width (and depth) to bring all to; None where they have one size.
         fit: `"pad"` cuts and pads about the middle, `"resize"` scales with the proportions kept.
+        voxel_size: of NIfTI volumes, a length or three, in the units of the files: all are resampled to it first.
 
     Raises:
         ValueError: a folder with nothing of that kind, an image without its mask, files of several sizes without
@@ -32,7 +33,7 @@ def load_folder(path, seed=0, size=None, fit="pad"):
     by_part = {part_of(folder.name): folder for folder in folders if part_of(folder.name)}
     roots = by_part if "train" in by_part else {"train": path}
     pairs = {part: _pair(root) for part, root in roots.items()}
-    options = {"size": size, "fit": fit, "seed": seed}
+    options = {"size": size, "fit": fit, "seed": seed, "voxel_size": voxel_size}
     if all(pairs.values()):
         found = {part: _with_masks(*pair) for part, pair in pairs.items()}
         images = {part: (images, None) for part, (images, _) in found.items()}

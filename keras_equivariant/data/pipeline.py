@@ -1,11 +1,16 @@
-"""tf.data pipelines: fixed batch shapes, an order that depends on the seed and the epoch alone, no autotuner.
+"""Input pipelines: fixed batch shapes, an order that depends on the seed and the epoch alone.
 
-The autotuner is off because `fit`, `evaluate` and `predict` otherwise wait for it: their wall time is rounded up to
-1.3, 2.6, 5.1, 10.2 s.
+With TensorFlow they are tf.data's; with JAX and torch they are `Batches`, so that no second framework shares the
+device. tf.data's autotuner is off because `fit`, `evaluate` and `predict` otherwise wait for it: their wall time is
+rounded up to 1.3, 2.6, 5.1, 10.2 s.
 """
 
+import functools
+
+import keras
 import numpy as np
 
+from keras_equivariant.data.batches import as_inputs, as_targets, evaluation_batches, taken, training_batches
 from keras_equivariant.data.point_augment import augment_points
 from keras_equivariant.data.rows import Rows, parts_of
 from keras_equivariant.data.stored import Stored
@@ -43,13 +48,11 @@ def training_pipeline(
         weights: Sample weights `(N,)`, or None; with them batches are `(x, y, weights)`.
 
     Returns:
-        `(dataset, steps_per_epoch)`.
+        `(dataset, steps_per_epoch)`; the dataset is a `tf.data.Dataset`, on other backends a `keras.utils.PyDataset`.
 
     Raises:
         ValueError: if `block` does not divide N.
     """
-    import tensorflow as tf
-
     count = len(images)
     if count % block:
         raise ValueError(
@@ -57,6 +60,13 @@ def training_pipeline(
             f"Received: {count} images, shuffle_block={block}. Use shuffle_block=1, or fill the blocks."
         )
     batch_size = min(batch_size, count)
+    move = None
+    if augment:
+        move = functools.partial(_moved, augment, isinstance(images, Rows), target_type)
+    if keras.backend.backend() != "tensorflow":
+        return training_batches(images, labels, batch_size, seed, move, first_epoch, part, block, weights)
+    import tensorflow as tf
+
     steps = count // batch_size
     first, own, parts = part
     size = batch_size // parts
@@ -79,13 +89,11 @@ def training_pipeline(
         place = ((first + number) * size, batch_size)
         x = {name: _rows(array, rows) for name, array in inputs.items()}
         y = {name: tf.gather(array, rows) for name, array in targets.items()}
-        if augment and isinstance(images, Rows):
-            x, y = augment_points(x, y, draw, augment.rotate, bool(augment.flip), place)
-        elif augment:
-            x["x"], y["x"] = augment.with_targets(x["x"], y["x"], draw, place, target_type)
+        if move:
+            x, y = _in_numpy(move, x, y, draw, place)
         x = {name: tf.ensure_shape(array, (size, *inputs[name].shape[1:])) for name, array in x.items()}
         y = {name: tf.ensure_shape(array, (size, *targets[name].shape[1:])) for name, array in y.items()}
-        batch = _as_inputs(x), _as_targets(y)
+        batch = as_inputs(x), as_targets(y)
         return batch if weights is None else (*batch, tf.gather(weights, rows))
 
     epochs = tf.data.Dataset.range(first_epoch, 2**31 - 1, output_type=tf.int32)
@@ -93,22 +101,48 @@ def training_pipeline(
     return _without_autotuner(dataset.prefetch(4)), steps
 
 
-def evaluation_pipeline(images, labels=None, batch_size=250, fixed=False):
-    """Batches in order, `(x, y)` or `x` alone. With `fixed`, the first rows again fill the last batch up."""
+def _moved(augment, points, target_type, x, y, draw, place):
+    """Dicts of arrays, augmented by the random numbers of `draw`; `place` as `part` of `Augment`."""
+    if points:
+        return augment_points(x, y, draw, augment.rotate, bool(augment.flip), place)
+    images, targets = augment.with_targets(x["x"], y["x"], draw, place, target_type)
+    return {"x": images}, {"x": targets}
+
+
+def _in_numpy(move, x, y, draw, place):
+    """`move` of tensors."""
     import tensorflow as tf
 
+    names, tensors = (list(x), list(y)), [*x.values(), *y.values()]
+
+    def moved(draw, first, of, *arrays):
+        inputs, targets = arrays[: len(x)], arrays[len(x) :]
+        parts = (dict(zip(n, a, strict=True)) for n, a in zip(names, (inputs, targets), strict=True))
+        return [array for part in move(*parts, draw, (first, of)) for array in part.values()]
+
+    found = tf.numpy_function(moved, [draw, *place, *tensors], [tensor.dtype for tensor in tensors], stateful=False)
+    return dict(zip(x, found[: len(x)], strict=True)), dict(zip(y, found[len(x) :], strict=True))
+
+
+def evaluation_pipeline(images, labels=None, batch_size=250, fixed=False):
+    """Batches in order, `(x, y)` or `x` alone. With `fixed`, the first rows again fill the last batch up."""
     count = len(images)
     batch_size = min(batch_size, count)
     rows = np.arange(-(-count // batch_size) * batch_size if fixed else count) % count
+    if keras.backend.backend() != "tensorflow":
+        orders = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+        return evaluation_batches(images, labels, orders, len(orders))
+    import tensorflow as tf
+
     inputs = {name: _readable(array) for name, array in parts_of(images).items()}
     targets = None if labels is None else {name: tf.constant(array) for name, array in parts_of(labels).items()}
 
     def load(numbers):
-        x = _as_inputs({name: _rows(array, numbers) for name, array in inputs.items()})
+        x = as_inputs({name: _rows(array, numbers) for name, array in inputs.items()})
         if targets is None:
             return (x,) if isinstance(x, tuple) else x
         y = {name: tf.gather(array, numbers) for name, array in targets.items()}
-        return x, _as_targets(y)
+        return x, as_targets(y)
 
     dataset = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size, drop_remainder=fixed).map(load)
     return _without_autotuner(dataset.prefetch(4))
@@ -118,42 +152,40 @@ def evaluation_parts(images, labels, batch_size, part):
     """Of each batch `(x, y)` the equal parts `(first, count, of)`, one after the other, as in `training_pipeline`; each
     image once, in no particular order, and then again, without end. The number of images and `batch_size` are multiples
     of `of`."""
+    first, own, parts = part
+    rows = np.arange(len(images)).reshape(-1, parts)[:, first : first + own]
+    size = batch_size // parts
+    if keras.backend.backend() != "tensorflow":
+        starts = range(0, len(rows), size)
+        orders = [rows[start : start + size, i] for start in starts for i in range(own)]
+        return evaluation_batches(images, labels, orders)
     import tensorflow as tf
 
-    first, own, parts = part
     inputs = {name: _readable(array) for name, array in parts_of(images).items()}
     targets = {name: tf.constant(array) for name, array in parts_of(labels).items()}
-    rows = np.arange(len(images)).reshape(-1, parts)[:, first : first + own]
-    dataset = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size // parts)
+    dataset = tf.data.Dataset.from_tensor_slices(rows).batch(size)
 
     def split(numbers):
         return tf.data.Dataset.from_tensor_slices(tf.transpose(numbers)).map(load)
 
     def load(numbers):
-        x = _as_inputs({name: _rows(array, numbers) for name, array in inputs.items()})
+        x = as_inputs({name: _rows(array, numbers) for name, array in inputs.items()})
         y = {name: tf.gather(array, numbers) for name, array in targets.items()}
-        return x, _as_targets(y)
+        return x, as_targets(y)
 
     return _without_autotuner(dataset.flat_map(split).repeat().prefetch(4))
 
 
 def reading_pipeline(images, batch_size=250):
     """Images in order, by batches, as float32."""
+    count = len(images)
+    if keras.backend.backend() != "tensorflow":
+        starts = range(0, count, batch_size)
+        return (taken({"x": images}, np.arange(i, min(i + batch_size, count)))["x"] for i in starts)
     import tensorflow as tf
 
-    images, starts = _readable(images), tf.data.Dataset.range(0, len(images), batch_size)
-    count = len(images)
+    images, starts = _readable(images), tf.data.Dataset.range(0, count, batch_size)
     return _without_autotuner(starts.map(lambda i: _rows(images, tf.range(i, tf.minimum(i + batch_size, count)))))
-
-
-def _as_inputs(arrays):
-    """What a network takes: an array alone, or a tuple of several."""
-    return arrays["x"] if "x" in arrays else tuple(arrays.values())
-
-
-def _as_targets(arrays):
-    """What a loss takes: an array alone, or a dict of several."""
-    return arrays if len(arrays) > 1 else next(iter(arrays.values()))
 
 
 def _readable(images):

@@ -1,12 +1,14 @@
 """Random rotations and mirrors of points, with whatever of inputs and targets rotates with them."""
 
-import math
+import numpy as np
+
+from keras_equivariant.data.motion import about, generator
 
 MOVING = ("positions", "state", "forces", "dipole", "states")  # names of arrays whose last axis holds coordinates
 
 
 def augment_points(inputs, targets, seed, rotate, mirror, part=None):
-    """Dicts of tensors `(B, ..., d)`, each sample rotated by a random rotation of its own about the origin.
+    """Dicts of arrays `(B, ..., d)`, each sample rotated by a random rotation of its own about the origin.
 
     Args:
         inputs, targets: dicts by name; those in `MOVING` rotate.
@@ -15,29 +17,25 @@ def augment_points(inputs, targets, seed, rotate, mirror, part=None):
         mirror: whether to mirror the first coordinate, with probability 1/2.
         part: `(first, of)` where these are the samples from number `first` on of a batch of `of`, else None.
     """
-    import tensorflow as tf
-
-    from keras_equivariant.data.volume_augment import _about
-
     moving = [array for part_ in (inputs, targets) for name, array in part_.items() if name in MOVING]
-    d, count = moving[0].shape[-1], tf.shape(moving[0])[0]
+    d, count = moving[0].shape[-1], len(moving[0])
     first, of = part or (0, count)
-    draws = tf.random.stateless_uniform((2, of), seed=seed)[:, first : first + count]
-    angles = (2 * draws[0] - 1) * rotate * (math.pi / 180)
+    random = generator(seed)
+    draws, axes = (array[..., first : first + count] for array in (random.random((2, of)), random.normal(size=(3, of))))
+    angles = np.deg2rad((2 * draws[0] - 1) * rotate)
     if d == 3:
-        matrices = _about(tf.random.stateless_normal((of, 3), seed=seed)[first : first + count], angles)
+        matrices = about(axes.T, angles)
     elif d == 2:
-        cos, sin = tf.cos(angles), tf.sin(angles)
-        matrices = tf.stack([tf.stack([cos, -sin], axis=1), tf.stack([sin, cos], axis=1)], axis=1)
+        cos, sin = np.cos(angles), np.sin(angles)
+        matrices = np.stack([np.stack([cos, -sin], axis=1), np.stack([sin, cos], axis=1)], axis=1)
     else:
         return inputs, targets
-    sign = tf.where((draws[1] < 0.5) & mirror, -1.0, 1.0)
-    matrices = tf.concat([sign[:, None, None] * matrices[:, :1], matrices[:, 1:]], axis=1)
+    matrices[:, 0] *= np.where((draws[1] < 0.5) & mirror, -1.0, 1.0)[:, None]
 
     def moved(name, array):
         if name not in MOVING:
             return array
-        flat = tf.reshape(array, (tf.shape(array)[0], -1, d))
-        return tf.reshape(tf.einsum("bij,bnj->bni", matrices, flat), tf.shape(array))
+        points = array.reshape(len(array), -1, d)
+        return np.einsum("bij,bnj->bni", matrices, points).reshape(array.shape).astype(array.dtype)
 
     return tuple({name: moved(name, array) for name, array in part_.items()} for part_ in (inputs, targets))

@@ -134,6 +134,7 @@ def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset
         **options: Of some sets: `size` of the images of "cells", of the volumes of "shapes" and "tetris" and of
             densities, `tile` of "isbi2012_em", in pixels; `draws` and `places` of "tetris"; `voxel_size` of
             densities. Of
+            volumes in a folder, too, which are resampled to it. Of
             files: `size=(height, width)` and `fit="pad"` or `"resize"` for images of other sizes; `target`, what
             numbers
             are: "class", "number", "angle", "axis", "vector", of molecules the name of an array.
@@ -175,7 +176,7 @@ def _loader_of(path, shards):
     if shards:
         return load_shards, ()
     if path.is_dir():
-        return load_folder, ("size", "fit")
+        return load_folder, ("size", "fit", "voxel_size")
     if suffix == ".csv":
         return load_table, ("size", "fit", "target")
     if suffix in (".xyz", ".extxyz"):

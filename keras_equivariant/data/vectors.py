@@ -31,7 +31,7 @@ def moved(vectors, text, matrix):
         return field_type.transform(np.asarray(vectors, "float32"), matrix)
     return np.concatenate(
         [
-            _block(vectors[..., start:stop], int(name), count, matrix, np).astype("float32")
+            _block(vectors[..., start:stop], int(name), count, matrix).astype("float32")
             for start, stop, count, name in _blocks(field_type)
         ],
         axis=-1,
@@ -39,28 +39,25 @@ def moved(vectors, text, matrix):
 
 
 def rotated(vectors, text, matrices):
-    """Vectors `(B, n)` or `(B, *space, n)`, a tensor, each moved by its own matrix of `matrices (B, d, d)`.
+    """Vectors `(B, n)` or `(B, *space, n)`, each moved by its own orthogonal matrix of `matrices (B, d, d)`.
 
-    Raises:
-        ValueError: vectors of space of a degree above 1, whose matrices are not made in the pipeline.
+    In space a mirror acts on degree l as on a tensor of that rank, by (-1)^l times the rotation behind it.
     """
-    import tensorflow as tf
-
-    field_type, parts = type_of(text, int(matrices.shape[-1])), []
-    for start, stop, count, name in _blocks(field_type):
-        part = vectors[..., start:stop]
-        if name == "0":
+    dimension = matrices.shape[-1]
+    field_type, parts = type_of(text, dimension), []
+    signs = np.sign(np.linalg.det(matrices))
+    for (start, stop, count, name), block in zip(_blocks(field_type), field_type.blocks, strict=True):
+        part, degree = vectors[..., start:stop], int(name)
+        if degree == 0:
             parts.append(part)
             continue
-        if matrices.shape[-1] == 3 and name != "1":
-            raise ValueError(
-                f'Volumes are augmented with vectors of degree 1. Received: target_type="{text}". Leave `augment` out.'
-            )
-        shape = tf.shape(part)
-        rho = matrices if matrices.shape[-1] == 3 else _planar(matrices, int(name), tf)
-        fields = tf.reshape(part, (shape[0], -1, int(rho.shape[-1]), count))
-        parts.append(tf.reshape(tf.einsum("bij,bpjc->bpic", rho, fields), shape))
-    return tf.concat(parts, axis=-1)
+        if dimension == 2:
+            rho = _planar(matrices, degree)
+        else:
+            rho = signs[:, None, None] ** degree * block.representation.rho(signs[:, None, None] * matrices)
+        fields = part.reshape(len(part), -1, rho.shape[-1], count)
+        parts.append(np.einsum("bij,bpjc->bpic", rho, fields).reshape(part.shape).astype(vectors.dtype))
+    return np.concatenate(parts, axis=-1)
 
 
 def _blocks(field_type):
@@ -70,20 +67,19 @@ def _blocks(field_type):
         start += count * block.dim
 
 
-def _block(part, frequency, count, matrix, module):
+def _block(part, frequency, count, matrix):
     if frequency == 0:
         return np.asarray(part)
     fields = np.reshape(part, (*np.shape(part)[:-1], 2, count))
-    return np.reshape(_planar(matrix[None], frequency, module)[0] @ fields, np.shape(part))
+    return np.reshape(_planar(matrix[None], frequency)[0] @ fields, np.shape(part))
 
 
-def _planar(matrices, frequency, module):
+def _planar(matrices, frequency):
     """The matrices of a frequency: rotations by so many times the angle, after the mirror if there is one."""
-    stack, atan2 = (module.stack, getattr(module, "arctan2", None) or module.math.atan2)
     a, b, c, d = (matrices[:, i, j] for i in (0, 1) for j in (0, 1))
-    angle, det = frequency * atan2(c, a), a * d - b * c
-    cos, sin = module.cos(angle), module.sin(angle)
-    return stack([stack([cos, -sin * det], axis=1), stack([sin, cos * det], axis=1)], axis=1)
+    angle, det = frequency * np.arctan2(c, a), a * d - b * c
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.stack([np.stack([cos, -sin * det], axis=1), np.stack([sin, cos * det], axis=1)], axis=1)
 
 
 def directions(degrees, frequency=1):

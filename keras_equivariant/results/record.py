@@ -27,7 +27,7 @@ def record_run(
     """Write the results of a finished run of `ke.train` into the file of an experiment.
 
     Args:
-        run: the folder of the run.
+        run: the folder of the run; of several seeds, the numbers are means, beside their deviations.
         path: the experiment's YAML file; a new one is made, in another the row is added or replaced.
         name: of the row; default: the folder's.
         published: `{"text": …, "source": …}`, the number to compare with.
@@ -44,14 +44,17 @@ def record_run(
         raise FileNotFoundError(
             f"A run to record must be finished. Received: {run} without a summary.json. Continue it with --resume."
         )
-    summary, config = (json.loads((run / file).read_text()) for file in ("summary.json", "config.json"))
+    summary, one = json.loads((run / "summary.json").read_text()), run
+    if "seeds" in summary:
+        one = run / f"seed{summary['seeds'][0]}"
+    config = json.loads((one / "config.json").read_text())
     settings, origin = config["settings"], config.get("origin") or {}
     fields = {
-        "command": origin.get("command", UNKNOWN),
-        "spec": _spec(run, origin),
+        "command": summary.get("command") or origin.get("command", UNKNOWN),
+        "spec": _spec(one, origin),
         "parameters": summary["parameters"],
         "data": {"name": settings["data"], "sha256": origin.get("data_sha256", UNKNOWN)},
-        "seeds": [settings["seed"]],
+        "seeds": summary.get("seeds") or [settings["seed"]],
         "versions": {key: value for key, value in config["versions"].items() if key != "machine"},
         **{key: origin.get(key, UNKNOWN) for key in ("machine", "commit", "date")},
         "numbers": _numbers(summary),
@@ -109,7 +112,7 @@ def _numbers(summary):
     numbers = {
         key: value for key, value in summary.items() if isinstance(value, int | float) and key not in _NO_NUMBERS
     }
-    numbers |= {key: value for key, value in summary.items() if key.endswith("_by_angle")}
+    numbers |= {key: value for key, value in summary.items() if "_by_angle" in key}
     certificate = summary.get("certificate") or {}
     numbers |= {f"certificate_{key}": value for key, value in certificate.items() if value is not None}
     return numbers

@@ -5,10 +5,20 @@ from keras_equivariant.training.evaluation import accuracy, accuracy_by_angle
 from keras_equivariant.training.refit import refit_head
 from keras_equivariant.training.results import TrainResult
 from keras_equivariant.training.run import train
+from keras_equivariant.training.seeds import SeedResults
 from keras_equivariant.training.tasks.segmentation import pixel_scores
 from keras_equivariant.utils.deprecation import moved
 
-__all__ = ["TrainResult", "accuracy", "accuracy_by_angle", "compare_runs", "pixel_scores", "refit_head", "train"]
+__all__ = [
+    "SeedResults",
+    "TrainResult",
+    "accuracy",
+    "accuracy_by_angle",
+    "compare_runs",
+    "pixel_scores",
+    "refit_head",
+    "train",
+]
 
 __getattr__ = moved(
     __name__,

@@ -1,5 +1,10 @@
 """Whether a spec, its task and the data belong together, and which of the spec's parameters follow from the data."""
 
+import logging
+
+import numpy as np
+
+from keras_equivariant import groups
 from keras_equivariant.data import Preprocess
 from keras_equivariant.graphs.symmetry import group_of
 from keras_equivariant.groups import grid
@@ -8,6 +13,7 @@ from keras_equivariant.groups.intersection import intersection
 LAYOUTS = {"images": "images", "volumes": "volumes", "points": "points in space", "states": "states of particles"}
 # What each task's data may be used for besides: a classifier's outputs can be numbers.
 TASKS_OF_SPECS = {"regression": ("regression", "classification")}
+log = logging.getLogger("keras_equivariant.training")
 _GRIDS = ("images", "volumes")
 # A potential energy is a function of points.
 LAYOUTS_OF_SPECS = {"states": ("points", "states")}
@@ -63,7 +69,41 @@ def input_parameters(dataset, recipe):
         channels = dataset.x_train.arrays["parameters"].shape[-1]
         return {"points": particles, "particles": particles, "space": space, "channels": channels}
     *sizes, channels = Preprocess(recipe.preprocess).output_shape(dataset.image_shape)
-    return {"size": sizes[0] if len(set(sizes)) == 1 else list(sizes), "channels": channels}
+    voxels = list(dataset.voxel_size) if dataset.voxel_size and not _alike(dataset.voxel_size) else None
+    return {
+        "size": sizes[0] if len(set(sizes)) == 1 else list(sizes),
+        "channels": channels,
+        "voxel_size": voxels,
+    }
+
+
+def _alike(voxel_size):
+    """Whether the edges of a voxel are of one length, to a part in a hundred."""
+    return max(voxel_size) < 1.01 * min(voxel_size)
+
+
+def check_voxels(network, dataset):
+    """Warn where a network treats axes alike along which the voxels differ: it is exact all the same, but for rotations
+    that the body in the volume does not make."""
+    if dataset.layout != "volumes" or not dataset.voxel_size or _alike(dataset.voxel_size):
+        return
+    if (network.params or {}).get("voxel_size"):  # its layers know
+        return
+    lengths = np.round(100 * np.array(dataset.voxel_size) / min(dataset.voxel_size))
+    group = group_of(network.model, of_grid=True).finite
+    if grid.keeps_shape(group, lengths):
+        return
+    fitting = next((name for name in ("D4z", "D2z") if grid.keeps_shape(groups.get(name), lengths)), None)
+    choose = f"choose a group that keeps their axis, --set group={fitting}, or " if fitting else ""
+    log.warning(
+        "Rotations in %s swap axes along which the voxels differ. Received: voxels of %s in %s. Such rotations of the "
+        "voxels are none of the body: %sresample the volumes to cubes, --option voxel_size=%.3g.",
+        group.name,
+        " x ".join(f"{length:g}" for length in dataset.voxel_size),
+        dataset.name,
+        choose,
+        min(dataset.voxel_size),
+    )
 
 
 def check_rows(network, dataset):

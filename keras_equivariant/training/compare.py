@@ -3,18 +3,20 @@
 from pathlib import Path
 
 from keras_equivariant.training.reporting import plot_by_angle
-from keras_equivariant.training.run_folder import read_json
+from keras_equivariant.training.summaries import DEVIATION, mean_and_deviation, summaries
 from keras_equivariant.training.tasks import TASKS
 from keras_equivariant.utils.text import aligned
 
-SCORES = dict(task.result for task in TASKS.values())
+NEEDED = ("parameters", "data", "data_description", "certificate")
 
 
 def compare_runs(folders, plot=None):
     """A table of finished runs, one line each, and a plot of their scores at every angle.
 
     Args:
-        folders: run folders of `train`, all of classifiers or all of masks; a run is named after its folder.
+        folders: run folders of `train`, all for one task; a run is named after its folder. A folder of runs with
+            several seeds is one line: mean ± standard deviation. `runs/a/compare` is the network that the run `runs/a`
+            was compared with, with each of its seeds.
         plot: PNG file to write.
 
     Returns:
@@ -22,7 +24,7 @@ def compare_runs(folders, plot=None):
 
     Raises:
         FileNotFoundError: a folder without the summary of a finished run.
-        ValueError: no folders, two of one name, or runs of different tasks or data.
+        ValueError: no folders, one of them twice, or runs of different tasks or data.
 
     Example:
         >>> import keras_equivariant as ke
@@ -34,58 +36,88 @@ def compare_runs(folders, plot=None):
         >>> compare_runs([folder]).splitlines()[0].split()[:2]
         ['run', 'parameters']
     """
-    runs = {Path(folder).name: _summary(Path(folder)) for folder in folders}
-    if not runs or len(runs) < len(list(folders)):
-        raise ValueError(
-            f"Runs are named after their folders, which must differ. Received: {[str(f) for f in folders]}. Name each "
-            "run's folder with --run-dir when it is trained."
-        )
-    kinds = {(_score(run), run["data"]) for run in runs.values()}
+    runs = {name: _checked(folder) for name, folder in _named(folders).items()}
+    kinds = {(_task(run).result, run["data"]) for found in runs.values() for run in found}
     if len(kinds) > 1:
         raise ValueError(
             "Only runs on the same data can be compared. Received: "
-            + ", ".join(f"{name} on {run['data']}" for name, run in runs.items())
+            + ", ".join(f"{name} on {found[0]['data']}" for name, found in runs.items())
         )
-    ((score, _),) = kinds
-    if plot:
-        description = next(iter(runs.values()))["data_description"]
-        curves = {name: _curve(run, score) for name, run in runs.items()}
-        plot_by_angle(curves, f"Rotated test images ({description})", SCORES[score], plot)
-    head = ("run", "parameters", f"{SCORES[score]} %", "mean over angles", "worst angle", "certificate")
+    first = next(iter(runs.values()))[0]
+    task = _task(first)
+    together = {name: mean_and_deviation(found) for name, found in runs.items()}
+    if plot and task.by_angle_key() in first:
+        curves = {name: _curve(run, task) for name, run in together.items()}
+        deviations = {name: _curve(run, task, DEVIATION) for name, run in together.items() if len(runs[name]) > 1}
+        title = f"Rotated test images ({first['data_description']})"
+        plot_by_angle(
+            curves, title, task.result[1], plot, task.unit or "units of the data", task.scale, deviations=deviations
+        )
+    keys, several = task.summary_keys(), any(len(found) > 1 for found in runs.values())
+    head = ("run", "parameters", f"{task.result[1]} {task.unit}".rstrip(), "mean over angles", "worst angle")
+    head += ("certificate", *(["seeds"] if several else []))
     rows = [
         (
             name,
-            f"{run['parameters']:,}",
-            *(f"{run[key]:.2f}" for key in (f"test_{score}_percent", f"mean_{score}_over_angles_percent")),
-            f"{run[f'worst_{score}_over_angles_percent']:.2f}",
-            f"{run['certificate']['group']}: {run['certificate']['verdict']}",
+            f"{found[0]['parameters']:,}",
+            *(_number(together[name], key, task, len(found) > 1) for key in keys),
+            " ".join(dict.fromkeys(f"{run['certificate']['group']}: {run['certificate']['verdict']}" for run in found)),
+            *([str(len(found))] if several else []),
         )
-        for name, run in runs.items()
+        for name, found in runs.items()
     ]
     return "\n".join(aligned([head, *rows]))
 
 
-def _summary(folder):
-    path = folder / "summary.json"
-    if not path.exists():
-        raise FileNotFoundError(
-            f"A run to compare must be finished. Received: {folder} without a summary.json. Continue it with --resume."
+def _named(folders):
+    """`{name: folder}`; `compare`, and what two share, is named after the folder above it, too."""
+    folders = list(dict.fromkeys(map(Path, folders)))
+    found = {}
+    for folder in folders:
+        short = [other for other in folders if other.name == folder.name]
+        found[f"{folder.parent.name}/{folder.name}" if len(short) > 1 or folder.name == "compare" else folder.name] = (
+            folder
         )
-    run = read_json(path, "parameters", "data", "data_description", "certificate")
-    score = _score(run)
-    numbers = [f"{kind}_{score}_over_angles_percent" for kind in ("mean", "worst")]
-    run = read_json(path, f"test_{score}_percent", f"{score}_percent_by_angle", *numbers)
-    if not isinstance(run["certificate"], dict) or not {"group", "verdict"} <= set(run["certificate"]):
+    if not found or len(found) < len(folders):
         raise ValueError(
-            f"A run's summary must hold its certificate. Received: {path} with {run['certificate']!r:.80}. Start a new "
-            "run."
+            f"Runs are named after their folders, which must differ. Received: {[str(f) for f in folders]}. Name each "
+            "run's folder with --run-dir when it is trained."
         )
-    return run
+    return found
 
 
-def _score(run):
-    return next((score for score in SCORES if f"{score}_percent_by_angle" in run), "error")
+def _checked(folder):
+    runs = summaries(folder)
+    for run in runs:
+        missing = [key for key in NEEDED if key not in run] if isinstance(run, dict) else ["an object"]
+        task = None if missing else _task(run)
+        if not missing:
+            missing = [key for key in task.summary_keys()[:1] if key not in run]
+        if missing:
+            raise ValueError(
+                f"A run's summary.json must be as `train` writes it. Received: {folder} without {', '.join(missing)}. "
+                "Start a new run."
+            )
+        if not isinstance(run["certificate"], dict) or not {"group", "verdict"} <= set(run["certificate"]):
+            raise ValueError(
+                f"A run's summary must hold its certificate. Received: {folder} with {run['certificate']!r:.80}. Start "
+                "a new run."
+            )
+    return runs
 
 
-def _curve(run, score):
-    return {float(angle): value / 100 for angle, value in run[f"{score}_percent_by_angle"].items()}
+def _task(run):
+    """The task whose score a summary holds."""
+    return next((task for task in TASKS.values() if task.summary_keys()[0] in run), TASKS["classification"])
+
+
+def _number(run, key, task, several):
+    """A score with two digits behind the point where it is in percent, else with four in all."""
+    if key not in run:
+        return "–"
+    shape = ".2f" if task.scale == 100 else ".4g"
+    return f"{run[key]:{shape}}" + (f" ± {run[key + DEVIATION]:{'.2f' if task.scale == 100 else '.2g'}}" * several)
+
+
+def _curve(run, task, suffix=""):
+    return {float(angle): value / task.scale for angle, value in run[task.by_angle_key() + suffix].items()}

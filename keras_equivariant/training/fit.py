@@ -17,6 +17,7 @@ from keras_equivariant.training.memory.rematerialize import rematerialize
 from keras_equivariant.training.normalization import adapt, normalization_layers
 from keras_equivariant.training.prediction import batch_of
 from keras_equivariant.training.refit import check_head, refit_head
+from keras_equivariant.training.seeding import set_seed
 from keras_equivariant.training.statistics import LARGEST_SAMPLE, recompute_statistics
 from keras_equivariant.training.tasks import task_of
 from keras_equivariant.utils.files import replaced
@@ -77,7 +78,7 @@ def fit_network(
     checkpoint = Checkpoint(folder / "checkpoint.npz")
     with distribution.scope():
         adapt(model, images)
-        keras.utils.set_random_seed(seed)
+        set_seed(seed)
         trained = rematerialize(model, batch_size=batch_size) if recipe.rematerialize else model
         task = task_of(dataset)
         trained = task.trained(trained, dataset)

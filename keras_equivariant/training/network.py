@@ -9,6 +9,7 @@ import keras
 from keras_equivariant.data import Preprocess, Rows
 from keras_equivariant.training import agreement
 from keras_equivariant.training.recipe import Recipe
+from keras_equivariant.training.seeding import set_seed
 from keras_equivariant.training.tasks import task_of
 
 log = logging.getLogger("keras_equivariant.training")
@@ -52,6 +53,7 @@ def make_network(spec, dataset, params=None, recipe=None, seed=0, mixed_precisio
     else:
         network = _from_spec(spec, dataset, dict(params or {}), recipe, seed, mixed_precision)
     _check_fit(network, dataset)
+    agreement.check_voxels(network, dataset)
     return replace(network, model=task_of(dataset).scaled(network.model, dataset))
 
 
@@ -75,7 +77,7 @@ def _from_spec(spec, dataset, params, recipe, seed, mixed_precision):
     if fitted:
         log.info("Set to fit %s: %s.", dataset.name, ", ".join(f"{k}={v}" for k, v in fitted.items()))
     resolved = load_spec(spec, **params, **fitted)
-    keras.utils.set_random_seed(seed)
+    set_seed(seed)
     with _dtype_policy(mixed_precision):
         model = build_from_spec(resolved)
     return Network(resolved.name, model, recipe, resolved.to_yaml(), dict(resolved.params))

@@ -37,9 +37,17 @@ def adapt(model, images):
                 f'Received: layer "{layer.name}" of a nested model. Give it `mean` and `variance`, or move it out.'
             )
         if any(layer.input is tensor for tensor in model.inputs):
-            layer.adapt(
-                reading_pipeline(images) if isinstance(images, Stored) else images.astype("float32", copy=False)
-            )
+            layer.adapt(_readable(images))
         else:
             features = keras.Model(model.inputs, layer.input)
             layer.adapt(features.predict(np.asarray(images[:SAMPLE], "float32"), batch_size=250, verbose=0))
+
+
+def _readable(images):
+    """What `adapt` takes: float32 images; of those on disk a pipeline of tf.data, or a sample."""
+    if not isinstance(images, Stored):
+        return images.astype("float32", copy=False)
+    if keras.backend.backend() == "tensorflow":
+        return reading_pipeline(images)
+    rows = np.unique(np.linspace(0, len(images) - 1, min(SAMPLE, len(images))).astype(int))
+    return np.asarray(images[rows], "float32")

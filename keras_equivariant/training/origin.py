@@ -59,7 +59,7 @@ def _option_words(options):
     return words
 
 
-DEFAULTS = {"seed": 0, "validation": 0, "angle_step": 15, "angle_samples": 2000}
+DEFAULTS = {"inference_type": "float32", "seed": 0, "validation": 0, "angle_step": 15, "angle_samples": 2000}
 DEFAULTS["export_formats"] = ("saved_model", "tflite")
 
 

@@ -41,7 +41,7 @@ def summarise(settings, dataset, task, results, history):
     }
 
 
-def plot_by_angle(curves, title, score, path, unit="%", scale=100, chance=None):
+def plot_by_angle(curves, title, score, path, unit="%", scale=100, chance=None, deviations=None):
     """Draw a score against the angle the test images are rotated by, one line a network.
 
     Args:
@@ -52,6 +52,7 @@ def plot_by_angle(curves, title, score, path, unit="%", scale=100, chance=None):
         unit: Of the axis.
         scale: What scores are multiplied by to have that unit; 100 where they go from 0 to 1.
         chance: The score of a guess, in the unit of `curves`, drawn as a dotted line; None for none.
+        deviations: `{network name: {degrees: deviation}}` of scores that are means, drawn as bands.
     """
     figure = require("matplotlib.figure", "Plotting the results").Figure(figsize=(7.2, 4.4), layout="constrained")
     axes = figure.subplots()
@@ -59,9 +60,12 @@ def plot_by_angle(curves, title, score, path, unit="%", scale=100, chance=None):
     label_unit = f" {unit}".rstrip()
     for (name, curve), (color, line) in zip(curves.items(), styles, strict=False):
         angles = [*curve, 360.0]
-        values = [scale * curve[angle % 360] for angle in angles]
+        values = scale * np.array([curve[angle % 360] for angle in angles])
         mean = scale * np.mean(list(curve.values()))
         label = f"{name} (mean {f'{mean:.1f}' if scale == 100 else f'{mean:.4g}'}{label_unit})"
+        if name in (deviations or {}):
+            band = scale * np.array([deviations[name][angle % 360] for angle in angles])
+            axes.fill_between(angles, values - band, values + band, color=color, alpha=0.15, linewidth=0)
         axes.plot(angles, values, line, color=color, marker="o", markersize=3.5, linewidth=1.8, label=label)
     if chance is not None:
         axes.axhline(scale * chance, color="#888888", linestyle=":", linewidth=1.4)

@@ -11,6 +11,7 @@ from keras_equivariant.export import arguments, export, exporter
 from keras_equivariant.training import reporting
 from keras_equivariant.training.report.page import write_report
 from keras_equivariant.training.run_folder import write_json
+from keras_equivariant.training.served import served_scores
 from keras_equivariant.training.tasks import task_of
 
 REPRESENTATIVE_IMAGES = 128
@@ -77,7 +78,7 @@ def check_exportable(model, formats):
             format.check_model(served)
 
 
-def finish(job, results, dataset, export_formats):
+def finish(job, results, dataset, export_formats, inference_type="float32"):
     """The plots, the exported model, the summary and the report: what is left of a run whose networks are trained.
 
     Args:
@@ -85,6 +86,7 @@ def finish(job, results, dataset, export_formats):
         results: a `TrainResult` of it, and one of the network that it is compared with, if any.
         dataset: `Dataset`.
         export_formats: names of formats; none for no export.
+        inference_type: what an int8 model takes and returns.
 
     Returns:
         The first `TrainResult`, completed.
@@ -98,14 +100,16 @@ def finish(job, results, dataset, export_formats):
         reporting.plot_by_angle(
             curves, title, task.score_text, plot, task.unit, task.scale, task.chance(dataset.y_test)
         )
-    summary, exported = dict(result.summary), None
+    summary, exported, served = dict(result.summary), None, ()
     if comparison:
         summary["compared_with"] = comparison.summary
     if export_formats:
-        exported = _export(job, task.certified(result.model, job.preprocess(inputs)), export_formats)
+        exported = _export(job, task.certified(result.model, job.preprocess(inputs)), export_formats, inference_type)
         summary["export"] = [artifact.path for artifact in exported.artifacts]
+        served = served_scores(exported, result.model, dataset, task, job.preprocess, job.settings["seed"])
+        summary["served"] = served
     write_json(job.folder / "summary.json", summary)
-    report = write_report(job, results, dataset, task, exported)
+    report = write_report(job, results, dataset, task, exported, served)
     log.info("Everything about the run is in %s; open %s in a browser.", job.folder.path, report)
     for found in results:
         name, report = found.summary["network"], found.certificate
@@ -122,7 +126,7 @@ def _as_float(images):
     return images if isinstance(images, list) else np.asarray(images, "float32")
 
 
-def _export(job, images, formats):
+def _export(job, images, formats, inference_type):
     if job.network.recipe.preprocess:
         log.info("The exported model takes images after the steps %s.", list(job.network.recipe.preprocess))
     written = export(
@@ -131,6 +135,7 @@ def _export(job, images, formats):
         formats,
         name=job.network.name,
         representative_data=_as_float(images),
+        inference_type=inference_type,
         overwrite=True,
     )
     log.info("%s\n", written)

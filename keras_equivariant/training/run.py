@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from keras_equivariant import data as datasets
+from keras_equivariant.compiler import load_spec
 from keras_equivariant.data import Preprocess
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.equivariance import certify
@@ -29,6 +30,7 @@ from keras_equivariant.training.network import Network, make_network, recipe_of
 from keras_equivariant.training.origin import command_line, origin_of
 from keras_equivariant.training.results import TrainResult, check_exportable, checked_formats, finish
 from keras_equivariant.training.run_folder import RunFolder, write_json, write_text
+from keras_equivariant.training.seeds import SeedResults, train_seeds
 from keras_equivariant.training.tasks import task_of
 from keras_equivariant.utils.files import room
 from keras_equivariant.utils.optional import require
@@ -49,6 +51,7 @@ def train(
     epochs: int | None = None,
     batch_size: int | None = None,
     seed: int = 0,
+    seeds: int | None = None,
     mixed_precision: Literal["float16", "bfloat16"] | None = None,
     compare: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     validation: float = 0,
@@ -59,9 +62,10 @@ def train(
     angle_step: int = 15,
     angle_samples: int | None = 2000,
     export_formats: Sequence[str] = ("saved_model", "tflite"),
+    inference_type: Literal["float32", "int8"] = "float32",
     verbose: int = 1,
     distribute: str | None = None,
-) -> TrainResult | None:
+) -> TrainResult | SeedResults | None:
     """Train a network on images, test it upright and at all angles, certify it and export it.
 
     Args:
@@ -73,6 +77,8 @@ def train(
         recipe: Entries that replace those of the spec's `training` block.
         epochs, batch_size: Default: the recipe's; if it was written for other data, at most what suits these.
         seed: Seed of the initial weights, the order of the images, their augmentation, and sets that are generated.
+        seeds: Train so many networks, with the seeds `seed`, `seed + 1`, …, each in a folder of its own; the results
+            are their mean and deviation. Default: the recipe's, 1.
         mixed_precision: None, `"float16"` or `"bfloat16"`.
         compare: Another spec, trained by its own recipe on the same data (but for `epochs` and `batch_size`, where
             they are given) and reported beside this one.
@@ -85,13 +91,15 @@ def train(
         angle_step: Degrees between the angles of the test.
         angle_samples: Test images rotated to each angle (None: all).
         export_formats: See `ke.export`; empty for no export.
+        inference_type: `"float32"` or `"int8"`: what a model in the format `tflite_int8` takes and returns.
         verbose: 0 silent, 1 progress bar, 2 one line an epoch.
         distribute: `"none"`; on all devices of this machine, `"mirrored"` (TensorFlow) or `"data_parallel"` (JAX); or
             `"multi_worker"` (TensorFlow), on all machines that the environment variable TF_CONFIG names, each of which
             runs the same call. Default: the recipe's. The result is that of one device; a run may go on on others.
 
     Returns:
-        A `TrainResult`; None in a process that is not the first of many workers, which writes no files.
+        A `TrainResult`; of several seeds `SeedResults`; None in a process that is not the first of many workers, which
+        writes no files.
 
     Raises:
         ValueError: Wrong names, data, parameters, a spec for another task or kind of data, or settings that differ
@@ -108,19 +116,24 @@ def train(
     >>> result.certificate.exact
     True
     """
+    arguments = dict(locals())
     if not isinstance(data, datasets.Dataset):
         datasets.registry.check_name(data)
-    origin = {"command": command_line(locals()), "spec": spec if isinstance(spec, str) else None}
+    declared = recipe_of(spec, params, recipe)
+    seeds = declared.seeds if seeds is None else seeds
+    if seeds != 1:
+        there = run_dir or default_folder(_name_of(spec), data, f"{seed}x{seeds}")
+        return train_seeds(train, seeds, {**arguments, "run_dir": there}, command_line(arguments))
+    origin = {"command": command_line(arguments), "spec": spec if isinstance(spec, str) else None}
     angles = angles_of(angle_step)
     require("matplotlib", "Plotting the results")
     if tensorboard:
         require("tensorboard", "Logging for TensorBoard")
     formats = checked_formats(export_formats)
-    distribution = make_distribution(distribute or recipe_of(spec, params, recipe).distribute)
+    distribution = make_distribution(distribute or declared.distribute)
     own_options = dict(data_options or {})
     loaded = data if isinstance(data, datasets.Dataset) else datasets.load(data, seed, **own_options)
-    block = recipe_of(spec, params, recipe).shuffle_block
-    dataset = loaded.limited(limit, seed).with_validation(validation, seed, block)
+    dataset = loaded.limited(limit, seed).with_validation(validation, seed, declared.shuffle_block)
     common = {
         "distribution": distribution,
         "seed": seed,
@@ -144,7 +157,7 @@ def train(
         if not distribution.is_chief:
             return None
         results = [job.test(dataset, angles, angle_samples, group) for job in jobs]
-        return finish(jobs[0], results, dataset, export_formats)
+        return finish(jobs[0], results, dataset, export_formats, inference_type)
 
 
 @dataclass(frozen=True)
@@ -176,7 +189,7 @@ class _Job:
             "parameters": sum(int(np.prod(w.shape)) for w in network.model.trainable_weights),
             "data": dataset.name,
             "training_images": len(dataset.x_train),
-            "recipe": json.loads(json.dumps({**asdict(network.recipe), "distribute": None})),
+            "recipe": json.loads(json.dumps({**asdict(network.recipe), "distribute": None, "seeds": None})),
             "distribute": distribution.kind,
             "epochs": epochs if own.get("epochs") is None else own["epochs"],
             "batch_size": min(batch_size if own.get("batch_size") is None else own["batch_size"], len(dataset.x_train)),
@@ -192,8 +205,7 @@ class _Job:
                 raise ValueError(
                     f"`{key}` must be at least 1. Received: {key}={settings[key]}. Use a positive integer."
                 )
-        stem = f"{network.name}-{Path(dataset.name).stem}-seed{seed}"
-        folder = RunFolder(run_dir or Path("runs") / re.sub(r"[^\w.-]", "_", stem))
+        folder = RunFolder(run_dir or default_folder(network.name, dataset, seed))
         return cls(network, folder, settings, Preprocess(network.recipe.preprocess), distribution)
 
     def open(self, resume, origin):
@@ -255,6 +267,16 @@ class _Job:
         write_text(self.folder / "certificate.txt", f"{report}\n")
         report.plot(self.folder / "certificate.png")
         return report
+
+
+def default_folder(network, data, seed):
+    """`runs/<network>-<data>-seed<seed>`."""
+    data = data.name if isinstance(data, datasets.Dataset) else data
+    return Path("runs") / re.sub(r"[^\w.-]", "_", f"{network}-{Path(data).stem}-seed{seed}")
+
+
+def _name_of(spec):
+    return spec.name if isinstance(spec, keras.Model) else load_spec(spec).name
 
 
 def suited(recipe, dataset):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_equivariant import data
+from keras_equivariant.data import resampling
 from keras_equivariant.data.cuts import drawn
 from keras_equivariant.data.files import Files
 from keras_equivariant.data.sizes import fitted
@@ -197,5 +198,23 @@ def test_volumes_in_files(tmp_path):
     assert found.layout == "volumes" and found.image_shape == (6, 6, 4, 1) and found.voxel_size == (1.0, 1.0, 2.5)
     assert data.load(tmp_path, size=(8, 8, 4)).image_shape == (8, 8, 4, 1)
     nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "sick" / "0.nii.gz")
-    with pytest.raises(ValueError, match="voxels of one size"):
+    with pytest.raises(ValueError, match="voxels of one size.*voxel_size"):
         data.load(tmp_path)
+    found = data.load(tmp_path, voxel_size=1.0, size=(6, 6, 10))
+    assert found.image_shape == (6, 6, 10, 1) and found.voxel_size == (1.0, 1.0, 1.0), "4 of 2.5 are 10 of 1"
+    with pytest.raises(ValueError, match="positive length"):
+        data.load(tmp_path, voxel_size=[1, 0, 1])
+
+
+def test_resampled_volumes_keep_what_they_show():
+    z = np.indices((6, 6, 24))[2] * 2.0 + 1
+    volume = np.sin(z / 4)[..., None]
+    found = resampling.resampled(volume, (1.0, 1.0, 2.0), (1.0, 1.0, 1.0))
+    assert found.shape == (6, 6, 48, 1)
+    wanted = np.sin((np.arange(48) + 0.5) / 4)  # whose peaks lie between the samples
+    np.testing.assert_allclose(found[0, 0, 14:-14, 0], wanted[14:-14], atol=0.01)
+    mask = (z > 8).astype("uint8")[..., None]
+    finer = resampling.resampled(mask, (1.0, 1.0, 2.0), (1.0, 1.0, 1.0), mask=True)
+    np.testing.assert_array_equal(finer[0, 0, :, 0], np.repeat(mask[0, 0, :, 0], 2))
+    back = np.rot90(resampling.resampled(np.rot90(volume), (1.0, 1.0, 2.0), (1.0, 1.0, 1.0)), -1)
+    np.testing.assert_array_equal(back, found)

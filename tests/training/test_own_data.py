@@ -1,6 +1,7 @@
 """From files to a trained, certified, reported network: each job from the command line and in Python, on tiny data."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ import yaml
 
 import keras_equivariant as ke
 from keras_equivariant.cli import main
+from keras_equivariant.training.network import make_network
 
 RNG = np.random.default_rng(0)
 ANGLES = ["--angle-step", "90", "--quiet"]
@@ -172,6 +174,25 @@ def test_extended_xyz_with_forces(tmp_path, capsys):
     path.write_text("2\ncomment\nH 0 0 0\nH 0 0 1\n")
     with pytest.raises(ValueError, match="Frames of an xyz file say their energy"):
         ke.data.load(path)
+
+
+def test_volumes_whose_voxels_are_no_cubes(tmp_path, caplog):
+    volumes = RNG.normal(size=(12, 8, 8, 8, 1)).astype("float32")
+    masks = (volumes > 1).astype("float32")
+    parts = (volumes[:8], masks[:8], volumes[8:], masks[8:])
+    dataset = ke.data.Dataset("scan", "noise", *parts, task="segmentation", voxel_size=(1.0, 1.0, 2.5))
+    for params, swaps in (({}, True), ({"group": "D4z"}, False)):
+        caplog.clear()
+        make_network("unet_volumes", dataset, {"width": 2, "levels": 1, **params})
+        found = [record.getMessage() for record in caplog.records if "voxels differ" in record.getMessage()]
+        assert bool(found) == swaps
+        assert all("--set group=D4z" in text and "--option voxel_size=1" in text for text in found)
+    along = dataclasses.replace(
+        dataset, task="vectors", target_type="1x1", y_train=volumes[:8] * np.ones(3), y_test=volumes[8:] * np.ones(3)
+    )
+    caplog.clear()
+    model = make_network("se3_vector_field", along, {"width": 1, "depth": 1, "kernel_size": 3}).model
+    assert model.layers[1].get_config()["voxel_size"] == [1.0, 1.0, 2.5] and "voxels differ" not in caplog.text
 
 
 def test_trajectories(tmp_path):

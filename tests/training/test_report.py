@@ -67,13 +67,30 @@ def test_a_classifier_s_report(tmp_path, caplog):
         ke.data.load(save_shapes(tmp_path / "shapes.npz")), class_names=("<b>dot</b>", "bar & bar", "cross")
     )
     with caplog.at_level("INFO", "keras_equivariant"):
-        result = run(named, tmp_path / "run", export_formats=("tflite",), validation=12)
+        result = run(named, tmp_path / "run", export_formats=("tflite_int8",), inference_type="int8", validation=12)
     page = checked(result.run_dir)
-    assert page.titles["h3"] == ["Class balance", "Samples", "Confusion matrix", "Worst mistakes"]
+    assert page.titles["h3"] == ["Class balance", "Samples", "Feature maps", "Confusion matrix", "Worst mistakes"]
     pictures = [image["alt"] for image in page.images]
-    assert {"Class balance", "Learning curves", "accuracy by angle", "Confusion matrix", "certificate"} <= set(pictures)
-    for words in ("Chance", "keeps the law of C4 exactly", "largest relative error", "tiny.tflite", "verified"):
+    assert {
+        "Class balance",
+        "Learning curves",
+        "Feature maps",
+        "accuracy by angle",
+        "Confusion matrix",
+        "certificate",
+    } <= set(pictures)
+    for words in (
+        "Chance",
+        "keeps the law of C4 exactly",
+        "largest relative error",
+        "tiny_int8.tflite",
+        "verified",
+        "milliseconds are the median",
+    ):
         assert words in page.words
+    (served,) = result.summary["served"]
+    assert served["latency_ms"] > 0 and abs(served["accuracy_percent"] - 100 * result.test_accuracy) < 15
+    assert "Feature maps" in pictures and "milliseconds are the median" in page.words
     *_, where, certificate, last = [record.getMessage() for record in caplog.records]
     assert str(result.run_dir / "report.html") in where
     assert "C4" in certificate and "Test error" in last

@@ -10,6 +10,7 @@ from keras_equivariant.compiler.grammar import rules
 
 FLIPS = ("horizontal", "vertical", "both")
 FILLS = ("reflect", "constant")
+INTERPOLATIONS = ("cubic", "linear", "nearest")
 LOSSES = ("crossentropy", "balanced_crossentropy", "squared_error", "absolute_error")
 TASKS = ("classification", "segmentation", "regression", "vectors", "molecules", "trajectories")
 DISTRIBUTE = ("none", "mirrored", "multi_worker", "data_parallel")
@@ -39,6 +40,7 @@ AUGMENT = {
     "translate": rules.whole(0),
     "fill": rules.one_of(FILLS),
     "quarter_turns": rules.flag(),
+    "interpolation": rules.one_of(INTERPOLATIONS),
 }
 
 
@@ -80,7 +82,8 @@ class Recipe:
         None,
         rules.mapping("augment", AUGMENT),
         "{rotate: 180, flip: horizontal, translate: 2, fill: reflect}: largest rotation in degrees, largest shift in "
-        "pixels; quarter_turns: true rotates by 0, 90, 180 or 270 degrees, without interpolation",
+        "pixels; quarter_turns: true rotates by 0, 90, 180 or 270 degrees, without interpolation; interpolation: "
+        "cubic, linear or nearest at other angles",
     )
     preprocess: tuple = _key(
         (), rules.steps("preprocess", ("contrast", "zca"), ("resize",)), "[contrast, zca, {resize: 32}], in this order"
@@ -100,6 +103,9 @@ class Recipe:
         "stop after so many epochs without a smaller loss on the validation part, and keep the best weights",
     )
     keep_best: bool = _key(False, rules.flag(), "keep the weights of the epoch with the smallest loss of validation")
+    seeds: int = _key(
+        1, rules.whole(1), "so many runs, with the seeds s, s + 1, …; their results are mean and deviation"
+    )
     distribute: str = _key(
         "none",
         rules.one_of(DISTRIBUTE),

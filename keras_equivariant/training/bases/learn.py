@@ -21,6 +21,7 @@ from keras_equivariant.kernels import LearnedBasis
 from keras_equivariant.kernels.learned import SUFFIX, VARIANTS
 from keras_equivariant.training.bases.autoencoder import BasisAutoEncoder
 from keras_equivariant.training.run_folder import versions
+from keras_equivariant.training.seeding import set_seed
 
 IMAGES, IMAGE_SIZE = 1500, 32  # of the generated ones, and the size that others are cropped to
 LARGEST_KERNEL = 11
@@ -103,7 +104,7 @@ def learn_basis(
             "There must be at least one batch of images besides those held out. Received: "
             f"{len(images)} images, {held_out} of them held out, batch_size={batch_size}; use a smaller batch_size"
         )
-    keras.utils.set_random_seed(seed)
+    set_seed(seed)
     weights = float(equivariance_weight), float(orthogonality_weight)
     model = BasisAutoEncoder(group, kernel_size, variant, size, sigma, *weights, scales, images.shape[1], seed)
     batches, steps = training_pipeline(images[:-held_out], np.zeros(len(images) - held_out, "int32"), batch_size, seed)

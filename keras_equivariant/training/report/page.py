@@ -6,10 +6,13 @@ from html import escape
 
 import numpy as np
 
+from keras_equivariant.data import Rows
 from keras_equivariant.data.stored import Stored
 from keras_equivariant.training.report import figures
 from keras_equivariant.training.report.certificate import sentences
+from keras_equivariant.training.report.features import feature_maps
 from keras_equivariant.training.report.template import PAGE
+from keras_equivariant.training.served import TESTED_ROWS
 from keras_equivariant.utils.files import write_text
 from keras_equivariant.utils.text import number
 
@@ -17,7 +20,7 @@ WATCHED = 2000  # test rows whose answers are looked at
 DPI = 125
 
 
-def write_report(job, results, dataset, task, exported=None):
+def write_report(job, results, dataset, task, exported=None, served=()):
     """Writes report.html into the run's folder and returns its path.
 
     Args:
@@ -26,6 +29,7 @@ def write_report(job, results, dataset, task, exported=None):
         dataset: `Dataset`.
         task: its `Task`, which says which pictures are shown of the data and of the answers.
         exported: an `ExportReport`, or None.
+        served: what `served_scores` found of its files.
     """
     result, seed = results[0], job.settings["seed"]
     x, y = dataset.sample("test", WATCHED, seed)
@@ -34,11 +38,11 @@ def write_report(job, results, dataset, task, exported=None):
         "Result": _result(job, results, task),
         "Data": paragraph(_data_text(dataset)) + "".join(map(picture, task.data_pictures(dataset, seed))),
         "Learning curves": image(figures.curves(result.history), "Learning curves"),
-        "Rotated test inputs": _by_angle(job, result, task),
+        "Rotated test inputs": _by_angle(job, result, task, x),
         "Answers": paragraph(f"Of {len(x):,} test examples, as they are.")
         + "".join(map(picture, task.answer_pictures(result.model, x, y, dataset, job.preprocess))),
         "Certificate": paragraph(" ".join(sentences(result.certificate))) + file_image(job.folder / "certificate.png"),
-        "Exported files": _exported(exported),
+        "Exported files": _exported(exported, served, task),
         "Settings": _settings(job),
     }
     body = "\n".join(f"<section>\n<h2>{escape(name)}</h2>\n{content}\n</section>" for name, content in parts.items())
@@ -61,7 +65,7 @@ def _data_text(dataset):
     return f"{dataset.description}: {listed}; each of shape {shape}."
 
 
-def _by_angle(job, result, task):
+def _by_angle(job, result, task, x):
     key = f"chance_{task.score}{task.suffix}"
     chance = result.summary.get(key)
     said = (
@@ -71,19 +75,27 @@ def _by_angle(job, result, task):
     )
     if not result.score_by_angle:
         return paragraph("These inputs have no plane to rotate in." + said)
+    maps = None if isinstance(x, Rows) else feature_maps(result.model, x[0], job.preprocess)
     text = f"{task.score_text[:1].upper()}{task.score_text[1:]} against the angle by which the test inputs are rotated."
-    return paragraph(text + said) + file_image(job.folder / f"{task.score}_by_angle.png")
+    drawn = file_image(job.folder / f"{task.score}_by_angle.png")
+    return paragraph(text + said) + drawn + (picture(maps) if maps else "")
 
 
-def _exported(exported):
+def _exported(exported, served, task):
     if exported is None:
         return paragraph("Nothing was exported.")
-    rows = [
-        (a.format, a.path, f"{a.size:,}", number(a.max_error), number(a.relative_error), _verdict(a))
-        for a in exported.artifacts
-    ]
-    return table(("format", "file", "bytes", "largest error", "relative", "verdict"), rows, (2, 3, 4)) + paragraph(
-        "Errors are differences from the Keras model's output, relative to its largest one."
+    key, found = f"{task.score}{task.suffix}", {row["format"]: row for row in served}
+    rows = []
+    for a in exported.artifacts:
+        row = found.get(a.format, {})
+        score = f"{row[key]:.4g}" if key in row else "–"
+        latency = f"{row['latency_ms']:.3g}" if "latency_ms" in row else "–"
+        rows.append((a.format, a.path, f"{a.size:,}", latency, score, number(a.relative_error), _verdict(a)))
+    head = ("format", "file", "bytes", "ms", f"{task.score_text} {task.unit}".rstrip(), "error", "verdict")
+    return table(head, rows, (2, 3, 4, 5)) + paragraph(
+        "Each file was run in its own runtime: milliseconds are the median for one example, on the machine of the run; "
+        f"the {task.score_text} is that of at most {TESTED_ROWS} test examples; errors are the largest difference from "
+        "the Keras model's output, relative to its largest one."
     )
 
 

@@ -99,6 +99,11 @@ class Task:
         """What report.html shows of the answers to `inputs`, as a list of `Picture`, the worst mistakes too."""
         return []
 
+    def summary_keys(self):
+        """The keys of a summary that hold the score, its mean over all angles, and the worst of these."""
+        name, unit = self.result[0], self.suffix
+        return f"test_{name}{unit}", f"mean_{name}_over_angles{unit}", f"worst_{name}_over_angles{unit}"
+
     def by_angle_key(self):
         """The key of a summary that holds the score at each angle."""
         return f"{self.result[0]}{self.suffix}_by_angle"
@@ -113,17 +118,21 @@ class Measured(Task):
 
     suffix, unit, scale = "", "", 1
 
+    def summary_keys(self):
+        name = f"{self.result[0]}{self.suffix}"
+        return f"test_{name}", f"mean_{name}_over_angles", f"worst_{name}_over_angles"
+
     def summary(self, scores, by_angle):
         """The errors on the inputs as they are, and on inputs rotated to each angle."""
-        key, suffix = self.result[0], self.suffix
+        key, suffix, (_, mean, worst) = self.result[0], self.suffix, self.summary_keys()
         found = {f"test_{name}{suffix}" if name == key else f"test_{name}": _short(v) for name, v in scores.items()}
         if not by_angle:
             return found
         values = {f"{angle:g}": _short(value) for angle, value in by_angle.items()}
         return {
             **found,
-            f"mean_{key}{suffix}_over_angles": _short(np.mean(list(by_angle.values()))),
-            f"worst_{key}{suffix}_over_angles": max(values.values()),
+            mean: _short(np.mean(list(by_angle.values()))),
+            worst: max(values.values()),
             self.by_angle_key(): values,
         }
 

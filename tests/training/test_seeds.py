@@ -1,0 +1,86 @@
+"""Several seeds: each a run of its own, together a mean with its deviation."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import yaml
+from tiny_training import SPEC, plain, save_shapes
+
+import keras_equivariant as ke
+from keras_equivariant.cli import main
+from keras_equivariant.results import record_run
+from keras_equivariant.training import compare_runs
+from keras_equivariant.training.seeds import train_seeds
+
+pytestmark = pytest.mark.tensorflow
+
+
+def summary(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+def test_seeds_are_runs_and_their_mean(tmp_path, capsys):
+    data, run = save_shapes(tmp_path / "shapes.npz", 24), tmp_path / "run"
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(SPEC))
+    options = ["--data", data, "--run-dir", str(run), "--epochs", "1", "--angle-step", "180", "--no-export"]
+    assert main(["train", str(tmp_path / "tiny.yaml"), *options, "--seed", "3", "--seeds", "2"]) == 0
+    assert "Over the seeds 3, 4" in capsys.readouterr().out
+    errors = [summary(run / f"seed{seed}")["test_error_percent"] for seed in (3, 4)]
+    found = summary(run)
+    assert found["seeds"] == [3, 4] and found["test_error_percent"] == pytest.approx(np.mean(errors), abs=1e-3)
+    assert found["test_error_percent_deviation"] == pytest.approx(np.std(errors, ddof=1), abs=1e-3)
+    assert (run / "scores_by_angle.png").is_file() and "--seeds 2" in found["command"]
+    assert main(["compare", str(run), str(run / "seed3"), "--plot", str(tmp_path / "plot.png")]) == 0
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert "seeds" in head and first.startswith("run ") and "±" in first and "±" not in second
+    row = record_run(run, tmp_path / "results.yaml")
+    assert row.fields["seeds"] == [3, 4] and "error_percent_by_angle_deviation" in row.numbers
+    for seeds, error, message in ((2, FileExistsError, "empty folder.*--resume"), (0, ValueError, "positive integer")):
+        with pytest.raises(error, match=message):
+            ke.train(SPEC, data, run, recipe={"seeds": 3}, seeds=seeds)
+    with pytest.raises(ValueError, match=r"weights of its own.*spec_of"):
+        ke.train(plain(), data, tmp_path / "other", recipe={"seeds": 2})
+
+
+def stand_in(score):
+    """A function that leaves what `train` leaves, at once; `score(network, seed)` is the error in degrees."""
+
+    def one(folder, network, seed):
+        keys = {"network": network, "parameters": 5, "data": "d", "data_description": "d", "seed": seed}
+        names = ("test_angle_error_degrees", "mean_angle_error_degrees_over_angles")
+        names += ("worst_angle_error_degrees_over_angles",)
+        found = {
+            **keys,
+            **dict.fromkeys(names, score(network, seed)),
+            "certificate": {"group": "C4", "verdict": "exact"},
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in ("summary.json", "config.json"):
+            (folder / file).write_text(json.dumps(found))
+        return SimpleNamespace(summary=found, score_by_angle={}, comparison=None)
+
+    def train(spec, seed, run_dir, **options):
+        train.calls.append((seed, options["resume"]))
+        found = one(run_dir, "first", seed)
+        found.comparison = one(run_dir / "compare", "second", seed)
+        return found
+
+    train.calls = []
+    return train
+
+
+def test_missing_seeds_are_added_and_the_other_network_is_compared(tmp_path):
+    train = stand_in(lambda network, seed: seed + 10.0 * (network == "second"))
+    given = {"spec": "a", "compare": "b", "seed": 0, "resume": False, "run_dir": tmp_path / "run"}
+    train_seeds(train, 2, given, "command")
+    found = train_seeds(train, 3, {**given, "resume": True}, "command")
+    assert train.calls == [(0, False), (1, False), (0, True), (1, True), (2, False)]
+    table = compare_runs([tmp_path / "run", tmp_path / "run" / "compare"])
+    assert str(found) == table
+    _, first, second = table.splitlines()
+    assert first.startswith("run ") and "1 ± 1 " in first and second.startswith("run/compare ") and "11 ± 1 " in second
+    (tmp_path / "run" / "seed1" / "summary.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"seed1 without.*--resume"):
+        compare_runs([tmp_path / "run"])
