@@ -71,7 +71,7 @@ def compare_runs(folders, plot=None):
 
 def _named(folders):
     """`{name: folder}`; `compare`, and what two share, is named after the folder above it, too."""
-    folders = list(dict.fromkeys(map(Path, folders)))
+    folders = list(map(Path, folders))
     found = {}
     for folder in folders:
         short = [other for other in folders if other.name == folder.name]

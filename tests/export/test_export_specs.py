@@ -34,6 +34,7 @@ TOLERANCE = {"lieconv_dipole": {format: 1e-3 for format in FORMATS if not format
 ROUNDING = {"tflite_int8": 1e-2, "tflite_float16": 2e-3}
 
 CELLS = [(name, format) for name in SMALL for format in FORMATS]
+LONG = ("densenet", "resnet50")  # of blocks that other networks have, too
 GUIDE = (pathlib.Path(__file__).parents[2] / "tutorials/guides/deploying.md").read_text()
 
 pytestmark = pytest.mark.tensorflow
@@ -89,7 +90,12 @@ def exported(network, tmp_path_factory):
     return export
 
 
-@pytest.mark.parametrize(("name", "format"), [cell for cell in CELLS if cell not in UNSUPPORTED])
+def cells(found):
+    """Those of long networks marked as slow."""
+    return [pytest.param(*cell, marks=pytest.mark.slow) if cell[0] in LONG else cell for cell in found]
+
+
+@pytest.mark.parametrize(("name", "format"), cells(cell for cell in CELLS if cell not in UNSUPPORTED))
 def test_a_spec_in_a_format(name, format, exported):
     report = exported(name)
     (artifact,) = (artifact for artifact in report.artifacts if artifact.format == format)
@@ -107,7 +113,7 @@ NO_SYMMETRY = ("unet_segmentation", "z2_cnn")
 INTEGERS = [name for name in SMALL if (name, "tflite_int8") not in UNSUPPORTED]
 
 
-@pytest.mark.parametrize("name", INTEGERS)
+@pytest.mark.parametrize(("name",), cells((name,) for name in INTEGERS))
 def test_integers_are_proved_from_the_file_alone(name, exported):
     path = exported(name).path("tflite_int8")
     proof = ke.prove(path)
