@@ -70,6 +70,8 @@ class Converter:
             if isinstance(operation, cls):
                 new = self.make(operation, "replaced", lambda name, make=function: make(operation), name=None)
                 return self.mark(new(*args, **kwargs), self.kind(args[0]))
+        if isinstance(operation, keras.layers.MultiHeadAttention):
+            return rules.attention(self, call, args, kwargs)
         row = traits(operation)
         table = spatial.RULES if row and row.kind in spatial.RULES else rules.RULES
         rule = table.get(row.kind if row else None, rules.operation)
@@ -125,12 +127,21 @@ class Converter:
             stem = operation.name if not role else f"{operation.name}_{role}"
             chosen = None if name is None else self.names.own(stem) if not role else self.names.new(stem)
             layer = build(chosen)
-            self._layers[key] = layer
             self.made.setdefault(operation, {})[role] = layer
+            self._layers[key] = self._normalized(operation, layer)
         layer = self._layers[key]
         inner = layer if isinstance(layer, keras.layers.Layer) else layer._layer
         self._note(type(inner).__name__)
         return layer
+
+    def _normalized(self, operation, layer):
+        """The layer with the spectral normalization that the original's has."""
+        wrapper = self.plan.normalized.get(operation)
+        if wrapper is None or not hasattr(layer, "kernel_initializer"):
+            return layer
+        self.because("normalized as before")
+        name = self.names.own(wrapper.name)
+        return keras.layers.SpectralNormalization(layer, power_iterations=wrapper.power_iterations, name=name)
 
     def copy(self, operation, role="", keep_weights=False, **changes):
         """A layer with the configuration of a stock one, some arguments changed."""

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.conversion.channels import Channels
-from keras_equivariant.conversion.problems import RULE, NoCounterpart, describe, unknown
+from keras_equivariant.conversion.problems import ATTENTION, RULE, NoCounterpart, describe, unknown
 from keras_equivariant.graphs.calls import calls
 from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, activation_name, traits
 
@@ -54,12 +54,13 @@ class Plan:
         calls: its calls.
         predictions: ids of the operations that make the predictions.
         problems: dict from operations to why they have no counterpart.
+        normalized: dict from layers inside a SpectralNormalization to that.
     """
 
     def __init__(self, graph, rank, replacements=()):
         self.rank = rank
-        self.calls = calls(graph)
-        self._replaced = tuple(replacements)
+        self._replaced, self.normalized = tuple(replacements), {}
+        self.calls = [self._unwrapped(call) for call in calls(graph)]
         self._planned, self.channels = {}, []
         self.problems = {}
         self.predictions = _predictions(graph, self.calls, rank)
@@ -67,6 +68,14 @@ class Plan:
             self._planned[id(tensor)] = self._input(tensor)
         for call in self.calls:
             self._add(call)
+
+    def _unwrapped(self, call):
+        """The call of the layer inside a SpectralNormalization."""
+        wrapper = call.operation
+        if not isinstance(wrapper, keras.layers.SpectralNormalization) or isinstance(wrapper, self._replaced):
+            return call
+        self.normalized[wrapper.layer] = wrapper
+        return dataclasses.replace(call, operation=wrapper.layer)
 
     def __getitem__(self, tensor):
         return self._planned[id(tensor)]
@@ -97,6 +106,8 @@ class Plan:
                 found = self._passed(call, inputs)
             elif getattr(operation, "data_format", None) == "channels_first":
                 raise NoCounterpart('has data_format="channels_first"', 'build the model with "channels_last"')
+            elif isinstance(operation, keras.layers.MultiHeadAttention):
+                found = self._attention(call, inputs)
             elif row is None:
                 found = self._operation(call, inputs)
             else:
@@ -203,6 +214,18 @@ class Plan:
         kind = next(kind for kind in (REGULAR, IMAGE, INVARIANT) if kind in kinds)
         return Planned(kind, self._new(call.outputs[0].shape[-1], parts=[one.channels for one in inputs]))
 
+    def _attention(self, call, inputs):
+        """Attention between the pixels of a map, in each orientation by itself."""
+        axes = call.operation.get_config()["attention_axes"] or range(1, self.rank + 1)
+        if not self.is_map(call.inputs[0]) or FLAT in {one.kind for one in inputs}:
+            raise NoCounterpart("attends over a sequence", ATTENTION)
+        if {axis % (self.rank + 2) for axis in axes} != set(range(1, self.rank + 1)):
+            raise NoCounterpart(f"attends along attention_axes={tuple(axes)}, which a rotation swaps", ATTENTION)
+        kind = REGULAR if REGULAR in {one.kind for one in inputs} else IMAGE
+        if call.outputs[0].shape[-1] != call.inputs[0].shape[-1]:
+            return Planned(kind, self._new(call.outputs[0].shape[-1]))
+        return Planned(kind, inputs[0].channels)
+
     def _global(self, call, inputs):
         if inputs[0].kind not in (IMAGE, REGULAR):
             raise NoCounterpart("pools over axes that are no space", "pool the map before it is flattened")
@@ -222,7 +245,8 @@ class Plan:
         raise NoCounterpart(
             f"makes (B, {', '.join(map(str, after))}) of (B, {', '.join(map(str, before))}), which mixes positions and "
             "channels",
-            "use GlobalAveragePooling, UpSampling or transposed convolutions",
+            "use GlobalAveragePooling, UpSampling or transposed convolutions. For attention between pixels, "
+            f"{ATTENTION}",
         )
 
     def _operation(self, call, inputs):

@@ -30,6 +30,11 @@ _OWN = (
 )
 
 
+ATTENTION = (
+    "use keras.layers.MultiHeadAttention with attention_axes=(1, 2) (of volumes (1, 2, 3)) on the map (B, H, W, C)"
+)
+
+
 def unknown(operation):
     """The error of a layer of which nothing is known."""
     name = type(operation).__name__
@@ -40,6 +45,8 @@ def unknown(operation):
             "reads a sequence, which has no symmetry of space",
             "convert the part before it, which sees one frame, and call that in keras.layers.TimeDistributed",
         )
+    if isinstance(operation, keras.layers.Attention | keras.layers.AdditiveAttention):
+        return NoCounterpart("attends over a sequence", ATTENTION)
     if not isinstance(operation, keras.layers.Layer):
         return NoCounterpart("is no operation that is known to commute with a group", "use layers, or convert without")
     if not type(operation).__module__.startswith("keras."):

@@ -152,6 +152,19 @@ def _reshape(walk, call, args, kwargs):
     return walk.mark(new(x), kind)
 
 
+def attention(walk, call, args, kwargs):
+    """Attention between the pixels of a map, in each orientation by itself."""
+    layer, names = call.operation, ("query", "value", "key")
+    tensors = [*args[:3], *(kwargs.pop(name) for name in names if name in kwargs)]
+    tensors, kind = _alike(walk, call, tensors)
+    changes = {"attention_axes": tuple(range(1, walk.rank + 1))}
+    if layer.get_config()["output_shape"] is not None:
+        changes["output_shape"] = walk.filters(call.outputs[0])
+    if kind == REGULAR:
+        walk.because("in each orientation by itself")
+    return walk.mark(walk.copy(layer, **changes)(*tensors, *args[3:], **kwargs), kind)
+
+
 def operation(walk, call, args, kwargs):
     """An operation of keras.ops."""
     name = type(call.operation).__name__

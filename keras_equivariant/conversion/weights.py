@@ -45,6 +45,8 @@ def _one(walk, call, made, selection):
     """The share of the kernel that is lost; None for a layer without one."""
     layer, kind = call.operation, traits(call.operation).kind if traits(call.operation) else None
     before, after = selection[call.inputs[0]], selection[call.outputs[0]]
+    if isinstance(layer, keras.layers.MultiHeadAttention):
+        return _attention(layer, made[""], before, after)
     if kind not in ("convolution", "dense"):
         return _by_channel(layer, made.get(""), after)
     weights = dict(zip(_names(layer), map(_array, layer.weights), strict=True))
@@ -74,6 +76,18 @@ def _one(walk, call, made, selection):
     kept = kept * (kernel.shape[axes[0]] / len(channels))
     _fill(new, kept, bias)
     return _share_lost(kernel, channels, after, axes)
+
+
+def _attention(layer, new, before, after):
+    """The projections to the heads and back, of the channels that are kept."""
+    for old, weight in zip(layer.weights, new.weights, strict=True):
+        value, place = _array(old), old.path.split("/")[-2]
+        if old.name == "kernel":
+            into = place != "attention_output"
+            value = value[before] * (len(value) / len(before)) if into else value[..., after]
+        elif place == "attention_output":
+            value = value[after]
+        weight.assign(value)
 
 
 def _share_lost(kernel, channels, after, axes):

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_equivariant.export import arguments, export, exporter
+from keras_equivariant.export import ExportError, arguments, export, exporter
 from keras_equivariant.training import reporting
 from keras_equivariant.training.report.page import write_report
 from keras_equivariant.training.run_folder import write_json
@@ -90,6 +90,9 @@ def finish(job, results, dataset, export_formats, inference_type="float32"):
 
     Returns:
         The first `TrainResult`, completed.
+
+    Raises:
+        ExportError: an exported file does not compute what the model computes; all the rest is written before.
     """
     inputs, _ = dataset.sample("train", REPRESENTATIVE_IMAGES, job.settings["seed"])
     result, comparison = results[0], results[1] if len(results) > 1 else None
@@ -100,14 +103,19 @@ def finish(job, results, dataset, export_formats, inference_type="float32"):
         reporting.plot_by_angle(
             curves, title, task.score_text, plot, task.unit, task.scale, task.chance(dataset.y_test)
         )
-    summary, exported, served = dict(result.summary), None, ()
+    summary, exported, served, failure = dict(result.summary), None, (), None
     if comparison:
         summary["compared_with"] = comparison.summary
     if export_formats:
-        exported = _export(job, task.certified(result.model, job.preprocess(inputs)), export_formats, inference_type)
-        summary["export"] = [artifact.path for artifact in exported.artifacts]
-        served = served_scores(exported, result.model, dataset, task, job.preprocess, job.settings["seed"])
-        summary["served"] = served
+        try:
+            inputs = task.certified(result.model, job.preprocess(inputs))
+            exported = _export(job, inputs, export_formats, inference_type)
+        except ExportError as error:  # raised again when the report is written, which tells more
+            exported, failure = error.report, error
+        else:
+            summary["export"] = [artifact.path for artifact in exported.artifacts]
+            served = served_scores(exported, result.model, dataset, task, job.preprocess, job.settings["seed"])
+            summary["served"] = served
     write_json(job.folder / "summary.json", summary)
     report = write_report(job, results, dataset, task, exported, served)
     log.info("Everything about the run is in %s; open %s in a browser.", job.folder.path, report)
@@ -118,6 +126,8 @@ def finish(job, results, dataset, export_formats, inference_type="float32"):
         )
     for found in results:
         log.info("%s: %s", found.summary["network"], task.text(found.summary))
+    if failure:
+        raise failure
     return replace(result, comparison=comparison, summary=summary)
 
 

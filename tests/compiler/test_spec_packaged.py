@@ -31,6 +31,8 @@ COUNTS = [
     ("resnet50", {"size": 32}, 24_281_113),
     ("densenet", {"group": "Z2", "size": 32}, 8_062_504 - 83_648),
     ("densenet", {"size": 32}, 6_871_578),
+    ("d4_unet", {}, 150_673),
+    ("unet_volumes", {}, 145_301),
     ("hnet_rotated_mnist", {}, 22_826),
     ("unet_segmentation", {}, 134_529),
     ("unet_segmentation", {"levels": 2}, 32_705),

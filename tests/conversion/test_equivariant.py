@@ -136,6 +136,20 @@ def behind(*some_layers, size=(8, 8, 3)):
     return keras.Sequential([keras.Input(size), layers.Conv2D(4, 3, padding="same"), *some_layers])
 
 
+def attentive(**options):
+    """A network whose last layer is attention of a map to itself."""
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(8, 3, padding="same")(image)
+    return keras.Model(image, layers.MultiHeadAttention(2, 4, **options)(x, x))
+
+
+def sequence():
+    """Attention over pixels that were made a sequence."""
+    image = keras.Input((8, 8, 3))
+    x = layers.Reshape((64, 4))(layers.Conv2D(4, 3, padding="same")(image))
+    return keras.Model(image, layers.GlobalAveragePooling1D()(layers.Attention()([x, x])))
+
+
 REFUSED = {
     "custom": (lambda: behind(Own()), "replacements="),
     "lambda": (lambda: behind(layers.Lambda(lambda x: x[:, ::-1])), "use stock layers or operations"),
@@ -146,7 +160,8 @@ REFUSED = {
     "statistics": (lambda: behind(layers.LayerNormalization(axis=[1, 2, 3])), "axis=-1"),
     "slopes": (lambda: behind(layers.PReLU()), r"shared_axes=\[1, 2\]"),
     "channels_first": (lambda: behind(layers.UpSampling2D(data_format="channels_first")), '"channels_last"'),
-    "attention": (lambda: behind(layers.Resizing(4, 4)), "replacements="),
+    "resizing": (lambda: behind(layers.Resizing(4, 4)), "replacements="),
+    "axial attention": (lambda: attentive(attention_axes=(1,)), r"attention_axes=\(1, 2\)"),
 }
 
 
@@ -159,7 +174,16 @@ def test_what_has_no_counterpart_is_named_with_a_remedy(name):
     assert f'"{stock.layers[-1].name}"' in str(caught.value)
 
 
+def frames():
+    """A recurrent network behind one that sees a frame at a time, whose twin is made."""
+    return keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.GlobalAveragePooling2D()])
+
+
 REMEDIES = {
+    "lambda": (lambda: behind(layers.Activation("tanh")), {}),
+    "recurrent": (frames, {}),
+    "attention": (attentive, {}),
+    "spectral": (lambda: behind(layers.SpectralNormalization(layers.Conv2D(4, 3, strides=2, padding="same"))), {}),
     "custom": (lambda: behind(Own()), {"replacements": {Own: lambda layer: layers.Activation("tanh")}}),
     "cropping": (lambda: behind(layers.Cropping2D(1)), {}),
     "statistics": (lambda: behind(layers.GroupNormalization(1)), {}),
@@ -173,6 +197,27 @@ def test_remedies_help(name):
     build, options = REMEDIES[name]
     twin = shake(ke.equivariant(build(), "D4", match="channels", **options))
     assert ke.certify(twin).verdict == "exact"
+
+
+def test_attention_and_spectral_normalization():
+    for stock in (attentive(), behind(layers.SpectralNormalization(layers.Conv2D(4, 3)))):
+        shake(stock)
+        x = images(stock)
+        same = ke.equivariant(stock, "Z2", match=1.0, weights="project")
+        np.testing.assert_allclose(answers(same, x), answers(stock, x), rtol=1e-5, atol=1e-6)
+        twin = shake(ke.equivariant(stock, "D4", match="channels", outputs="regular"))
+        np.testing.assert_allclose(answers(ke.fold(twin), x).ravel(), answers(twin, x).ravel(), atol=1e-5)
+    assert any("SpectralNormalization" == type(layer).__name__ for layer in twin.layers)
+    with pytest.raises(ValueError, match=r"Attention\) attends over a sequence; use .*attention_axes=\(1, 2\)"):
+        ke.equivariant(sequence(), "D4")
+
+
+def test_a_twin_of_frames_runs_before_a_recurrent_layer():
+    twin = ke.equivariant(frames(), "C4", match="channels")
+    clip = keras.Input((5, 8, 8, 3))
+    model = keras.Model(clip, layers.LSTM(2)(layers.TimeDistributed(twin)(clip)))
+    x = np.random.default_rng(0).standard_normal((2, 5, 8, 8, 3)).astype("float32")
+    np.testing.assert_allclose(answers(model, np.rot90(x, axes=(2, 3)).copy()), answers(model, x), atol=1e-5)
 
 
 def test_arguments_are_checked():
