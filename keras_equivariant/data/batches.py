@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 
-from keras_equivariant.data.rows import parts_of
+from keras_equivariant.data.rows import as_inputs, as_targets, parts_of, rows_of
 
 WORKERS, AHEAD = 2, 6
 
@@ -65,7 +65,7 @@ def training_batches(images, labels, batch_size, seed, move, first_epoch, part, 
     def load(number):
         epoch, number = first_epoch + number // (steps * own), number % (steps * own)
         rows = order_of(epoch)[number]
-        x, y = taken(inputs, rows), {name: array[rows] for name, array in targets.items()}
+        x, y = rows_of(inputs, rows), {name: array[rows] for name, array in targets.items()}
         if move:
             x, y = move(x, y, (seed + 1, epoch * steps + number // own), ((first + number % own) * size, batch_size))
         batch = as_inputs(x), as_targets(y)
@@ -86,23 +86,7 @@ def evaluation_batches(images, labels, orders, count=None):
 
     def load(number):
         rows = orders[number % len(orders)]
-        x = as_inputs(taken(inputs, rows))
+        x = as_inputs(rows_of(inputs, rows))
         return (x,) if targets is None else (x, as_targets({name: array[rows] for name, array in targets.items()}))
 
     return Batches(load, count)
-
-
-def taken(inputs, rows):
-    """These rows of each array, as float32; what is true or false stays so."""
-    found = {name: array[rows] for name, array in inputs.items()}
-    return {name: a if a.dtype == bool else a.astype("float32", copy=False) for name, a in found.items()}
-
-
-def as_inputs(arrays):
-    """What a network takes: an array alone, or a tuple of several."""
-    return arrays["x"] if "x" in arrays else tuple(arrays.values())
-
-
-def as_targets(arrays):
-    """What a loss takes: an array alone, or a dict of several."""
-    return arrays if len(arrays) > 1 else next(iter(arrays.values()))

@@ -7,12 +7,10 @@ rounded up to 1.3, 2.6, 5.1, 10.2 s.
 
 import functools
 
-import keras
 import numpy as np
 
-from keras_equivariant.data.batches import as_inputs, as_targets, evaluation_batches, taken, training_batches
 from keras_equivariant.data.point_augment import augment_points
-from keras_equivariant.data.rows import Rows, parts_of
+from keras_equivariant.data.rows import Rows, as_inputs, as_targets, parts_of, rows_of
 from keras_equivariant.data.stored import Stored
 
 
@@ -63,7 +61,9 @@ def training_pipeline(
     move = None
     if augment:
         move = functools.partial(_moved, augment, isinstance(images, Rows), target_type)
-    if keras.backend.backend() != "tensorflow":
+    if not _on_tensorflow():
+        from keras_equivariant.data.batches import training_batches
+
         return training_batches(images, labels, batch_size, seed, move, first_epoch, part, block, weights)
     import tensorflow as tf
 
@@ -101,6 +101,12 @@ def training_pipeline(
     return _without_autotuner(dataset.prefetch(4)), steps
 
 
+def _on_tensorflow():
+    import keras
+
+    return keras.backend.backend() == "tensorflow"
+
+
 def _moved(augment, points, target_type, x, y, draw, place):
     """Dicts of arrays, augmented by the random numbers of `draw`; `place` as `part` of `Augment`."""
     if points:
@@ -129,7 +135,9 @@ def evaluation_pipeline(images, labels=None, batch_size=250, fixed=False):
     count = len(images)
     batch_size = min(batch_size, count)
     rows = np.arange(-(-count // batch_size) * batch_size if fixed else count) % count
-    if keras.backend.backend() != "tensorflow":
+    if not _on_tensorflow():
+        from keras_equivariant.data.batches import evaluation_batches
+
         orders = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
         return evaluation_batches(images, labels, orders, len(orders))
     import tensorflow as tf
@@ -155,7 +163,9 @@ def evaluation_parts(images, labels, batch_size, part):
     first, own, parts = part
     rows = np.arange(len(images)).reshape(-1, parts)[:, first : first + own]
     size = batch_size // parts
-    if keras.backend.backend() != "tensorflow":
+    if not _on_tensorflow():
+        from keras_equivariant.data.batches import evaluation_batches
+
         starts = range(0, len(rows), size)
         orders = [rows[start : start + size, i] for start in starts for i in range(own)]
         return evaluation_batches(images, labels, orders)
@@ -179,9 +189,9 @@ def evaluation_parts(images, labels, batch_size, part):
 def reading_pipeline(images, batch_size=250):
     """Images in order, by batches, as float32."""
     count = len(images)
-    if keras.backend.backend() != "tensorflow":
+    if not _on_tensorflow():
         starts = range(0, count, batch_size)
-        return (taken({"x": images}, np.arange(i, min(i + batch_size, count)))["x"] for i in starts)
+        return (rows_of({"x": images}, np.arange(i, min(i + batch_size, count)))["x"] for i in starts)
     import tensorflow as tf
 
     images, starts = _readable(images), tf.data.Dataset.range(0, count, batch_size)

@@ -44,3 +44,19 @@ class Rows:
 def parts_of(x):
     """The arrays of `Rows`, or an array alone, as a dict."""
     return x.arrays if isinstance(x, Rows) else {"x": x}
+
+
+def rows_of(inputs, rows):
+    """These rows of each array, as float32; what is true or false stays so."""
+    found = {name: array[rows] for name, array in inputs.items()}
+    return {name: a if a.dtype == bool else a.astype("float32", copy=False) for name, a in found.items()}
+
+
+def as_inputs(arrays):
+    """What a network takes: an array alone, or a tuple of several."""
+    return arrays["x"] if "x" in arrays else tuple(arrays.values())
+
+
+def as_targets(arrays):
+    """What a loss takes: an array alone, or a dict of several."""
+    return arrays if len(arrays) > 1 else next(iter(arrays.values()))

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.data import Rows
+from keras_equivariant.export import exporter
 from keras_equivariant.export.formats import registry
 from keras_equivariant.export.source import Source
 
@@ -18,7 +19,7 @@ class Served:
 
     Args:
         run: the file in its runtime, a function from a dict of arrays to a dict of arrays.
-        source: `Source` of the Keras model that was exported, for names and structure.
+        source: `Source` of the folded model that was exported, for names and structure.
     """
 
     def __init__(self, run, source):
@@ -49,7 +50,8 @@ def served_scores(exported, model, dataset, task, preprocess=None, seed=0):
     """
     x, y = dataset.sample("test", TESTED_ROWS, seed)
     one = task.certified(model, preprocess(x[:1]) if preprocess else x[:1])
-    source = Source(model, exported.model, one if isinstance(one, list) else [one], None, "float32", None, 1)
+    served = exporter.folded(model, exported.model)
+    source = Source(served, exported.model, one if isinstance(one, list) else [one], None, "float32", None, 1)
     found = []
     for artifact in exported.artifacts:
         file = Served(registry.get(artifact.format).load(exported.path(artifact.format), source), source)
