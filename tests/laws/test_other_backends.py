@@ -1,6 +1,7 @@
 """The searches on the other backends, each in a process of its own: the same laws, in float64.
 
-Only layers: networks are searched on TensorFlow.
+Keras takes means in float32 there whatever their type, as in GlobalAveragePooling2D and GroupNormalization: networks
+are exact up to float32.
 """
 
 import os
@@ -21,6 +22,12 @@ wrong = [(o.kind, o.case, o.error) for o in outcomes if o.kind in ("inexact", "f
 print(found, wrong)
 sys.exit(bool(wrong) or not found["accepted"] or not found["refused"])
 """
+NETWORKS = """
+import sys, linter_search
+found, wrong = linter_search.search({count}, seed=5)
+print(found, wrong)
+sys.exit(bool(found["inexact"]) or found["false"] > {count} / 50 or not found["accepted"] or not found["refused"])
+"""
 
 
 def run(backend, code):
@@ -39,6 +46,17 @@ def run(backend, code):
 @pytest.mark.parametrize(("backend", "count"), [("torch", 40), ("jax", 8)])
 def test_random_layers(backend, count):
     run(backend, LAYERS.format(count=count))
+
+
+@pytest.mark.parametrize(("backend", "count"), [("torch", 12), ("jax", 5)])
+def test_random_networks(backend, count):
+    run(backend, NETWORKS.format(count=count))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_more_random_networks(backend):
+    run(backend, NETWORKS.format(count=200))
 
 
 @pytest.mark.slow
