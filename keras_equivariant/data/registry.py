@@ -31,6 +31,7 @@ from keras_equivariant.data.sets.rotated_mnist import load_rotated_mnist
 from keras_equivariant.data.sets.tetris import load_tetris
 from keras_equivariant.data.sets.voxels import load_adrenalmnist3d, load_modelnet10, load_shapes
 from keras_equivariant.data.tables import load_table
+from keras_equivariant.utils.arrays import naming
 from keras_equivariant.utils.text import nearest
 
 _PACKAGED = {
@@ -164,7 +165,8 @@ def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset
         raise ValueError(
             f"Unknown option of a data set. Received: {unknown[0]} for {name}. It takes {', '.join(known) or 'none'}."
         )
-    return loader(name if shards else path, **({"seed": seed} if loader in _DRAWN else {}), **options)
+    with naming(name if shards else path):
+        return loader(name if shards else path, **({"seed": seed} if loader in _DRAWN else {}), **options)
 
 
 _DRAWN = (load_folder, load_table, load_extended_xyz, load_molecule_set)  # of which a part for testing may be drawn

@@ -45,7 +45,7 @@ def stored_array(path, key):
     """
     try:
         return _mapped(path, key, os.stat(path).st_mtime_ns)
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # those of zipfile and of NumPy's parser have no common base
         raise ValueError(
             f"Files of a training set are read where they lie. Received: {path} with {key} ({error}). Save them again "
             "with numpy.savez, not savez_compressed."

@@ -1,6 +1,5 @@
 """A trained network on disk: a run folder or a .keras file."""
 
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,8 +67,8 @@ def load_trained(path):
 def _load_model(path):
     try:
         return keras.models.load_model(path)
-    except (ValueError, OSError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        first_line = str(error).strip().splitlines()[0]
+    except Exception as error:  # those of zipfile, h5py and Keras have no common base
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(
             f"The file must be a whole Keras model. Received: {path} ({first_line}). "
             "Save it again with model.save(...), or train again."

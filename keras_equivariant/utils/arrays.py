@@ -1,5 +1,6 @@
 """Arrays from files and from users: the one reader of .npz files, and casts that keep the numbers."""
 
+import contextlib
 import math
 import pathlib
 import zipfile
@@ -37,13 +38,8 @@ def read_arrays(path, keys=None, what="A data archive", largest=None):
             if largest is not None and total > largest:
                 raise ValueError(f"it unpacks to {total:,} bytes, which is more than {largest:,} bytes")
             return {key: _read(archive, member) for key, member in members.items()}
-    # What zipfile, the decompressors and NumPy's parser raise on damaged files has no common base.
     except Exception as error:
-        reason = str(error) if isinstance(error, (ValueError, OSError, zipfile.BadZipFile)) else repr(error)
-        raise ValueError(
-            f"{what} must be a complete .npz file of plain arrays. Received: {path} "
-            f"({reason or type(error).__name__}). {_REMEDY}"
-        ) from error
+        raise _damaged(path, what, error) from error
 
 
 def array_names(path, what="A data archive"):
@@ -51,10 +47,28 @@ def array_names(path, what="A data archive"):
     try:
         with zipfile.ZipFile(pathlib.Path(path).expanduser()) as archive:
             return list(_members(archive))
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{what} must be a complete .npz file of plain arrays. Received: {path} ({error}). {_REMEDY}"
-        ) from error
+    except Exception as error:
+        raise _damaged(path, what, error) from error
+
+
+def _damaged(path, what, error):
+    """The error of a file; what zipfile, the decompressors and NumPy's parser raise on one has no common base."""
+    reason = str(error) if isinstance(error, (ValueError, OSError, zipfile.BadZipFile)) else repr(error)
+    return ValueError(
+        f"{what} must be a complete .npz file of plain arrays. Received: {path} "
+        f"({reason or type(error).__name__}). {_REMEDY}"
+    )
+
+
+@contextlib.contextmanager
+def naming(path):
+    """Every ValueError about what stands in a file names the file."""
+    try:
+        yield
+    except ValueError as error:
+        if str(path) in str(error):
+            raise
+        raise ValueError(f"{error} It stands in {path}.") from error
 
 
 def _kind_of(path):

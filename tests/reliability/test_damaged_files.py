@@ -1,5 +1,6 @@
 """Damaged and foreign files: whatever reads them raises one error that names the file, bounded in time and memory."""
 
+import collections
 import json
 import zipfile
 
@@ -77,6 +78,12 @@ def single(path):
         np.save(file, np.zeros((3, 6, 6)))
 
 
+def _later_version(path):
+    """A whole archive of which the version of ZIP that is needed to extract it is one that nobody knows."""
+    np.savez(path, **IMAGES, **CLOUD)
+    path.write_bytes(path.read_bytes().replace(b"PK\x01\x02\x2d\x03\x2d\x00", b"PK\x01\x02\x2d\x03\xed\x00"))
+
+
 FOREIGN = {
     "empty": lambda path: path.write_bytes(b""),
     "text": lambda path: path.write_text("x_train,y_train\n1,2\n"),
@@ -89,6 +96,7 @@ FOREIGN = {
     "numbers of other kinds": lambda path: np.savez(
         path, **{key: np.array(["a", "b"]) for key in [*IMAGES, *CLOUD, "z", "pos", "spec", "functions"]}
     ),
+    "version of another day": lambda path: _later_version(path),
     "complex": lambda path: np.savez(path, **{k: v + 1j for k, v in {**IMAGES, **CLOUD, **MOLECULES}.items()}),
 }
 
@@ -130,6 +138,52 @@ def test_random_damage(reader, tmp_path):
             assert "file.npz" in str(error)
             refused += 1
     assert refused >= 6
+
+
+ODD = [np.array(1), np.zeros((2, 0, 0)), np.full(6, np.nan), np.array(["x"]), np.zeros((3,) * 7), np.full((4, 3), -1)]
+ODD += [np.array(["2020"], "datetime64[D]"), np.zeros(5, [("a", "i4")]), np.full(12, 2**63, "uint64"), np.zeros((4, 3))]
+
+
+def search(count, seed, folder):
+    """Whole files with a few arrays of other shapes or kinds: how many are read and refused, and `(what, error)` of
+    those that are not refused by the file's name."""
+    rng, wrong, everything = np.random.default_rng(seed), [], {**IMAGES, **CLOUD, **MOLECULES, **ATOMS}
+    found = collections.Counter()
+    path = folder / "file.npz"
+    readers = [name for name, (_, content) in READERS.items() if content is not None]
+    for _ in range(count):
+        reader = readers[rng.integers(len(readers))]
+        keys = rng.choice(list(everything), rng.integers(1, 4), replace=False)
+        changed = {str(key): ODD[rng.integers(len(ODD))] for key in keys}
+        np.savez(path, **{**READERS[reader][1], **changed})
+        try:
+            READERS[reader][0](str(path))
+            found["read"] += 1
+        except Exception as error:  # any other is what is searched for
+            found["refused"] += 1
+            if not isinstance(error, ValueError) or "file.npz" not in str(error):
+                wrong.append((reader, {key: (value.dtype, value.shape) for key, value in changed.items()}, error))
+    return found, wrong
+
+
+def test_odd_arrays_in_whole_files(tmp_path):
+    found, wrong = search(60, 0, tmp_path)
+    assert not wrong and found["read"] > 5 and found["refused"] > 20, (found, wrong)
+
+
+@pytest.mark.slow
+def test_more_odd_arrays_in_whole_files(tmp_path):
+    found, wrong = search(3000, 1, tmp_path)
+    print(found)
+    assert not wrong
+
+
+@pytest.mark.parametrize("load", [data.load, data.load_xyz])
+def test_text_that_is_none(load, tmp_path):
+    for name in ("file.xyz", *(["file.csv"] if load is data.load else [])):
+        (tmp_path / name).write_bytes(b"3\nenergy=1 \xd0\xff\nO 0 0 0\n")
+        with pytest.raises(ValueError, match=name):
+            load(str(tmp_path / name))
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "null", "3", '{"settings": 3}', "[" * 100_000, '{"settings": {}}'])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_equivariant.data.archive import find
-from keras_equivariant.utils.arrays import as_numbers, read_arrays
+from keras_equivariant.utils.arrays import as_numbers, naming, read_arrays
 
 ELEMENTS = {"H": 1, "C": 6, "N": 7, "O": 8, "F": 9, "S": 16, "Cl": 17, "Br": 35}
 HARTREE = 627.509474  # kcal/mol
@@ -69,10 +69,10 @@ class PointSet:
             object.__setattr__(self, field, as_numbers(numbers, "float32", f"The {field} of {self.name}"))
         object.__setattr__(self, "mask", there)
         for key, target in self.targets.items():
-            if len(target) != shape[0]:
+            if np.shape(target)[:1] != shape[:1]:
                 raise ValueError(
-                    f"There must be one target a sample. Received: {self.name} with {len(target)} of {key!r} for "
-                    f"{shape[0]} samples. Drop the rest."
+                    f"There must be one target a sample. Received: {self.name} with {key!r} of shape "
+                    f"{np.shape(target)} for {shape[0]} samples. Drop the rest."
                 )
 
     def __len__(self):
@@ -147,7 +147,8 @@ def load_molecules(path):
     targets |= {
         key.removesuffix("_ha") + "_kcal": array * HARTREE for key, array in targets.items() if key.endswith("_ha")
     }
-    return PointSet(path.stem, positions, charge_values(z), z > 0, targets)
+    with naming(path):
+        return PointSet(path.stem, positions, charge_values(z), z > 0, targets)
 
 
 def load_xyz(paths, points=None):
@@ -180,8 +181,8 @@ def load_xyz(paths, points=None):
 
 
 def _read_xyz(path):
-    lines = path.read_text().splitlines()
     try:
+        lines = path.read_text().splitlines()
         count = int(lines[0])
         properties = [_number(word) for word in lines[1].split()[2:17]]
         rows = [line.split() for line in lines[2 : 2 + count]]
@@ -219,7 +220,8 @@ def load_point_cloud(path):
         )
     mask = arrays.pop("mask", np.isfinite(positions).all(axis=-1)).astype(bool)
     values = arrays.pop("values", np.ones((*positions.shape[:2], 1), "float32"))
-    return PointSet(path.stem, positions, values, mask, arrays)
+    with naming(path):
+        return PointSet(path.stem, positions, values, mask, arrays)
 
 
 def points_of_images(images, spacing=1.0, threshold=0.0):

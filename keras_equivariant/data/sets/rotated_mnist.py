@@ -66,7 +66,7 @@ def _from_zip(path):
                 read_amat(io.TextIOWrapper(archive.open(name), "ascii"), f"{path}:{name}")
                 for name in (AMAT_TRAIN, AMAT_TEST)
             )
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, NotImplementedError) as error:
         raise ValueError(
             f"The rotated-MNIST archive must be a complete zip file of {AMAT_TRAIN} and {AMAT_TEST}. "
             f"Received: {path} ({error}). The file is damaged or another one: fetch it again."
