@@ -78,8 +78,10 @@ def norm_activate(x, bias, layout, scalars, epsilon, activation, training=False)
 def gate(x, bias, layout, kept, gating, activation, training=False):
     """gating(s) v for each field v that is no scalar, activation(s) for the scalars that are no gates.
 
+    Without an activation, None, those scalars have gates, too: gating(s) x.
+
     Args:
-        bias: `(scalars,)`, added to all scalars, gates included; None for none.
+        bias: `(scalars,)`, added to all scalars, gates included; without an activation `(gates,)`; None for none.
         kept: for each block None where its fields are gated; else it holds scalars, and the number of those, from its
             end, that are no gates. Gates and gated fields follow each other in the same order.
         gating, activation: functions of a tensor.
@@ -90,15 +92,15 @@ def gate(x, bias, layout, kept, gating, activation, training=False):
     return _compiled_gate(layout, kept, gating, activation)(*tensors)
 
 
-def rectify_signed(x, layout, sources):
-    """relu(+-x) of the components in a new order: the concatenated rectifier.
+def activate_signed(x, layout, sources, activation):
+    """activation(+-x) of the components in a new order: with relu the concatenated rectifier.
 
     Args:
         sources: list of `(block, component, sign)`, one for each plane of the result.
     """
     parts = planes(x, layout)
     signed = [parts[block][i] if sign > 0 else -parts[block][i] for block, i, sign in sources]
-    return ops.relu(_joined(signed))
+    return activation(_joined(signed))
 
 
 def activate_samples(x, sampling, weights, activation):
@@ -157,6 +159,8 @@ def _norm_activate(x, bias, layout, scalars, epsilon, activation):
 
 
 def _gate(x, bias, layout, kept, gating, activation):
+    if activation is None:
+        return _gate_all(x, bias, layout, kept, gating)
     parts = planes(x, layout)
     gated = [pair for pair in zip(parts, layout, kept, strict=True) if pair[2] is None]
     gates = sum(multiplicity for _, (_, multiplicity), _ in gated)
@@ -174,6 +178,23 @@ def _gate(x, bias, layout, kept, gating, activation):
         elif left:
             found.append(next(rest))
     return _cast(_joined(found), x)
+
+
+def _gate_all(x, bias, layout, kept, gating):
+    """gating(s) v for each field v, scalars that are no gates included."""
+    parts, gates, gated = planes(x, layout), [], []
+    for components, (_, multiplicity), left in zip(parts, layout, kept, strict=True):
+        used = 0 if left is None else multiplicity - left
+        gates += [components[0][..., :used]] if used else []
+        if used < multiplicity:
+            gated.append([component[..., used:] for component in components] if used else components)
+    values = at_least_float32(_joined(gates))
+    values = gating(values if bias is None else values + like(bias, values))
+    factors = _cut(values, [components[0].shape[-1] for components in gated])
+    rows = zip(gated, factors, strict=True)
+    return _cast(
+        _joined([at_least_float32(component) * factor for components, factor in rows for component in components]), x
+    )
 
 
 def _multiply(x, layout, products):

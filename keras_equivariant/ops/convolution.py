@@ -11,7 +11,7 @@ def convolve(x, kernel, strides, padding, dilation_rate, padding_mode="zeros"):
     Args:
         strides, dilation_rate: tuples, one entry per axis of space.
         padding: `"valid"` or `"same"`.
-        padding_mode: what `"same"` pads with: `"zeros"`, `"circular"` or `"reflect"`.
+        padding_mode: what `"same"` pads with: `"zeros"`, `"circular"`, `"reflect"` or `"replicate"`.
     """
     extents = [(k - 1) * d + 1 for k, d in zip(kernel.shape, dilation_rate, strict=False)]
     if padding == "same" and (padding_mode != "zeros" or _leaves_gaps(x, extents, strides)):

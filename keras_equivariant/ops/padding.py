@@ -1,8 +1,8 @@
-"""Padding of the space axes by zeros, around the edge (circular) or mirrored at it (reflect)."""
+"""Padding of the space axes by zeros, around the edge (circular), mirrored at it (reflect) or by it (replicate)."""
 
 from keras import ops
 
-PADDING_MODES = ("zeros", "circular", "reflect")
+PADDING_MODES = ("zeros", "circular", "reflect", "replicate")
 
 
 def pad(x, extents, strides, mode):
@@ -12,7 +12,7 @@ def pad(x, extents, strides, mode):
         x: features (B, *space, C).
         extents: lengths of the window in pixels, dilation included, one per axis of space.
         strides: steps of the window, one per axis of space; axes of unknown size need stride 1.
-        mode: one of `PADDING_MODES`. `reflect` does not repeat the edge pixel.
+        mode: one of `PADDING_MODES`. `reflect` does not repeat the edge pixel, `replicate` repeats it alone.
     """
     for axis, (extent, stride) in enumerate(zip(extents, strides, strict=True), start=1):
         total = check_fits(x.shape[axis], extent, stride, mode, axis)
@@ -32,7 +32,7 @@ def check_fits(size, extent, stride, mode, axis):
         )
     total = extent - 1 if stride == 1 else max((-(-size // stride) - 1) * stride + extent - size, 0)
     width = total - total // 2
-    longest = {"zeros": width, "circular": size, "reflect": size and size - 1}[mode]
+    longest = {"circular": size, "reflect": size and size - 1}.get(mode, width)
     if size is not None and width > longest:
         raise ValueError(
             f'padding_mode="{mode}" can add at most {longest} pixels to {size}. '
@@ -53,6 +53,8 @@ def _pad_axis(x, axis, before, after, mode):
     # Slices and a concatenation instead of roll or mirror padding: every backend and TFLite has them.
     if mode == "circular":
         left, right = part(-before, None), part(None, after)
+    elif mode == "replicate":
+        left, right = (ops.repeat(edge, n, axis=axis) for edge, n in ((part(None, 1), before), (part(-1, None), after)))
     else:
         left, right = ops.flip(part(1, before + 1), axis), ops.flip(part(-after - 1, -1), axis)
     pieces = [left] * (before > 0) + [x] + [right] * (after > 0)

@@ -26,7 +26,7 @@ class Sliding:
         stride: step of the window.
         dilation: distance between taps.
         padding: `"valid"` or `"same"`.
-        mode: what `"same"` pads with: `"zeros"`, `"circular"` or `"reflect"`.
+        mode: what `"same"` pads with: `"zeros"`, `"circular"`, `"reflect"` or `"replicate"`.
         taps: whether taps differ from each other, as in a convolution; those of a pooling do not.
         low_pass: whether a blur that suits the stride comes before.
         even: whether the taps at the same distance from the middle are equal, in every kernel there is.
@@ -63,7 +63,7 @@ class Sliding:
         if self.padding == "valid":
             return size >= self.extent
         after = self.padded(size) - self.padded(size) // 2
-        return size > 0 and after <= {"zeros": after, "circular": size, "reflect": size - 1}[self.mode]
+        return size > 0 and after <= {"circular": size, "reflect": size - 1}.get(self.mode, after)
 
     def length(self, size):
         """Number of outputs."""
@@ -82,6 +82,8 @@ class Sliding:
             pixels = pixels % size
         elif self.mode == "reflect":
             pixels = size - 1 - abs(size - 1 - abs(pixels))
+        elif self.mode == "replicate":
+            pixels = pixels.clip(0, size - 1)
         inside = (pixels >= 0) & (pixels < size)
         middle = _labels(taps, self) * self.taps
         return [(size, self.length(size), np.stack([outputs, pixels, middle], axis=1)[inside])]

@@ -316,6 +316,16 @@ CATALOGUE = [
     steerable(
         "1x0 + 1x2", "1x0 + 2x1", "SO2", 5, radial_profile="linear", bias_regularizer="l1", bias_constraint="non_neg"
     ),
+    steerable(
+        "1x0 + 1x1",
+        "1x0 + 1x1",
+        "SO2",
+        5,
+        ring_radii=[0.0, 1.5, 2.0],
+        ring_width=[0.3, 0.6, 0.4],
+        padding="same",
+        padding_mode="replicate",
+    ),
     steerable("1xinduced(C4,1)", "1xregular", "D4", kernel_constraint="max_norm", data_format="channels_last"),
     typed(layers.NormActivation, "2x0 + 3x1 + 2x2", "SO2", bias_initializer="normal"),
     typed(
@@ -328,6 +338,7 @@ CATALOGUE = [
         epsilon=1e-6,
     ),
     typed(layers.NormActivation, "2x0+ + 2x1", "O2", activation="tanh", use_bias=False),
+    typed(layers.NormActivation, "2x0+ + 1x0- + 2x1", "D4", bias_initializer="normal", scalars="norm"),
     typed(layers.GatedActivation, "5x0 + 3x1", "SO2"),
     typed(layers.GatedActivation, "3x0+ + 2x1 + 3x0+ + 2x0-", "O2", use_bias=True, bias_regularizer="l2"),
     typed(
@@ -340,9 +351,10 @@ CATALOGUE = [
         bias_initializer="normal",
         bias_constraint="max_norm",
     ),
+    typed(layers.GatedActivation, "5x0+ + 2x1 + 1x0-", "O2", use_bias=True, bias_initializer="normal", scalars="gate"),
     typed(layers.PointwiseActivation, "2x0+ + 2xregular + 1xquotient(C4)", "D4", activation="elu"),
     typed(layers.ConcatenatedReLU, "2x0+ + 1x0- + 2x2+ + 2x2- + 3x1 + 1xregular", "D4"),
-    typed(layers.ConcatenatedReLU, "2x0 + 2x1", "C4"),
+    typed(layers.ConcatenatedReLU, "2x0 + 2x1", "C4", activation="sigmoid"),
     typed(layers.FourierActivation, "3x0 + 3x1 + 3x2", "SO2"),
     typed(layers.FourierActivation, "2x0+ + 2x0- + 4x1 + 4x2", "O2", activation="elu"),
     typed(layers.FourierActivation, "2x0+ + 2x1", "O2", grid="D8"),
@@ -351,6 +363,7 @@ CATALOGUE = [
     typed(layers.TensorProductActivation, "2xirreps", "D4"),
     typed(layers.NormPooling, "2x0 + 3x1 + 2x2", "SO2"),
     typed(layers.NormPooling, "2xregular + 3x0- + 2x1", "D4", epsilon=1e-6),
+    typed(layers.NormPooling, "2x0 + 2x1", "C8", scalars="norm"),
     typed(layers.FieldPooling, "2x0+ + 2xregular + 1xquotient(C4)", "D4"),
     typed(layers.FieldPooling, "3xregular", "C8", mode="mean"),
     typed(layers.NormMaxPooling2D, "2x0 + 2x1 + 1x2", "SO2", space=(4, 4)),
@@ -457,6 +470,7 @@ CATALOGUE = [
         bias_constraint="non_neg",
         groups=1,
         padding_mode="zeros",
+        ring_radii="escnn",
     ),
     dense("4x0 + 2x1 + 1x2", "2x0 + 3x1 + 1x2", "SO2"),
     dense("2x0+ + 1x0- + 2x1", "2x0+ + 2x0- + 1x1", "O2", kernel_initializer="he_normal", use_bias=False),

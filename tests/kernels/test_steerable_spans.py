@@ -147,6 +147,26 @@ def test_frequencies_of_the_rings():
     assert np.allclose([radius for radius, _, _ in Rings(num_rings=4)((7, 7))], [0, 1, 2, 3])
 
 
+def test_rings_one_by_one_and_those_of_escnn():
+    found = Rings(ring_radii=[0, 1.5, 2.0], ring_width=[0.3, 0.6, 0.4], frequency_cutoff=[0, 1, 2])((5, 5))
+    assert found == [(0, 0.3, 0), (1.5, 0.6, 1), (2, 0.4, 2)]
+    # What escnn 1.0.11 computes: compute_basis_params(kernel_size) of R2Conv and R3Conv.
+    assert Rings(ring_radii="escnn")((7, 7)) == [(0, 0.005, 0), (1, 0.6, 2), (2, 0.6, 3), (3, 0.4, 2)]
+    assert Rings(ring_radii="escnn")((4, 4)) == [(0, 0.005, 0), (1, 0.4, 2)]
+    assert Rings(ring_radii="escnn")((5, 5, 5)) == [(0, 0.005, 0), (1, 0.6, 2), (2, 0.4, 2)]
+    wrong = [
+        {"ring_radii": [-1.0]},
+        {"ring_radii": "e2cnn"},
+        {"ring_radii": [1.0], "num_rings": 1},
+        {"ring_width": [0.5, 0.0]},
+    ]
+    for options in wrong:
+        with pytest.raises(ValueError, match="Received: "):
+            Rings(**options)
+    with pytest.raises(ValueError, match="one for each ring, 3 here"):
+        Rings(ring_width=[0.5, 0.5])((5, 5))
+
+
 @pytest.mark.parametrize("profile", ["gaussian", "linear"])
 def test_profiles_peak_on_their_ring(profile):
     rings, radius = Rings(radial_profile=profile), np.linspace(0, 4, 401)

@@ -91,7 +91,7 @@ def draw(rng):
         if kind.endswith("Transpose"):
             arguments["output_padding"] = None if rng.random() < 0.5 else window(0, 2)
         elif arguments["padding"].lower() == "same" and rng.random() < 0.4:
-            arguments["padding_mode"] = str(rng.choice(["circular", "reflect"]))
+            arguments["padding_mode"] = str(rng.choice(["circular", "reflect", "replicate"]))
     return _on_features(name, kind, rank, group, arguments, rng)
 
 

@@ -65,7 +65,9 @@ def test_sizes_that_would_work():
     assert windows.lost((Sliding(4, 1, 1, "same"),), (None,), mirror) == {(0, 0, True)}  # none is
 
 
-@pytest.mark.parametrize(("mode", "numpy_mode"), [("zeros", "constant"), ("circular", "wrap"), ("reflect", "reflect")])
+@pytest.mark.parametrize(
+    ("mode", "numpy_mode"), [("zeros", "constant"), ("circular", "wrap"), ("reflect", "reflect"), ("replicate", "edge")]
+)
 @pytest.mark.parametrize(("extent", "stride"), [(3, 1), (4, 1), (5, 2)])
 def test_padding_is_numpys(mode, numpy_mode, extent, stride):
     x = np.random.default_rng(0).normal(size=(2, 7, 7, 3)).astype("float32")

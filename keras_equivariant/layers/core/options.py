@@ -77,7 +77,7 @@ Constraint = Annotated[
 ]
 DataFormat = Annotated[Literal["channels_last"], Option(None, kept=False)]
 Padding = Literal["valid", "same"]
-PaddingMode = Literal["zeros", "circular", "reflect"]
+PaddingMode = Literal["zeros", "circular", "reflect", "replicate"]
 
 
 def of(annotation):

@@ -46,7 +46,7 @@ class HarmonicConv2D(WindowedConv):
         kernel_size: side of the square kernel.
         max_order: highest order of the output; that of the input follows from its shape.
         strides, padding, dilation_rate: as in `keras.layers.Conv2D`.
-        padding_mode: what `padding="same"` pads with: `"zeros"`, `"circular"` or `"reflect"`.
+        padding_mode: what `padding="same"` pads with: `"zeros"`, `"circular"`, `"reflect"` or `"replicate"`.
         data_format: `"channels_last"` only.
         use_phase: learn the phases; without, they are 0.
         num_rings: rings of each order; None for `max(kernel_size // 2, 2)`. Orders above 0 start at radius 1, all end

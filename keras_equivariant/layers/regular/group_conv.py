@@ -27,7 +27,7 @@ class GroupConv2D(RotatedConv):
             approximate there.
         trainable_basis: train the functions of the basis as well, with a loss that keeps their rotated copies alike.
         equivariance_weight: of that loss, the relative squared error of the law on images of spectrum 1/frequency^2.
-        padding_mode: what `padding="same"` pads with: `"zeros"`, `"circular"` or `"reflect"`.
+        padding_mode: what `padding="same"` pads with: `"zeros"`, `"circular"`, `"reflect"` or `"replicate"`.
         strict: raise where the sizes break the exact symmetry; with False warn once.
 
     Input shape:

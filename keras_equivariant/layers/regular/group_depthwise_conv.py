@@ -50,7 +50,7 @@ class GroupDepthwiseConv2D(WindowedConv):
         kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer,
             kernel_constraint, bias_constraint: as in `GroupConv2D`; they apply to the coefficients.
         basis: as in `LiftingConv2D`, of one scale.
-        padding_mode: what `padding="same"` pads with: `"zeros"`, `"circular"` or `"reflect"`.
+        padding_mode: what `padding="same"` pads with: `"zeros"`, `"circular"`, `"reflect"` or `"replicate"`.
         strict: raise where the sizes break the exact symmetry; with False warn once.
 
     Input shape:

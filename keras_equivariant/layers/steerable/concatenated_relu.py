@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_equivariant.groups import FieldType, Representation, channels, get, irrep, orbits
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
-from keras_equivariant.layers.core.options import FieldsLike, GroupLike, passed_on
+from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
 
@@ -18,7 +19,7 @@ _TWO = {2: "D1", 3: "Ci"}  # by dimension: the identity and one reflection
 class ConcatenatedReLU(Fibrewise):
     """Positive and negative parts of every component, on types that permute their components up to sign.
 
-    y = (relu(x), relu(-x))
+    y = (relu(x), relu(-x)), or another activation f, y = (f(x), f(-x))
 
     A component and its negative are permuted by the group; the result is sorted by the orbits of that permutation, so
     that its type names them. On D4: a scalar gives two, `0-`, `2+` and `2-` give two cosets each, `1` gives the four
@@ -29,6 +30,7 @@ class ConcatenatedReLU(Fibrewise):
             fields.
         group: group name; may be left out where `in_type` is a FieldType.
         strict: raise where the exact symmetry is lost; with False warn once.
+        activation: name or function, such as `"sigmoid"` or `"tanh"`.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -53,8 +55,16 @@ class ConcatenatedReLU(Fibrewise):
     Reference: Cohen & Welling, arXiv 1612.08498, section 2; Shang et al., arXiv 1603.05201.
     """
 
-    def __init__(self, in_type: FieldsLike, group: GroupLike | None = None, strict: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        in_type: FieldsLike,
+        group: GroupLike | None = None,
+        strict: bool = True,
+        activation: Activation = "relu",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**passed_on(locals()))
+        self.activation = keras.activations.get(activation)
         terms, self._sources = [], []
         for index, block in enumerate(self.in_type.blocks):
             for name, maps in self._signed_orbits(index):
@@ -90,4 +100,4 @@ class ConcatenatedReLU(Fibrewise):
         return [(cosets if name == "regular" else irrep(self.group, "trivial").name, maps) for name, maps in found]
 
     def compute(self, x, training=False):
-        return activations.rectify_signed(x, self.layout, self._sources)
+        return activations.activate_signed(x, self.layout, self._sources, self.activation)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -18,6 +18,7 @@ from keras_equivariant.layers.core.options import (
 )
 from keras_equivariant.layers.core.typed import as_type, scalar_blocks
 from keras_equivariant.ops import activations
+from keras_equivariant.utils.checks import check_choice
 
 
 @register
@@ -26,7 +27,8 @@ class GatedActivation(BiasedActivation):
 
     y_i = gate(s_i + b_i) v_i for the i-th field v_i that is no scalar;  y = activation(x + b) for the other scalars
 
-    The first scalars of the type are the gates, as many as there are other fields; they do not come out.
+    The first scalars of the type are the gates, as many as there are other fields; they do not come out. With
+    scalars="gate" the other scalars have gates, too: y_i = gate(s_i + b_i) v_i for every field v_i.
     `GatedActivation.in_type_for(out_type)` is the type with the gates that the convolution before must give.
 
     Args:
@@ -34,9 +36,11 @@ class GatedActivation(BiasedActivation):
         group: group name; may be left out where `in_type` is a FieldType.
         gate: name or function, applied to the gates.
         activation: name or function, applied to the other scalars.
-        use_bias: learn the bias b, one per scalar; a convolution before has one already.
+        use_bias: learn the bias b, one per scalar, with scalars="gate" one per gate; a convolution before has one
+            already.
         bias_initializer, bias_regularizer, bias_constraint: as in `keras.layers.Dense`.
         strict: raise where the exact symmetry is lost; with False warn once.
+        scalars: what the scalars that are no gates get: `"activation"`, or `"gate"` for a gate each.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -48,7 +52,8 @@ class GatedActivation(BiasedActivation):
     Equivariance: exact for every element on every size: the gates are invariant.
 
     Raises:
-        ValueError: a type with fewer scalars than other fields, features of another type.
+        ValueError: a type with fewer scalars than gates are needed, features of another type, another word for
+            `scalars`.
 
     Example:
         >>> import numpy as np, keras_equivariant as ke
@@ -72,30 +77,36 @@ class GatedActivation(BiasedActivation):
         bias_regularizer: Regularizer | None = None,
         bias_constraint: Constraint | None = None,
         strict: bool = True,
+        scalars: Literal["activation", "gate"] = "activation",
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
         self.gate = keras.activations.get(gate)
-        self._kept = _without_gates(self.in_type)
+        self.scalars = check_choice(scalars, "scalars", ("activation", "gate"))
+        self._kept = _without_gates(self.in_type, self.scalars)
         terms = zip(self._kept, self.in_type.terms, strict=True)
         self.out_type = FieldType(
             self.group, tuple((n if kept is None else kept, name) for kept, (n, name) in terms if kept != 0)
         )
-        self.bias_size = _scalars(self.in_type)
+        gates = self.in_type.fields - self.out_type.fields
+        self.bias_size = gates if self.scalars == "gate" else _scalars(self.in_type)
 
     @staticmethod
-    def in_type_for(out_type, group=None):
+    def in_type_for(out_type, group=None, scalars="activation"):
         """The type that the layer takes to give `out_type`: with one more scalar in front for each gated field.
 
         Args:
             out_type: field type.
             group: group name; may be left out where `out_type` is a FieldType.
+            scalars: as the layer's.
         """
         out_type = as_type(out_type, group, "out_type")
-        return _with_gates(out_type, out_type.fields - _scalars(out_type))
+        ungated = 0 if scalars == "gate" else _scalars(out_type)
+        return _with_gates(out_type, out_type.fields - ungated)
 
     def compute(self, x, bias=None, training=False):
-        return activations.gate(x, bias, self.layout, self._kept, self.gate, self.activation, training)
+        activation = None if self.scalars == "gate" else self.activation
+        return activations.gate(x, bias, self.layout, self._kept, self.gate, activation, training)
 
 
 def _scalars(field_type):
@@ -112,11 +123,19 @@ def _with_gates(field_type, gates):
     return FieldType(field_type.group, tuple(terms))
 
 
-def _without_gates(field_type):
+def _without_gates(field_type, how):
     """For each block None where its fields are gated, else the number of scalars that are no gates."""
     scalars = scalar_blocks(field_type)
     found, gates = _scalars(field_type), field_type.fields - _scalars(field_type)
-    if found < gates:
+    if how == "gate":
+        total, gates = field_type.fields, (field_type.fields + 1) // 2
+        if total % 2 or found < gates:
+            raise ValueError(
+                'GatedActivation with scalars="gate" needs one scalar field, in front, for each other field, scalars '
+                f'included. Received: in_type="{field_type}" with {found} scalars of {total} fields; use '
+                'GatedActivation.in_type_for(out_type, scalars="gate")'
+            )
+    elif found < gates:
         raise ValueError(
             f"GatedActivation needs one scalar field for each field that is none, {gates} here. "
             f'Received: in_type="{field_type}" with {found} scalars; use '

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import BiasedActivation
@@ -15,14 +15,15 @@ from keras_equivariant.layers.core.options import (
 )
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
-from keras_equivariant.utils.checks import check_epsilon
+from keras_equivariant.utils.checks import check_choice, check_epsilon
 
 
 @register
 class NormActivation(BiasedActivation):
     """An activation of the norms of fields; their directions stay.
 
-    y = activation(|v| + b) v / |v|,  |v| = sqrt(max(sum of squares, epsilon));  for scalars y = activation(x + b)
+    y = activation(|v| + b) v / |v|,  |v| = sqrt(max(sum of squares, epsilon));  for scalars y = activation(x + b), with
+    scalars="norm" y = activation(|x| + b) x / |x|
 
     Args:
         in_type: field type of the features, such as `"8x0 + 4x1"`; any type will do.
@@ -35,6 +36,7 @@ class NormActivation(BiasedActivation):
             is smooth at 0 but where it is 0, and without a least norm the rounding errors of a constant image would
             become fields of norm activation(b).
         strict: raise where the exact symmetry is lost; with False warn once.
+        scalars: `"activation"`, or `"norm"` to treat scalars as all other fields, by their absolute value.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -46,7 +48,7 @@ class NormActivation(BiasedActivation):
     Equivariance: exact for every element on every size: orthogonal matrices keep norms.
 
     Raises:
-        ValueError: features of another type, an epsilon that is not positive.
+        ValueError: features of another type, an epsilon that is not positive, another word for `scalars`.
 
     Example:
         >>> import numpy as np, keras_equivariant as ke
@@ -68,12 +70,15 @@ class NormActivation(BiasedActivation):
         bias_constraint: Constraint | None = None,
         epsilon: float = activations.LEAST_SQUARE,
         strict: bool = True,
+        scalars: Literal["activation", "norm"] = "activation",
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
         self.epsilon = check_epsilon(epsilon)
+        self.scalars = check_choice(scalars, "scalars", ("activation", "norm"))
         self.bias_size = self.in_type.fields
 
     def compute(self, x, bias=None, training=False):
-        scalars = scalar_blocks(self.in_type)
+        apart = self.scalars == "activation"
+        scalars = tuple(apart and scalar for scalar in scalar_blocks(self.in_type))
         return activations.norm_activate(x, bias, self.layout, scalars, self.epsilon, self.activation, training)

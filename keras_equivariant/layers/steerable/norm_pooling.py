@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import register
@@ -8,14 +8,14 @@ from keras_equivariant.layers.core.fibrewise import Fibrewise
 from keras_equivariant.layers.core.options import FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
-from keras_equivariant.utils.checks import check_epsilon
+from keras_equivariant.utils.checks import check_choice, check_epsilon
 
 
 @register
 class NormPooling(Fibrewise):
     """The norm of each field, an invariant scalar; scalars stay what they are.
 
-    y = |v| for each field v;  y = x for scalars
+    y = |v| for each field v;  y = x for scalars, with scalars="norm" y = |x|
 
     Args:
         in_type: field type of the features; any type will do.
@@ -23,6 +23,7 @@ class NormPooling(Fibrewise):
         epsilon: least squared norm: y = sqrt(max(|v|^2, epsilon)). With 0 the norm itself, on features of any scale,
             with the gradient 0 at 0.
         strict: raise where the exact symmetry is lost; with False warn once.
+        scalars: `"keep"`, or `"norm"` for their absolute values.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -34,7 +35,7 @@ class NormPooling(Fibrewise):
     Equivariance: exact for every element on every size: the channels no longer turn, [L_g y](x) = y(g^-1 x).
 
     Raises:
-        ValueError: features of another type, an epsilon below 0.
+        ValueError: features of another type, an epsilon below 0, another word for `scalars`.
 
     Example:
         >>> import numpy as np, keras_equivariant as ke
@@ -50,11 +51,14 @@ class NormPooling(Fibrewise):
         group: GroupLike | None = None,
         epsilon: float = 0.0,
         strict: bool = True,
+        scalars: Literal["keep", "norm"] = "keep",
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
         self.epsilon = check_epsilon(epsilon, least=0)
+        self.scalars = check_choice(scalars, "scalars", ("keep", "norm"))
         self.out_type = FieldType.scalars(self.in_type.fields, self.group)
 
     def compute(self, x, training=False):
-        return activations.norms(x, self.layout, scalar_blocks(self.in_type), self.epsilon)
+        scalars = tuple(self.scalars == "keep" and scalar for scalar in scalar_blocks(self.in_type))
+        return activations.norms(x, self.layout, scalars, self.epsilon)

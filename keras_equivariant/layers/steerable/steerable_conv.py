@@ -61,13 +61,14 @@ class SteerableConv(Typed, WindowedConv):
         bias_constraint: Constraint | None = None,
         basis: Basis = "auto",
         num_rings: Count | None = None,
-        ring_width: float | None = None,
+        ring_width: Numbers | None = None,
         radial_profile: Literal["gaussian", "linear"] = "gaussian",
         frequency_cutoff: NameOrNumbers | None = None,
         voxel_size: Numbers | None = None,
         antialias: bool = False,
         padding_mode: PaddingMode = "zeros",
         strict: bool = True,
+        ring_radii: NameOrNumbers | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
@@ -81,7 +82,7 @@ class SteerableConv(Typed, WindowedConv):
             )
         self.groups = field_groups(groups)
         self.basis = basis
-        self.rings = Rings(num_rings, ring_width, radial_profile, frequency_cutoff, voxel_size)
+        self.rings = Rings(num_rings, ring_width, radial_profile, frequency_cutoff, voxel_size, ring_radii)
         for option in dataclasses.fields(self.rings):
             setattr(self, option.name, getattr(self.rings, option.name))
         self.antialias = bool(antialias)
@@ -230,13 +231,15 @@ class SteerableConv2D(SteerableConv):
         basis: `"exact"`: all kernels on the pixels (C1, C2, C4, D1, D2, D4). `"steerable"`: band-limited, on rings.
             `"auto"`: exact where that exists.
         num_rings, ring_width, radial_profile, frequency_cutoff: of the band-limited basis: number of rings (one per
-            pixel of radius), their width in pixels (0.6, 0.4 at the rim), `"gaussian"` or `"linear"`, and the
-            highest angular frequency of a ring of radius r: `"conservative"` (the default), `"nyquist"` (pi r), a
-            number c (c r), or a list with one for each ring.
+            pixel of radius), their width in pixels (0.6, 0.4 at the rim; a list for one a ring), `"gaussian"` or
+            `"linear"`, and the highest angular frequency of a ring of radius r: `"conservative"` (the default),
+            `"nyquist"` (pi r), a number c (c r), or a list with one for each ring.
         voxel_size: sizes of a pixel along the axes, where they differ; only their ratios matter.
         antialias: a Gaussian low-pass before the strides, of deviation sqrt(strides^2 - 1) / 2 pixels.
-        padding_mode: what `padding="same"` pads with: `"zeros"`, `"circular"` or `"reflect"`.
+        padding_mode: what `padding="same"` pads with: `"zeros"`, `"circular"`, `"reflect"` or `"replicate"`.
         strict: raise where the sizes break the exact symmetry; with False warn once.
+        ring_radii: the radii of the rings in pixels, a list instead of `num_rings`; `"escnn"` for that library's
+            radii, widths and frequencies.
 
     Input shape:
         `(B, H, W, D_in)`, channels component-major, see `FieldType`.
@@ -282,14 +285,17 @@ class SteerableConv3D(SteerableConv):
         basis: `"exact"`: all kernels on the voxels (groups of the cube). `"steerable"`: band-limited, on shells.
             `"auto"`: exact where that exists.
         num_rings, ring_width, radial_profile, frequency_cutoff: of the band-limited basis: number of shells (one per
-            voxel of radius), their width in voxels (0.6), `"gaussian"` or `"linear"`, and the highest degree of
-            harmonics on the shell of radius r > 0: `"conservative"` 2 r, `"compromise"` (the default) 2 r + 1,
-            `"sfcnn"` 2 r + 2, `"nyquist"` (pi r), a number c (c r), or a list with one for each shell.
+            voxel of radius), their width in voxels (0.6; a list for one a shell), `"gaussian"` or `"linear"`, and the
+            highest degree of harmonics on the shell of radius r > 0: `"conservative"` 2 r, `"compromise"` (the
+            default) 2 r + 1, `"sfcnn"` 2 r + 2, `"nyquist"` (pi r), a number c (c r), or a list with one for each
+            shell.
         voxel_size: sizes of a voxel along the axes, where they differ, such as `(1, 1, 2)`; only their ratios matter.
             Radii are then in units of the smallest.
         antialias: a Gaussian low-pass before the strides, of deviation sqrt(strides^2 - 1) / 2 voxels.
-        padding_mode: what `padding="same"` pads with: `"zeros"`, `"circular"` or `"reflect"`.
+        padding_mode: what `padding="same"` pads with: `"zeros"`, `"circular"`, `"reflect"` or `"replicate"`.
         strict: raise where the sizes break the exact symmetry; with False warn once.
+        ring_radii: the radii of the shells in voxels, a list instead of `num_rings`; `"escnn"` for that library's
+            radii, widths and degrees.
 
     Input shape:
         `(B, D, H, W, D_in)`, channels component-major, see `FieldType`

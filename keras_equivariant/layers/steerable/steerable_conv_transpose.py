@@ -52,7 +52,7 @@ class SteerableConvTranspose(Transposed, SteerableConv):
         bias_constraint: Constraint | None = None,
         basis: Basis = "auto",
         num_rings: Count | None = None,
-        ring_width: float | None = None,
+        ring_width: Numbers | None = None,
         radial_profile: Literal["gaussian", "linear"] = "gaussian",
         frequency_cutoff: NameOrNumbers | None = None,
         voxel_size: Numbers | None = None,
@@ -61,6 +61,7 @@ class SteerableConvTranspose(Transposed, SteerableConv):
         strict: bool = True,
         *,
         output_padding: Size | None = None,
+        ring_radii: NameOrNumbers | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
@@ -93,8 +94,8 @@ class SteerableConv2DTranspose(SteerableConvTranspose):
 
     Args:
         in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis,
-            num_rings, ring_width, radial_profile, frequency_cutoff, initializers, regularizers, constraints: as in
-            `SteerableConv2D`.
+            num_rings, ring_width, radial_profile, frequency_cutoff, ring_radii, initializers, regularizers,
+            constraints: as in `SteerableConv2D`.
         data_format: `"channels_last"` only.
         output_padding: None, 0 or what `keras.layers.Conv2DTranspose` takes. Even numbers keep the exact symmetry with
             `padding="same"`, only 0 does with `"valid"`.
@@ -137,8 +138,8 @@ class SteerableConv3DTranspose(SteerableConvTranspose):
 
     Args:
         in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis,
-            num_rings, ring_width, radial_profile, frequency_cutoff, voxel_size, initializers, regularizers,
-            constraints: as in `SteerableConv3D`.
+            num_rings, ring_width, radial_profile, frequency_cutoff, ring_radii, voxel_size, initializers,
+            regularizers, constraints: as in `SteerableConv3D`.
         data_format: `"channels_last"` only.
         output_padding: None, 0 or what `keras.layers.Conv3DTranspose` takes. Even numbers keep the exact symmetry with
             `padding="same"`, only 0 does with `"valid"`.
