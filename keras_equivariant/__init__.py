@@ -18,7 +18,7 @@ if not _startup.is_light(__name__):
     from keras_equivariant.training.memory import rematerialize
     from keras_equivariant.training.statistics import recompute_statistics
     from keras_equivariant.training.volumes import predict_volume
-    from keras_equivariant.transfer import import_filters, restrict
+    from keras_equivariant.transfer import from_escnn, import_filters, restrict
 
 __all__ = [
     "EquivariantLayer",
@@ -42,6 +42,7 @@ __all__ = [
     "estimate",
     "export",
     "fold",
+    "from_escnn",
     "from_preset",
     "groups",
     "import_filters",

@@ -1,6 +1,7 @@
 """Weights that come from elsewhere: from a network of a larger group, and from other libraries."""
 
 from keras_equivariant.transfer.filters import import_filters
+from keras_equivariant.transfer.from_escnn import from_escnn
 from keras_equivariant.transfer.restrict import restrict
 
-__all__ = ["import_filters", "restrict"]
+__all__ = ["from_escnn", "import_filters", "restrict"]

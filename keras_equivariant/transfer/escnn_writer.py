@@ -66,8 +66,11 @@ class _Writer:
         """The elements of a space's group; its matrices, which move points (x, y) or (x, y, z), are written once."""
         if space.name not in self._elements:
             group = space.fibergroup
-            elements = [group.sample() for _ in range(SAMPLES)] if group.continuous else list(group.elements)
-            elements += [getattr(group, name) for name in ("reflection", "inversion") if hasattr(group, name)]
+            if group.continuous:
+                mirrors = [getattr(group, name) for name in ("reflection", "inversion") if hasattr(group, name)]
+                elements = [*(group.sample() for _ in range(SAMPLES)), *mirrors]
+            else:
+                elements = list(group.elements)
             self._elements[space.name], name = elements, f"group.{space.name}"
             self.arrays[name] = np.stack([_moves(space, element) for element in elements])
             words = {"finite": not group.continuous, "dimension": space.dimensionality, "matrices": name}

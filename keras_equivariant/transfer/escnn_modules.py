@@ -1,0 +1,377 @@
+"""Each module of escnn as layers of ours: a table from the name of its class to a function.
+
+A function gets a `Step` and gives Keras layers in their order and a function that sets their weights once they are
+built. What is no function of ours raises `NotHere`, with what differs.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from keras_equivariant import layers as L
+from keras_equivariant.layers.core.base import stock
+from keras_equivariant.transfer.convolutions import fill, scalars_of
+
+LOST = 1e-5  # of a kernel, relative to its norm: what float32 leaves
+ACTIVATIONS = {"relu": "relu", "relu_": "relu", "elu": "elu", "elu_": "elu", "sigmoid": "sigmoid", "tanh": "tanh",
+               "softplus": "softplus", "<lambda>": "softsign"}  # fmt: skip
+
+
+class NotHere(ValueError):
+    """A module, or an option of it, that computes what no layer of ours does."""
+
+
+@dataclasses.dataclass
+class Step:
+    """One module of a record.
+
+    Attributes:
+        name, kind: its name, and its class's.
+        options: dict of its plain attributes.
+        arrays: dict of its arrays.
+        before, after: `(FieldType, change of basis, whether fields are single ones)`.
+        dims: the dimensions of escnn's input fields.
+        strict: of the layers.
+    """
+
+    name: str
+    kind: str
+    options: dict
+    arrays: dict
+    before: tuple
+    after: tuple
+    dims: list
+    strict: bool
+
+    @property
+    def type(self):
+        return self.before[0]
+
+    @property
+    def rank(self):
+        return self.type.group.dimension
+
+    @property
+    def layer_name(self):
+        return self.name.replace("/", "_").replace(".", "_")
+
+    def given(self, **options):
+        return {"name": self.layer_name, "strict": self.strict, **options}
+
+    def single(self):
+        """NotHere unless escnn's fields are fields of ours: what is done to a whole field needs that."""
+        if not self.before[2]:
+            raise NotHere(
+                "acts on whole fields that are sums of several here. Received: the module "
+                f'"{self.name}" ({self.kind}) on "{self.type}"; build it on irreps, regular or quotient fields'
+            )
+
+    def plain(self, **wanted):
+        """NotHere unless these options have these values."""
+        for key, value in wanted.items():
+            found = self.options.get(key, value)
+            if found not in (value, [value] * self.rank):
+                raise NotHere(f'has {key}={value} only. Received: {key}={found} of the module "{self.name}"')
+
+
+def layers_of(step):
+    """`(layers, set_weights)` for a step; set_weights takes nothing and gives the loss."""
+    if step.kind not in MODULES:
+        known = ", ".join(sorted(MODULES))
+        raise NotHere(
+            f'is none of the modules that can be imported: {known}. Received: "{step.name}" ({step.kind}). '
+            f"{OTHERS.get(step.kind, 'Write the layers yourself and import its filters with ke.import_filters')}"
+        )
+    return MODULES[step.kind](step)
+
+
+OTHERS = {
+    "FourierPointwise": "FourierActivation scales its samples otherwise; with ReLU the two agree",
+    "FourierELU": "FourierActivation scales its samples otherwise",
+    "TensorProductModule": "TensorProductActivation has another basis of products",
+    "GNormBatchNorm": "SteerableBatchNormalization has one scale for each field, not for each irrep in it",
+    "PointwiseAvgPoolAntialiased2D": "AveragePooling2D(antialias=True) has another blur",
+    "PointwiseMaxPoolAntialiased2D": "MaxPooling2D(antialias=True) has another blur",
+    "VectorFieldNonLinearity": "no layer here takes the argument of a maximum",
+    "RestrictionModule": "use ke.restrict on the imported model",
+}
+
+
+def _axis(value, rank):
+    return list(value) if isinstance(value, list) else [value] * rank
+
+
+def _nothing():
+    return 0.0
+
+
+def _identity(step):
+    return [], _nothing
+
+
+def _convolution(step):
+    options, rank = step.options, step.rank
+    dilation, stride, padding = options["dilation"], options["stride"], options["padding"]
+    size = options["kernel_size"]
+    half = dilation * (size - 1) // 2
+    same = padding == half and dilation * (size - 1) % 2 == 0 and stride == 1
+    mode = options.get("padding_mode", "zeros")
+    before = []
+    if mode != "zeros" and padding and not same:
+        raise NotHere(
+            f"pads with other values than zeros so that the size is kept. Received: padding_mode={mode!r}, "
+            f'padding={padding}, stride={stride}, kernel_size={size} of the module "{step.name}"'
+        )
+    if padding and not same:
+        before = [stock("ZeroPadding", rank)(padding, name=f"{step.layer_name}_padding")]
+    words = {"strides": stride, "dilation_rate": dilation, "padding": "same" if same and padding else "valid"}
+    words["padding_mode"] = mode if same and padding else "zeros"
+    kernel = _grouped(step.arrays["kernel"], options.get("groups", 1))
+    kernel = np.moveaxis(kernel, (0, 1), (-1, -2))
+    kernel = step.before[1] @ kernel @ step.after[1].T
+    make = {2: L.SteerableConv2D, 3: L.SteerableConv3D}[rank]
+    return _with_kernel(step, make, words, before, [], kernel)
+
+
+def _with_kernel(step, make, words, before, behind, kernel):
+    """The convolution on the rings of the module or, where the group permutes the pixels, on the whole basis."""
+    options = step.options
+    rings = {
+        "basis": "steerable",
+        "ring_radii": [r / options["dilation"] for r in options["rings"]],
+        "ring_width": [s / options["dilation"] for s in options["sigma"]],
+        "frequency_cutoff": options["cutoffs"],
+    }
+    bias = step.arrays.get("bias")
+    words = {**words, "use_bias": bias is not None, "kernel_size": options["kernel_size"]}
+    reasons = []
+    for basis in (rings, {"basis": "exact"}):
+        try:
+            layer = make(step.before[0], step.after[0], **words, **basis, **step.given())
+        except ValueError as error:
+            reasons.append(str(error))
+            continue
+        shape = (None, *[None] * step.rank, step.type.size)
+        trial = make.from_config({**layer.get_config(), "strict": False, "name": "trial"})
+        trial.build(shape)
+        loss = fill(trial, kernel)
+        if loss <= LOST:
+            return [*before, layer, *behind], lambda layer=layer: fill(layer, kernel, _bias(step))
+        reasons.append(f'{loss:.2g} of the kernel is lost with basis="{layer.basis}"')
+    raise NotHere(
+        "has kernels that lie on no basis here. Received: the module "
+        f'"{step.name}" with rings={options["rings"]}, sigma={options["sigma"]}, highest frequencies '
+        f"{options['cutoffs']}: {'; '.join(reasons)}"
+    )
+
+
+def _bias(step):
+    bias = step.arrays.get("bias")
+    return None if bias is None else step.after[1] @ bias
+
+
+def _grouped(kernel, groups):
+    """A grouped kernel `(out, in / groups, *k)` as the dense one, 0 between groups."""
+    if groups == 1:
+        return kernel
+    out, inside = kernel.shape[:2]
+    dense = np.zeros((out, inside * groups, *kernel.shape[2:]))
+    for i in range(groups):
+        rows = slice(i * out // groups, (i + 1) * out // groups)
+        dense[rows, i * inside : (i + 1) * inside] = kernel[rows]
+    return dense
+
+
+def _transposed(step):
+    options, rank = step.options, step.rank
+    padding, added = _axis(options["padding"], rank), _axis(options.get("output_padding", 0), rank)
+    if any(more > cut for more, cut in zip(added, padding, strict=True)):
+        raise NotHere(f'has an output_padding of at most its padding. Received: {options} of the module "{step.name}"')
+    step.plain(groups=1)
+    crop = [(cut, cut - more) for cut, more in zip(padding, added, strict=True)]
+    behind = (
+        [stock("Cropping", rank)(crop if any(padding) else 0, name=f"{step.layer_name}_cropping")]
+        if any(padding)
+        else []
+    )
+    words = {"strides": options["stride"], "dilation_rate": options["dilation"], "padding": "valid"}
+    kernel = np.moveaxis(step.arrays["kernel"], (0, 1), (-1, -2))  # (*k, out, in): torch has the input first
+    kernel = step.after[1] @ kernel @ step.before[1].T
+    make = {2: L.SteerableConv2DTranspose, 3: L.SteerableConv3DTranspose}[rank]
+    return _with_kernel(step, make, words, [], behind, kernel)
+
+
+def _linear(step):
+    layer = L.SteerableDense(step.before[0], step.after[0], use_bias="bias" in step.arrays, **step.given())
+    kernel = step.before[1] @ step.arrays["kernel"].T @ step.after[1].T
+    return [layer], lambda: fill(layer, kernel, _bias(step))
+
+
+def _pointwise(step):
+    function = {"ReLU": "relu"}.get(step.kind) or ACTIVATIONS[step.options["function"]]
+    return [L.PointwiseActivation(step.type, function, **step.given())], _nothing
+
+
+def _elu(step):
+    return [keras.layers.ELU(step.options["alpha"], name=step.layer_name)], _nothing
+
+
+def _leaky(step):
+    return [keras.layers.LeakyReLU(step.options["negative_slope"], name=step.layer_name)], _nothing
+
+
+def _norm(step):
+    step.single()
+    bias = step.arrays.get("log_bias")
+    function = ACTIVATIONS[step.options["function"]]
+    words = {"scalars": "norm", "epsilon": 1e-20, "use_bias": bias is not None}
+    layer = L.NormActivation(step.type, activation=function, **words, **step.given())
+
+    def set_weights():
+        if bias is not None:
+            order = np.argsort(step.dims, kind="stable")  # it numbers them by the size of the fields
+            values = np.empty(len(order))
+            values[order] = -np.exp(bias.ravel())
+            layer.bias.assign(values)
+        return 0.0
+
+    return [layer], set_weights
+
+
+def _gated(step):
+    step.single()
+    step.plain(drop_gates=True)
+    gates, fields = len(step.dims) // 2, step.dims
+    rest = fields[gates:]
+    if step.options["gates_indices"] not in ([0, gates], list(range(gates))) or len(fields) % 2 or rest != sorted(rest):
+        raise NotHere(
+            "takes the gates first, then the gated fields from the smallest to the largest. Received: fields of "
+            f'{fields} components in the module "{step.name}"'
+        )
+    bias = -step.arrays["bias"].ravel()
+    words = {"scalars": "gate", "use_bias": True}
+    layer = L.GatedActivation(step.type, **words, **step.given())
+
+    def set_weights():
+        layer.bias.assign(bias)
+        return 0.0
+
+    return [layer], set_weights
+
+
+def _normalization(step):
+    """At inference the same numbers; the statistics of a batch are ours, of which only InnerBatchNorm's are equal."""
+    arrays, epsilon = step.arrays, step.options["eps"]
+    momentum = 1 - (step.options.get("momentum") or 0.1)
+    change, field_type = step.before[1], step.type
+    words = {"epsilon": epsilon, "momentum": momentum}
+    layer = L.SteerableBatchNormalization(field_type, **words, **step.given())
+
+    def per_field(values):
+        """One number for each field of ours, of numbers that are equal within each of escnn's."""
+        spread = (change**2) @ values
+        return np.concatenate([spread[b.start : b.start + b.multiplicity] for b in field_type.blocks])
+
+    def set_weights():
+        variance, scale = per_field(arrays["variance"]), per_field(arrays["scale"])
+        layer.gamma.assign(scale * np.sqrt(variance + epsilon))
+        layer.moving_variance.assign(variance)
+        if layer.moving_mean is not None:
+            layer.moving_mean.assign(scalars_of(change @ arrays["mean"], field_type))
+            shift = change @ (arrays["shift"] + arrays["scale"] * arrays["mean"])
+            layer.beta.assign(scalars_of(shift, field_type))
+        return 0.0
+
+    return [layer], set_weights
+
+
+def _dropout(step):
+    # Component by component there, field by field here: of a field of irreps no part may be dropped alone.
+    return [L.FieldDropout(step.type, step.options["p"], **step.given())], _nothing
+
+
+def _group_pooling(step):
+    step.single()
+    return [L.FieldPooling(step.type, "max", **step.given())], _nothing
+
+
+def _norm_pooling(step):
+    step.single()
+    return [L.NormPooling(step.type, scalars="norm", **step.given())], _nothing
+
+
+def _window(step, cls, *arguments):
+    size = tuple(_axis(step.options["kernel_size"], step.rank))
+    step.plain(padding=0, dilation=1, ceil_mode=False)
+    strides = tuple(_axis(step.options["stride"], step.rank))
+    return [cls(*arguments, pool_size=size, strides=strides, **step.given())], _nothing
+
+
+def _max_pooling(step):
+    return _window(step, {2: L.MaxPooling2D, 3: L.MaxPooling3D}[step.rank])
+
+
+def _average_pooling(step):
+    return _window(step, {2: L.AveragePooling2D, 3: L.AveragePooling3D}[step.rank])
+
+
+def _norm_max_pooling(step):
+    step.single()
+    return _window(step, {2: L.NormMaxPooling2D, 3: L.NormMaxPooling3D}[step.rank], step.type)
+
+
+def _adaptive(step):
+    sizes = _axis(step.options["output_size"], step.rank)
+    if set(sizes) != {1}:
+        raise NotHere(
+            f'has output_size=1 only. Received: output_size={sizes} of the module "{step.name}"; use a pooling with '
+            "windows"
+        )
+    kind = "GlobalAveragePooling" if "Avg" in step.kind else "GlobalMaxPooling"
+    return [stock(kind, step.rank)(keepdims=True, name=step.layer_name)], _nothing
+
+
+def _upsampling(step):
+    factor, mode = step.options.get("scale_factor"), step.options["mode"]
+    if factor is None or factor != int(factor) or step.options.get("align_corners"):
+        raise NotHere(
+            f'takes whole factors and align_corners=False. Received: {step.options} of the module "{step.name}"'
+        )
+    cls = {2: L.UpSampling2D, 3: L.UpSampling3D}[step.rank]
+    return [cls(int(factor), interpolation=mode, **step.given())], _nothing
+
+
+MODULES = {
+    "R2Conv": _convolution,
+    "R3Conv": _convolution,
+    "R2ConvTransposed": _transposed,
+    "R3ConvTransposed": _transposed,
+    "Linear": _linear,
+    "IdentityModule": _identity,
+    "ReLU": _pointwise,
+    "ELU": _elu,
+    "LeakyReLU": _leaky,
+    "PointwiseNonLinearity": _pointwise,
+    "NormNonLinearity": _norm,
+    "GatedNonLinearity1": _gated,
+    "InnerBatchNorm": _normalization,
+    "IIDBatchNorm2d": _normalization,
+    "IIDBatchNorm3d": _normalization,
+    "NormBatchNorm": _normalization,
+    "PointwiseDropout": _dropout,
+    "FieldDropout": _dropout,
+    "GroupPooling": _group_pooling,
+    "NormPool": _norm_pooling,
+    "PointwiseMaxPool2D": _max_pooling,
+    "PointwiseMaxPool3D": _max_pooling,
+    "PointwiseAvgPool2D": _average_pooling,
+    "PointwiseAvgPool3D": _average_pooling,
+    "NormMaxPool": _norm_max_pooling,
+    "PointwiseAdaptiveAvgPool2D": _adaptive,
+    "PointwiseAdaptiveAvgPool3D": _adaptive,
+    "PointwiseAdaptiveMaxPool2D": _adaptive,
+    "PointwiseAdaptiveMaxPool3D": _adaptive,
+    "R2Upsampling": _upsampling,
+    "R3Upsampling": _upsampling,
+}
