@@ -204,6 +204,29 @@ def errors():
     )
 
 
+def other_libraries():
+    from keras_equivariant.transfer import peers
+
+    parts = []
+    for library in dict.fromkeys(row.library for row in peers.ROWS):
+        rows = []
+        for row in (row for row in peers.ROWS if row.library == library):
+            verdict = f"**{row.verdict}**" if row.verdict in (peers.SAME, peers.AFTER) else row.verdict
+            note = f": {row.note}" if row.note else ""
+            checked = f"`{row.checked.rpartition('::')[2]}`" if row.checked else "–"
+            theirs = ", ".join(f"`{name}`" for name in row.theirs)
+            rows.append((theirs, row.ours or "–", verdict + note, checked))
+        parts.append(f"## {library}\n\n" + table(("there", "here", "the same?", "checked by"), rows))
+    return page(
+        "Other libraries",
+        "what other libraries have, what it is here, whether the numbers are the same, and the test that compares "
+        "them.",
+        "Numbers of escnn 1.0.11 are recorded in `tests/transfer`; `ke.from_escnn` brings over every module that is "
+        "the same here, see [coming from escnn](../guides/coming_from_escnn.md).",
+        *parts,
+    )
+
+
 def _message(node):
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
@@ -259,6 +282,7 @@ GENERATED = {
     "formats": formats,
     "command_line": command_line,
     "errors": errors,
+    "other_libraries": other_libraries,
 }
 
 

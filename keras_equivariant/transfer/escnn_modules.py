@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_equivariant import layers as L
 from keras_equivariant.layers.core.base import stock
+from keras_equivariant.transfer import peers
 from keras_equivariant.transfer.convolutions import fill, scalars_of
 
 LOST = 1e-5  # of a kernel, relative to its norm: what float32 leaves
@@ -78,24 +79,13 @@ class Step:
 def layers_of(step):
     """`(layers, set_weights)` for a step; set_weights takes nothing and gives the loss."""
     if step.kind not in MODULES:
-        known = ", ".join(sorted(MODULES))
+        row = peers.escnn_row(step.kind)
+        here = f"; here is {row.ours} ({row.note})" if row and row.ours else ""
         raise NotHere(
-            f'is none of the modules that can be imported: {known}. Received: "{step.name}" ({step.kind}). '
-            f"{OTHERS.get(step.kind, 'Write the layers yourself and import its filters with ke.import_filters')}"
+            f'must be one of {", ".join(MODULES)}. Received: "{step.name}" ({step.kind}){here}; write this part in '
+            "Keras, and bring over the others"
         )
     return MODULES[step.kind](step)
-
-
-OTHERS = {
-    "FourierPointwise": "FourierActivation scales its samples otherwise; with ReLU the two agree",
-    "FourierELU": "FourierActivation scales its samples otherwise",
-    "TensorProductModule": "TensorProductActivation has another basis of products",
-    "GNormBatchNorm": "SteerableBatchNormalization has one scale for each field, not for each irrep in it",
-    "PointwiseAvgPoolAntialiased2D": "AveragePooling2D(antialias=True) has another blur",
-    "PointwiseMaxPoolAntialiased2D": "MaxPooling2D(antialias=True) has another blur",
-    "VectorFieldNonLinearity": "no layer here takes the argument of a maximum",
-    "RestrictionModule": "use ke.restrict on the imported model",
-}
 
 
 def _axis(value, rank):

@@ -164,10 +164,9 @@ def _arrays(kind, module):
 
 def _affine(kind, module):
     """What a batch normalization does to every channel at inference, and the statistics of every channel."""
-    import torch
-
     size, dimension = module.in_type.size, module.in_type.gspace.dimensionality
-    zeros = torch.zeros((1, size) + (1,) * dimension)
+    known = next(buffer for buffer in module.buffers() if buffer.is_floating_point())
+    zeros = known.new_zeros((1, size) + (1,) * dimension)
     shift = module(module.in_type(zeros)).tensor
     scale = module(module.in_type(zeros + 1)).tensor - shift
     return {"scale": _array(scale).ravel(), "shift": _array(shift).ravel(), **_statistics(kind, module, size)}

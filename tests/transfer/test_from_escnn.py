@@ -77,7 +77,7 @@ def test_what_cannot_come_over_is_said(tmp_path):
         ke.from_escnn(np.zeros(3))
     record, arrays, *_ = recorded("C8 regular")
     for change, message in (
-        ({"kind": "TensorProductModule"}, "none of the modules that can be imported.*another basis of products"),
+        ({"kind": "TensorProductModule"}, "must be one of R2Conv.*another basis of the products"),
         (
             {"kind": "PointwiseMaxPool2D", "options": {"kernel_size": 2, "stride": 2, "padding": 1}},
             "has padding=0 only",
@@ -103,6 +103,15 @@ def test_a_kernel_outside_every_basis_is_refused(tmp_path):
         ke.from_escnn(tmp_path / "wrong.npz", strict=False)
 
 
+def test_irreps_that_the_guide_names(tmp_path):
+    record, arrays, *_ = recorded("D6 irreps")
+    types = Types(record, arrays)
+    last = record["types"][record["steps"][1]["out"]]
+    names = [field.rpartition("irrep_")[2] for field in last["fields"]]
+    ours = [name for _, name in types[record["steps"][1]["out"]][0].terms]
+    assert dict(zip(names, ours, strict=True)) == {"1,0": "0-", "0,3": "3+", "1,3": "3-", "1,1": "1", "1,2": "2"}
+
+
 def test_groups_are_known_by_their_matrices():
     turn = ke.groups.rotation_matrix(90.0, axis=(1, 0, 0))  # about escnn's x, our last axis
     about_x = np.stack([np.linalg.matrix_power(turn, k) for k in range(4)])
@@ -111,7 +120,7 @@ def test_groups_are_known_by_their_matrices():
     assert group_of(octahedral, True, "O")[0].name == "O"
     tilted = np.stack([np.eye(2), [[np.cos(1), np.sin(1)], [np.sin(1), -np.cos(1)]]])
     group, elements = group_of(tilted, True, "D1")
-    assert group.name.startswith("escnn_") and group_of(tilted, True, "D1")[0] is group
+    assert group.name.startswith("escnn_") and group_of(tilted, True, "D1")[0] == group
     about = np.stack([ke.groups.rotation_matrix(angle, axis=(0, 0, 1)) for angle in (20.0, 77.0)])
     with pytest.raises(ValueError, match="rotations about one axis"):
         group_of(about, False, "SO2")

@@ -9,6 +9,7 @@ import pytest
 
 import keras_equivariant as ke
 from keras_equivariant import layers as L
+from keras_equivariant.transfer.groupy import element_order
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "reference"))
 import groupy  # noqa: E402
@@ -264,3 +265,24 @@ def test_stock_kernels_of_all_channels_are_projected():
     left = keras.ops.convert_to_numpy(layer.expanded_kernel())
     assert np.sum(left * (kernel - left)) == pytest.approx(0, abs=1e-4)  # orthogonal
     assert ke.import_filters(layer, left, "keras") < 1e-6
+
+
+@pytest.mark.parametrize("group", ["C4", "D4"])
+def test_layout_of_keras_gcnn(group):
+    """Its features have slow fields and fast elements, for its filters become (k, k, C_in, |G|, C_out, |G|)."""
+    order, rng = ke.groups.get(group).order, np.random.default_rng(0)
+    ours = element_order(ke.groups.get(group))
+    w, f = rng.normal(size=(4, 3, order, 3, 3)), rng.normal(size=(3, order, 7, 7))
+    merged_filters = groupy.transformed(w, order).transpose(4, 5, 2, 3, 0, 1).reshape(3, 3, 3 * order, 4 * order)
+    theirs = f.transpose(2, 3, 0, 1).reshape(1, 7, 7, 3 * order)
+    wanted = keras.ops.convert_to_numpy(keras.ops.conv(theirs, merged_filters, padding="valid"))
+    apart = wanted.reshape(1, 5, 5, 4, order)
+    layer = L.GroupConv2D(4, 3, group, use_bias=False)
+    layer.build((None, 7, 7, order, 3))
+    ke.import_filters(layer, merged(w), "keras_gcnn")
+    found = layer(f[:, ours].transpose(2, 3, 1, 0)[None])
+    np.testing.assert_allclose(found, apart[..., ours].swapaxes(-1, -2), atol=1e-12)
+    pooled = L.GroupPooling("mean")(found)  # GroupPool there
+    np.testing.assert_allclose(pooled, apart.mean(axis=-1), atol=1e-12)
+    wrong = wanted.reshape(1, 5, 5, order, 4)  # as if elements were slow
+    assert np.abs(keras.ops.convert_to_numpy(found) - wrong).max() > 1

@@ -1,0 +1,176 @@
+"""What other libraries have, what it is here, and how that is known: the rows of the page on other libraries.
+
+Every row that says "same" names a test that compares numbers; `tests/transfer/test_peers.py` holds the rows to it.
+"""
+
+import dataclasses
+
+SAME, AFTER, OTHER, MISSING = "same numbers", "same after a change", "another function", "not here"
+VERDICTS = (SAME, AFTER, OTHER, MISSING)
+RECORDED = "tests/transfer/test_from_escnn.py::test_same_numbers_as_escnn"
+CATALOGUE = "tests/conformance/test_law.py::test_exact_in_float64"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One feature of another library.
+
+    Attributes:
+        library: its name.
+        theirs: the feature there; for escnn the names of classes, which `from_escnn` reads off errors, too.
+        ours: what it is here; "" where there is nothing.
+        verdict: one of VERDICTS.
+        note: the change after which it is the same, or the difference.
+        checked: the test that compares the numbers, as pytest names it; "" for what is not compared.
+    """
+
+    library: str
+    theirs: tuple
+    ours: str
+    verdict: str
+    note: str = ""
+    checked: str = ""
+
+
+def _escnn(theirs, ours, verdict, note="", checked=RECORDED):
+    return Row("escnn", tuple(theirs.split()), ours, verdict, note, checked if verdict in (SAME, AFTER) else "")
+
+
+ROWS = (
+    _escnn(
+        "R2Conv R3Conv",
+        "`SteerableConv2D`, `SteerableConv3D`",
+        AFTER,
+        'its default rings are `ring_radii="escnn"`; grouped, dilated, with zeros around or modes that keep the size',
+    ),
+    _escnn(
+        "R2ConvTransposed R3ConvTransposed",
+        "`SteerableConv2DTranspose`, `SteerableConv3DTranspose`",
+        AFTER,
+        'with `padding="valid"` and `Cropping2D(padding)` behind',
+    ),
+    _escnn("Linear", "`SteerableDense`", SAME),
+    _escnn("ReLU PointwiseNonLinearity", "`PointwiseActivation`", SAME),
+    _escnn("ELU LeakyReLU", "`keras.layers.ELU`, `keras.layers.LeakyReLU` on regular and quotient fields", SAME),
+    _escnn(
+        "NormNonLinearity",
+        "`NormActivation`",
+        AFTER,
+        'with `scalars="norm"`, the bias −exp(log_bias), `epsilon=1e-20`; its squash, v / (1 + norm), is "softsign"',
+    ),
+    _escnn(
+        "GatedNonLinearity1",
+        "`GatedActivation`",
+        AFTER,
+        'with `scalars="gate"`, `use_bias=True` and the bias negated: it gates scalars, too, and the gates come first',
+    ),
+    _escnn("GatedNonLinearity2", "`Concatenate` and `GatedActivation`", OTHER, "two inputs there, one here"),
+    _escnn("InnerBatchNorm", "`SteerableBatchNormalization`, `BatchNormalization`", AFTER, "with `epsilon=1e-5`"),
+    _escnn(
+        "IIDBatchNorm2d IIDBatchNorm3d NormBatchNorm",
+        "`SteerableBatchNormalization`",
+        AFTER,
+        "with `epsilon=1e-5`, at inference; the statistics of a batch are others in training",
+    ),
+    _escnn("GNormBatchNorm IIDBatchNorm1d", "`SteerableBatchNormalization`", OTHER, "one scale for each field here"),
+    _escnn("GroupPooling", "`FieldPooling`, on group features `GroupPooling`", SAME),
+    _escnn("NormPool", "`NormPooling`", AFTER, 'with `scalars="norm"`'),
+    _escnn("PointwiseMaxPool2D PointwiseMaxPool3D", "`MaxPooling2D`, `MaxPooling3D`", SAME, "without padding"),
+    _escnn("PointwiseAvgPool2D PointwiseAvgPool3D", "`AveragePooling2D`, `AveragePooling3D`", SAME, "without padding"),
+    _escnn("NormMaxPool", "`NormMaxPooling2D`", SAME, "where one pixel of the window is the longest"),
+    _escnn(
+        "PointwiseAdaptiveAvgPool2D PointwiseAdaptiveAvgPool3D PointwiseAdaptiveMaxPool2D PointwiseAdaptiveMaxPool3D",
+        "`GlobalAveragePooling2D(keepdims=True)` and its kin",
+        AFTER,
+        "to one pixel; other sizes are windows of their own",
+    ),
+    _escnn(
+        "PointwiseAvgPoolAntialiased2D PointwiseMaxPoolAntialiased2D",
+        "`AveragePooling2D(antialias=True)`, `MaxPooling2D(antialias=True)`",
+        OTHER,
+        "another blur",
+    ),
+    _escnn(
+        "R2Upsampling R3Upsampling", "`UpSampling2D`, `UpSampling3D`", SAME, "by whole factors, corners not aligned"
+    ),
+    _escnn("PointwiseDropout FieldDropout", "`FieldDropout`", AFTER, "whole fields are dropped, not components"),
+    _escnn("IdentityModule SequentialModule", "a functional model", SAME),
+    _escnn("FourierPointwise FourierELU", "`FourierActivation`", OTHER, "its samples are scaled otherwise"),
+    _escnn("TensorProductModule", "`TensorProductActivation`", OTHER, "another basis of the products"),
+    _escnn(
+        "ConcatenatedNonLinearity",
+        '`ConcatenatedReLU`, also with `activation="sigmoid"` or `"tanh"`',
+        OTHER,
+        "the same numbers in the order of orbits, which the type names; not imported",
+    ),
+    _escnn("RestrictionModule DisentangleModule", "`Restrict`, `ke.restrict` on a model", OTHER, "not imported"),
+    _escnn("VectorFieldNonLinearity", "", MISSING, "no layer here takes the argument of a maximum"),
+    _escnn("MaskModule", "", MISSING, "multiply by a mask of the image before the network"),
+    _escnn("MultipleModule MergeModule", "`keras.layers.Concatenate` on typed features", OTHER, "not imported"),
+    _escnn("R2PointConv R3PointConv", "", MISSING, "points have `PointConv` on Lie groups here"),
+    Row(
+        "escnn",
+        ("padding_mode", "replicate"),
+        '`padding_mode="replicate"`',
+        SAME,
+        "",
+        RECORDED,
+    ),
+    Row(
+        "escnn",
+        ("rings", "sigma", "frequencies_cutoff"),
+        "`ring_radii`, `ring_width`, `frequency_cutoff`",
+        SAME,
+        "one number a ring",
+        RECORDED,
+    ),
+    Row(
+        "GrouPy",
+        ("P4ConvZ2", "P4ConvP4", "P4MConvZ2", "P4MConvP4M"),
+        "`LiftingConv2D`, `GroupConv2D`",
+        SAME,
+        "",
+        "tests/transfer/test_import_filters.py::test_groupy",
+    ),
+    Row(
+        "keras-gcnn",
+        ("GConv2D",),
+        "`LiftingConv2D`, `GroupConv2D`",
+        SAME,
+        "",
+        "tests/transfer/test_import_filters.py::test_groupy",
+    ),
+    Row(
+        "keras-gcnn",
+        ("features",),
+        "channels `(elements, fields)`",
+        AFTER,
+        "there the fields are slow and the elements fast",
+        "tests/transfer/test_import_filters.py::test_layout_of_keras_gcnn",
+    ),
+    Row(
+        "keras-gcnn",
+        ("GroupPool",),
+        '`GroupPooling("mean")`',
+        SAME,
+        "",
+        "tests/transfer/test_import_filters.py::test_layout_of_keras_gcnn",
+    ),
+    Row(
+        "keras-gcnn",
+        ("GBatchNorm",),
+        "`BatchNormalization`",
+        OTHER,
+        "in training every channel has statistics of its own there",
+    ),
+    Row("GrouPy", ("3D tables",), "`LiftingConv3D`, `GroupConv3D`", OTHER, "filters of space are not imported"),
+    Row("e3nn", ("Irreps",), '`ke.FieldType.parse("8x0e + 4x1o", "O3")`', OTHER, "channels are component-major here"),
+    Row("e3nn", ("tensor products of two inputs",), "", MISSING, "`TensorProductActivation` takes one"),
+    Row("e3nn", ("degrees above 11",), "", MISSING),
+    Row("LieConv", ("SQ", "RxSQ"), "", MISSING),
+)
+
+
+def escnn_row(kind):
+    """The row of a class of escnn, or None."""
+    return next((row for row in ROWS if row.library == "escnn" and kind in row.theirs), None)
