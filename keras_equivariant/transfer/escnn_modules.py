@@ -5,6 +5,7 @@ built. What is no function of ours raises `NotHere`, with what differs.
 """
 
 import dataclasses
+import warnings
 
 import keras
 import numpy as np
@@ -144,7 +145,9 @@ def _with_kernel(step, make, words, before, behind, kernel):
             continue
         shape = (None, *[None] * step.rank, step.type.size)
         trial = make.from_config({**layer.get_config(), "strict": False, "name": "trial"})
-        trial.build(shape)
+        with warnings.catch_warnings():  # of sizes, which are not known here
+            warnings.simplefilter("ignore")
+            trial.build(shape)
         loss = fill(trial, kernel)
         if loss <= LOST:
             return [*before, layer, *behind], lambda layer=layer: fill(layer, kernel, _bias(step))

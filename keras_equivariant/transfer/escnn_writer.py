@@ -101,10 +101,9 @@ def _moves(space, element):
     group = space.fibergroup
     if hasattr(group, "standard_representation"):
         return np.asarray(group.standard_representation()(element), float)
-    flips = type(group).__name__ == "DihedralGroup"
-    turns = group.order() // 2 if flips else group.order()
-    flip, turn = element.value if flips else (0, element.value)
-    angle = 2 * np.pi * turn / turns
+    mirrors = isinstance(element.value, tuple)  # (flip, turn); of a group of rotations the turn alone
+    flip, turn = element.value if mirrors else (0, element.value)
+    angle = 2 * np.pi * turn * (1 + mirrors) / group.order()
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return rotation @ np.diag([1.0, -1.0 if flip else 1.0])
 
