@@ -49,7 +49,7 @@ def compare_runs(folders, plot=None):
     if plot and task.by_angle_key() in first:
         curves = {name: _curve(run, task) for name, run in together.items()}
         deviations = {name: _curve(run, task, DEVIATION) for name, run in together.items() if len(runs[name]) > 1}
-        title = f"Rotated test images ({first['data_description']})"
+        title = f"Rotated test inputs ({first['data_description']})"
         plot_by_angle(
             curves, title, task.result[1], plot, task.unit or "units of the data", task.scale, deviations=deviations
         )

@@ -70,7 +70,7 @@ def plot_by_angle(curves, title, score, path, unit="%", scale=100, chance=None, 
     if chance is not None:
         axes.axhline(scale * chance, color="#888888", linestyle=":", linewidth=1.4)
         axes.text(358, scale * chance, "chance", color="#666666", ha="right", va="bottom", fontsize=9)
-    axes.set(title=title, xlabel="test images rotated counter-clockwise by (degrees)")
+    axes.set(title=title, xlabel="test inputs rotated counter-clockwise by (degrees)")
     axes.set(ylabel=f"{score} ({unit})" if unit else score, xlim=(0, 360), xticks=range(0, 361, 45))
     axes.set_ylim(0, 101 if scale == 100 else None)
     axes.grid(alpha=0.25)

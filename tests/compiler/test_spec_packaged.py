@@ -78,7 +78,6 @@ EXACT = [
     ("all_cnn", {"filters": 4}, "D4"),
     ("all_cnn", {"filters": 4, "group": "p4", "size": 16}, "C4"),
     ("p4m_resnet", {"blocks": 2, "filters": 4}, "D4"),
-    ("resnet50", {"width": 4, "size": 16, "classes": 5, "blocks": [1, 1, 1, 1]}, "D4"),
     ("densenet", {"growth": 6, "size": 17, "classes": 5, "blocks": [1, 1, 1, 1]}, "D4"),
     ("p4m_resnet", {"blocks": 1, "filters": 4, "group": "C4"}, "C4"),
     ("p4m_resnet", {"blocks": 1, "filters": 4, "exact": False, "strict": True, "size": 33}, "D4"),
