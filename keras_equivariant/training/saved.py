@@ -7,6 +7,7 @@ import keras
 
 from keras_equivariant.data import Preprocess
 from keras_equivariant.training.run_folder import CONFIG, read_json
+from keras_equivariant.training.summaries import by_seed
 from keras_equivariant.utils.arrays import read_arrays
 
 
@@ -42,6 +43,11 @@ def load_trained(path):
     path = Path(path).expanduser()
     if path.is_file():
         return Trained(_load_model(path))
+    if not (path / CONFIG).is_file() and (several := by_seed(path)):
+        raise FileNotFoundError(
+            f"A trained network is a run folder or a .keras file. Received: {path}, which holds {len(several)} "
+            f"runs with other seeds. Name one of them, such as {several[0]}."
+        )
     if not (path / CONFIG).is_file():
         raise FileNotFoundError(
             f"A trained network is a run folder or a .keras file. Received: {path}. "

@@ -18,7 +18,7 @@ def summaries(folder):
         ValueError: a file that is no summary.
     """
     inside = "compare" if folder.name == "compare" and not folder.exists() else ""
-    runs = [path / inside for path in _by_seed(folder.parent if inside else folder)] or [folder]
+    runs = [path / inside for path in by_seed(folder.parent if inside else folder)] or [folder]
     for run in runs:
         if not (run / "summary.json").exists():
             raise FileNotFoundError(
@@ -27,7 +27,8 @@ def summaries(folder):
     return [read_json(run / "summary.json") for run in runs]
 
 
-def _by_seed(folder):
+def by_seed(folder):
+    """The folders of the runs with several seeds that a folder holds, from the smallest one on."""
     found = {path.name.removeprefix("seed"): path for path in folder.glob("seed*") if path.is_dir()}
     return [found[seed] for seed in sorted((s for s in found if s.isdigit()), key=int)]
 

@@ -35,6 +35,7 @@ def test_seeds_are_runs_and_their_mean(tmp_path, capsys):
     assert main(["compare", str(run), str(run / "seed3"), "--plot", str(tmp_path / "plot.png")]) == 0
     head, first, second = capsys.readouterr().out.splitlines()
     assert "seeds" in head and first.startswith("run ") and "±" in first and "±" not in second
+    assert main(["evaluate", str(run)]) == 2 and f"such as {run / 'seed3'}" in capsys.readouterr().err
     row = record_run(run, tmp_path / "results.yaml")
     assert row.fields["seeds"] == [3, 4] and "error_percent_by_angle_deviation" in row.numbers
     for seeds, error, message in ((2, FileExistsError, "empty folder.*--resume"), (0, ValueError, "positive integer")):
