@@ -17,9 +17,10 @@ from keras_equivariant.layers.regular.batch_normalization import BatchNormalizat
 from keras_equivariant.layers.regular.flatten_fields import FlattenFields
 from keras_equivariant.layers.regular.group_conv import GroupConv2D, GroupConv3D
 from keras_equivariant.layers.regular.group_conv_transpose import GroupConv2DTranspose, GroupConv3DTranspose
-from keras_equivariant.layers.regular.group_depthwise_conv import GroupDepthwiseConv2D
+from keras_equivariant.layers.regular.group_depthwise_conv import GroupDepthwiseConv2D, GroupDepthwiseConv3D
 from keras_equivariant.layers.regular.group_pooling import GroupPooling
 from keras_equivariant.layers.regular.group_repeat import GroupRepeat
+from keras_equivariant.layers.regular.layer_scale import LayerScale
 from keras_equivariant.layers.regular.lifting_conv import LiftingConv2D, LiftingConv3D
 from keras_equivariant.layers.regular.max_pooling import MaxPooling2D, MaxPooling3D
 from keras_equivariant.layers.regular.unflatten_fields import UnflattenFields
@@ -61,6 +62,7 @@ __all__ = [
     "GroupConv3D",
     "GroupConv3DTranspose",
     "GroupDepthwiseConv2D",
+    "GroupDepthwiseConv3D",
     "GroupPooling",
     "GroupRepeat",
     "HarmonicActivation",
@@ -68,6 +70,7 @@ __all__ = [
     "HarmonicConv2D",
     "HarmonicMagnitude",
     "ImageToPoints",
+    "LayerScale",
     "LieBottleneck",
     "LieConv",
     "LieLift",

@@ -25,8 +25,13 @@ def compare(first, second, rounds=30, warmup=3):
 def report(name, ours, theirs, ratio):
     """One printed line of a benchmark."""
     print(f"\n{name}: {1e3 * ours:.2f} ms against {1e3 * theirs:.2f} ms, ratio {ratio:.3f}")
+    keep(name, {"seconds": ours, "seconds_of_the_other": theirs, "ratio": round(ratio, 3)})
+
+
+def keep(name, numbers):
+    """The numbers of a benchmark, into the file of results that the environment names, if any."""
     if path := os.environ.get("KERAS_EQUIVARIANT_RECORD"):
-        record(path, name, {"seconds": ours, "seconds_of_the_other": theirs, "ratio": round(ratio, 3)})
+        record(path, name, numbers)
 
 
 def record(path, name, numbers):

@@ -57,6 +57,13 @@ COUNTS = [
     ("l2c_all_cnn", {"basis": "gaussian"}, 1_360_530),
     ("l2c_all_cnn", {"basis": "steerable"}, 1_362_238),
     ("l2c_all_cnn", {"group": "Z2"}, 1_409_674),
+    ("group_convnext", {}, 1_066_946),
+    ("group_convnext", {"width": 96, "depths": [3, 3, 9, 3], "size": 224, "classes": 1000}, 3_574_516),
+    ("group_convnext", {"width": 96, "depths": [3, 3, 9, 3], "size": 224, "classes": 1000, "group": "Z2"}, 28_589_128),
+    ("octa_convnext", {}, 165_166),
+    ("octa_convnext", {"group": "Z3"}, 3_963_754),
+    ("group_mobilenet", {}, 280_392),
+    ("group_mobilenet", {"size": 224, "classes": 1000, "group": "Z2", "exact": False}, 3_504_872),
 ]
 EXACT = [
     ("e2_sfcnn", {"width": 0.1, "group": "D8", "restrict": "C8"}, "C4"),
@@ -88,6 +95,14 @@ EXACT = [
     ("se3_shrec17", {"size": 17}, "O"),
     ("se3_cath_resnet34", {"size": 10, "blocks": [1, 1, 1, 2], "scalars": 8}, "O"),
     ("se3_modelnet10", {"size": 14}, "O"),
+    ("group_convnext", {"width": 32, "depths": [1, 1, 1, 1], "layer_scale": 1.0}, "D4"),
+    (
+        "group_convnext",
+        {"width": 16, "depths": [1, 1, 0, 0], "layer_scale": 1.0, "size": 29, "group": "C4", "normalization": "batch"},
+        "C4",
+    ),
+    ("octa_convnext", {"width": 72, "depths": [1, 1, 0], "layer_scale": 1.0, "size": 10, "kernel_size": 3}, "O"),
+    ("group_mobilenet", {"alpha": 0.25, "size": 28, "channels": 1, "blocks": [1, 2, 1, 1, 1, 1]}, "D4"),
 ]
 INEXACT = [
     ("z2_cnn", {}),
@@ -120,7 +135,8 @@ def randomized(name, params):
             }
             layer.set_weights([draw.uniform(*bounds[weight.name], size=weight.shape) for weight in layer.weights])
         elif hasattr(layer, "kernel"):
-            kernel = draw.normal(size=layer.kernel.shape) * math.sqrt(2 / math.prod(layer.kernel.shape[:-1]))
+            taps = layer.kernel.shape[: -2 if hasattr(layer, "depth_multiplier") else -1]
+            kernel = draw.normal(size=layer.kernel.shape) * math.sqrt(2 / math.prod(taps))
             layer.set_weights([kernel, *(draw.uniform(-0.1, 0.1, size=w.shape) for w in layer.weights[1:])])
     return model, draw.normal(size=(2, *model.input_shape[1:])).astype("float32")
 

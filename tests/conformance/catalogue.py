@@ -105,6 +105,8 @@ def transposed(group="D4", size=(5, 5), kernel_size=3, **options):
 def depthwise(group="D4", size=(9, 9), kernel_size=3, **options):
     arguments = {"kernel_size": kernel_size, "group": group, "bias_initializer": "normal", **options}
     shape = (*size, groups.get(group).order, 2)
+    if len(size) == 3:  # Keras has no depthwise convolution of volumes
+        return Case(layers.GroupDepthwiseConv3D, arguments, shape, group)
     return Case(layers.GroupDepthwiseConv2D, arguments, shape, group, stock=keras.layers.DepthwiseConv2D)
 
 
@@ -183,6 +185,22 @@ VOLUMES = [
     group_conv("D2d", (3, 3, 4), kernel_size=(3, 3, 2), strides=(2, 2, 1), kernel_regularizer="l2"),
     group_conv("Oh", (2, 2, 2), fields=1, filters=2, kernel_size=1),
     group_conv("T", (2, 2, 2), kernel_size=1, fields=128, filters=128),  # by the Fourier transform
+    depthwise("O", (5, 5, 5), padding="same", depth_multiplier=2, activation="relu"),
+    depthwise("T", (4, 4, 4), kernel_size=4, strides=2, padding="same", use_bias=False, kernel_regularizer="l2"),
+    depthwise(
+        "C4h",
+        (5, 5, 3),
+        dilation_rate=(2, 2, 1),
+        padding="same",
+        padding_mode="circular",
+        basis="bilinear",
+        data_format="channels_last",
+        kernel_initializer="he_normal",
+        bias_regularizer="l2",
+        activity_regularizer="l2",
+        kernel_constraint="max_norm",
+        bias_constraint="max_norm",
+    ),
     transposed("C4v", (3, 3, 3), kernel_size=4, strides=2, padding="same"),
     transposed("T", (2, 2, 2), kernel_size=2, dilation_rate=2),
     pixelwise(layers.MaxPooling3D, (4, 4, 4), pool_size=2),
@@ -421,6 +439,10 @@ CATALOGUE = [
     harmonic(layers.AveragePooling2D, pool_size=2, antialias=True),
     harmonic(layers.UpSampling2D, size=2, interpolation="bilinear"),
     harmonic(layers.UpSampling2D, size=2),
+    Case(layers.LayerScale, {"init_values": 0.5}, (5, 5, 8, 3), "D4"),
+    Case(layers.LayerScale, {"gamma_regularizer": "l2", "gamma_constraint": "max_norm"}, (2, 2, 2, 12, 3), "T"),
+    Case(layers.LayerScale, {"init_values": 0.1}, (5, 5, 3), "D4", "image", "image"),
+    harmonic(layers.LayerScale, init_values=0.1),
     Case(layers.GroupRepeat, {"group": "D4"}, (5, 5, 3), "D4", into="image"),
     Case(layers.GroupRepeat, {"group": "T"}, (2, 2, 2, 3), "T", into="image"),
     depthwise(padding="same", depth_multiplier=2, activation="relu"),

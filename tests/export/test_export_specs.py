@@ -12,7 +12,7 @@ import keras_equivariant as ke
 from keras_equivariant.equivariance.twin import random_inputs
 
 VOLUMES = (
-    *("cath_resnet34", "octahedral_resnet", "voxnet"),
+    *("cath_resnet34", "octa_convnext", "octahedral_resnet", "voxnet"),
     *("se3_cath_resnet34", "se3_modelnet10", "se3_shrec17", "se3_tetris", "se3_vector_field"),
     "unet_volumes",
 )
@@ -107,8 +107,8 @@ def test_a_spec_in_a_format(name, format, exported):
         assert max(artifact.equivariance.values()) <= ROUNDING.get(format, 1e-5)
 
 
-# What no permutation of channels describes: points and the states of springs.
-NOT_COVERED = ("fc_springs", "hfc_springs")
+# What no permutation of channels describes: points and the states of springs; and means of the channels of a field.
+NOT_COVERED = ("fc_springs", "group_convnext", "hfc_springs")
 NO_SYMMETRY = ("unet_segmentation", "z2_cnn")
 INTEGERS = [name for name in SMALL if (name, "tflite_int8") not in UNSUPPORTED]
 

@@ -17,7 +17,7 @@ def apply_rule(emitter, operation, args, kwargs):
     """Tensors of the folded graph for one call of the unfolded one."""
     if isinstance(operation, keras.layers.BatchNormalization):
         kwargs.pop("mask", None)  # which points there are matters to the statistics of training alone
-    if isinstance(operation, layers.BatchNormalization):
+    if isinstance(operation, (layers.BatchNormalization, layers.LayerScale)):
         return _apply_steps(emitter, operation, args[0])
     if isinstance(operation, keras.layers.SpectralNormalization):
         return apply_rule(emitter, operation.layer, args, kwargs)  # the kernel is normalized while training

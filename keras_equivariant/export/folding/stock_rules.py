@@ -1,5 +1,7 @@
 """Stock layers on features with a fibre, on their 4-D form. A rule returns None where only the full form will do."""
 
+import math
+
 import keras
 import numpy as np
 from keras import layers
@@ -136,6 +138,24 @@ def _global_pooling(over_space, over_group):
     return rule
 
 
+def _layer_normalization(emitter, layer, x):
+    """Of each vector of fields by itself: the last axis of space and the fibre as one, so that 4-D will do."""
+    features = emitter.features.get(x)
+    axes = layer.axis if isinstance(layer.axis, (list, tuple)) else (layer.axis,)
+    if features.tensor is None or {axis % len(features.shape) for axis in axes} != {len(features.shape) - 1}:
+        return None
+    features = emitter.features.canonical(x)
+    *before, last = features.tensor.shape[1:-1]
+    if last is None or None in before:
+        return None
+    vectors = (math.prod(before[:-1]), before[-1]) if features.rank == 3 else before
+    flat = keras.ops.reshape(features.tensor, (-1, *vectors, last * features.order, features.fields))
+    result = emitter.copy(layer, flat)
+    return emitter.features.add(
+        features.holding(keras.ops.reshape(result, (-1, *before, last, features.order * features.fields)))
+    )
+
+
 def _reshape(emitter, layer, x):
     """Row-major order is the same in both forms."""
     return emitter.copy(layer, emitter.features.canonical(x).tensor)
@@ -146,6 +166,7 @@ RULES = {
     layers.BatchNormalization: _batch_normalization,
     layers.Concatenate: _concatenate,
     layers.Dense: _dense,
+    layers.LayerNormalization: _layer_normalization,
     layers.PReLU: _prelu,
     layers.Rescaling: _is_elementwise_rescaling,
     layers.Flatten: _reshape,

@@ -2,6 +2,8 @@
 
 import logging
 
+import numpy as np
+
 from keras_equivariant.export.folding.block_rule import ONNX
 from keras_equivariant.export.formats.format import Format
 from keras_equivariant.export.formats.saved_model import SIGNATURE
@@ -32,11 +34,22 @@ def write(source, path):
             output_names=outputs,
             tensors_to_rename=renamed,
             opset=OPSET,
+            custom_op_handlers={"Erfc": (_erfc, [])},
             output_path=str(path),
         )
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+def _erfc(context, node, name, args):
+    """1 - erf(x), which GELU has in a graph of TensorFlow and tf2onnx no rule for."""
+    helper = _module("onnx.helper")
+    error_function = context.make_node("Erf", node.input)
+    kind = helper.tensor_dtype_to_np_dtype(context.get_dtype(node.input[0]))
+    one = context.make_const(f"{name}_one", np.ones((), kind))
+    context.remove_node(name)
+    context.make_node("Sub", [one.output[0], error_function.output[0]], name=name, outputs=node.output)
 
 
 def load(path, source=None):
