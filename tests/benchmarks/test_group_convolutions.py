@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
-from timing import compare, report
+from timing import compare, keep, report
 
 import keras_equivariant as ke
 
@@ -109,4 +109,5 @@ def test_build_from_spec_is_quick():
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     print(f"\nbuild_from_spec('p4m_resnet') in a fresh process: {float(output):.2f} s")
+    keep("build_from_spec('p4m_resnet') in a fresh process", {"seconds": float(output)})
     assert float(output) < 3

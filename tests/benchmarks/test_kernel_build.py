@@ -6,6 +6,7 @@ import statistics
 import time
 
 import pytest
+from timing import keep
 
 from keras_equivariant import FieldType
 from keras_equivariant.kernels import steerable_basis
@@ -58,3 +59,4 @@ def test_cold_build(group, text, size):
         gc.enable()
     median, best = 1e3 * statistics.median(times), 1e3 * min(times)
     print(f"\n{group} {text}, {size}x{size}: median {median:.0f} ms, best {best:.0f} ms, {basis.size} coefficients")
+    keep(f"cold space of kernels, {group} {text}, {size}x{size}", {"seconds": median / 1e3, "best_seconds": best / 1e3})

@@ -60,5 +60,8 @@ def test_time_and_memory(points):
     run = subprocess.run([sys.executable, "-c", MEASURE, str(points)], capture_output=True, text=True, check=True)
     seconds, peak, own = json.loads(run.stdout.strip().splitlines()[-1])
     print(f"\n{points} points, 16 neighbors: {seconds:.2f} s, peak {peak:.0f} MiB, {own:.0f} MiB above the start")
-    keep(f"{points} points, 16 neighbors", {"seconds": seconds, "peak_mib": round(peak), "above_the_start_mib": round(own)})
+    keep(
+        f"{points} points, 16 neighbors",
+        {"seconds": seconds, "peak_mib": round(peak), "above_the_start_mib": round(own)},
+    )
     assert peak < 4096

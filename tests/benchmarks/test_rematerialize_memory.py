@@ -62,5 +62,8 @@ def test_peak_memory_of_a_step(spec, overrides, batch, most):
         more.append(all_ - one)
         print(f"\n{spec}, {mode}: tensors {all_:.0f} MiB with {batch} examples, {one:.0f} with one", end="")
         print(f"; process {process:.0f}, {process_one:.0f}")
-        keep(f"{spec}, {mode}", {"tensors_mib": round(all_), "tensors_of_one_mib": round(one), "process_mib": round(process)})
+        keep(
+            f"{spec}, {mode}",
+            {"tensors_mib": round(all_), "tensors_of_one_mib": round(one), "process_mib": round(process)},
+        )
     assert more[1] < most * more[0]
