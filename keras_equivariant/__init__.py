@@ -18,7 +18,7 @@ if not _startup.is_light(__name__):
     from keras_equivariant.training.memory import rematerialize
     from keras_equivariant.training.statistics import recompute_statistics
     from keras_equivariant.training.volumes import predict_volume
-    from keras_equivariant.transfer import from_escnn, import_filters, restrict
+    from keras_equivariant.transfer import convert_basis, from_escnn, import_filters, restrict
 
 __all__ = [
     "EquivariantLayer",
@@ -35,6 +35,7 @@ __all__ = [
     "certify",
     "compiler",
     "conversion_table",
+    "convert_basis",
     "data",
     "dynamics",
     "equivariance_error",

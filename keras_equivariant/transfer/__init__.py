@@ -1,7 +1,8 @@
 """Weights that come from elsewhere: from a network of a larger group, and from other libraries."""
 
+from keras_equivariant.transfer.convert_basis import convert_basis
 from keras_equivariant.transfer.filters import import_filters
 from keras_equivariant.transfer.from_escnn import from_escnn
 from keras_equivariant.transfer.restrict import restrict
 
-__all__ = ["from_escnn", "import_filters", "restrict"]
+__all__ = ["convert_basis", "from_escnn", "import_filters", "restrict"]
