@@ -16,6 +16,7 @@ from keras_equivariant.kernels import fast_fourier
 from keras_equivariant.ops.additions import add_up
 from keras_equivariant.stock.traits import traits
 
+LARGEST_ORDER = 120  # of a group whose transform is worth finding
 _ROUNDING = 1e-6  # of the largest entry of a kernel
 
 
@@ -75,11 +76,12 @@ def in_blocks(model, groups, pays, made=None):
 
 
 def finite_groups(model):
-    """The finite groups that the layers of a model name, the largest first."""
+    """The finite groups of moderate order that the layers of a model name, the largest first."""
     named = [getattr(layer, "group", None) for layer in walk(model)]
     types = [getattr(layer, name, None) for layer in walk(model) for name in ("in_type", "out_type")]
     named += [found.group for found in types if isinstance(found, FieldType)]
-    some = {group for group in named if isinstance(group, Group) and group.is_finite and group.order > 1}
+    finite = {group for group in named if isinstance(group, Group) and group.is_finite}
+    some = [group for group in finite if 1 < group.order <= LARGEST_ORDER]
     return sorted(some, key=lambda group: (-group.order, group.name))
 
 
