@@ -4,12 +4,10 @@ Run by hand: `pytest -n 0 -m benchmark -s tests/benchmarks/test_pointwise_blocks
 of `export/folding/block_rule.py` that fit what was measured.
 """
 
-import os
-
 import keras
 import numpy as np
 import pytest
-from timing import compare, record
+from timing import compare, keep
 
 import keras_equivariant as ke
 from keras_equivariant.export.folding.block_rule import moved
@@ -82,8 +80,7 @@ def test_one_layer(tmp_path, group, fields, size):
         print(f"\n{runtime}, {group}, {fields} fields: {1e3 * times[0]:.2f} / {1e3 * times[1]:.2f} ms, {ratio:.3f}")
         measured[runtime].append((group, fields, size, ratio))
         ratios[runtime] = round(ratio, 2)
-    if path := os.environ.get("KERAS_EQUIVARIANT_RECORD"):
-        record(path, f"{group}_{fields}_{size}", ratios)
+    keep(f"{group}_{fields}_{size}", ratios)
     assert ratios["tflite"] <= TARGETS.get((group, fields, size), np.inf)
 
 
