@@ -205,12 +205,14 @@ def _copies(ours, theirs):
         np.kron(a, np.eye(theirs.shape[-1])) - np.kron(np.eye(len(a)), b.T) for a, b in zip(ours, theirs, strict=True)
     ]
     _, values, vectors = np.linalg.svd(sum(row.T @ row for row in rows))
-    found = []
-    for vector in vectors[values < 1e-10]:
-        candidate = vector.reshape(ours.shape[-1], theirs.shape[-1])
+    kept = vectors[values < 1e-10]
+    # Columns of the projection onto all maps, which no choice of elements changes: the same components stay the same.
+    found, size = [], len(kept) and kept.shape[1]
+    for column in range(size):
+        candidate = (kept.T @ kept[:, column]).reshape(ours.shape[-1], theirs.shape[-1])
         for copy in found:
             candidate = candidate - (candidate @ copy.T) @ copy
         length = np.sqrt(np.sum(candidate**2) / len(candidate))
-        if length > 1e-6:
+        if length > 1e-3:
             found.append(candidate / length)
     return np.array(found).reshape(-1, ours.shape[-1], theirs.shape[-1])

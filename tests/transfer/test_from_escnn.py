@@ -153,3 +153,14 @@ def test_escnn_itself(tmp_path):
         record, arrays = ke.transfer.escnn_writer.describe(module)
         assert error(ke.from_escnn(module, x.shape[2:], strict=False), record, arrays, x, y) < 1e-5, name
         keras.backend.clear_session()
+
+
+def test_equal_bases_stay_as_they_are():
+    group = ke.groups.get("SO2")
+    for seed in (0, 1):
+        angles = np.random.default_rng(seed).uniform(0, 360, size=4)
+        elements = np.stack([ke.groups.rotation_matrix(angle) for angle in angles])
+        ours = ke.FieldType.parse("1x2", group).blocks[0].representation.rho(elements)
+        ((name, maps),) = parts_of(group, elements, ours)
+        assert name == "2"
+        np.testing.assert_allclose(maps[0], np.eye(2), atol=1e-9)
