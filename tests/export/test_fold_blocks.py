@@ -1,5 +1,7 @@
 """1x1 group convolutions of folded models in blocks: the same numbers, fewer multiplications, still proved."""
 
+import pathlib
+
 import keras
 import pytest
 from export_models import random_inputs, randomize, relative_error
@@ -9,8 +11,12 @@ import keras_equivariant as ke
 from keras_equivariant.cli import main
 from keras_equivariant.costs.layers import layer_costs
 from keras_equivariant.export.folding.block_rule import TFLITE
+from keras_equivariant.export.formats import registry
 from keras_equivariant.graphs.calls import replay_graph
 from keras_equivariant.kernels import fast_fourier
+from keras_equivariant.results import load_experiment
+
+RESULTS = pathlib.Path(__file__).parents[2] / "tutorials" / "results" / "blocks.yaml"
 
 
 def pointwise_net(group, fields=2, size=4):
@@ -80,6 +86,15 @@ def test_the_measured_rule_takes_wide_layers_only():
     assert TFLITE.pays(fast_fourier("D4"), 64, 64, 256) and not TFLITE.pays(fast_fourier("D4"), 4, 4, 256)
     assert TFLITE.pays(fast_fourier("O"), 32, 32, 512)
     assert pointwise_parameters(ke.fold(pointwise_net("D4", 128, 8), verify=False, pointwise="dense")) == 0
+
+
+@pytest.mark.parametrize("format", ["tflite", "saved_model", "onnx", "openvino"])
+def test_the_rules_choose_what_was_measured_to_be_quicker(format):
+    for row in load_experiment(RESULTS).rows.values():
+        group, fields, size = row.name.split("_")
+        pixels = int(size) ** ke.groups.get(group).dimension
+        taken = registry.get(format).pointwise.pays(fast_fourier(group), int(fields), int(fields), pixels)
+        assert row.numbers[format] <= 1.02 if taken else row.numbers[format] >= 0.8, row.name
 
 
 def test_typed_and_nested_layers_become_blocks_too():

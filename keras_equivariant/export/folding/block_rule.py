@@ -40,7 +40,7 @@ def moved(fourier, fields, filters):
 # Fitted by tests/benchmarks/test_pointwise_blocks.py, batch 1, two cores with AVX-512 (TensorFlow on both, else one
 # thread), TensorFlow 2.21. Blocks were quicker from: TFLite 32 fields of D4, 16 of O; ONNX Runtime 64 and 32;
 # TensorFlow 128 and 32; OpenVINO, which fuses no additions, nowhere up to 128 and 32.
-TFLITE = BlockRule(per_number=20.0, per_operation=1e4)
+TFLITE = BlockRule(per_number=18.0, per_operation=1e4)
 ONNX = BlockRule(per_number=20.0, per_operation=8e4)
 TENSORFLOW = BlockRule(per_number=45.0, per_operation=1e5)
 OPENVINO = BlockRule(per_number=170.0, per_operation=3e5)
