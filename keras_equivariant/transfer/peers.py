@@ -107,7 +107,7 @@ ROWS = (
     _escnn("VectorFieldNonLinearity", "", MISSING, "no layer here takes the argument of a maximum"),
     _escnn("MaskModule", "", MISSING, "multiply by a mask of the image before the network"),
     _escnn("MultipleModule MergeModule", "`keras.layers.Concatenate` on typed features", OTHER, "not imported"),
-    _escnn("R2PointConv R3PointConv", "", MISSING, "points have `PointConv` on Lie groups here"),
+    _escnn("R2PointConv R3PointConv", "", MISSING, "points have `LieConv` here, whose kernels are networks"),
     Row(
         "escnn",
         ("padding_mode", "replicate"),
