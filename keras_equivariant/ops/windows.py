@@ -9,11 +9,13 @@ which group asks it: `groups.grid.axis_moves` tells how the elements of a group 
 import dataclasses
 import functools
 import hashlib
+import itertools
 import math
 
 import numpy as np
 
 AXES = "DHW"
+FAR = 1000  # sizes that differ by more are no advice
 WEIGHTS = 2.0**30  # the largest of a filter; weights that differ by less than 1 count as equal
 
 
@@ -354,10 +356,10 @@ def conditions(windows, sizes, moves):
 def right_sizes(windows, axis, size, moves, count=2):
     """The sizes nearest to this one on which an axis is treated symmetrically, at most `count`, ascending."""
     ways = sorted({element[axis] for element in moves})
-    reach = max(4 * len(_large(window)) + window.extent for window in windows)
-    near = sorted(range(max(1, size - reach), size + reach + 1), key=lambda n: (abs(n - size), n))
-    good = (n for n in near if _keeps(windows, axis, n, ways))
-    return sorted(n for n, _ in zip(good, range(count), strict=False))
+    reach = min(max(4 * len(_large(window)) + window.extent for window in windows), FAR)
+    near = itertools.chain([size], *((size - step, size + step) for step in range(1, reach + 1)))
+    good = (n for n in near if n > 0 and _keeps(windows, axis, n, ways))
+    return sorted(itertools.islice(good, count))
 
 
 def _keeps(windows, axis, size, ways):

@@ -1,6 +1,7 @@
 """Every kind of window that breaks a symmetry is refused, with remedies that work, and nothing that is exact is."""
 
 import re
+import time
 import warnings
 
 import keras
@@ -177,6 +178,15 @@ def test_a_padding_mode_wider_than_the_image_is_refused_at_build():
 def test_a_missing_group_names_the_layer():
     with pytest.raises(TypeError, match=r"^GroupConv2D needs `group`\. Received: GroupConv2D\(4, 3\); write e\.g\. "):
         layers.GroupConv2D(4, 3)
+
+
+def test_remedies_for_enormous_strides_come_at_once():
+    layer = layers.LiftingConv3D(1, 3, "O", strides=30_000, padding="same")
+    start = time.process_time()
+    assert not layer.symmetry_problems((1, 3, 3, 3, 1))
+    assert layer.symmetry_problems((1, 8, 8, 8, 1))
+    assert layer.symmetry_problems((1, 30_002, 30_002, 30_002, 1))
+    assert time.process_time() - start < 5
 
 
 def test_paddings_are_read_as_keras_reads_them():

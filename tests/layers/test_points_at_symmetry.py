@@ -197,3 +197,18 @@ def test_initial_variance_on_white_and_on_smooth_features(kind):
         ratios.append(np.mean(found))
     low, high = GROWTH[kind]
     assert 0.7 < ratios[0] < 1.4 and low < ratios[1] < high, ratios
+
+
+def test_seven_harmonic_layers_in_a_row_grow_and_normalized_ones_do_not():
+    """The gain is right for what is white; behind the first layer nothing is."""
+    keras.utils.set_random_seed(0)
+    x = np.random.default_rng(0).normal(size=(1, 17, 17, 2, 2, 16)).astype("float32")
+    steps = {"bare": lambda y: y, "normalized": lambda y: layers.HarmonicBatchNormalization()(y, training=True)}
+    ratios = {}
+    for name, normalize in steps.items():
+        y = x
+        for _ in range(7):
+            y = normalize(layers.HarmonicConv2D(16, 5, padding="same")(y))
+            ratios.setdefault(name, []).append(np.square(ops.convert_to_numpy(y)).mean() / np.square(x).mean())
+    assert 0.7 < ratios["bare"][0] < 1.4 and 100 < ratios["bare"][-1] < 3000, ratios
+    assert 0.3 < min(ratios["normalized"]) and max(ratios["normalized"]) < 1.5, ratios

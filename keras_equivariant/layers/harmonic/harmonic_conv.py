@@ -56,7 +56,8 @@ class HarmonicConv2D(WindowedConv):
             that `"lecun_normal"` keeps the variance of white features, independent from pixel to pixel; the
             nonlinearities, which act on magnitudes, keep most of it. Smooth features grow, at most, where they are
             constant, to about four times the mean square by a layer of 5x5 pixels, and what a few convolutions have
-            made is smooth: of many layers a normalization between them keeps the scale.
+            made is smooth: seven such layers in a row make several hundred times the mean square of white features.
+            HarmonicBatchNormalization between them keeps the scale.
         phase_initializer: of the phases, `(orders, C, filters)`; None draws them from the whole circle.
         kernel_regularizer, phase_regularizer, kernel_constraint, phase_constraint: as their names say.
         strict: raise where the sizes break the exact symmetry under quarter turns; with False warn once.
