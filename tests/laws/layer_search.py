@@ -2,11 +2,14 @@
 
 What a layer says of itself (it is built, or refused for its symmetry) is compared with what is measured: the largest
 error over elements that generate all that map the pixel grid onto itself, acting on the layer's own input and output.
+
+    python tests/laws/layer_search.py COUNT SEED       prints what so many layers did, and the wrong ones
 """
 
 import collections
 import dataclasses
 import functools
+import sys
 import warnings
 
 import numpy as np
@@ -265,3 +268,8 @@ def search(count, seed):
         if outcome.verdict != "impossible":
             outcomes.append(outcome)
     return outcomes, collections.Counter(outcome.kind for outcome in outcomes)
+
+
+if __name__ == "__main__":
+    done, counted = search(int(sys.argv[1]), int(sys.argv[2]))
+    print(counted, *(o for o in done if o.kind in ("inexact", "false") or o.bad_remedies), sep="\n")

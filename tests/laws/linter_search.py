@@ -3,9 +3,12 @@
 A network is drawn as a spec: a beginning that gives features of one of the layouts, some layers with random options,
 and perhaps an end. The linter passes it or not; then it is built all the same (`strict: false`), given random weights,
 and its equivariance under the claimed group is measured in float64 on the elements that the grid knows.
+
+    python tests/laws/linter_search.py COUNT SEED       prints what so many networks did, and the wrong ones
 """
 
 import collections
+import sys
 import warnings
 
 import keras
@@ -246,3 +249,8 @@ def search(count, seed):
         keras.config.set_floatx(floats)
         keras.config.set_dtype_policy(policy)
     return found, wrong
+
+
+if __name__ == "__main__":
+    counted, mistaken = search(int(sys.argv[1]), int(sys.argv[2]))
+    print(counted, *mistaken, sep="\n")
