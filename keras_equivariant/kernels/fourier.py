@@ -40,7 +40,8 @@ class FourierBasis:
 
 
 # Field-matrix products saved per number moved by the transforms, from which on these cost less than they save.
-# Measured on CPU; the dense product wins below.
+# Measured on CPU; the dense product wins below. On a GPU it always wins: on one H100 six layers on D4 took 2.1 times as
+# long in blocks at 128 fields in bfloat16.
 BREAK_EVEN = 300.0
 
 

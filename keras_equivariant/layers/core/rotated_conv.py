@@ -36,6 +36,7 @@ from keras_equivariant.layers.core.options import (
 )
 from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups, symmetry_group
 from keras_equivariant.ops import convolution, expansion, learned, spectral
+from keras_equivariant.ops.compiled import on_accelerator
 from keras_equivariant.stock.features import kind_of
 from keras_equivariant.utils.checks import positive
 
@@ -120,7 +121,7 @@ class RotatedConv(WindowedConv):
         self.compute_output_shape(input_shape)
         self.check_symmetry(input_shape)
         pointwise = not self.lifting and self.groups == 1 and np.prod(self.kernel_size) == 1
-        if pointwise and spectral_pays(self.group, fields, self.filters):
+        if pointwise and not on_accelerator() and spectral_pays(self.group, fields, self.filters):
             self._fourier = fourier_basis(self.group)
         elements = () if self.lifting else (self._coefficients,)
         self._add_weights((*elements, fields // self.groups, self.filters), fields)
