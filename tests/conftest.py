@@ -1,5 +1,21 @@
+import gc
+import os
+
 import keras
 import pytest
+
+
+def pytest_configure(config):
+    # Each program that XLA compiles runs a few times here, so that compiling is what takes time. Not for benchmarks.
+    if config.option.markexpr != "benchmark":
+        flags = os.environ.get("XLA_FLAGS", "")
+        cheap = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+        if "xla_backend_optimization_level" not in flags:
+            os.environ["XLA_FLAGS"] = f"{flags} {cheap}".strip()
+
+
+def pytest_collection_finish():
+    gc.freeze()  # half a million objects of TensorFlow and Keras, which every full collection would walk through
 
 
 def pytest_collection_modifyitems(items):

@@ -167,13 +167,15 @@ def sampling(matrix, shape, interpolation="linear"):
     source = np.where(np.abs(source - np.round(source)) < 1e-9, np.round(source), source)
     taps, weigh = _TAPS[interpolation]
     base = np.floor(source + (0.5 if interpolation == "nearest" else 0.0))
-    indices, weights = [], []
-    for offsets in itertools.product(taps, repeat=len(shape)):
-        points = base + np.array(offsets)
-        inside = ((points >= 0) & (points < shape)).all(axis=1)
-        weights.append(np.prod(weigh(np.abs(source - points)), axis=1) * inside)
-        indices.append(np.ravel_multi_index(np.clip(points, 0, np.array(shape) - 1).astype(int).T, shape))
-    return np.stack(indices, axis=1), np.stack(weights, axis=1)
+    # The weights are products of one factor an axis: as many factors as taps times axes, not taps to the power of axes.
+    indices, weights = np.zeros((len(source), 1), int), np.ones((len(source), 1))
+    for axis, size in enumerate(shape):
+        points = base[:, axis, None] + np.array(taps)
+        factors = weigh(np.abs(source[:, axis, None] - points)) * ((points >= 0) & (points < size))
+        nearest = np.clip(points, 0, size - 1).astype(int)
+        indices = (indices[:, :, None] * size + nearest[:, None]).reshape(len(source), -1)
+        weights = (weights[:, :, None] * factors[:, None]).reshape(len(source), -1)
+    return indices, weights
 
 
 def resample(x, matrix, interpolation="cubic", first_axis=1):

@@ -57,9 +57,14 @@ def act(x, group, element, layout):
 JAX = keras.backend.backend() == "jax"
 
 
+def forward(model, x):
+    """What the model answers; on JAX compiled as a whole, for one by one its operations compile for long."""
+    return model.predict_on_batch(x) if JAX else model(x)
+
+
 def outputs(model, x):
-    """The model's outputs as an array; on JAX compiled as a whole, for one by one its operations compile for long."""
-    return keras.ops.convert_to_numpy(model.predict_on_batch(x) if JAX else model(x))
+    """The model's outputs as an array."""
+    return keras.ops.convert_to_numpy(forward(model, x))
 
 
 PAIRS = {

@@ -18,10 +18,11 @@ REFERENCE = "KERAS_EQUIVARIANT_CONFORMANCE_REFERENCE"
 def numbers(case, network, sample):
     """Outputs, the loss of a step of Adam, and outputs after it."""
     model, x = network(case), sample(case)
+    # By Adam, a gradient that vanishes but for rounding moves a weight as far as any other: hence epsilon.
+    optimizer = keras.optimizers.Adam(0.01, epsilon=1e-3)
+    model.compile(optimizer, "mse", jit_compile=catalogue.JAX, run_eagerly=not catalogue.JAX)
     before = catalogue.outputs(model, x)
     target = np.random.default_rng(2).normal(size=before.shape).astype("float32")
-    # By Adam, a gradient that vanishes but for rounding moves a weight as far as any other: hence epsilon.
-    model.compile(keras.optimizers.Adam(0.01, epsilon=1e-3), "mse", jit_compile=catalogue.JAX)
     loss = model.train_on_batch(x, target)
     after = {} if case.random else {"loss": np.asarray(loss), "after": catalogue.outputs(model, x)}
     return {"before": before, **after}

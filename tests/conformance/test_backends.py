@@ -17,17 +17,23 @@ PORTABLE = (
 )
 
 
+@pytest.fixture(scope="module")
+def reference(network, sample, tmp_path_factory):
+    """The numbers of TensorFlow, for both."""
+    path = tmp_path_factory.mktemp("reference") / "reference.npz"
+    write_reference(path, network, sample)
+    return str(path)
+
+
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_other_backend(backend, network, sample, tmp_path):
+def test_other_backend(backend, reference):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    write_reference(tmp_path / "reference.npz", network, sample)
     environment = {
         **os.environ,
         "KERAS_BACKEND": backend,
-        REFERENCE: str(tmp_path / "reference.npz"),
+        REFERENCE: reference,
         "JAX_ENABLE_X64": "1",
-        "XLA_FLAGS": "--xla_backend_optimization_level=0",  # most of JAX's time here is compilation
     }
     # What trains is in portable.py, one step for each case; compiling further ones on JAX takes long.
     command = [

@@ -16,12 +16,10 @@ def test_config_is_json_and_complete(case):
     assert again.get_config() == layer.get_config()
 
 
-def test_keras_file_round_trip(case, network, sample, tmp_path):
-    model = network(case)
-    x = sample(case)
-    model.save(tmp_path / "model.keras")
+def test_keras_file_round_trip(case, network, sample, answer, tmp_path):
+    network(case).save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(outputs(loaded, x), outputs(model, x))
+    np.testing.assert_array_equal(outputs(loaded, sample(case)), answer(case))
 
 
 def test_file_holds_no_bases(tmp_path):
