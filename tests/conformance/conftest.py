@@ -67,9 +67,10 @@ def answer(answers, network, sample):
     """What the case's network answers to its sample, computed once in a process."""
 
     def find(case):
-        if case not in answers:
-            answers[case] = catalogue.outputs(network(case), sample(case))
-        return answers[case]
+        index = catalogue.CATALOGUE.index(case)
+        if index not in answers:
+            answers[index] = catalogue.outputs(network(case), sample(case))
+        return answers[index]
 
     return find
 
