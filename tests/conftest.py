@@ -9,9 +9,8 @@ def pytest_configure(config):
     # Each program that XLA compiles runs a few times here, so that compiling is what takes time. Not for benchmarks.
     if config.option.markexpr != "benchmark":
         flags = os.environ.get("XLA_FLAGS", "")
-        cheap = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
         if "xla_backend_optimization_level" not in flags:
-            os.environ["XLA_FLAGS"] = f"{flags} {cheap}".strip()
+            os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=0".strip()
 
 
 def pytest_collection_finish():

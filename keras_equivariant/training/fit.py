@@ -85,7 +85,8 @@ def fit_network(
         if recipe.lie_derivative_penalty:
             trained = with_lie_penalty(trained, recipe.lie_derivative_penalty)
         task.compile(trained, recipe.make_optimizer(steps, epochs), recipe.loss, dataset.y_train)
-        trained.optimizer.build(trained.trainable_variables)  # else TensorFlow traces the first step twice
+        if keras.backend.backend() == "tensorflow":  # which else traces the first step twice
+            trained.optimizer.build(trained.trainable_variables)
         done = distribution.agree(trained, checkpoint.restore(trained) if distribution.is_chief else 0)
         for layer in normalization_layers(trained):
             finalize(layer)

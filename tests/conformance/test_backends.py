@@ -34,6 +34,7 @@ def test_other_backend(backend, reference):
         "KERAS_BACKEND": backend,
         REFERENCE: reference,
         "JAX_ENABLE_X64": "1",
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",  # most of JAX's time here is compilation
     }
     # What trains is in portable.py, one step for each case; compiling further ones on JAX takes long.
     command = [
