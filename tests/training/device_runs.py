@@ -13,7 +13,7 @@ import pathlib
 import sys
 from unittest import mock
 
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"  # nothing else: JAX at level 0 trains to NaN here
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"  # no faster compiling: JAX trained to NaN with it
 
 import numpy as np
 from tiny_training import save_shapes
