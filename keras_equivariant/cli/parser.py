@@ -132,7 +132,7 @@ def _add_export(export):
         "--pointwise",
         choices=("auto", "dense", "blocks"),
         default="auto",
-        help="1x1 group convolutions in blocks where these are quicker, never, or always (default: auto)",
+        help="group convolutions in blocks where these are quicker, never, or always (default: auto)",
     )
     export.add_argument("--server", choices=("mlserver",), help="add what a model server needs to serve the SavedModel")
     _add_formats(export)

@@ -106,7 +106,7 @@ def _folded_costs(layer):
 def _multiply_adds(call):
     """Every number of a kernel is used once at every position, of the output or, transposed, of the input.
 
-    The blocks of a 1x1 group convolution are called once for each row of their irrep.
+    The blocks of a group convolution are called once for each row of their irrep.
     """
     layer = call.operation
     kernels = [math.prod(w.shape) for w in getattr(layer, "weights", ()) if len(w.shape) >= 2]

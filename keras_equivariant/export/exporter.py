@@ -80,7 +80,7 @@ def export(
         overwrite: replace files that are there already.
         server: `"mlserver"` adds the files with which `python <path>/<name>/mlserver_start.py` serves the SavedModel
             over REST and gRPC; they are for all versions, and kept where they are there already.
-        pointwise: how 1x1 group convolutions are written, see `fold`: `"auto"` in blocks where a measured rule of the
+        pointwise: how group convolutions are written, see `fold`: `"auto"` in blocks where a measured rule of the
             format says that these are quicker, `"blocks"` always, `"dense"` never. Those of `tflite_int8` stay dense:
             integers of every sum would have a scale of their own. The report says what was taken.
 
@@ -174,7 +174,7 @@ def folded(model, name=None):
 
 
 def _in_forms(served, groups, formats, pointwise):
-    """By format, the folded model with its 1x1 group convolutions as the rule has them, and a Pointwise of each.
+    """By format, the folded model with its group convolutions as the rule has them, and a Pointwise of each.
 
     Formats of the same choices get the same model.
     """

@@ -42,7 +42,7 @@ class Artifact:
         operations: names of the operations of a .tflite or .onnx file.
         signature: names, shapes and dtypes (for int8 also scale and zero point) of inputs and outputs.
         problems: why it does not pass.
-        pointwise: a `Pointwise` for each 1x1 group convolution: whether it is in blocks, and its multiply-adds.
+        pointwise: a `Pointwise` for each group convolution: whether it is in blocks, and its multiply-adds.
     """
 
     format: str
@@ -130,12 +130,12 @@ class ExportReport:
 
 
 def _blocks(layers):
-    """What was made of the 1x1 group convolutions, in one line."""
+    """What was made of the group convolutions, in one line."""
     taken = sum(layer.blocks for layer in layers)
     ours, dense = (sum(getattr(layer, name) * (layer.pixels or 1) for layer in layers) for name in _MULTIPLY_ADDS)
     where = "for one example" if all(layer.pixels for layer in layers) else "at one pixel"
     counted = f"{ours:,} multiply-adds {where}" + (f", dense {dense:,}" if taken else "")
-    return f"{taken} of {len(layers)} 1x1 group convolutions in blocks, {counted}"
+    return f"{taken} of {len(layers)} group convolutions in blocks, {counted}"
 
 
 _MULTIPLY_ADDS = ("multiply_adds", "dense_multiply_adds")

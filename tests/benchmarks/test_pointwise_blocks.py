@@ -7,6 +7,7 @@ of `export/folding/block_rule.py` that fit what was measured.
 import keras
 import numpy as np
 import pytest
+from runtimes import RUNTIMES
 from timing import compare, keep
 
 import keras_equivariant as ke
@@ -18,7 +19,6 @@ pytestmark = pytest.mark.benchmark
 CASES = [("D4", 16, 16), ("D4", 32, 16), ("D4", 64, 16), ("D4", 128, 16), ("D4", 32, 8), ("D4", 32, 32)]
 CASES += [("O", 8, 8), ("O", 16, 8), ("O", 32, 8)]
 TARGETS = {("D4", 32, 16): 0.6, ("D4", 64, 16): 0.4, ("D4", 128, 16): 0.27, ("O", 16, 8): 0.5, ("O", 32, 8): 0.3}
-RUNTIMES = ("tflite", "saved_model", "onnx", "openvino")
 measured = {name: [] for name in RUNTIMES}
 
 
@@ -27,43 +27,6 @@ def layer(group, fields, size):
     image = keras.Input((*(size,) * group.dimension, group.order, fields))
     convolution = {2: ke.layers.GroupConv2D, 3: ke.layers.GroupConv3D}[group.dimension]
     return keras.Model(image, convolution(fields, 1, group)(image), name="layer")
-
-
-def tflite(path, x):
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(str(path), num_threads=1)
-    (given,) = interpreter.get_input_details()
-    interpreter.resize_tensor_input(given["index"], x.shape)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(given["index"], x)
-    return interpreter.invoke
-
-
-def saved_model(path, x):
-    import tensorflow as tf
-
-    loaded, x = tf.saved_model.load(str(path)), tf.constant(x)
-    signature = loaded.signatures["serving_default"]
-    (name,) = signature.structured_input_signature[1]
-    return lambda keep=loaded: next(iter(signature(**{name: x}).values())).numpy()
-
-
-def onnx(path, x):
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda: session.run(None, {name: x})
-
-
-def openvino(path, x):
-    import openvino
-
-    compiled = openvino.Core().compile_model(str(next(path.glob("*.xml"))), "CPU", {"INFERENCE_NUM_THREADS": 1})
-    return lambda: compiled([x])
 
 
 @pytest.mark.parametrize("group, fields, size", CASES)
@@ -75,7 +38,7 @@ def test_one_layer(tmp_path, group, fields, size):
         runs = []
         for form in ("blocks", "dense"):
             exported = ke.export(model, tmp_path / form, runtime, verify=False, pointwise=form)
-            runs.append(globals()[runtime](exported.path(runtime), x))
+            runs.append(RUNTIMES[runtime](exported.path(runtime), x))
         *times, ratio = compare(*runs, rounds=30)
         print(f"\n{runtime}, {group}, {fields} fields: {1e3 * times[0]:.2f} / {1e3 * times[1]:.2f} ms, {ratio:.3f}")
         measured[runtime].append((group, fields, size, ratio))
@@ -91,7 +54,7 @@ def test_constants_of_the_rule(runtime):
         fourier = fast_fourier(group)
         pixels = size ** ke.groups.get(group).dimension
         dense = fourier.order**2 * fields**2 * pixels
-        numbers, operations = moved(fourier, fields, fields)
+        numbers, _, operations = moved(fourier, fields, fields)
         more = ratio - fourier.products / fourier.order**2
         rows.append((numbers * pixels / dense, operations / dense, more))
     if len(rows) < 2:

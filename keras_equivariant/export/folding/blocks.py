@@ -1,4 +1,4 @@
-"""1x1 group convolutions of a folded model in blocks: additions, one small convolution per irrep, additions."""
+"""Group convolutions of a folded model in blocks: additions, one small 1x1 convolution per irrep, additions."""
 
 import dataclasses
 import math
@@ -9,6 +9,7 @@ from keras import layers
 
 from keras_equivariant.export.folding.emit import Emitter
 from keras_equivariant.export.folding.folder import Folder
+from keras_equivariant.export.folding.patches import matrix_of, patches, window_of
 from keras_equivariant.graphs.calls import calls
 from keras_equivariant.graphs.reading import as_functional, is_plain, walk
 from keras_equivariant.groups import FieldType, Group
@@ -22,12 +23,13 @@ _ROUNDING = 1e-6  # of the largest entry of a kernel
 
 @dataclasses.dataclass(frozen=True)
 class Pointwise:
-    """A 1x1 group convolution of a folded model, and what was made of it.
+    """A group convolution of a folded model as a matrix at every pixel, and what was made of it.
 
     Attributes:
         layer, group: its name, and the group's.
         fields, filters: of its input and output.
-        pixels: of one example; None where the size is open.
+        taps: pixels of its window, 1 for a 1x1 convolution.
+        pixels: of one example's output; None where the size is open.
         blocks: whether it was written in blocks.
         multiply_adds: at one pixel, as it was written.
         dense_multiply_adds: at one pixel, of the dense matrix.
@@ -37,6 +39,7 @@ class Pointwise:
     group: str
     fields: int
     filters: int
+    taps: int
     pixels: int | None
     blocks: bool
     multiply_adds: int
@@ -44,14 +47,15 @@ class Pointwise:
 
 
 def in_blocks(model, groups, pays, made=None):
-    """The folded model with blocks where they pay, and what became of each 1x1 group convolution.
+    """The folded model with blocks where they pay, and what became of each group convolution.
 
-    A matrix is that of a group convolution if it commutes with the group, whichever layer it comes from.
+    A matrix, of a pixel or of a patch of them, is that of a group convolution if it commutes with the group, whichever
+    layer it comes from.
 
     Args:
         model: a folded model.
         groups: the finite groups to look for.
-        pays: function of a FastFourier, fields, filters and pixels.
+        pays: function of a FastFourier, fields, filters, pixels and taps.
         made: dict of the models made already, by choice; one of the same choice is not made again.
 
     Returns:
@@ -59,15 +63,15 @@ def in_blocks(model, groups, pays, made=None):
     """
     found = _group_convolutions(model, groups)
     chosen, report = {}, []
-    for layer, (group, kernel, pixels) in found.items():
-        fourier = fast_fourier(group)
-        _, fields, filters = kernel.shape
-        taken = bool(pays(fourier, fields, filters, pixels))
+    for layer, (group, kernel, window, pixels) in found.items():
+        fourier, taps = fast_fourier(group), 1 if window is None else window.taps
+        fields, filters = kernel.shape[1] // taps, kernel.shape[2]
+        taken = bool(pays(fourier, fields, filters, pixels, taps))
         if taken:
-            chosen[id(layer)] = fourier, kernel
-        products, dense = fourier.products if taken else group.order**2, group.order**2
-        each = fields * filters
-        report.append(Pointwise(layer.name, group.name, fields, filters, pixels, taken, products * each, dense * each))
+            chosen[id(layer)] = fourier, kernel, group if window else None
+        each = kernel.shape[1] * filters
+        products, dense = (fourier.products if taken else group.order**2) * each, group.order**2 * each
+        report.append(Pointwise(layer.name, group.name, fields, filters, taps, pixels, taken, products, dense))
     made = {} if made is None else made
     key = tuple(chosen)
     if key not in made:
@@ -102,35 +106,37 @@ def _run(model, chosen, dtype, advance_names=False):
 
 
 def _group_convolutions(model, groups):
-    """By layer, `(group, kernel (order, fields, filters), pixels)`."""
+    """By layer, `(group, kernel (order, taps fields, filters), Window or None for one pixel, pixels)`."""
     found = {}
     for call in calls(model):
         layer = call.operation
         if isinstance(layer, keras.Model) and is_plain(layer):
             found |= _group_convolutions(as_functional(layer), groups)
-        elif layer not in found and _is_pointwise(layer, call.inputs):
-            matrix = keras.ops.convert_to_numpy(layer.kernel)
-            matrix = matrix.reshape(matrix.shape[-2:])
-            for group in groups:
-                kernel = _on_group(matrix, group)
-                if kernel is not None and _bias(layer, group.order) is not None:
-                    space = call.inputs[0].shape[1:-1]
-                    found[layer] = group, kernel, None if None in space else math.prod(space)
-                    break
+        elif layer not in found and (one := _group_convolution(layer, call.inputs, groups)):
+            found[layer] = one
     return found
 
 
-def _is_pointwise(layer, inputs):
-    """Whether a stock layer is one matrix at every pixel, on tensors that a Reshape can make images of."""
-    row = traits(layer)
-    if row is None or row.input_axis is None or row.transposed:
-        return False
-    if row.kind == "dense":
-        return isinstance(layer, layers.Dense)
-    plain = len(layer.kernel_size) > 1 and layer.groups == 1 and layer.data_format == "channels_last"
-    open_sizes = sum(size is None for size in inputs[0].shape[1:-1])
-    one = max(*layer.kernel_size, *layer.strides) == 1
-    return plain and one and (len(layer.kernel_size) == 2 or open_sizes < 2)
+def _group_convolution(layer, inputs, groups):
+    window = None
+    if not _is_dense(layer):
+        window = window_of(layer, inputs[0].shape) if len(inputs) == 1 else None
+        open_sizes = sum(size is None for size in inputs[0].shape[1:-1]) if window else 0
+        if window is None or (len(window.sizes) == 3 and open_sizes > 1):
+            return None
+    kernel = keras.ops.convert_to_numpy(layer.kernel)
+    for group in groups:
+        single = window is None or window.trivial
+        matrix = kernel.reshape(kernel.shape[-2:]) if single else matrix_of(kernel, window, group)
+        found = None if matrix is None else _on_group(matrix, group)
+        if found is not None and _bias(layer, group.order) is not None:
+            space = window.out if window else inputs[0].shape[1:-1]
+            return group, found, None if single else window, None if None in space else math.prod(space)
+    return None
+
+
+def _is_dense(layer):
+    return isinstance(layer, layers.Dense) and traits(layer) is not None
 
 
 def _on_group(matrix, group):
@@ -161,7 +167,7 @@ class _Blocks(Folder):
     """The same model with some layers in blocks.
 
     Args:
-        chosen: dict from the id of a layer to its FastFourier and kernel.
+        chosen: dict from the id of a layer to its FastFourier, kernel, and the group where it has a window.
     """
 
     def __init__(self, emitter, chosen):
@@ -171,10 +177,12 @@ class _Blocks(Folder):
     def call(self, operation, args, kwargs):
         if id(operation) not in self.chosen:
             return self.emitter.keep(operation, *args, **kwargs)
-        x = args[0]
-        y = self._convolved(operation, self._flat(operation, x))
+        window = None if isinstance(operation, layers.Dense) else window_of(operation, args[0].shape)
+        if window is None and self.chosen[id(operation)][2]:  # a shared layer, on open sizes
+            return self.emitter.keep(operation, *args, **kwargs)
+        y = self._convolved(operation, args[0], window)
         if isinstance(operation, layers.Conv3D):
-            y = self.emitter.make(layers.Reshape, operation.name, (*_one_open(x.shape[1:-1]), y.shape[-1]))(y)
+            y = self.emitter.make(layers.Reshape, operation.name, (*_one_open(window.out), y.shape[-1]))(y)
         if keras.activations.serialize(operation.activation) != "linear":
             y = self.emitter.replace(operation, layers.Activation, operation.activation)(y)
         return y
@@ -188,9 +196,17 @@ class _Blocks(Folder):
         shape = (-1 if depth is None else depth, rest, x.shape[-1])
         return self.emitter.make(layers.Reshape, f"{layer.name}_pixels", shape)(x)
 
-    def _convolved(self, layer, x):
-        fourier, _ = self.chosen[id(layer)]
-        coefficients = add_up(keras.ops.split(x, fourier.order, axis=-1), fourier.forward)
+    def _at_elements(self, layer, x, window):
+        """What a 1x1 convolution reads, for every element of the group."""
+        fourier, _, group = self.chosen[id(layer)]
+        if group is None:
+            return keras.ops.split(self._flat(layer, x), fourier.order, axis=-1)
+        parts = patches(x, window, group, self.emitter, layer.name)
+        return [self._flat(layer, part) for part in parts]
+
+    def _convolved(self, layer, x, window):
+        fourier = self.chosen[id(layer)][0]
+        coefficients = add_up(self._at_elements(layer, x, window), fourier.forward)
         mixed = []
         for block, convolution, weights in zip(fourier.blocks, *self._convolutions(layer), strict=True):
             for row in range(block.rows):
@@ -204,7 +220,7 @@ class _Blocks(Folder):
     def _convolutions(self, layer):
         """For each block its stock layer, and its weights; made once for all calls of the layer."""
         if id(layer) not in self._made:
-            fourier, kernel = self.chosen[id(layer)]
+            fourier, kernel, *_ = self.chosen[id(layer)]
             order, fields, filters = kernel.shape
             made = []
             for number, block in enumerate(fourier.blocks):

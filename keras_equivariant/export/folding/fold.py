@@ -33,8 +33,9 @@ def fold(
     is absorbed by the convolution before it (y = γ (k ⋆ x + b − μ) / √(σ² + ε) + β is a convolution again), and what
     only acts in training is left out. What TFLite lacks in space is rewritten: a pooling of volumes as two of planes, a
     grouped or dilated convolution with the zeros of its kernel written out.
-    A 1x1 group convolution is block diagonal in the Fourier basis of its group: wide ones become additions with one
-    small 1x1 convolution for each irrep between, a fraction of the multiplications (D4 5.3x, O 8.5x, Oh 17x fewer).
+    A group convolution is block diagonal in the Fourier basis of its group, one with a window as a 1x1 convolution of
+    the patches that it reads: wide ones become additions with one small 1x1 convolution for each irrep between, a
+    fraction of the multiplications (D4 5.3x, O 8.5x, Oh 17x fewer) and of the weights.
     The result is frozen, and its `.keras` file loads where keras_equivariant is not installed.
 
     Args:
@@ -44,8 +45,9 @@ def fold(
         dtype: `"float32"` or `"float64"`, of every layer, whatever the precision `model` was trained in.
         verify: compare the answers with those of `model` on random inputs, and raise where they differ; False spares
             the two forward passes.
-        pointwise: `"blocks"` writes every 1x1 group convolution in blocks, `"dense"` none, `"auto"` those that are
-            quicker so in TensorFlow by a measured rule; `export` has a rule for each format.
+        pointwise: `"blocks"` writes every group convolution in blocks (those with a window where all elements of the
+            group map it onto itself), `"dense"` none, `"auto"` those that are quicker so in TensorFlow by a measured
+            rule; `export` has a rule for each format.
 
     Returns:
         A functional `keras.Model` with the inputs and outputs (structure, shapes, order) of `model`.
@@ -84,7 +86,7 @@ def fold(
 
 
 def check_pointwise(pointwise):
-    """ValueError for another form of 1x1 group convolutions than there is."""
+    """ValueError for another form of group convolutions than there is."""
     if pointwise not in FORMS:
         raise ValueError(f'`pointwise` must be "auto", "dense" or "blocks". Received: pointwise={pointwise!r}')
 

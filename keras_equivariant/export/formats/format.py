@@ -33,8 +33,8 @@ class Format:
         needs_data: bool, whether it asks for `representative_data`. Default: False.
         refuses: function of a folded Keras model: a text that says why the format cannot hold it, what was received and
             what to do, or None. Default: it holds every folded model.
-        pointwise: the measured `BlockRule` by which 1x1 group convolutions are written in blocks. Default: None, they
-            stay dense.
+        pointwise: the measured `BlockRule` by which group convolutions are written in blocks. Default: None, they stay
+            dense.
         operations: function of `path`: names of the operations in the file, in order. Default: none are listed.
         foreign: tuple of str, how the names of operations begin that its runtime does not have. Default: empty.
         signature: function of `path`: names, shapes and dtypes of its inputs and outputs as a dict. Default: empty.

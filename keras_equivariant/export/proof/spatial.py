@@ -36,13 +36,20 @@ def pad(proof, node, x, pads):
     return _with_sizes(x.like(proof.each(one, x.ids)), sizes) if any(edges) else x
 
 
-def crop(proof, x, edges):
-    """Entries cut off at both ends of axes of space: pairs by axis of space, None where nothing happens."""
+def crop(proof, x, edges, steps):
+    """Entries cut off at both ends of axes of space, and every n-th of the rest.
+
+    Args:
+        edges: pairs by axis of space, None where nothing happens; the last entry that is kept is one of the n-th.
+        steps: n by axis of space.
+    """
 
     def one(move, number):
-        return proof.table.linear("cropped", _moved_edges(move, edges), number)
+        stepped = tuple(steps[axis] for axis in move.source)
+        name = ("cropped",) if max(stepped) == 1 else ("cropped", stepped)
+        return proof.table.linear(*name, _moved_edges(move, edges), number)
 
-    sizes = {role: x.space[role] - sum(edge) for role, edge in enumerate(edges) if edge}
+    sizes = {role: (x.space[role] - sum(edge) - 1) // steps[role] + 1 for role, edge in enumerate(edges) if edge}
     return _with_sizes(x.like(proof.each(one, x.ids)), sizes) if any(edges) else x
 
 

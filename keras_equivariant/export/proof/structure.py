@@ -57,9 +57,9 @@ def gather(proof, node, x, indices):
 
 
 def slices(proof, node, x, *bounds):
-    """A part of the tensor; along axes of space only what is cut off at the ends."""
+    """A part of the tensor; along axes of space what is cut off at the ends, and every n-th of the rest."""
     index = node.options["index"](x.shape, *bounds)
-    gone, edges = [], [None] * proof.dimension
+    gone, edges, steps = [], [None] * proof.dimension, [1] * proof.dimension
     for axis, part in enumerate(index):
         size = x.shape[axis]
         if isinstance(part, int):
@@ -69,11 +69,12 @@ def slices(proof, node, x, *bounds):
         if (start, stop, step) == (0, size, 1):
             continue
         role = x.role(axis)
-        if role is not None and step == 1 and axis not in gone:
-            edges[role] = (start, size - stop)
+        if role is not None and step > 0 and axis not in gone and start < stop:
+            last = range(start, stop, step)[-1]
+            edges[role], steps[role] = (start, size - 1 - last), step
         else:
             x = _taken(x.indexed(axis, proof.table, proof.moves), axis, np.arange(start, stop, step))
-    x = spatial.crop(proof, x, edges)
+    x = spatial.crop(proof, x, edges, steps)
     axes = [axis for i, axis in enumerate(x.axes) if i not in gone]
     if any(x.role(i) is not None for i in gone):
         x = x.unrolled(proof.table, proof.moves)
