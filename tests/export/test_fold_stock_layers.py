@@ -29,6 +29,7 @@ GO_5D = {
     "softmax": lambda: layers.Softmax(),
     "softmax_activation": lambda: layers.Activation("softmax"),
     "layer_normalization": lambda: layers.LayerNormalization(),
+    "layer_normalization_by_number": lambda: layers.LayerNormalization(axis=4),
     "group_normalization": lambda: layers.GroupNormalization(3),
     "unit_normalization": lambda: layers.UnitNormalization(),
     "wide_dense": lambda: layers.Dense(40),

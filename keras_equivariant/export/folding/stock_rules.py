@@ -150,7 +150,8 @@ def _layer_normalization(emitter, layer, x):
         return None
     vectors = (math.prod(before[:-1]), before[-1]) if features.rank == 3 else before
     flat = keras.ops.reshape(features.tensor, (-1, *vectors, last * features.order, features.fields))
-    result = emitter.copy(layer, flat)
+    overrides, weights = at_inference(layer)
+    result = emitter.apply((id(layer), "last"), layer, weights, flat, **{**overrides, "axis": -1})
     return emitter.features.add(
         features.holding(keras.ops.reshape(result, (-1, *before, last, features.order * features.fields)))
     )
