@@ -19,7 +19,13 @@ from keras_equivariant.equivariance.localize import localize, sizes
 from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
 from keras_equivariant.equivariance.report import Report
 from keras_equivariant.equivariance.sizes import on_both_parities
-from keras_equivariant.equivariance.verdict import judge, lowest_precision, tolerances_by_dtype, worst_error
+from keras_equivariant.equivariance.verdict import (
+    as_rounding_allows,
+    judge,
+    lowest_precision,
+    tolerances_by_dtype,
+    worst_error,
+)
 from keras_equivariant.graphs.reading import Untraceable, as_functional, walk
 from keras_equivariant.graphs.symmetry import (
     field_types,
@@ -194,21 +200,25 @@ def certify(
         except twin.NotClonable as error:
             unavailable["float64"] = str(error)
     if in_float64 is not None:
-        parts, limit = setting.measure(in_float64), tolerances["float64"]
+        parts = setting.measure(in_float64)
         rounded = _rounded(in_float64 if in_float64 is not own else network, setting, parts, tolerances)
         if rounded:
-            limit, unavailable["float64"] = tolerances["float32"], rounded
+            unavailable["float64"] = rounded
         else:
             measured["float64"] = parts
-        located = localize(in_float64 if in_float64 is not own else network, setting, limit) if layers else ()
     if own_dtype == "float64" and in_float64 is not None:
         measured = measured or {"float32": parts}
     elif "float32" in dtypes or not measured:
         parts = setting.measure(own)
         own_dtype = own_dtype or lowest_precision(output.dtype for output in parts[0].outputs)
         measured[own_dtype] = parts
-        if layers and network is not None and not located:
-            located = localize(network, setting, tolerances[own_dtype])
+    if tolerance is None:
+        tolerances = as_rounding_allows(measured, tolerances)
+    if layers and in_float64 is not None:
+        limit = tolerances["float32" if "float64" in unavailable else "float64"]
+        located = localize(in_float64 if in_float64 is not own else network, setting, limit)
+    if layers and network is not None and not located and own_dtype in measured:
+        located = localize(network, setting, tolerances[own_dtype])
     if not is_keras and own_dtype != "float64":
         unavailable["float64"] = f"a function of arrays is measured in its own precision, {own_dtype}"
 

@@ -113,9 +113,9 @@ def smooth_cutoff(distances, edge):
     """1 - 28 x^6 + 48 x^7 - 21 x^8 of x = distance / edge, 0 beyond: from 1 down to 0 with two continuous derivatives,
     at the edge and at 0 (Gasteiger et al., Directional Message Passing for Molecular Graphs, arXiv 2003.03123, eq. 8).
     """
-    x = distances / edge
-    x = ops.where(x < 1, x, ops.ones_like(x))
-    return 1 - x**6 * (28 - x * (48 - 21 * x))
+    inside = distances < edge  # of the distances themselves: a point at the edge is none, however quotients round
+    x = ops.where(inside, distances / edge, 0.0)
+    return ops.where(inside, ops.relu(1 - x**6 * (28 - x * (48 - 21 * x))), 0.0)
 
 
 def from_rings(distances, radius):

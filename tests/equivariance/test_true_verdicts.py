@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers as K
+from small_specs import SMALL
 
 import keras_equivariant as ke
 from keras_equivariant.equivariance import Report, certify, equivariance_error
@@ -214,3 +215,21 @@ def test_verdict_and_numbers_never_contradict_each_other():
             assert f"error {report.max_error:.2g}" in report.headline or report.max_error == 0, report.headline
         json.dumps(report.to_dict(), allow_nan=False)
     assert seen == {EXACT, APPROXIMATE, BROKEN, VACUOUS} and TOLERANCE["float64"] == 1e-12
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_amplified_rounding_is_not_called_broken(seed):
+    """Frames along nearly equal axes amplify rounding: in float64 by 1e-12, and as much more in float32."""
+    keras.utils.set_random_seed(seed)
+    model = ke.build_from_spec("lieconv_dipole", **SMALL["lieconv_dipole"])
+    report = ke.certify(model, layers=False)
+    assert report.verdict == "approximate"
+    assert report.grid_error < 2e-8 * max(p.error for p in report.precisions)
+
+
+def test_a_small_violation_is_no_rounding():
+    image = keras.Input((6, 6, 1))
+    mean = keras.layers.GlobalAveragePooling2D()(image)
+    fault = keras.layers.Dense(1, use_bias=False)(keras.layers.Flatten()(image))
+    model = keras.Model(image, keras.layers.Add()([mean, keras.layers.Rescaling(1e-9)(fault)]))
+    assert ke.certify(model, "C4").verdict == "broken"

@@ -78,6 +78,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
             moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
         return y
 
+    def _moments(self, inputs, mask):
+        # Keras squeezes the statistics under a mask: those of a single channel lose their axis.
+        return tuple(ops.reshape(x, (-1,)) for x in super()._moments(inputs, mask))
+
     def _fusable(self, inputs, mask):
         # JAX compiles whole training steps, torch has no compiler here: both take the stock arithmetic.
         last = self.axis in (-1, len(inputs.shape) - 1)
