@@ -44,7 +44,9 @@ class Window:
 
     def places(self, group):
         """`(order, taps)`: where in the window, pixels counted row by row, each element sends each of its pixels; None
-        where some element does not map the window onto itself."""
+        where some element does not map the window onto itself, or moves space of another dimension."""
+        if group.dimension != len(self.sizes):
+            return None
         middle = (np.array(self.sizes) - 1) / 2
         found = []
         for matrix in group.matrices:
