@@ -169,6 +169,17 @@ def test_the_rules_choose_what_was_measured_to_be_quicker(format):
         assert row.numbers[format] <= 1.02 if taken else row.numbers[format] >= 0.8, row.name
 
 
+@pytest.mark.parametrize("format", ["tflite", "saved_model", "onnx", "openvino"])
+def test_the_rules_take_only_windows_that_were_measured_to_be_quicker(format):
+    for row in load_experiment(RESULTS.with_name("window_blocks.yaml")).rows.values():
+        group, *numbers = row.name.split("_")
+        fields, size, window, strides = map(int, numbers)
+        dimension = ke.groups.get(group).dimension
+        shape = (fields, fields, (size // strides) ** dimension, window**dimension)
+        if registry.get(format).pointwise.pays(fast_fourier(group), *shape):
+            assert row.numbers[format] <= 1.02, row.name
+
+
 def test_typed_and_nested_layers_become_blocks_too():
     inner_input = keras.Input((4, 4, 16))
     inner = keras.Model(inner_input, ke.layers.SteerableConv2D("2xregular", "3xregular", 1, "D4")(inner_input))
