@@ -75,7 +75,7 @@ def on_accelerator():
     if backend == "tensorflow":
         import tensorflow as tf
 
-        return any(device.device_type != "CPU" for device in tf.config.list_physical_devices())
+        return any("CPU" not in device.device_type for device in tf.config.list_physical_devices())
     if backend == "jax":
         import jax
 

@@ -15,24 +15,33 @@ import numpy as np
 from keras import layers
 
 from keras_equivariant.groups import grid
+from keras_equivariant.ops.windows import Sliding
 from keras_equivariant.stock.traits import traits
 
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """The window of a stock convolution on the features in front of it; a field is a tuple of one entry an axis.
+    """The window of a stock convolution on the features in front of it.
 
     Attributes:
-        sizes, strides, dilations: of the window.
-        pads: pixels of zeros at both ends.
-        out: sizes of the output, None where open.
+        axes: a `Sliding` for each axis of space.
+        space: sizes of the features, None where open.
     """
 
-    sizes: tuple
-    strides: tuple
-    dilations: tuple
-    pads: tuple
-    out: tuple
+    axes: tuple
+    space: tuple
+
+    @property
+    def sizes(self):
+        return tuple(axis.kernel for axis in self.axes)
+
+    @property
+    def strides(self):
+        return tuple(axis.stride for axis in self.axes)
+
+    @property
+    def dilations(self):
+        return tuple(axis.dilation for axis in self.axes)
 
     @property
     def taps(self):
@@ -41,6 +50,17 @@ class Window:
     @property
     def trivial(self):
         return max(*self.sizes, *self.strides) == 1
+
+    @property
+    def pads(self):
+        """Pixels of zeros at both ends of each axis; with stride 1 the same on all sizes."""
+        totals = [axis.padded(size or axis.extent) for axis, size in zip(self.axes, self.space, strict=True)]
+        return tuple((total // 2, total - total // 2) for total in totals)
+
+    @property
+    def out(self):
+        """Sizes of the output, None where open."""
+        return tuple(size and axis.length(size) for axis, size in zip(self.axes, self.space, strict=True))
 
     def places(self, group):
         """`(order, taps)`: where in the window, pixels counted row by row, each element sends each of its pixels; None
@@ -61,13 +81,12 @@ class Window:
     def pixels_read(self, place):
         """The slices of the padded features that the pixel of this number of each window reads."""
         found = []
-        for axis, tap in enumerate(np.unravel_index(place, self.sizes)):
-            start, stride = int(tap) * self.dilations[axis], self.strides[axis]
-            if self.out[axis] is None:
-                after = (self.sizes[axis] - 1) * self.dilations[axis] - start
-                found.append(slice(start, -after or None))
+        for axis, tap, out in zip(self.axes, np.unravel_index(place, self.sizes), self.out, strict=True):
+            start = int(tap) * axis.dilation
+            if out is None:
+                found.append(slice(start, start + 1 - axis.extent or None))
             else:
-                found.append(slice(start, start + (self.out[axis] - 1) * stride + 1, stride))
+                found.append(slice(start, start + (out - 1) * axis.stride + 1, axis.stride))
         return tuple(found)
 
 
@@ -76,22 +95,14 @@ def window_of(layer, shape):
     row = traits(layer)
     if row is None or row.kind != "convolution" or row.input_axis is None or row.transposed or layer.groups != 1:
         return None
-    rank = len(layer.kernel_size)
-    if layer.data_format != "channels_last" or layer.padding not in ("valid", "same") or rank not in (2, 3):
+    space = tuple(shape[1:-1])
+    if layer.data_format != "channels_last" or layer.padding not in ("valid", "same") or len(space) not in (2, 3):
         return None
-    pads, out = [], []
-    for size, kernel, stride, dilation in zip(
-        shape[1:-1], layer.kernel_size, layer.strides, layer.dilation_rate, strict=True
-    ):
-        reach = (kernel - 1) * dilation
-        if size is None and stride > 1:
-            return None
-        total = 0
-        if layer.padding == "same":
-            total = reach if stride == 1 else max((-(-size // stride) - 1) * stride + reach + 1 - size, 0)
-        pads.append((total // 2, total - total // 2))
-        out.append(None if size is None else (size + total - reach - 1) // stride + 1)
-    return Window(layer.kernel_size, layer.strides, layer.dilation_rate, tuple(pads), tuple(out))
+    sizes = zip(layer.kernel_size, layer.strides, layer.dilation_rate, strict=True)
+    axes = tuple(Sliding(*one, layer.padding) for one in sizes)
+    if any(axis.stride > 1 if size is None else not axis.fits(size) for axis, size in zip(axes, space, strict=True)):
+        return None
+    return Window(axes, space)
 
 
 def matrix_of(kernel, window, group):
