@@ -221,6 +221,17 @@ def test_exported_blocks_are_reported_and_integers_stay_dense(tmp_path):
     assert (ours, plain) == (12 * 2 * 4, 64 * 2 * 4)
 
 
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("options", [{"kernel_size": 3, "padding": "same"}, {"kernel_size": 2, "strides": 2}])
+def test_exported_windows_are_run_and_proved(tmp_path, options):
+    model = windowed_net("D4", 8, options)
+    report = ke.export(model, tmp_path, ["tflite", "onnx", "saved_model"], pointwise="blocks")
+    for artifact in report.artifacts:
+        assert artifact.relative_error <= 1e-5 and all(layer.blocks for layer in artifact.pointwise)
+        assert artifact.proof is None or artifact.proof.verdict == "proved"
+    assert sum(artifact.proof is not None for artifact in report.artifacts) >= 2
+
+
 def test_the_command_line_takes_the_form(tmp_path, capsys):
     pointwise_net("D4").save(tmp_path / "net.keras")
     arguments = ["export", str(tmp_path / "net.keras"), "--output", str(tmp_path), "--formats", "keras", "--overwrite"]
