@@ -18,7 +18,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-MAX_DEGREE = 11  # of irreps; harmonics and couplings of them go to the sum of two degrees
+MAX_DEGREE = 20  # of irreps; harmonics and couplings of them go to the sum of two degrees
 
 
 def spherical_harmonics(degree: int, points: ArrayLike) -> np.ndarray:
@@ -32,7 +32,7 @@ def spherical_harmonics(degree: int, points: ArrayLike) -> np.ndarray:
         `(..., 2 l + 1)` float64, orders from -l to l. A point of length 0 has no direction: 0 for l > 0.
 
     Raises:
-        ValueError: a degree that is negative or above 22, points with another number of coordinates.
+        ValueError: a degree that is negative or above 40, points with another number of coordinates.
 
     Example:
         >>> from keras_equivariant import groups

@@ -12,6 +12,12 @@ from keras_equivariant.layers.points.frame_averaging import FrameAveraging as Fr
 from keras_equivariant.layers.points.image_to_points import ImageToPoints
 from keras_equivariant.layers.points.lift import LieLift
 from keras_equivariant.layers.points.pooling import LiePooling
+from keras_equivariant.layers.regular.adaptive_pooling import (
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
+)
 from keras_equivariant.layers.regular.average_pooling import AveragePooling2D, AveragePooling3D
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
 from keras_equivariant.layers.regular.flatten_fields import FlattenFields
@@ -23,6 +29,8 @@ from keras_equivariant.layers.regular.group_repeat import GroupRepeat
 from keras_equivariant.layers.regular.layer_scale import LayerScale
 from keras_equivariant.layers.regular.lifting_conv import LiftingConv2D, LiftingConv3D
 from keras_equivariant.layers.regular.max_pooling import MaxPooling2D, MaxPooling3D
+from keras_equivariant.layers.regular.radial_mask import RadialMask2D, RadialMask3D
+from keras_equivariant.layers.regular.resizing import Resizing2D, Resizing3D
 from keras_equivariant.layers.regular.unflatten_fields import UnflattenFields
 from keras_equivariant.layers.regular.up_sampling import UpSampling2D, UpSampling3D
 from keras_equivariant.layers.steerable.concatenated_relu import ConcatenatedReLU
@@ -35,6 +43,7 @@ from keras_equivariant.layers.steerable.norm_max_pooling import NormMaxPooling2D
 from keras_equivariant.layers.steerable.norm_pooling import NormPooling
 from keras_equivariant.layers.steerable.pointwise_activation import PointwiseActivation
 from keras_equivariant.layers.steerable.restrict import Restrict, Unrestrict
+from keras_equivariant.layers.steerable.select_fields import SelectFields
 from keras_equivariant.layers.steerable.steerable_batch_normalization import SteerableBatchNormalization
 from keras_equivariant.layers.steerable.steerable_conv import SteerableConv2D, SteerableConv3D
 from keras_equivariant.layers.steerable.steerable_conv_transpose import (
@@ -46,8 +55,13 @@ from keras_equivariant.layers.steerable.steerable_group_normalization import Ste
 from keras_equivariant.layers.steerable.steerable_instance_normalization import SteerableInstanceNormalization
 from keras_equivariant.layers.steerable.steerable_layer_normalization import SteerableLayerNormalization
 from keras_equivariant.layers.steerable.tensor_product_activation import TensorProductActivation
+from keras_equivariant.layers.steerable.vector_field_activation import VectorFieldActivation
 
 __all__ = [
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
     "AveragePooling2D",
     "AveragePooling3D",
     "BatchNormalization",
@@ -84,7 +98,12 @@ __all__ = [
     "NormMaxPooling3D",
     "NormPooling",
     "PointwiseActivation",
+    "RadialMask2D",
+    "RadialMask3D",
+    "Resizing2D",
+    "Resizing3D",
     "Restrict",
+    "SelectFields",
     "SteerableBatchNormalization",
     "SteerableConv2D",
     "SteerableConv2DTranspose",
@@ -99,4 +118,5 @@ __all__ = [
     "Unrestrict",
     "UpSampling2D",
     "UpSampling3D",
+    "VectorFieldActivation",
 ]

@@ -17,6 +17,7 @@ from keras_equivariant.ops.compiled import compiled_pointwise
 from keras_equivariant.ops.precision import at_least_float32
 
 LEAST_SQUARE = 1e-4  # of a norm that a field is divided by
+EQUAL = 1e-5  # numbers that differ relatively by less count as equal
 _TINY = 1e-30  # keeps the gradient of a norm finite: 0 at 0
 
 
@@ -130,6 +131,30 @@ def multiply(x, layout, products, training=False):
             of the two a `(block, component)`.
     """
     return _compiled_multiply(layout, products)(x) if training else _multiply(x, layout, products)
+
+
+def strongest(x, layout, vectors):
+    """relu(x_g) vectors_g of each field with g its largest component; the mean where several are, within rounding.
+
+    Args:
+        vectors: `(dim, size)`, one for each component of a field.
+
+    Returns:
+        `(..., size * fields)`, component after component.
+    """
+    found = []
+    for components in planes(x, layout):
+        top = functools.reduce(ops.maximum, components)
+        least = ops.stop_gradient(top - EQUAL * ops.abs(top))
+        chosen = [ops.cast(component >= least, x.dtype) for component in components]
+        share = ops.relu(top) / functools.reduce(operator.add, chosen)
+        found.append([_combined(chosen, column) * share for column in vectors.T])
+    return _joined([_joined(parts) for parts in zip(*found, strict=True)])
+
+
+def _combined(parts, weights):
+    terms = [part * float(weight) for part, weight in zip(parts, weights, strict=True) if weight]
+    return functools.reduce(operator.add, terms)
 
 
 def pool_components(x, layout, mode):

@@ -1,0 +1,87 @@
+"""Space resampled to other sizes, symmetric about its middle: by matrices along each axis, or maxima of windows."""
+
+import math
+
+import numpy as np
+from keras import ops
+
+SHARPNESS = -0.75  # of the cubic, as in torch and OpenCV
+
+
+def spans(size, length):
+    """The windows of adaptive pooling, `[(first pixel, pixel behind the last)]`: together they cover everything."""
+    return [(i * size // length, -(-(i + 1) * size // length)) for i in range(length)]
+
+
+def mean_matrix(size, length):
+    """The means over `spans`, `(length, size)`."""
+    matrix = np.zeros((length, size))
+    for row, (start, stop) in zip(matrix, spans(size, length), strict=True):
+        row[start:stop] = 1.0 / (stop - start)
+    return matrix
+
+
+def interpolation_matrix(size, length, cubic=False, align_corners=False):
+    """The weights of pixels at `length` places that lie evenly over `size` pixels, `(length, size)`.
+
+    Args:
+        size, length: pixels before and after.
+        cubic: cubic convolution instead of the linear mixture of two neighbors.
+        align_corners: the outermost places are the centers of the outermost pixels; else their edges coincide.
+    """
+    if align_corners:
+        places = np.arange(length) * ((size - 1) / max(length - 1, 1)) + (0.5 * (size - 1) if length == 1 else 0.0)
+    else:
+        places = (np.arange(length) + 0.5) * size / length - 0.5
+    if not cubic:
+        places = places.clip(0, size - 1)
+    matrix, reach = np.zeros((length, size)), 2 if cubic else 1
+    for row, place in zip(matrix, places, strict=True):
+        for pixel in range(math.floor(place) - reach + 1, math.floor(place) + reach + 1):
+            distance = abs(place - pixel)
+            row[min(max(pixel, 0), size - 1)] += _cubic(distance) if cubic else max(1.0 - distance, 0.0)
+    return (matrix + matrix[::-1, ::-1]) / 2  # equal but for rounding
+
+
+def _cubic(t):
+    if t <= 1:
+        return (SHARPNESS + 2) * t**3 - (SHARPNESS + 3) * t**2 + 1
+    return SHARPNESS * (t**3 - 5 * t**2 + 8 * t - 4) if t < 2 else 0.0
+
+
+def resample(x, matrices):
+    """Features (B, *space, C) with a matrix applied along each axis of space; None leaves an axis as it is."""
+    for axis, matrix in enumerate(matrices, start=1):
+        if matrix is None:
+            continue
+        before, after = list(x.shape[1:axis]), list(x.shape[axis + 1 :])
+        rows = ops.reshape(x, (-1, matrix.shape[1], math.prod(after)))
+        rows = ops.matmul(ops.convert_to_tensor(matrix, dtype=x.dtype), rows)
+        x = ops.reshape(rows, (-1, *before, matrix.shape[0], *after))
+    return x
+
+
+def adaptive_max(x, lengths):
+    """The maxima over `spans` along each axis of space of features (B, *space, C)."""
+    for axis, length in enumerate(lengths, start=1):
+        head = (slice(None),) * axis
+        parts = [
+            ops.max(x[(*head, slice(start, stop))], axis=axis, keepdims=True)
+            for start, stop in spans(x.shape[axis], length)
+        ]
+        x = ops.concatenate(parts, axis=axis)
+    return x
+
+
+def radial_mask(sizes, margin, sigma):
+    """1 within the ball that the space holds, falling off as a Gaussian outside, `(*sizes)`.
+
+    Args:
+        sizes: of the axes of space.
+        margin: part of the radius by which the ball is smaller.
+        sigma: width of the fall, in pixels.
+    """
+    axes = np.meshgrid(*(np.arange(n) - (n - 1) / 2 for n in sizes), indexing="ij")
+    squares = sum(axis**2 for axis in axes)
+    edge = ((min(sizes) - 1) / 2 * (1 - margin)) ** 2
+    return np.exp(np.minimum(edge - squares, 0.0) / sigma**2)
