@@ -154,6 +154,15 @@ class FieldType:
         return sum(block.multiplicity for block in self.blocks)
 
     @property
+    def places(self):
+        """For each field, block after block, `(name, channels)`."""
+        return [
+            (name, block.start + field + block.multiplicity * np.arange(block.dim))
+            for block, (_, name) in zip(self.blocks, self.terms, strict=True)
+            for field in range(block.multiplicity)
+        ]
+
+    @property
     def scalar(self):
         """Whether every field is a scalar, so that nothing but pixels moves."""
         trivial = irrep(self.group, "trivial").name

@@ -1,11 +1,54 @@
 """Space resampled to other sizes, symmetric about its middle: by matrices along each axis, or maxima of windows."""
 
+import dataclasses
+import fractions
 import math
+from collections.abc import Callable
 
 import numpy as np
 from keras import ops
 
+from keras_equivariant.ops.windows import WEIGHTS
+
 SHARPNESS = -0.75  # of the cubic, as in torch and OpenCV
+
+
+@dataclasses.dataclass(frozen=True)
+class Resampled:
+    """An axis that is resampled to a number of pixels by a matrix that knows both sizes.
+
+    Args:
+        length: number of outputs, or None where `factor` gives it.
+        factor: outputs for each pixel, where `length` is None.
+        matrix: function of the sizes before and after that gives the weights, `(after, before)`.
+    """
+
+    length: int | None
+    factor: fractions.Fraction | None
+    matrix: Callable
+
+    extent = period = 1
+    label = ()
+    differs = "that are resampled to different sizes"
+    even = True  # weights stay what they are on the reversed axis
+
+    def after(self, size):
+        """Number of outputs; None where it is no whole one."""
+        if self.length is not None:
+            return self.length
+        return int(size * self.factor) if (size * self.factor).denominator == 1 else None
+
+    def fits(self, size):
+        return size > 0 and bool(self.after(size))
+
+    def steps(self, size):
+        weights = self.matrix(size, self.after(size))
+        outputs, pixels = np.nonzero(weights)
+        relative = np.rint(weights[outputs, pixels] * WEIGHTS).astype(np.int64)
+        return [(size, self.after(size), np.stack([outputs, pixels, relative], axis=1))]
+
+    def rule(self, names, size):
+        return f"{names} must be resampled alike"
 
 
 def spans(size, length):

@@ -4,7 +4,6 @@ A function gets a `Step` and gives Keras layers in their order and a function th
 built. What is no function of ours raises `NotHere`, with what differs.
 """
 
-import dataclasses
 import warnings
 
 import keras
@@ -12,69 +11,13 @@ import numpy as np
 
 from keras_equivariant import layers as L
 from keras_equivariant.layers.core.base import stock
+from keras_equivariant.transfer import escnn_joins as joins
+from keras_equivariant.transfer import escnn_pooling as pooling
 from keras_equivariant.transfer import peers
 from keras_equivariant.transfer.convolutions import fill, scalars_of
+from keras_equivariant.transfer.escnn_step import ACTIVATIONS, NotHere, axes, nothing
 
 LOST = 1e-5  # of a kernel, relative to its norm: what float32 leaves
-ACTIVATIONS = {"relu": "relu", "relu_": "relu", "elu": "elu", "elu_": "elu", "sigmoid": "sigmoid", "tanh": "tanh",
-               "softplus": "softplus", "<lambda>": "softsign"}  # fmt: skip
-
-
-class NotHere(ValueError):
-    """A module, or an option of it, that computes what no layer of ours does."""
-
-
-@dataclasses.dataclass
-class Step:
-    """One module of a record.
-
-    Attributes:
-        name, kind: its name, and its class's.
-        options: dict of its plain attributes.
-        arrays: dict of its arrays.
-        before, after: `(FieldType, change of basis, whether fields are single ones)`.
-        dims: the dimensions of escnn's input fields.
-        strict: of the layers.
-    """
-
-    name: str
-    kind: str
-    options: dict
-    arrays: dict
-    before: tuple
-    after: tuple
-    dims: list
-    strict: bool
-
-    @property
-    def type(self):
-        return self.before[0]
-
-    @property
-    def rank(self):
-        return self.type.group.dimension
-
-    @property
-    def layer_name(self):
-        return self.name.replace("/", "_").replace(".", "_")
-
-    def given(self, **options):
-        return {"name": self.layer_name, "strict": self.strict, **options}
-
-    def single(self):
-        """NotHere unless escnn's fields are fields of ours: what is done to a whole field needs that."""
-        if not self.before[2]:
-            raise NotHere(
-                "acts on whole fields that are sums of several here. Received: the module "
-                f'"{self.name}" ({self.kind}) on "{self.type}"; build it on irreps, regular or quotient fields'
-            )
-
-    def plain(self, **wanted):
-        """NotHere unless these options have these values."""
-        for key, value in wanted.items():
-            found = self.options.get(key, value)
-            if found not in (value, [value] * self.rank):
-                raise NotHere(f'has {key}={value} only. Received: {key}={found} of the module "{self.name}"')
 
 
 def layers_of(step):
@@ -89,16 +32,8 @@ def layers_of(step):
     return MODULES[step.kind](step)
 
 
-def _axis(value, rank):
-    return list(value) if isinstance(value, list) else [value] * rank
-
-
-def _nothing():
-    return 0.0
-
-
 def _identity(step):
-    return [], _nothing
+    return [], nothing
 
 
 def _convolution(step):
@@ -178,7 +113,7 @@ def _grouped(kernel, groups):
 
 def _transposed(step):
     options, rank = step.options, step.rank
-    padding, added = _axis(options["padding"], rank), _axis(options.get("output_padding", 0), rank)
+    padding, added = axes(options["padding"], rank), axes(options.get("output_padding", 0), rank)
     if any(more > cut for more, cut in zip(added, padding, strict=True)):
         raise NotHere(f'has an output_padding of at most its padding. Received: {options} of the module "{step.name}"')
     step.plain(groups=1)
@@ -203,15 +138,15 @@ def _linear(step):
 
 def _pointwise(step):
     function = {"ReLU": "relu"}.get(step.kind) or ACTIVATIONS[step.options["function"]]
-    return [L.PointwiseActivation(step.type, function, **step.given())], _nothing
+    return [L.PointwiseActivation(step.type, function, **step.given())], nothing
 
 
 def _elu(step):
-    return [keras.layers.ELU(step.options["alpha"], name=step.layer_name)], _nothing
+    return [keras.layers.ELU(step.options["alpha"], name=step.layer_name)], nothing
 
 
 def _leaky(step):
-    return [keras.layers.LeakyReLU(step.options["negative_slope"], name=step.layer_name)], _nothing
+    return [keras.layers.LeakyReLU(step.options["negative_slope"], name=step.layer_name)], nothing
 
 
 def _norm(step):
@@ -279,60 +214,22 @@ def _normalization(step):
     return [layer], set_weights
 
 
+def _vector_field(step):
+    step.single()
+    layer = L.VectorFieldActivation(step.type, **step.given())
+    # The vector of the first orientation there, (1, 0), in our components must be that of ours.
+    (block,), change = layer.out_type.blocks, step.after[1]
+    if np.abs(change[:: block.multiplicity, 0][:2] - [1.0, 0.0]).max() > 1e-6:
+        raise NotHere(
+            f'has vectors in coordinates of its own. Received: the module "{step.name}" from "{step.before[0]}" to '
+            f'"{step.after[0]}"'
+        )
+    return [layer], nothing
+
+
 def _dropout(step):
     # Component by component there, field by field here: of a field of irreps no part may be dropped alone.
-    return [L.FieldDropout(step.type, step.options["p"], **step.given())], _nothing
-
-
-def _group_pooling(step):
-    step.single()
-    return [L.FieldPooling(step.type, "max", **step.given())], _nothing
-
-
-def _norm_pooling(step):
-    step.single()
-    return [L.NormPooling(step.type, scalars="norm", **step.given())], _nothing
-
-
-def _window(step, cls, *arguments):
-    size = tuple(_axis(step.options["kernel_size"], step.rank))
-    step.plain(padding=0, dilation=1, ceil_mode=False)
-    strides = tuple(_axis(step.options["stride"], step.rank))
-    return [cls(*arguments, pool_size=size, strides=strides, **step.given())], _nothing
-
-
-def _max_pooling(step):
-    return _window(step, {2: L.MaxPooling2D, 3: L.MaxPooling3D}[step.rank])
-
-
-def _average_pooling(step):
-    return _window(step, {2: L.AveragePooling2D, 3: L.AveragePooling3D}[step.rank])
-
-
-def _norm_max_pooling(step):
-    step.single()
-    return _window(step, {2: L.NormMaxPooling2D, 3: L.NormMaxPooling3D}[step.rank], step.type)
-
-
-def _adaptive(step):
-    sizes = _axis(step.options["output_size"], step.rank)
-    if set(sizes) != {1}:
-        raise NotHere(
-            f'has output_size=1 only. Received: output_size={sizes} of the module "{step.name}"; use a pooling with '
-            "windows"
-        )
-    kind = "GlobalAveragePooling" if "Avg" in step.kind else "GlobalMaxPooling"
-    return [stock(kind, step.rank)(keepdims=True, name=step.layer_name)], _nothing
-
-
-def _upsampling(step):
-    factor, mode = step.options.get("scale_factor"), step.options["mode"]
-    if factor is None or factor != int(factor) or step.options.get("align_corners"):
-        raise NotHere(
-            f'takes whole factors and align_corners=False. Received: {step.options} of the module "{step.name}"'
-        )
-    cls = {2: L.UpSampling2D, 3: L.UpSampling3D}[step.rank]
-    return [cls(int(factor), interpolation=mode, **step.given())], _nothing
+    return [L.FieldDropout(step.type, step.options["p"], **step.given())], nothing
 
 
 MODULES = {
@@ -354,17 +251,20 @@ MODULES = {
     "NormBatchNorm": _normalization,
     "PointwiseDropout": _dropout,
     "FieldDropout": _dropout,
-    "GroupPooling": _group_pooling,
-    "NormPool": _norm_pooling,
-    "PointwiseMaxPool2D": _max_pooling,
-    "PointwiseMaxPool3D": _max_pooling,
-    "PointwiseAvgPool2D": _average_pooling,
-    "PointwiseAvgPool3D": _average_pooling,
-    "NormMaxPool": _norm_max_pooling,
-    "PointwiseAdaptiveAvgPool2D": _adaptive,
-    "PointwiseAdaptiveAvgPool3D": _adaptive,
-    "PointwiseAdaptiveMaxPool2D": _adaptive,
-    "PointwiseAdaptiveMaxPool3D": _adaptive,
-    "R2Upsampling": _upsampling,
-    "R3Upsampling": _upsampling,
+    "GroupPooling": pooling.group_pooling,
+    "NormPool": pooling.norm_pooling,
+    "PointwiseMaxPool2D": pooling.max_pooling,
+    "PointwiseMaxPool3D": pooling.max_pooling,
+    "PointwiseAvgPool2D": pooling.average_pooling,
+    "PointwiseAvgPool3D": pooling.average_pooling,
+    "NormMaxPool": pooling.norm_max_pooling,
+    "PointwiseAdaptiveAvgPool2D": pooling.adaptive,
+    "PointwiseAdaptiveAvgPool3D": pooling.adaptive,
+    "PointwiseAdaptiveMaxPool2D": pooling.adaptive,
+    "PointwiseAdaptiveMaxPool3D": pooling.adaptive,
+    "R2Upsampling": pooling.upsampling,
+    "R3Upsampling": pooling.upsampling,
+    "MaskModule": pooling.mask,
+    "VectorFieldNonLinearity": _vector_field,
+    **joins.STEPS,
 }

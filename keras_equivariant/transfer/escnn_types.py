@@ -83,12 +83,13 @@ class Types:
         """`(FieldType, matrix, whole)`: the orthogonal matrix from escnn's channels to ours, and whether each of its
         fields is one of ours, not several."""
         if number not in self._found:
-            self._found[number] = self._type(self.record["types"][number])
+            described = self.record["types"][number]
+            self._found[number] = _plain(described["plain"]) if "plain" in described else self._type(described)
         return self._found[number]
 
     def dims(self, number):
         """The dimensions of escnn's fields, one after the other."""
-        return [self.arrays[name].shape[-1] for name in self.record["types"][number]["fields"]]
+        return [self.arrays[name].shape[-1] for name in self.record["types"][number].get("fields", [])]
 
     def _group(self, space):
         if space not in self._groups:
@@ -123,6 +124,11 @@ class Types:
         if key not in self._fields:
             self._fields[key] = parts_of(group, elements, self.arrays[name])
         return self._fields[key]
+
+
+def _plain(size):
+    """Numbers behind the last module of escnn, which nothing moves."""
+    return FieldType.scalars(size, "C1"), np.eye(size), True
 
 
 def _merged(group, terms):

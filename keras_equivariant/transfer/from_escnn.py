@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 from keras_equivariant.transfer import escnn_writer
-from keras_equivariant.transfer.escnn_modules import NotHere, Step, layers_of
+from keras_equivariant.transfer.escnn_modules import layers_of
+from keras_equivariant.transfer.escnn_step import NotHere, Step
 from keras_equivariant.transfer.escnn_types import Types
 from keras_equivariant.utils.arrays import read_arrays
 
@@ -25,13 +26,16 @@ def from_escnn(
 
     Every module becomes the layer that computes the same, by its own rings, widths and frequencies. Groups and
     representations are compared as matrices, so that fields may be of any kind and mirror axes any. Channels come out
-    in our order; those of scalars keep theirs.
+    in our order; those of scalars keep theirs. A module with a `forward` of its own (residual blocks, U-Nets) is run
+    once on zeros: what it adds and concatenates (`tensor_directsum`) between its modules is joined here, too, and
+    plain layers of torch behind the last escnn module come over with the rest.
 
     Args:
         module: an escnn module, a SequentialModule mostly, in a process that has both libraries; or the path of the
             .npz file that `escnn_writer.write(module, path)` made where there is only escnn. The file
             `keras_equivariant/transfer/escnn_writer.py` needs nothing but NumPy beside it.
-        input_shape: sizes of space, such as `(28, 28)`; None for any.
+        input_shape: sizes of space, such as `(28, 28)`; None for any. A module with a `forward` of its own, masks and
+            pooling or upsampling to a size need it.
         strict: raise where the sizes break the exact symmetry, about which escnn says nothing; with False warn once.
         name: name of the model.
 
@@ -50,34 +54,38 @@ def from_escnn(
 
     Reference: Cesa, Lang & Weiler, A Program to Build E(N)-Equivariant Steerable CNNs, ICLR 2022 (escnn).
     """
-    record, arrays = _read(module)
+    record, arrays = _read(module, input_shape)
     types = Types(record, arrays)
-    steps = [_step(described, types, arrays, strict) for described in record["steps"]]
-    if not steps:
+    if not record["steps"]:
         raise ValueError("The network must have a module. Received: an empty SequentialModule")
-    dimension = record["groups"][record["types"][record["steps"][0]["in"]]["space"]]["dimension"]
+    first = record["steps"][0]["in"]
+    dimension = record["groups"][record["types"][first]["space"]]["dimension"]
     space = (None,) * dimension if input_shape is None else tuple(input_shape)
     if len(space) != dimension:
         raise ValueError(
             f"`input_shape` must have one size for each axis of space, {dimension}. Received: input_shape={space}"
         )
-    inputs = x = keras.Input((*space, steps[0].type.size))
+    tensors = {escnn_writer.INPUT: keras.Input((*space, types[first][0].size))}
     setters = []
-    for step in steps:
+    for number, described in enumerate(record["steps"]):
+        inputs = [tensors[i] for i in described.get("from", [number - 1])]
+        step = _step(described, record["steps"], types, arrays, strict, [tuple(x.shape) for x in inputs])
         try:
             layers, set_weights = layers_of(step)
         except NotHere as error:
             raise ValueError(f"What comes from escnn {error}") from None
+        x = inputs if len(inputs) > 1 else inputs[0]
         for layer in layers:
             x = layer(x)
+        tensors[number] = x
         setters.append(set_weights)
-    model = keras.Model(inputs, x, name=name)
+    model = keras.Model(tensors[escnn_writer.INPUT], tensors[record.get("output", number)], name=name)
     for set_weights in setters:
         set_weights()
     return model
 
 
-def _read(module):
+def _read(module, input_shape):
     if isinstance(module, str | os.PathLike):
         arrays = read_arrays(module, what="A network of escnn")
         if "record" not in arrays:
@@ -86,12 +94,12 @@ def _read(module):
                 "single filters use ke.import_filters"
             )
         return _checked(json.loads(str(arrays.pop("record")))), arrays
-    if not hasattr(module, "in_type"):
+    if not hasattr(module, "named_modules"):
         raise ValueError(
             "`module` must be an escnn module or the path of an .npz file that escnn_writer.write made. "
             f"Received: {type(module).__name__}"
         )
-    return escnn_writer.describe(module)
+    return escnn_writer.describe(module, input_shape)
 
 
 def _checked(record):
@@ -103,7 +111,8 @@ def _checked(record):
     return record
 
 
-def _step(described, types, arrays, strict):
+def _step(described, steps, types, arrays, strict, shapes):
+    sources = [steps[i]["out"] if i >= 0 else described["in"] for i in described.get("from", [])]
     return Step(
         name=described["name"],
         kind=described["kind"],
@@ -113,4 +122,6 @@ def _step(described, types, arrays, strict):
         after=types[described["out"]],
         dims=types.dims(described["in"]),
         strict=strict,
+        shapes=tuple(shapes),
+        parts=tuple(types[source] for source in sources),
     )

@@ -81,8 +81,8 @@ ROWS = (
     _escnn(
         "PointwiseAdaptiveAvgPool2D PointwiseAdaptiveAvgPool3D PointwiseAdaptiveMaxPool2D PointwiseAdaptiveMaxPool3D",
         "`GlobalAveragePooling2D(keepdims=True)` and its kin",
-        AFTER,
-        "to one pixel; other sizes are windows of their own",
+        SAME,
+        "to a size `AdaptiveAveragePooling2D`, `AdaptiveMaxPooling2D` and their kin",
     ),
     _escnn(
         "PointwiseAvgPoolAntialiased2D PointwiseMaxPoolAntialiased2D",
@@ -91,7 +91,10 @@ ROWS = (
         "another blur",
     ),
     _escnn(
-        "R2Upsampling R3Upsampling", "`UpSampling2D`, `UpSampling3D`", SAME, "by whole factors, corners not aligned"
+        "R2Upsampling R3Upsampling",
+        "`UpSampling2D`, `UpSampling3D`; by any factor or to a size `Resizing2D`, `Resizing3D`",
+        SAME,
+        "linear but for whole factors, to whole sizes: else one end is treated otherwise than the other",
     ),
     _escnn("PointwiseDropout FieldDropout", "`FieldDropout`", AFTER, "whole fields are dropped, not components"),
     _escnn("IdentityModule SequentialModule", "a functional model", SAME),
@@ -104,9 +107,25 @@ ROWS = (
         "the same numbers in the order of orbits, which the type names; not imported",
     ),
     _escnn("RestrictionModule DisentangleModule", "`Restrict`, `ke.restrict` on a model", OTHER, "not imported"),
-    _escnn("VectorFieldNonLinearity", "", MISSING, "no layer here takes the argument of a maximum"),
-    _escnn("MaskModule", "", MISSING, "multiply by a mask of the image before the network"),
-    _escnn("MultipleModule MergeModule", "`keras.layers.Concatenate` on typed features", OTHER, "not imported"),
+    _escnn("VectorFieldNonLinearity", "`VectorFieldActivation`", SAME, "where one orientation is the strongest"),
+    _escnn("MaskModule", "`RadialMask2D`, `RadialMask3D`", AFTER, "with the margin as a part of 1, not in percent"),
+    _escnn(
+        "MultipleModule",
+        "`SelectFields` for each label, and `keras.layers.Concatenate` behind the branches",
+        SAME,
+        "one label a branch",
+    ),
+    _escnn(
+        "BranchingModule MergeModule", "`SelectFields`, `keras.layers.Concatenate`", OTHER, "dicts of tensors there"
+    ),
+    Row(
+        "escnn",
+        ("forward of one's own", "tensor_directsum"),
+        "a functional model with `keras.layers.Add` and `keras.layers.Concatenate`",
+        SAME,
+        "residual networks, U-Nets and plain layers of torch behind them; run once on zeros to be read",
+        RECORDED,
+    ),
     _escnn("R2PointConv R3PointConv", "", MISSING, "points have `LieConv` here, whose kernels are networks"),
     Row(
         "escnn",
@@ -166,7 +185,14 @@ ROWS = (
     Row("GrouPy", ("3D tables",), "`LiftingConv3D`, `GroupConv3D`", OTHER, "filters of space are not imported"),
     Row("e3nn", ("Irreps",), '`ke.FieldType.parse("8x0e + 4x1o", "O3")`', OTHER, "channels are component-major here"),
     Row("e3nn", ("tensor products of two inputs",), "", MISSING, "`TensorProductActivation` takes one"),
-    Row("e3nn", ("degrees above 11",), "", MISSING),
+    Row(
+        "e3nn",
+        ("degrees above 11",),
+        "irreps of SO3 and O3 up to degree 20",
+        AFTER,
+        "there to 11: against exact values of sympy, and orthogonality",
+        "tests/groups/test_spherical.py::test_degree_20",
+    ),
     Row("LieConv", ("SQ", "RxSQ"), "", MISSING),
 )
 

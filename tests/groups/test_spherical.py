@@ -226,12 +226,12 @@ def test_samples_of_the_groups(degree):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: groups.spherical_harmonics(23, POINTS), "from 0 to 22"),
+        (lambda: groups.spherical_harmonics(41, POINTS), "from 0 to 40"),
         (lambda: groups.spherical_harmonics(1, np.zeros((4, 2))), r"shape \(\.\.\., 3\)"),
-        (lambda: FieldType.parse("1x12", "SO3"), "up to 11"),
+        (lambda: FieldType.parse("1x21", "SO3"), "up to 20"),
         (lambda: FieldType.parse("1x1", "O3"), "0e, 0o, 1e, 1o"),
         (lambda: FieldType.parse("1x1o", "SO3"), "SO3 has the irreps"),
-        (lambda: FieldType.parse("irreps(12)", "O3"), "up to the degree 11"),
+        (lambda: FieldType.parse("irreps(21)", "O3"), "up to the degree 20"),
         (lambda: groups.get("SO3").discrete(8), "cannot be spaced equally"),
         (lambda: groups.rotation_matrix(10, axis=(0, 0, 0)), "`axis` must be"),
     ],
@@ -239,3 +239,30 @@ def test_samples_of_the_groups(degree):
 def test_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_degree_20():
+    """Above the degrees of e3nn: harmonics, Wigner matrices and 3j tensors to 20, couplings with harmonics of 40."""
+    for degree in (15, 20):
+        matrices = groups.wigner_d(degree, ROTATIONS)
+        np.testing.assert_allclose(
+            matrices @ matrices.swapaxes(1, 2), np.tile(np.eye(2 * degree + 1), (6, 1, 1)), atol=1e-11
+        )
+        moved = groups.spherical_harmonics(degree, POINTS @ ROTATIONS[0].T)
+        np.testing.assert_allclose(moved, groups.spherical_harmonics(degree, POINTS) @ matrices[0].T, atol=1e-11)
+    for degrees in ((20, 20, 20), (20, 13, 7), (12, 20, 32)):
+        tensor = groups.wigner_3j(*degrees)
+        gram = np.einsum("abc,abd->cd", tensor, tensor)
+        np.testing.assert_allclose(gram, np.eye(2 * degrees[2] + 1) / (2 * degrees[2] + 1), atol=1e-13)
+    tensor, (first, second, third) = (
+        groups.wigner_3j(20, 13, 8),
+        (groups.wigner_d(n, ROTATIONS[:1])[0] for n in (20, 13, 8)),
+    )
+    np.testing.assert_allclose(
+        np.einsum("abc,xa,yb,zc->xyz", tensor, first, second, third, optimize=True), tensor, atol=1e-11
+    )
+    assert groups.irrep("SO3", 20).dim == 41
+    exact = pytest.importorskip("sympy.physics.wigner")
+    for degrees, m in (((20, 20, 20), (7, -3)), ((20, 13, 8), (-11, 5)), ((15, 20, 12), (0, 3))):
+        known = float(exact.wigner_3j(*degrees, *m, -sum(m)))
+        assert abs(spherical._racah(*degrees, *m) - known) < 1e-14

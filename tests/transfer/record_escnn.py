@@ -163,6 +163,123 @@ def networks():
         nn.SequentialModule(nn.Linear(vector, regular), nn.ReLU(regular), nn.Linear(regular, out)),
         None,
     )
+    yield from branched()
+
+
+def branched():
+    """Networks whose modules do not follow each other, masks, and sizes that are given."""
+    import torch
+    from escnn import gspaces, nn
+
+    def typed(space, *fields):
+        return nn.FieldType(space, list(fields))
+
+    class Residual(nn.EquivariantModule):
+        """Two convolutions beside the identity or a third, as in the wide residual networks of escnn's examples."""
+
+        def __init__(self, before, after, stride=1):
+            super().__init__()
+            self.in_type, self.out_type = before, after
+            self.norm, self.relu = nn.InnerBatchNorm(before), nn.ReLU(before, inplace=True)
+            self.conv1 = nn.R2Conv(before, after, 3, padding=1, stride=stride, bias=False)
+            self.norm2, self.relu2 = nn.InnerBatchNorm(after), nn.ReLU(after, inplace=True)
+            self.conv2 = nn.R2Conv(after, after, 3, padding=1, bias=False)
+            same = before == after and stride == 1
+            self.shortcut = None if same else nn.R2Conv(before, after, 1, stride=stride, bias=False)
+
+        def forward(self, x):
+            first = self.relu(self.norm(x))
+            y = self.conv2(self.relu2(self.norm2(self.conv1(first))))
+            if self.shortcut is None:
+                y += x
+            else:
+                y = y + self.shortcut(first)
+            return y
+
+        def evaluate_output_shape(self, input_shape):
+            return input_shape
+
+    class Wide(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            g = gspaces.flipRot2dOnR2(4)
+            self.input_type = typed(g, g.trivial_repr)
+            few, many = typed(g, *[g.regular_repr] * 2), typed(g, *[g.regular_repr] * 3)
+            self.mask = nn.MaskModule(self.input_type, 9, margin=10)
+            self.stem = nn.R2Conv(self.input_type, few, 3, padding=1)
+            self.blocks = nn.SequentialModule(Residual(few, few), Residual(few, many, 2))
+            self.pool = nn.GroupPooling(many)
+            self.head = torch.nn.Sequential(
+                torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.ELU(), torch.nn.Linear(4, 2)
+            )
+
+        def forward(self, x):
+            y = self.pool(self.blocks(self.stem(self.mask(self.input_type(x)))))
+            y = torch.nn.functional.avg_pool2d(y.tensor, y.tensor.shape[-1])
+            return self.head(y.view(len(y), -1))
+
+    yield "D4 wide residual with a head", Wide(), 9
+
+    class UNet(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            g = gspaces.rot2dOnR2(4)
+            self.in_type = typed(g, g.trivial_repr, g.trivial_repr)
+            self.regular = typed(g, *[g.regular_repr] * 2)
+            mixed = typed(g, g.regular_repr, g.irrep(1))
+            self.out_type = typed(g, g.irrep(1), g.trivial_repr)
+            self.down = nn.SequentialModule(nn.R2Conv(self.in_type, self.regular, 3, padding=1), nn.ReLU(self.regular))
+            self.pool = nn.PointwiseAdaptiveAvgPool2D(self.regular, 4)
+            self.deep = nn.R2Conv(self.regular, mixed, 3, padding=1)
+            self.up = nn.R2Upsampling(mixed, size=7, mode="bilinear", align_corners=True)
+            self.last = nn.R2Conv(mixed + self.regular, self.out_type, 3, padding=1)
+
+        def forward(self, x):
+            fine = self.down(x)
+            coarse = self.up(self.deep(self.pool(fine)))
+            return self.last(nn.tensor_directsum([coarse, fine]))
+
+    yield "C4 u-net", UNet(), 7
+
+    g = gspaces.rot2dOnR2(8)
+    image, regular = typed(g, g.trivial_repr), typed(g, *[g.regular_repr] * 2)
+    mixed = typed(g, g.irrep(1), g.regular_repr, g.irrep(1), g.regular_repr)
+    labels = ["norm", "relu", "norm", "relu"]
+    parts = mixed.group_by_labels(labels)
+    yield (
+        "C8 branches by labels",
+        nn.SequentialModule(
+            nn.R2Conv(image, mixed, 5),
+            nn.MultipleModule(
+                mixed,
+                labels,
+                [(nn.ReLU(parts["relu"]), "relu"), (nn.NormNonLinearity(parts["norm"], "n_sigmoid"), "norm")],
+                reshuffle=1,
+            ),
+        ),
+        7,
+    )
+    yield (
+        "C8 vector fields",
+        nn.SequentialModule(
+            nn.R2Conv(image, regular, 5),
+            nn.PointwiseAdaptiveMaxPool2D(regular, 2),
+            nn.VectorFieldNonLinearity(regular),
+            nn.R2Upsampling(typed(g, *[g.irrep(1)] * 2), 1.5),
+        ),
+        9,
+    )
+    g = gspaces.octaOnR3()
+    image = typed(g, g.trivial_repr)
+    yield (
+        "O mask and sizes",
+        nn.SequentialModule(
+            nn.MaskModule(image, 5, sigma=1.0),
+            nn.PointwiseAdaptiveAvgPool3D(image, 3),
+            nn.R3Upsampling(image, 2, mode="trilinear", align_corners=True),
+        ),
+        5,
+    )
 
 
 def randomized(module):
@@ -193,9 +310,17 @@ def answers(module, size):
     """`(x, y)`: a random input, channels first, and what the module makes of it."""
     import torch
 
-    field_type = module.in_type
+    typed = hasattr(module, "in_type")
+    field_type = module.in_type if typed else module.input_type
     x = torch.randn(2, field_type.size, *[size] * field_type.gspace.dimensionality)
-    return x.numpy(), module(field_type(x)).tensor.detach().numpy()
+    y = module(field_type(x) if typed else x)
+    return x.numpy(), getattr(y, "tensor", y).detach().numpy()
+
+
+def shape(module, size):
+    """The sizes of space."""
+    field_type = module.in_type if hasattr(module, "in_type") else module.input_type
+    return [size] * field_type.gspace.dimensionality
 
 
 def main(writer, path):
@@ -205,7 +330,7 @@ def main(writer, path):
     found = {}
     for name, module, size in networks():
         x, y = answers(randomized(module), size)
-        record, arrays = escnn_writer.describe(module)
+        record, arrays = escnn_writer.describe(module, shape(module, size))
         found |= {f"{name}/record": np.array(json.dumps(record)), f"{name}/x": x, f"{name}/y": y}
         for key, array in arrays.items():
             # Rounded, matrices of permutations take few bytes.

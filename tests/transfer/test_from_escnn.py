@@ -36,7 +36,8 @@ def file_of(name, folder):
 
 def error(model, record, arrays, x, y):
     """What the model gives for an input against what escnn gave, relative, both in escnn's channels."""
-    types, ends = Types(record, arrays), (record["steps"][0]["in"], record["steps"][-1]["out"])
+    steps = record["steps"]
+    types, ends = Types(record, arrays), (steps[0]["in"], steps[record["output"]]["out"])
     before, after = (types[end][1] for end in ends)
     found = keras.ops.convert_to_numpy(model(np.moveaxis(x, 1, -1) @ before.T)) @ after
     wanted = np.moveaxis(y, 1, -1)
@@ -82,13 +83,20 @@ def test_what_cannot_come_over_is_said(tmp_path):
             {"kind": "PointwiseMaxPool2D", "options": {"kernel_size": 2, "stride": 2, "padding": 1}},
             "has padding=0 only",
         ),
-        ({"kind": "R2Upsampling", "options": {"scale_factor": 1.5, "mode": "bilinear"}}, "takes whole factors"),
-        ({"kind": "PointwiseAdaptiveAvgPool2D", "options": {"output_size": 2}}, "has output_size=1 only"),
+        ({"kind": "R2Upsampling", "options": {"scale_factor": 1.5, "mode": "nearest"}}, "needs known sizes"),
+        ({"kind": "PointwiseAdaptiveAvgPool2D", "options": {"output_size": 2}}, "needs known sizes"),
     ):
-        changed = {**record, "steps": [record["steps"][0], {**record["steps"][1], **change}]}
+        changed = {**record, "output": 1, "steps": [record["steps"][0], {**record["steps"][1], **change}]}
         np.savez(tmp_path / "changed.npz", record=np.array(json.dumps(changed)), **arrays)
         with pytest.raises(ValueError, match=f"What comes from escnn .*{message}"):
             ke.from_escnn(tmp_path / "changed.npz", strict=False)
+    upsampling = {"kind": "R2Upsampling", "options": {"scale_factor": 1.5, "mode": "bilinear"}}
+    changed = {**record, "output": 1, "steps": [record["steps"][0], {**record["steps"][1], **upsampling}]}
+    np.savez(tmp_path / "changed.npz", record=np.array(json.dumps(changed)), **arrays)
+    with pytest.raises(ValueError, match="upsamples to whole sizes"):
+        ke.from_escnn(tmp_path / "changed.npz", (9, 9), strict=False)
+    model = ke.from_escnn(tmp_path / "changed.npz", (8, 8), strict=False)
+    assert model.output_shape[1:3] == (12, 12)
     np.savez(tmp_path / "old.npz", record=np.array(json.dumps({**record, "format": 0})), **arrays)
     with pytest.raises(ValueError, match="of this version"):
         ke.from_escnn(tmp_path / "old.npz")
@@ -144,13 +152,20 @@ def test_any_change_of_basis_is_undone(group):
                 np.testing.assert_allclose(ours @ one, one @ theirs, atol=1e-9)
 
 
+def test_what_is_said_of_branches(tmp_path):
+    """Networks with a forward of their own that cannot be followed; the parts of torch alone, without escnn."""
+    torch = pytest.importorskip("torch")
+    with pytest.raises(ValueError, match="must have modules of escnn"):
+        ke.from_escnn(torch.nn.Linear(2, 2), (9, 9))
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_escnn_itself(tmp_path):
     """Where escnn is installed: its modules in this process, and the file that its own process would write."""
     pytest.importorskip("escnn")
     for name, module, size in record_escnn.networks():
         x, y = record_escnn.answers(record_escnn.randomized(module), size)
-        record, arrays = ke.transfer.escnn_writer.describe(module)
+        record, arrays = ke.transfer.escnn_writer.describe(module, x.shape[2:])
         assert error(ke.from_escnn(module, x.shape[2:], strict=False), record, arrays, x, y) < 1e-5, name
         keras.backend.clear_session()
 

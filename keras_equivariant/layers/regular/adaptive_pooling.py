@@ -6,7 +6,6 @@ from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.options import DataFormat, GroupLike, Size, passed_on
 from keras_equivariant.layers.core.resampling import Resampling
 from keras_equivariant.ops import resizing
-from keras_equivariant.ops.windows import Resampled
 from keras_equivariant.utils.checks import check_data_format, tuple_of
 
 
@@ -38,7 +37,7 @@ class AdaptivePooling(Resampling):
         return {"output_size": self.output_size}
 
     def windows(self, output_size):
-        return tuple(Resampled(length, None, resizing.mean_matrix) for length in output_size)
+        return tuple(resizing.Resampled(length, None, resizing.mean_matrix) for length in output_size)
 
     def compute(self, x):
         if not self.linear:

@@ -33,8 +33,11 @@ class RadialMask(Resampling):
         return tuple(sizes)
 
     def compute(self, x):
-        mask = resizing.radial_mask(x.shape[1:-1], self.margin, self.sigma)[..., None]
-        return ops.multiply(x, ops.convert_to_tensor(mask, dtype=x.dtype))
+        return ops.multiply(x, ops.convert_to_tensor(self.mask(x.shape[1:-1])[..., None], dtype=x.dtype))
+
+    def mask(self, sizes):
+        """The factors of the pixels of a space of these sizes, `(*sizes)`."""
+        return resizing.radial_mask(sizes, self.margin, self.sigma)
 
 
 @register

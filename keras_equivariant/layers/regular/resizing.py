@@ -10,7 +10,6 @@ from keras_equivariant.layers.core.options import DataFormat, GroupLike, Size, p
 from keras_equivariant.layers.core.resampling import Resampling
 from keras_equivariant.layers.regular.up_sampling import LINEAR
 from keras_equivariant.ops import resizing
-from keras_equivariant.ops.windows import Resampled
 from keras_equivariant.utils.checks import check_data_format, tuple_of
 
 
@@ -52,7 +51,7 @@ class Resizing(Resampling):
     def lengths(self, sizes):
         if self.output_size is not None:
             return self.output_size
-        window = Resampled(None, self._ratio, self.matrix)
+        window = resizing.Resampled(None, self._ratio, self.matrix)
         found = tuple(None if n is None else window.after(n) for n in sizes)
         for size, length in zip(sizes, found, strict=True):
             if size is not None and not length:
@@ -72,7 +71,7 @@ class Resizing(Resampling):
 
     def windows(self, output_size):
         ratio = None if self.factor is None else self._ratio
-        return tuple(Resampled(length, ratio, self.matrix) for length in output_size)
+        return tuple(resizing.Resampled(length, ratio, self.matrix) for length in output_size)
 
     def compute(self, x):
         sizes = x.shape[1:-1]

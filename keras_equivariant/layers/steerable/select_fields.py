@@ -64,7 +64,7 @@ class SelectFields(Fibrewise):
                 f'`fields` must be different numbers from 0 to {known - 1}, of the fields of "{self.in_type}". '
                 f"Received: fields={fields}"
             )
-        places = _places(self.in_type)
+        places = self.in_type.places
         terms, channels = [], []
         for i in self.fields:
             name, _ = places[i]
@@ -75,7 +75,7 @@ class SelectFields(Fibrewise):
                 terms.append((1, name))
                 channels.append([places[i][1]])
         self.out_type = FieldType(self.group, tuple(terms))
-        self._channels = np.concatenate([np.stack(block, axis=-1).ravel() for block in channels])
+        self.channels = np.concatenate([np.stack(block, axis=-1).ravel() for block in channels])
 
     @classmethod
     def split(cls, in_type, sizes, group=None, **kwargs):
@@ -101,16 +101,7 @@ class SelectFields(Fibrewise):
         return found
 
     def compute(self, x, training=False):
-        start, stop = int(self._channels[0]), int(self._channels[-1]) + 1
-        if np.array_equal(self._channels, np.arange(start, stop)):
+        start, stop = int(self.channels[0]), int(self.channels[-1]) + 1
+        if np.array_equal(self.channels, np.arange(start, stop)):
             return x if (start, stop) == (0, self.in_type.size) else x[..., start:stop]
-        return ops.take(x, self._channels.astype("int32"), axis=-1)
-
-
-def _places(field_type):
-    """For each field `(name, channels)`."""
-    found = []
-    for block, (_, name) in zip(field_type.blocks, field_type.terms, strict=True):
-        for i in range(block.multiplicity):
-            found.append((name, block.start + i + block.multiplicity * np.arange(block.dim)))
-    return found
+        return ops.take(x, self.channels.astype("int32"), axis=-1)
