@@ -16,7 +16,12 @@ def moved_functions(matrices, kernel_size):
     Returns:
         `(elements, D, pixels)` float64, not normalized. Functions of frequency m > 0 are 0 at the center.
     """
-    points, rings = grid.centered_points(kernel_size), Rings(frequency_cutoff="conservative")
+    return moved_harmonics(matrices, kernel_size, Rings(frequency_cutoff="conservative"))
+
+
+def moved_harmonics(matrices, kernel_size, rings):
+    """`moved_functions` of any rings."""
+    points = grid.centered_points(kernel_size) * rings.scales(len(kernel_size))
     harmonics = _waves if len(kernel_size) == 2 else _shells
     moved = (points @ grid.index_matrix(matrix) for matrix in matrices)
     return np.stack([np.concatenate([found for _, found in harmonics(p, kernel_size, rings)]) for p in moved])

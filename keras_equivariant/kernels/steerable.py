@@ -15,8 +15,10 @@ import numpy as np
 
 from keras_equivariant.groups import decompose, grid, irrep, orthogonal_group, wigner_3j, wigner_d
 from keras_equivariant.groups.decomposition import intertwiners
+from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.linalg import gram_schmidt, irrep_of_rotation
 from keras_equivariant.kernels.band_limited import ring_harmonics
+from keras_equivariant.kernels.field_pairs import field_pairs
 from keras_equivariant.kernels.rings import Rings
 from keras_equivariant.kernels.rotated import pixel_permutation
 
@@ -47,13 +49,18 @@ class BlockParts:
     Attributes:
         multiplicity: fields of the block.
         parts: tuple of `(irrep index, first copy, copies per field)`.
+        dim: components of a field.
         change_of_basis: `(dim, dim)`, from the parts' components, copy after copy, to the block's; None for the
             identity.
+        images: `(order, dim)` integers, the component that each element brings each one to; None unless a finite
+            group permutes them.
     """
 
     multiplicity: int
     parts: tuple
+    dim: int
     change_of_basis: np.ndarray | None
+    images: np.ndarray | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,6 +73,9 @@ class SteerableBasis:
         pairs: dict from (source index, target index) to `(D, pixels, out dim, in dim)` float64, orthonormal; pairs
             without kernels are missing.
         in_blocks, out_blocks: tuples of BlockParts.
+        group: the group.
+        kernel_size: sizes of the kernel.
+        rings: Rings of the band-limited basis.
     """
 
     name: str
@@ -74,6 +84,21 @@ class SteerableBasis:
     pairs: dict
     in_blocks: tuple
     out_blocks: tuple
+    group: Group
+    kernel_size: tuple
+    rings: Rings
+
+    @functools.cached_property
+    def field_pairs(self):
+        """What `kernels.field_pairs` gives: the kernels between fields as constant matrices."""
+        return field_pairs(self)
+
+    @property
+    def places(self):
+        """`(order, pixels)` integers of an exact basis: which pixel each pixel of the moved kernel takes."""
+        if np.prod(self.kernel_size) == 1:
+            return np.zeros((self.group.order, 1), dtype=int)
+        return _permutations(self.group, self.kernel_size)
 
     @property
     def shapes(self):
@@ -145,7 +170,9 @@ def intertwiner_basis(in_type, out_type):
 
 @functools.lru_cache(maxsize=128)
 def _intertwiner_basis(in_type, out_type):
-    basis, missing = _between(in_type, out_type, "exact", functools.partial(_irrep_maps, in_type.group))
+    one_pixel = (1,) * in_type.group.dimension
+    maps = functools.partial(_irrep_maps, in_type.group)
+    basis, missing = _between(in_type, out_type, "exact", maps, one_pixel, Rings())
     if missing:
         raise ValueError(
             f"Every output field needs a map that leads to it, hence an irrep that the input has as well. Received: "
@@ -170,7 +197,7 @@ def _steerable_basis(in_type, out_type, kernel_size, name, rings):
     def kernels(source, target):
         return irrep_kernels(group, source, target, kernel_size, name, rings)
 
-    basis, missing = _between(in_type, out_type, name, kernels)
+    basis, missing = _between(in_type, out_type, name, kernels, kernel_size, rings)
     if missing:
         cut = name == "steerable" and max(kernel_size) > 1
         wider = ', or frequency_cutoff="nyquist"' if cut else ""
@@ -182,7 +209,7 @@ def _steerable_basis(in_type, out_type, kernel_size, name, rings):
     return basis
 
 
-def _between(in_type, out_type, name, kernels):
+def _between(in_type, out_type, name, kernels, kernel_size, rings):
     """The SteerableBasis, and a field of the output to which none of the kernels leads or None."""
     sources, in_blocks = _irreps_of(in_type)
     targets, out_blocks = _irreps_of(out_type)
@@ -198,7 +225,8 @@ def _between(in_type, out_type, name, kernels):
         for (_, field), block in zip(out_type.terms, out_blocks, strict=True)
         if not reached & {index for index, _, _ in block.parts}
     )
-    return SteerableBasis(name, sources, targets, pairs, in_blocks, out_blocks), next(missing, None)
+    where = in_type.group, kernel_size, rings
+    return SteerableBasis(name, sources, targets, pairs, in_blocks, out_blocks, *where), next(missing, None)
 
 
 def irrep_kernels(group, source, target, kernel_size, name, rings=None):
@@ -334,8 +362,15 @@ def _irreps_of(field_type):
             parts.append((list(copies).index(part.name), first, len(found)))
         change = decompose(block.representation).change_of_basis
         identity = np.allclose(change, np.eye(block.dim), atol=1e-12)
-        blocks.append(BlockParts(block.multiplicity, tuple(parts), None if identity else change))
+        images = _images(block.representation)
+        blocks.append(BlockParts(block.multiplicity, tuple(parts), block.dim, None if identity else change, images))
     return tuple(IrrepCopies(label, dims[label], number) for label, number in copies.items()), tuple(blocks)
+
+
+def _images(representation):
+    if not (representation.group.is_finite and representation.permutation):
+        return None
+    return np.argmax(representation.matrices, axis=1)
 
 
 def _frozen(array):

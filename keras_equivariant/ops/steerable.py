@@ -5,6 +5,8 @@ import itertools
 import numpy as np
 from keras import ops
 
+from keras_equivariant.ops import expansion
+
 
 def expand(coefficients, basis):
     """The dense kernel that coefficients on a basis of steerable kernels stand for.
@@ -19,11 +21,71 @@ def expand(coefficients, basis):
         `(pixels, channels in, channels out)`.
     """
     sizes = [int(np.prod(shape)) for shape in basis.shapes.values()]
-    ends = list(itertools.accumulate(sizes))
+    ends = dict(zip(basis.shapes, itertools.accumulate(sizes), strict=True))
+    if basis.field_pairs is None:
+        return _expand_irreps(coefficients, basis, ends)
+    columns = []
+    for row, out in zip(basis.field_pairs, basis.out_blocks, strict=True):
+        parts = [
+            ops.zeros((_pixels(basis), block.dim * block.multiplicity, out.dim * out.multiplicity), coefficients.dtype)
+            if pair is None
+            else _expand_fields(coefficients, pair, basis, ends)
+            for pair, block in zip(row, basis.in_blocks, strict=True)
+        ]
+        columns.append(parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1))
+    return columns[0] if len(columns) == 1 else ops.concatenate(columns, axis=2)
+
+
+def _pixels(basis):
+    return next(iter(basis.pairs.values())).shape[1]
+
+
+def _expand_fields(coefficients, pair, basis, ends):
+    """The kernel of a FieldPair, `(pixels, channels in, channels out)`."""
+    (fields, filters), (dim_in, dim_out) = pair.multiplicities, pair.sizes
+    weights = ops.reshape(_coefficients(coefficients, pair, basis, ends), (-1, fields * filters))
+    numbers = ops.convert_to_tensor(pair.matrix, dtype=coefficients.dtype) @ weights
+    if pair.pixels is not None:
+        row = ops.reshape(numbers, (-1, dim_in, fields, filters))
+        return expansion.expand_exact(row, pair.pixels, pair.relative)
+    if pair.functions is not None:
+        row = ops.reshape(numbers, (-1, dim_in, fields, filters))
+        return expansion.expand(row, pair.functions, pair.relative)
+    kernel = ops.transpose(ops.reshape(numbers, (-1, dim_in, dim_out, fields, filters)), (0, 1, 3, 2, 4))
+    return ops.reshape(kernel, (-1, dim_in * fields, dim_out * filters))
+
+
+def _coefficients(coefficients, pair, basis, ends):
+    """The coefficients of a FieldPair, flat: term after term `(D, copies in, copies out, fields in, fields out)`."""
+    runs = []
+    for key, (first_in, copies_in, fields), (first_out, copies_out, filters) in pair.terms:
+        size, all_in, all_out = basis.shapes[key]
+        end = ends[key]
+        start = end - size * all_in * all_out
+        whole = copies_in * fields == all_in and copies_out * filters == all_out
+        if whole and copies_in == copies_out == 1:
+            if runs and runs[-1][1] == start:
+                runs[-1] = (runs[-1][0], end, None)
+            else:
+                runs.append((start, end, None))
+            continue
+        part = ops.reshape(coefficients[start:end], (size, all_in, all_out))
+        part = part[:, first_in : first_in + copies_in * fields, first_out : first_out + copies_out * filters]
+        if copies_in * copies_out > 1:
+            part = ops.reshape(part, (size, copies_in, fields, copies_out, filters))
+            part = ops.transpose(part, (0, 1, 3, 2, 4))
+        runs.append((None, None, ops.reshape(part, (-1,))))
+    runs = [coefficients[start:end] if part is None else part for start, end, part in runs]
+    return runs[0] if len(runs) == 1 else ops.concatenate(runs)
+
+
+def _expand_irreps(coefficients, basis, ends):
+    """`expand`, irrep by irrep, with the changes of basis in the end."""
     between = {}
-    for (pair, shape), end, size in zip(basis.shapes.items(), ends, sizes, strict=True):
-        between[pair] = _expand_pair(ops.reshape(coefficients[end - size : end], shape), basis.pairs[pair])
-    pixels = next(iter(basis.pairs.values())).shape[1]
+    for pair, shape in basis.shapes.items():
+        flat = coefficients[ends[pair] - int(np.prod(shape)) : ends[pair]]
+        between[pair] = _expand_pair(ops.reshape(flat, shape), basis.pairs[pair])
+    pixels = _pixels(basis)
     columns = []
     for o, target in enumerate(basis.targets):
         rows = [
