@@ -18,13 +18,22 @@ if not _startup.is_light(__name__):
     from keras_equivariant.training.memory import rematerialize
     from keras_equivariant.training.statistics import recompute_statistics
     from keras_equivariant.training.volumes import predict_volume
-    from keras_equivariant.transfer import convert_basis, from_escnn, import_filters, restrict
+    from keras_equivariant.transfer import (
+        Projection,
+        convert_basis,
+        from_escnn,
+        import_filters,
+        project,
+        relax,
+        restrict,
+    )
 
 __all__ = [
     "EquivariantLayer",
     "ExportError",
     "ExportReport",
     "FieldType",
+    "Projection",
     "Proof",
     "Report",
     "SpecError",
@@ -55,10 +64,12 @@ __all__ = [
     "load_spec",
     "predict_volume",
     "preset_info",
+    "project",
     "prove",
     "recompute_statistics",
     "refit_head",
     "register_layer",
+    "relax",
     "rematerialize",
     "restrict",
     "save_preset",

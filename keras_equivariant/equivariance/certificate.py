@@ -226,6 +226,9 @@ def certify(
     if layers and is_keras and not located:
         notes.append("the layers could not be measured one by one")
 
+    kept = [(layer.name, layer.symmetry_kept) for layer in every_layer if hasattr(layer, "symmetry_kept")]
+    notes += [f"symmetry kept by the kernels: {', '.join(f'{name} {part:.1%}' for name, part in kept)}"] * bool(kept)
+
     best = in_float64 or own
     outputs = next(iter(measured.values()))[0].outputs
     names = [output.layouts[0] for output in outputs]

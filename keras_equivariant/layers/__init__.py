@@ -30,6 +30,9 @@ from keras_equivariant.layers.regular.layer_scale import LayerScale
 from keras_equivariant.layers.regular.lifting_conv import LiftingConv2D, LiftingConv3D
 from keras_equivariant.layers.regular.max_pooling import MaxPooling2D, MaxPooling3D
 from keras_equivariant.layers.regular.radial_mask import RadialMask2D, RadialMask3D
+
+# Outside `__all__`, the layers of specs: it takes a layer.
+from keras_equivariant.layers.regular.relaxed import Relaxed as Relaxed
 from keras_equivariant.layers.regular.resizing import Resizing2D, Resizing3D
 from keras_equivariant.layers.regular.unflatten_fields import UnflattenFields
 from keras_equivariant.layers.regular.up_sampling import UpSampling2D, UpSampling3D

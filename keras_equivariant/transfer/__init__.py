@@ -3,6 +3,7 @@
 from keras_equivariant.transfer.convert_basis import convert_basis
 from keras_equivariant.transfer.filters import import_filters
 from keras_equivariant.transfer.from_escnn import from_escnn
+from keras_equivariant.transfer.relax import Projection, project, relax
 from keras_equivariant.transfer.restrict import restrict
 
-__all__ = ["convert_basis", "from_escnn", "import_filters", "restrict"]
+__all__ = ["Projection", "convert_basis", "from_escnn", "import_filters", "project", "relax", "restrict"]

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.core.options import Activation, Anything, passed_on
+from keras_equivariant.ops import expansion
+
+
+@register
+class Relaxed(EquivariantLayer):
+    """An equivariant convolution or dense layer beside a free one: how much symmetry is kept is learned.
+
+    y = activation(K * x + w R * x + bias), K on the layer's basis, R any kernel of the same size, w a number;
+    loss = penalty |w R|^2
+
+    R begins at 0, so that the layer begins as the exact one. `symmetry_kept` says how much of the kernel is equivariant
+    at any time; `ke.relax` puts such layers into a model, `ke.project` takes them out again.
+
+    Args:
+        layer: a lifting, group or steerable convolution, or a `SteerableDense`; its activation becomes this layer's.
+        penalty: of the free kernel: how much symmetry is worth, from 0. The larger, the nearer to exact.
+        activation: by default that of `layer`.
+        strict: without effect; as in the other layers. The layer inside has its own.
+        **kwargs: those of `keras.layers.Layer`.
+
+    Input shape:
+        That of `layer`.
+
+    Output shape:
+        That of `layer`.
+
+    Equivariance: that of `layer` where w R is 0; else broken by what `certify` measures and `gain` bounds.
+
+    Raises:
+        ValueError: another layer, one with a trainable basis or with `antialias`, a negative penalty.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> layer = ke.layers.Relaxed(ke.layers.LiftingConv2D(4, 3, group="C4"), penalty=1e-3)
+        >>> layer(np.zeros((1, 9, 9, 1), "float32")).shape, layer.symmetry_kept
+        (TensorShape([1, 7, 7, 4, 4]), 1.0)
+
+    Reference: Finzi, Benton & Wilson, Residual Pathway Priors, arXiv 2112.01388; Wang, Walters & Yu, Approximately
+    Equivariant Networks, arXiv 2201.11969.
+    """
+
+    def __init__(
+        self,
+        layer: Anything,
+        penalty: float = 1e-3,
+        activation: Activation | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
+        if not relaxes(layer):
+            raise ValueError(
+                "Relaxed takes a lifting, group or steerable convolution or a SteerableDense, with a fixed basis and "
+                f"without antialias. Received: layer={layer!r}; leave this layer as it is"
+            )
+        if not 0 <= penalty < math.inf:
+            raise ValueError(f"`penalty` must be a number from 0. Received: penalty={penalty}")
+        self.layer, self.penalty = layer, float(penalty)
+        self.activation = layer.activation if activation is None else keras.activations.get(activation)
+        layer.activation = keras.activations.linear
+        self.group, self.rank = layer.group, getattr(layer, "rank", None)
+
+    def build(self, input_shape):
+        if not self.layer.built:
+            self.layer.build(input_shape)
+        self.strength = self.add_weight(name="strength", shape=(), initializer="ones")
+        shape = tuple(self.layer.expanded_kernel().shape)
+        self.residual = self.add_weight(name="residual", shape=shape, initializer="zeros", autocast=False)
+
+    def free_kernel(self):
+        """w R, in the shape of `layer.expanded_kernel()`."""
+        return ops.cast(self.strength, self.residual.dtype) * ops.convert_to_tensor(self.residual)
+
+    def call(self, inputs, training=None):
+        y, free = self.layer(inputs), self.free_kernel()
+        if training and self.penalty:
+            self.add_loss(self.penalty * ops.sum(ops.square(free)))
+        channels = int(free.shape[-2])
+        x = ops.reshape(inputs, (-1, *ops.shape(inputs)[1 : inputs.ndim - self._fibre], channels))
+        branch = ops.matmul(x, ops.cast(free, x.dtype)) if free.ndim == 2 else self.layer._convolve(x, free)
+        return self.activation(y + ops.reshape(branch, ops.shape(y)))
+
+    @property
+    def _fibre(self):
+        """Axes of the input behind those of space."""
+        return 2 if getattr(self.layer, "lifting", None) is False else 1
+
+    def split_kernel(self):
+        """The equivariant part of the whole kernel K + w R and the rest, orthogonal to it: two float64 arrays."""
+        whole = keras.ops.convert_to_numpy(self.layer.expanded_kernel()).astype("float64")
+        whole = whole + keras.ops.convert_to_numpy(self.free_kernel()).astype("float64")
+        kept = self.projected(whole, dtype="float64").expanded_kernel()
+        kept = keras.ops.convert_to_numpy(kept).astype("float64")
+        return kept, whole - kept
+
+    def projected(self, kernel, **changes):
+        """A layer like the one inside, with the kernel of its basis nearest to an array, and the bias."""
+        found = type(self.layer).from_config({**self.layer.get_config(), **changes})
+        found.build((None, *self._input_shape[1:]))
+        found.kernel.assign(found.coefficients(kernel))
+        if found.bias is not None:
+            found.bias.assign(keras.ops.convert_to_numpy(self.layer.bias))
+        return found
+
+    @property
+    def _input_shape(self):
+        return self.get_build_config()["input_shape"]
+
+    @property
+    def symmetry_kept(self):
+        """How much of the kernel is equivariant, |its projection onto the basis|^2 / |K + w R|^2: 1 for the exact."""
+        kept, broken = (float(np.sum(part**2)) for part in self.split_kernel())
+        return 1.0 if not broken else kept / (kept + broken)
+
+    @property
+    def gain(self):
+        """A bound of |y - y'| / |x| before the activation, y' without the part of the kernel that is not equivariant:
+        the spectral norms of its taps, added up; times what a padding repeats."""
+        broken = self.split_kernel()[1]
+        taps = broken.reshape(-1, *broken.shape[-2:])
+        return float(np.linalg.norm(taps, ord=2, axis=(1, 2)).sum()) * self._repeats()
+
+    def _repeats(self):
+        mode = getattr(self.layer, "padding_mode", "zeros")
+        if mode in ("zeros", "circular"):
+            return 1.0
+        window = self.layer.windows(**self.layer.window_arguments())
+        times = [2 if mode == "reflect" else one.extent // 2 + 1 for one in window]  # a border pixel is read by a tap
+        return math.sqrt(math.prod(times))
+
+    def check_features(self, layout, shapes):
+        self.layer.check_features(layout, shapes)
+
+    def law(self, layout, shapes):
+        return self.layer.law(layout, shapes)
+
+    def expected_layout(self, shape):
+        return self.layer.expected_layout(shape)
+
+    def symmetry_problems(self, input_shape):
+        found = self.layer.symmetry_problems(input_shape)
+        if self.built and np.any(keras.ops.convert_to_numpy(self.free_kernel())):
+            found = [*found, f"its free kernel keeps no symmetry: {self.symmetry_kept:.1%} of the whole kernel is kept"]
+        return found
+
+    def compute_output_shape(self, input_shape):
+        return self.layer.compute_output_shape(input_shape)
+
+    def fold(self, input_shape):
+        free, steps = self.free_kernel(), []
+        for step, weights in self.layer.fold(input_shape):
+            if weights:
+                if tuple(weights[0].shape) != tuple(free.shape):  # the zeros between dilated taps are written out
+                    free = expansion.dilate(free, self.layer.dilation_rate)
+                weights = [ops.convert_to_tensor(weights[0]) + free, *weights[1:]]
+            steps.append((step, weights))
+        return [*steps, (self.activation, [])]
+
+    def get_config(self):
+        inside = keras.saving.serialize_keras_object(self.layer)
+        activation = keras.activations.serialize(self.activation)
+        return {**super().get_config(), "layer": inside, "activation": activation}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "layer": keras.saving.deserialize_keras_object(config["layer"])})
+
+
+def relaxes(layer):
+    """Whether a layer can have a free kernel beside its own."""
+    known = all(hasattr(layer, name) for name in ("coefficients", "expanded_kernel", "activation"))
+    plain = not getattr(layer, "antialias", False) and not getattr(layer, "trainable_basis", False)
+    return known and plain and not hasattr(layer, "output_padding")
