@@ -135,7 +135,9 @@ def _blocks(layers):
     ours, dense = (sum(getattr(layer, name) * (layer.pixels or 1) for layer in layers) for name in _MULTIPLY_ADDS)
     where = "for one example" if all(layer.pixels for layer in layers) else "at one pixel"
     counted = f"{ours:,} multiply-adds {where}" + (f", dense {dense:,}" if taken else "")
-    return f"{taken} of {len(layers)} group convolutions in blocks, {counted}"
+    untransformed = sum(layer.untransformed for layer in layers)
+    kept = f" ({untransformed} in the Fourier basis from the layer before)" if untransformed else ""
+    return f"{taken} of {len(layers)} group convolutions in blocks{kept}, {counted}"
 
 
 _MULTIPLY_ADDS = ("multiply_adds", "dense_multiply_adds")

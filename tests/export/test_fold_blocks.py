@@ -52,6 +52,54 @@ def test_blocks_compute_what_the_model_computes_and_are_proved(group):
     assert ke.prove(folded, group).verdict == "proved"
 
 
+def linear_net(group, last="relu"):
+    """Bottlenecks without an activation between them: what lies between two 1x1 layers is linear."""
+    group = ke.groups.get(group)
+    lift, conv, mean = {
+        2: (ke.layers.LiftingConv2D, ke.layers.GroupConv2D, layers.GlobalAveragePooling2D),
+        3: (ke.layers.LiftingConv3D, ke.layers.GroupConv3D, layers.GlobalAveragePooling3D),
+    }[group.dimension]
+    image = keras.Input((4,) * group.dimension + (1,))
+    x = lift(2, 3, group, padding="same", activation="relu")(image)
+    narrow = ke.layers.BatchNormalization()(conv(3, 1, group, use_bias=False, name="first")(x))
+    for number in range(2):
+        wide = conv(4, 1, group, activation="relu6", name=f"wide_{number}")(narrow)
+        narrow = layers.Add()([narrow, ke.layers.LayerScale(0.5)(conv(3, 1, group, name=f"narrow_{number}")(wide))])
+    x = conv(2, 1, group, activation=last, name="last")(narrow)
+    return randomize(keras.Model(image, layers.Dense(3)(mean()(ke.layers.GroupPooling("max")(x))), name="linear"))
+
+
+def count(model, *names):
+    return sum(type(operation).__name__ in names for operation in model.operations)
+
+
+@pytest.mark.parametrize("group", ["D4", "C8", "T"])
+def test_features_between_linear_layers_stay_in_the_fourier_basis(group):
+    model = linear_net(group)
+    folded = ke.fold(model, pointwise="blocks")
+    inputs = random_inputs(model, size=4)
+    assert relative_error(folded(inputs), model(inputs, training=False)) <= 1e-5
+    assert ke.prove(folded, group).verdict == "proved"
+    # Forward: in front of the first layer and of the two narrow ones; back: in front of three activations.
+    fourier, rows = fast_fourier(group), sum(block.rows for block in fast_fourier(group).blocks)
+    steps = 3 * (len(fourier.forward.steps) + len(fourier.inverse.steps))
+    assert count(folded, "Add", "Subtract", "Negative", "Multiply") == steps + 2 * rows
+
+
+def test_features_that_something_else_reads_are_transformed_back():
+    """A sum that both a 1x1 layer and a maximum read, and a sum with features that are no layer's in blocks."""
+    image = keras.Input((4, 4, 1))
+    x = ke.layers.LiftingConv2D(2, 3, "D4", padding="same")(image)
+    y = ke.layers.GroupConv2D(2, 1, "D4")(x)
+    both = layers.Add()([y, ke.layers.GroupConv2D(2, 1, "D4")(y)])
+    one = layers.Add()([x, ke.layers.GroupConv2D(2, 1, "D4")(both)])
+    model = randomize(keras.Model(image, [ke.layers.GroupPooling("max")(both), ke.layers.GroupConv2D(1, 1, "D4")(one)]))
+    folded = ke.fold(model, pointwise="blocks")
+    inputs = random_inputs(model, size=4)
+    for ours, theirs in zip(folded(inputs), model(inputs), strict=True):
+        assert relative_error(ours, theirs) <= 1e-5
+
+
 def windowed_net(group, size, options):
     """One group convolution with a window, an absorbed normalization, and the mean."""
     group = ke.groups.get(group)
@@ -230,6 +278,13 @@ def test_exported_windows_are_run_and_proved(tmp_path, options):
         assert artifact.relative_error <= 1e-5 and all(layer.blocks for layer in artifact.pointwise)
         assert artifact.proof is None or artifact.proof.verdict == "proved"
     assert sum(artifact.proof is not None for artifact in report.artifacts) >= 2
+
+
+def test_the_report_counts_layers_without_transforms(tmp_path):
+    report = ke.export(linear_net("D4"), tmp_path, ["keras"], pointwise="blocks")
+    found = {layer.layer: layer.untransformed for layer in report.artifacts[0].pointwise}
+    assert [name for name, direct in found.items() if direct] == ["wide_0", "wide_1", "last"]
+    assert "6 of 6 group convolutions in blocks (3 in the Fourier basis from the layer before)" in str(report)
 
 
 def test_the_command_line_takes_the_form(tmp_path, capsys):

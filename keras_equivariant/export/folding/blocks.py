@@ -1,12 +1,14 @@
 """Group convolutions of a folded model in blocks: additions, one small 1x1 convolution per irrep, additions."""
 
 import dataclasses
+import functools
 import math
 
 import keras
 import numpy as np
 from keras import layers
 
+from keras_equivariant.export.folding.coefficients import Coefficients, block_weights, summed, transformed
 from keras_equivariant.export.folding.emit import Emitter
 from keras_equivariant.export.folding.folder import Folder
 from keras_equivariant.export.folding.patches import matrix_of, patches, window_of
@@ -14,7 +16,6 @@ from keras_equivariant.graphs.calls import calls
 from keras_equivariant.graphs.reading import as_functional, is_plain, walk
 from keras_equivariant.groups import FieldType, Group
 from keras_equivariant.kernels import fast_fourier
-from keras_equivariant.ops.additions import add_up
 from keras_equivariant.stock.traits import traits
 
 LARGEST_ORDER = 120  # of a group whose transform is worth finding
@@ -31,6 +32,7 @@ class Pointwise:
         taps: pixels of its window, 1 for a 1x1 convolution.
         pixels: of one example's output; None where the size is open.
         blocks: whether it was written in blocks.
+        untransformed: whether it reads the Fourier coefficients of such layers as they are, without a transform.
         multiply_adds: at one pixel, as it was written.
         dense_multiply_adds: at one pixel, of the dense matrix.
     """
@@ -44,6 +46,7 @@ class Pointwise:
     blocks: bool
     multiply_adds: int
     dense_multiply_adds: int
+    untransformed: bool = False
 
 
 def in_blocks(model, groups, pays, made=None):
@@ -56,7 +59,7 @@ def in_blocks(model, groups, pays, made=None):
         model: a folded model.
         groups: the finite groups to look for.
         pays: function of a FastFourier, fields, filters, pixels and taps.
-        made: dict of the models made already, by choice; one of the same choice is not made again.
+        made: dict of what was made already, by choice; a model of the same choice is not made again.
 
     Returns:
         The model itself where nothing was changed, else a new one; and a tuple of Pointwise.
@@ -75,8 +78,11 @@ def in_blocks(model, groups, pays, made=None):
     made = {} if made is None else made
     key = tuple(chosen)
     if key not in made:
-        made[key] = _rewritten(model, chosen, next(iter(found)).compute_dtype) if chosen else model
-    return made[key], tuple(report)
+        dtype = next(iter(found)).compute_dtype if chosen else None
+        made[key] = _rewritten(model, chosen, dtype) if chosen else (model, frozenset())
+    new, untransformed = made[key]
+    direct = {layer.name for layer in found if id(layer) in untransformed}
+    return new, tuple(dataclasses.replace(one, untransformed=one.layer in direct) for one in report)
 
 
 def finite_groups(model):
@@ -100,9 +106,10 @@ def _rewritten(model, chosen, dtype):
 
 def _run(model, chosen, dtype, advance_names=False):
     emitter = Emitter(dtype, advance_names=advance_names)
-    new = _Blocks(emitter, chosen).run(model, model.name)
+    blocks = _Blocks(emitter, chosen)
+    new = blocks.run(model, model.name)
     new.trainable = False
-    return new
+    return new, blocks.untransformed
 
 
 def _group_convolutions(model, groups):
@@ -168,24 +175,62 @@ class _Blocks(Folder):
 
     Args:
         chosen: dict from the id of a layer to its FastFourier, kernel, and the group where it has a window.
+
+    Attributes:
+        untransformed: ids of the layers that read the coefficients of others wherever they are called.
     """
 
     def __init__(self, emitter, chosen):
         super().__init__(emitter)
-        self.chosen, self._made = chosen, {}
+        self.chosen, self._made, self._called = chosen, {}, {}
+
+    @property
+    def untransformed(self):
+        return frozenset(key for key, direct in self._called.items() if direct)
 
     def call(self, operation, args, kwargs):
-        if id(operation) not in self.chosen:
-            return self.emitter.keep(operation, *args, **kwargs)
-        window = None if isinstance(operation, layers.Dense) else window_of(operation, args[0].shape)
-        if window is None and self.chosen[id(operation)][2]:  # a shared layer, on open sizes
-            return self.emitter.keep(operation, *args, **kwargs)
-        y = self._convolved(operation, args[0], window)
-        if isinstance(operation, layers.Conv3D):
-            y = self.emitter.make(layers.Reshape, operation.name, (*_one_open(window.out), y.shape[-1]))(y)
-        if keras.activations.serialize(operation.activation) != "linear":
-            y = self.emitter.replace(operation, layers.Activation, operation.activation)(y)
-        return y
+        if id(operation) in self.chosen:
+            made = self._in_blocks(operation, args[0])
+            if made is not None:
+                return made
+        total = summed(operation, keras.tree.flatten((args, kwargs)))
+        if total is not None:
+            return total
+        args, kwargs = keras.tree.map_structure(_values, (args, kwargs))
+        return self.emitter.keep(operation, *args, **kwargs)
+
+    def crossing(self, tensor):
+        return _values(tensor)
+
+    def outputs(self, tensors):
+        return keras.tree.map_structure(_values, tensors)
+
+    def _in_blocks(self, layer, x):
+        fourier, _, group = self.chosen[id(layer)]
+        window = None if isinstance(layer, layers.Dense) else window_of(layer, x.shape)
+        if window is None and group:  # a shared layer, on open sizes
+            return None
+        direct = isinstance(x, Coefficients) and self._reads(layer, x)
+        self._called[id(layer)] = direct and self._called.get(id(layer), True)
+        pieces = x.pieces if direct else transformed(fourier, self._at_elements(layer, _values(x), window))
+        pieces = self._mixed(layer, pieces, direct)
+        space = window.out if window else x.shape[1:-1]
+        shape = (x.shape[0], *space, layer.kernel.shape[-1])
+        y = Coefficients(fourier, pieces, shape, functools.partial(self._as_features, layer, space))
+        if keras.activations.serialize(layer.activation) == "linear":
+            return y
+        return self.emitter.replace(layer, layers.Activation, layer.activation)(y.values())
+
+    def _reads(self, layer, x):
+        """Whether a layer takes coefficients as they are: at one pixel, of its group, on as many axes."""
+        fourier, _, group = self.chosen[id(layer)]
+        flat = len(x.pieces[0].shape) < len(x.shape)
+        return group is None and x.fourier is fourier and flat == isinstance(layer, layers.Conv3D)
+
+    def _as_features(self, layer, space, y):
+        if not isinstance(layer, layers.Conv3D):
+            return y
+        return self.emitter.make(layers.Reshape, layer.name, (*_one_open(space), y.shape[-1]))(y)
 
     def _flat(self, layer, x):
         """Volumes as images: runtimes have quick 1x1 convolutions of these."""
@@ -204,41 +249,37 @@ class _Blocks(Folder):
         parts = patches(x, window, group, self.emitter, layer.name)
         return [self._flat(layer, part) for part in parts]
 
-    def _convolved(self, layer, x, window):
-        fourier = self.chosen[id(layer)][0]
-        coefficients = add_up(self._at_elements(layer, x, window), fourier.forward)
-        mixed = []
-        for block, convolution, weights in zip(fourier.blocks, *self._convolutions(layer), strict=True):
-            for row in range(block.rows):
-                start = block.start + row * block.dim
-                given = coefficients[start : start + block.dim]
-                given = given[0] if block.dim == 1 else keras.ops.concatenate(given, axis=-1)
-                y = self.emitter.weighted(convolution, weights, given)
-                mixed += [y] if block.dim == 1 else keras.ops.split(y, block.dim, axis=-1)
-        return keras.ops.concatenate(add_up(mixed, fourier.inverse), axis=-1)
+    def _mixed(self, layer, pieces, direct):
+        fourier, mixed = self.chosen[id(layer)][0], []
+        pieces = iter(pieces)
+        for block, convolution, weights in zip(fourier.blocks, *self._convolutions(layer, direct), strict=True):
+            mixed += [self.emitter.weighted(convolution, weights, next(pieces)) for _ in range(block.rows)]
+        return mixed
 
-    def _convolutions(self, layer):
-        """For each block its stock layer, and its weights; made once for all calls of the layer."""
-        if id(layer) not in self._made:
+    def _convolutions(self, layer, direct):
+        """For each block its stock layer, and its weights; made once for all calls of the layer on the same input."""
+        if (id(layer), direct) not in self._made:
             fourier, kernel, *_ = self.chosen[id(layer)]
-            order, fields, filters = kernel.shape
             made = []
             for number, block in enumerate(fourier.blocks):
-                weights = np.tensordot(block.weights, kernel, axes=(0, 0)).transpose(1, 2, 0, 3)
-                weights = weights.reshape(block.dim * fields, block.dim * filters)
+                weights = block_weights(block, kernel, direct)
                 bias = layer.use_bias and block.trivial
-                convolution = self._convolution(layer, number, block.dim * filters, bias)
+                convolution = self._convolution(layer, number, block.dim * kernel.shape[2], bias)
                 if not isinstance(layer, layers.Dense):
                     weights = weights[None, None]
-                made.append((convolution, [weights, _bias(layer, order)] if bias else [weights]))
-            self._made[id(layer)] = tuple(zip(*made, strict=True))
-        return self._made[id(layer)]
+                made.append((convolution, [weights, _bias(layer, fourier.order)] if bias else [weights]))
+            self._made[id(layer), direct] = tuple(zip(*made, strict=True))
+        return self._made[id(layer), direct]
 
     def _convolution(self, layer, number, channels, bias):
         stem = f"{layer.name}_block_{number}"
         if isinstance(layer, layers.Dense):
             return self.emitter.make(layers.Dense, stem, channels, use_bias=bias)
         return self.emitter.make(layers.Conv2D, stem, channels, 1, use_bias=bias)
+
+
+def _values(x):
+    return x.values() if isinstance(x, Coefficients) else x
 
 
 def _one_open(space):
