@@ -72,6 +72,8 @@ class Converter:
                 return self.mark(new(*args, **kwargs), self.kind(args[0]))
         if isinstance(operation, keras.layers.MultiHeadAttention):
             return rules.attention(self, call, args, kwargs)
+        if type(operation).__name__ == "Pad":
+            return spatial.padding(self, call, args, kwargs)
         row = traits(operation)
         table = spatial.RULES if row and row.kind in spatial.RULES else rules.RULES
         rule = table.get(row.kind if row else None, rules.operation)

@@ -9,6 +9,7 @@ import numpy as np
 from keras_equivariant.conversion.channels import Channels
 from keras_equivariant.conversion.problems import ATTENTION, RULE, NoCounterpart, describe, unknown
 from keras_equivariant.graphs.calls import calls
+from keras_equivariant.stock.operations import padding_of
 from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, activation_name, traits
 
 IMAGE, REGULAR, INVARIANT, FLAT = "image", "regular", "invariant", "flat"
@@ -258,6 +259,8 @@ class Plan:
             return Planned(IMAGE if operation.keepdims else INVARIANT, inputs[0].channels)
         if name == "Concatenate":
             return self._join(call, inputs)
+        if name == "Pad" and self._around_space(call):
+            return inputs[0]
         if name in ("Reshape",):
             return self._reshape(call, inputs)
         if name in ("Cast", "Identity", "StopGradient"):
@@ -269,6 +272,12 @@ class Plan:
         if wide and not inputs[0].channels.root.fixed:
             raise NoCounterpart("has a number of its own for each channel or position", "use a layer with weights")
         return self._merge(call, inputs)
+
+    def _around_space(self, call):
+        """Whether keras.ops.pad puts pixels around space."""
+        shape = call.inputs[0].shape
+        widths, _ = padding_of(call.operation, len(shape), (call.args, call.kwargs))
+        return self.is_map(call.inputs[0]) and not any(widths[0]) and not any(widths[-1])
 
     def _over_space(self, operation, tensor):
         axis = operation.axis if isinstance(operation.axis, list | tuple) else [operation.axis]

@@ -6,6 +6,7 @@ from keras_equivariant import layers
 from keras_equivariant.conversion.plan import IMAGE, REGULAR, is_depthwise, is_transposed
 from keras_equivariant.conversion.problems import NoCounterpart
 from keras_equivariant.layers.core.options import declared
+from keras_equivariant.stock.operations import padding_of
 from keras_equivariant.stock.traits import is_linear, traits
 
 _REMEDY = "use sizes that its strides divide, or strict=False to keep it, approximately equivariant"
@@ -198,19 +199,37 @@ def _border(walk, call, args, kwargs):
     layer, x = call.operation, args[0]
     crops = hasattr(layer, "cropping")
     given = [(-low, -high) for low, high in layer.cropping] if crops else list(layer.padding)
+    return _bordered(walk, layer, x, _sides(walk, call, x, given))
+
+
+def padding(walk, call, args, kwargs):
+    """keras.ops.pad around space."""
+    x, shape = args[0], call.inputs[0].shape
+    widths, number = padding_of(call.operation, len(shape), (call.args, call.kwargs))
+    sides = _sides(walk, call, x, list(widths[1:-1]))
+    if min(map(min, sides)) < 0:
+        return _bordered(walk, call.operation, x, sides)
+    deeper = walk.kind(x) == REGULAR
+    widths = ((0, 0), *sides, *((0, 0),) * deeper, (0, 0))
+    mode = call.operation.mode
+    y = keras.ops.pad(x, widths, mode, **({"constant_values": number} if mode == "constant" else {}))
+    return walk.mark(y, walk.kind(x))
+
+
+def _sides(walk, call, x, given):
+    """How many pixels come to the ends of each axis of space; negative ones are cut off."""
     sides = walk.exact.border(given, walk.space(x), walk.space(call.outputs[0]))
     if sides is None and walk.strict:
-        sides_given = layer.cropping if crops else layer.padding
         raise NoCounterpart(
-            f"treats the ends of an axis differently. Received: {sides_given}",
+            f"treats the ends of an axis differently. Received: {tuple(tuple(map(abs, pair)) for pair in given)}",
             "crop as much at every side, or as much more as makes it even; strict=False keeps it",
         )
     if sides is None:
         walk.because("kept: it treats the ends of an axis differently")
-        sides = given
-    elif list(sides) != given:
+        return given
+    if list(sides) != given:
         walk.because(f"{list(sides)} at the ends in place of {given}")
-    return _bordered(walk, layer, x, sides)
+    return sides
 
 
 def _bordered(walk, layer, x, sides):
@@ -226,7 +245,8 @@ def _bordered(walk, layer, x, sides):
         )
     cls = getattr(keras.layers, f"{'Cropping' if cropping else 'ZeroPadding'}{walk.rank + deeper}D")
     amounts = tuple(sides) + ((0, 0),) * deeper
-    new = walk.make(layer, "", lambda name: cls(amounts, name=name, dtype=layer.dtype_policy))
+    policy = getattr(layer, "dtype_policy", x.dtype)  # an operation has none
+    new = walk.make(layer, "", lambda name: cls(amounts, name=name, dtype=policy))
     return walk.mark(new(x), walk.kind(x))
 
 

@@ -26,6 +26,7 @@ from keras_equivariant.data.sets.molecules import (
     load_extended_xyz,
     load_molecule_set,
 )
+from keras_equivariant.data.sets.nuclei import load_dsb2018_nuclei
 from keras_equivariant.data.sets.oriented import load_oriented_digits
 from keras_equivariant.data.sets.rotated_mnist import load_rotated_mnist
 from keras_equivariant.data.sets.tetris import load_tetris
@@ -42,6 +43,7 @@ _PACKAGED = {
     "cifar10": load_cifar10,
     "cells": load_cells,
     "isbi2012_em": load_isbi2012_em,
+    "dsb2018_nuclei": load_dsb2018_nuclei,
     "shapes": load_shapes,
     "tetris": load_tetris,
     "modelnet10": load_modelnet10,
@@ -120,25 +122,20 @@ def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset
 
     Args:
         name: One of `ke.data.names()`: `"digits"`, `"rotated_digits"`, `"mnist"`, `"rotated_mnist"`, `"cifar10"`; for
-            segmentation `"cells"`, `"isbi2012_em"`; of volumes `"shapes"`, `"tetris"`, `"modelnet10"`,
-            `"adrenalmnist3d"`; a name that `ke.data.register` made known; or the path of an .npz file with the arrays
-            x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of them, where y holds labels, or
-            masks as high and wide as the images. With positions of atoms, positions_train and so on, in place of x it
-            becomes densities, with charges `z` and positions `pos` molecules. A folder holds a folder of pictures for
-            each
-            class, or `images` and `masks`; a .csv file names files and what they show; an .xyz file holds molecules
-            (see
-            `tutorials/guides/your_data.md`). A pattern such as `set/*.npz` names several such files; their training
-            images stay on
-            disk.
+            segmentation `"cells"`, `"isbi2012_em"`, `"dsb2018_nuclei"`; of volumes `"shapes"`, `"tetris"`,
+            `"modelnet10"`, `"adrenalmnist3d"`; a name that `ke.data.register` made known; or the path of an .npz file
+            with the arrays x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of them, where y
+            holds labels, or masks as high and wide as the images. With positions of atoms, positions_train and so on,
+            in place of x it becomes densities, with charges `z` and positions `pos` molecules. A folder holds a folder
+            of pictures for each class, or `images` and `masks`; a .csv file names files and what they show; an .xyz
+            file holds molecules (see `tutorials/guides/your_data.md`). A pattern such as `set/*.npz` names several such
+            files; their training images stay on disk.
         seed: Seed of the sets that are made rather than read (random angles).
         **options: Of some sets: `size` of the images of "cells", of the volumes of "shapes" and "tetris" and of
-            densities, `tile` of "isbi2012_em", in pixels; `draws` and `places` of "tetris"; `voxel_size` of
-            densities. Of
-            volumes in a folder, too, which are resampled to it. Of
-            files: `size=(height, width)` and `fit="pad"` or `"resize"` for images of other sizes; `target`, what
-            numbers
-            are: "class", "number", "angle", "axis", "vector", of molecules the name of an array.
+            densities, `size` and `fit` of "dsb2018_nuclei", `tile` of "isbi2012_em", in pixels; `draws` and `places` of
+            "tetris"; `voxel_size` of densities, and of volumes in a folder, which are resampled to it. Of files:
+            `size=(height, width)` and `fit="pad"` or `"resize"` for images of other sizes; `target`, what numbers are:
+            "class", "number", "angle", "axis", "vector", of molecules the name of an array.
 
     Returns:
         A `Dataset`.

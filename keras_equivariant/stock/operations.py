@@ -23,6 +23,8 @@ def operation_law(operation, layouts, shapes, group, arguments):
         return join(layouts, shapes, operation.axis)
     if name == "GetItem":
         return _taken(arguments[0][1], layout, shape, group or layout.group)
+    if name == "Pad":
+        return _padded(operation, arguments, layout, shape, group or layout.group)
     if name == "Split":
         return _split(operation, layout, shape)
     if name in ("Mean", "Sum", "Max", "Min"):
@@ -120,6 +122,33 @@ def _taken(key, layout, shape, group):
         raise BreaksSymmetry(f"must treat all sides alike. Received: {key!r}", "cut off as much at every side")
     if isinstance(layout, Typed) and _is_cut(slices[axes.channels], shape[-1]):
         return layout.taken(list(range(shape[-1])[slices[axes.channels]]))
+    return layout
+
+
+def padding_of(operation, rank, arguments):
+    """What keras.ops.pad puts before and behind each axis: `(((before, behind), ...), number)`.
+
+    Args:
+        operation: the operation Pad.
+        rank: number of axes of its tensor.
+        arguments: `(args, kwargs)` of its call.
+    """
+    args, kwargs = arguments
+    filled = kwargs.get("constant_values", args[1] if len(args) > 1 else None)
+    widths = [tuple(map(int, pair)) for pair in operation.pad_width]
+    return tuple(widths * rank if len(widths) == 1 else widths), 0.0 if filled is None else filled
+
+
+def _padded(operation, arguments, layout, shape, group):
+    """Pixels around space: of one number, which must be zero where features are no scalars, or mirrored ones."""
+    widths, number = padding_of(operation, len(shape), arguments)
+    space = layout.axes(shape).space
+    scalars = layout.permutes and not isinstance(layout, Typed)
+    if any(any(widths[axis]) for axis in range(len(shape)) if axis not in space) or not (scalars or number == 0):
+        raise UnknownLaw(operation, layout)
+    sides = [widths[axis] for axis in space]
+    if group is not None and layout.moves and not _even(group, sides):
+        raise BreaksSymmetry(f"must treat all sides alike. Received: {widths}", "pad as much at every side")
     return layout
 
 

@@ -3,6 +3,7 @@
 One small network runs always, all of them by `-m slow`, at the smallest size that each takes.
 """
 
+import functools
 import json
 import os
 
@@ -90,3 +91,36 @@ def test_application(name, tmp_path):
     if "KERAS_EQUIVARIANT_COSTS" in os.environ:
         with open(os.environ["KERAS_EQUIVARIANT_COSTS"], "a") as file:
             file.write(json.dumps(row) + "\n")
+
+
+def _hub():
+    """Small backbones of keras-hub."""
+    models = pytest.importorskip("keras_hub").models
+    first = {"input_conv_filters": [64], "input_conv_kernel_sizes": [3], "stackwise_num_filters": [64, 64]}
+    blocks = {"stackwise_num_blocks": [1, 1], "stackwise_num_strides": [1, 2], "image_shape": (32, 32, 3)}
+    two = {"stackwise_num_repeats": [1, 1], "image_shape": (32, 32, 3)}
+    resnet = functools.partial(models.ResNetBackbone, **first, **blocks)
+    return {
+        "ResNet": lambda: resnet(block_type="basic_block", use_pre_activation=False),
+        "ResNetV2": lambda: resnet(block_type="bottleneck_block", use_pre_activation=True),  # pads by keras.ops
+        "VGG": lambda: models.VGGBackbone(stackwise_num_filters=[8, 16], **two),
+        "DenseNet": lambda: models.DenseNetBackbone(compression_ratio=0.5, growth_rate=8, **two),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ResNet", "ResNetV2", "VGG", "DenseNet"])
+def test_backbone_of_keras_hub(name):
+    stock = alive(_hub()[name]())
+    twin = alive(ke.equivariant(stock, "D4"))
+    report = ke.certify(twin)
+    assert report.verdict == "exact" and report.max_error < 1e-12
+    assert difference(answers(ke.fold(twin), images(twin)), answers(twin, images(twin))) < 1e-5
+
+
+@pytest.mark.slow
+def test_transformers_of_keras_hub_are_refused_by_name():
+    models = pytest.importorskip("keras_hub").models
+    sizes = {"patch_size": 8, "num_layers": 1, "num_heads": 2, "hidden_dim": 16, "mlp_dim": 32}
+    with pytest.raises(ValueError, match="ViTPatchingAndEmbedding.*replacements="):
+        ke.equivariant(models.ViTBackbone(image_shape=(32, 32, 3), **sizes), "D4")

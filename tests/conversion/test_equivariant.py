@@ -100,12 +100,36 @@ def test_subclassed_models_are_followed():
 
         def call(self, x):
             x = self.stem(x)
-            return self.head(keras.ops.mean(x + 1.0, axis=(1, 2)))
+            x = keras.ops.pad(x + 1.0, [[0, 0], [1, 1], [1, 1], [0, 0]])
+            return self.head(keras.ops.mean(x, axis=(1, 2)))
 
     model = Own()
     model(np.zeros((1, 8, 8, 1), "float32"))
     twin = shake(ke.equivariant(model, "D4"))
     assert ke.certify(twin).verdict == "exact"
+
+
+@pytest.mark.parametrize(("right", "exact"), [(1, True), (2, False)])
+def test_zeros_around_a_regular_map_are_judged_by_their_sides(right, exact):
+    image = keras.Input((8, 8, 1))
+    x = ke.layers.LiftingConv2D(2, 3, group="D4", padding="same")(image)
+    x = keras.ops.pad(x, [[0, 0], [1, 1], [1, right], [0, 0], [0, 0]])
+    model = shake(keras.Model(image, ke.layers.GroupPooling()(x)))
+    assert (ke.certify(model).verdict == "exact") == exact
+
+
+def test_features_are_padded_by_any_number_and_vectors_by_zero():
+    image = keras.Input((9, 9, 1))
+    widths = [[0, 0], [1, 1], [1, 1], [0, 0]]
+    x = keras.ops.pad(layers.Conv2D(4, 3, padding="same")(image), widths, constant_values=float("-inf"))
+    pooled = layers.GlobalAveragePooling2D()(layers.MaxPooling2D(3, 2)(x))
+    report = ke.certify(shake(ke.equivariant(keras.Model(image, layers.Dense(2)(pooled)), "D4")))
+    assert report.verdict == "exact"
+    for number, exact in ((0.0, True), (1.0, False)):
+        x = ke.layers.SteerableConv2D("1x0", "2x1", 3, group="C4", padding="same")(image)
+        model = shake(keras.Model(image, keras.ops.pad(x, widths, constant_values=number)))
+        found = ke.certify(model, output_layout="2x1")
+        assert (found.verdict == "exact") == exact
 
 
 def test_a_table_says_what_became_of_each_layer():

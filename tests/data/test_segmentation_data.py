@@ -93,6 +93,28 @@ def test_micrographs_are_split_by_slice_and_membrane_is_one(tmp_path, monkeypatc
         data.load(save(tmp_path / "set.npz"), tile=8)
 
 
+def test_nuclei_are_split_as_the_file_says_and_scaled_with_their_masks(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("KERAS_EQUIVARIANT_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="no dsb2018_nuclei.npz.*--data cells"):
+        data.load("dsb2018_nuclei")
+    instances = np.zeros((5, 16, 16), "uint16")
+    instances[:, 4:8, 4:12], instances[:, 12:, :4] = 1, 300
+    arrays = {"x": (instances > 0).astype("uint8") * 200, "instances": instances, "split": np.array([0, 0, 1, 0, 1])}
+    np.savez(tmp_path / "dsb2018_nuclei.npz", **arrays)
+    whole = data.load("dsb2018_nuclei")
+    assert whole.image_shape == (16, 16, 1) and len(whole.x_train) == 3 and len(whole.x_test) == 2
+    np.testing.assert_array_equal(whole.y_test[..., 0], instances[:2] > 0)
+    with caplog.at_level("INFO", logger="keras_equivariant"):
+        small = data.load("dsb2018_nuclei", size=(8, 8))
+    assert "5 scaled" in caplog.text and "8x8 of 16x16" in small.description
+    np.testing.assert_array_equal(small.y_train[..., 0], instances[:3, ::2, ::2] > 0)
+    cut = data.load("dsb2018_nuclei", size=8, fit="pad")
+    np.testing.assert_array_equal(cut.y_train[..., 0], instances[:3, 4:12, 4:12] > 0)
+    np.savez(tmp_path / "dsb2018_nuclei.npz", **{**arrays, "split": np.zeros(4)})
+    with pytest.raises(ValueError, match=r"x and instances of shape.*'split': \(4,\)"):
+        data.load("dsb2018_nuclei")
+
+
 def test_tiles_put_together_are_the_image():
     image = np.arange(2 * 7 * 9).reshape(2, 7, 9)
     cut = tiles(image, 3)

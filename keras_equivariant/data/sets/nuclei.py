@@ -1,0 +1,65 @@
+"""Nuclei of cells, to be marked pixel by pixel: grey fluorescence micrographs from a file."""
+
+import numpy as np
+
+from keras_equivariant.data import sizes
+from keras_equivariant.data.archive import find
+from keras_equivariant.data.dataset import Dataset
+from keras_equivariant.utils.arrays import read_arrays
+
+ARCHIVE, KEYS = "dsb2018_nuclei.npz", ("x", "instances", "split")
+
+
+def load_dsb2018_nuclei(seed=0, size=None, fit="resize"):
+    """Nuclei under a fluorescence microscope (Data Science Bowl 2018): images (256, 256, 1), uint8; 1 in the mask =
+    nucleus.
+
+    The grey images of 256x256 pixels, 268 for training and 66 for testing, as the file splits them; instances are
+    merged to one mask. `seed` has no effect.
+
+    Args:
+        seed: not used.
+        size: height and width to bring all images to, None for those of the file.
+        fit: "resize" scales them, masks by the nearest pixel; "pad" cuts the middle out, or pads.
+
+    Raises:
+        FileNotFoundError: dsb2018_nuclei.npz is not in the folder KERAS_EQUIVARIANT_DATA.
+        ValueError: the file holds something else.
+    """
+    path = find(ARCHIVE)
+    if path is None:
+        raise FileNotFoundError(
+            f"The nuclei are read from a file. Received: no {ARCHIVE} in the folder KERAS_EQUIVARIANT_DATA. Put it "
+            "there (x and instances of shape (count, height, width), split with 0 = train and 1 = test), or use "
+            "--data cells, which needs no file."
+        )
+    arrays = read_arrays(path, KEYS)
+    shapes = {key: array.shape for key, array in arrays.items()}
+    x = shapes.get("x", ())
+    if len(x) != 3 or shapes != {"x": x, "instances": x, "split": x[:1]}:
+        raise ValueError(
+            f"The nuclei must be arrays x and instances of shape (count, height, width) and split (count,). Received: "
+            f"{path} with {shapes}. The file is another one: fetch it again."
+        )
+    images, masks = arrays["x"][..., None], (arrays["instances"] > 0).astype("uint8")[..., None]
+    size = sizes.check_size(size, fit)
+    if size is not None:
+        sizes.announce({x[1:]: len(images)}, size, fit)
+        images, masks = (
+            np.stack([sizes.fitted(image, size, fit, mask) for image in array])
+            for array, mask in ((images, False), (masks, True))
+        )
+    parts = {"train": arrays["split"] == 0, "test": arrays["split"] == 1}
+    height, width = images.shape[1:3]
+    return Dataset(
+        name="dsb2018_nuclei",
+        description=f"DSB2018 nuclei, grey, {height}x{width}" + (f" of {x[1]}x{x[2]}" if size is not None else ""),
+        task="segmentation",
+        default_epochs=30,
+        default_batch_size=8,
+        **{
+            f"{key}_{part}": array[which]
+            for key, array in (("x", images), ("y", masks))
+            for part, which in parts.items()
+        },
+    )
