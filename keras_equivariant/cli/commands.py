@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 
 log = logging.getLogger("keras_equivariant")
@@ -167,11 +168,17 @@ def run_equivariant(arguments):
     from keras_equivariant.export import arguments as checks
     from keras_equivariant.export import export
 
-    formats, output = checks.checked_formats(arguments.formats), Path(arguments.output)
+    formats = checks.checked_formats(arguments.formats)
+    if "keras" in arguments.formats:
+        raise ValueError(
+            "The network to train is written as a .keras file. Received: --formats keras, whose file has the same name; "
+            "train it first, then fold it with ke.fold or keras-equivariant export."
+        )
     model = _load_model(arguments.model)
     needs_data = any(format.needs_data for format in formats)
     images = _images(arguments.data, model) if needs_data else None
     name = arguments.name or f"{Path(arguments.model).stem}_{arguments.group.lower()}"
+    output = Path(arguments.output or Path("runs") / name)
     saved = output / f"{name}.keras"
     if saved.exists() and not arguments.overwrite:
         raise FileExistsError(f"The network is written to a new file. Received: {saved}; add --overwrite.")
@@ -210,7 +217,17 @@ def _load_model(path):
 
     if not str(path).endswith((".keras", ".h5", ".hdf5")):
         raise ValueError(f"A model is a .keras or .h5 file. Received: {path}; write one with model.save(...).")
-    return keras.saving.load_model(path, compile=False)
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except TypeError as error:
+        named = re.search(r"Could not locate (?:class|function) '(\w+)'", str(error))
+        if named is None:
+            raise
+        raise ValueError(
+            f"A model of classes of your own is loaded with them. Received: {path}, which needs {named[1]}; name the "
+            "module that defines it, --plugin MODULE (a file MODULE.py in this folder), decorated with "
+            "@keras.saving.register_keras_serializable()."
+        ) from error
 
 
 def _images(path, model):

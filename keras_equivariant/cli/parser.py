@@ -141,7 +141,7 @@ def _add_export(export):
 def _add_equivariant(command):
     command.add_argument("model", metavar="MODEL", help="a .keras or .h5 file of a model of stock layers")
     command.add_argument("--group", default="D4", help="the symmetry (default: D4; for volumes e.g. O)")
-    command.add_argument("--output", required=True, metavar="DIR", help="the folder to write")
+    command.add_argument("--output", metavar="DIR", help="the folder to write (default: runs/NAME)")
     command.add_argument("--name", help="of the network (default: that of the file and of the group)")
     command.add_argument(
         "--match",

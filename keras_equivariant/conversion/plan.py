@@ -331,7 +331,7 @@ def check(plan):
     """ValueError that names everything without a counterpart."""
     if not plan.problems:
         return
-    named = [f"{describe(operation)} {error}" for operation, error in plan.problems.items()]
+    named = dict.fromkeys(f"{describe(operation)} {error}" for operation, error in plan.problems.items())
     raise NoCounterpart(f"{RULE} Received: {'. '.join(named)}", "")
 
 

@@ -11,7 +11,7 @@ from keras_equivariant.equivariance.layouts import own_layouts
 from keras_equivariant.equivariance.twin import random_inputs
 from keras_equivariant.export import representative
 from keras_equivariant.graphs.reading import walk
-from keras_equivariant.graphs.symmetry import field_types, group_of
+from keras_equivariant.graphs.symmetry import field_types, group_of, kept_by
 
 # A model that computes in half precision differs from its float32 artifacts by its own rounding.
 _ROUNDING = {"float16": 2e-2, "bfloat16": 1e-1}
@@ -64,7 +64,7 @@ class Reference:
         self.typed = bool(field_types(model))
         self.group, self.equivariance = None, None
         try:
-            self.group = group_of(model) if group is None else groups.get(group)
+            self.group = _kept(group_of(model), inputs) if group is None else groups.get(group)
             layers = list(walk(model))
             if points.move(layers, self.group):
                 self.group = points.sample(self.group, layers)
@@ -86,6 +86,12 @@ class Reference:
             return None
         layouts = own_layouts(self._graph, on_points=not self.group.orthogonal)
         return dict(equivariance_error(function, self.group, self.inputs, elements="exact", output_layout=layouts))
+
+
+def _kept(group, inputs):
+    """The part of a group that inputs of these sizes keep."""
+    sizes = max((x.shape[1:-1] for x in inputs), key=len)
+    return kept_by(group, sizes) if group.orthogonal and len(sizes) == group.dimension else group
 
 
 def verify(artifact, format, run, source, reference, tolerance=None):

@@ -48,6 +48,13 @@ def group_of(model, of_grid=False):
     return shared
 
 
+def kept_by(group, sizes):
+    """The part of a group that images of these sizes keep: of squares all, of others no quarter turns."""
+    if groups.grid.keeps_shape(group.finite, sizes):
+        return group
+    return intersection(group, "D2" if len(sizes) == 2 else "D2h" if sizes[0] != sizes[1] else "D4h")
+
+
 def moves_points(layer):
     """Whether a layer moves points by its group; the rotations move grids as well, so that the layer tells."""
     group = getattr(layer, "group", None)

@@ -190,12 +190,15 @@ SYMMETRIC = ("softmax", "log_softmax", "sparsemax")
 # Operations of keras.ops by their class's name, of each number by itself.
 LINEAR_OPERATIONS = ("Add", "Negative", "Subtract")
 SCALING_OPERATIONS = ("Divide", "Multiply", "TrueDivide")
-ODD_OPERATIONS = ("HardShrink", "HardTanh", "Negative", "Sign", "Sin", "Sinh", "SoftShrink", "Softsign", "Tanh")
+ODD_OPERATIONS = (
+    *("HardShrink", "HardTanh", "Negative", "Sign", "Sin", "Sinh", "SoftShrink", "Softsign", "Tanh", "TanhShrink"),
+)
 ELEMENTWISE_OPERATIONS = {
     *(*LINEAR_OPERATIONS, *SCALING_OPERATIONS, *ODD_OPERATIONS),
     *("Abs", "Absolute", "Clip", "Exp", "Log", "Log1p", "Maximum", "Minimum", "Power", "Reciprocal", "Sqrt", "Square"),
-    *("Elu", "Gelu", "HardSigmoid", "HardSilu", "LeakyRelu", "LogSigmoid", "Relu", "Relu6", "Selu"),
-    *("Sigmoid", "Silu", "Softplus"),
+    *("Celu", "Elu", "Gelu", "HardSigmoid", "HardSilu", "LeakyRelu", "LogSigmoid", "Mish", "Relu", "Relu6", "Selu"),
+    *("Sigmoid", "Silu", "Softplus", "SparsePlus", "SparseSigmoid", "Squareplus", "Threshold"),
+    "ReLU",  # what keras.activations.relu makes, where keras.ops.relu makes Relu
 }
 
 

@@ -6,9 +6,8 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.data import Preprocess
-from keras_equivariant.graphs.symmetry import group_of
+from keras_equivariant.graphs.symmetry import group_of, kept_by
 from keras_equivariant.groups import grid
-from keras_equivariant.groups.intersection import intersection
 
 LAYOUTS = {"images": "images", "volumes": "volumes", "points": "points in space", "states": "states of particles"}
 # What each task's data may be used for besides: a classifier's outputs can be numbers.
@@ -135,9 +134,4 @@ def certified_group(model, dataset):
     group = group_of(model, of_grid=True)
     if dataset.layout not in ("images", "volumes") or group.is_lie and not group.orthogonal:
         return group
-    sizes = dataset.image_shape[:-1]
-    finite = group.finite
-    if grid.keeps_shape(finite, sizes):
-        return group
-    whole = "D2" if len(sizes) == 2 else "D2h" if len(set(sizes)) == 3 or sizes[0] != sizes[1] else "D4h"
-    return intersection(group, whole)
+    return kept_by(group, dataset.image_shape[:-1])

@@ -36,6 +36,7 @@ from keras_equivariant.utils.files import room
 from keras_equivariant.utils.optional import require
 
 CERTIFIED_IMAGES, CERTIFIED_VOLUMES = 8, 2
+SMALLEST_BATCH, FEWEST_STEPS = 8, 8  # of data that say nothing about batches
 NO_CERTIFICATE = {"group": "none", "verdict": "none", "headline": "no group moves a flat list of numbers"}
 
 log = logging.getLogger("keras_equivariant.training")
@@ -280,9 +281,11 @@ def _name_of(spec):
 
 
 def suited(recipe, dataset):
-    """(epochs, batch size) of a recipe; at most the data's defaults where the recipe was written for other data."""
+    """(epochs, batch size) of a recipe; where it was written for other data at most the data's defaults, or batches of
+    which an epoch has several."""
     found = recipe.epochs, recipe.batch_size
     if recipe.dataset == dataset.name:
         return found
-    defaults = dataset.default_epochs, dataset.default_batch_size
+    few = max(SMALLEST_BATCH, len(dataset.x_train) // FEWEST_STEPS)
+    defaults = dataset.default_epochs, dataset.default_batch_size or few
     return tuple(value if limit is None else min(value, limit) for value, limit in zip(found, defaults, strict=True))

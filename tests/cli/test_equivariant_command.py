@@ -1,5 +1,8 @@
 """`keras-equivariant equivariant`: from a Keras model of somebody's to a certified, exported network."""
 
+import importlib
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -49,6 +52,41 @@ def test_symmetrized(stranger, tmp_path, capsys):
 def test_mistakes(tmp_path, capsys):
     assert main(["equivariant", "model.onnx", "--output", str(tmp_path)]) == 2
     assert "write one with model.save" in capsys.readouterr().err
+    assert main(["equivariant", "m.keras", "--formats", "keras"]) == 2
+    assert "whose file has the same name" in capsys.readouterr().err
     keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(2, 3), layers.Resizing(3, 3)]).save(tmp_path / "m.keras")
     assert main(["equivariant", str(tmp_path / "m.keras"), "--output", str(tmp_path / "out")]) == 2
     assert "has no equivariant counterpart" in capsys.readouterr().err
+
+
+def test_a_class_of_ones_own_and_no_folder_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "brought.py").write_text(BROUGHT)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("brought")
+    model = module.Brought()
+    model(np.zeros((1, 8, 8, 1), "float32"))
+    model.save("brought.keras")
+    with keras.saving.CustomObjectScope({}):
+        keras.saving.get_custom_objects().pop("brought>Brought")
+        assert main(["equivariant", "brought.keras"]) == 2
+        assert "needs Brought; name the module" in capsys.readouterr().err
+    del sys.modules["brought"]
+    assert main(["equivariant", "brought.keras", "--plugin", "brought", "--formats", "tflite"]) == 0
+    assert "under D4: EXACT" in capsys.readouterr().out
+    assert (tmp_path / "runs" / "brought_d4" / "brought_d4.keras").is_file()
+
+
+BROUGHT = """
+import keras
+
+
+@keras.saving.register_keras_serializable("brought")
+class Brought(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.stem, self.head = keras.layers.Conv2D(4, 3, padding="same"), keras.layers.Dense(2)
+
+    def call(self, x):
+        return self.head(keras.ops.mean(keras.activations.relu(self.stem(x)), axis=(1, 2)))
+"""

@@ -10,6 +10,7 @@ from stock_networks import NETWORKS, shake, unet
 
 import keras_equivariant as ke
 from keras_equivariant.conversion.matching import cost
+from keras_equivariant.stock.traits import ELEMENTWISE, ELEMENTWISE_OPERATIONS
 
 pytestmark = pytest.mark.tensorflow
 
@@ -99,7 +100,7 @@ def test_subclassed_models_are_followed():
             self.head = layers.Dense(2)
 
         def call(self, x):
-            x = self.stem(x)
+            x = keras.activations.relu(self.stem(x))
             x = keras.ops.pad(x + 1.0, [[0, 0], [1, 1], [1, 1], [0, 0]])
             return self.head(keras.ops.mean(x, axis=(1, 2)))
 
@@ -130,6 +131,26 @@ def test_features_are_padded_by_any_number_and_vectors_by_zero():
         model = shake(keras.Model(image, keras.ops.pad(x, widths, constant_values=number)))
         found = ke.certify(model, output_layout="2x1")
         assert (found.verdict == "exact") == exact
+
+
+def test_activation_functions_are_known_as_operations_too():
+    """Subclassed models call functions, which become operations of other names than the layers."""
+    x, found = keras.KerasTensor((None, 4)), {}
+    for name in set(ELEMENTWISE) - {"linear"}:
+        try:
+            found[name] = type(getattr(keras.activations, name)(x)._keras_history.operation).__name__
+        except ValueError as error:  # of Keras itself: hard_silu and mish of a KerasTensor
+            assert "KerasTensor cannot be used" in str(error)
+    assert len(found) > 12
+    assert {name: kind for name, kind in found.items() if kind not in ELEMENTWISE_OPERATIONS} == {}
+
+
+def test_what_has_no_counterpart_is_named_once():
+    image = keras.Input((8, 8, 1))
+    x = keras.ops.cumsum(keras.ops.cumsum(layers.Conv2D(2, 3)(image), axis=1), axis=1)
+    with pytest.raises(ValueError) as error:
+        ke.equivariant(keras.Model(image, x), "D4")
+    assert str(error.value).count("Cumsum is no operation") == 1
 
 
 def test_a_table_says_what_became_of_each_layer():

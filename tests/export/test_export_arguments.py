@@ -150,11 +150,16 @@ def test_symmetry_that_cannot_be_measured_is_said(tmp_path):
     plain = keras.Model(image, layers.Conv2D(2, 3)(image), name="plain")
     report = export(plain, tmp_path, formats="keras")
     assert report.group is None and "the symmetry was not measured" in report.notes[0]
-    wide = keras.Input((8, 12, 1), name="image")
-    turned = keras.Model(wide, ke.layers.LiftingConv2D(2, 3, group="C4")(wide), name="wide")
-    assert "the symmetry was not measured" in export(turned, tmp_path, formats="keras").notes[0]
     zero = keras.Model(image, keras.ops.zeros_like(ke.layers.LiftingConv2D(2, 3, group="C4")(image)), name="zero")
     assert "outputs are zero" in export(zero, tmp_path, formats="keras").notes[0]
+
+
+def test_images_that_are_no_squares_are_measured_on_the_part_of_the_group_that_they_keep(tmp_path):
+    wide = keras.Input((8, 12, 1), name="image")
+    x = ke.layers.GroupPooling("max")(ke.layers.LiftingConv2D(2, 3, group="D4")(wide))
+    report = export(keras.Model(wide, x, name="wide"), tmp_path, formats=["tflite"])
+    assert report.group == "D2" and not report.notes and max(report.equivariance.values()) < 1e-5
+    assert report.artifacts[0].proof.verdict == "proved" and report.artifacts[0].proof.group == "D2"
 
 
 def test_inputs_that_cannot_be_made_up(tmp_path):
