@@ -171,8 +171,8 @@ def run_equivariant(arguments):
     formats = checks.checked_formats(arguments.formats)
     if "keras" in arguments.formats:
         raise ValueError(
-            "The network to train is written as a .keras file. Received: --formats keras, whose file has the same name; "
-            "train it first, then fold it with ke.fold or keras-equivariant export."
+            "The network to train is written as a .keras file. Received: --formats keras, whose file has the same "
+            "name. Train it first, then fold it with ke.fold or keras-equivariant export."
         )
     model = _load_model(arguments.model)
     needs_data = any(format.needs_data for format in formats)
