@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from keras_equivariant import data
+from keras_equivariant.data.sets.oriented import _moments
 
 pytest.importorskip("sklearn")
 
@@ -35,3 +36,19 @@ def test_rotated_digits_are_turned_copies_that_depend_on_the_seed_alone():
     assert abs(ink.mean() - 1) < 0.01 and ink.std() < 0.05
     changed = (np.abs(first.x_test.astype(float) - upright.x_test).mean(axis=(1, 2, 3)) > 5).mean()
     assert changed > 0.9
+
+
+def test_oriented_digits_are_straight_and_their_copies_too():
+    small, raw = data.load("oriented_digits", copies=2), data.load("oriented_digits", copies=1, straight=False)
+    assert len(small.x_train) == 2 * len(raw.x_train) == 782 and len(small.x_test) == len(raw.x_test) == 152
+    np.testing.assert_array_equal(small.y_train, np.tile([1.0, 0.0], (782, 1)))
+    np.testing.assert_array_equal(small.x_train[::2], data.load("oriented_digits", copies=1).x_train)
+    leans = {}
+    for name, images in (("straight", small.x_train), ("written", raw.x_train)):
+        moments = [_moments(image[..., 0].astype(float)) for image in images]
+        leans[name] = np.abs([lean for _, lean in moments]).mean()
+    assert leans["straight"] < 0.01 < 0.08 < leans["written"]
+    assert np.abs(small.x_train[1::2].astype(int) - small.x_train[::2]).mean() > 1
+    turned = data.load("oriented_digits", rotated=True)
+    np.testing.assert_allclose(np.linalg.norm(turned.y_train, axis=-1), 1, atol=1e-6)
+    assert turned.y_train.std() > 0.5
