@@ -124,8 +124,10 @@ def verify(artifact, format, run, source, reference, tolerance=None):
             f"{own_error:.2g} relative, more than {tolerance:.2g}"
         )
     if not relative <= tolerance:
+        reason = format.explains(source.file(format.name))
         problems.append(
             f"its outputs differ from the Keras model's by {relative:.2g} relative, more than {tolerance:.2g}"
+            + (f": {reason}" if reason else "")
         )
     symmetry = reference.symmetry(function)
     if symmetry:

@@ -155,6 +155,18 @@ def test_foreign_operations_are_named(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_variances_that_integers_cannot_tell_apart_are_named(tmp_path):
+    """Layer normalization of pixels that are all but black beside bright ones: what the files of integers lack."""
+    data = smooth_images()
+    data[:, :, : data.shape[2] // 2] *= 1e-3
+    image = keras.Input(data.shape[1:])
+    x = keras.layers.LayerNormalization()(keras.layers.Conv2D(8, 3, use_bias=False)(image))
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
+    with pytest.raises(ke.ExportError, match="which 256 steps cannot tell apart.*Use tflite_float16, or BatchNorm"):
+        export(model, tmp_path, "tflite_int8", representative_data=data, tolerance=0.05)
+    assert export(model, tmp_path, "tflite_float16").passed
+
+
 def test_several_inputs_in_int8(tmp_path):
     left, right = keras.Input((12, 12, 1), name="left"), keras.Input((12, 12, 2), name="a_right")
     lifted = [ke.layers.LiftingConv2D(2, 3, group="C4")(x) for x in (left, right)]

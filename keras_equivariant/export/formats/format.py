@@ -33,6 +33,8 @@ class Format:
         needs_data: bool, whether it asks for `representative_data`. Default: False.
         refuses: function of a folded Keras model: a text that says why the format cannot hold it, what was received and
             what to do, or None. Default: it holds every folded model.
+        explains: function of `path`: a text that says why answers differ by more than the tolerance, or None. Default:
+            nothing is known.
         pointwise: the measured `BlockRule` by which group convolutions are written in blocks. Default: None, they stay
             dense.
         operations: function of `path`: names of the operations in the file, in order. Default: none are listed.
@@ -71,6 +73,7 @@ class Format:
     typed_symmetry: float | None = None
     needs_data: bool = False
     refuses: Callable | None = None
+    explains: Callable = lambda path: None
     pointwise: BlockRule | None = None
     operations: Callable = lambda path: ()
     foreign: tuple = ()

@@ -6,11 +6,10 @@ import warnings
 import numpy as np
 
 from keras_equivariant.export.folding.block_rule import TFLITE
+from keras_equivariant.export.formats import integers
 from keras_equivariant.export.formats.backend import litert, tensorflow
 from keras_equivariant.export.formats.format import Format
 from keras_equivariant.export.formats.saved_model import SIGNATURE
-
-_LARGEST_SCALE = 1e12  # of one step of an integer
 
 
 def convert(saved_model, precision="float32", representative_data=None, inference_type="float32"):
@@ -58,41 +57,10 @@ def _write(precision):
     def write(source, path):
         content = convert(source.file("saved_model"), precision, source.data, source.inference_type)
         if precision == "int8":
-            _check_ranges(content)
+            integers.check_ranges(content)
         path.write_bytes(content)
 
     return write
-
-
-def _check_ranges(content):
-    """ValueError for numbers that stand for infinity: a runtime ends the process where it cannot rescale them."""
-    _, schema = litert()
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
-        scales = None if tensor.quantization is None else tensor.quantization.scale
-        if scales is not None and len(scales) and max(scales) > _LARGEST_SCALE:
-            raise ValueError(
-                "The ranges of integers must be of numbers that 256 steps can tell apart. Received: the format "
-                f"tflite_int8 for a model with numbers of {256 * float(max(scales)):.0e} at "
-                f'"{tensor.name.decode()}", as a mask has them. Use tflite_float16'
-            )
-
-
-def no_integers(model):
-    """Why a folded model would stay in float where int8 is wanted, or None."""
-    import keras
-
-    from keras_equivariant.graphs.reading import walk
-
-    convolutions = (keras.layers.Conv3D, keras.layers.Conv3DTranspose)
-    volumes = [layer.name for layer in walk(model) if isinstance(layer, convolutions)]
-    if not volumes:
-        return None
-    return (
-        "TFLite has no convolution of volumes in integers: it would compute in float between two conversions. "
-        f'Received: the format tflite_int8 for a model with the Conv3D "{volumes[0]}". Use tflite_float16 for weights '
-        "of half the size"
-    )
 
 
 def _samples(data):
@@ -198,7 +166,8 @@ FORMATS = (
         tolerance=0.2,
         symmetry=1e-2,
         needs_data=True,
-        refuses=no_integers,
+        refuses=integers.refused,
+        explains=integers.lost_variances,
         **_COMMON,
     ),
 )
