@@ -86,6 +86,29 @@ def test_features_between_linear_layers_stay_in_the_fourier_basis(group):
     assert count(folded, "Add", "Subtract", "Negative", "Multiply") == steps + 2 * rows
 
 
+def test_functions_between_layers_are_taken_of_the_features_of_each_element():
+    """What else reads them, before or after, gets them joined; an activation of all fields at once, too."""
+    image = keras.Input((4, 4, 1))
+    x = ke.layers.LiftingConv2D(2, 3, "D4", padding="same")(image)
+    x = ke.layers.GroupConv2D(3, 1, "D4", activation="gelu")(x)
+    y = layers.LeakyReLU()(ke.layers.GroupConv2D(3, 1, "D4")(x))
+    y = ke.layers.GroupConv2D(2, 1, "D4", activation="softmax")(layers.Add()([x, y]))
+    y = ke.layers.GroupConv2D(1, 1, "D4")(y)
+    model = randomize(keras.Model(image, [ke.layers.GroupPooling("max")(x), y]))
+    folded = ke.fold(model, pointwise="blocks")
+    inputs = random_inputs(model, size=4)
+    for ours, theirs in zip(folded(inputs), model(inputs), strict=True):
+        assert relative_error(ours, theirs) <= 1e-5
+
+
+def test_nothing_is_joined_to_be_split_again():
+    features = keras.Input((4, 4, 8, 2))
+    x = ke.layers.GroupConv2D(3, 1, "D4")(layers.ReLU()(ke.layers.GroupConv2D(3, 1, "D4", activation="gelu")(features)))
+    folded = ke.fold(keras.Model(features, x), pointwise="blocks")
+    # Each layer splits and joins the two columns of both rows of the irrep of two dimensions.
+    assert (count(folded, "Split"), count(folded, "Concatenate")) == (1 + 2 * 2, 2 * 2 + 1)
+
+
 def test_features_that_something_else_reads_are_transformed_back():
     """A sum that both a 1x1 layer and a maximum read, and a sum with features that are no layer's in blocks."""
     image = keras.Input((4, 4, 1))

@@ -8,7 +8,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_equivariant.export.folding.coefficients import Coefficients, block_weights, summed, transformed
+from keras_equivariant.export.folding.coefficients import (
+    Apart,
+    Coefficients,
+    Mapped,
+    block_weights,
+    summed,
+    transformed,
+)
 from keras_equivariant.export.folding.emit import Emitter
 from keras_equivariant.export.folding.folder import Folder
 from keras_equivariant.export.folding.patches import matrix_of, patches, window_of
@@ -16,7 +23,7 @@ from keras_equivariant.graphs.calls import calls
 from keras_equivariant.graphs.reading import as_functional, is_plain, walk
 from keras_equivariant.groups import FieldType, Group
 from keras_equivariant.kernels import fast_fourier
-from keras_equivariant.stock.traits import traits
+from keras_equivariant.stock.traits import has, is_elementwise, traits
 
 LARGEST_ORDER = 120  # of a group whose transform is worth finding
 _ROUNDING = 1e-6  # of the largest entry of a kernel
@@ -193,6 +200,8 @@ class _Blocks(Folder):
             made = self._in_blocks(operation, args[0])
             if made is not None:
                 return made
+        if len(args) == 1 and not kwargs and isinstance(args[0], Apart) and _is_function(operation):
+            return Mapped(args[0], functools.partial(self.emitter.keep, operation))
         total = summed(operation, keras.tree.flatten((args, kwargs)))
         if total is not None:
             return total
@@ -210,22 +219,28 @@ class _Blocks(Folder):
         window = None if isinstance(layer, layers.Dense) else window_of(layer, x.shape)
         if window is None and group:  # a shared layer, on open sizes
             return None
-        direct = isinstance(x, Coefficients) and self._reads(layer, x)
+        apart = isinstance(x, Apart) and self._reads(layer, x)
+        direct = apart and isinstance(x, Coefficients)
         self._called[id(layer)] = direct and self._called.get(id(layer), True)
-        pieces = x.pieces if direct else transformed(fourier, self._at_elements(layer, _values(x), window))
+        if direct:
+            pieces = x.pieces
+        elif apart and not x.joined:
+            pieces = transformed(fourier, x.parts())
+        else:
+            pieces = transformed(fourier, self._at_elements(layer, _values(x), window))
         pieces = self._mixed(layer, pieces, direct)
         space = window.out if window else x.shape[1:-1]
         shape = (x.shape[0], *space, layer.kernel.shape[-1])
         y = Coefficients(fourier, pieces, shape, functools.partial(self._as_features, layer, space))
         if keras.activations.serialize(layer.activation) == "linear":
             return y
-        return self.emitter.replace(layer, layers.Activation, layer.activation)(y.values())
+        activation = self.emitter.replace(layer, layers.Activation, layer.activation)
+        return Mapped(y, activation) if is_elementwise(layer.activation) else activation(y.values())
 
     def _reads(self, layer, x):
-        """Whether a layer takes coefficients as they are: at one pixel, of its group, on as many axes."""
+        """Whether a layer takes features as they are: at one pixel, of its group, on as many axes."""
         fourier, _, group = self.chosen[id(layer)]
-        flat = len(x.pieces[0].shape) < len(x.shape)
-        return group is None and x.fourier is fourier and flat == isinstance(layer, layers.Conv3D)
+        return group is None and x.fourier is fourier and x.flat == isinstance(layer, layers.Conv3D)
 
     def _as_features(self, layer, space, y):
         if not isinstance(layer, layers.Conv3D):
@@ -279,7 +294,14 @@ class _Blocks(Folder):
 
 
 def _values(x):
-    return x.values() if isinstance(x, Coefficients) else x
+    return x.values() if isinstance(x, Apart) else x
+
+
+def _is_function(operation):
+    """Whether a layer is a function of each number by itself."""
+    if not has(operation, "function"):
+        return False
+    return not isinstance(operation, layers.Activation) or is_elementwise(operation.activation)
 
 
 def _one_open(space):
