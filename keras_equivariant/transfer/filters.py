@@ -1,4 +1,4 @@
-"""import_filters(): the trained filters of GrouPy, keras-gcnn, escnn and stock Keras layers in our layers."""
+"""import_filters(): the trained filters of other libraries and of stock Keras layers in our layers."""
 
 from __future__ import annotations
 
@@ -13,24 +13,29 @@ from numpy.typing import ArrayLike
 from keras_equivariant.graphs.reading import walk
 from keras_equivariant.layers import (
     GroupConv2D,
+    GroupConv3D,
     GroupDepthwiseConv2D,
+    HarmonicConv2D,
     LiftingConv2D,
+    LiftingConv3D,
     SteerableConv2D,
     SteerableConv3D,
     SteerableDense,
 )
 from keras_equivariant.layers.core.rotated_conv import RotatedConv
 from keras_equivariant.layers.core.transposed import Transposed
-from keras_equivariant.transfer import escnn, groupy
+from keras_equivariant.transfer import escnn, groupy, groupy_3d, harmonic_networks, se3cnn
 from keras_equivariant.transfer.convolutions import fill
 from keras_equivariant.transfer.stock_kernels import set_kernel
 from keras_equivariant.utils.arrays import read_arrays
 
-SOURCES = ("groupy", "keras_gcnn", "escnn", "keras")
+SOURCES = ("groupy", "keras_gcnn", "escnn", "se3cnn", "harmonic", "keras")
 _TAKES = {
-    "groupy": (LiftingConv2D, GroupConv2D),
+    "groupy": (LiftingConv2D, GroupConv2D, LiftingConv3D, GroupConv3D),
     "keras_gcnn": (LiftingConv2D, GroupConv2D),
     "escnn": (SteerableConv2D, SteerableDense, LiftingConv2D, GroupConv2D),
+    "se3cnn": (SteerableConv3D,),
+    "harmonic": (HarmonicConv2D,),
     "keras": (RotatedConv, GroupDepthwiseConv2D, SteerableConv2D, SteerableConv3D, SteerableDense),
 }
 
@@ -38,7 +43,7 @@ _TAKES = {
 def import_filters(
     target: keras.layers.Layer,
     filters: ArrayLike | Mapping[str, ArrayLike] | os.PathLike[str],
-    source: Literal["groupy", "keras_gcnn", "escnn", "keras"],
+    source: Literal["groupy", "keras_gcnn", "escnn", "se3cnn", "harmonic", "keras"],
     bias: ArrayLike | None = None,
     tolerance: float = 0.001,
 ) -> float | dict[str, float]:
@@ -52,9 +57,15 @@ def import_filters(
         target: a built layer, or a model.
         filters: the filters of the layer, an array. For a model a dict, or the path of an .npz file, with an array for
             each layer under `"<layer name>.kernel"` and, where it has one, `"<layer name>.bias"`.
-        source: `"groupy"`: filters (C_out, C_in, |G|, k, k) of GrouPy for Chainer and its PyTorch ports, on p4 and p4m.
+        source: `"groupy"`: filters (C_out, C_in, |G|, k, k) of GrouPy for Chainer and its PyTorch ports, on p4 and p4m;
+            for layers of volumes those of GrouPy for TensorFlow, (k, k, k, |G| C_in, C_out), on O, Oh, D4h and its C4h
+            (`transfer.groupy_3d.group("C4h")`).
             `"keras_gcnn"`: filters (k, k, |G| C_in, C_out) of keras-gcnn and GrouPy for TensorFlow.
             `"escnn"`: expanded filters (D_out, D_in, k, k) of modules on the plane between regular fields and irreps.
+            `"se3cnn"`: filters (D_out, D_in, k, k, k) that `SE3Kernel()` gives, into a SteerableConv3D on SO3.
+            `"harmonic"`: filters of Harmonic Networks, real and imaginary parts of each order from 0 that their
+            `get_filters` gives, (orders, 2, k, k, C_in, C_out), into a HarmonicConv2D; features are complex conjugates
+            there, magnitudes the same.
             `"keras"`: kernels of stock layers, (*k, C_in, C_out) with one for each pair of fields, which every
             orientation applies to the same orientation of the input; or the expanded kernel, with |G| times the
             channels, which is projected orthogonally onto the layer's kernels.
@@ -101,7 +112,10 @@ def _import_layer(layer, filters, source, bias, tolerance):
             "use_bias=True"
         )
     if source in ("groupy", "keras_gcnn"):
-        layer.kernel.assign(groupy.coefficients(layer, filters, merged=source == "keras_gcnn"))
+        if layer.rank == 3:
+            layer.kernel.assign(groupy_3d.coefficients(layer, filters))
+        else:
+            layer.kernel.assign(groupy.coefficients(layer, filters, merged=source == "keras_gcnn"))
         if layer.bias is not None:
             layer.bias.assign(_field_bias(layer, bias))
         return 0.0
@@ -109,6 +123,10 @@ def _import_layer(layer, filters, source, bias, tolerance):
     bias = None if bias is None else np.asarray(bias, "float64")
     if source == "keras":
         loss = set_kernel(layer, filters, bias)
+    elif source == "harmonic":
+        loss = harmonic_networks.set_filters(layer, filters)
+    elif source == "se3cnn":
+        loss = fill(layer, se3cnn.dense_kernel(layer, filters), np.zeros(layer.out_type.size))
     else:
         kernel = escnn.dense_kernel(layer, filters)
         loss = fill(layer, kernel, np.zeros(kernel.shape[-1]) if bias is None else escnn.dense_bias(layer, bias))
@@ -136,6 +154,10 @@ _PROJECTED = "a stock kernel has no such symmetry by itself: raise `tolerance`, 
 
 
 def _likely_cause(layer, loss):
+    if isinstance(layer, HarmonicConv2D):
+        return (
+            "likely its rings lie outside the window: give num_rings of at most kernel_size // 2, or raise `tolerance`"
+        )
     if loss > 0.5:
         return (
             "likely the field types or the group are others, their fields stand in another order, or the mirror is not "

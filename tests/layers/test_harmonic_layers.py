@@ -84,7 +84,7 @@ def test_the_convolution_is_the_complex_one():
     x = draw(1, 3, 3, 2, 2, 1)
     y = run(layer, x)[0, 0, 0]
     kernel, phase = (ops.convert_to_numpy(w) for w in layer.weights)
-    basis = layer._basis
+    basis = layer.basis
     values = x[0, :, :, :, 0, 0] + 1j * x[0, :, :, :, 1, 0]
     for n in range(3):
         for f in range(2):

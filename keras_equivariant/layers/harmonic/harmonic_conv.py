@@ -138,14 +138,14 @@ class HarmonicConv2D(WindowedConv):
         orders, fields = self._orders_and_fields(input_shape)
         self.compute_output_shape(input_shape)
         self.check_symmetry(input_shape)
-        self._basis = self._ring_basis(orders or 1)
-        self._filters, self._signs = _routes(self._basis.orders, orders, self.max_order + 1)
-        self._add_kernel((self._basis.size, fields, self.filters))
+        self.basis = self._ring_basis(orders or 1)
+        self._filters, self._signs = _routes(self.basis.orders, orders, self.max_order + 1)
+        self._add_kernel((self.basis.size, fields, self.filters))
         self.phase = None
         if self.use_phase:
             self.phase = self.add_weight(
                 name="phase",
-                shape=(len(self._basis.orders), fields, self.filters),
+                shape=(len(self.basis.orders), fields, self.filters),
                 initializer=self.phase_initializer,
                 regularizer=self.phase_regularizer,
                 constraint=self.phase_constraint,
@@ -164,7 +164,7 @@ class HarmonicConv2D(WindowedConv):
         """The kernel of the equal stock convolution, (*kernel_size, (M+1) 2 C, (max_order+1) 2 F)."""
         phase = None if self.phase is None else ops.convert_to_tensor(self.phase)
         kernel = harmonic.expand(
-            ops.convert_to_tensor(self.kernel), phase, self._basis.basis, self._filters, self._signs
+            ops.convert_to_tensor(self.kernel), phase, self.basis.basis, self._filters, self._signs
         )
         return ops.reshape(kernel, (*self.kernel_size, *kernel.shape[1:]))
 
