@@ -57,6 +57,9 @@ from keras_equivariant.layers.steerable.steerable_dense import SteerableDense
 from keras_equivariant.layers.steerable.steerable_group_normalization import SteerableGroupNormalization
 from keras_equivariant.layers.steerable.steerable_instance_normalization import SteerableInstanceNormalization
 from keras_equivariant.layers.steerable.steerable_layer_normalization import SteerableLayerNormalization
+
+# Outside `__all__`, too: it takes two tensors.
+from keras_equivariant.layers.steerable.steerable_tensor_product import SteerableTensorProduct as SteerableTensorProduct
 from keras_equivariant.layers.steerable.tensor_product_activation import TensorProductActivation
 from keras_equivariant.layers.steerable.vector_field_activation import VectorFieldActivation
 

@@ -221,7 +221,13 @@ ROWS = (
         "tests/transfer/test_import_volumes_and_rings.py::test_harmonic_networks",
     ),
     Row("e3nn", ("Irreps",), '`ke.FieldType.parse("8x0e + 4x1o", "O3")`', OTHER, "channels are component-major here"),
-    Row("e3nn", ("tensor products of two inputs",), "", MISSING, "`TensorProductActivation` takes one"),
+    Row(
+        "e3nn",
+        ("FullyConnectedTensorProduct",),
+        "`SteerableTensorProduct`",
+        OTHER,
+        "weights of deviation 1 in both; the signs and the order of the paths are not compared",
+    ),
     Row(
         "e3nn",
         ("degrees above 11",),
