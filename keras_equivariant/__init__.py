@@ -21,6 +21,7 @@ if not _startup.is_light(__name__):
     from keras_equivariant.transfer import (
         Projection,
         convert_basis,
+        delta_orthogonal,
         from_escnn,
         import_filters,
         project,
@@ -46,6 +47,7 @@ __all__ = [
     "conversion_table",
     "convert_basis",
     "data",
+    "delta_orthogonal",
     "dynamics",
     "equivariance_error",
     "equivariant",

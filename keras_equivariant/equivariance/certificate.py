@@ -36,7 +36,7 @@ from keras_equivariant.graphs.symmetry import (
     symmetry_problems,
 )
 from keras_equivariant.groups.group import Group
-from keras_equivariant.utils.text import number
+from keras_equivariant.utils.text import number, share
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,7 +227,7 @@ def certify(
         notes.append("the layers could not be measured one by one")
 
     kept = [(layer.name, layer.symmetry_kept) for layer in every_layer if hasattr(layer, "symmetry_kept")]
-    notes += [f"symmetry kept by the kernels: {', '.join(f'{name} {part:.1%}' for name, part in kept)}"] * bool(kept)
+    notes += [f"symmetry kept by the kernels: {', '.join(f'{name} {share(part)}' for name, part in kept)}"] * bool(kept)
 
     best = in_float64 or own
     outputs = next(iter(measured.values()))[0].outputs

@@ -99,7 +99,7 @@ def resample(x, matrices):
             continue
         before, after = list(x.shape[1:axis]), list(x.shape[axis + 1 :])
         rows = ops.reshape(x, (-1, matrix.shape[1], math.prod(after)))
-        rows = ops.matmul(ops.convert_to_tensor(matrix, dtype=x.dtype), rows)
+        rows = ops.convert_to_tensor(matrix, dtype=x.dtype) @ rows  # ops.matmul rounds float64 on torch
         x = ops.reshape(rows, (-1, *before, matrix.shape[0], *after))
     return x
 

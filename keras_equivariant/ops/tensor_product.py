@@ -31,9 +31,9 @@ def contract(x, second, weights, layout, second_layout, out_layout, paths):
             pairs = products[i, j].shape[-1]
             weight = ops.reshape(weights[start : start + pairs * multiplicity], (pairs, multiplicity))
             start += pairs * multiplicity
-            mixed = ops.matmul(products[i, j], weight)  # (N, dim second dim, w)
+            mixed = products[i, j] @ weight  # (N, dim second dim, w)
             matrix = ops.convert_to_tensor(coupling.reshape(dim, -1), dtype=x.dtype)
-            summands.append(ops.matmul(matrix, mixed))
+            summands.append(matrix @ mixed)
         found.append(ops.reshape(functools.reduce(operator.add, summands), (-1, dim * multiplicity)))
     y = found[0] if len(found) == 1 else ops.concatenate(found, axis=-1)
     return ops.reshape(y, (*before, y.shape[-1]))

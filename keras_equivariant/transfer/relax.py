@@ -13,7 +13,7 @@ from keras_equivariant.graphs.reading import functional
 from keras_equivariant.graphs.rewriting import Rewriter
 from keras_equivariant.graphs.weights import DeferredWeights, clone_operation, clone_with
 from keras_equivariant.layers.regular.relaxed import Relaxed, relaxes
-from keras_equivariant.utils.text import number, table
+from keras_equivariant.utils.text import number, share, table
 
 
 def relax(
@@ -93,9 +93,8 @@ class Projection:
     change: float | None = None
 
     def __str__(self):
-        rows = [(one.name, f"{one.kept:.1%}", number(one.removed), number(one.gain)) for one in self.layers]
-        lines = [table(("layer", "symmetry kept", "removed", "gain of what was removed"), rows)]
-        lines = ["\n".join(part) if isinstance(part, list) else part for part in lines]
+        rows = [(one.name, share(one.kept), number(one.removed), number(one.gain)) for one in self.layers]
+        lines = table(("layer", "symmetry kept", "removed", "gain of what was removed"), rows)
         if self.change is not None:
             lines.append(f"the outputs change by {number(self.change)} of their norm")
         return "\n".join(lines)

@@ -43,6 +43,11 @@ def number(value):
     return "undefined" if math.isnan(value) else "0" if value == 0 else f"{value:.2g}"
 
 
+def share(part):
+    """A part of 1 in percent; what is less than all never reads as all."""
+    return "over 99.9%" if part < 1 and round(100 * part, 1) == 100 else f"{part:.1%}"
+
+
 def aligned(rows):
     """Rows of equally many cells as lines with aligned columns."""
     rows = [tuple(map(str, row)) for row in rows]

@@ -366,6 +366,44 @@ def test_a_group_of_ones_own_by_exp_and_log_alone():
     np.testing.assert_allclose(z, y, atol=1e-10)
 
 
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("name", ["SQ", "RxSQ"])
+def test_squeezes_as_a_group_of_ones_own(name):
+    """SQ of LieConv's repository, diag(e^s, e^-s), and RxSQ, with scalings: what moves points of a quadrant along."""
+    scales = name == "RxSQ"
+
+    def exp(a):
+        r, s = (a[..., 0], a[..., 1]) if scales else (0 * a[..., 0], a[..., 0])
+        zero, one = ops.zeros_like(s), ops.ones_like(s)
+        rows = [[ops.exp(r + s), zero, zero], [zero, ops.exp(r - s), zero], [zero, zero, one]]
+        return ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
+
+    def log(u):
+        p, q = ops.log(u[..., 0, 0]), ops.log(u[..., 1, 1])
+        return ops.stack([(p + q) / 2, (p - q) / 2][0 if scales else 1 :], axis=-1)
+
+    def lift(points):
+        size = ops.maximum(ops.abs(points), 1e-12)  # an axis has no element of its own
+        p, q = ops.log(size[..., :1]), ops.log(size[..., 1:])
+        if scales:
+            return ops.concatenate([(p + q) / 2, (p - q) / 2], axis=-1), ops.sign(points)
+        return (p - q) / 2, ops.sign(points) * ops.exp((p + q) / 2)
+
+    group = groups.LieGroup(f"my{name}", 2, algebra=1 + scales, orbit=2, exp=exp, log=log, lift=lift)
+    groups.register(group)
+    a = np.random.default_rng(0).normal(size=(5, 1 + scales))
+    np.testing.assert_allclose(group.logarithm(group.matrix(a)), a, atol=1e-12)
+    x, f, mask = sample("T2")
+    x = np.asarray(x) + 3.0 * np.sign(np.asarray(x))
+    conv = layers.LieConv(4, group.name, neighbors=6, dtype="float64")
+    lifted = layers.LieLift(group.name, dtype="float64")
+    y = ops.convert_to_numpy(conv(lifted([x, f, mask]))[1])
+    moved = groups.move_points(x, group.matrix(a[0]))
+    np.testing.assert_allclose(ops.convert_to_numpy(conv(lifted([moved, f, mask]))[1]), y, atol=1e-10)
+    other = groups.move_points(x, np.diag([1.3, 1.3 if not scales else -1.3, 1.0]))  # no element
+    assert np.abs(ops.convert_to_numpy(conv(lifted([other, f, mask]))[1]) - y).max() > 1e-3
+
+
 @pytest.mark.parametrize("layer", [ke.layers.LieConv, ke.layers.LieBottleneck])
 def test_options_go_by_their_old_names_for_now(layer):
     with pytest.warns(DeprecationWarning, match="`neighbours` is now `neighbors`"):

@@ -10,6 +10,7 @@ from keras import ops
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.options import Activation, Anything, passed_on
 from keras_equivariant.ops import expansion
+from keras_equivariant.utils.text import share
 
 
 @register
@@ -87,8 +88,8 @@ class Relaxed(EquivariantLayer):
         if training and self.penalty:
             self.add_loss(self.penalty * ops.sum(ops.square(free)))
         channels = int(free.shape[-2])
-        x = ops.reshape(inputs, (-1, *ops.shape(inputs)[1 : inputs.ndim - self._fibre], channels))
-        branch = ops.matmul(x, ops.cast(free, x.dtype)) if free.ndim == 2 else self.layer._convolve(x, free)
+        x = ops.reshape(inputs, (-1, *ops.shape(inputs)[1 : len(inputs.shape) - self._fibre], channels))
+        branch = x @ ops.cast(free, x.dtype) if len(free.shape) == 2 else self.layer._convolve(x, free)
         return self.activation(y + ops.reshape(branch, ops.shape(y)))
 
     @property
@@ -151,7 +152,7 @@ class Relaxed(EquivariantLayer):
     def symmetry_problems(self, input_shape):
         found = self.layer.symmetry_problems(input_shape)
         if self.built and np.any(keras.ops.convert_to_numpy(self.free_kernel())):
-            found = [*found, f"its free kernel keeps no symmetry: {self.symmetry_kept:.1%} of the whole kernel is kept"]
+            found = [*found, f"its free kernel keeps no symmetry: {share(self.symmetry_kept)} of the whole kernel is kept"]
         return found
 
     def compute_output_shape(self, input_shape):
