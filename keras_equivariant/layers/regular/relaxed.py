@@ -152,7 +152,10 @@ class Relaxed(EquivariantLayer):
     def symmetry_problems(self, input_shape):
         found = self.layer.symmetry_problems(input_shape)
         if self.built and np.any(keras.ops.convert_to_numpy(self.free_kernel())):
-            found = [*found, f"its free kernel keeps no symmetry: {share(self.symmetry_kept)} of the whole kernel is kept"]
+            found = [
+                *found,
+                f"its free kernel keeps no symmetry: {share(self.symmetry_kept)} of the whole kernel is kept",
+            ]
         return found
 
     def compute_output_shape(self, input_shape):
