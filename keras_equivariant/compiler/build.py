@@ -58,7 +58,7 @@ def build_from_spec(source: str | os.PathLike[str] | Mapping[str, Any] | Spec, /
 
 def _inputs(spec):
     given = {"name": INPUT_NAME, **spec.input}
-    space = given.pop("space", None)
+    space, _ = given.pop("space", None), given.pop("type", None)
     if space is None:
         return keras.Input(**given)
     count, channels = given["shape"]

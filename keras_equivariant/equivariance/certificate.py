@@ -148,7 +148,9 @@ def certify(
     group = points.sample(claimed, every_layer, seed) if on_points else finite(claimed)
     tolerances, angles, notes = tolerances_by_dtype(tolerance), angles_in_degrees(angles), []
     if group != claimed:
-        tested = f"{group.order} of its elements" if on_points else f"{group.name}, and by angle"
+        tested = (
+            f"{group.order} of its elements{points.translated(group)}" if on_points else f"{group.name}, and by angle"
+        )
         notes.append(f"{claimed.name} is tested on {tested}")
     if inputs is None:
         if opaque:
@@ -172,6 +174,8 @@ def certify(
     if network is not None and not on_points and _is_auto(input_layout):
         input_layout = [Frames() if framed else AUTO for framed in framed_inputs(network)]
         input_layout = [known or layout for known, layout in zip(input_types(network), input_layout, strict=True)]
+    if network is not None and on_points and _is_auto(input_layout):
+        input_layout = points.own_inputs(network, group)
     if network is not None and _is_auto(output_layout):
         output_layout = own_layouts(network, on_points)
     setting = Setting(

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.equivariance import points
-from keras_equivariant.graphs.symmetry import framed_outputs, layout_of, output_layouts, output_operations
+from keras_equivariant.graphs.symmetry import framed_outputs, layout_of, output_layouts
 from keras_equivariant.groups import layouts
 from keras_equivariant.groups.layouts import Frames, Image, Invariant, Layout, Quotient, Regular, Typed, parse
 
@@ -19,7 +19,7 @@ NAMES = (AUTO, "image", "regular", "harmonic", "invariant", "regular_vector", "f
 def own_layouts(network, on_points=False):
     """For each output of a functional model the layout that its layers give it; "auto" where they say nothing."""
     if on_points:
-        return points.output_layouts(output_operations(network))
+        return points.output_layouts(network)
     known = zip(output_layouts(network), framed_outputs(network), strict=True)
     return [(_told(layout) or AUTO) if frames is None else Frames(_told(layout_of(frames))) for layout, frames in known]
 

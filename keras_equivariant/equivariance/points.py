@@ -1,8 +1,9 @@
 """Certification of networks on points: which elements, which inputs move, and how vectors turn."""
 
 from keras_equivariant import groups
-from keras_equivariant.graphs.symmetry import moves_points
-from keras_equivariant.groups.layouts import Invariant, Positions, Vectors
+from keras_equivariant.graphs.symmetry import input_types, layout_of, moves_points, rotates_points
+from keras_equivariant.groups.layouts import Frames, Invariant, Points, Positions, Typed, Vectors
+from keras_equivariant.layers.points.features import OnPoints
 from keras_equivariant.layers.points.image_to_points import ImageToPoints
 from keras_equivariant.layers.points.lift import LieLift
 
@@ -12,16 +13,26 @@ COUNT = 6  # elements of each kind
 def move(layers, group):
     """Whether a network with these layers takes points that the group moves; images may become points inside it."""
     from_images = any(isinstance(layer, ImageToPoints) for layer in layers)
-    return group.is_lie and not from_images and (not group.orthogonal or any(map(moves_points, layers)))
+    if from_images or not isinstance(group, groups.Group):
+        return False
+    on_points = group.is_lie and (not group.orthogonal or any(map(moves_points, layers)))
+    return on_points or (group.orthogonal and any(map(rotates_points, layers)))
 
 
 def sample(group, layers, seed=0):
     """Elements to test: exact ones and, where points are lifted on a grid of rotations, others too."""
+    if group.orthogonal and any(map(rotates_points, layers)):
+        return groups.MotionSample(group, 2 * COUNT, seed)
     lifts = [layer for layer in layers if isinstance(layer, LieLift) and layer.group is group]
     turns = None
     if group.stabilizer is not None and not (lifts and lifts[0].sampling == "principal"):
         turns = lifts[0].samples if lifts and lifts[0].sampling != "uniform" else 1
     return groups.LieSample(group, COUNT, turns, seed)
+
+
+def translated(group):
+    """What elements of a sample are besides, in words."""
+    return ", with translations" if getattr(group, "translates", False) else ""
 
 
 def input_layouts(arrays, group, layout):
@@ -37,6 +48,26 @@ def input_layouts(arrays, group, layout):
     return [Positions(), Invariant(), Invariant()]
 
 
-def output_layouts(operations):
-    """`Vectors` for outputs that turn, `Invariant` for the others."""
-    return [Vectors() if getattr(operation, "vectors", False) else Invariant() for operation in operations]
+def own_inputs(network, group):
+    """The layouts of a functional model's (positions, values, mask) where a layer takes the values for a field type;
+    "auto" where none does."""
+    taken = input_types(network)
+    if len(taken) != 3 or taken[1] is None or taken[1].scalar or network.inputs[0].shape[-1] != group.dimension:
+        return "auto"
+    return [Positions(), Frames(Typed(taken[1])), Invariant()]
+
+
+def output_layouts(network):
+    """For each output how it moves: positions, vectors and fields do, of all points or of each; nothing else."""
+    return [_of_output(tensor) for tensor in network.outputs]
+
+
+def _of_output(tensor):
+    known, history = layout_of(tensor), tensor._keras_history
+    if isinstance(known, Points) and known.group is None:
+        positions = history.tensor_index == 0 and isinstance(history.operation, OnPoints)
+        rotating = None if history.tensor_index == 2 else known.rotating
+        return Positions() if positions else Invariant() if rotating is None else Frames(Typed(rotating))
+    if isinstance(known, Typed):
+        return Frames(known) if len(tensor.shape) == 3 else known
+    return Vectors() if getattr(history.operation, "vectors", False) else Invariant()

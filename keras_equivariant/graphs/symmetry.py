@@ -31,7 +31,8 @@ def group_of(model, of_grid=False):
     """
     layers = list(walk(model)) if isinstance(model, keras.Layer) else []
     on_points = {layer.group for layer in layers if moves_points(layer)}
-    if on_points:
+    from_images = any(isinstance(layer, ImageToPoints) for layer in layers)
+    if on_points or (from_images and any(map(rotates_points, layers))):
         return _of_points(on_points, layers)
     found = {layer.group for layer in layers if isinstance(getattr(layer, "group", None), groups.Group)}
     found |= {layer.out_type.group for layer in layers if isinstance(getattr(layer, "out_type", None), FieldType)}
@@ -58,7 +59,13 @@ def kept_by(group, sizes):
 def moves_points(layer):
     """Whether a layer moves points by its group; the rotations move grids as well, so that the layer tells."""
     group = getattr(layer, "group", None)
-    return isinstance(group, groups.Group) and group.is_lie and (isinstance(layer, OnPoints) or not group.orthogonal)
+    on_points = isinstance(layer, OnPoints) and not layer.takes_types
+    return isinstance(group, groups.Group) and group.is_lie and (on_points or not group.orthogonal)
+
+
+def rotates_points(layer):
+    """Whether a layer takes points with values of a field type: its group rotates both, and they may be translated."""
+    return isinstance(layer, OnPoints) and layer.takes_types
 
 
 _NONE = "no layer that has a group"
@@ -151,11 +158,6 @@ def layout_of(tensor):
         inner = getattr(call.operation, "outputs", None)
         return layout_of(inner[position]) if inner else None
     return None if isinstance(found, Broken) else found
-
-
-def output_operations(graph):
-    """The operation that each of a functional model's outputs comes from."""
-    return [tensor._keras_history.operation for tensor in graph.outputs]
 
 
 def symmetry_problems(model):

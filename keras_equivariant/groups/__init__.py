@@ -10,6 +10,7 @@ from keras_equivariant.groups.irreps import irrep, irreps
 from keras_equivariant.groups.layouts import act, infer_layout
 from keras_equivariant.groups.lie import LieGroup, move_points
 from keras_equivariant.groups.lie_sample import LieSample
+from keras_equivariant.groups.motion_sample import MotionSample
 from keras_equivariant.groups.planar import cyclic, dihedral
 from keras_equivariant.groups.products import clebsch_gordan, direct_sum, induced, tensor_product
 from keras_equivariant.groups.registry import get, is_lie_name, lie_group, orthogonal_group, register
@@ -26,6 +27,7 @@ __all__ = [
     "Group",
     "LieGroup",
     "LieSample",
+    "MotionSample",
     "Quadrature",
     "Representation",
     "Restriction",

@@ -72,6 +72,7 @@ __all__ = [
     "act",
     "infer",
     "infer_layout",
+    "of_values",
     "parse",
     "received",
 ]
@@ -205,7 +206,8 @@ class Typed(Layout):
         return not self.group.is_finite
 
     def turn(self, x, matrix):
-        return self.type.transform(x, matrix)
+        d = self.group.dimension  # of a motion its rotation
+        return self.type.transform(x, np.asarray(matrix)[:d, :d])
 
     def restrict(self, subgroup):
         return Typed(restriction(self.type, subgroup).out_type)
@@ -231,6 +233,13 @@ class Typed(Layout):
     @property
     def described(self):
         return f'"{self.type}" on {self.group.name}'
+
+
+def of_values(layout):
+    """The layout of the values of points at one of them; of other features their own."""
+    if not isinstance(layout, Points):
+        return layout
+    return Invariant() if layout.type is None else Typed.of(layout.type, 2)
 
 
 SPELLINGS = '"image", "regular", "quotient(H)", "harmonic", "invariant" or "regular_vector"'

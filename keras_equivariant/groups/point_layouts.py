@@ -33,11 +33,13 @@ class Points(Layout):
         group: the LieGroup of the elements; None before they are lifted, while they are positions.
         dimension: of the positions.
         shared: whether all samples have the same points, and elements and mask a batch axis of 1.
+        type: FieldType of the values; None where they are invariants, of any number.
     """
 
     group: object = None
     dimension: int | None = None
     shared: bool = dataclasses.field(default=False, compare=False)
+    type: object = None
     any_element = False
 
     def axes(self, shape):
@@ -54,7 +56,15 @@ class Points(Layout):
 
     @property
     def described(self):
-        return str(self) if self.group is None else f"points on {self.group.name}"
+        if self.group is not None:
+            return f"points on {self.group.name}"
+        moved = self.rotating
+        return str(self) if moved is None else f'points with values of type "{moved}" on {moved.group.name}'
+
+    @property
+    def rotating(self):
+        """The FieldType of the values where an element moves them; None for invariants."""
+        return None if self.type is None or self.type.scalar else self.type
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ from keras_equivariant.kernels.projection import rotated_coefficients, steerable
 from keras_equivariant.kernels.rings import Rings
 from keras_equivariant.kernels.rotated import BASES, RotatedBasis, rotated_basis
 from keras_equivariant.kernels.steerable import SteerableBasis, intertwiner_basis, steerable_basis
+from keras_equivariant.kernels.steerable_points import default_degree, harmonic_count, point_basis
 
 __all__ = [
     "BASES",
@@ -18,11 +19,14 @@ __all__ = [
     "Rings",
     "RotatedBasis",
     "SteerableBasis",
+    "default_degree",
     "fast_fourier",
     "fourier_basis",
+    "harmonic_count",
     "intertwiner_basis",
     "natural_covariances",
     "permuting",
+    "point_basis",
     "representatives",
     "ring_basis",
     "rotated_basis",

@@ -53,7 +53,7 @@ def field_pairs(basis):
         A tuple over the blocks of the output of tuples over those of the input; None where the matrices would be large,
         so that the irreps are better expanded one by one.
     """
-    harmonics = None if basis.name == "exact" else _independent_harmonics(basis)
+    harmonics = _independent_harmonics(basis) if basis.name == "steerable" else None
     found = []
     for out in basis.out_blocks:
         row = []

@@ -68,7 +68,7 @@ class SteerableBasis:
     """A basis of the kernels from one field type to another.
 
     Attributes:
-        name: `"exact"` or `"steerable"`.
+        name: `"exact"`, `"steerable"`, or `"harmonics"` of points, whose "pixels" are the harmonics themselves.
         sources, targets: tuples of IrrepCopies, of the input and the output type.
         pairs: dict from (source index, target index) to `(D, pixels, out dim, in dim)` float64, orthonormal; pairs
             without kernels are missing.
@@ -127,12 +127,12 @@ def steerable_basis(in_type, out_type, kernel_size, basis="auto", rings=None):
         ValueError: unknown basis, one that the group does not allow, types of different groups, and fields of the
             output to which no kernel leads.
     """
-    _check_one_group(in_type, out_type)
+    check_one_group(in_type, out_type)
     name = basis_name(in_type.group, kernel_size, basis)
     return _steerable_basis(in_type, out_type, tuple(kernel_size), name, rings or Rings())
 
 
-def _check_one_group(in_type, out_type):
+def check_one_group(in_type, out_type):
     if out_type.group != in_type.group:
         raise ValueError(
             f"`in_type` and `out_type` must be of one group. Received: {in_type.group.name} and "
@@ -164,7 +164,7 @@ def intertwiner_basis(in_type, out_type):
     Raises:
         ValueError: types of different groups, and fields of the output to which no map leads.
     """
-    _check_one_group(in_type, out_type)
+    check_one_group(in_type, out_type)
     return _intertwiner_basis(in_type, out_type)
 
 
@@ -172,7 +172,7 @@ def intertwiner_basis(in_type, out_type):
 def _intertwiner_basis(in_type, out_type):
     one_pixel = (1,) * in_type.group.dimension
     maps = functools.partial(_irrep_maps, in_type.group)
-    basis, missing = _between(in_type, out_type, "exact", maps, one_pixel, Rings())
+    basis, missing = between(in_type, out_type, "exact", maps, one_pixel, Rings())
     if missing:
         raise ValueError(
             f"Every output field needs a map that leads to it, hence an irrep that the input has as well. Received: "
@@ -197,7 +197,7 @@ def _steerable_basis(in_type, out_type, kernel_size, name, rings):
     def kernels(source, target):
         return irrep_kernels(group, source, target, kernel_size, name, rings)
 
-    basis, missing = _between(in_type, out_type, name, kernels, kernel_size, rings)
+    basis, missing = between(in_type, out_type, name, kernels, kernel_size, rings)
     if missing:
         cut = name == "steerable" and max(kernel_size) > 1
         wider = ', or frequency_cutoff="nyquist"' if cut else ""
@@ -209,7 +209,7 @@ def _steerable_basis(in_type, out_type, kernel_size, name, rings):
     return basis
 
 
-def _between(in_type, out_type, name, kernels, kernel_size, rings):
+def between(in_type, out_type, name, kernels, kernel_size, rings):
     """The SteerableBasis, and a field of the output to which none of the kernels leads or None."""
     sources, in_blocks = _irreps_of(in_type)
     targets, out_blocks = _irreps_of(out_type)
@@ -277,7 +277,7 @@ def _band_limited_kernels(group, source, target, kernel_size, rings):
     pixels = int(np.prod(kernel_size))
     candidates = [np.zeros((0, pixels, *dims))]
     for m, harmonic in _harmonics(kernel_size, rings):
-        maps = _harmonic_maps(group, source, target, m)
+        maps = harmonic_maps(group, source, target, m)
         if len(maps):
             candidates.append(np.einsum("noic,cp->npoi", maps, harmonic))
     rows = np.concatenate(candidates).reshape(-1, pixels * dims[0] * dims[1])
@@ -290,7 +290,7 @@ def _harmonics(kernel_size, rings):
 
 
 @functools.lru_cache(maxsize=4096)
-def _harmonic_maps(group, source, target, m):
+def harmonic_maps(group, source, target, m):
     """The maps C with K(x) = sum_c C_c Y_c(x) steerable, Y the harmonic of frequency m: `(n, out, in, 1 or 2)`.
 
     C must be invariant under target x source x psi_m: the average over the group of every C is.

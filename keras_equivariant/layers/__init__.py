@@ -12,6 +12,8 @@ from keras_equivariant.layers.points.frame_averaging import FrameAveraging as Fr
 from keras_equivariant.layers.points.image_to_points import ImageToPoints
 from keras_equivariant.layers.points.lift import LieLift
 from keras_equivariant.layers.points.pooling import LiePooling
+from keras_equivariant.layers.points.steerable_conv import SteerablePointConv
+from keras_equivariant.layers.points.steerable_pooling import SteerablePointPooling
 from keras_equivariant.layers.regular.adaptive_pooling import (
     AdaptiveAveragePooling2D,
     AdaptiveAveragePooling3D,
@@ -119,6 +121,8 @@ __all__ = [
     "SteerableGroupNormalization",
     "SteerableInstanceNormalization",
     "SteerableLayerNormalization",
+    "SteerablePointConv",
+    "SteerablePointPooling",
     "TensorProductActivation",
     "UnflattenFields",
     "Unrestrict",

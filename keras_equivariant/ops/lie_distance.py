@@ -4,6 +4,8 @@ import functools
 
 from keras import ops
 
+from keras_equivariant.ops.neighborhoods import root
+
 _TILT = 1e-2
 APART = 1e6  # from what only the limit of ever smaller scales reaches
 
@@ -52,7 +54,7 @@ class LeftInvariant:
         alpha = self.alpha
         orbits = tuple(b - a for a, b in zip(before, after, strict=True))
         if self.form == "squared":
-            return _root(_squares(log, self.metric) + alpha * _squares(orbits))
+            return root(_squares(log, self.metric) + alpha * _squares(orbits))
         if len(log) == 2 and self.angles == 2:  # R>0 x SO(2)
             return alpha * ops.abs(log[1]) + (1 - alpha) * ops.abs(log[0])
         rotation, translation = log[: self.angles], log[self.angles :]
@@ -60,17 +62,11 @@ class LeftInvariant:
             rotation, translation = translation, ()
         rest = translation or orbits
         if not rotation or not rest:
-            return _root(_squares(rotation or rest))
-        other = _root(_squares(rest))
+            return root(_squares(rotation or rest))
+        other = root(_squares(rest))
         if self.angles == len(orbits) == 1:  # SO(2)
             other = other / (before[0] - (-1e-3 - after[0]))
-        return alpha * _root(_squares(rotation)) + (1 - alpha) * other
-
-
-def _root(square):
-    """The square root; its gradient at 0 is 0."""
-    here = square > 0
-    return ops.where(here, ops.sqrt(ops.where(here, square, 1.0)), 0.0)
+        return alpha * root(_squares(rotation)) + (1 - alpha) * other
 
 
 def _squares(planes, weights=None):

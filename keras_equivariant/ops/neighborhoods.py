@@ -47,6 +47,42 @@ def nearest(queries, points, mask, k, distance, within=None, order=None, chunk_s
     return _in_chunks(choose, queries, points, chunk_size)
 
 
+def within_cutoff(points, mask, k, radius, chunk_size=None):
+    """For each point those within a radius, itself among them, and how much each counts: `smooth_cutoff`.
+
+    Args:
+        points: positions `(B, N, d)`.
+        mask: `(B, N)` booleans, which points are there.
+        k: how many there is place for. Where more are within the radius, it ends at the first without a place.
+        radius: a number.
+        chunk_size: as in `nearest`.
+
+    Returns:
+        `(indices (B, N, k), offsets, weights (B, N, k))`, offsets the planes of x_j - x_i, `(B, N, k)` each.
+    """
+    k = min(k, points.shape[1])
+    count = min(k + 1, points.shape[1])
+    found, there, _, _ = nearest(points, points, mask, count, euclidean, radius, lambda _, far: far, chunk_size)
+    centers = tuple(ops.expand_dims(points[..., i], -1) for i in range(points.shape[2]))
+    around = take(points, found)
+    offsets = tuple(around[..., i] - centers[i] for i in range(points.shape[2]))
+    far = ops.where(there, root(sum(x * x for x in offsets)), FAR)
+    edge = ops.minimum(far[..., k:], radius) if count > k else radius
+    offsets = tuple(ops.where(there[..., :k], x[..., :k], 0.0) for x in offsets)
+    return found[..., :k], offsets, smooth_cutoff(far[..., :k], edge)
+
+
+def euclidean(a, b):
+    """The distance of points given by planes."""
+    return root(sum((x - y) * (x - y) for x, y in zip(a, b, strict=True)))
+
+
+def root(square):
+    """The square root; its gradient at 0 is 0."""
+    here = square > 0
+    return ops.where(here, ops.sqrt(ops.where(here, square, 1.0)), 0.0)
+
+
 def sums(points, mask, distance, chunk_size=None):
     """For each point the sum of its distances from all that are there, `(B, N)`."""
     points = ops.stop_gradient(points)

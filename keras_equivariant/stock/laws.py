@@ -1,5 +1,7 @@
 """What Keras's own layers do to a layout: the layout behind them, or why they break the symmetry."""
 
+import dataclasses
+
 import keras
 import numpy as np
 
@@ -16,6 +18,7 @@ from keras_equivariant.groups.layouts import (
     Typed,
     Vectors,
     WrongFeatures,
+    of_values,
     received,
 )
 from keras_equivariant.stock import traits, windows
@@ -48,7 +51,7 @@ def output_layout(layer, layouts, shapes, group=None, arguments=None):
     if broken is not None:
         return broken
     if isinstance(layouts[0], Points):
-        return _on_points(row, layer, layouts[0])
+        return _on_points(row, layer, layouts, shapes, arguments)
     if isinstance(layouts[0], Vectors):
         return _on_vectors(row, layer, layouts[0])
     if isinstance(layouts[0], Frames) and row is not None:
@@ -362,15 +365,21 @@ _JUDGES = {
 }
 
 
-def _on_points(row, layer, layout):
-    """The layout of points whose values a stock layer changes."""
-    if row is None or not row.on_points:
-        raise WrongFeatures(f"takes no points. Received: {layout.described} features", "use LiePooling before it")
+def _on_points(row, layer, layouts, shapes, arguments):
+    """The layout of points whose values a stock layer changes: of each point by itself."""
+    layout = layouts[0]
+    if row is None and layout.group is not None or row is not None and not row.on_points:
+        pooling = "LiePooling" if layout.type is None else "SteerablePointPooling"
+        raise WrongFeatures(f"takes no points. Received: {layout.described} features", f"use {pooling} before it")
     axis = getattr(layer, "axis", -1)
     chosen = () if axis is None else axis if isinstance(axis, list | tuple) else (axis,)
     if set(chosen) - {-1, 2}:
         raise BreaksSymmetry(f"must act on channels. Received: axis={axis}", "use axis=-1", layout=layout)
-    return layout
+    if not any(isinstance(other, Points) and other.rotating for other in layouts):
+        return layout
+    of_each = [of_values(other) for other in layouts]
+    found = output_layout(layer, of_each, [(shape[0], shape[-1]) for shape in shapes], arguments=arguments)
+    return dataclasses.replace(layout, type=found.type if isinstance(found, Typed) else None)
 
 
 def _on_vectors(row, layer, layout):

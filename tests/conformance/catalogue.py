@@ -175,7 +175,8 @@ def harmonic_conv(orders=2, size=(9, 9), **options):
     return Case(layers.HarmonicConv2D, options, (*size, orders, 2, 3), "C4", "harmonic", "harmonic")
 
 
-from lie_cases import LIE_CASES  # noqa: E402  (it needs Case)
+from field_point_cases import FIELD_POINT_CASES  # noqa: E402  (it needs Case)
+from lie_cases import LIE_CASES  # noqa: E402
 
 VOLUMES = [
     lifting("O", (5, 5, 5), padding="same"),
@@ -256,6 +257,7 @@ TYPED_VOLUMES = [
 
 CATALOGUE = [
     *LIE_CASES,
+    *FIELD_POINT_CASES,
     *(lifting(group=group, padding="same") for group in ("C1", "C2", "C4", "D1", "D2", "D4", "C8")),
     *(group_conv(group=group, padding="same") for group in ("C1", "C2", "C4", "D1", "D2", "D4", "C8", "C3")),
     *(lifting(basis=basis) for basis in ("bilinear", "gaussian", "steerable")),

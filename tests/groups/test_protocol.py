@@ -19,6 +19,7 @@ FINITE = ["C1", "C4", "C5", "D4", "D8", "O", "Ih", "C8z", "D3_111", FLIPS]
 CONTINUOUS = ["SO2", "O2", "SO3", "O3"]
 LIE = ["T1", "T2", "Tx", "Rx", "RxSO2", "SE2", "T3", "SE3", "Trivial2", SHEAR]
 ALL = [*FINITE, *CONTINUOUS, *LIE, groups.LieSample("SE2"), groups.LieSample("SO3")]
+ALL += [groups.MotionSample(name) for name in ("O3", "D4", "I")]
 
 
 @pytest.mark.parametrize("name", ALL, ids=lambda group: getattr(group, "name", group))

@@ -59,6 +59,7 @@ def _root():
                 "dtype": {"enum": list(DTYPES)},
                 "name": {"type": "string"},
                 "space": _or_expression({"enum": [1, 2, 3]}),
+                "type": {"type": "string"},
             },
             ("shape",),
         ),

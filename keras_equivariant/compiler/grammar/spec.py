@@ -25,7 +25,7 @@ VERSION = 1
 KEYS = (
     *("spec", "extends", "name", "description", "law", "params", "input", "defaults", "blocks", "layers", "training"),
 )
-INPUT_KEYS = ("shape", "dtype", "name", "space")
+INPUT_KEYS = ("shape", "dtype", "name", "space", "type")
 LAWS = ("invariance", "equivariance")
 DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8")
 
@@ -195,6 +195,13 @@ def _input(node, scope):
             raise found["shape"].error(
                 "points need `shape: [points, channels]`, both known, and no name of their own. "
                 f"Received: {kind_of(shape)}"
+            )
+    if "type" in found:
+        values["type"] = resolve(found["type"], scope)
+        if not isinstance(values["type"], str) or "space" not in found:
+            raise found["type"].error(
+                'must be the field type of the values of points in words, such as "5x0 + 1x1", beside `space`. '
+                f"Received: {kind_of(values['type'])}"
             )
     return values
 

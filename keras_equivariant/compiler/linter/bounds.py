@@ -46,8 +46,8 @@ def count_parameters(entry, layer, input_shape, output_shape):
         count = math.prod(window) * channels * (output_shape[-1] or 1) * fibres
         if hasattr(layer, "depth_multiplier") and not hasattr(layer, "filters"):  # depthwise: each channel by itself
             count = math.prod(window) * (output_shape[-1] or 1) * math.prod(output_shape[above:-1])
-    elif hasattr(layer, "kernel_units"):
-        count = channels * layer.kernel_units[-1] * layer.filters
+    elif hasattr(layer, "expanded_size"):
+        count = layer.expanded_size(channels)
     elif hasattr(layer, "units"):
         count = channels * layer.units
     elif has(layer, "slopes") or getattr(layer, "axis", -1) != -1:

@@ -104,7 +104,7 @@ def _of_inner_layer(problem):
 def _walked(spec):
     walker = _Walker(spec)
     try:
-        start = rules.input_features(spec.input_shape, spec.input.get("space"), walker.claim)
+        start = walker.start(spec)
         features = walker.walk(spec.layers, start)
     except SpecError as error:
         walker.trace.problems += error.problems
@@ -136,6 +136,13 @@ class _Walker:
                 self.trace.problems.append(Problem(entry.where, message))
             if name:
                 self.taken.add(name)
+
+    def start(self, spec):
+        """The features that the input is; SpecError for values that do not have the type they are said to have."""
+        try:
+            return rules.input_features(spec.input_shape, spec.input.get("space"), self.claim, spec.input.get("type"))
+        except ValueError as error:
+            raise next(flat(spec.layers)).where.error(f"`input`: {error}") from None
 
     def walk(self, entries, features):
         for entry in entries:

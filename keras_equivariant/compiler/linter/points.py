@@ -11,7 +11,7 @@ def apply(layer, x):
     if not isinstance(x, tuple) or isinstance(layer, OnPoints):
         return layer(list(x) if isinstance(x, tuple) else x)
     elements, values, mask = x
-    return elements, layer(values, mask=mask) if traits(layer).masked else layer(values), mask
+    return elements, layer(values, mask=mask) if getattr(traits(layer), "masked", False) else layer(values), mask
 
 
 def merge(layer, branches):

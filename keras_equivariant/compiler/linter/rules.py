@@ -4,6 +4,7 @@ import dataclasses
 
 from keras_equivariant import groups
 from keras_equivariant.compiler.grammar import registry
+from keras_equivariant.groups import FieldType
 from keras_equivariant.groups.intersection import intersection
 from keras_equivariant.groups.layouts import (
     Broken,
@@ -56,16 +57,32 @@ class Features:
         return [layout] * 3, [(alone, count, width), self.shape, (alone, count)]
 
 
-def input_features(shape, space=None, group=None):
+def input_features(shape, space=None, group=None, field_type=None):
     """The features that an input of this shape (without the batch axis) is; with `space` coordinates, points.
 
     Args:
         group: the symmetry that the network claims.
+        field_type: of the values of points, in words; None for invariants.
+
+    Raises:
+        ValueError: values that are not of this type.
     """
     if space is not None:
-        return Features((None, *shape), Points(None, space))
+        return Features((None, *shape), Points(None, space, False, _type_of_values(field_type, shape, space, group)))
     layouts = {1: Invariant(group), 3: Image(group), 4: Image(group)}
     return Features((None, *shape), layouts.get(len(shape), Broken()))
+
+
+def _type_of_values(field_type, shape, space, group):
+    if field_type is None:
+        return None
+    found = FieldType.parse(field_type, group or f"SO{space}")
+    if found.size != shape[-1]:
+        raise ValueError(
+            f'the values of type "{found}" have {found.size} channels on {found.group.name}. Received: '
+            f"shape={list(shape)}; make its last number {found.size}"
+        )
+    return found
 
 
 def law(layer, layouts, shapes, group):

@@ -2,7 +2,7 @@
 
 from keras_equivariant import groups
 from keras_equivariant.compiler.grammar import registry
-from keras_equivariant.groups.layouts import Broken, Image, Invariant, Regular, Typed
+from keras_equivariant.groups.layouts import Broken, Image, Invariant, Regular, Typed, of_values
 from keras_equivariant.layers.core.typed import Typed as TypedLayer
 
 
@@ -21,7 +21,7 @@ def given_type(entry, features):
     Raises:
         SpecError: features with an axis of their own, or no group.
     """
-    layout = features.layout
+    layout = of_values(features.layout)
     if isinstance(layout, Typed):
         return layout.type
     if not isinstance(layout, Image | Invariant | Broken) or features.shape[-1] is None:

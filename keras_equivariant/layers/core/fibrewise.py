@@ -18,6 +18,8 @@ class Fibrewise(Typed, EquivariantLayer):
     Subclasses set `out_type` where it is not `in_type` and give `compute(x, training)`, which folds to itself.
     """
 
+    on_points = True
+
     def __init__(self, in_type: FieldsLike, group: GroupLike | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.in_type = as_type(in_type, group, "in_type")

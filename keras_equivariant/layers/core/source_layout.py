@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_equivariant.groups.layouts import BreaksSymmetry, Broken, Frames, Typed
+from keras_equivariant.groups.layouts import BreaksSymmetry, Broken, Frames, Points, Typed
 from keras_equivariant.stock import laws
 from keras_equivariant.stock.copies import is_stock
 from keras_equivariant.stock.operations import UnknownLaw
@@ -46,7 +46,10 @@ def _found(tensor, seen):
 
 def _of_ours(operation, inputs, seen):
     shapes = [tensor.shape for tensor in inputs]
-    layout = operation.expected_layout(shapes[0]) or source_layout(inputs[0], seen)
+    layout = operation.expected_layout(shapes[0])
+    if not isinstance(layout, Points):
+        source = source_layout(inputs[0], seen)
+        layout = source if layout is None or isinstance(source, Points) else layout
     if layout is None or isinstance(layout, Broken):
         return layout
     return operation.output_layout([layout] * len(inputs), shapes)

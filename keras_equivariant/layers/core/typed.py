@@ -1,10 +1,20 @@
 """What the layers on field types share: the types, and that nothing untyped came between; not a layer of its own."""
 
+import dataclasses
 import warnings
 
 from keras_equivariant.groups import FieldType, channels
 from keras_equivariant.groups import layouts as _layouts
-from keras_equivariant.groups.layouts import Broken, Image, Invariant, Regular, WrongFeatures, received
+from keras_equivariant.groups.layouts import (
+    Broken,
+    Image,
+    Invariant,
+    Points,
+    Regular,
+    WrongFeatures,
+    of_values,
+    received,
+)
 from keras_equivariant.layers.core.source_layout import source_layout
 from keras_equivariant.stock import traits
 
@@ -28,6 +38,7 @@ class Typed:
     """
 
     out_type: FieldType | None = None
+    on_points = False  # whether it acts on each point's values by themselves
 
     @property
     def group(self):
@@ -44,11 +55,20 @@ class Typed:
 
     def check_features(self, layout, shapes):
         self._check_rank(layout, tuple(shapes[0]))
+        if isinstance(layout, Points) and not self.on_points:
+            raise WrongFeatures(
+                f"sums over the pixels of a grid. {received(layout, shapes[0])}",
+                "use SteerablePointConv, of normalizations SteerableLayerNormalization, or SteerablePointPooling before it",
+            )
+        self.check_values(layout, shapes[0])
+
+    def check_values(self, layout, shape):
+        """WrongFeatures unless features, or the values of points, have the type of the layer."""
+        given, layout = received(layout, shape), of_values(layout)
         scalars = isinstance(layout, Image | Invariant)
         if isinstance(layout, _layouts.Typed) and layout.type == self.in_type or scalars and self.in_type.scalar:
             return  # scalars of another number are noticed by `_check_channels`
         remedy = ""
-        given = received(layout, shapes[0])
         if isinstance(layout, _layouts.Typed):
             given, remedy = f"Received: features of type {layout.described}", f'give the layer in_type="{layout.type}"'
         elif isinstance(layout, Regular):
@@ -56,6 +76,8 @@ class Typed:
         raise WrongFeatures(f'takes features of type "{self.in_type}" on {self.group.name}. {given}', remedy)
 
     def law(self, layout, shapes):
+        if isinstance(layout, Points):
+            return dataclasses.replace(layout, type=self.out_type)
         return _layouts.Typed.of(self.out_type, len(shapes[0]))
 
     def expected_layout(self, shape):

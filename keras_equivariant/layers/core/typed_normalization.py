@@ -22,6 +22,8 @@ class TypedNormalization(Fibrewise):
     the square is the mean over the components. Both commute with every orthogonal representation.
     """
 
+    on_points = False  # most of them sum over space, and would count points that are not there
+
     def __init__(
         self,
         in_type: FieldsLike,

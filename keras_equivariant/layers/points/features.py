@@ -10,13 +10,15 @@ samples have their points in common, and what depends on the points alone is com
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_equivariant import groups
-from keras_equivariant.groups.layouts import Points, WrongFeatures
+from keras_equivariant.groups.layouts import Broken, Points, WrongFeatures, of_values
+from keras_equivariant.layers.core.source_layout import source_layout
 from keras_equivariant.ops import lie
 
 
@@ -26,7 +28,7 @@ class OnPoints:
     Elements keep their precision whatever the dtype policy: positions rounded to half precision would move.
     """
 
-    takes_positions = False
+    takes_positions = takes_types = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -47,8 +49,12 @@ class OnPoints:
         if self.takes_positions != (layout.group is None):
             raise WrongFeatures(
                 f"takes {'positions' if self.takes_positions else 'lifted points'}. Received: {layout.described}",
-                "a network lifts them once, by LieLift",
+                "use SteerablePointConv and SteerablePointPooling"
+                if layout.rotating is not None
+                else "a network lifts them once, by LieLift",
             )
+        if layout.rotating is not None and not self.takes_types:
+            raise rotating_values(layout.rotating)
         if layout.group is not None and self.group is not None and layout.group != self.group:
             raise WrongFeatures(
                 f'takes points on its own group, "{self.group.name}". Received: points on "{layout.group.name}"'
@@ -56,6 +62,16 @@ class OnPoints:
 
     def expected_layout(self, shape):
         return None
+
+    def _check_sources(self, tensors):
+        source = points_source(tensors) if len(tensors) == 3 else None
+        if isinstance(source, Points):
+            try:
+                self.check_features(source, [tensor.shape for tensor in tensors])
+            except WrongFeatures as error:
+                raise ValueError(f"{type(self).__name__} {error}") from None
+        else:
+            super()._check_sources(tensors)
 
     def compute_mask(self, inputs, previous_mask):
         return None
@@ -101,6 +117,30 @@ class OnPoints:
     def full(self, x):
         """Positions or elements in float32 at least."""
         return ops.cast(x, "float64" if keras.backend.standardize_dtype(x.dtype) == "float64" else "float32")
+
+
+def points_source(tensors):
+    """The layout of symbolic (elements, values, mask) by the layers that made them, None where nothing is known.
+
+    What made the elements may say of the values what they were before other layers.
+    """
+    elements, values = (source_layout(tensor) for tensor in tensors[:2])
+    if isinstance(values, Broken):
+        return values
+    field_type = getattr(of_values(values), "type", None)
+    if isinstance(elements, Points):
+        return dataclasses.replace(elements, type=field_type)
+    if isinstance(values, Points) or field_type is None:
+        return values
+    return Points(type=field_type)
+
+
+def rotating_values(field_type):
+    """The error of a layer that takes invariants, for values that the group moves."""
+    return WrongFeatures(
+        f'takes values that no element moves. Received: values of type "{field_type}" on {field_type.group.name}',
+        "use NormPooling before it, or SteerablePointConv instead",
+    )
 
 
 def arithmetic(group):

@@ -97,6 +97,10 @@ class Neighborhoods(OnPoints):
         count = self.queries(values[1])
         return (elements[0], count, elements[2]), (values[0], count, filters), (mask[0], count)
 
+    def expanded_size(self, channels):
+        """An upper bound of the numbers in the linear map behind the sum over neighbors, for so many channels."""
+        return channels * self.kernel_units[-1] * self.filters
+
     def neighbors_of(self, centers, elements, mask, radius=None, offsets=None):
         """The neighbors of each center and how much each of them counts.
 

@@ -12,6 +12,8 @@ from keras_equivariant.ops import pooling
 class NormMaxPooling(Windows, Fibrewise):
     """The longest of each field in each window, of any rank of space; not a layer of its own."""
 
+    on_points = False
+
     def __init__(
         self,
         in_type: FieldsLike,

@@ -63,6 +63,8 @@ class SteerableDense(Typed, Weighted):
     Reference: Cohen & Welling, arXiv 1612.08498, section 2.4 (intertwiners and their number).
     """
 
+    on_points = True
+
     def __init__(
         self,
         in_type: FieldsLike,

@@ -48,6 +48,7 @@ class SteerableLayerNormalization(SampleNormalization):
     """
 
     over_space = False
+    on_points = True
 
     def __init__(
         self,

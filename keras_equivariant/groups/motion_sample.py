@@ -1,0 +1,74 @@
+"""Some motions of points where a finite list is needed: elements of a group of rotations, each with a translation."""
+
+import numpy as np
+
+from keras_equivariant.groups.group import Group, homogeneous
+from keras_equivariant.groups.lie_sample import LieSample
+from keras_equivariant.groups.registry import get
+
+
+class MotionSample(Group):
+    """The identity and other elements of a group of rotations and mirrors, each followed by a random translation.
+
+    Args:
+        group: name of a group of the plane or of space, or the group.
+        count: number of elements; of a finite group with fewer all of them.
+        seed: of the elements and translations.
+
+    Attributes:
+        name, dimension: those of the group.
+        order: number of elements here.
+        matrices: `(order, d + 1, d + 1)`.
+        grid_elements: all of them; the law is exact for each.
+    """
+
+    is_finite, orthogonal, translates = True, False, True
+
+    def __init__(self, group, count=12, seed=0):
+        self.group = get(group)
+        self.name, self.dimension = self.group.name, self.group.dimension
+        rng, d = np.random.default_rng(seed), self.dimension
+        if self.group.is_finite:
+            rest = 1 + rng.permutation(self.group.order - 1)[: count - 1]
+            linear = np.asarray(self.group.matrices)[[0, *np.sort(rest)]]
+        else:
+            linear = LieSample(f"SO{d}", count, seed=seed).matrices[:, :d, :d].copy()
+            if self.group.mirrors:
+                linear[1::2, 0] *= -1
+        self.order = len(linear)
+        self.matrices = homogeneous(linear)
+        self.matrices[1:, :d, d] = rng.normal(size=(self.order - 1, d))
+        self.grid_elements = tuple(range(self.order))
+        self.element_names = ("e", *(f"g{i}" for i in range(1, self.order)))
+
+    @property
+    def finite(self):
+        """The sample itself."""
+        return self
+
+    @property
+    def on_grid(self):
+        """That of the group."""
+        return self.group.on_grid
+
+    @property
+    def mirrors(self):
+        """That of the group."""
+        return self.group.mirrors
+
+    def contains(self, other):
+        """Whether the group contains it; of a motion its rotation."""
+        d = self.dimension
+        motion = isinstance(other, np.ndarray) and other.shape == (d + 1, d + 1)
+        return self.group.contains(other[:d, :d] if motion else other)
+
+    def generated_by(self, elements):
+        """The elements themselves: no others here are products of them."""
+        return tuple(sorted({0, *elements}))
+
+    def index(self, matrix):
+        """Of no use on a sample: always a ValueError."""
+        raise ValueError(f"A sample of {self.name} holds no given element. Received: {np.asarray(matrix).tolist()}")
+
+    def __repr__(self):
+        return f"<MotionSample {self.name}, {self.order} elements>"

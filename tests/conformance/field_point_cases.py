@@ -1,0 +1,82 @@
+"""The layers on points whose values have a field type: one array (B, N, d + D + 1) in, the last channel the mask."""
+
+import dataclasses
+
+import numpy as np
+from catalogue import Case
+from keras import ops
+
+from keras_equivariant import FieldType, groups, layers
+from keras_equivariant.layers.points.features import zero_where_absent
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldPointCase(Case):
+    """A layer on (positions, values of a field type, mask)."""
+
+    @property
+    def finite_group(self):
+        return groups.MotionSample(self.group, 4)
+
+    def connect(self, layer, inputs):
+        d = self.finite_group.dimension
+        found = layer((inputs[..., :d], inputs[..., d:-1], inputs[..., -1] < 1.0))
+        if not isinstance(found, tuple):
+            return found
+        positions, values, mask = found
+        positions, mask = (ops.cast(x, values.dtype) for x in (zero_where_absent(positions, mask), mask))
+        return ops.concatenate([positions, values, mask[..., None]], axis=-1)
+
+
+def moved(field_type, there):
+    """The action on positions, values of the type, and what says whether a point is there (`there` of it)."""
+
+    def act(x, group, element):
+        d = group.dimension
+        matrix = group.matrices[element]
+        positions = np.where(there(x[..., -1:]), groups.move_points(x[..., :d], matrix), x[..., :d])
+        values = field_type.transform(x[..., d:-1], matrix[:d, :d])
+        return np.concatenate([positions, values, x[..., -1:]], axis=-1)
+
+    return act
+
+
+def on_points(layer, group, in_type, out_type=None, points=6, **options):
+    arguments = {"in_type": in_type, "group": group, **options}
+    if out_type is not None:
+        arguments["out_type"] = out_type
+    into = FieldType.parse(in_type, group)
+    out = layer(**arguments).out_type
+    if layer is layers.SteerablePointConv:
+        out = moved(out, lambda mask: mask > 0)
+    shape = (points, into.group.dimension + into.size + 1)
+    return FieldPointCase(layer, arguments, shape, group, moved(into, lambda mask: mask < 1.0), out)
+
+
+def conv(group, in_type, out_type, **options):
+    options = {"radius": 2.0, "neighbors": 4, "kernel_units": (6, 3), "bias_initializer": "normal", **options}
+    return on_points(layers.SteerablePointConv, group, in_type, out_type, **options)
+
+
+# One that leads between all kinds of irreps, one with every option; other groups have their laws in tests/layers.
+FIELD_POINT_CASES = [
+    conv("SO3", "2x0 + 1x1", "1x0 + 1x1 + 1x2", chunk_size=4, kernel_units=2, neighbors=6),
+    conv(
+        "D4",
+        "1xregular",
+        "1xregular",
+        max_degree=1,
+        num_rings=3,
+        kernel_units=(),
+        kernel_activation="tanh",
+        reduction="sum",
+        activation="relu",
+        kernel_initializer="he_normal",
+        kernel_regularizer="l2",
+        bias_regularizer="l1",
+        activity_regularizer="l2",
+        kernel_constraint="max_norm",
+        bias_constraint="non_neg",
+    ),
+    on_points(layers.SteerablePointPooling, "O3", "2x0e + 1x1o", reduction="sum"),
+]
