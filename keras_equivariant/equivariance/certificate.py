@@ -148,9 +148,7 @@ def certify(
     group = points.sample(claimed, every_layer, seed) if on_points else finite(claimed)
     tolerances, angles, notes = tolerances_by_dtype(tolerance), angles_in_degrees(angles), []
     if group != claimed:
-        tested = (
-            f"{group.order} of its elements{points.translated(group)}" if on_points else f"{group.name}, and by angle"
-        )
+        tested = points.described(group) if on_points else f"{group.name}, and by angle"
         notes.append(f"{claimed.name} is tested on {tested}")
     if inputs is None:
         if opaque:

@@ -30,9 +30,9 @@ def sample(group, layers, seed=0):
     return groups.LieSample(group, COUNT, turns, seed)
 
 
-def translated(group):
-    """What elements of a sample are besides, in words."""
-    return ", with translations" if getattr(group, "translates", False) else ""
+def described(sample):
+    """What a network is tested on, in words."""
+    return f"{sample.order} of its elements" + (", with translations" if getattr(sample, "translates", False) else "")
 
 
 def input_layouts(arrays, group, layout):

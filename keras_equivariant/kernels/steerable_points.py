@@ -63,8 +63,8 @@ def _point_basis(in_type, out_type, max_degree):
         for degree, size in enumerate(sizes):
             maps = steerable.harmonic_maps(group, source, target, degree)
             before, after = sum(sizes[:degree]), sum(sizes[degree + 1 :])
-            # (n, out, in, harmonics) as functions of the harmonic, (n, harmonics, out, in). The squares of the harmonics
-            # of a degree add up to 1; times their number each has the mean square 1.
+            # (n, out, in, harmonics) as functions of the harmonic, (n, harmonics, out, in). The squares of the
+            # harmonics of a degree add up to 1; times their number each has the mean square 1.
             functions = np.sqrt(size) * np.moveaxis(maps, -1, 1)
             found.append(np.pad(functions, ((0, 0), (before, after), (0, 0), (0, 0))))
         return np.concatenate([part for part in found if len(part)] or [found[0]])

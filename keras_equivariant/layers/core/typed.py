@@ -58,7 +58,7 @@ class Typed:
         if isinstance(layout, Points) and not self.on_points:
             raise WrongFeatures(
                 f"sums over the pixels of a grid. {received(layout, shapes[0])}",
-                "use SteerablePointConv, of normalizations SteerableLayerNormalization, or SteerablePointPooling before it",
+                "use SteerablePointConv, of normalizations SteerableLayerNormalization, or pool the points before it",
             )
         self.check_values(layout, shapes[0])
 
