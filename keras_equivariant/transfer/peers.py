@@ -127,9 +127,9 @@ ROWS = (
     ),
     _escnn(
         "R2PointConv R3PointConv",
-        "",
-        MISSING,
-        "not built: steerable kernels on points want a graph of edges as input; points have `LieConv` here",
+        "`SteerablePointConv`",
+        OTHER,
+        "neighbors are found here, within a smooth cutoff, and radial functions are a network; not imported",
     ),
     _escnn(
         "GatedNonLinearity2",

@@ -89,7 +89,7 @@ class Molecules(Measured):
         outputs = tuple(network.model.output_shape[1:])
         first = dataset.y_train.arrays[self.targets[0]]
         if outputs != first.shape[1:]:
-            spec = "lieconv_dipole" if "dipole" in self.targets else "lieconv_molecules"
+            spec = "tfn_dipole" if "dipole" in self.targets else "tfn_molecules"
             raise ValueError(
                 f'A network for molecules must answer as the targets are. Received: network "{network.name}" with '
                 f'output shape {outputs}, data "{dataset.name}" with {self.targets[0]} of shape {first.shape[1:]}. '
