@@ -35,6 +35,18 @@ class OnPoints:
         self.autocast = False
         self.supports_masking = True  # by the third tensor; one that Keras attaches says the same
 
+    def __call__(self, *args, **kwargs):
+        # Keras would regularize positions and mask as well.
+        regularizer, self.activity_regularizer = self.activity_regularizer, None
+        try:
+            outputs = super().__call__(*args, **kwargs)
+        finally:
+            self.activity_regularizer = regularizer
+        values = outputs[1] if isinstance(outputs, tuple) else outputs
+        if regularizer is not None and keras.ops.is_tensor(values):
+            self.add_loss(regularizer(values))
+        return outputs
+
     @classmethod
     def claimed_group(cls, arguments):
         """None: Lie groups are judged by themselves."""
