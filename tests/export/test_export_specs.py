@@ -37,7 +37,7 @@ TOLERANCE = {"lieconv_dipole": {format: 1e-3 for format in FORMATS if not format
 ROUNDING = {"tflite_int8": 1e-2, "tflite_float16": 2e-3}
 
 CELLS = [(name, format) for name in SMALL for format in FORMATS]
-LONG = ("densenet", "resnet50")  # of blocks that other networks have, too
+LONG = ("densenet", "resnet50", "tfn_molecules")  # of blocks that other networks have, too
 GUIDE = (pathlib.Path(__file__).parents[2] / "tutorials/guides/deploying.md").read_text()
 
 pytestmark = pytest.mark.tensorflow
