@@ -1,7 +1,7 @@
 """Spaces of equivariant kernels as NumPy arrays."""
 
-from keras_equivariant.kernels.fast_fourier import FastFourier, fast_fourier
-from keras_equivariant.kernels.fourier import FourierBasis, fourier_basis, spectral_pays
+from keras_equivariant.kernels.fast_fourier import FastFourier, fast_fourier, spectral_pays
+from keras_equivariant.kernels.fourier import FourierBasis, fourier_basis
 from keras_equivariant.kernels.harmonic import RingBasis, ring_basis
 from keras_equivariant.kernels.learned import LearnedBasis, natural_covariances, permuting, representatives
 from keras_equivariant.kernels.projection import rotated_coefficients, steerable_coefficients

@@ -68,6 +68,11 @@ def compiled_pointwise(function):
     return call
 
 
+def fuses():
+    """Whether the backend makes one loop of what `compiled` compiles, or of a whole compiled step."""
+    return keras.backend.backend() in ("jax", "tensorflow")
+
+
 @functools.cache
 def on_accelerator():
     """Whether the backend computes on something else than a CPU, such as a GPU."""

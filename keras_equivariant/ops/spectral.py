@@ -1,55 +1,62 @@
-"""1x1 group convolutions, block diagonal after the group's Fourier transform."""
+"""1x1 group convolutions, block diagonal after the group's fast Fourier transform."""
+
+import functools
 
 from keras import ops
 
+from keras_equivariant.ops.additions import add_up
+from keras_equivariant.ops.compiled import compiled
 
-def convolve_pointwise(x, kernel, forward, inverse, blocks):
+
+def convolve_pointwise(x, kernel, fourier, training=False):
     """y(s') = sum_s w(s'^-1 s) x(s) for every pixel.
 
     Args:
         x: regular features (B, *space, S, C).
         kernel: w, `(S, C, F)`; transformed in its own precision, then cast to that of x.
-        forward, inverse: `(S, S)` NumPy arrays, the Fourier transform of the group and back.
-        blocks: `(rows, matrices)` per irreducible representation, as in `kernels.fourier`.
+        fourier: `kernels.FastFourier` of the group.
+        training: whether the transforms may be compiled, each one pass over memory.
 
     Returns:
         (B, *space, S, F).
     """
     elements, fields, filters = kernel.shape
-    planes = ops.transpose(ops.reshape(x, (-1, elements, fields)), (1, 0, 2))
-    planes = _transform(planes, forward)
-    mixed, start = [], 0
-    for rows, matrices in blocks:
-        size = matrices.shape[1]
-        weight = ops.cast(_block(kernel, matrices), x.dtype)
-        for _ in range(rows):
-            mixed += _mix(planes, start, size, weight)
-            start += size
-    y = _transform(ops.stack(mixed, axis=0), inverse)
-    return ops.reshape(ops.transpose(y, (1, 0, 2)), (*ops.shape(x)[:-2], elements, filters))
+    forward, inverse = _transforms(fourier, bool(training))
+    rows = forward(ops.reshape(x, (-1, elements, fields)))
+    mixed = [row @ ops.cast(_block(kernel, block), x.dtype) for block, row in zip(fourier.blocks, rows, strict=True)]
+    return ops.reshape(inverse(*mixed), (*ops.shape(x)[:-2], elements, filters))
 
 
-def _transform(planes, matrix):
-    """A matrix on the first axis of (S, N, C): one wide product."""
-    flat = ops.reshape(planes, (planes.shape[0], -1))
-    # The operator @, for ops.matmul rounds float64 to float32 on torch.
-    flat = ops.convert_to_tensor(matrix, dtype=planes.dtype) @ flat
-    return ops.reshape(flat, (planes.shape[0], -1, planes.shape[-1]))
+@functools.lru_cache(maxsize=64)
+def _transforms(fourier, fused):
+    """The transform of features (N, S, C) into `(rows N, dim C)` for each block, and of such back into features."""
+
+    def forward(x):
+        numbers = add_up([x[:, s] for s in range(fourier.order)], fourier.forward)
+        return tuple(_stacked(block, numbers[block.start : block.start + block.rows * block.dim]) for block in blocks)
+
+    def inverse(*mixed):
+        numbers = []
+        for block, y in zip(blocks, mixed, strict=True):
+            for row in ops.split(y, block.rows, axis=0) if block.rows > 1 else [y]:
+                numbers += ops.split(row, block.dim, axis=-1) if block.dim > 1 else [row]
+        return ops.stack(add_up(numbers, fourier.inverse), axis=1)
+
+    blocks = fourier.blocks
+    return (compiled(forward), compiled(inverse)) if fused else (forward, inverse)
 
 
-def _block(kernel, matrices):
-    """w^(rho)_j'j = sum_t w(t) rho(t)_j'j, as `(dim, dim, C, F)`."""
-    elements, size = matrices.shape[:2]
-    rho = ops.convert_to_tensor(matrices.reshape(elements, -1).T, dtype=kernel.dtype)
-    flat = rho @ ops.reshape(kernel, (elements, -1))
-    return ops.reshape(flat, (size, size, *kernel.shape[1:]))
+def _stacked(block, numbers):
+    """The columns of a row side by side, rows one after the other."""
+    starts = range(0, len(numbers), block.dim)
+    rows = [ops.concatenate(numbers[i : i + block.dim], axis=-1) if block.dim > 1 else numbers[i] for i in starts]
+    return rows[0] if len(rows) == 1 else ops.concatenate(rows, axis=0)
 
 
-def _mix(planes, start, size, weight):
-    """The columns j' of one row of coefficients, each `(N, F)`."""
-    if size == 1:
-        return [planes[start] @ weight[0, 0]]
-    row = ops.concatenate([planes[start + j] for j in range(size)], axis=-1)
-    fields, filters = weight.shape[2:]
-    stacked = ops.reshape(ops.transpose(weight, (1, 2, 0, 3)), (size * fields, size * filters))
-    return ops.split(row @ stacked, size, axis=-1)
+def _block(kernel, block):
+    """The matrix of a block, `(dim C, dim F)`."""
+    elements, fields, filters = kernel.shape
+    weights = ops.convert_to_tensor(block.weights.reshape(elements, -1).T, dtype=kernel.dtype)
+    matrix = weights @ ops.reshape(kernel, (elements, -1))  # @, for ops.matmul rounds float64 to float32 on torch
+    matrix = ops.transpose(ops.reshape(matrix, (block.dim, block.dim, fields, filters)), (1, 2, 0, 3))
+    return ops.reshape(matrix, (block.dim * fields, block.dim * filters))

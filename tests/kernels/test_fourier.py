@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from keras_equivariant import groups
 from keras_equivariant.kernels import fourier_basis, spectral_pays
 
 
@@ -19,6 +18,7 @@ def test_products_saved():
 
 def test_rule_prefers_dense_for_few_fields():
     assert spectral_pays("D4", 128, 128)
-    assert not spectral_pays("D4", 16, 16)
-    assert not spectral_pays("C1", 4096, 4096)
-    assert groups.get("D4").order == 8
+    assert not spectral_pays("D4", 64, 64) and spectral_pays("D4", 32, 32, fused=True)
+    assert not spectral_pays("D4", 16, 16, fused=True) and spectral_pays("O", 32, 32, fused=True)
+    assert not spectral_pays("C1", 4096, 4096) and not spectral_pays("C1", 4096, 4096, fused=True)
+    assert not spectral_pays("Ih", 512, 512)

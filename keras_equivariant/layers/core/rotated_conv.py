@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_equivariant.groups.layouts import Image, Regular, WrongFeatures, received
 from keras_equivariant.kernels import (
-    fourier_basis,
+    fast_fourier,
     natural_covariances,
     rotated_basis,
     rotated_coefficients,
@@ -36,7 +36,7 @@ from keras_equivariant.layers.core.options import (
 )
 from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups, symmetry_group
 from keras_equivariant.ops import convolution, expansion, learned, spectral
-from keras_equivariant.ops.compiled import on_accelerator
+from keras_equivariant.ops.compiled import fuses, on_accelerator
 from keras_equivariant.stock.features import kind_of
 from keras_equivariant.utils.checks import positive
 
@@ -95,7 +95,7 @@ class RotatedConv(WindowedConv):
                 "with learn_basis"
             )
         self.functions = None
-        self._fourier = None
+        self._in_blocks = False, False  # while training, and at inference
         self._relative = _relative(self.group, self._basis.scales, self.lifting)
 
     @property
@@ -121,8 +121,9 @@ class RotatedConv(WindowedConv):
         self.compute_output_shape(input_shape)
         self.check_symmetry(input_shape)
         pointwise = not self.lifting and self.groups == 1 and np.prod(self.kernel_size) == 1
-        if pointwise and not on_accelerator() and spectral_pays(self.group, fields, self.filters):
-            self._fourier = fourier_basis(self.group)
+        if pointwise and not on_accelerator():
+            sizes = self.group, fields, self.filters
+            self._in_blocks = spectral_pays(*sizes, fused=fuses()), spectral_pays(*sizes)
         elements = () if self.lifting else (self._coefficients,)
         self._add_weights((*elements, fields // self.groups, self.filters), fields)
 
@@ -147,9 +148,9 @@ class RotatedConv(WindowedConv):
             functions = self._functions()
             loss = learned.equivariance_loss(functions, *self._covariances, self.group.cayley)
             self.add_loss(self.equivariance_weight * loss)
-        if self._fourier is not None:
+        if self._in_blocks[0 if training else 1]:
             x = convolution.subsample(inputs, self.strides) if max(self.strides) > 1 else inputs
-            y = spectral.convolve_pointwise(x, self._fibre_kernel(), *self._fourier.arrays)
+            y = spectral.convolve_pointwise(x, self._fibre_kernel(), fast_fourier(self.group), training)
             return self._finish(self._flatten(y))
         x = self._flatten(inputs)
         x = expansion.to_field_groups(x, self.elements_in, self.groups)
