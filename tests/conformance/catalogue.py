@@ -164,6 +164,23 @@ def unrestricted(out_type, group, subgroup, in_type=None, space=(9, 9)):
     return Case(layers.Unrestrict, arguments, (*space, layer.in_type.size), subgroup, layer.in_type, layer.out_type)
 
 
+class Squared(Case):
+    """A layer of two tensors that gets one of them twice."""
+
+    def connect(self, layer, inputs):
+        return layer([inputs, inputs])
+
+
+def tensor_product(in_type, out_type, group, space=(5, 5), **options):
+    into, out = FieldType.parse(in_type, group), FieldType.parse(out_type, group)
+
+    def transformed(x, group, element):  # a function: the layer alone has not the shapes of the model
+        return groups.act(x, group, element, out)
+
+    arguments = {"in_type": in_type, "second_type": in_type, "out_type": out_type, "group": group, **options}
+    return Squared(layers.SteerableTensorProduct, arguments, (*space, into.size), group, into, transformed)
+
+
 def harmonic(layer, orders=2, out="harmonic", **options):
     return Case(layer, options, (8, 8, orders, 2, 3), "C4", "harmonic", out)
 
@@ -465,6 +482,9 @@ CATALOGUE = [
     typed(layers.SelectFields, "4x0 + 3x1 + 2x2", "SO2", fields=[1, 5, 4, 0, 8]),
     typed(layers.SelectFields, "2xregular + 1xquotient(C2)", "D4", fields=[1, 2]),
     typed(layers.SelectFields, "3xregular", "C4", fields=[0, 1, 2]),
+    tensor_product("2x0 + 2x1", "2x0 + 1x1 + 1x2", "SO2", kernel_regularizer="l2"),
+    tensor_product("1x0 + 1x1", "1x0 + 2x1 + 1x2", "SO3", (2, 2, 2), kernel_constraint="max_norm"),
+    tensor_product("1x0+ + 2x1", "1x0- + 1x1 + 1x2+", "D4", kernel_initializer="he_normal"),
     typed(layers.VectorFieldActivation, "2xregular", "C8"),
     typed(layers.VectorFieldActivation, "1xregular + 2xregular", "D4", irrep="1"),
     Case(layers.GroupRepeat, {"group": "D4"}, (5, 5, 3), "D4", into="image"),
