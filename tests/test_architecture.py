@@ -194,7 +194,8 @@ def test_catalogue_is_complete():
     from catalogue import CATALOGUE
 
     tested = {case.layer.__name__ for case in CATALOGUE}
-    assert tested == set(ke.layers.__all__)
+    assert tested >= set(ke.layers.__all__)
+    assert tested - set(ke.layers.__all__) <= {"SteerableTensorProduct"}  # of two tensors, hence no layer of specs
 
 
 def test_every_option_is_in_the_catalogue():

@@ -39,9 +39,10 @@ class SelectFields(Fibrewise):
 
     Example:
         >>> import numpy as np, keras_equivariant as ke
-        >>> vectors, scalars = ke.layers.SelectFields.split("8x0 + 4x1", [8, 4], group="SO2")[::-1]
-        >>> print(vectors.out_type, "|", scalars.out_type)
-        4x1 | 8x0
+        >>> layer = ke.layers.SelectFields("8x0 + 4x1", [0, 1, 8], group="SO2")
+        >>> print(layer.out_type)
+        2x0 + 1x1
+        >>> scalars, vectors = ke.layers.SelectFields.split("8x0 + 4x1", [8, 4], group="SO2")
         >>> vectors(np.zeros((1, 9, 9, 16), "float32")).shape
         TensorShape([1, 9, 9, 8])
 
