@@ -43,6 +43,12 @@ class Channels:
             a.sums = a.sums + b.sums
             a.divisor = math.lcm(a.divisor, b.divisor)
 
+    def fix(self):
+        """Lets the number stay, and those that it is the sum of."""
+        self.root.fixed = True
+        for part in {part.root for parts in self.root.sums for part in parts if not part.root.fixed}:
+            part.fix()
+
     @property
     def scaled(self):
         """Whether the number changes: with a group axis, and of neither an input nor a prediction."""

@@ -8,7 +8,7 @@ from keras_equivariant.conversion.plan import IMAGE, INVARIANT, REGULAR
 from keras_equivariant.conversion.problems import RULE, NoCounterpart, describe
 from keras_equivariant.conversion.report import ConvertedLayer
 from keras_equivariant.conversion.windows import Exact
-from keras_equivariant.graphs.calls import fresh
+from keras_equivariant.graphs.calls import fresh, is_empty
 from keras_equivariant.graphs.rewriting import Names
 from keras_equivariant.graphs.weights import DeferredWeights, clone_operation, clone_with
 from keras_equivariant.stock.traits import traits
@@ -45,15 +45,16 @@ class Converter:
             tensors[id(tensor)] = self.mark(fresh(tensor), self.plan[tensor].kind)
         for call in self.plan.calls:
             args, kwargs = keras.tree.map_structure(lambda x: tensors.get(id(x), x), (call.args, call.kwargs))
-            kwargs = {key: value for key, value in kwargs.items() if value is not None}
+            kwargs = {key: value for key, value in kwargs.items() if not is_empty(value)}
             self._begin(call)
             try:
                 result = self._convert(call, args, kwargs)
             except NoCounterpart as error:
                 text = f"{RULE} Received: {describe(call.operation)} {error.reason}"
                 raise NoCounterpart(text, error.remedy) from None
-            self._end(call, result)
-            tensors.update({id(tensor): result for tensor in call.outputs})
+            results = keras.tree.flatten(result)
+            self._end(call, results[0])
+            tensors.update(zip(map(id, call.outputs), results, strict=True))
         found = [self._output(tensors[id(tensor)], outputs) for tensor in self.graph.outputs]
         outputs = keras.tree.pack_sequence_as(self.graph.output, found)
         inputs = keras.tree.map_structure(lambda x: tensors[id(x)], self.graph.input)
@@ -70,6 +71,8 @@ class Converter:
             if isinstance(operation, cls):
                 new = self.make(operation, "replaced", lambda name, make=function: make(operation), name=None)
                 return self.mark(new(*args, **kwargs), self.kind(args[0]))
+        if operation in self.plan.free:
+            return rules.free(self, call, args, kwargs)
         if isinstance(operation, keras.layers.MultiHeadAttention):
             return rules.attention(self, call, args, kwargs)
         if type(operation).__name__ == "Pad":

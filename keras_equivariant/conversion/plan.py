@@ -21,6 +21,7 @@ _PASSED = (
     "softmax",
     "border",
     "upsampling",
+    "resizing",
     "pooling",
     "global",
     "flatten",
@@ -54,6 +55,7 @@ class Plan:
     Attributes:
         calls: its calls.
         predictions: ids of the operations that make the predictions.
+        free: operations that stay as they are, for no group moves what they take.
         problems: dict from operations to why they have no counterpart.
         normalized: dict from layers inside a SpectralNormalization to that.
     """
@@ -63,10 +65,13 @@ class Plan:
         self._replaced, self.normalized = tuple(replacements), {}
         self.calls = [self._unwrapped(call) for call in calls(graph)]
         self._planned, self.channels = {}, []
-        self.problems = {}
+        self.problems, self.free = {}, set()
         self.predictions = _predictions(graph, self.calls, rank)
+        if not any(map(self.is_map, graph.inputs)):
+            raise _without_maps(graph.inputs[0], rank)
         for tensor in graph.inputs:
-            self._planned[id(tensor)] = self._input(tensor)
+            kind = IMAGE if self.is_map(tensor) else INVARIANT
+            self._planned[id(tensor)] = Planned(kind, self._new(tensor.shape[-1], fixed=True))
         for call in self.calls:
             self._add(call)
 
@@ -85,16 +90,6 @@ class Plan:
         """Whether a tensor has axes of space."""
         return len(tensor.shape) == self.rank + 2
 
-    def _input(self, tensor):
-        kind = IMAGE if self.is_map(tensor) else INVARIANT if len(tensor.shape) == 2 else None
-        if kind is None or tensor.shape[-1] is None:
-            raise ValueError(
-                f"The inputs must be {'images (B, H, W, C)' if self.rank == 2 else 'volumes (B, D, H, W, C)'} for a "
-                f"group of {self.rank} axes, or vectors (B, C). Received: an input of shape {tuple(tensor.shape)}; "
-                f"name a group of {'the plane, such as D4' if self.rank == 3 else 'space, such as O, for volumes'}"
-            )
-        return Planned(kind, self._new(tensor.shape[-1], fixed=True))
-
     def _new(self, size, **flags):
         self.channels.append(Channels(size, **flags))
         return self.channels[-1]
@@ -102,7 +97,11 @@ class Plan:
     def _add(self, call):
         operation, inputs = call.operation, [self[x] for x in call.inputs]
         row = traits(operation)
+        still = bool(inputs) and all(one.kind == INVARIANT for one in inputs)
         try:
+            if still and row is not None and row.rank:
+                self._add_free(call, inputs)
+                return
             if isinstance(operation, self._replaced):
                 found = self._passed(call, inputs)
             elif getattr(operation, "data_format", None) == "channels_first":
@@ -114,12 +113,24 @@ class Plan:
             else:
                 found = _PLANS[row.kind](self, call, inputs)
         except NoCounterpart as error:
+            if still:
+                self._add_free(call, inputs)
+                return
             self.problems.setdefault(operation, error)
             found = Planned(inputs[0].kind if inputs else IMAGE, self._new(call.outputs[0].shape[-1] or 1))
         if found.kind == REGULAR:
             found.channels.root.regular = True
         for tensor in call.outputs:
             self._planned[id(tensor)] = found
+
+    def _add_free(self, call, inputs):
+        """Of what no group moves any function will do, on as many channels as it was made for."""
+        self.free.add(call.operation)
+        for one in inputs:
+            one.channels.fix()
+        for tensor in call.outputs:
+            size = tensor.shape[-1] if len(tensor.shape) > 1 else 1
+            self._planned[id(tensor)] = Planned(INVARIANT, self._new(size, fixed=True))
 
     def _passed(self, call, inputs):
         """The channels stay as many."""
@@ -263,7 +274,7 @@ class Plan:
             return inputs[0]
         if name in ("Reshape",):
             return self._reshape(call, inputs)
-        if name in ("Cast", "Identity", "StopGradient"):
+        if name in ("Cast", "Identity", "StopGradient") or (name == "Resize" and self.is_map(call.inputs[0])):
             return inputs[0]
         if name not in ELEMENTWISE_OPERATIONS:
             raise unknown(operation)
@@ -284,6 +295,14 @@ class Plan:
         if None in axis or not self.is_map(tensor):
             return False
         return {a % len(tensor.shape) for a in axis} == set(range(1, self.rank + 1))
+
+
+def _without_maps(tensor, rank):
+    return ValueError(
+        f"The inputs must be {'images (B, H, W, C)' if rank == 2 else 'volumes (B, D, H, W, C)'} for a group of {rank} "
+        f"axes, perhaps others beside them. Received: an input of shape {tuple(tensor.shape)}; name a group of "
+        f"{'the plane, such as D4' if rank == 3 else 'space, such as O, for volumes'}"
+    )
 
 
 def is_depthwise(layer, channels):
@@ -336,7 +355,9 @@ def check(plan):
 
 
 _PLANS = {
-    **dict.fromkeys(("identity", "function", "upsampling", "border", "pooling", "unit", "gain"), Plan._passed),
+    **dict.fromkeys(
+        ("identity", "function", "upsampling", "resizing", "border", "pooling", "unit", "gain"), Plan._passed
+    ),
     "convolution": Plan._convolution,
     "dense": Plan._dense,
     "normalization": Plan._normalization,

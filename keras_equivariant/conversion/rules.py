@@ -1,9 +1,12 @@
 """What becomes of layers without windows: activations, normalizations, merges, dense layers, pooling over all space."""
 
+from functools import partial
+
 import keras
 
 from keras_equivariant.conversion.plan import FLAT, IMAGE, INVARIANT, REDUCTIONS, REGULAR
 from keras_equivariant.conversion.problems import unknown
+from keras_equivariant.conversion.spatial import resized
 from keras_equivariant.stock.traits import is_linear, traits
 
 POINT = "mixes pixels alone, as a convolution of one"
@@ -14,6 +17,15 @@ def _same(walk, call, args, kwargs):
     """The layer as it is."""
     (x, *_) = args
     return walk.mark(walk.copy(call.operation)(*args, **kwargs), walk.kind(x))
+
+
+def free(walk, call, args, kwargs):
+    """Any function of what does not move, as it is."""
+    layer = isinstance(call.operation, keras.layers.Layer)
+    results = (walk.copy(call.operation) if layer else partial(walk.again, call.operation))(*args, **kwargs)
+    for result in keras.tree.flatten(results):
+        walk.mark(result, INVARIANT)
+    return results
 
 
 def _identity(walk, call, args, kwargs):
@@ -180,6 +192,8 @@ def operation(walk, call, args, kwargs):
     if name == "Concatenate":
         tensors, kind = _alike(walk, call, list(args[0]))
         return walk.mark(keras.ops.concatenate(tensors, axis=-1), kind)
+    if name == "Resize":
+        return resized(walk, call, args, kwargs)
     if name == "Reshape":
         return _reshape(walk, call, args, kwargs)
     flat = keras.tree.flatten((args, kwargs))

@@ -1,11 +1,15 @@
 """What becomes of layers that slide windows: convolutions, poolings, borders, enlarging."""
 
+from functools import partial
+
 import keras
 
 from keras_equivariant import layers
 from keras_equivariant.conversion.plan import IMAGE, REGULAR, is_depthwise, is_transposed
 from keras_equivariant.conversion.problems import NoCounterpart
 from keras_equivariant.layers.core.options import declared
+from keras_equivariant.ops.windows import Centered
+from keras_equivariant.stock import resizing
 from keras_equivariant.stock.operations import padding_of
 from keras_equivariant.stock.traits import is_linear, traits
 
@@ -232,7 +236,7 @@ def _sides(walk, call, x, given):
     return sides
 
 
-def _bordered(walk, layer, x, sides):
+def _bordered(walk, layer, x, sides, role=""):
     if not any(map(any, sides)):
         return walk.view(x, walk.kind(x))
     cropping = min(map(min, sides)) < 0
@@ -246,7 +250,7 @@ def _bordered(walk, layer, x, sides):
     cls = getattr(keras.layers, f"{'Cropping' if cropping else 'ZeroPadding'}{walk.rank + deeper}D")
     amounts = tuple(sides) + ((0, 0),) * deeper
     policy = getattr(layer, "dtype_policy", x.dtype)  # an operation has none
-    new = walk.make(layer, "", lambda name: cls(amounts, name=name, dtype=policy))
+    new = walk.make(layer, role, lambda name: cls(amounts, name=name, dtype=policy))
     return walk.mark(new(x), walk.kind(x))
 
 
@@ -260,6 +264,34 @@ def _upsampling(walk, call, args, kwargs):
     config = {"size": layer.size, "interpolation": interpolation, "group": walk.group, "strict": walk.strict}
     new = walk.make(layer, "", lambda name: walk.ours("UpSampling")(**config, name=name, dtype=layer.dtype_policy))
     return walk.mark(new(x), walk.kind(x))
+
+
+def resized(walk, call, args, kwargs):
+    """Images cut or resampled to a size: regular features by our layer, whose kernel is the linear one."""
+    layer, x = call.operation, args[0]
+    if walk.strict and not walk.exact.resizing(layer, walk.space(x)):
+        sides = f"{_by(walk.space(x))} pixels alike on the way to {_by(resizing.wanted(layer))}"
+        raise NoCounterpart(f"does not treat all sides of {sides}", "use sizes that differ by even numbers")
+    if walk.kind(x) != REGULAR:
+        again = walk.copy if isinstance(layer, keras.layers.Layer) else lambda operation: partial(walk.again, operation)
+        return walk.mark(again(layer)(x), walk.kind(x))
+    *cuts, last = resizing.steps(layer, walk.space(x))
+    if None in last[1]:
+        raise NoCounterpart("cuts or resamples features of unknown size", "give the input a size")
+    only_cut = isinstance(last[0][0], Centered)
+    for row, sizes in (last,) if only_cut else cuts:
+        borders = [window.border(size) for window, size in zip(row, sizes, strict=True)]
+        x = _bordered(walk, layer, x, [(border.low, border.high) for border in borders], "cut")
+    return x if only_cut else _resampled(walk, layer, x)
+
+
+def _resampled(walk, layer, x):
+    interpolation = getattr(layer, "interpolation", "bilinear")
+    if interpolation != "bilinear" or getattr(layer, "antialias", False):
+        how = " antialiased" if getattr(layer, "antialias", False) else ""
+        raise NoCounterpart(f"interpolates by {interpolation!r}{how}", 'use "bilinear", or the layer on the input')
+    config = {"output_size": resizing.wanted(layer), "group": walk.group, "strict": walk.strict}
+    return walk.mark(walk.make(layer, "", lambda name: walk.ours("Resizing")(**config, name=name))(x), REGULAR)
 
 
 def _by(sizes):
@@ -285,4 +317,5 @@ RULES = {
     "pooling": _pooling,
     "border": _border,
     "upsampling": _upsampling,
+    "resizing": resized,
 }

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_equivariant import groups, layers
-from keras_equivariant.graphs.calls import fresh
+from keras_equivariant.graphs.calls import calls, fresh
 from keras_equivariant.graphs.reading import as_functional
 from keras_equivariant.groups.group import Group
 from keras_equivariant.layers.orbits.average import GroupAverage, GroupCopies
@@ -52,8 +52,8 @@ def symmetrize(
 
     Raises:
         TypeError: if `model` is not a Keras model.
-        ValueError: a group that is not finite or does not map the pixel grid onto itself, images whose
-            axes the group swaps and that differ in size, outputs that do not have the layout.
+        ValueError: a layer with its channels first, a group that is not finite or does not map the pixel grid onto
+            itself, images whose axes the group swaps and that differ in size, outputs that do not have the layout.
 
     Example:
         >>> import keras, keras_equivariant as ke
@@ -78,6 +78,14 @@ def symmetrize(
         raise ValueError(
             f"The model must take {'images (B, H, W, C)' if group.dimension == 2 else 'volumes (B, D, H, W, C)'} to be "
             f"made equivariant to {group.name}. Received: inputs of shapes {[tuple(x.shape) for x in flat]}"
+        )
+    first = next(
+        (c.operation for c in calls(graph) if getattr(c.operation, "data_format", "") == "channels_first"), None
+    )
+    if first is not None:
+        raise ValueError(
+            f'Images must have their channels last. Received: layer "{first.name}" with data_format="channels_first"; '
+            'build the model with "channels_last"'
         )
     wanted = _layouts(graph, outputs, group)
     build = _average if how == "average" else _canonical

@@ -35,6 +35,9 @@ def project(walk, widths):
         made = walk.made.get(call.operation)
         if made and call.operation not in done and getattr(call.operation, "weights", None):
             done.add(call.operation)
+            if call.operation in walk.plan.free:
+                made[""].set_weights(call.operation.get_weights())
+                continue
             share = _one(walk, call, made, selection)
             if share is not None:
                 lost[call.operation.name] = share

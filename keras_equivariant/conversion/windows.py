@@ -5,6 +5,7 @@ import math
 from keras_equivariant.groups import grid
 from keras_equivariant.ops import windows as _windows
 from keras_equivariant.ops.windows import Border, Scaling, Sliding, Spreading
+from keras_equivariant.stock import resizing
 
 _FREE = 64  # stands for an unknown size, of which only divisibility by powers of two is assumed
 
@@ -116,6 +117,10 @@ class Exact:
                 return None
             sides.append((math.ceil(change / 2),) * 2)
         return tuple(sides) if self.keeps([Border(*pair) for pair in sides], sizes) else None
+
+    def resizing(self, layer, sizes):
+        """Whether images may be cut and resampled as a stock layer or operation does."""
+        return all(self.keeps(*step) for step in resizing.steps(layer, sizes))
 
     def scaling(self, factors, sizes):
         """Whether axes may grow by these factors."""

@@ -58,6 +58,11 @@ def ids(tensors):
     return {id(tensor) for tensor in keras.tree.flatten(tensors)}
 
 
+def is_empty(argument):
+    """Whether an argument is None, or a structure of nothing else: Keras gives a mask for each of a model's inputs."""
+    return all(value is None for value in keras.tree.flatten(argument)) and not isinstance(argument, str)
+
+
 def fresh(tensor, dtype=None, name=None):
     """A new input like a tensor."""
     name = name or getattr(tensor, "name", None)

@@ -5,7 +5,7 @@ import re
 
 import keras
 
-from keras_equivariant.graphs.calls import fresh, replay_graph
+from keras_equivariant.graphs.calls import fresh, is_empty, replay_graph
 from keras_equivariant.graphs.reading import as_functional, is_plain
 
 
@@ -70,7 +70,7 @@ class Rewriter:
         return tensors
 
     def _call(self, operation, *args, **kwargs):
-        kwargs = {key: value for key, value in kwargs.items() if value is not None}
+        kwargs = {key: value for key, value in kwargs.items() if not is_empty(value)}
         if isinstance(operation, keras.Model) and is_plain(operation):
             return self._call_model(operation, *args, **kwargs)
         return self.call(operation, args, kwargs)

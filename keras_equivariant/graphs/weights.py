@@ -6,6 +6,9 @@ import numpy as np
 
 def clone_with(layer, name, **changes):
     """A layer of the same class that is not built, with some arguments changed."""
+    if isinstance(layer, keras.layers.Lambda):  # whose function no configuration holds
+        options = {"output_shape": layer._output_shape, "arguments": layer.arguments, "name": name, **changes}
+        return type(layer)(layer.function, **options)
     return type(layer).from_config({**layer.get_config(), "name": name, **changes})
 
 

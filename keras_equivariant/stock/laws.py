@@ -21,7 +21,7 @@ from keras_equivariant.groups.layouts import (
     of_values,
     received,
 )
-from keras_equivariant.stock import traits, windows
+from keras_equivariant.stock import resizing, traits, windows
 from keras_equivariant.stock.features import check_features, mean, ours
 from keras_equivariant.stock.merging import join, merge
 from keras_equivariant.stock.operations import UnknownLaw, operation_law
@@ -290,6 +290,17 @@ def _upsampling(row, layer, layout, shape, group):
         )
 
 
+def _resizing(row, layer, layout, shape, group):
+    space = shape[1 : 1 + row.rank]
+    if len(shape) != 2 + row.rank:
+        raise WrongFeatures(f"takes images (B, H, W, C). {received(layout, shape)}", "use Resizing2D")
+    if not windows.keeps(layer, space, [group]):
+        raise BreaksSymmetry(
+            f"does not treat all sides of {space} pixels alike on the way to {resizing.wanted(layer)}",
+            "use equal sizes that differ from it by even numbers, or Resizing2D",
+        )
+
+
 def _border(row, layer, layout, shape, group):
     sides = getattr(layer, "padding", None) or layer.cropping
     if not _keep(layer, layout, shape, group):
@@ -358,6 +369,7 @@ _JUDGES = {
     "convolution": _convolution,
     "pooling": _pooling,
     "upsampling": _upsampling,
+    "resizing": _resizing,
     "border": _border,
     "global": _global,
     "flatten": _flatten,

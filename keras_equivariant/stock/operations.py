@@ -5,13 +5,15 @@ import numpy as np
 
 from keras_equivariant.groups import channels, grid
 from keras_equivariant.groups.layouts import BreaksSymmetry, Frames, Harmonic, Image, Invariant, Regular, Typed
-from keras_equivariant.stock import traits
+from keras_equivariant.stock import traits, windows
 from keras_equivariant.stock.merging import join, merge
 
 
 def operation_law(operation, layouts, shapes, group, arguments):
     """The layout behind an operation; as `laws.output_layout`."""
     name, layout, shape = type(operation).__name__, layouts[0], tuple(shapes[0])
+    if all(isinstance(one, Invariant) for one in layouts):  # any function of what does not move
+        return layout
     constants = _constants(arguments)
     if isinstance(operation, keras.layers.Layer):
         raise UnknownLaw(operation, layout)
@@ -31,6 +33,8 @@ def operation_law(operation, layouts, shapes, group, arguments):
         return _reduced(operation, name, layout, shape, group or layout.group)
     if name in ("Cast", "Identity", "StopGradient"):
         return layout
+    if name == "Resize":
+        return _resized(operation, layout, shape, group or layout.group)
     if name == "Reshape":
         return _frames(operation, layout, shape)
     raise UnknownLaw(operation, layout)
@@ -51,8 +55,22 @@ class UnknownLaw(BreaksSymmetry):
 
 def _constants(arguments):
     args, kwargs = arguments or ((), {})
-    found = [*args, *kwargs.values()]
-    return [value for value in found if not isinstance(value, keras.KerasTensor) and np.ndim(value) < 8]
+    found = [value for value in (*args, *kwargs.values()) if not _holds_tensors(value)]
+    return [value for value in found if np.ndim(value) < 8]
+
+
+def _holds_tensors(argument):
+    return any(isinstance(value, keras.KerasTensor) for value in keras.tree.flatten(argument))
+
+
+def _resized(operation, layout, shape, group):
+    """keras.ops.image.resize of a batch of images."""
+    if len(shape) != 4 or operation.data_format != "channels_last" or not isinstance(layout, Image | Typed):
+        raise UnknownLaw(operation, layout)
+    if group is not None and not windows.keeps(operation, shape[1:3], [group]):
+        sizes = f"{shape[1:3]} pixels alike on the way to {operation.size}"
+        raise BreaksSymmetry(f"does not treat all sides of {sizes}", "use Resizing2D, or equal sizes")
+    return layout
 
 
 def _frames(operation, layout, shape):

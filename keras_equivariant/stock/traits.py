@@ -16,7 +16,7 @@ class Traits:
         kind: what it does, and so its law: `identity` (nothing at inference), `function` (of each number), `merge`
             (a function of the same number in several tensors), `scale`, `slopes`, `softmax`, `unit`, `normalization`,
             `gain` (a factor for each channel), `dense`, `convolution`, `pooling`, `upsampling`, `border`,
-            `global`, `join`, `flatten` or `reshape`.
+            `resizing`, `global`, `join`, `flatten` or `reshape`.
         linear: whether it is linear and treats all channels alike, so that it commutes with any representation.
         random: whether it does something else while training.
         rank: axes of space that it works on; None for any.
@@ -51,7 +51,7 @@ class Traits:
     @property
     def channelwise(self):
         """Whether every output channel follows from the input channel of its number."""
-        return self.per_channel or self.kind in ("function", "identity", "pooling", "upsampling", "border")
+        return self.per_channel or self.kind in ("function", "identity", "pooling", "upsampling", "resizing", "border")
 
     @property
     def merges(self):
@@ -106,6 +106,9 @@ _ROWS = {
     "RMSNormalization": Traits("normalization", remedy="SteerableLayerNormalization"),
     "Normalization": Traits("normalization", **_EVERYWHERE, remedy="SteerableBatchNormalization"),
     "UnitNormalization": Traits("unit", **_EVERYWHERE, remedy="axis=-1"),
+    # Images resampled or cut to a size.
+    "Resizing": Traits("resizing", linear=True, rank=2, **_ALONE),
+    "CenterCrop": Traits("resizing", linear=True, rank=2, **_ALONE),
     # Shapes.
     "Flatten": Traits("flatten", **_SPEC, **_ALONE),
     "Reshape": Traits("reshape", **_SPEC, **_ALONE),

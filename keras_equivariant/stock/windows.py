@@ -3,6 +3,7 @@
 from keras_equivariant.groups import grid
 from keras_equivariant.ops import windows
 from keras_equivariant.ops.windows import Border, Scaling, Sliding, Spreading
+from keras_equivariant.stock import resizing
 
 
 def windows_of(layer):
@@ -39,4 +40,5 @@ def keeps(layer, space, groups):
         groups: the groups; only what maps the pixel grid onto itself counts.
     """
     moves = tuple(move for group in groups for move in grid.axis_moves(group))
-    return not windows.lost(windows_of(layer), tuple(space), moves)
+    steps = resizing.steps(layer, space) or [(windows_of(layer), space)]
+    return not any(windows.lost(one, tuple(sizes), moves) for one, sizes in steps)

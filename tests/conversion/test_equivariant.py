@@ -181,6 +181,11 @@ def behind(*some_layers, size=(8, 8, 3)):
     return keras.Sequential([keras.Input(size), layers.Conv2D(4, 3, padding="same"), *some_layers])
 
 
+def before(layer, size):
+    """A network that begins with this layer."""
+    return keras.Sequential([keras.Input(size), layer, layers.Conv2D(4, 3, padding="same")])
+
+
 def attentive(**options):
     """A network whose last layer is attention of a map to itself."""
     image = keras.Input((8, 8, 3))
@@ -205,7 +210,9 @@ REFUSED = {
     "statistics": (lambda: behind(layers.LayerNormalization(axis=[1, 2, 3])), "axis=-1"),
     "slopes": (lambda: behind(layers.PReLU()), r"shared_axes=\[1, 2\]"),
     "channels_first": (lambda: behind(layers.UpSampling2D(data_format="channels_first")), '"channels_last"'),
-    "resizing": (lambda: behind(layers.Resizing(4, 4)), "replacements="),
+    "resizing": (lambda: behind(layers.CenterCrop(5, 5)), "differ by even numbers"),
+    "interpolation": (lambda: behind(layers.ReLU(), layers.Resizing(6, 6, interpolation="bicubic")), 'use "bilinear"'),
+    "aspect ratio": (lambda: behind(layers.Resizing(6, 4, crop_to_aspect_ratio=True)), "differ by even numbers"),
     "axial attention": (lambda: attentive(attention_axes=(1,)), r"attention_axes=\(1, 2\)"),
 }
 
@@ -234,14 +241,65 @@ REMEDIES = {
     "statistics": (lambda: behind(layers.GroupNormalization(1)), {}),
     "slopes": (lambda: behind(layers.PReLU(shared_axes=[1, 2])), {}),
     "reshape": (lambda: behind(layers.GlobalAveragePooling2D()), {}),
+    "resizing": (lambda: behind(layers.CenterCrop(6, 4), size=(8, 8, 3)), {"group": "D2"}),
+    "interpolation": (lambda: behind(layers.Resizing(6, 6)), {}),
+    "aspect ratio": (lambda: before(layers.Resizing(6, 6, crop_to_aspect_ratio=True), (10, 8, 3)), {"group": "D2"}),
+    "features": (lambda: behind(layers.ReLU(), layers.CenterCrop(6, 6), layers.Resizing(9, 9)), {}),
+    "features to a ratio": (
+        lambda: behind(layers.ReLU(), layers.Resizing(5, 4, crop_to_aspect_ratio=True), size=(8, 8, 3)),
+        {"group": "D2"},
+    ),
 }
 
 
 @pytest.mark.parametrize("name", REMEDIES)
 def test_remedies_help(name):
     build, options = REMEDIES[name]
-    twin = shake(ke.equivariant(build(), "D4", match="channels", **options))
+    twin = shake(ke.equivariant(build(), **{"group": "D4", "match": "channels", **options}))
     assert ke.certify(twin).verdict == "exact"
+
+
+@keras.saving.register_keras_serializable("test_equivariant")
+class Twice(layers.Layer):
+    def call(self, x):
+        return 2 * x
+
+
+def behind_pooling(*some_layers, **options):
+    """A network whose last layers see numbers that no group moves."""
+    return behind(layers.GlobalAveragePooling2D(), layers.Dense(6, activation="relu"), *some_layers, **options)
+
+
+def pairs():
+    """How alike two images are, by a model inside, and a number that stands beside them."""
+    images, number = [keras.Input((8, 8, 1), name=name) for name in "ab"], keras.Input((2,), name="number")
+    within = behind_pooling(layers.Dense(4), size=(8, 8, 1))
+    alike = layers.Dot(-1, normalize=True)([within(x) for x in images])
+    return keras.Model([*images, number], layers.Dense(1)(layers.Concatenate()([alike, number])))
+
+
+INVARIANTS = {
+    "recurrent": lambda: behind_pooling(layers.Reshape((3, 2)), layers.LSTM(4), layers.Dense(2)),
+    "decoder": lambda: behind_pooling(layers.Dense(16), layers.Reshape((4, 4, 1)), layers.Conv2DTranspose(2, 3)),
+    "lambda": lambda: behind_pooling(layers.Lambda(lambda x: x[:, ::-1]), layers.Dense(2)),
+    "own": lambda: behind_pooling(Twice(), layers.RepeatVector(3)),
+    "pairs": pairs,
+}
+
+
+@pytest.mark.parametrize("name", INVARIANTS)
+def test_any_layer_stays_where_no_group_moves_anything(name):
+    stock = INVARIANTS[name]()
+    twin = shake(ke.equivariant(stock, "D4", match="channels"))
+    rng = np.random.default_rng(0)
+    given = [rng.standard_normal((2, *x.shape[1:])).astype("float32") for x in stock.inputs]
+    moved = [ke.groups.act(x, "D4", 3, "image") if x.ndim == 4 else x for x in given]
+    found = answers(twin, given if len(given) > 1 else given[0])
+    assert np.ptp(found) > 1e-3
+    np.testing.assert_allclose(answers(twin, moved if len(given) > 1 else moved[0]), found, rtol=1e-4, atol=1e-5)
+    same = ke.equivariant(stock, "Z2", match=1.0, weights="project")
+    x = given if len(given) > 1 else given[0]
+    np.testing.assert_allclose(answers(same, x), answers(stock, x), rtol=1e-4, atol=1e-5)
 
 
 def test_attention_and_spectral_normalization():

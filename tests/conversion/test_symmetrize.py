@@ -72,6 +72,20 @@ def test_average_is_exact_in_int8(tmp_path):
     assert report.passed and max(report.artifacts[0].equivariance.values()) == 0
 
 
+def test_models_with_several_inputs_inside_fold():
+    image, number = keras.Input((8, 8, 1)), keras.Input((3,))
+    x = layers.Concatenate()([layers.Flatten()(layers.Conv2D(2, 3)(image)), number])
+    model = ke.symmetrize(keras.Model([image, number], layers.Dense(2)(x)), "D4")
+    rng = np.random.default_rng(0)
+    given = [rng.standard_normal((2, *one.shape[1:])).astype("float32") for one in model.inputs]
+    np.testing.assert_allclose(ke.fold(model)(given), model(given), atol=1e-5)
+
+
+def test_volumes_in_tflite(tmp_path):
+    stock = keras.Sequential([keras.Input((4, 4, 4, 1)), layers.Conv3D(2, 3), layers.Flatten(), layers.Dense(2)])
+    assert ke.export(ke.symmetrize(stock, "O"), tmp_path, ["tflite"]).passed
+
+
 def test_ties_are_measured():
     model = ke.symmetrize(plain(), "D4", "canonical")
     assert ke.canonical_ties(model, pictures()).share < 0.5
@@ -90,6 +104,9 @@ def test_arguments_are_checked():
     ]:
         with pytest.raises(ValueError, match=text):
             ke.symmetrize(stock, **arguments)
+    first = keras.Sequential([keras.Input((3, 8, 8)), layers.UpSampling2D(data_format="channels_first")])
+    with pytest.raises(ValueError, match="channels last"):
+        ke.symmetrize(first, "D4")
     image = keras.Input((8, 12, 1))
     wide = keras.Model(image, layers.Flatten()(image))
     with pytest.raises(ValueError, match="pad the image to equal sizes"):

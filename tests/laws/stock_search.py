@@ -8,6 +8,10 @@ import numpy as np
 
 import keras_equivariant as ke
 from keras_equivariant.stock import windows
+from keras_equivariant.stock.traits import has
+from keras_equivariant.utils.checks import tuple_of
+
+SINGLE = 1e-5  # Keras resamples in float32, whatever the precision
 
 
 def draw(rng):
@@ -16,7 +20,14 @@ def draw(rng):
     group = str(rng.choice({2: layer_search.PLANE, 3: layer_search.SPACE}[rank]))
     window = lambda least, most: layer_search._window(rng, rank, least, most, 0.5)  # noqa: E731
     padding = {"padding": str(rng.choice(["valid", "same"]))}
-    kind = str(rng.choice(["ZeroPadding", "Cropping", "UpSampling", "Pooling", "Conv", "ConvTranspose"]))
+    kinds = ["ZeroPadding", "Cropping", "UpSampling", "Pooling", "Conv", "ConvTranspose"]
+    kind = str(rng.choice([*kinds, *(["Resizing", "CenterCrop"] if rank == 2 else [])]))
+    if kind in ("Resizing", "CenterCrop"):
+        height, width = tuple_of(window(1, 9), 2, "sizes")
+        ratio = str(rng.choice(["none", "crop_to_aspect_ratio", "pad_to_aspect_ratio"]))
+        chosen = {"interpolation": str(rng.choice(["nearest", "bilinear"])), **({ratio: True} if "_" in ratio else {})}
+        layer = getattr(keras.layers, kind)(height, width, **(chosen if kind == "Resizing" else {}))
+        return layer, group, layer_search._sizes(rng, rank)
     if kind in ("ZeroPadding", "Cropping"):
         sides = window(0, 2)
         if rng.random() < 0.5:
@@ -47,7 +58,8 @@ def search(count, seed):
             output = layer.compute_output_shape(case.shape)
             if min(output[1:-1]) < 1:
                 continue
-            exact = layer_search.measure(layer, case, rng) <= layer_search.EXACT
+            rounding = SINGLE if has(layer, "resizing") else layer_search.EXACT
+            exact = layer_search.measure(layer, case, rng, rounding) <= rounding
         except (ValueError, TypeError):
             continue
         said = windows.keeps(layer, space, [ke.groups.get(group)])

@@ -42,7 +42,8 @@ class OnOrbits(EquivariantLayer):
         if spaced and isinstance(layout, PIXELS):
             order, flips = grid.moved_order(matrix, len(x.shape))
             x = ops.transpose(x, order) if order != sorted(order) else x
-            x = ops.flip(x, axis=flips) if flips else x
+            for axis in flips:  # one by one: LiteRT flips neighboring axes only
+                x = ops.flip(x, axis=axis)
         channels = self._matrix(layout, element, x.shape[-1], spaced)
         return x if channels is None else ops.matmul(x, ops.convert_to_tensor(channels, dtype=x.dtype))
 
