@@ -8,7 +8,7 @@ from keras_equivariant import layers
 from keras_equivariant.conversion.plan import IMAGE, REGULAR, is_depthwise, is_transposed
 from keras_equivariant.conversion.problems import NoCounterpart
 from keras_equivariant.layers.core.options import declared
-from keras_equivariant.ops.windows import Centered
+from keras_equivariant.ops.resizing import Centered
 from keras_equivariant.stock import resizing
 from keras_equivariant.stock.operations import padding_of
 from keras_equivariant.stock.traits import is_linear, traits

@@ -243,35 +243,6 @@ class Border:
 
 
 @dataclasses.dataclass(frozen=True)
-class Centered:
-    """An axis cut, or bordered, to a number of pixels about its middle; of an odd rest the end loses more."""
-
-    length: int
-
-    period = 2
-    label = ()
-    differs = "that are cut to different sizes"
-
-    @property
-    def extent(self):
-        return self.length
-
-    def border(self, size):
-        """The Border that an axis of this size gets."""
-        rest = size - self.length
-        return Border(-(rest // 2), rest // 2 - rest)
-
-    def fits(self, size):
-        return size > 0
-
-    def steps(self, size):
-        return self.border(size).steps(size)
-
-    def rule(self, names, size):
-        return f"{names} must differ from their size by an even number"
-
-
-@dataclasses.dataclass(frozen=True)
 class Scaling:
     """An axis that is enlarged by an integer factor, every pixel in the same way."""
 

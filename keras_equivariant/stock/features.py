@@ -12,7 +12,7 @@ def check_features(row, layer, layout, shape):
         layout, shape: of the features.
     """
     axes, spec = len(shape), getattr(layer, "input_spec", None)
-    wanted = 2 + row.rank if row.kind == "convolution" else getattr(spec, "ndim", None)
+    wanted = 2 + row.rank if row.kind in ("convolution", "resizing") else getattr(spec, "ndim", None)
     if wanted is not None and axes != wanted:
         remedy = instead(row, layer, layout, shape)
         raise WrongFeatures(f"takes features with {wanted} axes. {received(layout, shape)}", remedy)
@@ -45,6 +45,8 @@ def instead(row, layer, layout, shape):
         return "use HarmonicConv2D" if convolution else "use HarmonicMagnitude before it"
     if not isinstance(layout, Regular):
         return ""
+    if row.kind == "resizing":
+        return "use Resizing2D"
     if convolution:
         return f"use {ours('GroupConv', layout, shape)}"
     if row.kind == "global" and layout.rank(shape) == row.rank == 2:

@@ -291,14 +291,8 @@ def _upsampling(row, layer, layout, shape, group):
 
 
 def _resizing(row, layer, layout, shape, group):
-    space = shape[1 : 1 + row.rank]
-    if len(shape) != 2 + row.rank:
-        raise WrongFeatures(f"takes images (B, H, W, C). {received(layout, shape)}", "use Resizing2D")
-    if not windows.keeps(layer, space, [group]):
-        raise BreaksSymmetry(
-            f"does not treat all sides of {space} pixels alike on the way to {resizing.wanted(layer)}",
-            "use equal sizes that differ from it by even numbers, or Resizing2D",
-        )
+    if not windows.keeps(layer, shape[1:-1], [group]):
+        raise resizing.uneven(layer, shape[1:-1])
 
 
 def _border(row, layer, layout, shape, group):

@@ -5,7 +5,7 @@ import numpy as np
 
 from keras_equivariant.groups import channels, grid
 from keras_equivariant.groups.layouts import BreaksSymmetry, Frames, Harmonic, Image, Invariant, Regular, Typed
-from keras_equivariant.stock import traits, windows
+from keras_equivariant.stock import resizing, traits, windows
 from keras_equivariant.stock.merging import join, merge
 
 
@@ -68,8 +68,7 @@ def _resized(operation, layout, shape, group):
     if len(shape) != 4 or operation.data_format != "channels_last" or not isinstance(layout, Image | Typed):
         raise UnknownLaw(operation, layout)
     if group is not None and not windows.keeps(operation, shape[1:3], [group]):
-        sizes = f"{shape[1:3]} pixels alike on the way to {operation.size}"
-        raise BreaksSymmetry(f"does not treat all sides of {sizes}", "use Resizing2D, or equal sizes")
+        raise resizing.uneven(operation, shape[1:3])
     return layout
 
 

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from keras_equivariant.ops.resizing import Resampled, interpolation_matrix
-from keras_equivariant.ops.windows import Centered
+from keras_equivariant.groups.layouts import BreaksSymmetry
+from keras_equivariant.ops.resizing import Centered, Resampled, interpolation_matrix
 
 
 def steps(layer, space):
@@ -32,6 +32,14 @@ def steps(layer, space):
 def wanted(layer):
     """The height and width behind such a layer or operation."""
     return tuple(layer.size) if hasattr(layer, "size") else (layer.height, layer.width)
+
+
+def uneven(layer, space):
+    """The error of a layer that does not keep what a group does to images of these sizes."""
+    return BreaksSymmetry(
+        f"does not treat all sides of {tuple(space)} pixels alike on the way to {wanted(layer)}",
+        "use equal sizes that differ from it by even numbers, or Resizing2D",
+    )
 
 
 def _cut(sizes, space):

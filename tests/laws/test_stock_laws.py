@@ -7,6 +7,8 @@ import pytest
 import keras_equivariant as ke
 from keras_equivariant import layers
 from keras_equivariant.compiler import SpecError, build_from_spec, lint
+from keras_equivariant.groups import layouts
+from keras_equivariant.stock import laws
 
 STOCK = keras.layers
 
@@ -198,3 +200,23 @@ def test_normalization_along_an_axis_that_nothing_moves_is_exact():
                 "GlobalMaxPooling2D",
             ]
             assert (lint({"spec": 1, "name": "net", "input": {"shape": [6, 6, 1]}, "layers": spec}) == []) == exact
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "text"),
+    [
+        (keras.layers.CenterCrop(5, 5), (None, 8, 8, 3), "differ from it by even numbers"),
+        (keras.layers.Resizing(4, 6), (None, 8, 8, 3), "does not treat all sides"),
+        (keras.layers.Resizing(4, 4), (None, 8, 8, 8, 3), "use Resizing2D"),
+    ],
+)
+def test_what_is_resampled_unevenly_says_so(layer, shape, text):
+    layout = layouts.Regular(ke.groups.get("D4")) if len(shape) == 5 else layouts.Image(ke.groups.get("D4"))
+    with pytest.raises(layouts.BreaksSymmetry, match=text):
+        laws.output_layout(layer, [layout], [shape])
+
+
+def test_what_does_not_move_takes_any_layer():
+    layout = layouts.Invariant(ke.groups.get("D4"))
+    for layer in (keras.layers.LSTM(2), keras.layers.Dot(-1), keras.layers.Lambda(lambda x: x[:, ::-1])):
+        assert laws.output_layout(layer, [layout, layout], [(None, 3), (None, 3)]) is layout
