@@ -44,32 +44,7 @@ def nearest(queries, points, mask, k, distance, within=None, order=None, chunk_s
     """
     queries, points = ops.stop_gradient(queries), ops.stop_gradient(points)
     choose = functools.partial(_choose, points=points, mask=mask, k=k, distance=distance, within=within, order=order)
-    return _in_chunks(choose, queries, points, chunk_size)
-
-
-def within_cutoff(points, mask, k, radius, chunk_size=None):
-    """For each point those within a radius, itself among them, and how much each counts: `smooth_cutoff`.
-
-    Args:
-        points: positions `(B, N, d)`.
-        mask: `(B, N)` booleans, which points are there.
-        k: how many there is place for. Where more are within the radius, it ends at the first without a place.
-        radius: a number.
-        chunk_size: as in `nearest`.
-
-    Returns:
-        `(indices (B, N, k), offsets, weights (B, N, k))`, offsets the planes of x_j - x_i, `(B, N, k)` each.
-    """
-    k = min(k, points.shape[1])
-    count = min(k + 1, points.shape[1])
-    found, there, _, _ = nearest(points, points, mask, count, euclidean, radius, lambda _, far: far, chunk_size)
-    centers = tuple(ops.expand_dims(points[..., i], -1) for i in range(points.shape[2]))
-    around = take(points, found)
-    offsets = tuple(around[..., i] - centers[i] for i in range(points.shape[2]))
-    far = ops.where(there, root(sum(x * x for x in offsets)), FAR)
-    edge = ops.minimum(far[..., k:], radius) if count > k else radius
-    offsets = tuple(ops.where(there[..., :k], x[..., :k], 0.0) for x in offsets)
-    return found[..., :k], offsets, smooth_cutoff(far[..., :k], edge)
+    return in_chunks(choose, queries, points, chunk_size)
 
 
 def euclidean(a, b):
@@ -91,12 +66,15 @@ def sums(points, mask, distance, chunk_size=None):
         far = _distances(queries, points, distance)
         return (ops.sum(ops.where(ops.expand_dims(mask, 1), far, 0.0), axis=-1),)
 
-    return _in_chunks(add, points, points, chunk_size)[0]
+    return in_chunks(add, points, points, chunk_size)[0]
 
 
-def _in_chunks(choose, queries, points, chunk_size):
-    """`choose(queries, numbers)`, a tuple of tensors `(B, rows, ...)`, for all queries, some at a time."""
-    count, total = queries.shape[1], points.shape[1]
+def in_chunks(choose, queries, points, chunk_size, candidates=None):
+    """`choose(queries, numbers)`, a tuple of tensors `(B, rows, ...)`, for all queries, some at a time.
+
+    Each looks at so many candidates, by default at all points.
+    """
+    count, total = queries.shape[1], candidates or points.shape[1]
     batch = max(queries.shape[0] or 1, points.shape[0] or 1)
     rows = chunk_size or max(1, _BUDGET // (total * batch))
     if rows >= count:

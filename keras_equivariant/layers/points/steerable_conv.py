@@ -27,7 +27,7 @@ from keras_equivariant.layers.core.typed import as_type, check_activation
 from keras_equivariant.layers.core.weighted import Weighted
 from keras_equivariant.layers.points.features import zero_where_absent
 from keras_equivariant.layers.points.typed import OnTypedPoints
-from keras_equivariant.ops import neighborhoods, solid_harmonics, steerable
+from keras_equivariant.ops import cells, neighborhoods, solid_harmonics, steerable
 from keras_equivariant.utils.checks import check_choice, check_number, tuple_of
 
 
@@ -56,6 +56,7 @@ class SteerablePointConv(OnTypedPoints, Weighted):
         kernel_activation: name of the activation inside it.
         reduction: `"mean"` as above, or `"sum"` without 1/n.
         chunk_size: points whose neighbors are looked for at a time; chosen by itself where None. Changes no result.
+            Of 1,024 points or more they are looked for in cells, in linear time.
         activation: only on types that permute their components, see `PointwiseActivation`.
         use_bias, the initializers, regularizers and constraints: as in `SteerableConv3D`, for the coefficients W.
         strict: raise where the exact symmetry is lost; with False warn once.
@@ -164,9 +165,7 @@ class SteerablePointConv(OnTypedPoints, Weighted):
 
     def _pairs(self, inputs):
         positions, mask = self.present(inputs[0], inputs[2])
-        found, offsets, weights = neighborhoods.within_cutoff(
-            positions, mask, self.neighbors, self.radius, self.chunk_size
-        )
+        found, offsets, weights = cells.within_cutoff(positions, mask, self.neighbors, self.radius, self.chunk_size)
         direction, distance = solid_harmonics.softened(offsets, self.radius)
         harmonics = ops.stack(solid_harmonics.solid_harmonics(direction, self._degree), axis=-1)
         centers = np.linspace(0.0, 1.0, self.num_rings)
