@@ -10,6 +10,7 @@ import os
 import keras
 import numpy as np
 import pytest
+from stock_networks import unet
 
 import keras_equivariant as ke
 from keras_equivariant.conversion.matching import cost
@@ -91,6 +92,15 @@ def test_application(name, tmp_path):
     if "KERAS_EQUIVARIANT_COSTS" in os.environ:
         with open(os.environ["KERAS_EQUIVARIANT_COSTS"], "a") as file:
             file.write(json.dumps(row) + "\n")
+
+
+@pytest.mark.slow
+def test_a_unet_of_volumes():
+    stock = alive(unet(rank=3, size=8))
+    twin = alive(ke.equivariant(stock, "O"))
+    report = ke.certify(twin)
+    assert report.verdict == "exact" and report.max_error < 1e-12
+    assert difference(answers(ke.fold(twin), images(twin)), answers(twin, images(twin))) < 1e-5
 
 
 def _hub():

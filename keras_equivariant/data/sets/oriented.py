@@ -9,10 +9,10 @@ from keras_equivariant.data.vectors import directions
 from keras_equivariant.utils.optional import require
 
 DIGITS = (3, 4, 7)  # no two of them are each other's rotations, and none is its own, as 0, 1 and 8 nearly are
-LARGEST_SCALE, LARGEST_SHIFT = 0.15, 1.0  # of copies: relative, and in pixels
+LARGEST_SCALE, LARGEST_SHIFT = 0.2, 1.0  # of copies: relative, and in pixels
 
 
-def load_oriented_digits(seed=0, rotated=False, straight=True, copies=4):
+def load_oriented_digits(seed=0, rotated=False, straight=True, copies=8):
     """The digits 3, 4 and 7 with the angle by which they are rotated, as a vector (cos, sin); uint8 (28, 28, 1).
 
     All training digits stand upright, at 0 degrees; each test digit is rotated counter-clockwise by a uniform random
@@ -28,7 +28,7 @@ def load_oriented_digits(seed=0, rotated=False, straight=True, copies=4):
         rotated: whether the training digits are rotated, too, as a network without the symmetry needs it.
         straight: False for digits as they were written, whose angle is known to their lean only.
         copies: of each training digit, upright all: the digit itself, and others that are stretched along both axes by
-            up to 15 % and moved by up to a pixel.
+            up to 20 % and moved by up to a pixel.
     """
     images, labels = enlarged()
     rng, there = np.random.default_rng(seed), np.isin(labels, DIGITS)
