@@ -81,7 +81,10 @@ def test_a_recipe_for_other_data_is_shortened_and_a_given_number_is_kept(shapes,
 
     own = data.load(shapes)
     capped = dataclasses.replace(own, default_epochs=40, default_batch_size=64)
-    assert suited(Recipe(dataset="elsewhere", epochs=300), own) == (300, 128)
+    large = dataclasses.replace(own, x_train=np.tile(own.x_train, (30, 1, 1, 1)), y_train=np.tile(own.y_train, 30))
+    few = max(8, len(own.x_train) // 8)  # so that an epoch of few images has several steps
+    assert suited(Recipe(dataset="elsewhere", epochs=300), own) == (300, few) and few < 128
+    assert suited(Recipe(dataset="elsewhere", epochs=300), large) == (300, min(128, len(large.x_train) // 8))
     assert suited(Recipe(dataset="elsewhere", epochs=300), capped) == (40, 64)
     assert suited(Recipe(dataset="elsewhere", epochs=10), capped) == (10, 64)
     assert suited(Recipe(dataset=own.name, epochs=300), capped) == (300, 128)
