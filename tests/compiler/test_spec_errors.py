@@ -18,7 +18,7 @@ KNOWN_PARAMS = 'Did you mean "filters"?'
         ),
         ("- GroupConv2d: {filters: 3}", '.GroupConv2d: unknown layer. Did you mean "GroupConv2D"?'),
         ("- groupconv2d", '.groupconv2d: unknown layer. Did you mean "GroupConv2D"?'),
-        ("- Lambda: x", ".Lambda: unknown layer. Known: Activation, Add, "),
+        ("- Lambda: x", ".Lambda: unknown layer. Known: Activation, AdaptiveAveragePooling2D, "),
         ("- os.system: x", ".os.system: unknown layer. "),
         ("- GroupConv2D: {kernel_size: 3}", '.GroupConv2D: needs the argument "filters"'),
         (
