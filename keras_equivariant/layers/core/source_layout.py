@@ -19,10 +19,27 @@ def source_layout(tensor, seen=None):
         A Layout, `Broken` with the reason where a layer broke it; None where nothing is known.
     """
     seen = {} if seen is None else seen
-    if id(tensor) not in seen:
-        seen[id(tensor)] = None
-        seen[id(tensor)] = _found(tensor, seen)
+    waiting, opened = [tensor], set()
+    while waiting:  # a list instead of recursion: networks are deeper than Python's stack
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        before = [] if id(one) in opened else [x for x in _sources(one) if id(x) not in seen]
+        opened.add(id(one))
+        if before:
+            waiting += [one, *before]
+        else:
+            seen[id(one)] = _found(one, seen)
     return seen[id(tensor)]
+
+
+def _sources(tensor):
+    """The tensors that a layer or operation made this one of."""
+    history = getattr(tensor, "_keras_history", None)
+    operation = getattr(history, "operation", None)
+    if operation is None or isinstance(operation, keras.layers.InputLayer | keras.Model):
+        return []
+    return operation._inbound_nodes[history.node_index].arguments.keras_tensors
 
 
 def _found(tensor, seen):
