@@ -5,7 +5,7 @@ import functools
 from keras import ops
 
 from keras_equivariant.ops.additions import add_up
-from keras_equivariant.ops.compiled import compiled
+from keras_equivariant.ops.compiled import compiled, fuses
 
 
 def convolve_pointwise(x, kernel, fourier, training=False):
@@ -21,7 +21,7 @@ def convolve_pointwise(x, kernel, fourier, training=False):
         (B, *space, S, F).
     """
     elements, fields, filters = kernel.shape
-    forward, inverse = _transforms(fourier, bool(training))
+    forward, inverse = _transforms(fourier, bool(training) and fuses())
     rows = forward(ops.reshape(x, (-1, elements, fields)))
     mixed = [row @ ops.cast(_block(kernel, block), x.dtype) for block, row in zip(fourier.blocks, rows, strict=True)]
     return ops.reshape(inverse(*mixed), (*ops.shape(x)[:-2], elements, filters))
@@ -32,7 +32,11 @@ def _transforms(fourier, fused):
     """The transform of features (N, S, C) into `(rows N, dim C)` for each block, and of such back into features."""
 
     def forward(x):
-        numbers = add_up([x[:, s] for s in range(fourier.order)], fourier.forward)
+        if fused:
+            numbers = add_up([x[:, s] for s in range(fourier.order)], fourier.forward)
+        else:
+            planes = _product(fourier.matrix, ops.transpose(x, (1, 0, 2)))
+            numbers = [planes[i] for i in range(fourier.coefficients)]
         return tuple(_stacked(block, numbers[block.start : block.start + block.rows * block.dim]) for block in blocks)
 
     def inverse(*mixed):
@@ -40,10 +44,19 @@ def _transforms(fourier, fused):
         for block, y in zip(blocks, mixed, strict=True):
             for row in ops.split(y, block.rows, axis=0) if block.rows > 1 else [y]:
                 numbers += ops.split(row, block.dim, axis=-1) if block.dim > 1 else [row]
-        return ops.stack(add_up(numbers, fourier.inverse), axis=1)
+        if fused:
+            return ops.stack(add_up(numbers, fourier.inverse), axis=1)
+        return ops.transpose(_product(fourier.matrix.T, ops.stack(numbers, axis=0)), (1, 0, 2))
 
     blocks = fourier.blocks
     return (compiled(forward), compiled(inverse)) if fused else (forward, inverse)
+
+
+def _product(matrix, planes):
+    """A matrix on the first axis of (S, N, C): one wide product, where additions would be as many passes."""
+    flat = ops.reshape(planes, (planes.shape[0], -1))
+    flat = ops.convert_to_tensor(matrix, dtype=planes.dtype) @ flat
+    return ops.reshape(flat, (len(matrix), -1, planes.shape[-1]))
 
 
 def _stacked(block, numbers):

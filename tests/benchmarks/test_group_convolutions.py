@@ -102,6 +102,20 @@ def test_pointwise_group_convolution(fields):
     assert ratio <= (1 / 1.8 if fields == 128 else 1.1)
 
 
+@pytest.mark.parametrize("group, fields", [("D4", 24), ("D4", 32), ("D4", 64), ("D4", 128), ("O", 24), ("O", 32)])
+def test_pointwise_training_step(group, fields):
+    """All gradients of one layer; narrow ones are trained as one dense product."""
+    group = ke.groups.get(group)
+    rank = group.dimension
+    x = tf.random.normal((8, *((16, 16) if rank == 2 else (8, 8, 8)), group.order, fields))
+    flat = tf.reshape(x, (*x.shape[:-2], group.order * fields))
+    ours = {2: ke.layers.GroupConv2D, 3: ke.layers.GroupConv3D}[rank](fields, 1, group, use_bias=False)
+    plain = {2: layers.Conv2D, 3: layers.Conv3D}[rank](group.order * fields, 1, use_bias=False)
+    *times, ratio = compare(gradients(ours, x), gradients(plain, flat), rounds=15)
+    report(f"training step of 1x1 on {group.name}, {fields} fields", *times, ratio)
+    assert ratio <= 1.1
+
+
 def gradients(layer, x):
     """A function that computes all gradients of a layer."""
     layer(x)
@@ -110,7 +124,7 @@ def gradients(layer, x):
     def compute():
         with tf.GradientTape() as tape:
             tape.watch(x)
-            loss = tf.reduce_sum(layer(x) ** 2)
+            loss = tf.reduce_sum(layer(x, training=True) ** 2)
         return tape.gradient(loss, [x, *layer.trainable_variables])
 
     return compute
