@@ -53,6 +53,11 @@ class UnknownLaw(BreaksSymmetry):
             super().__init__(f"{name} is not known to commute with the group of {layout.described} features")
 
 
+def is_sum(operation):
+    """Whether it adds tensors up: the layer `Add`, or `keras.ops.add`."""
+    return type(operation).__name__ == "Add"
+
+
 def _constants(arguments):
     args, kwargs = arguments or ((), {})
     found = [value for value in (*args, *kwargs.values()) if not _holds_tensors(value)]

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.ops.additions import add_up
+from keras_equivariant.stock.operations import is_sum
 
 
 class Apart:
@@ -110,8 +111,7 @@ def block_weights(block, kernel, of_coefficients):
 def summed(operation, tensors):
     """The sum of features that are all given by coefficients alike; None for other operations and tensors."""
     first = tensors[0] if tensors else None
-    is_sum = type(operation).__name__ == "Add"  # the layer's name, and that of the operation of keras.ops
-    if not is_sum or not all(isinstance(x, Coefficients) and x.like(first) for x in tensors):
+    if not is_sum(operation) or not all(isinstance(x, Coefficients) and x.like(first) for x in tensors):
         return None
     pieces = first.pieces
     for other in tensors[1:]:
