@@ -44,6 +44,11 @@ class Case:
         """Whether training draws random numbers, which are others under XLA and on every backend."""
         return self.arguments.get("rate", 0) > 0
 
+    @property
+    def jumps(self):
+        """Whether it takes the largest of several numbers' directions, which rounding may change."""
+        return self.layer is layers.VectorFieldActivation
+
     def __str__(self):
         words = [f"{k}={v}" for k, v in self.arguments.items() if k not in ("filters", "group", "bias_initializer")]
         return f"{self.layer.__name__}({', '.join([*words, self.group, 'x'.join(map(str, self.shape))])})"

@@ -17,7 +17,8 @@ def test_mixed_precision(case, policy, network, sample, answer):
     assert keras.backend.standardize_dtype(y.dtype) == policy.removeprefix("mixed_")
     assert all(keras.backend.standardize_dtype(w.dtype) == "float32" for w in model.weights)
     y = ops.convert_to_numpy(ops.cast(y, "float32"))
-    assert np.abs(y - reference).max() <= TOLERANCE[policy] * np.abs(reference).max()
+    wrong = np.abs(y - reference) > TOLERANCE[policy] * np.abs(reference).max()
+    assert wrong.mean() < 0.03 if case.jumps else not wrong.any()
 
 
 @pytest.mark.parametrize("policy", TOLERANCE)
