@@ -125,7 +125,7 @@ def _header(path):
     pillow = require("PIL.Image", "Reading pictures", "files")
     try:
         with pillow.open(path) as picture:
-            width, height = picture.size
+            height, width = picture.size if files.lies(picture) else picture.size[::-1]
             mode = picture.mode
     except Exception as error:
         raise ValueError(

@@ -12,6 +12,7 @@ PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 TIFFS = (".tif", ".tiff")
 NIFTIS = (".nii", ".nii.gz")
 SUFFIXES = (*PICTURES, *TIFFS, *NIFTIS, ".npy")
+_ORIENTATION = 0x0112  # of the EXIF standard
 IN_MEMORY = 2**30  # bytes; larger sets stay on disk
 
 
@@ -34,11 +35,11 @@ def listed(folder):
 def read(path, mask=False):
     """`(array, voxel size or None)` of one file: an image `(H, W, C)`, or a volume `(D, H, W, C)`.
 
-    Pictures become gray or red, green and blue; palettes and transparency are dissolved, but for masks, whose numbers
-    are classes and stay. NIfTI volumes have the axes of the file, x, y, z.
+    Pictures become gray or red, green and blue, upright as their camera noted it; palettes and transparency are
+    dissolved, but for masks, whose numbers are classes and stay. NIfTI volumes have the axes of the file, x, y, z.
 
     Raises:
-        ValueError: the file is damaged, or holds something else.
+        ValueError: the file is damaged, or holds something else; a mask in several colors.
     """
     suffix, size = suffix_of(path), None
     try:
@@ -66,27 +67,44 @@ def read(path, mask=False):
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     image = suffix not in NIFTIS and array.ndim == 3 and array.shape[-1] in (1, 3, 4)
     if mask:
-        return _one_channel(array, image)[..., None], size
+        return _one_channel(array, image, path)[..., None], size
     if image:
         return array[..., :3] if suffix in TIFFS and array.shape[-1] == 4 else array, size
     return array if array.ndim == 4 else array[..., None], size
 
 
+def lies(picture):
+    """Whether a picture's camera noted that it was held sideways, so that height and width change places."""
+    return picture.getexif().get(_ORIENTATION) in (5, 6, 7, 8)
+
+
 def _picture(path, mask):
     pillow = require("PIL.Image", "Reading pictures", "files")
-    with pillow.open(path) as picture:
+    with pillow.open(path) as opened:
+        picture = require("PIL.ImageOps", "Reading pictures", "files").exif_transpose(opened)
         if mask and picture.mode == "P":
             return np.asarray(picture)
         if picture.mode in ("P", "RGBA", "LA", "CMYK", "YCbCr", "HSV", "PA"):
             picture = picture.convert("L" if picture.mode == "LA" else "RGB")
+        if picture.mode == "1" and not mask:
+            picture = picture.convert("L")
         return np.asarray(picture)
 
 
-def _one_channel(array, image):
+def _one_channel(array, image, path):
+    """The numbers of a mask; of one in black and a color 0 and 255."""
     if not image:
         return array[..., 0] if array.ndim == 4 else array
     colors = array[..., :3]
-    return colors.max(axis=-1)
+    if (colors == colors[..., :1]).all():
+        return colors[..., 0]
+    found = np.unique(colors.reshape(-1, colors.shape[-1]), axis=0)
+    if len(found) > 2:
+        raise ValueError(
+            f"A mask holds the number of a class at each pixel. Received: {path} in {len(found)} colors. Save it in "
+            "gray values or with a palette, one for each class."
+        )
+    return np.where((colors == found[1]).all(axis=-1), 255, 0).astype("uint8")
 
 
 class Files(Stored):

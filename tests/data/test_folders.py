@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_equivariant import data
-from keras_equivariant.data import resampling
+from keras_equivariant.data import files, resampling
 from keras_equivariant.data.cuts import drawn
 from keras_equivariant.data.files import Files
 from keras_equivariant.data.sizes import fitted
@@ -218,3 +218,48 @@ def test_resampled_volumes_keep_what_they_show():
     np.testing.assert_array_equal(finer[0, 0, :, 0], np.repeat(mask[0, 0, :, 0], 2))
     back = np.rot90(resampling.resampled(np.rot90(volume), (1.0, 1.0, 2.0), (1.0, 1.0, 1.0)), -1)
     np.testing.assert_array_equal(back, found)
+
+
+def test_pictures_stand_as_the_camera_noted(tmp_path):
+    from PIL import Image
+
+    shown = RNG.integers(0, 255, (8, 12), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be rotated by a quarter turn clockwise
+    Image.fromarray(np.rot90(shown).copy()).save(tmp_path / "a.png", exif=exif)
+    np.testing.assert_array_equal(files.read(tmp_path / "a.png")[0][..., 0], shown)
+    for name in "ab":
+        for i in range(3):
+            save(tmp_path / "set" / name / f"{i}.png", shown)
+    (tmp_path / "a.png").rename(tmp_path / "set" / "a" / "held_sideways.png")
+    assert data.load(tmp_path / "set").image_shape == (8, 12, 1)
+
+
+def test_black_and_white_pictures_span_as_much_as_gray_ones(tmp_path):
+    save(tmp_path / "a.png", np.eye(4, dtype=bool))
+    np.testing.assert_array_equal(files.read(tmp_path / "a.png")[0][..., 0], 255 * np.eye(4))
+
+
+@pytest.mark.parametrize("mode", ["gray", "red", "palette", "alpha"])
+def test_masks_keep_their_classes(tmp_path, mode):
+    from PIL import Image
+
+    classes = RNG.integers(0, 2 if mode == "red" else 3, (6, 6)).astype("uint8")
+    array = {
+        "gray": np.repeat(classes[..., None], 3, axis=-1),
+        "red": classes[..., None] * np.array([255, 0, 0], "uint8"),
+        "alpha": np.stack([classes] * 3 + [np.full_like(classes, 255)], axis=-1),
+    }.get(mode, classes)
+    picture = Image.fromarray(array)
+    if mode == "palette":
+        picture.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    picture.save(tmp_path / "mask.png")
+    found = files.read(tmp_path / "mask.png", mask=True)[0][..., 0]
+    np.testing.assert_array_equal(found, classes * (255 if mode == "red" else 1))
+
+
+def test_masks_in_several_colors_are_refused(tmp_path):
+    colors = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0]], "uint8")
+    save(tmp_path / "mask.png", colors[RNG.integers(0, 3, (6, 6))])
+    with pytest.raises(ValueError, match="in 3 colors. Save it in gray values or with a palette"):
+        files.read(tmp_path / "mask.png", mask=True)
