@@ -17,6 +17,9 @@ PARTS = {
     "test": ("test", "testing"),
 }
 
+MOST_GRAYS = 32  # of masks whose gray values are taken for classes
+_NOISE = 40  # gray values by which a lossy compression changes black and white
+
 log = logging.getLogger("keras_equivariant.data")
 
 
@@ -173,16 +176,23 @@ def _mask_dtype(path):
 
 
 def _ranked(masks):
-    """Masks of several gray values that do not count from 0 as class numbers; 0 and 255 stay as they are."""
-    values = np.unique(np.concatenate([np.unique(mask) for mask in masks.values()]))
-    if (
-        masks
-        and values.dtype.kind in "iu"
-        and 2 < len(values) <= 32
-        and not np.array_equal(values, np.arange(len(values)))
-    ):
+    """Masks of a few gray values that do not count from 0 as class numbers; 0 and 255 stay as they are.
+
+    Many values of which nearly all lie near 0 and 255 are those two behind a lossy compression.
+    """
+    found = [np.unique(mask, return_counts=True) for mask in masks.values()]
+    values, where = np.unique(np.concatenate([values for values, _ in found]), return_inverse=True)
+    counts = np.bincount(where, np.concatenate([counts for _, counts in found]))
+    counted = np.array_equal(values, np.arange(len(values))) or set(values.tolist()) <= {0, 255}
+    if values.dtype.kind not in "iu" or counted or len(values) < 2:
+        return masks
+    if len(values) <= MOST_GRAYS:
         log.info("The gray values %s of the masks are the classes 0 to %d.", values.tolist(), len(values) - 1)
         return {key: np.searchsorted(values, mask).astype("int32") for key, mask in masks.items()}
+    black, white = values <= _NOISE, (values >= 255 - _NOISE) & (values <= 255)
+    if counts[black].any() and counts[white].any() and counts[black | white].sum() > 0.9 * counts.sum():
+        log.info("The masks are black and white but for a lossy compression: values above 127 count as 255.")
+        return {key: np.where(mask > 127, 255, 0).astype("uint8") for key, mask in masks.items()}
     return masks
 
 

@@ -263,3 +263,19 @@ def test_masks_in_several_colors_are_refused(tmp_path):
     save(tmp_path / "mask.png", colors[RNG.integers(0, 3, (6, 6))])
     with pytest.raises(ValueError, match="in 3 colors. Save it in gray values or with a palette"):
         files.read(tmp_path / "mask.png", mask=True)
+
+
+@pytest.mark.parametrize(
+    ("grays", "suffix", "classes"), [((0, 128), "png", 1), ((0, 255), "jpg", 1), ((0, 7, 9), "png", 2)]
+)
+def test_gray_values_of_masks_are_classes(tmp_path, grays, suffix, classes):
+    kinds = np.zeros((6, 32, 32), int)
+    for i, at in enumerate(RNG.integers(2, 20, 6)):
+        kinds[i, at : at + 9, 3:13] = 1
+        kinds[i, :2, 10:] = len(grays) - 1
+        save(tmp_path / "images" / f"{i}.png", RNG.integers(0, 255, (32, 32), dtype=np.uint8))
+        save(tmp_path / "masks" / f"{i}.{suffix}", np.array(grays, "uint8")[kinds[i]])
+    found = data.load(tmp_path)
+    masks = np.concatenate([found.y_train, found.y_test])
+    assert found.task == "segmentation" and masks.max() == classes
+    assert sorted(int(m.sum()) for m in masks) == sorted(int(k.sum()) for k in kinds)
