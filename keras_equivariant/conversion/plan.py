@@ -118,10 +118,11 @@ class Plan:
                 return
             self.problems.setdefault(operation, error)
             found = Planned(inputs[0].kind if inputs else IMAGE, self._new(call.outputs[0].shape[-1] or 1))
-        if found.kind == REGULAR:
-            found.channels.root.regular = True
-        for tensor in call.outputs:
-            self._planned[id(tensor)] = found
+        found = found if isinstance(found, list) else [found] * len(call.outputs)
+        for tensor, one in zip(call.outputs, found, strict=True):
+            if one.kind == REGULAR:
+                one.channels.root.regular = True
+            self._planned[id(tensor)] = one
 
     def _add_free(self, call, inputs):
         """Of what no group moves any function will do, on as many channels as it was made for."""
@@ -272,7 +273,9 @@ class Plan:
             return self._join(call, inputs)
         if name == "Pad" and self._around_space(call):
             return inputs[0]
-        if name in ("Reshape",):
+        if name == "Split":
+            return self._split(call, *inputs)
+        if name == "Reshape":
             return self._reshape(call, inputs)
         if name in ("Cast", "Identity", "StopGradient") or (name == "Resize" and self.is_map(call.inputs[0])):
             return inputs[0]
@@ -289,6 +292,17 @@ class Plan:
         shape = call.inputs[0].shape
         widths, _ = padding_of(call.operation, len(shape), (call.args, call.kwargs))
         return self.is_map(call.inputs[0]) and not any(widths[0]) and not any(widths[-1])
+
+    def _split(self, call, given):
+        """Channels side by side, each of which has its own number; what was split is their sum."""
+        axis, last = call.operation.axis, len(call.inputs[0].shape) - 1
+        if axis not in (-1, last) or given.kind == FLAT:
+            raise NoCounterpart(f"splits axis={axis}", "split channels, axis=-1")
+        root = given.channels.root
+        parts = [self._new(tensor.shape[-1], fixed=root.fixed) for tensor in call.outputs]
+        if not root.fixed:
+            root.sums.append(tuple(parts))
+        return [Planned(given.kind, part) for part in parts]
 
     def _over_space(self, operation, tensor):
         axis = operation.axis if isinstance(operation.axis, list | tuple) else [operation.axis]

@@ -192,6 +192,11 @@ def operation(walk, call, args, kwargs):
     if name == "Concatenate":
         tensors, kind = _alike(walk, call, list(args[0]))
         return walk.mark(keras.ops.concatenate(tensors, axis=-1), kind)
+    if name == "Split":
+        widths = [walk.filters(tensor) for tensor in call.outputs]
+        places = [sum(widths[: i + 1]) for i in range(len(widths) - 1)]
+        parts = walk.again(type(call.operation)(places, axis=-1), args[0])
+        return [walk.mark(part, walk.kind(args[0])) for part in parts]
     if name == "Resize":
         return resized(walk, call, args, kwargs)
     if name == "Reshape":

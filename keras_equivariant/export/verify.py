@@ -60,7 +60,7 @@ class Reference:
         self.outputs = self.run(inputs)
         self.own_inputs = _inputs_of_own_scale(graph, inputs)
         self.own_outputs = self.run(self.own_inputs) if self.own_inputs else None
-        dtypes = {layer.compute_dtype for layer in graph.layers}
+        dtypes = {layer.compute_dtype for layer in walk(graph)}
         self.rounding = max((_ROUNDING.get(dtype, 0.0) for dtype in dtypes), default=0.0)
         self.typed = bool(field_types(model))
         self.group, self.equivariance = None, None

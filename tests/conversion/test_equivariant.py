@@ -278,6 +278,23 @@ def pairs():
     return keras.Model([*images, number], layers.Dense(1)(layers.Concatenate()([alike, number])))
 
 
+def test_channels_are_split():
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(6, 3, padding="same")(image)
+    gate, value = keras.ops.split(x, 2, axis=-1)
+    first, second, rest = keras.ops.split(layers.Conv2D(9, 3)(value * keras.ops.sigmoid(gate)), [2, 5], axis=-1)
+    x = keras.ops.concatenate([keras.ops.relu(second), rest, first], axis=-1)
+    stock = shake(keras.Model(image, layers.Dense(2)(layers.GlobalAveragePooling2D()(x))))
+    for match in ("channels", "parameters", 1.0):
+        twin = shake(ke.equivariant(stock, "D4", match=match))
+        assert ke.certify(twin).verdict == "exact"
+    np.testing.assert_allclose(answers(ke.fold(twin), images(stock)), answers(twin, images(stock)), atol=1e-5)
+    same = ke.equivariant(stock, "Z2", match=1.0, weights="project")
+    np.testing.assert_allclose(answers(same, images(stock)), answers(stock, images(stock)), rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="split channels, axis=-1"):
+        ke.equivariant(keras.Model(image, keras.ops.split(layers.Conv2D(4, 3)(image), 2, axis=1)), "D4")
+
+
 INVARIANTS = {
     "recurrent": lambda: behind_pooling(layers.Reshape((3, 2)), layers.LSTM(4), layers.Dense(2)),
     "decoder": lambda: behind_pooling(layers.Dense(16), layers.Reshape((4, 4, 1)), layers.Conv2DTranspose(2, 3)),
