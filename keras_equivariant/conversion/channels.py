@@ -2,6 +2,8 @@
 
 import math
 
+from keras_equivariant.stock.traits import traits
+
 
 class Channels:
     """The channels of tensors that must stay as many as each other, for they are added, multiplied or passed on.
@@ -94,3 +96,16 @@ class Widths:
         if root.divisor <= wanted:
             return root.divisor * max(1, round(wanted / root.divisor))
         return max(1, round(wanted))
+
+
+def is_depthwise(layer, channels):
+    """Whether every output channel of a convolution follows from one input channel."""
+    if hasattr(layer, "pointwise_initializer"):  # a separable one, whose second half mixes them
+        return False
+    groups = getattr(layer, "groups", 1)
+    return hasattr(layer, "depth_multiplier") or (groups == channels and groups > 1)
+
+
+def is_transposed(layer):
+    """Whether a convolution spreads pixels."""
+    return traits(layer).transposed

@@ -6,27 +6,14 @@ import math
 import keras
 import numpy as np
 
-from keras_equivariant.conversion.channels import Channels
+from keras_equivariant.conversion.channels import Channels, is_depthwise, is_transposed
+from keras_equivariant.conversion.predictions import predictions
 from keras_equivariant.conversion.problems import ATTENTION, RULE, NoCounterpart, describe, unknown
 from keras_equivariant.graphs.calls import calls
-from keras_equivariant.stock.operations import padding_of
-from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, activation_name, traits
+from keras_equivariant.stock.operations import padding_of, slices_of
+from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, traits
 
 IMAGE, REGULAR, INVARIANT, FLAT = "image", "regular", "invariant", "flat"
-_OF_PREDICTIONS = ("linear", "softmax", "sigmoid", "tanh", "log_softmax", "hard_sigmoid", "softplus", "exponential")
-_PASSED = (
-    "identity",
-    "function",
-    "scale",
-    "softmax",
-    "border",
-    "upsampling",
-    "resizing",
-    "pooling",
-    "global",
-    "flatten",
-    "reshape",
-)
 REDUCTIONS = {"Mean": "average", "Max": "max"}
 
 
@@ -56,6 +43,7 @@ class Plan:
         calls: its calls.
         predictions: ids of the operations that make the predictions.
         free: operations that stay as they are, for no group moves what they take.
+        before: dict from ids of tensors that are a range of channels to the Channels in front of it, or None.
         problems: dict from operations to why they have no counterpart.
         normalized: dict from layers inside a SpectralNormalization to that.
     """
@@ -65,8 +53,8 @@ class Plan:
         self._replaced, self.normalized = tuple(replacements), {}
         self.calls = [self._unwrapped(call) for call in calls(graph)]
         self._planned, self.channels = {}, []
-        self.problems, self.free = {}, set()
-        self.predictions = _predictions(graph, self.calls, rank)
+        self.problems, self.free, self.before = {}, set(), {}
+        self.predictions = predictions(graph, self.calls)
         if not any(map(self.is_map, graph.inputs)):
             raise _without_maps(graph.inputs[0], rank)
         for tensor in graph.inputs:
@@ -275,6 +263,8 @@ class Plan:
             return inputs[0]
         if name == "Split":
             return self._split(call, *inputs)
+        if name == "GetItem":
+            return self._taken(call, *inputs)
         if name == "Reshape":
             return self._reshape(call, inputs)
         if name in ("Cast", "Identity", "StopGradient") or (name == "Resize" and self.is_map(call.inputs[0])):
@@ -304,6 +294,24 @@ class Plan:
             root.sums.append(tuple(parts))
         return [Planned(given.kind, part) for part in parts]
 
+    def _taken(self, call, given):
+        """A range of channels, which has a number of its own, and perhaps of pixels."""
+        shape, key = call.inputs[0].shape, call.args[1]
+        row = slices_of(key, len(shape))
+        ranges = row and [slice(*r.indices(n)) if n else r for r, n in zip(row, shape, strict=True)]
+        whole = row is not None and row[0] == slice(None) and all((r.step or 1) == 1 for r in ranges)
+        if not whole or given.kind == FLAT or None in shape[1:]:
+            raise NoCounterpart(f"takes {key!r} of {tuple(shape)}", "take ranges of channels and pixels of known size")
+        start, stop = ranges[-1].start, ranges[-1].stop
+        root, sizes = given.channels.root, (start, stop - start, shape[-1] - stop)
+        if sizes[1] == shape[-1]:
+            return given
+        before, part, behind = (self._new(n, fixed=root.fixed) if n else None for n in sizes)
+        if not root.fixed:
+            root.sums.append(tuple(one for one in (before, part, behind) if one))
+        self.before[id(call.outputs[0])] = before
+        return Planned(given.kind, part)
+
     def _over_space(self, operation, tensor):
         axis = operation.axis if isinstance(operation.axis, list | tuple) else [operation.axis]
         if None in axis or not self.is_map(tensor):
@@ -317,47 +325,6 @@ def _without_maps(tensor, rank):
         f"axes, perhaps others beside them. Received: an input of shape {tuple(tensor.shape)}; name a group of "
         f"{'the plane, such as D4' if rank == 3 else 'space, such as O, for volumes'}"
     )
-
-
-def is_depthwise(layer, channels):
-    """Whether every output channel of a convolution follows from one input channel."""
-    if hasattr(layer, "pointwise_initializer"):  # a separable one, whose second half mixes them
-        return False
-    groups = getattr(layer, "groups", 1)
-    return hasattr(layer, "depth_multiplier") or (groups == channels and groups > 1)
-
-
-def is_transposed(layer):
-    """Whether a convolution spreads pixels."""
-    return traits(layer).transposed
-
-
-def _predictions(graph, some_calls, rank):
-    """The operations whose channels are those that the model predicts, so that they stay as many.
-
-    An output comes from them through layers that keep channels apart, without a normalization or a rectifier behind a
-    spatial convolution: what comes behind those are features.
-    """
-    source = {id(tensor): call for call in some_calls for tensor in call.outputs}
-    found = set()
-    for tensor in graph.outputs:
-        plain = True
-        while (call := source.get(id(tensor))) is not None:
-            row = traits(call.operation)
-            kind = getattr(row, "kind", None)
-            activation = getattr(call.operation, "activation", None)
-            plain = plain and (activation is None or activation_name(activation) in _OF_PREDICTIONS)
-            plain = plain and (kind != "function" or activation is not None)
-            if kind == "dense" or (
-                kind == "convolution" and not is_depthwise(call.operation, call.inputs[0].shape[-1])
-            ):
-                if kind == "dense" or plain or max(call.operation.kernel_size) == 1:
-                    found.add(call.operation)
-                break
-            if kind not in _PASSED or len(call.inputs) != 1:
-                break
-            tensor = call.inputs[0]
-    return found
 
 
 def check(plan):

@@ -6,7 +6,7 @@ import keras
 
 from keras_equivariant.conversion.plan import FLAT, IMAGE, INVARIANT, REDUCTIONS, REGULAR
 from keras_equivariant.conversion.problems import unknown
-from keras_equivariant.conversion.spatial import resized
+from keras_equivariant.conversion.spatial import resized, taken
 from keras_equivariant.stock.traits import is_linear, traits
 
 POINT = "mixes pixels alone, as a convolution of one"
@@ -192,6 +192,8 @@ def operation(walk, call, args, kwargs):
     if name == "Concatenate":
         tensors, kind = _alike(walk, call, list(args[0]))
         return walk.mark(keras.ops.concatenate(tensors, axis=-1), kind)
+    if name == "GetItem":
+        return taken(walk, call, args, kwargs)
     if name == "Split":
         widths = [walk.filters(tensor) for tensor in call.outputs]
         places = [sum(widths[: i + 1]) for i in range(len(widths) - 1)]

@@ -5,12 +5,13 @@ from functools import partial
 import keras
 
 from keras_equivariant import layers
-from keras_equivariant.conversion.plan import IMAGE, REGULAR, is_depthwise, is_transposed
+from keras_equivariant.conversion.channels import is_depthwise, is_transposed
+from keras_equivariant.conversion.plan import IMAGE, REGULAR
 from keras_equivariant.conversion.problems import NoCounterpart
 from keras_equivariant.layers.core.options import declared
 from keras_equivariant.ops.resizing import Centered
 from keras_equivariant.stock import resizing
-from keras_equivariant.stock.operations import padding_of
+from keras_equivariant.stock.operations import padding_of, slices_of
 from keras_equivariant.stock.traits import is_linear, traits
 
 _REMEDY = "use sizes that its strides divide, or strict=False to keep it, approximately equivariant"
@@ -218,6 +219,20 @@ def padding(walk, call, args, kwargs):
     mode = call.operation.mode
     y = keras.ops.pad(x, widths, mode, **({"constant_values": number} if mode == "constant" else {}))
     return walk.mark(y, walk.kind(x))
+
+
+def taken(walk, call, args, kwargs):
+    """A range of pixels and of channels."""
+    x, shape = args[0], call.inputs[0].shape
+    row = [slice(*r.indices(n)) for r, n in zip(slices_of(call.args[1], len(shape))[1:], shape[1:], strict=True)]
+    if walk.plan.is_map(call.inputs[0]):
+        sides = [(-r.start, r.stop - n) for r, n in zip(row[:-1], shape[1:-1], strict=True)]
+        x = _bordered(walk, call.operation, x, _sides(walk, call, x, sides), "cut")
+    if row[-1].stop - row[-1].start == shape[-1]:
+        return x
+    before = walk.plan.before[id(call.outputs[0])]
+    start = walk.widths(before) if before else 0
+    return walk.mark(x[..., start : start + walk.filters(call.outputs[0])], walk.kind(x))
 
 
 def _sides(walk, call, x, given):

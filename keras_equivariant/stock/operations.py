@@ -126,7 +126,7 @@ def _elementwise(name, constants, layout, shape):
 def _taken(key, layout, shape, group):
     """Part of the features: whole blocks of channels, and of space what is symmetric about the center."""
     axes = layout.axes(shape)
-    slices = _slices(key, len(shape))
+    slices = slices_of(key, len(shape))
     if slices is None or any(_is_cut(slices[axis], shape[axis]) for axis in (0, *axes.fibre)):
         raise BreaksSymmetry(
             f"takes part of the {layout.described} features. Received: {key!r}", "cut off channels only"
@@ -181,7 +181,7 @@ def _even(group, sides):
     return even and grid.keeps_shape(group, [sum(side) for side in sides])
 
 
-def _slices(key, rank):
+def slices_of(key, rank):
     """One slice for each axis; None where the key is of another kind."""
     key = list(key) if isinstance(key, tuple) else [key]
     if key.count(Ellipsis) > 1 or any(not isinstance(k, slice) and k is not Ellipsis for k in key):

@@ -54,7 +54,9 @@ def test_mistakes(tmp_path, capsys):
     assert "write one with model.save" in capsys.readouterr().err
     assert main(["equivariant", "m.keras", "--formats", "keras"]) == 2
     assert "whose file has the same name" in capsys.readouterr().err
-    keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(2, 3), layers.Permute((2, 1, 3))]).save(tmp_path / "m.keras")
+    keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(2, 3), layers.Permute((2, 1, 3))]).save(
+        tmp_path / "m.keras"
+    )
     assert main(["equivariant", str(tmp_path / "m.keras"), "--output", str(tmp_path / "out")]) == 2
     assert "has no equivariant counterpart" in capsys.readouterr().err
 

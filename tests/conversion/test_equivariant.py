@@ -295,6 +295,23 @@ def test_channels_are_split():
         ke.equivariant(keras.Model(image, keras.ops.split(layers.Conv2D(4, 3)(image), 2, axis=1)), "D4")
 
 
+def test_ranges_are_taken():
+    image = keras.Input((10, 10, 3))
+    x = layers.Conv2D(6, 3, padding="same", activation="relu")(image)
+    y = layers.Conv2D(4, 3)(x)  # 8x8
+    joined = keras.ops.concatenate([x[:, 1:-1, 1:9, :2], y, x[:, 1:-1, 1:-1, 4:] * y[..., 1:3]], axis=-1)
+    stock = shake(keras.Model(image, layers.GlobalAveragePooling2D()(layers.Conv2D(5, 3, activation="relu")(joined))))
+    twin = shake(ke.equivariant(stock, "D4"))
+    assert ke.certify(twin).verdict == "exact"
+    np.testing.assert_allclose(answers(ke.fold(twin), images(stock)), answers(twin, images(stock)), atol=1e-5)
+    same = ke.equivariant(stock, "Z2", match=1.0, weights="project")
+    np.testing.assert_allclose(answers(same, images(stock)), answers(stock, images(stock)), rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="ranges of channels and pixels"):
+        ke.equivariant(keras.Model(image, x[:, ::2, ::2]), "D4")
+    with pytest.raises(ValueError, match="crop as much at every side"):
+        ke.equivariant(keras.Model(image, layers.Conv2D(4, 3)(x[:, 1:, 1:])), "D4")
+
+
 INVARIANTS = {
     "recurrent": lambda: behind_pooling(layers.Reshape((3, 2)), layers.LSTM(4), layers.Dense(2)),
     "decoder": lambda: behind_pooling(layers.Dense(16), layers.Reshape((4, 4, 1)), layers.Conv2DTranspose(2, 3)),

@@ -1,0 +1,47 @@
+"""Which operations of a network make its predictions, so that their channels stay as many."""
+
+from keras_equivariant.conversion.channels import is_depthwise
+from keras_equivariant.stock.traits import activation_name, traits
+
+_OF_PREDICTIONS = ("linear", "softmax", "sigmoid", "tanh", "log_softmax", "hard_sigmoid", "softplus", "exponential")
+_PASSED = (
+    "identity",
+    "function",
+    "scale",
+    "softmax",
+    "border",
+    "upsampling",
+    "resizing",
+    "pooling",
+    "global",
+    "flatten",
+    "reshape",
+)
+
+
+def predictions(graph, some_calls):
+    """The operations whose channels are those that the model predicts, so that they stay as many.
+
+    An output comes from them through layers that keep channels apart, without a normalization or a rectifier behind a
+    spatial convolution: what comes behind those are features.
+    """
+    source = {id(tensor): call for call in some_calls for tensor in call.outputs}
+    found = set()
+    for tensor in graph.outputs:
+        plain = True
+        while (call := source.get(id(tensor))) is not None:
+            row = traits(call.operation)
+            kind = getattr(row, "kind", None)
+            activation = getattr(call.operation, "activation", None)
+            plain = plain and (activation is None or activation_name(activation) in _OF_PREDICTIONS)
+            plain = plain and (kind != "function" or activation is not None)
+            if kind == "dense" or (
+                kind == "convolution" and not is_depthwise(call.operation, call.inputs[0].shape[-1])
+            ):
+                if kind == "dense" or plain or max(call.operation.kernel_size) == 1:
+                    found.add(call.operation)
+                break
+            if kind not in _PASSED or len(call.inputs) != 1:
+                break
+            tensor = call.inputs[0]
+    return found
