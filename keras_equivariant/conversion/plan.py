@@ -14,6 +14,7 @@ from keras_equivariant.stock.operations import padding_of, slices_of
 from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, traits
 
 IMAGE, REGULAR, INVARIANT, FLAT = "image", "regular", "invariant", "flat"
+RESHAPES = ("Reshape", "ExpandDims", "Squeeze")
 REDUCTIONS = {"Mean": "average", "Max": "max"}
 
 
@@ -263,10 +264,10 @@ class Plan:
             return inputs[0]
         if name == "Split":
             return self._split(call, *inputs)
+        if name in RESHAPES or only_adds_axes(call):
+            return self._reshape(call, inputs)
         if name == "GetItem":
             return self._taken(call, *inputs)
-        if name == "Reshape":
-            return self._reshape(call, inputs)
         if name in ("Cast", "Identity", "StopGradient") or (name == "Resize" and self.is_map(call.inputs[0])):
             return inputs[0]
         if name not in ELEMENTWISE_OPERATIONS:
@@ -325,6 +326,13 @@ def _without_maps(tensor, rank):
         f"axes, perhaps others beside them. Received: an input of shape {tuple(tensor.shape)}; name a group of "
         f"{'the plane, such as D4' if rank == 3 else 'space, such as O, for volumes'}"
     )
+
+
+def only_adds_axes(call):
+    """Whether a call is `x[:, None, None]`, all of a tensor with further axes."""
+    if type(call.operation).__name__ != "GetItem" or not isinstance(call.args[1], tuple):
+        return False
+    return None in call.args[1] and all(k is None or k is Ellipsis or k == slice(None) for k in call.args[1])
 
 
 def check(plan):

@@ -4,7 +4,15 @@ from functools import partial
 
 import keras
 
-from keras_equivariant.conversion.plan import FLAT, IMAGE, INVARIANT, REDUCTIONS, REGULAR
+from keras_equivariant.conversion.plan import (
+    FLAT,
+    IMAGE,
+    INVARIANT,
+    REDUCTIONS,
+    REGULAR,
+    RESHAPES,
+    only_adds_axes,
+)
 from keras_equivariant.conversion.problems import unknown
 from keras_equivariant.conversion.spatial import resized, taken
 from keras_equivariant.stock.traits import is_linear, traits
@@ -192,6 +200,8 @@ def operation(walk, call, args, kwargs):
     if name == "Concatenate":
         tensors, kind = _alike(walk, call, list(args[0]))
         return walk.mark(keras.ops.concatenate(tensors, axis=-1), kind)
+    if name in RESHAPES or only_adds_axes(call):
+        return _reshape(walk, call, args, kwargs)
     if name == "GetItem":
         return taken(walk, call, args, kwargs)
     if name == "Split":
@@ -201,8 +211,6 @@ def operation(walk, call, args, kwargs):
         return [walk.mark(part, walk.kind(args[0])) for part in parts]
     if name == "Resize":
         return resized(walk, call, args, kwargs)
-    if name == "Reshape":
-        return _reshape(walk, call, args, kwargs)
     flat = keras.tree.flatten((args, kwargs))
     tensors = [x for x in flat if isinstance(x, keras.KerasTensor)]
     if not tensors:

@@ -312,6 +312,26 @@ def test_ranges_are_taken():
         ke.equivariant(keras.Model(image, layers.Conv2D(4, 3)(x[:, 1:, 1:])), "D4")
 
 
+@pytest.mark.parametrize(
+    "widened",
+    [
+        lambda s: s[:, None, None],
+        lambda s: s[:, None, None, :],
+        lambda s: keras.ops.expand_dims(keras.ops.expand_dims(s, 1), 1),
+        lambda s: keras.ops.expand_dims(s, (1, 2)),
+    ],
+)
+def test_excitation_by_operations(widened):
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(8, 3, padding="same")(image)
+    excited = layers.Dense(8, "sigmoid")(layers.Dense(2, "relu")(keras.ops.mean(x, axis=(1, 2))))
+    x = keras.ops.max(x * widened(excited), axis=(1, 2), keepdims=True)
+    stock = keras.Model(image, layers.Dense(2)(keras.ops.squeeze(x, axis=(1, 2))))
+    twin = shake(ke.equivariant(stock, "D4"))
+    assert ke.certify(twin).verdict == "exact"
+    assert twin.count_params() == pytest.approx(stock.count_params(), rel=0.2)
+
+
 INVARIANTS = {
     "recurrent": lambda: behind_pooling(layers.Reshape((3, 2)), layers.LSTM(4), layers.Dense(2)),
     "decoder": lambda: behind_pooling(layers.Dense(16), layers.Reshape((4, 4, 1)), layers.Conv2DTranspose(2, 3)),
