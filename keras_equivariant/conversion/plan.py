@@ -258,6 +258,8 @@ class Plan:
             raise unknown(operation)
         if name in REDUCTIONS and self._over_space(operation, call.inputs[0]):
             return Planned(IMAGE if operation.keepdims else INVARIANT, inputs[0].channels)
+        if over_channels(call):
+            return Planned(inputs[0].kind, self._new(1, fixed=True))
         if name == "Concatenate":
             return self._join(call, inputs)
         if name == "Pad" and self._around_space(call):
@@ -333,6 +335,15 @@ def only_adds_axes(call):
     if type(call.operation).__name__ != "GetItem" or not isinstance(call.args[1], tuple):
         return False
     return None in call.args[1] and all(k is None or k is Ellipsis or k == slice(None) for k in call.args[1])
+
+
+def over_channels(call):
+    """Whether a call is the mean, sum, maximum or minimum of the channels at each place, `keepdims=True`."""
+    operation, shape = call.operation, call.inputs[0].shape if call.inputs else ()
+    if type(operation).__name__ not in ("Mean", "Sum", "Max", "Min") or not getattr(operation, "keepdims", False):
+        return False
+    axis = operation.axis if isinstance(operation.axis, list | tuple) else [operation.axis]
+    return None not in axis and {a % len(shape) for a in axis} == {len(shape) - 1}
 
 
 def check(plan):

@@ -12,6 +12,7 @@ from keras_equivariant.conversion.plan import (
     REGULAR,
     RESHAPES,
     only_adds_axes,
+    over_channels,
 )
 from keras_equivariant.conversion.problems import unknown
 from keras_equivariant.conversion.spatial import resized, taken
@@ -188,6 +189,8 @@ def attention(walk, call, args, kwargs):
 def operation(walk, call, args, kwargs):
     """An operation of keras.ops."""
     name = type(call.operation).__name__
+    if over_channels(call):
+        return walk.mark(walk.again(type(call.operation)(axis=-1, keepdims=True), args[0]), walk.kind(args[0]))
     if name in REDUCTIONS:
         x = args[0]
         x = (

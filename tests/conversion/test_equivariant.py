@@ -332,6 +332,20 @@ def test_excitation_by_operations(widened):
     assert twin.count_params() == pytest.approx(stock.count_params(), rel=0.2)
 
 
+def test_attention_to_places():
+    """As in Woo et al., CBAM, arXiv 1807.06521, section 3."""
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(6, 3, padding="same", activation="relu")(image)
+    seen = [keras.ops.mean(x, axis=-1, keepdims=True), keras.ops.max(x, axis=3, keepdims=True)]
+    x = x * layers.Conv2D(1, 7, padding="same", activation="sigmoid")(layers.Concatenate()(seen))
+    stock = keras.Model(image, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
+    twin = shake(ke.equivariant(stock, "D4"))
+    assert ke.certify(twin).verdict == "exact"
+    np.testing.assert_allclose(answers(ke.fold(twin), images(stock)), answers(twin, images(stock)), atol=1e-5)
+    same = ke.equivariant(shake(stock), "Z2", match=1.0, weights="project")
+    np.testing.assert_allclose(answers(same, images(stock)), answers(stock, images(stock)), rtol=1e-5, atol=1e-6)
+
+
 INVARIANTS = {
     "recurrent": lambda: behind_pooling(layers.Reshape((3, 2)), layers.LSTM(4), layers.Dense(2)),
     "decoder": lambda: behind_pooling(layers.Dense(16), layers.Reshape((4, 4, 1)), layers.Conv2DTranspose(2, 3)),
