@@ -302,8 +302,9 @@ class Plan:
         shape, key = call.inputs[0].shape, call.args[1]
         row = slices_of(key, len(shape))
         ranges = row and [slice(*r.indices(n)) if n else r for r, n in zip(row, shape, strict=True)]
-        whole = row is not None and row[0] == slice(None) and all((r.step or 1) == 1 for r in ranges)
-        if not whole or given.kind == FLAT or None in shape[1:]:
+        whole = row is not None and all((r.step or 1) == 1 for r in ranges)
+        whole = whole and all(r == slice(None) for r, n in zip(row, shape, strict=True) if n is None)
+        if not whole or given.kind == FLAT:
             raise NoCounterpart(f"takes {key!r} of {tuple(shape)}", "take ranges of channels and pixels of known size")
         start, stop = ranges[-1].start, ranges[-1].stop
         root, sizes = given.channels.root, (start, stop - start, shape[-1] - stop)

@@ -224,9 +224,10 @@ def padding(walk, call, args, kwargs):
 def taken(walk, call, args, kwargs):
     """A range of pixels and of channels."""
     x, shape = args[0], call.inputs[0].shape
-    row = [slice(*r.indices(n)) for r, n in zip(slices_of(call.args[1], len(shape))[1:], shape[1:], strict=True)]
+    row = slices_of(call.args[1], len(shape))[1:]
+    row = [slice(*r.indices(n)) if n else slice(0, 0) for r, n in zip(row, shape[1:], strict=True)]
     if walk.plan.is_map(call.inputs[0]):
-        sides = [(-r.start, r.stop - n) for r, n in zip(row[:-1], shape[1:-1], strict=True)]
+        sides = [(-r.start, r.stop - (n or 0)) for r, n in zip(row[:-1], shape[1:-1], strict=True)]
         x = _bordered(walk, call.operation, x, _sides(walk, call, x, sides), "cut")
     if row[-1].stop - row[-1].start == shape[-1]:
         return x

@@ -306,6 +306,11 @@ def test_ranges_are_taken():
     np.testing.assert_allclose(answers(ke.fold(twin), images(stock)), answers(twin, images(stock)), atol=1e-5)
     same = ke.equivariant(stock, "Z2", match=1.0, weights="project")
     np.testing.assert_allclose(answers(same, images(stock)), answers(stock, images(stock)), rtol=1e-5, atol=1e-6)
+    image_of_any_size = keras.Input((None, None, 3))
+    curve = layers.Conv2D(6, 3, padding="same", activation="tanh")(image_of_any_size)
+    curved = image_of_any_size * curve[..., :3] + curve[..., 3:]
+    twin = shake(ke.equivariant(keras.Model(image_of_any_size, curved), "D4"))
+    assert twin.output_shape == (None, None, None, 3) and ke.certify(twin).verdict == "exact"
     with pytest.raises(ValueError, match="ranges of channels and pixels"):
         ke.equivariant(keras.Model(image, x[:, ::2, ::2]), "D4")
     with pytest.raises(ValueError, match="crop as much at every side"):
