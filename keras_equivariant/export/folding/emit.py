@@ -121,6 +121,14 @@ class Emitter:
         """Calls a stock layer that was made here and has these weights."""
         return self._call(layer, weights, tensor)
 
+    def _sized(self, layer, tensor):
+        """A tensor whose height TFLite's converter knows: Keras repeats pixels so that it does not, and then the
+        converter refuses a convolution of one pixel behind it."""
+        nearest = isinstance(layer, keras.layers.UpSampling2D) and layer.interpolation == "nearest"
+        if not nearest or None in tensor.shape[1:]:
+            return tensor
+        return self.make(keras.layers.Reshape, f"{layer.name}_size", tensor.shape[1:])(tensor)
+
     def apply(self, source, layer, weights, tensor, **overrides):
         """Calls a copy of the stock layer, config overridden and with these weights, or merges it with what is there.
 
@@ -135,7 +143,7 @@ class Emitter:
         if id(tensor) in self._affine:
             source, weights, tensor, overrides = self._after_affine(source, layer, weights, tensor, overrides)
         new = self._layer(source, layer, **overrides)
-        result = self._call(new, weights, tensor)
+        result = self._sized(new, self._call(new, weights, tensor))
         found = merge.scale_and_shift_before(layer, result.shape[-1])
         if found is not None and tensor.dtype == result.dtype:
             self._affine[id(result)] = (source, *found, tensor, result)
