@@ -197,6 +197,29 @@ def test_volumes():
     assert (proof.verdict, proof.group, len(proof.proved)) == ("proved", "O", 24)
 
 
+@pytest.mark.parametrize(
+    ("size", "strides", "padding"), [(2, 2, "valid"), (4, 2, "same"), (3, 1, "same"), (3, 1, "valid")]
+)
+def test_transposed_convolutions(size, strides, padding, tmp_path):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((8, 8, 1))
+    x = ke.layers.LiftingConv2D(2, 3, group="D4", padding="same", activation="relu")(image)
+    options = {"strides": strides, "padding": padding, "bias_initializer": "normal"}
+    x = ke.layers.GroupConv2DTranspose(2, size, "D4", **options)(x)
+    model = keras.Model(image, ke.layers.GroupPooling("max")(x))
+    data = np.random.default_rng(0).normal(size=(8, 8, 8, 1)).astype("float32")
+    report = ke.export(model, tmp_path, ["tflite", "tflite_int8", "onnx", "keras"], representative_data=data)
+    proofs = {artifact.format: artifact.proof for artifact in report.artifacts}
+    assert {format: proof.verdict for format, proof in proofs.items()} == dict.fromkeys(proofs, "proved")
+
+
+def test_a_transposed_convolution_of_one_end_is_not_proved(tmp_path):
+    image = keras.Input((8, 8, 1))
+    model = keras.Model(image, keras.layers.Conv2DTranspose(1, 3, strides=2, padding="same")(image))
+    report = ke.export(model, tmp_path, ["tflite", "onnx"], group="D4")
+    assert {artifact.proof.verdict for artifact in report.artifacts} == {"not proved"}
+
+
 def test_signs_of_irreps_of_floats():
     """A quarter turn only exchanges and negates the components of an irrep of the plane."""
     image = keras.Input((9, 9, 1))
@@ -264,12 +287,20 @@ def test_command(exported, tmp_path, capsys):
     assert "not proved" in capsys.readouterr().out
 
 
-def test_shared_kernels_change_by_rounding_only():
-    layer = ke.layers.SteerableConv2D("2xregular", "2xregular", 5, group="C8")
-    layer.build((None, 9, 9, 16))
+def shared(field_type):
+    """A kernel on C8 as it is expanded and as it is folded."""
+    layer = ke.layers.SteerableConv2D(field_type, field_type, 5, group="C8")
+    layer.build((None, 9, 9, layer.in_type.size))
     before = keras.ops.convert_to_numpy(layer.expanded_kernel())
-    ((_, (after, _)),) = layer.fold((None, 9, 9, 16))
-    assert 0 < np.abs(after - before).max() <= 1e-6 * np.abs(before).max()
+    ((_, (after, _)),) = layer.fold((None, 9, 9, layer.in_type.size))
+    assert np.abs(after - before).max() <= 1e-6 * np.abs(before).max()
+    return before, after
+
+
+def test_shared_kernels_change_by_rounding_only():
+    before, after = shared("2x0 + 2x1 + 2x2")
+    assert (before != after).any()  # sharing does something
+    _, after = shared("2xregular")
     (turned,) = [move for move in moves_of(ke.groups.get("C4")) if move.name == "r90"]
     moved = turned.array(after).reshape(5, 5, 8, 2, 8, 2)
     moved = np.roll(np.roll(moved, 2, axis=2), 2, axis=4)

@@ -96,6 +96,30 @@ class _Reader:
         node.kind = "convolution"
         node.options = {**_window(options, rank), "channels": 1, "groups": options.get("group", 1)}
 
+    def _convtranspose(self, node, options):
+        kernel = self.constants.get(node.inputs[1])
+        given = {"kernel_shape", "strides", "dilations", "pads", "group", "auto_pad"}
+        written = options.get("auto_pad", "NOTSET") in ("NOTSET", b"NOTSET")
+        if kernel is None or set(options) - given or options.get("group", 1) > 1 or not written:
+            return
+        rank = kernel.ndim - 2
+        ones, pads = [1] * rank, options.get("pads", [0] * (2 * rank))
+        strides, dilations = options.get("strides", ones), options.get("dilations", ones)
+        key = f"kernel of {node.outputs[0]}"
+        self.constants[key] = np.moveaxis(kernel, (0, 1), (-2, -1))
+        node.inputs = (node.inputs[0], key, *node.inputs[2:])
+        node.kind = "convolution"
+        reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape[2:], dilations, strict=True)]
+        cut = [(r, low, high) for r, low, high in zip(reach, pads[:rank], pads[rank:], strict=True)]
+        node.options = {
+            **{"axes": tuple(range(2, 2 + rank)), "channels": 1, "strides": strides, "dilations": dilations},
+            "transposed": True,
+            "padding": [
+                lambda old, s=s, r=r, low=low, high=high: (low, (old - 1) * s + r - low - high)
+                for s, (r, low, high) in zip(strides, cut, strict=True)
+            ],
+        }
+
     def _matmul(self, node, options):
         if np.ndim(self.constants.get(node.inputs[1], 0)) == 2:
             node.kind, node.options = "dense", {"axis": -1}

@@ -19,6 +19,7 @@ _POINTWISE = {
     **{"EXP": "exp", "LOG": "log", "SQRT": "sqrt", "RSQRT": "rsqrt", "SIN": "sin", "COS": "cos", "FLOOR": "floor"},
     **{"QUANTIZE": "quantize", "DEQUANTIZE": "dequantize", "CAST": "cast", "PRELU": "prelu"},
 }
+_WEIGHTED = ("CONV", "DEPTHWISE", "FULLY", "TRANSPOSE_CONV")
 _REDUCE = {"MEAN": "mean", "SUM": "sum", "REDUCE_MAX": "max", "REDUCE_MIN": "min", "REDUCE_PROD": "product"}
 # Integers pass through these as they are where input and output have one scale.
 _STRUCTURE = ("reshape", "transpose", "concatenate", "split", "slice", "gather", "pad", "repeat", "stack")
@@ -80,7 +81,7 @@ class _Reader:
         inputs = tuple(int(i) if i >= 0 else None for i in operator.inputs)
         outputs = tuple(int(i) for i in operator.outputs)
         node = Node("", self._name(outputs[0]), operation, inputs, outputs)
-        weighted = operation.startswith(("CONV", "DEPTHWISE", "FULLY"))  # scales of kernels are told by output
+        weighted = operation.startswith(_WEIGHTED)  # scales of kernels are told by output
         given = [None if i is None or (weighted and i in constants) else self._scale(i) for i in inputs]
         scales = (*given, *(self._scale(i) for i in outputs))
         node.scales = scales if any(scales) else None
@@ -161,6 +162,18 @@ class _Reader:
             kernel = kernel.reshape(*kernel.shape[1:3], 1, kernel.shape[-1])
             self._convolution(node, options, constants, (1, 2), kernel)
             node.options["groups"] = channels
+
+    def _transpose_conv(self, node, options, constants):
+        kernel, given = constants.get(node.inputs[1]), node.inputs[2]
+        old, new = (self.subgraph.tensors[i].shape[1:3].tolist() for i in (given, node.outputs[0]))
+        if kernel is None or min(*old, *new) < 1:
+            return
+        node.inputs = (given, node.inputs[1], *node.inputs[3:])
+        self._convolution(node, options, constants, (1, 2), np.moveaxis(kernel, 0, -1))
+        sizes = zip(old, node.options["strides"], kernel.shape[1:3], new, strict=True)
+        same = node.options["padding"] == "same"
+        before = [max((n - 1) * s + k - m, 0) // 2 if same else 0 for n, s, k, m in sizes]
+        node.options |= {"transposed": True, "padding": list(zip(before, new, strict=True))}
 
     def _conv_3d(self, node, options, constants):
         kernel = constants.get(node.inputs[1])
