@@ -18,6 +18,7 @@ PARTS = {
 }
 
 MOST_GRAYS = 32  # of masks whose gray values are taken for classes
+_DEEPER = 257  # white of 16 bits by white of 8
 _NOISE = 40  # gray values by which a lossy compression changes black and white
 
 log = logging.getLogger("keras_equivariant.data")
@@ -54,11 +55,14 @@ def assembled(name, parts, masks=None, size=None, fit="pad", seed=0, description
         _draw_test(name, parts, masks, seed)
     every = [path for paths, _ in parts.values() for path in paths]
     wanted = resampling.check_voxels(voxel_size)
-    shapes, dtype, voxels = _kinds(every, wanted)
+    shapes, depths, voxels = _kinds(every, wanted)
+    dtype, deep = _depth(name, depths)
     channels = max(shape[-1] for shape in shapes)
     target_size = _common_size(name, shapes, sizes.check_size(size, fit), fit)
 
     def bring(array, path):
+        if deep and array.dtype == np.uint16:
+            array = array / np.float32(_DEEPER)
         if array.shape[-1] != channels:
             array = np.repeat(array[..., :1], channels, axis=-1)
         return sizes.fitted(array, target_size, fit)
@@ -103,9 +107,11 @@ def _draw_test(name, parts, masks, seed):
 
 
 def _kinds(paths, wanted=None):
-    """`(Counter of shapes, dtype, voxel size)` of all files, brought to a voxel size where one is wanted; pictures are
-    not decoded for that."""
-    shapes, small, voxels = collections.Counter(), True, collections.Counter()
+    """`(Counter of shapes, Counter of dtypes, voxel size)` of all files, brought to a voxel size where one is wanted.
+
+    Pictures are not decoded for that. NIfTI files hold numbers of one scale, whatever their type.
+    """
+    shapes, depths, voxels = (collections.Counter() for _ in range(3))
     for path in paths:
         if files.suffix_of(path) in files.PICTURES:
             shape, depth = _header(path)
@@ -114,14 +120,29 @@ def _kinds(paths, wanted=None):
             shape, depth = resampling.resampled_shape(array.shape, voxel, wanted), array.dtype
             voxels[voxel if voxel is None or wanted is None else wanted] += 1
         shapes[shape] += 1
-        small &= depth == np.uint8
+        depths["float32" if files.suffix_of(path) in files.NIFTIS else np.dtype(depth).name] += 1
     voxels.pop(None, None)
     if len(voxels) > 1:
         raise ValueError(
             f"Volumes of a data set have voxels of one size. Received: {', '.join(map(str, voxels))}. Bring them to "
             "one with voxel_size=1.0 (--option voxel_size=1.0), in the units of the files."
         )
-    return shapes, "uint8" if small else "float32", next(iter(voxels), None)
+    return shapes, depths, next(iter(voxels), None)
+
+
+def _depth(name, depths):
+    """`(dtype of all images, whether those of 16 bits are divided by 257)`."""
+    kinds = {np.dtype(depth).kind.replace("u", "i").replace("b", "i") for depth in depths}
+    if len(kinds) > 1:
+        listed = ", ".join(f"{depth} ({count:,})" for depth, count in depths.most_common())
+        raise ValueError(
+            f"Images of a data set have numbers of one kind, else they are of several scales. Received: {name} with "
+            f"{listed}. Save them alike."
+        )
+    deep = {"uint8", "uint16"} <= set(depths)
+    if deep:
+        log.info("Images of 16 bits stand beside some of 8: the numbers of the first are divided by %d.", _DEEPER)
+    return "uint8" if set(depths) == {"uint8"} else "float32", deep
 
 
 def _header(path):
@@ -135,7 +156,8 @@ def _header(path):
             f"A data file must be whole. Received: {path} ({error}). Remove it or make it again."
         ) from error
     grey = mode in ("1", "L", "LA") or mode.startswith(("I", "F"))
-    return (height, width, 1 if grey else 3), np.dtype("float32" if mode.startswith(("I", "F")) else "uint8")
+    depth = "float32" if mode.startswith("F") else "uint16" if mode.startswith("I;16") else "int32"
+    return (height, width, 1 if grey else 3), np.dtype(depth if mode.startswith(("I", "F")) else "uint8")
 
 
 def _common_size(name, shapes, size, fit):

@@ -279,3 +279,17 @@ def test_gray_values_of_masks_are_classes(tmp_path, grays, suffix, classes):
     masks = np.concatenate([found.y_train, found.y_test])
     assert found.task == "segmentation" and masks.max() == classes
     assert sorted(int(m.sum()) for m in masks) == sorted(int(k.sum()) for k in kinds)
+
+
+def test_images_of_16_bits_beside_some_of_8(tmp_path, caplog):
+    caplog.set_level("INFO")
+    for name in "ab":
+        for i in range(4):
+            gray = np.full((6, 6), 90 + i, "uint8")
+            save(tmp_path / name / f"{i}.png", gray.astype("uint16") * 257 if i % 2 else gray)
+    found = data.load(tmp_path)
+    assert "divided by 257" in caplog.text
+    assert sorted({float(x) for x in np.unique(found.x_train)}) == [90.0, 91.0, 92.0, 93.0]
+    np.save(tmp_path / "a" / "9.npy", np.zeros((6, 6)))
+    with pytest.raises(ValueError, match="numbers of one kind.*float64.*Save them alike"):
+        data.load(tmp_path)
