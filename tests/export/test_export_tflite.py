@@ -157,6 +157,7 @@ def test_foreign_operations_are_named(tmp_path):
 
 def test_variances_that_integers_cannot_tell_apart_are_named(tmp_path):
     """Layer normalization of pixels that are all but black beside bright ones: what the files of integers lack."""
+    keras.utils.set_random_seed(6)  # weights that lose twice what is allowed
     data = smooth_images()
     data[:, :, : data.shape[2] // 2] *= 1e-3
     image = keras.Input(data.shape[1:])
