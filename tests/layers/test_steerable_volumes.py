@@ -239,7 +239,7 @@ def test_a_vector_turns_with_its_volume():
         (lambda: layers.SteerableConv2D("1x0", "1x1", 3, "SO3"), 'needs a group of the plane, such as "SO2"'),
         (lambda: layers.SteerableConv3D("1x0", "1x1o", 3, "O3"), "O3 has the irreps"),
         (lambda: layers.SteerableConv3D("1x0e", "1x1e", 3, "O3"), 'none from "1x0e" to "1e"'),
-        (lambda: layers.SteerableConv3D("1x0", "1x12", 3, "SO3"), "up to 11"),
+        (lambda: layers.SteerableConv3D("1x0", "1x21", 3, "SO3"), "up to 20"),
         (lambda: layers.SteerableConv3D("1x0", "1x1", 3, "SO3", basis="exact"), "a group of the cube"),
         (lambda: layers.SteerableConv3D("1x0", "1x1", 3, "SO3", activation="relu"), "mixes its components"),
         (lambda: layers.SteerableConv3DTranspose("1x0", "1x1", 4, "SO3", strides=2, antialias=True), "UpSampling3D"),

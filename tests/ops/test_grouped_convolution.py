@@ -33,5 +33,5 @@ def test_a_gpu_takes_pointwise_layers_dense(monkeypatch):
     dense = ke.layers.GroupConv2D(128, 1, "D4")
     dense.build(x.shape)
     dense.set_weights(blocks.get_weights())
-    assert blocks._fourier is not None and dense._fourier is None
+    assert all(blocks._in_blocks) and not any(dense._in_blocks)
     np.testing.assert_allclose(ops.convert_to_numpy(dense(x)), ops.convert_to_numpy(y), atol=1e-4)
