@@ -32,6 +32,10 @@ class Planned:
     channels: Channels
 
 
+class _Shared(NoCounterpart):
+    """A layer that is called on what moves and on what does not."""
+
+
 class Plan:
     """What becomes of all calls of a functional model.
 
@@ -54,7 +58,7 @@ class Plan:
         self._replaced, self.normalized = tuple(replacements), {}
         self.calls = [self._unwrapped(call) for call in calls(graph)]
         self._planned, self.channels = {}, []
-        self.problems, self.free, self.before = {}, set(), {}
+        self.problems, self.free, self.before, self._still = {}, set(), {}, {}
         self.predictions = predictions(graph, self.calls)
         if not any(map(self.is_map, graph.inputs)):
             raise _without_maps(graph.inputs[0], rank)
@@ -88,6 +92,7 @@ class Plan:
         row = traits(operation)
         still = bool(inputs) and all(one.kind == INVARIANT for one in inputs)
         try:
+            self._check_shared(operation, still)
             if still and row is not None and row.rank:
                 self._add_free(call, inputs)
                 return
@@ -102,7 +107,7 @@ class Plan:
             else:
                 found = _PLANS[row.kind](self, call, inputs)
         except NoCounterpart as error:
-            if still:
+            if still and not isinstance(error, _Shared):
                 self._add_free(call, inputs)
                 return
             self.problems.setdefault(operation, error)
@@ -112,6 +117,14 @@ class Plan:
             if one.kind == REGULAR:
                 one.channels.root.regular = True
             self._planned[id(tensor)] = one
+
+    def _check_shared(self, operation, still):
+        """NoCounterpart for a layer on features of both kinds, which would have to become two layers."""
+        before = self._still.setdefault(operation, still)
+        if before != still and (operation in self.free or getattr(traits(operation), "rank", None)):
+            raise _Shared(
+                "is shared by features that the group moves and some that it does not", "use a layer for each"
+            )
 
     def _add_free(self, call, inputs):
         """Of what no group moves any function will do, on as many channels as it was made for."""

@@ -21,15 +21,18 @@ def _convolution(walk, call, args, kwargs):
     layer, x = call.operation, args[0]
     if is_transposed(layer):
         return _transposed(walk, call, walk.lift(x, layer.name))
-    if hasattr(layer, "pointwise_initializer"):
+    separable, image = hasattr(layer, "pointwise_initializer"), walk.plan[call.outputs[0]].kind == IMAGE
+    if separable and (layer in walk.plan.predictions or not image):
         return _separable(walk, call, x)
     change, x = _window(walk, call, x)
+    if image and is_depthwise(layer, call.inputs[0].shape[-1]):
+        return walk.mark(walk.copy(layer, **change)(x), IMAGE)
     if is_depthwise(layer, call.inputs[0].shape[-1]):
         return _depthwise(walk, call, walk.lift(x, layer.name), change)
     if layer in walk.plan.predictions:
         return _prediction(walk, call, x, change)
     filters = walk.filters(call.outputs[0])
-    if walk.plan[call.outputs[0]].kind == IMAGE:
+    if image:
         return walk.mark(walk.copy(layer, filters=filters, **change)(x), IMAGE)
     lifting = walk.kind(x) != REGULAR
     groups = _groups(walk, layer, x.shape[-1], filters)

@@ -53,6 +53,8 @@ def _one(walk, call, made, selection):
     if kind not in ("convolution", "dense"):
         return _by_channel(layer, made.get(""), after)
     weights = dict(zip(_names(layer), map(_array, layer.weights), strict=True))
+    if type(made.get("")) is type(layer) and hasattr(layer, "depth_multiplier"):
+        return _stock_depthwise(layer, made[""], weights, before, after)
     if "pointwise_kernel" in weights:
         fields = (before[:, None] * layer.depth_multiplier + np.arange(layer.depth_multiplier)).ravel()
         _fill(made["depthwise"], weights["depthwise_kernel"][..., before, :], None)
@@ -79,6 +81,22 @@ def _one(walk, call, made, selection):
     kept = kept * (kernel.shape[axes[0]] / len(channels))
     _fill(new, kept, bias)
     return _share_lost(kernel, channels, after, axes)
+
+
+def _stock_depthwise(layer, new, weights, before, after):
+    """A depthwise or separable convolution of images, on the channels that are kept."""
+    for name in ("kernel", "depthwise_kernel"):
+        if name in weights:
+            weights[name] = weights[name][..., before, :]
+    if "bias" in weights:
+        weights["bias"] = weights["bias"][after]
+    lost, pointwise = 0.0, weights.get("pointwise_kernel")
+    if pointwise is not None:
+        fields = (before[:, None] * layer.depth_multiplier + np.arange(layer.depth_multiplier)).ravel()
+        weights["pointwise_kernel"] = pointwise[..., fields, :][..., after] * (pointwise.shape[-2] / len(fields))
+        lost = _share_lost(pointwise, fields, after, (-2, -1))
+    new.set_weights(list(weights.values()))
+    return lost
 
 
 def _attention(layer, new, before, after):

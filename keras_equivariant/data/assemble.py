@@ -156,8 +156,8 @@ def _header(path):
             f"A data file must be whole. Received: {path} ({error}). Remove it or make it again."
         ) from error
     grey = mode in ("1", "L", "LA") or mode.startswith(("I", "F"))
-    depth = "float32" if mode.startswith("F") else "uint16" if mode.startswith("I;16") else "int32"
-    return (height, width, 1 if grey else 3), np.dtype(depth if mode.startswith(("I", "F")) else "uint8")
+    depth = {"I": "uint16", "F": "float32"}.get(mode[0], "uint8")
+    return (height, width, 1 if grey else 3), np.dtype(depth)
 
 
 def _common_size(name, shapes, size, fit):

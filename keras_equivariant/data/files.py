@@ -88,7 +88,8 @@ def _picture(path, mask):
             picture = picture.convert("L" if picture.mode == "LA" else "RGB")
         if picture.mode == "1" and not mask:
             picture = picture.convert("L")
-        return np.asarray(picture)
+        array = np.asarray(picture)
+        return array.astype("uint16") if picture.mode == "I" else array  # how some readers call 16 bits
 
 
 def _one_channel(array, image, path):

@@ -11,6 +11,8 @@ Measuring Learned Equivariance, arXiv 2210.02984, section 4, which averages the 
 relative to the features, hence the relative error of a turn by one radian to first order.)
 """
 
+import inspect
+
 import keras
 import numpy as np
 
@@ -142,6 +144,9 @@ def _values(network, listing, inputs, changes=None):
 
 
 def _called(operation, *args, **kwargs):
+    """The call at inference, said aloud: where nothing is said, Resizing and RandomFlip take it for training."""
+    if "training" in inspect.signature(operation.call).parameters:
+        kwargs["training"] = False
     return operation(*args, **kwargs)
 
 

@@ -60,7 +60,8 @@ def ids(tensors):
 
 def is_empty(argument):
     """Whether an argument is None, or a structure of nothing else: Keras gives a mask for each of a model's inputs."""
-    return all(value is None for value in keras.tree.flatten(argument)) and not isinstance(argument, str)
+    leaves = keras.tree.flatten(argument)
+    return bool(leaves) and all(value is None for value in leaves)
 
 
 def fresh(tensor, dtype=None, name=None):

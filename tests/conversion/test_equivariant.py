@@ -369,10 +369,22 @@ def test_any_layer_stays_where_no_group_moves_anything(name):
     moved = [ke.groups.act(x, "D4", 3, "image") if x.ndim == 4 else x for x in given]
     found = answers(twin, given if len(given) > 1 else given[0])
     assert np.ptp(found) > 1e-3
+    changed = answers(shake(stock), given if len(given) > 1 else given[0])
+    assert np.abs(answers(stock, moved if len(moved) > 1 else moved[0]) - changed).max() > 1e-4
     np.testing.assert_allclose(answers(twin, moved if len(given) > 1 else moved[0]), found, rtol=1e-4, atol=1e-5)
     same = ke.equivariant(stock, "Z2", match=1.0, weights="project")
     x = given if len(given) > 1 else given[0]
     np.testing.assert_allclose(answers(same, x), answers(stock, x), rtol=1e-4, atol=1e-5)
+
+
+def test_a_layer_shared_by_what_moves_and_what_does_not_is_named():
+    image, still = keras.Input((8, 8, 1)), keras.Input((16,))
+    shared = layers.Conv2D(2, 3, name="shared")
+    drawn = layers.Reshape((4, 4, 1))(still)
+    both = [layers.GlobalAveragePooling2D()(shared(x)) for x in (image, drawn)]
+    stock = keras.Model([image, still], layers.Add()(both))
+    with pytest.raises(ValueError, match='"shared" .*use a layer for each'):
+        ke.equivariant(stock, "D4")
 
 
 def test_attention_and_spectral_normalization():

@@ -126,3 +126,18 @@ def test_the_rate_of_pixels_is_that_of_the_layouts(rank):
         theirs = lie.rate(x, ke.groups.layouts.Image(), "C4" if rank == 2 else "O", axis)
         inside = (slice(None), *(slice(1, -1),) * rank)
         np.testing.assert_allclose(ours[inside], theirs[inside], atol=2e-4)
+
+
+@pytest.mark.tensorflow
+def test_layers_that_train_where_nothing_is_said_do_not():
+    """Resizing, CenterCrop and RandomFlip take a call that says nothing for training, and so does what follows them."""
+    image = keras.Input((9, 9, 1))
+    x = keras.layers.Conv2D(2, 3)(keras.layers.CenterCrop(7, 7)(keras.layers.RandomBrightness(0.5)(image)))
+    x = keras.layers.BatchNormalization()(x)
+    stock = keras.Model(image, keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(x)))
+    stock(np.ones((1, 9, 9, 1)))  # changes the statistics, as it does in Keras
+    for model in (stock, ke.symmetrize(stock, "D4"), ke.equivariant(stock, "D4")):
+        before = model.get_weights()
+        reports = [ke.certify(model, "D4", dtypes=["float32"]) for _ in range(2)]
+        assert reports[0].lie_derivative == reports[1].lie_derivative is not None
+        assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))

@@ -23,6 +23,7 @@ warnings.simplefilter("ignore")
 HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "export"), str(HERE.parents[1])]
 
+import conversion_search  # noqa: E402
 import keras  # noqa: E402
 import layer_search  # noqa: E402
 import linter_search  # noqa: E402
@@ -56,6 +57,11 @@ def stock_layers(seed):
 def networks(seed):
     found, wrong = linter_search.search(50, 10_000 + seed)
     return dict(found), [str(case) for case in wrong]
+
+
+def conversions(seed):
+    found, wrong = conversion_search.search(range(100_000 + 50 * seed, 100_050 + 50 * seed))
+    return {**found, "converted": found["converted"] - len(wrong), "differing": len(wrong)}, [str(one) for one in wrong]
 
 
 def folds(seed):
@@ -118,6 +124,7 @@ SEARCHES = {
     "layers": ("random layers x sizes x options", layers, 100),
     "networks": ("random networks, linter against measurement", networks, 40),
     "stock_layers": ("random Keras layers with windows, law against measurement", stock_layers, 20),
+    "conversions": ("random stock networks made equivariant: exact, folded alike, on Z2 the original", conversions, 20),
     "folds": ("random models, folded against unfolded in float64", folds, 40),
     "clouds": ("random point clouds x groups x options", clouds, 60),
     **{
@@ -153,7 +160,7 @@ COLUMNS = {
 }
 # What the searches call their outcomes; the others are `unbuilt`.
 KINDS = {
-    **{kind: "accepted" for kind in ("accepted", "folded", "kept", "same")},
+    **{kind: "accepted" for kind in ("accepted", "converted", "folded", "kept", "same")},
     **{kind: "inexact" for kind in ("inexact", "differing", "broken")},
     **{"refused": "refused", "false": "refused_exact"},
 }

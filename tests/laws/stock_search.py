@@ -25,7 +25,10 @@ def draw(rng):
     if kind in ("Resizing", "CenterCrop"):
         height, width = tuple_of(window(1, 9), 2, "sizes")
         ratio = str(rng.choice(["none", "crop_to_aspect_ratio", "pad_to_aspect_ratio"]))
-        chosen = {"interpolation": str(rng.choice(["nearest", "bilinear"])), **({ratio: True} if "_" in ratio else {})}
+        chosen = {
+            "interpolation": str(rng.choice(["nearest", "bilinear", "bicubic"])),
+            **({ratio: True} if "_" in ratio else {}),
+        }
         layer = getattr(keras.layers, kind)(height, width, **(chosen if kind == "Resizing" else {}))
         return layer, group, layer_search._sizes(rng, rank)
     if kind in ("ZeroPadding", "Cropping"):

@@ -60,7 +60,7 @@ def windows_of(proof, node, x, sizes):
         role, old = x.role(axis), x.shape[axis]
         padding = options["padding"]
         padding = padding if isinstance(padding, str) else padding[i]
-        padding = padding(old) if callable(padding) else padding
+        padding = padding(old) if callable(padding) else padding  # what follows from the size alone
         if transposed and padding in ("same", "valid"):
             padding = _backwards(old, sizes[i], options["strides"][i], options["dilations"][i], padding)
         one = window(old, int(sizes[i]), options["strides"][i], options["dilations"][i], padding, transposed)
