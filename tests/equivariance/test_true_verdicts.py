@@ -118,7 +118,9 @@ def test_errors_are_relative_to_the_features_not_to_a_mean_that_cancels():
 
 
 @pytest.mark.parametrize(
-    "layer", [K.UpSampling2D(2, interpolation="bilinear"), K.Resizing(12, 12)], ids=["up", "resize"]
+    "layer",
+    [K.UpSampling2D(2, interpolation="bilinear"), K.Resizing(12, 12), K.CenterCrop(12, 12)],
+    ids=["up", "resize", "crop"],
 )
 @pytest.mark.parametrize("nested", [False, True])
 def test_layers_that_compute_in_float32_are_judged_in_float32(layer, nested):

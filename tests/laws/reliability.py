@@ -179,10 +179,14 @@ def add(numbers, found, wrong, seed, seconds):
         numbers["chunks_with_findings"] = [*numbers.get("chunks_with_findings", []), seed]
 
 
-def header():
-    """The file without its rows."""
+def shared_by_all():
+    """What the rows of a new file have in common; a row says itself by which commit it was made, and when."""
     shared = {"command": COMMAND, **origin(), "spec": "none", "parameters": "unknown", "data": "none"}
-    shared |= {"seeds": "each chunk its own", "published": {"text": "–", "source": "none"}}
+    return shared | {"seeds": "each chunk its own", "published": {"text": "–", "source": "none"}}
+
+
+def header(shared):
+    """The file without its rows."""
     return {
         "results": 1,
         "title": "Long random searches for broken laws",
@@ -201,11 +205,14 @@ def main():
     )
     arguments = parser.parse_args()
     names = arguments.searches or list(SEARCHES)
-    rows = yaml.safe_load(arguments.file.read_text())["rows"] if arguments.file.exists() else {}
+    content = yaml.safe_load(arguments.file.read_text()) if arguments.file.exists() else {}
+    rows, shared = content.get("rows", {}), content.get("shared") or shared_by_all()
     while names:
         for name in list(names):
             what, chunk, chunks = SEARCHES[name]
-            numbers = rows.setdefault(name, {"label": what, "numbers": {"inexact": 0}})["numbers"]
+            row = rows.setdefault(name, {"label": what})
+            row |= {key: origin()[key] for key in ("commit", "date")}
+            numbers = row.setdefault("numbers", {"inexact": 0})
             seed = numbers.get("chunks", 0)
             if seed >= chunks:
                 names.remove(name)
@@ -214,15 +221,17 @@ def main():
             found, wrong = chunk(seed)
             add(numbers, found, wrong, seed, time.monotonic() - start)
             numbers["of_chunks"] = chunks
-            write(arguments.file, rows)
+            write(arguments.file, rows, shared)
             print(name, f"{seed + 1}/{chunks}", found, *wrong, sep="  ", flush=True)
             keras.backend.clear_session()
 
 
-def write(path, rows):
+def write(path, rows, shared):
     """The file with these rows, in one step: a killed process leaves no half of it."""
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(yaml.safe_dump({**header(), "rows": rows}, sort_keys=False, width=118, allow_unicode=True))
+    temporary.write_text(
+        yaml.safe_dump({**header(shared), "rows": rows}, sort_keys=False, width=118, allow_unicode=True)
+    )
     temporary.replace(path)
 
 
