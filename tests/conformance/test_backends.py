@@ -26,7 +26,7 @@ def reference(network, sample, tmp_path_factory):
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_other_backend(backend, reference):
+def test_other_backend(backend, reference, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     environment = {
@@ -34,7 +34,11 @@ def test_other_backend(backend, reference):
         "KERAS_BACKEND": backend,
         REFERENCE: reference,
         "JAX_ENABLE_X64": "1",
-        "XLA_FLAGS": "--xla_backend_optimization_level=0",  # most of JAX's time here is compilation
+        # Most of JAX's time here is compilation: quick, and once for all models that compute the same.
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
     # What trains is in portable.py, one step for each case; compiling further ones on JAX takes long.
     command = [
