@@ -31,7 +31,7 @@ SMALL = {
     "se3_cath_resnet34": {"size": 16, "width": 1, "scalars": 8, "blocks": [1, 1, 1, 1]},
     "se3_modelnet10": {"width": 1, "size": 15, "half": 8, "quarter": 4},
     "se3_shrec17": {"size": 17, "scalars": 8},
-    "se3_tetris": {"size": 9, "scalars": 8},
+    "se3_tetris": {"size": 9, "scalars": 8, "kernel_size": 3},
     "se3_vector_field": {"width": 1, "size": 8},
     "so2_irreps": {"filters": 2},
     "so2_orientation": {"filters": 2},
