@@ -14,6 +14,7 @@ from keras_equivariant.compiler.grammar.network import Branches
 from keras_equivariant.compiler.grammar.spec import Spec, load_spec
 from keras_equivariant.compiler.linter import points
 from keras_equivariant.compiler.linter.linter import INPUT_NAME, trace
+from keras_equivariant.utils.periodic import periodic_width
 
 
 def build_from_spec(source: str | os.PathLike[str] | Mapping[str, Any] | Spec, /, **params: Any) -> keras.Model:
@@ -58,11 +59,12 @@ def build_from_spec(source: str | os.PathLike[str] | Mapping[str, Any] | Spec, /
 
 def _inputs(spec):
     given = {"name": INPUT_NAME, **spec.input}
-    space, _ = given.pop("space", None), given.pop("type", None)
+    space, _, periodic = given.pop("space", None), given.pop("type", None), given.pop("periodic", False)
     if space is None:
         return keras.Input(**given)
     count, channels = given["shape"]
-    shapes, dtypes = ((count, space), (count, channels), (count,)), (None, given.get("dtype"), "bool")
+    width = periodic_width(space) if periodic else space
+    shapes, dtypes = ((count, width), (count, channels), (count,)), (None, given.get("dtype"), "bool")
     kinds = zip(points.INPUTS, shapes, dtypes, strict=True)
     return [keras.Input(shape, dtype=dtype, name=name) for name, shape, dtype in kinds]
 

@@ -3,8 +3,10 @@
 import numpy as np
 
 from keras_equivariant.data.motion import about, generator
+from keras_equivariant.utils.periodic import space_of
 
-MOVING = ("positions", "state", "forces", "dipole", "states")  # names of arrays whose last axis holds coordinates
+# Names of arrays whose last axis holds coordinates, of positions those of the lattice vectors behind them, too.
+MOVING = ("positions", "state", "forces", "dipole", "states")
 
 
 def augment_points(inputs, targets, seed, rotate, mirror, part=None):
@@ -18,7 +20,7 @@ def augment_points(inputs, targets, seed, rotate, mirror, part=None):
         part: `(first, of)` where these are the samples from number `first` on of a batch of `of`, else None.
     """
     moving = [array for part_ in (inputs, targets) for name, array in part_.items() if name in MOVING]
-    d, count = moving[0].shape[-1], len(moving[0])
+    d, count = space_of(moving[0].shape[-1]), len(moving[0])
     first, of = part or (0, count)
     random = generator(seed)
     draws, axes = (array[..., first : first + count] for array in (random.random((2, of)), random.normal(size=(3, of))))

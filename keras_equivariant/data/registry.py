@@ -179,7 +179,7 @@ def _loader_of(path, shards):
     if suffix == ".csv":
         return load_table, ("size", "fit", "target")
     if suffix in (".xyz", ".extxyz"):
-        return load_extended_xyz, ("test",)
+        return load_extended_xyz, ("test", "periodic")
     if holds_atoms(path):
         return load_atoms, ("size", "voxel_size")
     if holds_molecules(find(str(path)) or path):

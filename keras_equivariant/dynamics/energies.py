@@ -4,6 +4,7 @@ import keras
 
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.ops.gradient import gradient
+from keras_equivariant.utils.periodic import space_of
 
 
 @register
@@ -14,7 +15,8 @@ class EnergyAndForces(keras.Model):
     invariant. Training the forces takes second derivatives, so that E must be smooth: "swish", not "relu".
 
     Args:
-        network: E, a Keras model of (positions `(B, N, d)`, values `(B, N, C)`, mask `(B, N)`) that gives `(B, 1)`.
+        network: E, a Keras model of (positions `(B, N, d)`, values `(B, N, C)`, mask `(B, N)`) that gives `(B, 1)`. In
+            a periodic cell positions are `(B, N, d + d d)`, with the lattice vectors behind the coordinates.
         **kwargs: those of `keras.Model`.
 
     Returns:
@@ -44,10 +46,10 @@ class EnergyAndForces(keras.Model):
         energy = self.network([positions, values, mask], training=training)
         slope = gradient(lambda x: self.network([x, values, mask], training=training), positions)
         there = keras.ops.cast(mask, slope.dtype)[..., None]
-        return {"energy": energy, "forces": -slope * there}
+        return {"energy": energy, "forces": -slope[..., : space_of(slope.shape[-1])] * there}
 
     def compute_output_shape(self, input_shape):
-        return {"energy": (input_shape[0][0], 1), "forces": tuple(input_shape[0])}
+        return {"energy": (input_shape[0][0], 1), "forces": (*input_shape[0][:-1], space_of(input_shape[0][-1]))}
 
     def get_config(self):
         return {**super().get_config(), "network": keras.saving.serialize_keras_object(self.network)}

@@ -1,11 +1,15 @@
 """Certification of networks on points: which elements, which inputs move, and how vectors turn."""
 
+import numpy as np
+
 from keras_equivariant import groups
+from keras_equivariant.graphs.reading import walk
 from keras_equivariant.graphs.symmetry import input_types, layout_of, moves_points, rotates_points
 from keras_equivariant.groups.layouts import Frames, Invariant, Points, Positions, Typed, Vectors
 from keras_equivariant.layers.points.features import OnPoints
 from keras_equivariant.layers.points.image_to_points import ImageToPoints
 from keras_equivariant.layers.points.lift import LieLift
+from keras_equivariant.utils.periodic import space_of
 
 COUNT = 6  # elements of each kind
 
@@ -40,7 +44,7 @@ def input_layouts(arrays, group, layout):
     if not isinstance(layout, str) or layout != "auto":
         return layout
     d = group.dimension
-    if len(arrays) != 3 or arrays[0].ndim != 3 or arrays[0].shape[2] != d or arrays[2].ndim != 2:
+    if len(arrays) != 3 or arrays[0].ndim != 3 or space_of(arrays[0].shape[2]) != d or arrays[2].ndim != 2:
         raise ValueError(
             f"A network on points takes positions (B, N, {d}), values (B, N, C) and a mask (B, N). Received: shapes "
             f"{[x.shape for x in arrays]}; name the layouts with input_layout="
@@ -52,9 +56,29 @@ def own_inputs(network, group):
     """The layouts of a functional model's (positions, values, mask) where a layer takes the values for a field type;
     "auto" where none does."""
     taken = input_types(network)
-    if len(taken) != 3 or taken[1] is None or taken[1].scalar or network.inputs[0].shape[-1] != group.dimension:
+    if (
+        len(taken) != 3
+        or taken[1] is None
+        or taken[1].scalar
+        or space_of(network.inputs[0].shape[-1]) != group.dimension
+    ):
         return "auto"
     return [Positions(), Frames(Typed(taken[1])), Invariant()]
+
+
+def in_cells(inputs, model, generator):
+    """Inputs whose positions, where the model takes them with lattice vectors, have those of a cell about as wide as
+    the largest radius of its layers."""
+    layers = [layer for layer in walk(model) if isinstance(layer, OnPoints) and layer.takes_cells]
+    width = model.inputs[0].shape[-1] if len(model.inputs) == 3 else None
+    d = space_of(width)
+    if not layers or d == width:
+        return inputs
+    side = 1.3 * max([getattr(layer, "radius", 1.0) for layer in layers])
+    positions, *others = inputs
+    cells = side * (np.eye(d) + 0.15 * generator.standard_normal((len(positions), 1, d, d)))
+    positions[..., d:] = cells.reshape(len(positions), 1, d * d)
+    return [positions, *others]
 
 
 def output_layouts(network):

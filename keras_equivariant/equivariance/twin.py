@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_equivariant import groups
+from keras_equivariant.equivariance import points
 from keras_equivariant.equivariance.measure import as_callable
 from keras_equivariant.equivariance.verdict import TOLERANCE, lowest_precision
 from keras_equivariant.graphs.calls import calls, fresh
@@ -51,7 +52,7 @@ def random_inputs(model, group, samples, size, seed):
             return np.clip(np.round(127 + 50 * x), 0, 255).astype(dtype)
         return (center + spread * x).astype(dtype if group.orthogonal else "float64")
 
-    return keras.tree.map_structure(draw, model.input)
+    return points.in_cells(keras.tree.map_structure(draw, model.input), model, generator)
 
 
 def _check_square(sizes, group):

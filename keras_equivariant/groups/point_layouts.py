@@ -10,7 +10,7 @@ from keras_equivariant.groups.lie import move_points
 
 @dataclasses.dataclass(frozen=True)
 class Positions(Layout):
-    """Positions of points, (B, N, d)."""
+    """Positions of points, (B, N, d), or (B, N, d + d d) with the vectors of a periodic cell that rotates with them."""
 
     any_element = False
 
@@ -19,7 +19,10 @@ class Positions(Layout):
 
     def act(self, x, group, element, interpolation="cubic"):
         # In float64: rounding the moved positions would be an error of the test.
-        return move_points(np.asarray(x).astype("float64"), group.matrices[element])
+        x, matrix = np.asarray(x).astype("float64"), group.matrices[element]
+        d = group.dimension
+        vectors = x[..., d:].reshape(*x.shape[:-1], -1, d) @ matrix[:d, :d].T
+        return np.concatenate([move_points(x[..., :d], matrix), vectors.reshape(*x.shape[:-1], -1)], axis=-1)
 
     def __str__(self):
         return "positions"
@@ -34,12 +37,14 @@ class Points(Layout):
         dimension: of the positions.
         shared: whether all samples have the same points, and elements and mask a batch axis of 1.
         type: FieldType of the values; None where they are invariants, of any number.
+        periodic: whether positions come with the lattice vectors of a cell.
     """
 
     group: object = None
     dimension: int | None = None
     shared: bool = dataclasses.field(default=False, compare=False)
     type: object = None
+    periodic: bool = dataclasses.field(default=False, compare=False)
     any_element = False
 
     def axes(self, shape):

@@ -5,14 +5,14 @@ import itertools
 import keras
 from keras import ops
 
-from keras_equivariant.ops import neighborhoods
+from keras_equivariant.ops import neighborhoods, periodic
 
 LEAST = 1024  # points; for fewer a table of all pairs is as fast
 _KEYS = 2.0e9  # cells of a batch that integers can number
 _LAST = 2**31 - 1  # the cell of points that are not there
 
 
-def within_cutoff(points, mask, k, radius, chunk_size=None):
+def within_cutoff(points, mask, k, radius, chunk_size=None, vectors=None, images=1):
     """For each point those within a radius, itself among them, and how much each counts: `smooth_cutoff`.
 
     Args:
@@ -21,26 +21,36 @@ def within_cutoff(points, mask, k, radius, chunk_size=None):
         k: how many there is place for. Where more are within the radius, it ends at the first without a place.
         radius: a number.
         chunk_size: as in `nearest`.
+        vectors, images: the lattice vectors of a periodic cell, `(B, N, d d)`, and how many copies of it are looked at
+            on each side, see `periodic.copies`; the radius ends where further ones would be needed.
 
     Returns:
         `(indices (B, N, k), offsets, weights (B, N, k))`, offsets the planes of x_j - x_i, `(B, N, k)` each.
     """
+    number, reach = points.shape[1], radius
+    if vectors is not None:
+        points, mask, reach = periodic.copies(points, mask, vectors, images, radius)
+        reach = ops.where(reach < radius, reach, radius)
     k = min(k, points.shape[1])
     count = min(k + 1, points.shape[1])
-    if points.shape[1] < LEAST or isinstance(points, keras.KerasTensor):  # an exported graph has no branches
-        found, there = _of_all_pairs(points, mask, count, radius, chunk_size)
+    queries = points[:, :number]
+    if number * points.shape[1] < LEAST**2 or isinstance(
+        points, keras.KerasTensor
+    ):  # an exported graph has no branches
+        found, there = _of_all_pairs(queries, points, mask, count, radius, chunk_size)
     else:
-        found, there = nearest_within(points, mask, count, radius, chunk_size)
-    centers = tuple(ops.expand_dims(points[..., i], -1) for i in range(points.shape[2]))
+        found, there = nearest_within(points, mask, count, radius, chunk_size, number)
+    centers = tuple(ops.expand_dims(queries[..., i], -1) for i in range(points.shape[2]))
     around = neighborhoods.take(points, found)
     offsets = tuple(around[..., i] - centers[i] for i in range(points.shape[2]))
     far = ops.where(there, neighborhoods.root(sum(x * x for x in offsets)), neighborhoods.FAR)
-    edge = ops.minimum(far[..., k:], radius) if count > k else radius
+    edge = ops.minimum(far[..., k:], reach) if count > k else reach
     offsets = tuple(ops.where(there[..., :k], x[..., :k], 0.0) for x in offsets)
+    found = found if vectors is None else ops.mod(found, number)  # copies come one cell after the other
     return found[..., :k], offsets, neighborhoods.smooth_cutoff(far[..., :k], edge)
 
 
-def nearest_within(points, mask, k, radius, chunk_size=None):
+def nearest_within(points, mask, k, radius, chunk_size=None, queries=None):
     """For each point the k nearest of those within a radius, itself among them.
 
     A point looks into its own cell and those around it, which lie in 3 or 9 runs along the last axis, and takes up to
@@ -52,25 +62,27 @@ def nearest_within(points, mask, k, radius, chunk_size=None):
         k: number of neighbors, at most N.
         radius: a number.
         chunk_size: as in `neighborhoods.nearest`.
+        queries: how many of the points, the first ones, need neighbors; None for all of them.
 
     Returns:
-        `(indices, found)`, `(B, N, k)` each, the nearest first.
+        `(indices, found)`, `(B, queries, k)` each, the nearest first.
     """
     points = ops.stop_gradient(points)
+    first = points[:, :queries]
     grid = _Grid(points, mask, k, 1.02 * radius)
 
     def choose(queries, numbers):
         return grid.choose(queries, numbers, k, radius)
 
-    indices, found, whole = neighborhoods.in_chunks(choose, points, points, chunk_size, grid.candidates)
+    indices, found, whole = neighborhoods.in_chunks(choose, first, points, chunk_size, grid.candidates)
 
-    fits = ops.logical_and(ops.all(ops.logical_or(whole, ops.logical_not(mask))), grid.fits)
-    return ops.cond(fits, lambda: (indices, found), lambda: _of_all_pairs(points, mask, k, radius, chunk_size))
+    fits = ops.logical_and(ops.all(ops.logical_or(whole, ops.logical_not(mask[:, :queries]))), grid.fits)
+    return ops.cond(fits, lambda: (indices, found), lambda: _of_all_pairs(first, points, mask, k, radius, chunk_size))
 
 
-def _of_all_pairs(points, mask, k, radius, chunk_size):
+def _of_all_pairs(queries, points, mask, k, radius, chunk_size):
     within = radius, lambda _, distances: distances
-    return neighborhoods.nearest(points, points, mask, k, neighborhoods.euclidean, *within, chunk_size)[:2]
+    return neighborhoods.nearest(queries, points, mask, k, neighborhoods.euclidean, *within, chunk_size)[:2]
 
 
 class _Grid:

@@ -8,6 +8,7 @@ from keras_equivariant import groups
 from keras_equivariant.data import Preprocess
 from keras_equivariant.graphs.symmetry import group_of, kept_by
 from keras_equivariant.groups import grid
+from keras_equivariant.utils.periodic import space_of
 
 LAYOUTS = {"images": "images", "volumes": "volumes", "points": "points in space", "states": "states of particles"}
 # What each task's data may be used for besides: a classifier's outputs can be numbers.
@@ -62,7 +63,11 @@ def input_parameters(dataset, recipe):
     """Values of the parameters of a spec that describe its input, by name; None where the data have no such number."""
     if dataset.layout == "points":
         positions, values, _ = dataset.x_train.arrays.values()
-        return {"points": positions.shape[1], "space": positions.shape[2], "channels": values.shape[2]}
+        count, width = positions.shape[1:]
+        space = space_of(width)
+        # Where a spec has no such parameter, what it builds does not fit, and `check_rows` says so.
+        periodic = {"periodic": True} if width != space else {}
+        return {"points": count, "space": space, "channels": values.shape[2], **periodic}
     if dataset.layout == "states":
         particles, space = dataset.x_train.arrays["state"].shape[-2:]
         channels = dataset.x_train.arrays["parameters"].shape[-1]
@@ -118,6 +123,12 @@ def check_rows(network, dataset):
         else:
             wanted = [(n, d), (n, channels), (n,)]
     given = [tuple(tensor.shape[1:]) for tensor in network.model.inputs]
+    if given[0][-1:] == (space_of(wanted[0][-1]),) != wanted[0][-1:]:
+        raise ValueError(
+            f'Periodic structures are for networks that know of cells. Received: network "{network.name}", data '
+            f'"{dataset.name}" with lattice vectors. Use a spec such as tfn_molecules, which has `periodic`, or leave '
+            "the cells out, --option periodic=false."
+        )
     if given != [tuple(shape) for shape in wanted]:
         raise ValueError(
             f'A network must take the data as they are. Received: network "{network.name}" for inputs {given}, data '

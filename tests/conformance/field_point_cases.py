@@ -7,12 +7,16 @@ from catalogue import Case
 from keras import ops
 
 from keras_equivariant import FieldType, groups, layers
+from keras_equivariant.groups.layouts import Positions
 from keras_equivariant.layers.points.features import zero_where_absent
+from keras_equivariant.utils.periodic import periodic_width
 
 
 @dataclasses.dataclass(frozen=True)
 class FieldPointCase(Case):
-    """A layer on (positions, values of a field type, mask)."""
+    """A layer on (positions, values of a field type, mask); positions may have a periodic cell."""
+
+    periodic: bool = False
 
     @property
     def finite_group(self):
@@ -20,7 +24,11 @@ class FieldPointCase(Case):
 
     def connect(self, layer, inputs):
         d = self.finite_group.dimension
-        found = layer((inputs[..., :d], inputs[..., d:-1], inputs[..., -1] < 1.0))
+        width, positions = d, inputs[..., :d]
+        if self.periodic:  # wider cells than the mean of random numbers
+            width = periodic_width(d)
+            positions = ops.concatenate([positions, 8 * inputs[..., d:width]], axis=-1)
+        found = layer((positions, inputs[..., width:-1], inputs[..., -1] < 1.0))
         if not isinstance(found, tuple):
             return found
         positions, values, mask = found
@@ -28,29 +36,34 @@ class FieldPointCase(Case):
         return ops.concatenate([positions, values, mask[..., None]], axis=-1)
 
 
-def moved(field_type, there):
+def moved(field_type, there, periodic=False):
     """The action on positions, values of the type, and what says whether a point is there (`there` of it)."""
+    positions_of = Positions()
 
     def act(x, group, element):
         d = group.dimension
+        width = periodic_width(d) if periodic else d
         matrix = group.matrices[element]
-        positions = np.where(there(x[..., -1:]), groups.move_points(x[..., :d], matrix), x[..., :d])
-        values = field_type.transform(x[..., d:-1], matrix[:d, :d])
+        positions = x[..., :width]
+        positions = np.where(there(x[..., -1:]), positions_of.act(positions, group, element), positions)
+        values = field_type.transform(x[..., width:-1], matrix[:d, :d])
         return np.concatenate([positions, values, x[..., -1:]], axis=-1)
 
     return act
 
 
-def on_points(layer, group, in_type, out_type=None, points=6, **options):
+def on_points(layer, group, in_type, out_type=None, points=6, periodic=False, **options):
     arguments = {"in_type": in_type, "group": group, **options}
     if out_type is not None:
         arguments["out_type"] = out_type
     into = FieldType.parse(in_type, group)
     out = layer(**arguments).out_type
     if layer is layers.SteerablePointConv:
-        out = moved(out, lambda mask: mask > 0)
-    shape = (points, into.group.dimension + into.size + 1)
-    return FieldPointCase(layer, arguments, shape, group, moved(into, lambda mask: mask < 1.0), out)
+        out = moved(out, lambda mask: mask > 0, periodic)
+    d = into.group.dimension
+    shape = (points, (periodic_width(d) if periodic else d) + into.size + 1)
+    into = moved(into, lambda mask: mask < 1.0, periodic)
+    return FieldPointCase(layer, arguments, shape, group, into, out, periodic=periodic)
 
 
 def conv(group, in_type, out_type, **options):
@@ -58,9 +71,10 @@ def conv(group, in_type, out_type, **options):
     return on_points(layers.SteerablePointConv, group, in_type, out_type, **options)
 
 
-# One that leads between all kinds of irreps, one with every option; other groups have their laws in tests/layers.
+# One that leads between all kinds of irreps, in periodic cells, one with every option; other groups have their laws in
+# tests/layers.
 FIELD_POINT_CASES = [
-    conv("SO3", "2x0 + 1x1", "1x0 + 1x1 + 1x2", chunk_size=4, kernel_units=2, neighbors=6),
+    conv("SO3", "2x0 + 1x1", "1x0 + 1x1 + 1x2", chunk_size=4, kernel_units=2, neighbors=9, periodic=True),
     conv(
         "D4",
         "1xregular",
@@ -75,6 +89,7 @@ FIELD_POINT_CASES = [
         kernel_regularizer="l2",
         bias_regularizer="l1",
         activity_regularizer="l2",
+        images=2,
         kernel_constraint="max_norm",
         bias_constraint="non_neg",
     ),

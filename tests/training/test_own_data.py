@@ -225,3 +225,39 @@ def test_every_task_has_a_packaged_spec_that_trains(tmp_path, name, data, option
         **{"export_formats": (), "verbose": 0},
     )
     assert all(np.isfinite(v) for k, v in result.summary.items() if k.startswith("test_"))
+
+
+def save_crystals(path, count=20):
+    """Frames of two atoms in cells of their own, in the extended xyz format."""
+    rng, lines = np.random.default_rng(0), []
+    for _ in range(count):
+        cell, x = 3.0 * np.eye(3) + 0.1 * rng.normal(size=(3, 3)), rng.uniform(0, 3, (2, 3))
+        lattice = " ".join(f"{number:.6f}" for number in cell.ravel())
+        lines += ["2", f'Lattice="{lattice}" Properties=species:S:1:pos:R:3 energy={rng.normal()} pbc="T T F"']
+        lines += [" ".join([kind, *map(str, place)]) for kind, place in zip("HO", x, strict=True)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_periodic_structures_keep_their_cell(tmp_path, capsys):
+    pytest.importorskip("ase")
+    path = tmp_path / "crystals.extxyz"
+    save_crystals(path)
+    positions = ke.data.load(path).x_train.arrays["positions"]
+    assert positions.shape[1:] == (2, 12) and (positions[:, 0, 3:] == positions[:, 1, 3:]).all()
+    assert abs(positions[:, 0, 3:].mean(axis=0) - [3, 0, 0, 0, 3, 0, 0, 0, 0]).max() < 0.2, "no period along z"
+    size = {"scalars": 4, "vectors": 2, "layers": 1, "max_degree": 1}.items()
+    small = [text for name, value in size for text in ("--set", f"{name}={value}")]
+    options = ["--data", str(path), "--epochs", "1", "--run-dir", str(tmp_path / "run"), *ANGLES, "--no-export"]
+    assert main(["train", "tfn_molecules", *options, *small]) == 2
+    assert "--set images=2" in capsys.readouterr().err
+    assert main(["train", "tfn_molecules", *options, *small, "--set", "radius=2.5"]) == 0
+    found = summary(tmp_path / "run")
+    assert found["certificate"]["verdict"] == "exact"
+    scores = found["mean_mae_over_angles"], found["test_mae"]
+    assert abs(scores[0] - scores[1]) < 1e-3 * scores[1], "the cell is rotated with its points"
+    assert main(["train", "lieconv_molecules", *options]) == 2
+    assert "--option periodic=false" in capsys.readouterr().err
+    assert ke.data.load(path, periodic=False).x_train.arrays["positions"].shape[1:] == (2, 3)
+    path.write_text("1\nenergy=1.0\nH 0 0 0\n")
+    with pytest.raises(ValueError, match="needs frames with a cell"):
+        ke.data.load(path, periodic=True)

@@ -60,6 +60,7 @@ def _root():
                 "name": {"type": "string"},
                 "space": _or_expression({"enum": [1, 2, 3]}),
                 "type": {"type": "string"},
+                "periodic": _or_expression({"type": "boolean"}),
             },
             ("shape",),
         ),

@@ -25,7 +25,7 @@ VERSION = 1
 KEYS = (
     *("spec", "extends", "name", "description", "law", "params", "input", "defaults", "blocks", "layers", "training"),
 )
-INPUT_KEYS = ("shape", "dtype", "name", "space", "type")
+INPUT_KEYS = ("shape", "dtype", "name", "space", "type", "periodic")
 LAWS = ("invariance", "equivariance")
 DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8")
 
@@ -56,7 +56,8 @@ class Spec:
         params: dict of the parameters' values.
         input: dict with the `shape` of one example as a tuple (None where unknown), and `dtype` and `name` if given;
             with `space: d` the example is points, `shape` their number and the channels of their values, and the model
-            takes `positions` of d coordinates, `values` and `mask`.
+            takes `positions` of d coordinates, `values` and `mask`; with `periodic: true` positions have the lattice
+            vectors of their cell behind their coordinates.
         layers: tuple of `network.LayerEntry` and `network.Branches`.
         training: dict, the recipe (see `recipe.py`).
         source: name of the file it was read from.
@@ -195,6 +196,13 @@ def _input(node, scope):
             raise found["shape"].error(
                 "points need `shape: [points, channels]`, both known, and no name of their own. "
                 f"Received: {kind_of(shape)}"
+            )
+    if "periodic" in found:
+        values["periodic"] = resolve(found["periodic"], scope)
+        if not isinstance(values["periodic"], bool) or values.get("space", 1) == 1:
+            raise found["periodic"].error(
+                "must be true or false, beside `space: 2` or `space: 3`: whether positions come with the vectors of a "
+                f"cell. Received: {kind_of(values['periodic'])}"
             )
     if "type" in found:
         values["type"] = resolve(found["type"], scope)

@@ -140,7 +140,8 @@ class _Walker:
     def start(self, spec):
         """The features that the input is; SpecError for values that do not have the type they are said to have."""
         try:
-            return rules.input_features(spec.input_shape, spec.input.get("space"), self.claim, spec.input.get("type"))
+            given = (spec.input.get(key) for key in ("type", "periodic"))
+            return rules.input_features(spec.input_shape, spec.input.get("space"), self.claim, *given)
         except ValueError as error:
             raise next(flat(spec.layers)).where.error(f"`input`: {error}") from None
 

@@ -20,6 +20,7 @@ from keras_equivariant.groups.layouts import (
 from keras_equivariant.layers.points.features import element_width
 from keras_equivariant.stock import laws
 from keras_equivariant.stock.features import mean
+from keras_equivariant.utils.periodic import periodic_width
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,22 +54,27 @@ class Features:
             return [self.layout], [self.shape]
         layout, (batch, count, _) = self.layout, self.shape
         alone = 1 if layout.shared else batch
-        width = layout.dimension if layout.group is None else element_width(layout.group)
+        if layout.group is not None:
+            width = element_width(layout.group)
+        else:
+            width = periodic_width(layout.dimension) if layout.periodic else layout.dimension
         return [layout] * 3, [(alone, count, width), self.shape, (alone, count)]
 
 
-def input_features(shape, space=None, group=None, field_type=None):
+def input_features(shape, space=None, group=None, field_type=None, periodic=False):
     """The features that an input of this shape (without the batch axis) is; with `space` coordinates, points.
 
     Args:
         group: the symmetry that the network claims.
         field_type: of the values of points, in words; None for invariants.
+        periodic: whether positions come with the lattice vectors of a cell.
 
     Raises:
         ValueError: values that are not of this type.
     """
     if space is not None:
-        return Features((None, *shape), Points(None, space, False, _type_of_values(field_type, shape, space, group)))
+        values = _type_of_values(field_type, shape, space, group)
+        return Features((None, *shape), Points(None, space, False, values, periodic))
     layouts = {1: Invariant(group), 3: Image(group), 4: Image(group)}
     return Features((None, *shape), layouts.get(len(shape), Broken()))
 

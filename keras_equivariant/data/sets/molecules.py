@@ -9,9 +9,10 @@ from keras_equivariant.data.archive import find
 from keras_equivariant.data.cuts import drawn, others
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.data.rows import Rows
-from keras_equivariant.data.sets.points import PointSet, charge_values, load_molecules
+from keras_equivariant.data.sets.points import PointSet, charge_values, in_cells, load_molecules
 from keras_equivariant.utils.arrays import array_names
 from keras_equivariant.utils.optional import require
+from keras_equivariant.utils.periodic import space_of
 
 TEST_SHARE = 0.1
 # What the arrays of archives are called, the likeliest first.
@@ -73,6 +74,7 @@ def centered(points):
     """Positions about the mean of each molecule, values and mask, as `Rows`."""
     there = points.mask[..., None]
     mean = (points.positions * there).sum(axis=1, keepdims=True) / there.sum(axis=1, keepdims=True)
+    mean[..., space_of(mean.shape[-1]) :] = 0  # lattice vectors stay
     return Rows(positions=((points.positions - mean) * there).astype("float32"), values=points.values, mask=points.mask)
 
 
@@ -103,29 +105,41 @@ def _shaped(kind, array):
     return array.reshape(len(array), 3) if kind == "dipole" else array
 
 
-def load_extended_xyz(paths, seed=0, test=None):
+def load_extended_xyz(paths, seed=0, test=None, periodic=None):
     """Molecules of plain or extended xyz files, read by ASE: energies, and forces if the files have them.
+
+    Where a frame has a `Lattice`, positions come with the lattice vectors of its cell, zeros where `pbc` says that
+    there is no period.
 
     Args:
         paths: file, or files, of any number of frames each.
         seed: of the draw of a tenth for testing.
         test: file, or files, to test on instead.
+        periodic: whether positions come with a cell; None where a frame has one. False leaves cells out.
 
     Raises:
-        ValueError: a damaged file, or frames without energies.
+        ValueError: a damaged file, frames without energies, or `periodic` where no frame has a cell.
     """
     paths, test_paths = ([p] if isinstance(p, str | Path) else list(p or ()) for p in (paths, test))
     frames, test_frames = ([f for p in group for f in read_frames(p)] for group in (paths, test_paths))
     places = max(len(f["z"]) for f in frames + test_frames)
     elements = np.unique(np.concatenate([f["z"] for f in frames + test_frames]))
     name = str(paths[0])
-    points = _as_points(name, frames, places, elements)
-    held_out = _as_points(name, test_frames, places, elements) if test_frames else None
+    found = any(frame["cell"].any() for frame in frames + test_frames)
+    if periodic and not found:
+        raise ValueError(
+            f"`periodic` needs frames with a cell. Received: periodic={periodic} for {name} without any. Leave it out, "
+            'or write Lattice="…" into the comment lines (extended xyz).'
+        )
+    periodic = found if periodic is None else periodic
+    points = _as_points(name, frames, places, elements, periodic)
+    held_out = _as_points(name, test_frames, places, elements, periodic) if test_frames else None
     return as_dataset(name, points, seed, test=held_out, description=f"molecules of {Path(name).name}")
 
 
 def read_frames(path):
-    """The molecules of an xyz file, each a dict of `z`, `positions`, `energy`, and `forces` where it has them."""
+    """The molecules of an xyz file, each a dict of `z`, `positions`, `energy`, `cell`, lattice vectors as rows, zeros
+    where there is no period, and `forces` where it has them."""
     path = find(str(path)) or Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"No such data file. Received: {path}. Give the path of an .xyz file.")
@@ -145,13 +159,14 @@ def read_frames(path):
             )
         forces = results.get("forces", frame.arrays.get("forces"))
         kept = {} if forces is None else {"forces": np.asarray(forces)}
-        found.append({"z": frame.numbers, "positions": frame.positions, "energy": float(energy), **kept})
+        cell = np.where(frame.pbc[:, None], frame.cell.array, 0.0)
+        found.append({"z": frame.numbers, "positions": frame.positions, "energy": float(energy), "cell": cell, **kept})
     if not found:
         raise ValueError(f"An xyz file holds molecules. Received: {path} with none. Make or fetch it again.")
     return found
 
 
-def _as_points(name, frames, places, elements):
+def _as_points(name, frames, places, elements, periodic):
     z = np.zeros((len(frames), places), "int64")
     positions = np.zeros((*z.shape, 3))
     forces = np.zeros((*z.shape, 3))
@@ -161,6 +176,8 @@ def _as_points(name, frames, places, elements):
         z[i, :count], positions[i, :count] = frame["z"], frame["positions"]
         if with_forces:
             forces[i, :count] = frame["forces"]
+    if periodic:
+        positions = in_cells(positions, np.stack([frame["cell"] for frame in frames]))
     targets = {"energy": np.array([frame["energy"] for frame in frames])}
     return PointSet(
         name, positions, charge_values(z, elements), z > 0, targets | ({"forces": forces} if with_forces else {})

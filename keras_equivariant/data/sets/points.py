@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_equivariant.data.archive import find
 from keras_equivariant.utils.arrays import as_numbers, naming, read_arrays
+from keras_equivariant.utils.periodic import space_of
 
 ELEMENTS = {"H": 1, "C": 6, "N": 7, "O": 8, "F": 9, "S": 16, "Cl": 17, "Br": 35}
 HARTREE = 627.509474  # kcal/mol
@@ -23,7 +24,8 @@ class PointSet:
 
     Attributes:
         name: where it comes from.
-        positions: `(samples, N, d)` float32.
+        positions: `(samples, N, d)` float32; in periodic cells `(samples, N, d + d d)`, the d lattice vectors behind
+            the coordinates of each point.
         values: `(samples, N, C)` float32, what is known of each point.
         mask: `(samples, N)` booleans, which places hold a point.
         targets: dict of arrays, the samples on axis 0.
@@ -79,9 +81,11 @@ class PointSet:
         return len(self.positions)
 
     def __repr__(self):
-        _, places, dimension = self.positions.shape
+        _, places, width = self.positions.shape
+        dimension = space_of(width)
         return (
-            f"<PointSet {self.name}: {len(self)} samples of up to {places} points in {dimension} dimensions, "
+            f"<PointSet {self.name}: {len(self)} samples of up to {places} points in {dimension} dimensions"
+            f"{'' if width == dimension else ' in periodic cells'}, "
             f"{self.values.shape[-1]} values a point, targets: {', '.join(self.targets) or 'none'}>"
         )
 
@@ -104,6 +108,24 @@ class PointSet:
         return self.take(np.sort(order[test:])), self.take(np.sort(order[:test]))
 
 
+def in_cells(positions, cells):
+    """Positions `(samples, N, d)` with the lattice vectors `(samples, d, d)` of their cells, rows, behind them."""
+    d = positions.shape[-1]
+    flat = np.asarray(cells, positions.dtype).reshape(len(positions), 1, d * d)
+    return np.concatenate([positions, np.broadcast_to(flat, (*positions.shape[:2], d * d))], axis=-1)
+
+
+def least_heights(cells):
+    """The least height of each of the cells `(samples, d, d)`: between the planes of the lattice that its faces are;
+    infinite without a period."""
+    heights = []
+    for vectors in np.asarray(cells, "float64"):
+        kept = vectors[(vectors**2).sum(axis=1) > 0]
+        # A reciprocal vector is as long as 1 / height.
+        heights.append(1 / np.linalg.norm(np.linalg.pinv(kept), axis=0).max() if len(kept) else np.inf)
+    return np.array(heights)
+
+
 def charge_values(numbers, elements=None):
     """Values of atoms `(..., 3 E)`: one-hot of the E elements that occur, times 1, c and c^2, c = charge / largest.
 
@@ -121,7 +143,8 @@ def load_molecules(path):
     """Molecules from an archive: QM7 (`qm7.npz`) or 10,000 of QM9 (`qm9_mp2_10k.npz`), or one in their form.
 
     The archive holds `z` (samples, N), charges with 0 where there is no atom, `pos` (samples, N, 3), and arrays of
-    targets with the samples on axis 0. Energies in hartree (`*_ha`) are given in kcal/mol too (`*_kcal`).
+    targets with the samples on axis 0. With `cell` (samples, 3, 3), lattice vectors as rows, zeros where there is no
+    period, the positions come with them. Energies in hartree (`*_ha`) are given in kcal/mol too (`*_kcal`).
 
     Args:
         path: an .npz file, or the name of one in the folder that KERAS_EQUIVARIANT_DATA names.
@@ -142,7 +165,15 @@ def load_molecules(path):
             "Charges of atoms must be an array (samples, N) of positive integers, 0 where there is no atom. "
             f"Received: {path} with z of shape {z.shape} from {z.min(initial=0)}. Save them so."
         )
-    positions = arrays.pop("pos")
+    positions = np.asarray(arrays.pop("pos"))
+    cells = arrays.pop("cell", None)
+    if cells is not None:
+        if np.shape(cells) != (len(z), 3, 3):
+            raise ValueError(
+                f"Cells of molecules must be arrays of lattice vectors (samples, 3, 3). Received: {path} with cell of "
+                f"shape {np.shape(cells)} for {len(z)} samples. Save them so, zeros where there is no period."
+            )
+        positions = in_cells(positions, cells)
     targets = {key: array for key, array in arrays.items() if np.ndim(array) and len(array) == len(z)}
     targets |= {
         key.removesuffix("_ha") + "_kcal": array * HARTREE for key, array in targets.items() if key.endswith("_ha")

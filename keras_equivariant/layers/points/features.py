@@ -20,6 +20,7 @@ from keras_equivariant import groups
 from keras_equivariant.groups.layouts import Broken, Points, WrongFeatures, of_values
 from keras_equivariant.layers.core.source_layout import source_layout
 from keras_equivariant.ops import lie
+from keras_equivariant.utils.periodic import space_of
 
 
 class OnPoints:
@@ -28,7 +29,7 @@ class OnPoints:
     Elements keep their precision whatever the dtype policy: positions rounded to half precision would move.
     """
 
-    takes_positions = takes_types = False
+    takes_positions = takes_types = takes_cells = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -65,6 +66,8 @@ class OnPoints:
                 if layout.rotating is not None
                 else "a network lifts them once, by LieLift",
             )
+        if layout.periodic and not self.takes_cells:
+            raise periodic_cell()
         if layout.rotating is not None and not self.takes_types:
             raise rotating_values(layout.rotating)
         if layout.group is not None and self.group is not None and layout.group != self.group:
@@ -117,7 +120,10 @@ class OnPoints:
                 "The number of points must be known, at least 1, and the same in all three tensors: neighborhoods "
                 f"have fixed shapes. Received: shapes {found}; fill up with points that the mask leaves out"
             )
-        if width is not None and found[0][2] != width:
+        if width is not None and space_of(found[0][2]) == width and found[0][2] != width:
+            if not self.takes_cells:
+                raise ValueError(f"{type(self).__name__} {periodic_cell()}, of shapes {found}")
+        elif width is not None and found[0][2] != width:
             group = self.group.name
             remedy = f'positions become elements by LieLift(group="{group}")' if what == "elements" else "use its own"
             raise ValueError(
@@ -152,6 +158,15 @@ def rotating_values(field_type):
     return WrongFeatures(
         f'takes values that no element moves. Received: values of type "{field_type}" on {field_type.group.name}',
         "use NormPooling before it, or SteerablePointConv instead",
+    )
+
+
+def periodic_cell():
+    """The error of a layer that takes points without a period, for positions with lattice vectors."""
+    return WrongFeatures(
+        "takes points that no cell repeats",
+        "use SteerablePointConv, which sums over all copies within its radius; or leave the cell out, "
+        "positions[..., :d], in a data set `periodic=False`. Received: positions with lattice vectors",
     )
 
 

@@ -55,6 +55,8 @@ class SteerablePointConv(OnTypedPoints, Weighted):
             without activation; `()` for the rings themselves. The fewer the last has, the less is computed.
         kernel_activation: name of the activation inside it.
         reduction: `"mean"` as above, or `"sum"` without 1/n.
+        images: copies of a periodic cell that are looked at on each side, where positions come with one. The radius
+            ends at `images` times the least height of the cell.
         chunk_size: points whose neighbors are looked for at a time; chosen by itself where None. Changes no result.
             Of 1,024 points or more they are looked for in cells, in linear time.
         activation: only on types that permute their components, see `PointwiseActivation`.
@@ -64,14 +66,17 @@ class SteerablePointConv(OnTypedPoints, Weighted):
 
     Input shape:
         positions `(B, N, d)`, values `(B, N, D_in)`, channels component-major, see `FieldType`; mask `(B, N)` of
-        booleans. A point with a position that is NaN or infinite counts as one that is not there.
+        booleans. A point with a position that is NaN or infinite counts as one that is not there. In a periodic cell
+        positions are `(B, N, d + d d)`: behind its coordinates each point has the d lattice vectors, one after the
+        other; a vector of zeros is no period, such as across a slab. All copies of a point within the radius count.
 
     Output shape:
-        positions `(B, N, d)`, values `(B, N, D_out)`, mask `(B, N)`.
+        positions as they came, values `(B, N, D_out)`, mask `(B, N)`.
 
     Equivariance: exact for every element of the group and for translations: where positions are moved by x -> g x + t
-    and the values multiplied by rho_in(g), those of the output are multiplied by rho_out(g). The order of the points
-    changes the order of the output alone, and points that the mask leaves out change nothing. Twice differentiable in
+    and the values multiplied by rho_in(g), those of the output are multiplied by rho_out(g); a cell is rotated with
+    them, and each point may be moved by lattice vectors of its own. The order of the points changes the order of the
+    output alone, and points that the mask leaves out change nothing. Twice differentiable in
     the positions: directions are x / s, s^2 = |x|^2 + (0.05 radius)^2, which fade where two points meet and are 0 at
     the point itself.
 
@@ -102,6 +107,7 @@ class SteerablePointConv(OnTypedPoints, Weighted):
         kernel_units: Counts = (32, 8),
         kernel_activation: ActivationName = "swish",
         reduction: Literal["mean", "sum"] = "mean",
+        images: Count = 1,
         chunk_size: Count | None = None,
         activation: Activation | None = None,
         use_bias: bool = True,
@@ -125,6 +131,7 @@ class SteerablePointConv(OnTypedPoints, Weighted):
         self.kernel_units = tuple_of(units, len(units), "kernel_units") if units else ()
         self.kernel_activation = kernel_activation
         self.reduction = check_choice(reduction, "reduction", ("mean", "sum"))
+        (self.images,) = tuple_of(images, 1, "images")
         self.chunk_size = None if chunk_size is None else tuple_of(chunk_size, 1, "chunk_size")[0]
         check_activation(self.activation, self.out_type)
         self._functions = self.kernel_units[-1] if self.kernel_units else self.num_rings
@@ -147,7 +154,7 @@ class SteerablePointConv(OnTypedPoints, Weighted):
         _, values, _ = self.checked_shapes(input_shape, None)
         width = self.num_rings
         for layer in self.kernel_layers:
-            layer.build((None, values[1], min(self.neighbors, values[1]), width))
+            layer.build((None, values[1], None, width))
             width = layer.units
         self._add_kernel((self._basis.size,), per_pair(self.kernel_initializer, list(self._basis.shapes.values())))
         self._add_bias(bias_size(self.out_type))
@@ -165,7 +172,10 @@ class SteerablePointConv(OnTypedPoints, Weighted):
 
     def _pairs(self, inputs):
         positions, mask = self.present(inputs[0], inputs[2])
-        found, offsets, weights = cells.within_cutoff(positions, mask, self.neighbors, self.radius, self.chunk_size)
+        points, vectors = self.periodic(positions)
+        found, offsets, weights = cells.within_cutoff(
+            points, mask, self.neighbors, self.radius, self.chunk_size, vectors, self.images
+        )
         direction, distance = solid_harmonics.softened(offsets, self.radius)
         harmonics = ops.stack(solid_harmonics.solid_harmonics(direction, self._degree), axis=-1)
         centers = np.linspace(0.0, 1.0, self.num_rings)

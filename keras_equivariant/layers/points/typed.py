@@ -1,6 +1,7 @@
 """What layers share that take positions and values of a field type; not a layer of their own.
 
 positions (B, N, d), values (B, N, D) of the type, mask (B, N); an element of the group rotates positions and values.
+In a periodic cell each position has the lattice vectors behind its coordinates, (B, N, d + d d).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _LARGEST = 1e30
 class OnTypedPoints(OnPoints, Typed):
     """A layer on (positions, values of a field type, mask); subclasses set `out_type`."""
 
-    takes_positions = takes_types = True
+    takes_positions = takes_types = takes_cells = True
 
     def __init__(self, in_type: FieldsLike, group: GroupLike | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -51,7 +52,7 @@ class OnTypedPoints(OnPoints, Typed):
             super()._check_sources(tensors)
 
     def law(self, layout, shapes):
-        return Points(None, self.group.dimension, layout.shared, self.out_type)
+        return Points(None, self.group.dimension, layout.shared, self.out_type, layout.periodic)
 
     def expected_layout(self, shape):
         return Points(None, self.group.dimension, False, self.in_type)
@@ -60,6 +61,11 @@ class OnTypedPoints(OnPoints, Typed):
         found = super().checked_shapes(shapes, self.group.dimension)
         self._check_channels(found[1])
         return found
+
+    def periodic(self, positions):
+        """The coordinates, and the lattice vectors `(B, N, d d)`, None where there are none."""
+        d = self.group.dimension
+        return (positions, None) if positions.shape[-1] == d else (positions[..., :d], positions[..., d:])
 
     def present(self, positions, mask):
         """Positions in full precision and the mask of those that are numbers; zeros for the others."""

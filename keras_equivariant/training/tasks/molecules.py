@@ -6,7 +6,9 @@ from keras import ops
 
 from keras_equivariant.data import Rows
 from keras_equivariant.data.point_augment import MOVING
+from keras_equivariant.data.sets.points import least_heights
 from keras_equivariant.dynamics import EnergyAndForces
+from keras_equivariant.layers import SteerablePointConv
 from keras_equivariant.training.losses import ScaledError
 from keras_equivariant.training.prediction import predict
 from keras_equivariant.training.report.answers import parity
@@ -15,6 +17,7 @@ from keras_equivariant.training.report.points import molecules
 from keras_equivariant.training.tasks.regression import rescaled, spread
 from keras_equivariant.training.tasks.task import Measured
 from keras_equivariant.training.tasks.vectors import about_last_axis
+from keras_equivariant.utils.periodic import space_of
 
 FORCE_WEIGHT = 10.0  # of a molecule there is one energy and three forces an atom, which say more
 SAMPLES = 12  # molecules drawn in the report
@@ -86,6 +89,7 @@ class Molecules(Measured):
 
     def check(self, network, dataset):
         super().check(network, dataset)
+        _check_reach(network, dataset)
         outputs = tuple(network.model.output_shape[1:])
         first = dataset.y_train.arrays[self.targets[0]]
         if outputs != first.shape[1:]:
@@ -114,7 +118,7 @@ class Molecules(Measured):
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
         """Rotated about the last axis, targets with them."""
-        d, angles = images.arrays["positions"].shape[-1], list(angles)
+        d, angles = space_of(images.arrays["positions"].shape[-1]), list(angles)
         moved = [[rotated_rows(rows, about_last_axis(a, d)) for rows in (images, targets)] for a in angles]
         x, y = (joined(rows) for rows in zip(*moved, strict=True))
         name = self.targets[0]
@@ -163,17 +167,36 @@ class Molecules(Measured):
         ]
 
 
+def _check_reach(network, dataset):
+    """ValueError where layers would need more copies of a cell than they look at."""
+    positions = dataset.x_train.arrays["positions"]
+    d = space_of(positions.shape[-1])
+    heights = least_heights(positions[:, :, d:].reshape(*positions.shape[:2], -1, d)[:, 0])
+    for layer in network.model.layers:
+        needed = int(np.ceil(getattr(layer, "radius", 0) / heights.min(initial=np.inf)))
+        if isinstance(layer, SteerablePointConv) and layer.images < needed:
+            raise ValueError(
+                "A radius must end within the copies of the cell. Received: "
+                f'radius={layer.radius:g} with images={layer.images} in layer "{layer.name}", data "{dataset.name}" '
+                f"with cells of height {heights.min():.3g}. Use images={needed}, --set images={needed}."
+            )
+
+
 def _drawn(rows, captions):
     """Molecules of `Rows` with captions; the kind of an atom is the largest of its values."""
     masks = rows.arrays["mask"].astype(bool)
-    atoms = [positions[mask] for positions, mask in zip(rows.arrays["positions"], masks, strict=True)]
+    d = space_of(rows.arrays["positions"].shape[-1])
+    atoms = [positions[mask][:, :d] for positions, mask in zip(rows.arrays["positions"], masks, strict=True)]
     kinds = [np.argmax(values[mask], axis=-1) for values, mask in zip(rows.arrays["values"], masks, strict=True)]
     return molecules(atoms, kinds, captions)
 
 
 def rotated_rows(rows, matrix):
     """Rows whose coordinates are rotated by a matrix."""
-    move = lambda array: (array @ matrix.T).astype("float32")  # noqa: E731
+
+    def move(array):  # lattice vectors behind positions rotate, too
+        return (array.reshape(-1, len(matrix)) @ matrix.T).reshape(array.shape).astype("float32")
+
     return Rows(**{name: move(array) if name in MOVING else array for name, array in rows.arrays.items()})
 
 
