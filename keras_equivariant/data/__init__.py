@@ -11,7 +11,14 @@ from keras_equivariant.data.rows import Rows
 from keras_equivariant.data.sets.atoms import density
 from keras_equivariant.data.sets.dead_leaves import dead_leaves
 from keras_equivariant.data.sets.molecules import load_extended_xyz
-from keras_equivariant.data.sets.points import PointSet, load_molecules, load_point_cloud, load_xyz, points_of_images
+from keras_equivariant.data.sets.points import (
+    PointSet,
+    in_cells,
+    load_molecules,
+    load_point_cloud,
+    load_xyz,
+    points_of_images,
+)
 from keras_equivariant.data.shards import Shards
 from keras_equivariant.data.stored import Stored
 from keras_equivariant.data.tables import load_table
@@ -28,6 +35,7 @@ __all__ = [
     "density",
     "evaluation_parts",
     "evaluation_pipeline",
+    "in_cells",
     "load",
     "load_extended_xyz",
     "load_folder",

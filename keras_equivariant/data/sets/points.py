@@ -109,7 +109,22 @@ class PointSet:
 
 
 def in_cells(positions, cells):
-    """Positions `(samples, N, d)` with the lattice vectors `(samples, d, d)` of their cells, rows, behind them."""
+    """Positions of points with the lattice vectors of their cell behind them, as `SteerablePointConv` takes them.
+
+    Args:
+        positions: `(samples, N, d)`.
+        cells: `(samples, d, d)`, lattice vectors as rows, zeros where there is no period.
+
+    Returns:
+        An array `(samples, N, d + d d)`.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_equivariant.data import in_cells
+        >>> in_cells(np.zeros((2, 5, 3)), np.tile(np.eye(3), (2, 1, 1))).shape
+        (2, 5, 12)
+    """
+    positions = np.asarray(positions)
     d = positions.shape[-1]
     flat = np.asarray(cells, positions.dtype).reshape(len(positions), 1, d * d)
     return np.concatenate([positions, np.broadcast_to(flat, (*positions.shape[:2], d * d))], axis=-1)
