@@ -37,7 +37,10 @@ TOLERANCE = {"lieconv_dipole": {format: 1e-3 for format in FORMATS if not format
 ROUNDING = {"tflite_int8": 1e-2, "tflite_float16": 2e-3}
 
 CELLS = [(name, format) for name in SMALL for format in FORMATS]
-LONG = ("densenet", "resnet50", "tfn_molecules")  # of blocks that other networks have, too
+# Of blocks that other networks have, too.
+LONG = (
+    *("densenet", "e2_wrn_16_8", "lieconv_qm9", "resnet50", "se3_cath_resnet34", "se3_shrec17", "tfn_molecules"),
+)
 GUIDE = (pathlib.Path(__file__).parents[2] / "tutorials/guides/deploying.md").read_text()
 
 pytestmark = pytest.mark.tensorflow
@@ -131,7 +134,7 @@ def test_integers_are_proved_from_the_file_alone(name, exported):
         assert max(artifact.equivariance.values()) == 0
 
 
-@pytest.mark.parametrize(("name", "format"), UNSUPPORTED)
+@pytest.mark.parametrize(("name", "format"), cells(UNSUPPORTED))
 def test_what_a_format_cannot_hold_is_refused(name, format, network, tmp_path):
     model, inputs = network(name)
     error, message = UNSUPPORTED[name, format]
