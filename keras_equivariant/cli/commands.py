@@ -31,6 +31,7 @@ def run_train(arguments):
         compare=arguments.compare,
         validation=arguments.validation,
         limit=arguments.limit,
+        fraction=arguments.fraction,
         data_options=_data_options(arguments),
         resume=arguments.resume,
         distribute=arguments.distribute,
@@ -63,6 +64,7 @@ def run_evaluate(arguments):
     angles = angles_of(arguments.angle_step)
     by_angle = task.score_by_angle(trained.model, *turned, angles, trained.preprocess, scores)
     results = task.summary(scores, by_angle)
+    results |= task.against_references(trained.model, dataset, trained.preprocess, scores)
     network = trained.settings.get("network", trained.model.name)
     _echo(f"{network} on {dataset.description}, {len(dataset.x_test):,} test {THINGS[dataset.layout]}")
     if by_angle:

@@ -68,6 +68,12 @@ def _add_train(train):
         help="hold out N training images, or a fraction such as 0.2",
     )
     train.add_argument(
+        "--fraction",
+        type=float,
+        metavar="X",
+        help="train on this part of the training images, 0.1 for a tenth, drawn with the seed; the test set stays",
+    )
+    train.add_argument(
         "--mixed-precision",
         nargs="?",
         const="bfloat16",

@@ -36,6 +36,29 @@ def find(*file_names):
     return next((path for path in candidates if path.is_file()), None)
 
 
+def needed(file_name, what, holds="", instead=None):
+    """The path of a file of the data directory; where it is not there, one error says what it is.
+
+    Args:
+        file_name: of the archive.
+        what: what is read from it, as the first words of the error: "The nuclei are".
+        holds: what it holds, and where it comes from.
+        instead: a data set of the kind that needs no file.
+
+    Raises:
+        FileNotFoundError: it is not there, or there is no such directory.
+    """
+    path = find(file_name)
+    if path is None:
+        holds = f" ({holds})" if holds else ""
+        other = f", or use --data {instead}, which needs no file" if instead else ""
+        raise FileNotFoundError(
+            f"{what} read from a file. Received: no {file_name} in the folder KERAS_EQUIVARIANT_DATA. Put it "
+            f"there{holds}{other}."
+        )
+    return path
+
+
 def load_archive(path, size=None, fit="pad", target=None, **details):
     """Load an `.npz` file with the arrays x_train, y_train, x_test, y_test and, if wanted, x_val, y_val.
 

@@ -1,6 +1,7 @@
 """The data set every loader returns: checked arrays, images or volumes with a channel axis, and labels or masks."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,8 @@ class Dataset:
         target_names: The names of the numbers, or empty.
         voxel_size: Lengths of the edges of a voxel, or None.
         options: What a task needs besides, such as the time `dt` between the states of trajectories.
+        references: What is known of the test images besides y_test, one entry each, or None: an object with `len`,
+            `subset(rows)` and `scores(answer, threshold)`, such as `HumanMaps` or `ObjectCounts`.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Dataset:
     target_names: tuple = ()
     voxel_size: tuple | None = None
     options: dict = field(default_factory=dict)
+    references: Any = None
 
     def __post_init__(self):
         parts = ("train", "test") if self.x_val is None else ("train", "val", "test")
@@ -101,10 +105,13 @@ class Dataset:
     def sample(self, part, count=None, seed=0):
         """`(x, y)` of at most `count` rows of a part, drawn with the seed, each class in its share."""
         x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
-        if count is None or count >= len(x):
-            return x, y
-        rows = drawn(y, count, seed)
-        return x[rows], y[rows]
+        rows = self._drawn(part, count, seed)
+        return (x, y) if rows is None else (x[rows], y[rows])
+
+    def _drawn(self, part, count, seed):
+        """Numbers of at most `count` rows of a part, or None for all."""
+        targets = getattr(self, f"y_{part}")
+        return None if count is None or count >= len(targets) else drawn(targets, count, seed)
 
     def limited(self, count, seed=0):
         """The same set with at most `count` training, validation and test images each, drawn with the seed, each class
@@ -117,7 +124,28 @@ class Dataset:
         for part in ("train", "val", "test"):
             if getattr(self, f"x_{part}") is not None:
                 parts |= dict(zip((f"x_{part}", f"y_{part}"), self.sample(part, count, seed), strict=True))
+        rows = self._drawn("test", count, seed)
+        if self.references is not None and rows is not None:
+            parts["references"] = self.references.subset(rows)
         return replace(self, num_classes=self.num_classes, **parts)
+
+    def with_fraction(self, fraction, seed=0, block=1):
+        """The same set with this fraction of its training images, drawn with the seed, each class in its share;
+        validation and test stay whole.
+
+        Raises:
+            ValueError: a fraction that is not above 0 and at most 1.
+        """
+        if fraction is None or fraction == 1:
+            return self
+        if not 0 < fraction < 1:
+            raise ValueError(
+                f"`fraction` is the part of the training images to use, above 0 and at most 1. Received: "
+                f"fraction={fraction}. Use 0.1 for a tenth."
+            )
+        count = max(1, round(fraction * len(self.x_train)))
+        rows = drawn(self.y_train, count, seed, block)
+        return replace(self, x_train=taken(self.x_train, rows), y_train=self.y_train[rows])
 
     def with_validation(self, amount, seed=0, block=1):
         """The same set with so many training images, or such a fraction of them, held out for validation.

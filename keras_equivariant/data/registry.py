@@ -15,9 +15,10 @@ from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.data.folders import load_folder
 from keras_equivariant.data.sets.atoms import holds_atoms, load_atoms
 from keras_equivariant.data.sets.cells import load_cells
-from keras_equivariant.data.sets.cifar10 import load_cifar10
+from keras_equivariant.data.sets.cifar10 import load_cifar10, load_cifar10_jpeg
 from keras_equivariant.data.sets.digits import load_digits, load_rotated_digits
 from keras_equivariant.data.sets.flows import load_flows
+from keras_equivariant.data.sets.histology import load_crchisto27
 from keras_equivariant.data.sets.membranes import load_isbi2012_em
 from keras_equivariant.data.sets.mnist import load_mnist
 from keras_equivariant.data.sets.molecules import (
@@ -28,6 +29,8 @@ from keras_equivariant.data.sets.molecules import (
 )
 from keras_equivariant.data.sets.nuclei import load_dsb2018_nuclei
 from keras_equivariant.data.sets.oriented import load_oriented_digits
+from keras_equivariant.data.sets.photographs import load_bsds500
+from keras_equivariant.data.sets.qm9 import load_qm9
 from keras_equivariant.data.sets.rotated_mnist import load_rotated_mnist
 from keras_equivariant.data.sets.tetris import load_tetris
 from keras_equivariant.data.sets.voxels import load_adrenalmnist3d, load_modelnet10, load_shapes
@@ -41,15 +44,19 @@ _PACKAGED = {
     "mnist": load_mnist,
     "rotated_mnist": load_rotated_mnist,
     "cifar10": load_cifar10,
+    "cifar10_jpeg": load_cifar10_jpeg,
+    "crchisto27": load_crchisto27,
     "cells": load_cells,
     "isbi2012_em": load_isbi2012_em,
     "dsb2018_nuclei": load_dsb2018_nuclei,
+    "bsds500": load_bsds500,
     "shapes": load_shapes,
     "tetris": load_tetris,
     "modelnet10": load_modelnet10,
     "adrenalmnist3d": load_adrenalmnist3d,
     "oriented_digits": load_oriented_digits,
     "clusters": load_clusters,
+    "qm9": load_qm9,
     "flows": load_flows,
 }
 
@@ -121,9 +128,10 @@ def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset
     """Load a data set.
 
     Args:
-        name: One of `ke.data.names()`: `"digits"`, `"rotated_digits"`, `"mnist"`, `"rotated_mnist"`, `"cifar10"`; for
-            segmentation `"cells"`, `"isbi2012_em"`, `"dsb2018_nuclei"`; of volumes `"shapes"`, `"tetris"`,
-            `"modelnet10"`, `"adrenalmnist3d"`; a name that `ke.data.register` made known; or the path of an .npz file
+        name: One of `ke.data.names()`: `"digits"`, `"rotated_digits"`, `"mnist"`, `"rotated_mnist"`, `"cifar10"`,
+            `"cifar10_jpeg"`, `"crchisto27"`; for segmentation `"cells"`, `"isbi2012_em"`, `"dsb2018_nuclei"`,
+            `"bsds500"`; of molecules `"clusters"`, `"qm9"`; of volumes `"shapes"`, `"tetris"`, `"modelnet10"`,
+            `"adrenalmnist3d"`; a name that `ke.data.register` made known; or the path of an .npz file
             with the arrays x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of them, where y
             holds labels, or masks as high and wide as the images. With positions of atoms, positions_train and so on,
             in place of x it becomes densities, with charges `z` and positions `pos` molecules. A folder holds a folder
@@ -132,9 +140,10 @@ def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset
             files; their training images stay on disk.
         seed: Seed of the sets that are made rather than read (random angles).
         **options: Of some sets: `size` of the images of "cells", of the volumes of "shapes" and "tetris" and of
-            densities, `size` and `fit` of "dsb2018_nuclei", `tile` of "isbi2012_em", in pixels; `draws` and `places` of
-            "tetris"; `voxel_size` of densities, and of volumes in a folder, which are resampled to it. Of files:
-            `size=(height, width)` and `fit="pad"` or `"resize"` for images of other sizes; `target`, what numbers are:
+            densities, `size` and `fit` of "dsb2018_nuclei", `tile` of "isbi2012_em", in pixels; `size` and `crops` of
+            "bsds500"; `target` of "bsds500", "crchisto27" and "qm9"; `draws` and `places` of "tetris"; `voxel_size` of
+            densities, and of volumes in a folder, which are resampled to it. Of files: `size=(height, width)` and
+            `fit="pad"` or `"resize"` for images of other sizes; `target`, what numbers are:
             "class", "number", "angle", "axis", "vector", of molecules the name of an array.
 
     Returns:

@@ -1,5 +1,6 @@
 """Training a network by its recipe, testing it at all angles, and keeping everything about a run in one folder."""
 
+from keras_equivariant.data.boundaries import boundary_counts, boundary_scores
 from keras_equivariant.training.compare import compare_runs
 from keras_equivariant.training.evaluation import accuracy, accuracy_by_angle
 from keras_equivariant.training.refit import refit_head
@@ -14,6 +15,8 @@ __all__ = [
     "TrainResult",
     "accuracy",
     "accuracy_by_angle",
+    "boundary_counts",
+    "boundary_scores",
     "compare_runs",
     "pixel_scores",
     "refit_head",

@@ -55,12 +55,16 @@ def compare_runs(folders, plot=None):
         )
     keys, several = task.summary_keys(), any(len(found) > 1 for found in runs.values())
     head = ("run", "parameters", f"{task.result[1]} {task.unit}".rstrip(), "mean over angles", "worst angle")
+    further = [key for key in task.further if any(key in run for run in together.values())]
+    data = len({found[0].get("training_images") for found in runs.values()}) > 1
+    head += (*(task.further[key] for key in further), *(["training images"] if data else []))
     head += ("certificate", *(["seeds"] if several else []))
     rows = [
         (
             name,
             f"{found[0]['parameters']:,}",
-            *(_number(together[name], key, task, len(found) > 1) for key in keys),
+            *(_number(together[name], key, task, len(found) > 1) for key in (*keys, *further)),
+            *([_images(found[0])] if data else []),
             " ".join(dict.fromkeys(f"{run['certificate']['group']}: {run['certificate']['verdict']}" for run in found)),
             *([str(len(found))] if several else []),
         )
@@ -109,6 +113,11 @@ def _checked(folder):
 def _task(run):
     """The task whose score a summary holds."""
     return next((task for task in TASKS.values() if task.summary_keys()[0] in run), TASKS["classification"])
+
+
+def _images(run):
+    share = f" ({100 * run['fraction']:g} %)" if run.get("fraction") else ""
+    return f"{run['training_images']:,}{share}" if "training_images" in run else "–"
 
 
 def _number(run, key, task, several):

@@ -19,6 +19,19 @@ def predict(model, images, preprocess=None, batch_size=None):
     return keras.tree.map_structure(lambda array: np.asarray(array[: len(images)], "float32"), found)
 
 
+def model_of_images(model, preprocess=None):
+    """The model with its preprocessing in front, for raw images: what `predict_volume` asks windows of."""
+    return _OfImages(model, preprocess) if preprocess else model
+
+
+class _OfImages:
+    def __init__(self, model, preprocess):
+        self.input_shape, self._model, self._preprocess = model.input_shape, model, preprocess
+
+    def predict_on_batch(self, images):
+        return self._model.predict_on_batch(self._preprocess(images))
+
+
 def batch_of(images):
     """How many images of this size go in one batch of a prediction: 250 of MNIST's, fewer of larger ones."""
     return max(1, min(250, PIXELS // math.prod(images.shape[1:-1])))

@@ -30,6 +30,7 @@ def summarise(settings, dataset, task, results, history):
         "data": settings["data"],
         "data_description": dataset.description,
         "training_images": len(dataset.x_train),
+        **({"fraction": settings["fraction"]} if settings.get("fraction") else {}),
         "test_images": len(dataset.x_test),
         "epochs": settings["epochs"],
         "batch_size": settings["batch_size"],

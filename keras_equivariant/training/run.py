@@ -57,6 +57,7 @@ def train(
     compare: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     validation: float = 0,
     limit: int | None = None,
+    fraction: float | None = None,
     data_options: Mapping[str, Any] | None = None,
     resume: bool = False,
     tensorboard: bool = False,
@@ -86,6 +87,8 @@ def train(
         validation: Hold out so many training images, or such a fraction of them, drawn with the seed, each class in its
             share, and report on them after each epoch.
         limit: Use at most this many training and test images, drawn likewise.
+        fraction: Train on this part of the training images, drawn likewise, 0.1 for a tenth; validation images are held
+            out of it, the test set stays whole.
         data_options: Options of the data set, see `ke.data.load`: `{"size": (96, 128), "fit": "resize"}`.
         resume: Continue an interrupted run. At most one epoch is done again, and the result is the same.
         tensorboard: Also write TensorBoard logs.
@@ -134,13 +137,15 @@ def train(
     distribution = make_distribution(distribute or declared.distribute)
     own_options = dict(data_options or {})
     loaded = data if isinstance(data, datasets.Dataset) else datasets.load(data, seed, **own_options)
-    dataset = loaded.limited(limit, seed).with_validation(validation, seed, declared.shuffle_block)
+    block = declared.shuffle_block
+    dataset = loaded.limited(limit, seed).with_fraction(fraction, seed, block).with_validation(validation, seed, block)
     common = {
         "distribution": distribution,
         "seed": seed,
         "mixed_precision": mixed_precision,
         "validation": validation,
         "limit": limit,
+        "fraction": fraction,
         "data_options": own_options,
     }
     own = {"params": params, "recipe": recipe, "epochs": epochs, "batch_size": batch_size}
@@ -173,7 +178,18 @@ class _Job:
 
     @classmethod
     def prepare(
-        cls, spec, dataset, run_dir, distribution, seed, mixed_precision, validation, limit, data_options, **own
+        cls,
+        spec,
+        dataset,
+        run_dir,
+        distribution,
+        seed,
+        mixed_precision,
+        validation,
+        limit,
+        fraction,
+        data_options,
+        **own,
     ):
         params, recipe = own.get("params"), own.get("recipe")
         if isinstance(spec, keras.Model) and distribution.kind != "none":
@@ -198,6 +214,7 @@ class _Job:
             "mixed_precision": mixed_precision,
             "validation": validation,
             "limit": limit,
+            "fraction": fraction,
             "data_options": json.loads(json.dumps(data_options)),
             **({"classes": list(dataset.class_names)} if dataset.class_names else {}),
         }
@@ -246,7 +263,11 @@ class _Job:
         scores |= task.scores_turned(model, *rotated, preprocess)
         by_angle = task.score_by_angle(model, *rotated, angles, preprocess, scores)
         history = self.folder.history()
-        summary = reporting.summarise(self.settings, dataset, task, task.summary(scores, by_angle), history)
+        results = {
+            **task.summary(scores, by_angle),
+            **task.against_references(model, dataset, preprocess, scores),
+        }
+        summary = reporting.summarise(self.settings, dataset, task, results, history)
         few, _ = dataset.sample("test", CERTIFIED_IMAGES, self.settings["seed"])
         report = self._certify(task.certified(model, preprocess(few)), group)
         keys = ("group", "verdict", "headline", "max_error", "grid_error", "between_error")

@@ -5,7 +5,14 @@ import numpy as np
 from keras_equivariant.training.run_folder import read_json
 
 DEVIATION = "_deviation"
-SAME = ("epochs", "batch_size", "parameters", "training_images", "test_images")  # of all seeds, no measurements
+SAME = (
+    "epochs",
+    "batch_size",
+    "parameters",
+    "training_images",
+    "fraction",
+    "test_images",
+)  # of all seeds, no measurements
 
 
 def summaries(folder):

@@ -45,6 +45,31 @@ def test_seeds_are_runs_and_their_mean(tmp_path, capsys):
         ke.train(plain(), data, tmp_path / "other", recipe={"seeds": 2})
 
 
+def test_a_fraction_of_the_training_images_is_drawn_and_said(tmp_path, capsys):
+    data, spec = save_shapes(tmp_path / "shapes.npz", 60), str(tmp_path / "tiny.yaml")
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(SPEC))
+    whole = ke.data.load(data)
+    tenth = whole.with_fraction(0.1, seed=1)
+    assert np.bincount(tenth.y_train).tolist() == [2, 2, 2] and len(tenth.x_test) == len(whole.x_test)
+    assert whole.with_fraction(None) is whole and len(whole.with_fraction(0.001).x_train) == 1
+    assert (whole.with_fraction(0.1, seed=2).x_train != tenth.x_train).any()
+    options = ["--data", data, "--epochs", "1", "--angle-step", "180", "--no-export", "--quiet"]
+    assert main(["train", spec, *options, "--run-dir", str(tmp_path / "half"), "--fraction", "0.5"]) == 0
+    found = summary(tmp_path / "half")
+    assert found["fraction"] == 0.5 and found["training_images"] == 30 and found["test_images"] == 30
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all" / "summary.json").write_text(json.dumps({**found, "fraction": None, "training_images": 60}))
+    capsys.readouterr()
+    assert main(["compare", str(tmp_path / "all"), str(tmp_path / "half")]) == 0
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert "training images" in head and " 60 " in first and " 30 (50 %) " in second
+    assert main(["train", spec, *options, "--run-dir", str(tmp_path / "half"), "--resume", "--fraction", "0.4"]) == 2
+    assert "fraction: 0.5 then, 0.4 now" in capsys.readouterr().err
+    for wrong in (0, 1.5, -1):
+        with pytest.raises(ValueError, match=f"above 0 and at most 1. Received: fraction={wrong}"):
+            whole.with_fraction(wrong)
+
+
 def stand_in(score):
     """A function that leaves what `train` leaves, at once; `score(network, seed)` is the error in degrees."""
 

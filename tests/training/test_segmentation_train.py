@@ -1,6 +1,7 @@
 """A network for masks from end to end: training, rotated images, certificate, resume, export, command line."""
 
 import json
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -9,6 +10,10 @@ from tiny_training import save_shapes
 
 import keras_equivariant as ke
 from keras_equivariant.cli import main
+from keras_equivariant.data import Preprocess
+from keras_equivariant.data.references import HumanMaps, ObjectCounts, objects
+from keras_equivariant.training.prediction import predict
+from keras_equivariant.training.tasks import task_of
 
 pytest.importorskip("scipy")
 pytest.importorskip("sklearn")
@@ -128,3 +133,21 @@ def test_the_command_line_trains_and_evaluates_the_plain_network(tmp_path, capsy
     found = json.loads(target.read_text())
     for key in ("test_f1_percent", "worst_f1_over_angles_percent"):
         assert found[key] == pytest.approx(summary[key], abs=0.01)
+
+
+def test_whole_photographs_and_counted_objects_are_scored_beside_the_crops(cells, finished):
+    wide = [np.tile(image, (2, 3, 1))[:50, :70] for image in cells.x_test[:2]]
+    masks = [np.tile(mask, (2, 3, 1))[None, :50, :70, 0] > 0 for mask in cells.y_test[:2]]
+    task, scores = task_of(cells), {"threshold": 0.5}
+    assert task.against_references(finished.model, cells, None, scores) == {}
+    people = replace(cells, references=HumanMaps(wide, masks))
+    found = task.against_references(finished.model, people, None, scores)
+    assert set(found) == {"test_ods_percent", "test_ois_percent", "test_ap_percent", "ods_threshold"}
+    assert 30 < found["test_ods_percent"] <= found["test_ois_percent"] + 1e-9 <= 100
+    counted = replace(cells, references=ObjectCounts(cells.x_test, np.full(len(cells.x_test), 3)))
+    preprocess = Preprocess(("contrast",))
+    found = task.against_references(finished.model, counted, preprocess, scores)
+    logits = predict(finished.model, cells.x_test, preprocess)[..., 0]
+    assert found["test_count_bias"] == pytest.approx(np.mean([objects(one >= 0) for one in logits]) - 3, rel=1e-4)
+    text = task.text({**finished.summary, "test_ods_percent": 61.234, "test_count_error": 2.5})
+    assert "ODS 61.23 %, count error 2.5;" in text

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_equivariant.data.archive import find
+from keras_equivariant.data.archive import needed
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.utils.arrays import read_arrays
 
@@ -21,13 +21,8 @@ def load_isbi2012_em(seed=0, tile=128):
         FileNotFoundError: isbi2012_em.npz is not in the folder KERAS_EQUIVARIANT_DATA.
         ValueError: the file holds something else, or `tile` is larger than a slice.
     """
-    path = find(ARCHIVE)
-    if path is None:
-        raise FileNotFoundError(
-            f"The slices are read from a file. Received: no {ARCHIVE} in the folder KERAS_EQUIVARIANT_DATA. Put it "
-            "there (x of shape (30, 512, 512), y with 1 = cell and 0 = membrane), or use --data cells, which needs "
-            "no file."
-        )
+    holds = "x of shape (30, 512, 512), y with 1 = cell and 0 = membrane"
+    path = needed(ARCHIVE, "The slices are", holds, "cells")
     arrays = read_arrays(path, ("x", "y"))
     shapes = [arrays[key].shape for key in ("x", "y") if key in arrays]
     if len(shapes) != 2 or shapes[0] != shapes[1] or len(shapes[0]) != 3 or len(arrays["x"]) <= TEST_SLICES[-1]:

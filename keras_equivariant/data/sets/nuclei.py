@@ -3,11 +3,13 @@
 import numpy as np
 
 from keras_equivariant.data import sizes
-from keras_equivariant.data.archive import find
+from keras_equivariant.data.archive import needed
 from keras_equivariant.data.dataset import Dataset
+from keras_equivariant.data.references import ObjectCounts
 from keras_equivariant.utils.arrays import read_arrays
 
 ARCHIVE, KEYS = "dsb2018_nuclei.npz", ("x", "instances", "split")
+SMALLEST = 10  # pixels of a piece that counts as a nucleus; the smallest of the file has 21
 
 
 def load_dsb2018_nuclei(seed=0, size=None, fit="resize"):
@@ -15,7 +17,8 @@ def load_dsb2018_nuclei(seed=0, size=None, fit="resize"):
     nucleus.
 
     The grey images of 256x256 pixels, 268 for training and 66 for testing, as the file splits them; instances are
-    merged to one mask. `seed` has no effect.
+    merged to one mask, but counted: a network's pieces are compared with the true number of nuclei on each test image.
+    `seed` has no effect.
 
     Args:
         seed: not used.
@@ -26,13 +29,8 @@ def load_dsb2018_nuclei(seed=0, size=None, fit="resize"):
         FileNotFoundError: dsb2018_nuclei.npz is not in the folder KERAS_EQUIVARIANT_DATA.
         ValueError: the file holds something else.
     """
-    path = find(ARCHIVE)
-    if path is None:
-        raise FileNotFoundError(
-            f"The nuclei are read from a file. Received: no {ARCHIVE} in the folder KERAS_EQUIVARIANT_DATA. Put it "
-            "there (x and instances of shape (count, height, width), split with 0 = train and 1 = test), or use "
-            "--data cells, which needs no file."
-        )
+    holds = "x and instances of shape (count, height, width), split with 0 = train and 1 = test"
+    path = needed(ARCHIVE, "The nuclei are", holds, "cells")
     arrays = read_arrays(path, KEYS)
     shapes = {key: array.shape for key, array in arrays.items()}
     x = shapes.get("x", ())
@@ -41,22 +39,27 @@ def load_dsb2018_nuclei(seed=0, size=None, fit="resize"):
             f"The nuclei must be arrays x and instances of shape (count, height, width) and split (count,). Received: "
             f"{path} with {shapes}. The file is another one: fetch it again."
         )
-    images, masks = arrays["x"][..., None], (arrays["instances"] > 0).astype("uint8")[..., None]
+    images, instances, scale = arrays["x"][..., None], arrays["instances"][..., None], 1.0
     size = sizes.check_size(size, fit)
     if size is not None:
         sizes.announce({x[1:]: len(images)}, size, fit)
-        images, masks = (
+        images, instances = (
             np.stack([sizes.fitted(image, size, fit, mask) for image in array])
-            for array, mask in ((images, False), (masks, True))
+            for array, mask in ((images, False), (instances, True))
         )
+        scale = min(n / s for n, s in zip(size, x[1:], strict=True)) if fit == "resize" else 1.0
+    masks = (instances > 0).astype("uint8")
     parts = {"train": arrays["split"] == 0, "test": arrays["split"] == 1}
     height, width = images.shape[1:3]
+    counts = np.array([len(np.unique(one[one > 0])) for one in instances[parts["test"]]])
+    smallest = max(1, round(SMALLEST * scale**2))
     return Dataset(
         name="dsb2018_nuclei",
         description=f"DSB2018 nuclei, grey, {height}x{width}" + (f" of {x[1]}x{x[2]}" if size is not None else ""),
         task="segmentation",
         default_epochs=30,
         default_batch_size=8,
+        references=ObjectCounts(images[parts["test"]], counts, smallest),
         **{
             f"{key}_{part}": array[which]
             for key, array in (("x", images), ("y", masks))

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from keras_equivariant.data.archive import OPTIONAL, REQUIRED, find, load_archive
+from keras_equivariant.data.archive import OPTIONAL, REQUIRED, load_archive, needed
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.utils.arrays import read_arrays
 
 SHAPES = ("bar", "cross", "hook", "screw", "table", "tripod")
 TRAIN_COUNT, TEST_COUNT = 360, 120
+VOLUMES = ("The volumes are", "", "shapes")
 _BOXES = {  # corners of boxes in units of the half size: (x, y, z) from, (x, y, z) to; z is up
     "bar": (((-0.8, -0.2, -0.2), (0.8, 0.2, 0.2)),),
     "cross": (((-0.8, -0.2, -0.2), (0.8, 0.2, 0.2)), ((-0.2, -0.8, -0.2), (0.2, 0.8, 0.2))),
@@ -73,7 +74,7 @@ def load_modelnet10(seed=0):
     Raises:
         FileNotFoundError: modelnet10_vox30.npz is not in the folder KERAS_EQUIVARIANT_DATA.
     """
-    arrays = read_arrays(_path("modelnet10_vox30.npz"), (*REQUIRED, *OPTIONAL))
+    arrays = read_arrays(needed("modelnet10_vox30.npz", *VOLUMES), (*REQUIRED, *OPTIONAL))
     for part in ("train", "test"):
         kept = arrays[f"x_{part}"].any(axis=(1, 2, 3))
         arrays |= {f"{key}_{part}": arrays[f"{key}_{part}"][kept] for key in "xy"}
@@ -89,15 +90,5 @@ def load_adrenalmnist3d(seed=0):
         FileNotFoundError: adrenalmnist3d.npz is not in the folder KERAS_EQUIVARIANT_DATA.
     """
     return load_archive(
-        _path("adrenalmnist3d.npz"), name="adrenalmnist3d", description="AdrenalMNIST3D, 28x28x28 voxels"
+        needed("adrenalmnist3d.npz", *VOLUMES), name="adrenalmnist3d", description="AdrenalMNIST3D, 28x28x28 voxels"
     )
-
-
-def _path(archive):
-    path = find(archive)
-    if path is None:
-        raise FileNotFoundError(
-            f"The volumes are read from a file. Received: no {archive} in the folder KERAS_EQUIVARIANT_DATA. Put it "
-            "there, or use --data shapes, which needs no file."
-        )
-    return path

@@ -5,12 +5,14 @@ import numpy as np
 
 from keras_equivariant.data import rotate_images
 from keras_equivariant.training.losses import BalancedCrossentropy, BestF1, ClassCrossentropy, MeanF1
-from keras_equivariant.training.prediction import predict
+from keras_equivariant.training.prediction import model_of_images, predict
 from keras_equivariant.training.report.figures import Picture, bars, gallery
 from keras_equivariant.training.report.images import fullest, overlay, plane, shown
 from keras_equivariant.training.tasks.task import Task
+from keras_equivariant.training.volumes import predict_volume
 from keras_equivariant.utils.optional import require
 
+OVERLAP = 0.25  # of the windows in which large images are answered
 SAMPLES = 16  # pictures in a gallery of the report
 RIGHT, MISSED, FALSE = (0.2, 0.7, 0.3), (0.9, 0.25, 0.15), (0.2, 0.4, 0.95)
 
@@ -25,6 +27,7 @@ class Segmentation(Task):
     score, score_text = "f1", "F1 of the pixels"
     losses = ("balanced_crossentropy", "crossentropy")
     result = ("f1", "F1")
+    further = {"test_ods_percent": "ODS %", "test_ois_percent": "OIS %", "test_count_error": "count error"}
 
     def __init__(self, classes=1):
         self.classes = classes
@@ -73,6 +76,24 @@ class Segmentation(Task):
             return class_scores(np.argmax(logits, axis=-1), targets[..., 0], self.classes)
         return pixel_scores(logits, targets)
 
+    def against_references(self, model, dataset, preprocess=None, scores=None):
+        """The scores of the references: of boundaries marked by several people, or of objects that are counted.
+
+        Images that are larger than those of the training are answered in overlapping windows.
+        """
+        if dataset.references is None or self.classes > 1:
+            return {}
+        own = model_of_images(model, preprocess)
+
+        def answer(images):
+            if all(image.shape == dataset.image_shape for image in images):
+                yield from _probability(predict(model, np.stack(images), preprocess)[..., 0])
+                return
+            for image in images:
+                yield _probability(predict_volume(own, image, dataset.image_shape[:-1], OVERLAP)[..., 0])
+
+        return dataset.references.scores(answer, (scores or {}).get("threshold", 0.5))
+
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
         """F1 where images and masks are rotated, within the disc that stays inside the image, at one threshold.
 
@@ -119,8 +140,13 @@ class Segmentation(Task):
                 f"{summary['threshold']:.3f}, "
                 f"average precision {summary['test_average_precision_percent']:.2f} %"
             )
+        further = [
+            f"{label.removesuffix(' %')} {summary[key]:.4g}" + " %" * label.endswith("%")
+            for key, label in self.further.items()
+            if key in summary
+        ]
         return (
-            f"{upright}; on the disc inside images rotated to {len(by_angle)} angles F1 "
+            f"{', '.join([upright, *further])}; on the disc inside images rotated to {len(by_angle)} angles F1 "
             f"{summary['mean_f1_over_angles_percent']:.2f} % on average, "
             f"{by_angle[worst]:.2f} % at worst ({worst}°)."
         )

@@ -15,6 +15,7 @@ class Task:
         suffix: The unit in the keys of a summary, `"_percent"`.
         unit: The unit in plots and tables, `"%"`.
         scale: What a score is multiplied by to have that unit.
+        further: Keys of a summary that a table of runs shows, where they are there, with what they are called.
     """
 
     name: str | None = None
@@ -23,6 +24,7 @@ class Task:
     losses: tuple[str, ...] = ()
     result: tuple[str | None, str | None] = (None, None)
     suffix, unit, scale = "_percent", "%", 100
+    further: dict[str, str] = {}
 
     def of(self, dataset):
         """The task as the data set has it: with the way in which its vectors rotate, say."""
@@ -73,6 +75,14 @@ class Task:
 
     def scores_turned(self, model, images, targets, preprocess=None):
         """Further results, on volumes rotated in space: a dict of numbers, empty for images."""
+        return {}
+
+    def against_references(self, model, dataset, preprocess=None, scores=None):
+        """What the `references` of the data set say of the answers, as numbers for a summary; empty without any.
+
+        Args:
+            scores: What `scores` returned for the test set.
+        """
         return {}
 
     def chance(self, targets):
