@@ -28,7 +28,7 @@ def matched(found, wanted, tolerance=TOLERANCE, nearest=False):
         >>> from keras_equivariant.data.boundaries import matched
         >>> hit, met = matched(np.eye(9), np.roll(np.eye(9), 1, axis=1), tolerance=0.1)
         >>> int(hit.sum()), int(met.sum())
-        (9, 9)
+        (8, 8)
 
     Reference: Martin, Fowlkes & Malik, Learning to detect natural image boundaries, IEEE PAMI 26, 2004
     (`correspondPixels` of the benchmark's code).
