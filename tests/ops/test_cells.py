@@ -1,5 +1,6 @@
 """Neighbors by cells are those of all pairs, where cells are full, far apart or empty, too."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -58,3 +59,25 @@ def test_a_convolution_is_the_same_by_cells(monkeypatch):
     monkeypatch.setattr(cells, "LEAST", 10)
     np.testing.assert_allclose(ops.convert_to_numpy(layer(inputs)[1]), plain, atol=1e-12)
     assert np.abs(plain).max() > 1e-2
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(("group", "neighborhood"), [("T3", "ball"), ("T2", "cutoff")])
+def test_a_convolution_on_translations_is_the_same_by_cells(group, neighborhood, training, monkeypatch):
+    """Of balls all within or some that are drawn; the radius adapts alike."""
+    rng, d = np.random.default_rng(0), int(group[1])
+    inputs = [CLOUDS["even"](rng, d), rng.normal(size=(2, COUNT, 1)), rng.random((2, COUNT)) < 0.9]
+    inputs, found = [ops.convert_to_tensor(x) for x in inputs], []
+    asked = []
+    monkeypatch.setattr(cells, "in_radius", lambda *a, of=cells.in_radius: asked.append(1) or of(*a))
+    for pays in (False, True):
+        monkeypatch.setattr(cells, "pays", lambda *_, pays=pays: pays)
+        keras.utils.set_random_seed(0)
+        options = {"fill": 0.02, "radius": RADIUS, "neighborhood": neighborhood, "neighbors": 4, "kernel_units": (4,)}
+        layer = layers.LieConv(2, group, **options, seed=3, dtype="float64")
+        y = ops.convert_to_numpy(layer(inputs, training=training)[1])
+        found.append(np.append(y, ops.convert_to_numpy(layer.ball_radius) if neighborhood == "ball" else 0.0))
+    assert len(asked) == 1
+    np.testing.assert_allclose(*found, atol=1e-12)
+    assert np.abs(found[0]).max() > 1e-2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any, Literal
 
 import keras
@@ -12,7 +13,7 @@ from keras import ops
 from keras_equivariant.groups import rotation_grids
 from keras_equivariant.layers.core.options import ActivationName, Count, Counts, GroupLike, Seed, Whole
 from keras_equivariant.layers.points.features import OnPoints, arithmetic, checked_group, element_width
-from keras_equivariant.ops import lie, neighborhoods, thinning
+from keras_equivariant.ops import cells, lie, neighborhoods, thinning
 from keras_equivariant.ops.compiled import compiled
 from keras_equivariant.ops.lie_distance import LeftInvariant
 from keras_equivariant.ops.sums import plus
@@ -122,12 +123,18 @@ class Neighborhoods(OnPoints):
         count = places if drawn or smooth else min(places + 1, total)
         order = None
         if smooth:
-            radius, order = self.radius, _by_distance
+            radius, order = self.radius, cells.by_distance
         elif radius is not None:
             order = self._drawn(centers.shape[1], offsets) if drawn else _in_rings(radius)
-        found, there, share, keys = neighborhoods.nearest(
-            centers, elements, mask, count, distance, radius, order, self.chunk_size
-        )
+        if self._by_cells(elements, count, radius):
+            width = cells.room(count if smooth else math.ceil(self.fill * total))
+            found, there, share, keys = cells.in_radius(
+                centers, elements, mask, count, radius, order, self.chunk_size, width
+            )
+        else:
+            found, there, share, keys = neighborhoods.nearest(
+                centers, elements, mask, count, distance, radius, order, self.chunk_size
+            )
         beyond = keys[..., places:]
         found, there = found[..., :places], there[..., :places]
         size = distance.arithmetic.size
@@ -153,12 +160,24 @@ class Neighborhoods(OnPoints):
         orbits = tuple(x * ops.ones_like(like) for x in (*u[size:], *v[size:]))
         return found, log, orbits, weights, share
 
+    def _by_cells(self, elements, count, radius):
+        """Whether neighbors are looked for in cells: within a radius, by distances of space, where it is fewer work."""
+        group, total = self.group, elements.shape[1]
+        in_space = len(group.axes) == group.dimension == element_width(group) > 1 and set(group.metric) <= {1}
+        if (
+            radius is None or not in_space or isinstance(elements, keras.KerasTensor)
+        ):  # an exported graph has no branches
+            return False
+        expected = count if self.neighborhood == "cutoff" else math.ceil(self.fill * total)
+        return cells.pays(total, group.dimension, cells.room(expected))
+
     def _drawn(self, queries, offsets):
         """In which order each query takes the points of its ball: a rotation of `offsets` (count,) for each."""
         turns = ops.convert_to_tensor(rotation_grids.low_discrepancy(queries), offsets.dtype)
 
-        def order(numbers, _):
-            shifted = ops.expand_dims(ops.take(turns, ops.minimum(numbers, queries - 1)), -1) + offsets
+        def order(numbers, _, chosen=None):
+            own = offsets if chosen is None else ops.take(offsets, chosen)
+            shifted = ops.expand_dims(ops.take(turns, ops.minimum(numbers, queries - 1)), -1) + own
             return shifted - ops.floor(shifted)
 
         return order
@@ -174,12 +193,8 @@ def _spread(count, chunk_size, *arguments):
     return spread, compiled(spread)
 
 
-def _by_distance(_, distances):
-    return distances
-
-
 def _in_rings(radius):
-    return lambda _, distances: neighborhoods.from_rings(distances, radius)
+    return lambda _, distances, chosen=None: neighborhoods.from_rings(distances, radius)
 
 
 def _rounding(planes):
