@@ -70,6 +70,7 @@ def test_photographs_are_cropped_for_training_and_kept_whole_for_the_benchmark(f
     assert len(one.references) == len(one.x_test) == 1
     kept = int(one.x_test.mean() > 180)
     np.testing.assert_array_equal(one.references.maps[0], people[4 + kept])
+    assert len(data.load("bsds500", size=16, photographs=1).references) == 1
     for options, message in (({"size": 31}, "size=31"), ({"crops": 0}, "crops=0"), ({"target": "any"}, "target='any'")):
         with pytest.raises(ValueError, match=message):
             data.load("bsds500", **{"size": 16, **options})
