@@ -5,7 +5,7 @@ import numpy as np
 from keras_equivariant.data.rows import Rows
 
 
-def drawn(labels, count, seed=0, block=1):
+def drawn(labels, count, seed=0, block=1, groups=None):
     """Numbers of `count` rows, in rising order: drawn without replacement, of each class as many as its share.
 
     A file sorted by class has all its classes in every cut. Shares are rounded so that they add up; where there are
@@ -17,6 +17,9 @@ def drawn(labels, count, seed=0, block=1):
         count: how many rows, at most all.
         seed: of the draw.
         block: rows that stay together, such as one of each class; `count` is rounded down to whole blocks.
+        groups: one number a row; rows with the same one, such as those of a patient, are drawn together or not at all,
+            as many as come nearest to `count`, whatever their classes. One group at least is drawn, and of
+            several one is left.
 
     Example:
         >>> from keras_equivariant.data.cuts import drawn
@@ -25,6 +28,11 @@ def drawn(labels, count, seed=0, block=1):
     """
     total, rng = len(labels), np.random.default_rng(seed)
     count = min(count, total)
+    if groups is not None and count < total:
+        _, which, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        order = rng.permutation(len(sizes))
+        off = np.abs(np.cumsum(sizes[order])[: max(1, len(sizes) - 1)] - count)
+        return np.flatnonzero(np.isin(which, order[: 1 + int(np.argmin(off))]))
     if block > 1:
         first = np.sort(rng.permutation(total // block)[: max(1, count // block)]) * block
         return (first[:, None] + np.arange(block)).ravel()

@@ -35,6 +35,8 @@ class Dataset:
             counter-clockwise from the right; "1x2" are axes, which half a turn leaves as they are.
         target_names: The names of the numbers, or empty.
         voxel_size: Lengths of the edges of a voxel, or None.
+        groups: For each training image a number of what it belongs to, such as its patient, or None. Parts of the
+            training set (`with_fraction`, `with_validation`) are drawn by groups, so that none is in two of them.
         options: What a task needs besides, such as the time `dt` between the states of trajectories.
         references: What is known of the test images besides y_test, one entry each, or None: an object with `len`,
             `subset(rows)` and `scores(answer, threshold)`, such as `HumanMaps` or `ObjectCounts`.
@@ -58,6 +60,7 @@ class Dataset:
     voxel_size: tuple | None = None
     options: dict = field(default_factory=dict)
     references: Any = None
+    groups: np.ndarray | None = None
 
     def __post_init__(self):
         parts = ("train", "test") if self.x_val is None else ("train", "val", "test")
@@ -73,6 +76,11 @@ class Dataset:
             targets = check_targets(self.task, self.name, part, getattr(self, f"y_{part}"), images)
             object.__setattr__(self, f"x_{part}", images)
             object.__setattr__(self, f"y_{part}", targets)
+        if self.groups is not None and np.shape(self.groups) != (len(self.x_train),):
+            raise ValueError(
+                f"`groups` has a number for each training image. Received: {self.name} with groups of shape "
+                f"{np.shape(self.groups)} for {len(self.x_train)} images. Give one each, or None."
+            )
         shapes = {part: getattr(self, f"x_{part}").shape[1:] for part in parts}
         if len(set(shapes.values())) > 1:
             raise ValueError(
@@ -124,14 +132,17 @@ class Dataset:
         for part in ("train", "val", "test"):
             if getattr(self, f"x_{part}") is not None:
                 parts |= dict(zip((f"x_{part}", f"y_{part}"), self.sample(part, count, seed), strict=True))
+        rows = self._drawn("train", count, seed)
+        if self.groups is not None and rows is not None:
+            parts["groups"] = self.groups[rows]
         rows = self._drawn("test", count, seed)
         if self.references is not None and rows is not None:
             parts["references"] = self.references.subset(rows)
         return replace(self, num_classes=self.num_classes, **parts)
 
     def with_fraction(self, fraction, seed=0, block=1):
-        """The same set with this fraction of its training images, drawn with the seed, each class in its share;
-        validation and test stay whole.
+        """The same set with this fraction of its training images, drawn with the seed, each class in its share, or by
+        `groups`; validation and test stay whole.
 
         Raises:
             ValueError: a fraction that is not above 0 and at most 1.
@@ -144,23 +155,32 @@ class Dataset:
                 f"fraction={fraction}. Use 0.1 for a tenth."
             )
         count = max(1, round(fraction * len(self.x_train)))
-        rows = drawn(self.y_train, count, seed, block)
-        return replace(self, x_train=taken(self.x_train, rows), y_train=self.y_train[rows])
+        return replace(self, **self._training_rows(drawn(self.y_train, count, seed, block, self.groups)))
+
+    def _training_rows(self, rows):
+        groups = None if self.groups is None else self.groups[rows]
+        return {"x_train": taken(self.x_train, rows), "y_train": self.y_train[rows], "groups": groups}
 
     def with_validation(self, amount, seed=0, block=1):
         """The same set with so many training images, or such a fraction of them, held out for validation.
 
-        They are drawn with the seed, each class in its share.
+        They are drawn with the seed, each class in its share, or by `groups`.
+
+        Raises:
+            ValueError: nothing would be left, or there is a single group.
         """
         if not amount:
             return self
         total = len(self.x_train)
-        held = drawn(self.y_train, count_of(amount, total, "validation"), seed, block)
-        kept = others(held, total)
+        held = drawn(self.y_train, count_of(amount, total, "validation"), seed, block, self.groups)
+        if len(held) == total:
+            raise ValueError(
+                f"A validation part needs several groups. Received: {self.name} with {total} training images of one "
+                "group. Leave the validation part out, or give a set that has one."
+            )
         return replace(
             self,
-            x_train=taken(self.x_train, kept),
-            y_train=self.y_train[kept],
+            **self._training_rows(others(held, total)),
             x_val=self.x_train[held],
             y_val=self.y_train[held],
         )

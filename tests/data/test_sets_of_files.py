@@ -1,6 +1,7 @@
 """Data sets read from an archive, on small ones made here: what they hold, how they are cut, what they refuse."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,6 +72,8 @@ def test_photographs_are_cropped_for_training_and_kept_whole_for_the_benchmark(f
     kept = int(one.x_test.mean() > 180)
     np.testing.assert_array_equal(one.references.maps[0], people[4 + kept])
     assert len(data.load("bsds500", size=16, photographs=1).references) == 1
+    half = found.with_fraction(0.4, seed=1)
+    assert len(half.x_train) == 3 and len(set(half.groups)) == 1, "all crops of one photograph, none of the other"
     for options, message in (({"size": 31}, "size=31"), ({"crops": 0}, "crops=0"), ({"target": "any"}, "target='any'")):
         with pytest.raises(ValueError, match=message):
             data.load("bsds500", **{"size": 16, **options})
@@ -111,6 +114,15 @@ def test_patients_are_in_one_part_only(folder):
     parts = [set(np.unique(getattr(found, f"x_{part}"))) for part in ("train", "val", "test")]
     assert [len(part) for part in parts] == [14, 2, 4] and len(set.union(*parts)) == 20
     assert found.class_names == ("other", "cancer") and found.num_classes == 2
+    parts = [found.with_fraction(0.5, seed=2).with_validation(0.2, seed=2)]
+    parts += [data.load("crchisto27").limited(40).with_validation(0.3)]
+    for part in parts:
+        trained, held = set(np.unique(part.x_train)), set(np.unique(part.x_val))
+        assert trained and held and not trained & held and trained == set(part.groups)
+    with pytest.raises(ValueError, match=r"groups of shape \(3,\) for 70 images"):
+        replace(found, groups=np.arange(3))
+    with pytest.raises(ValueError, match="several groups"):
+        replace(found, groups=np.zeros(70)).with_validation(0.2)
     again = data.load("crchisto27", seed=5)
     np.testing.assert_array_equal(again.x_test, found.x_test)
     by_type = data.load("crchisto27", target="type")

@@ -50,6 +50,7 @@ def load_crchisto27(seed=0, target="cancer"):
         description=f"nuclei of colon tissue by {'cell type' if target == 'type' else 'cancer'}, cut by patient",
         class_names=tuple(map(str, names)),
         default_epochs=20,
+        groups=patients[parts["train"]],
         **{f"x_{part}": images[which] for part, which in parts.items()},
         **{f"y_{part}": labels[which] for part, which in parts.items()},
     )

@@ -47,6 +47,7 @@ def load_isbi2012_em(seed=0, tile=128):
         task="segmentation",
         default_epochs=40,
         default_batch_size=8,
+        groups=np.repeat(np.arange(VALIDATION_SLICES[0]), len(cut["x_train"]) // VALIDATION_SLICES[0]),
         **cut,
     )
 

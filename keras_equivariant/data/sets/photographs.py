@@ -79,6 +79,7 @@ def load_bsds500(seed=0, size=128, crops=4, target="mean", photographs=200):
         task="segmentation",
         default_epochs=30,
         default_batch_size=8,
+        groups=np.repeat(np.arange(len(parts["train"]) // crops), crops),
         references=HumanMaps(images["test"], maps),
         **stacked,
     )
