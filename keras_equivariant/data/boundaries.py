@@ -115,9 +115,13 @@ def boundary_counts(probabilities, people, thresholds=THRESHOLDS, tolerance=TOLE
         tolerance, nearest: as in `matched`.
         thin: whether to suppress and thin; False for maps of thin lines.
     """
-    thresholds = thresholds_of(thresholds)
-    people = [np.asarray(one, bool) for one in people]
     soft = suppressed(probabilities) if thin else np.asarray(probabilities, "float64")
+    return counts_of_lines(soft, people, thresholds_of(thresholds), tolerance, thin, nearest)
+
+
+def counts_of_lines(soft, people, thresholds, tolerance=TOLERANCE, thin=True, nearest=False):
+    """`boundary_counts` of a map whose non-maxima are suppressed already, at thresholds in rising order."""
+    people = [np.asarray(one, bool) for one in people]
     counts = np.zeros((len(thresholds), 4), "int64")
     counts[:, 3] = sum(int(one.sum()) for one in people)
     places = np.argwhere(soft >= thresholds[0])
@@ -152,7 +156,8 @@ def boundary_scores(counts, thresholds=THRESHOLDS):
 
     ODS is the largest F = 2 P R / (P + R) at one threshold for all images, the counts of which are summed; OIS that of
     the counts summed where each image has its own best threshold; AP the mean precision over the recalls 0, 0.01, …, 1,
-    0 where none is so small or so large.
+    0 where none is so small or so large. F is not interpolated between thresholds, as the benchmark's code does: where
+    probabilities crowd, that promises more than any threshold gives.
 
     Args:
         counts: `(images, thresholds, 4)`, of `boundary_counts`.
@@ -173,17 +178,23 @@ def boundary_scores(counts, thresholds=THRESHOLDS):
     counts, thresholds = np.asarray(counts), thresholds_of(thresholds)
     total = counts.sum(axis=0)
     precision, recall = rates(total)
-    # F between two thresholds, precision and recall interpolated, as the benchmark does.
-    between = np.linspace(0, len(thresholds) - 1, 100 * (len(thresholds) - 1) + 1)
-    f = _f(*(np.interp(between, np.arange(len(thresholds)), rate) for rate in (precision, recall)))
+    f = _f(precision, recall)
     best = np.argmax(_f(*rates(counts)), axis=1)
     own = np.take_along_axis(counts, best[:, None, None], axis=1).sum(axis=(0, 1))
     return {
         "ods": float(f.max()),
         "ois": float(_f(*rates(own))),
         "ap": _average(precision, recall),
-        "threshold": float(np.interp(between[np.argmax(f)], np.arange(len(thresholds)), thresholds)),
+        "threshold": float(thresholds[np.argmax(f)]),
     }
+
+
+def thresholds_among(softs, count=THRESHOLDS):
+    """Thresholds that keep evenly many of the lines' pixels of several maps: probabilities crowd where they like."""
+    values = np.concatenate([soft[soft > 0] for soft in softs])
+    if not len(values):
+        return thresholds_of(1)
+    return np.unique(np.quantile(values, np.arange(count) / count, method="lower"))
 
 
 def rates(counts):

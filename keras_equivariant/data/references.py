@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from keras_equivariant.data.boundaries import boundary_counts, boundary_scores
+from keras_equivariant.data.boundaries import boundary_scores, counts_of_lines, thresholds_among
+from keras_equivariant.data.thinning import suppressed
 from keras_equivariant.utils.optional import require
 
 Answer = Callable[[Sequence[np.ndarray]], Iterable[np.ndarray]]
@@ -40,8 +41,10 @@ class HumanMaps:
             answer: function of a list of images that gives the probability of a boundary at every pixel, `(H, W)` each.
             threshold: not used; the benchmark has its own.
         """
-        answers: Iterator[np.ndarray] = iter(answer(self.images))
-        found = boundary_scores([boundary_counts(next(answers), people) for people in self.maps])
+        softs = [suppressed(one).astype("float32") for one in answer(self.images)]
+        thresholds = thresholds_among(softs)
+        counts = [counts_of_lines(*pair, thresholds) for pair in zip(softs, self.maps, strict=True)]
+        found = boundary_scores(counts, thresholds)
         shares = {f"test_{name}_percent": round(100 * found[name], 4) for name in ("ods", "ois", "ap")}
         return {**shares, "ods_threshold": round(found["threshold"], 6)}
 

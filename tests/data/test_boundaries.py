@@ -5,7 +5,14 @@ import os
 import numpy as np
 import pytest
 
-from keras_equivariant.data.boundaries import boundary_counts, boundary_scores, matched, rates
+from keras_equivariant.data.boundaries import (
+    boundary_counts,
+    boundary_scores,
+    counts_of_lines,
+    matched,
+    rates,
+    thresholds_among,
+)
 from keras_equivariant.data.thinning import suppressed, thinned
 
 pytest.importorskip("scipy")
@@ -69,6 +76,15 @@ def test_one_threshold_for_all_is_no_better_than_one_for_each_image():
     # At 0.2 both lines are found, and one that is none: P 2/3, R 1; one's own threshold finds them alone.
     assert found["ois"] == 1 and found["ods"] == pytest.approx(0.8) and found["threshold"] == pytest.approx(0.2)
     assert found["ap"] == pytest.approx(0.42, abs=0.01), "from P 1 at a recall of 0.5 to 2/3 at 1"
+
+
+def test_probabilities_that_crowd_are_cut_where_they_are():
+    soft = [np.where(line(40), 0.501, 0.5 * line(20)) for _ in range(2)]
+    evenly = boundary_scores([boundary_counts(one, [line(40)], 9, 0.02, thin=False) for one in soft], 9)
+    thresholds = thresholds_among(soft, 4)
+    counts = [counts_of_lines(one, [line(40)], thresholds, 0.02, thin=False) for one in soft]
+    assert evenly["ods"] == pytest.approx(2 / 3) and boundary_scores(counts, thresholds)["ods"] == 1
+    assert len(thresholds_among([np.zeros((3, 3))])) == 1
 
 
 def test_precision_is_averaged_over_the_recalls_that_are_reached():

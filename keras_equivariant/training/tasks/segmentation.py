@@ -5,7 +5,7 @@ import numpy as np
 
 from keras_equivariant.data import rotate_images
 from keras_equivariant.training.losses import BalancedCrossentropy, BestF1, ClassCrossentropy, MeanF1
-from keras_equivariant.training.prediction import model_of_images, predict
+from keras_equivariant.training.prediction import batch_of, model_of_images, predict
 from keras_equivariant.training.report.figures import Picture, bars, gallery
 from keras_equivariant.training.report.images import fullest, overlay, plane, shown
 from keras_equivariant.training.tasks.task import Task
@@ -83,14 +83,14 @@ class Segmentation(Task):
         """
         if dataset.references is None or self.classes > 1:
             return {}
-        own = model_of_images(model, preprocess)
+        own, size = model_of_images(model, preprocess), batch_of(dataset.x_test)
 
         def answer(images):
             if all(image.shape == dataset.image_shape for image in images):
                 yield from _probability(predict(model, np.stack(images), preprocess)[..., 0])
                 return
             for image in images:
-                yield _probability(predict_volume(own, image, dataset.image_shape[:-1], OVERLAP)[..., 0])
+                yield _probability(predict_volume(own, image, dataset.image_shape[:-1], OVERLAP, size)[..., 0])
 
         return dataset.references.scores(answer, (scores or {}).get("threshold", 0.5))
 
