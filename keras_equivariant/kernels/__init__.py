@@ -4,6 +4,7 @@ from keras_equivariant.kernels.fast_fourier import FastFourier, fast_fourier, sp
 from keras_equivariant.kernels.fourier import FourierBasis, fourier_basis
 from keras_equivariant.kernels.harmonic import RingBasis, ring_basis
 from keras_equivariant.kernels.learned import LearnedBasis, natural_covariances, permuting, representatives
+from keras_equivariant.kernels.orientations import OrientationGrid, orientation_grid
 from keras_equivariant.kernels.projection import rotated_coefficients, steerable_coefficients
 from keras_equivariant.kernels.rings import Rings
 from keras_equivariant.kernels.rotated import BASES, RotatedBasis, rotated_basis
@@ -15,6 +16,7 @@ __all__ = [
     "FastFourier",
     "FourierBasis",
     "LearnedBasis",
+    "OrientationGrid",
     "RingBasis",
     "Rings",
     "RotatedBasis",
@@ -25,6 +27,7 @@ __all__ = [
     "harmonic_count",
     "intertwiner_basis",
     "natural_covariances",
+    "orientation_grid",
     "permuting",
     "point_basis",
     "representatives",

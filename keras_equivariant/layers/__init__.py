@@ -12,6 +12,8 @@ from keras_equivariant.layers.points.frame_averaging import FrameAveraging as Fr
 from keras_equivariant.layers.points.image_to_points import ImageToPoints
 from keras_equivariant.layers.points.lift import LieLift
 from keras_equivariant.layers.points.pooling import LiePooling
+from keras_equivariant.layers.points.position_orientation_block import PositionOrientationBlock
+from keras_equivariant.layers.points.position_orientation_conv import PositionOrientationConv
 from keras_equivariant.layers.points.steerable_conv import SteerablePointConv
 from keras_equivariant.layers.points.steerable_pooling import SteerablePointPooling
 from keras_equivariant.layers.regular.adaptive_pooling import (
@@ -106,6 +108,8 @@ __all__ = [
     "NormMaxPooling3D",
     "NormPooling",
     "PointwiseActivation",
+    "PositionOrientationBlock",
+    "PositionOrientationConv",
     "RadialMask2D",
     "RadialMask3D",
     "Resizing2D",
