@@ -191,7 +191,7 @@ class Typed(Layout):
         """
         if not field_type.scalar:
             return cls(field_type)
-        return (Image if rank > 3 else Invariant)(field_type.group)
+        return (Image if rank > 2 else Invariant)(field_type.group)
 
     @property
     def group(self):

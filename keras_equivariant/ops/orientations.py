@@ -55,5 +55,6 @@ def sums_by_angle(x, selection, angles):
     Returns:
         `(n, A, angles C)`.
     """
-    sums = ops.matmul(ops.convert_to_tensor(selection, dtype=x.dtype), x)
-    return ops.reshape(sums, (-1, x.shape[1], angles * x.shape[2]))
+    # From the right: `ops.matmul` rounds float64 on some backends, and a constant has no `@` with a symbolic tensor.
+    sums = ops.swapaxes(x, 1, 2) @ ops.convert_to_tensor(selection.T, dtype=x.dtype)
+    return ops.reshape(ops.swapaxes(sums, 1, 2), (-1, x.shape[1], angles * x.shape[2]))

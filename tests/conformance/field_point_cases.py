@@ -58,7 +58,7 @@ def on_points(layer, group, in_type, out_type=None, points=6, periodic=False, **
         arguments["out_type"] = out_type
     into = FieldType.parse(in_type, group)
     out = layer(**arguments).out_type
-    if layer is layers.SteerablePointConv:
+    if layer is not layers.SteerablePointPooling:
         out = moved(out, lambda mask: mask > 0, periodic)
     d = into.group.dimension
     shape = (points, (periodic_width(d) if periodic else d) + into.size + 1)
@@ -92,6 +92,24 @@ FIELD_POINT_CASES = [
         images=2,
         kernel_constraint="max_norm",
         bias_constraint="non_neg",
+    ),
+    on_points(
+        layers.PositionOrientationConv,
+        "T",
+        "2xquotient(C3_111)",
+        "3xquotient(C3_111)",
+        **{"radius": 2.0, "neighbors": 4, "degree": 2, "kernel_units": 6, "kernel_activation": "tanh"},
+        **{"reduction": "sum", "images": 2, "chunk_size": 4, "activation": "relu"},
+        **{"kernel_initializer": "he_normal", "kernel_regularizer": "l2", "kernel_constraint": "max_norm"},
+        **{"bias_initializer": "normal", "bias_regularizer": "l1", "bias_constraint": "non_neg"},
+        activity_regularizer="l2",
+    ),
+    on_points(
+        layers.PositionOrientationBlock,
+        "O",
+        "5xquotient(C4z)",
+        **{"radius": 2.0, "neighbors": 4, "degree": 1, "kernel_units": (), "kernel_activation": "tanh"},
+        **{"reduction": "sum", "images": 2, "chunk_size": 4, "activation": "relu", "expansion": 2},
     ),
     on_points(layers.SteerablePointPooling, "O3", "2x0e + 1x1o", reduction="sum"),
 ]

@@ -211,6 +211,7 @@ def test_trajectories(tmp_path):
         ("hlieconv_springs", "springs", {"systems": 40}, {"width": 8, "layers": 1}),
         ("hfc_springs", "pendulums", {"systems": 40}, {"width": 8}),
         ("tfn_dipole", "clusters", {"target": "dipole", "count": 40}, {"scalars": 4, "vectors": 2, "layers": 2}),
+        ("ponita_molecules", "clusters", {"count": 40}, {"width": 4, "layers": 1}),
         ("tfn_molecules", "clusters", {"count": 40}, {"scalars": 4, "vectors": 2, "layers": 2}),
         ("lieconv_dipole", "clusters", {"target": "dipole", "count": 40}, {"width": 8, "layers": 1, "neighbors": 4}),
         ("se3_vector_field", "flows", {}, {"width": 1, "depth": 1, "kernel_size": 3}),

@@ -81,6 +81,8 @@ class Typed:
         return _layouts.Typed.of(self.out_type, len(shapes[0]))
 
     def expected_layout(self, shape):
+        if self.on_points and len(shape) == 3:  # no grid has one axis
+            return Points(None, self.group.dimension, False, self.in_type)
         return _layouts.Typed.of(self.in_type, len(shape))
 
     def _check_sources(self, tensors):

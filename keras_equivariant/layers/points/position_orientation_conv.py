@@ -32,8 +32,8 @@ class PositionOrientationConv(OnOrientations, Weighted):
     h_i(o_a) = sum_b l(o_a.o_b) g_i(o_b),   y = activation(h W + bias)
 
     Both sums are taken channel by channel. k is a small network of what two points and an orientation have that no
-    motion changes, l a number for each angle of two orientations and each channel. The orientations o_a are a grid: the vertices of a solid, which the rotations of
-    `group` permute. n_i = sum_j w(r_ij), which is 1 for a point alone.
+    motion changes, l a number for each angle of two orientations and each channel. The orientations o_a are a grid:
+    the vertices of a solid, which the rotations of `group` permute. n_i = sum_j w(r_ij), which is 1 for a point alone.
 
     Args:
         in_type, out_type: C and C' fields of functions on the same orientations: `"16xquotient(f72)"` on `"I"` for the
@@ -62,8 +62,7 @@ class PositionOrientationConv(OnOrientations, Weighted):
     Output shape:
         positions as they came, values `(B, N, A C')`, mask `(B, N)`.
 
-    Equivariance: exact for translations and for every element of `group`; for other rotations approximate, the better
-    the more orientations there are and the smoother f is on them. Twice differentiable in the positions.
+    Equivariance: exact for translations and for every element of `group`; for other rotations approximate. Twice differentiable in the positions.
 
     Raises:
         ValueError: types that are no functions on one grid of orientations.

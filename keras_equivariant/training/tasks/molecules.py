@@ -8,7 +8,6 @@ from keras_equivariant.data import Rows
 from keras_equivariant.data.point_augment import MOVING
 from keras_equivariant.data.sets.points import least_heights
 from keras_equivariant.dynamics import EnergyAndForces
-from keras_equivariant.layers import SteerablePointConv
 from keras_equivariant.training.losses import ScaledError
 from keras_equivariant.training.prediction import predict
 from keras_equivariant.training.report.answers import parity
@@ -174,7 +173,7 @@ def _check_reach(network, dataset):
     heights = least_heights(positions[:, :, d:].reshape(*positions.shape[:2], -1, d)[:, 0])
     for layer in network.model.layers:
         needed = int(np.ceil(getattr(layer, "radius", 0) / heights.min(initial=np.inf)))
-        if isinstance(layer, SteerablePointConv) and layer.images < needed:
+        if getattr(layer, "images", needed) < needed:
             raise ValueError(
                 "A radius must end within the copies of the cell. Received: "
                 f'radius={layer.radius:g} with images={layer.images} in layer "{layer.name}", data "{dataset.name}" '
