@@ -1,47 +1,40 @@
 """Invariants of pairs of points and orientations, and sums over the orientations of one point."""
 
+import math
+
 from keras import ops
 
-SOFT = 0.05  # of the radius: nearer to its axis a point counts as off it
+from keras_equivariant.ops import solid_harmonics
 
 
-def pair_features(offsets, directions, radius, degree):
-    """Monomials p^i q^j, 1 <= i + j <= degree, of the invariants of two points seen along each orientation.
+def pair_features(offsets, directions, radius, rings, degree):
+    """Functions of what two points and an orientation have that no motion changes, R_s(|r|) P_l(o.r / |r|).
 
-    p = o.r / R and q = sqrt(|r - (o.r) o|^2 / R^2 + 0.05^2), smooth on the axis, too.
+    R_s are Gaussian rings from 0 to the radius, P_l Legendre polynomials, all of about the mean square 1; |r| is
+    softened as in `solid_harmonics.softened`, so that they are smooth where two points meet.
 
     Args:
         offsets: planes (x, y, z) of the offsets r, `(B, N, K)` each.
         directions: unit vectors o, an array `(A, 3)`.
-        radius: R.
-        degree: the highest.
+        radius: a number.
+        rings: how many.
+        degree: the highest l.
 
     Returns:
-        `(B, N, K A, features)`.
+        `(B, N, K A, rings (degree + 1))`.
     """
-    r = [ops.expand_dims(x / radius, -1) for x in offsets]
-    count, pairs = r[0].shape[1], r[0].shape[2] * len(directions)
-    axes = [ops.convert_to_tensor(directions[:, i], dtype=r[0].dtype) for i in range(len(r))]
-    along = sum(x * o for x, o in zip(r, axes, strict=True))
-    # The difference of |r|^2 and its part along the axis would round near the axis.
-    rest = [x - along * o for x, o in zip(r, axes, strict=True)]
-    across = ops.sqrt(sum(x * x for x in rest) + SOFT**2)
-    p, q = (ops.reshape(x, (-1, count, pairs)) for x in (along, across))
-    powers = [(i, total - i) for total in range(1, degree + 1) for i in range(total + 1)]
-    return ops.stack([_power(p, i, q, j) for i, j in powers], axis=-1)
-
-
-def feature_count(degree):
-    """How many `pair_features` there are."""
-    return degree * (degree + 3) // 2
-
-
-def _power(p, i, q, j):
-    found = [p] * i + [q] * j
-    result = found[0]
-    for factor in found[1:]:
-        result = result * factor
-    return result
+    direction, distance = solid_harmonics.softened(offsets, radius)
+    radial = solid_harmonics.gaussian_rings(distance / radius, rings)
+    axes = [ops.convert_to_tensor(directions[:, i], dtype=distance.dtype) for i in range(len(offsets))]
+    cosine = sum(ops.expand_dims(x, -1) * o for x, o in zip(direction, axes, strict=True))
+    count, pairs = cosine.shape[1], cosine.shape[2] * cosine.shape[3]
+    polar = [ops.ones_like(cosine), cosine]
+    for n in range(2, degree + 1):
+        polar.append(((2 * n - 1) * cosine * polar[-1] - (n - 1) * polar[-2]) / n)
+    polar = ops.stack([math.sqrt(2 * n + 1) * p for n, p in enumerate(polar[: degree + 1])], axis=-1)
+    polar = ops.reshape(polar, (-1, count, cosine.shape[2], cosine.shape[3] * (degree + 1)))
+    features = ops.expand_dims(radial, -2) * ops.expand_dims(polar, -1)  # (B, N, K, A degrees, rings)
+    return ops.reshape(features, (-1, count, pairs, (degree + 1) * rings))
 
 
 def sums_by_angle(x, selection, angles):

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from keras import ops
 
 SOFT = 0.05  # of a radius: the distance below which a direction fades
@@ -19,6 +20,14 @@ def softened(planes, radius):
     """
     distance = ops.sqrt(sum(p * p for p in planes) + (SOFT * radius) ** 2)
     return tuple(p / distance for p in planes), distance
+
+
+def gaussian_rings(distance, count):
+    """So many Gaussians of a distance from 0 to 1, `(..., count)`, scaled to the mean square 1: their squares add up to
+    about sqrt(pi) at every distance."""
+    centers = ops.convert_to_tensor(np.linspace(0.0, 1.0, count), distance.dtype)
+    apart = (ops.expand_dims(distance, -1) - centers) / (1.0 / max(1, count - 1))
+    return math.sqrt(count / math.sqrt(math.pi)) * ops.exp(-0.5 * apart * apart)
 
 
 def solid_harmonics(planes, degree):

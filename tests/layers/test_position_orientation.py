@@ -94,7 +94,7 @@ def test_close_for_other_rotations_only():
 
 
 def test_forces_are_central_differences():
-    model, step = network("O", "C4z"), 1e-5
+    model, step = network("O", "C4z"), 3e-6
     for name in ("random", "coincident"):
         x = CLOUDS[name]
         parts = [ops.convert_to_tensor(a) for a in (x, F, np.ones((1, COUNT), bool))]

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.kernels import orientation_grid
-from keras_equivariant.layers.core.options import ActivationName, Count, Counts, FieldsLike, GroupLike
+from keras_equivariant.layers.core.options import ActivationName, Count, Counts, FieldsLike, GroupLike, Whole
 from keras_equivariant.layers.points.features import zero_where_absent
 from keras_equivariant.layers.points.typed import OnTypedPoints
 from keras_equivariant.ops import cells, neighborhoods, orientations
@@ -28,8 +28,9 @@ class OnOrientations(OnTypedPoints):
         group: GroupLike | None = None,
         radius: float = 2.0,
         neighbors: Count = 32,
-        degree: Count = 3,
-        kernel_units: Counts = (32, 32),
+        max_degree: Whole = 2,
+        num_rings: Count = 8,
+        kernel_units: Counts = (32,),
         kernel_activation: ActivationName = "swish",
         reduction: Literal["mean", "sum"] = "mean",
         images: Count = 1,
@@ -41,7 +42,8 @@ class OnOrientations(OnTypedPoints):
         self.fields = self.in_type.blocks[0].multiplicity
         self.radius = check_number(radius, "radius", 0, float("inf"), "a positive number")
         (self.neighbors,) = tuple_of(neighbors, 1, "neighbors")
-        (self.degree,) = tuple_of(degree, 1, "degree")
+        (self.max_degree,) = tuple_of(max_degree, 1, "max_degree", minimum=0)
+        (self.num_rings,) = tuple_of(num_rings, 1, "num_rings")
         units = tuple(kernel_units) if isinstance(kernel_units, list | tuple) else (kernel_units,)
         self.kernel_units = tuple_of(units, len(units), "kernel_units") if units else ()
         self.kernel_activation = kernel_activation
@@ -65,7 +67,7 @@ class OnOrientations(OnTypedPoints):
     def _add_kernels(self, input_shape):
         """The weights of both kernels, that of the positions and that of the orientations."""
         _, values, _ = self.checked_shapes(input_shape, None)
-        width = orientations.feature_count(self.degree)
+        width = self.num_rings * (self.max_degree + 1)
         for layer in self.kernel_layers:
             layer.build((None, values[1], None, width))
             width = layer.units
@@ -90,7 +92,8 @@ class OnOrientations(OnTypedPoints):
         )
         if self.reduction == "mean":
             weights = weights / ops.maximum(ops.sum(weights, axis=-1, keepdims=True), 1)
-        kernel = orientations.pair_features(offsets, self.grid.directions, self.radius, self.degree)
+        features = self.radius, self.num_rings, self.max_degree
+        kernel = orientations.pair_features(offsets, self.grid.directions, *features)
         for i, layer in enumerate(self.kernel_layers):
             kernel = dense(i, layer, kernel)
         values = zero_where_absent(ops.cast(inputs[1], self.compute_dtype), mask)

@@ -13,6 +13,7 @@ from keras_equivariant.layers.core.options import (
     Counts,
     FieldsLike,
     GroupLike,
+    Whole,
     passed_on,
 )
 from keras_equivariant.layers.points.features import zero_where_absent
@@ -35,8 +36,8 @@ class PositionOrientationBlock(OnOrientations, EquivariantLayer):
         group: group name; may be left out where the type is a FieldType.
         expansion: of the channels between the two maps.
         activation: between them.
-        radius, neighbors, degree, kernel_units, kernel_activation, reduction, images, chunk_size: of the convolution,
-            see `PositionOrientationConv`.
+        radius, neighbors, max_degree, num_rings, kernel_units, kernel_activation, reduction, images, chunk_size: of the
+            convolution, see `PositionOrientationConv`.
         strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
@@ -70,8 +71,9 @@ class PositionOrientationBlock(OnOrientations, EquivariantLayer):
         activation: Activation = "gelu",
         radius: float = 2.0,
         neighbors: Count = 32,
-        degree: Count = 3,
-        kernel_units: Counts = (32, 32),
+        max_degree: Whole = 2,
+        num_rings: Count = 8,
+        kernel_units: Counts = (32,),
         kernel_activation: ActivationName = "swish",
         reduction: Literal["mean", "sum"] = "mean",
         images: Count = 1,

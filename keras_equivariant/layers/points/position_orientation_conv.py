@@ -17,6 +17,7 @@ from keras_equivariant.layers.core.options import (
     GroupLike,
     Initializer,
     Regularizer,
+    Whole,
     passed_on,
 )
 from keras_equivariant.layers.core.typed import as_type
@@ -44,8 +45,10 @@ class PositionOrientationConv(OnOrientations, Weighted):
         radius: of the cutoff, in units of the positions.
         neighbors: how many points the sum has place for, the point itself among them. Where more are within the radius,
             it ends at the first of those that there is no place for.
-        degree: of the polynomials of both invariants that the network k begins with.
-        kernel_units: units of its layers before the last.
+        max_degree: highest degree of the Legendre polynomials of the angle between r and o_a that the network k begins
+            with, each times every ring. The higher, the finer k sees angles, and the less other rotations are kept.
+        num_rings: Gaussian rings of the distance, from 0 to the radius.
+        kernel_units: units of its layers before the last; `()` for linear combinations of these functions.
         kernel_activation: name of their activation.
         reduction: `"mean"` as above, or `"sum"` without 1/n.
         images: copies of a periodic cell on each side, as in `SteerablePointConv`.
@@ -62,7 +65,8 @@ class PositionOrientationConv(OnOrientations, Weighted):
     Output shape:
         positions as they came, values `(B, N, A C')`, mask `(B, N)`.
 
-    Equivariance: exact for translations and for every element of `group`; for other rotations approximate. Twice differentiable in the positions.
+    Equivariance: exact for translations and for every element of `group`; for other rotations approximate. Twice
+    differentiable in the positions: directions fade where two points meet, as in `SteerablePointConv`.
 
     Raises:
         ValueError: types that are no functions on one grid of orientations.
@@ -86,8 +90,9 @@ class PositionOrientationConv(OnOrientations, Weighted):
         group: GroupLike | None = None,
         radius: float = 2.0,
         neighbors: Count = 32,
-        degree: Count = 3,
-        kernel_units: Counts = (32, 32),
+        max_degree: Whole = 2,
+        num_rings: Count = 8,
+        kernel_units: Counts = (32,),
         kernel_activation: ActivationName = "swish",
         reduction: Literal["mean", "sum"] = "mean",
         images: Count = 1,

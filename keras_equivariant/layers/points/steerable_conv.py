@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_equivariant.groups.spherical import MAX_DEGREE
@@ -178,10 +177,7 @@ class SteerablePointConv(OnTypedPoints, Weighted):
         )
         direction, distance = solid_harmonics.softened(offsets, self.radius)
         harmonics = ops.stack(solid_harmonics.solid_harmonics(direction, self._degree), axis=-1)
-        centers = np.linspace(0.0, 1.0, self.num_rings)
-        width = 1.0 / max(1, self.num_rings - 1)
-        apart = (ops.expand_dims(distance / self.radius, -1) - ops.convert_to_tensor(centers, distance.dtype)) / width
-        rings = _scale(self.num_rings) * ops.exp(-0.5 * apart * apart)
+        rings = solid_harmonics.gaussian_rings(distance / self.radius, self.num_rings)
         if self.reduction == "mean":
             weights = weights / ops.maximum(ops.sum(weights, axis=-1, keepdims=True), 1)
         return positions, mask, _Pairs(found, ops.expand_dims(weights, -1) * harmonics, rings)
@@ -226,11 +222,6 @@ def _degree(value):
     if degree > 2 * MAX_DEGREE:
         raise ValueError(f"`max_degree` must be at most {2 * MAX_DEGREE}. Received: max_degree={value}")
     return degree
-
-
-def _scale(rings):
-    """The factor that gives rings a mean square of 1: their squares add up to about sqrt(pi) at every distance."""
-    return float(np.sqrt(rings / np.sqrt(np.pi)))
 
 
 class _Pairs:
