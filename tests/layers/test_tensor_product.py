@@ -99,3 +99,14 @@ def test_in_a_network(tmp_path):
 def test_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.tensorflow
+def test_values_of_points_are_multiplied():
+    inputs = [keras.Input((5, 3)), keras.Input((5, 4)), keras.Input((5,), dtype="bool")]
+    x, f, mask = L.SteerablePointConv("1x0 + 1x1", "2x0 + 2x1", "SO3", 2.5, 5)(inputs)
+    product = L.SteerableTensorProduct("2x0 + 2x1", "2x0 + 2x1", "1x0 + 1x1", "SO3")([f, f])
+    model = keras.Model(inputs, L.SteerablePointPooling("1x0 + 1x1", "SO3")([x, product, mask]))
+    assert ke.certify(model, dtypes=("float64",)).exact
+    with pytest.raises(ValueError, match=r'takes features of type "5x0 \+ 1x1"'):
+        L.SteerableTensorProduct("5x0 + 1x1", "2x0 + 2x1", "1x0 + 1x1", "SO3")([f, f])

@@ -9,7 +9,7 @@ import numpy as np
 from keras_equivariant.groups import clebsch_gordan
 from keras_equivariant.groups import layouts as _layouts
 from keras_equivariant.groups.irreps import is_irrep_label
-from keras_equivariant.groups.layouts import WrongFeatures
+from keras_equivariant.groups.layouts import WrongFeatures, of_values
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.options import (
     Constraint,
@@ -62,6 +62,8 @@ class SteerableTensorProduct(Typed, EquivariantLayer):
 
     Reference: Thomas et al., Tensor field networks, arXiv 1802.08219; e3nn's FullyConnectedTensorProduct.
     """
+
+    on_points = True
 
     def __init__(
         self,
@@ -137,7 +139,7 @@ class SteerableTensorProduct(Typed, EquivariantLayer):
 
     def _check_sources(self, tensors):
         for tensor, field_type in zip(tensors, (self.in_type, self.second_type), strict=False):
-            found = source_layout(tensor)
+            found = of_values(source_layout(tensor))
             if isinstance(found, _layouts.Typed) and found.type != field_type:
                 raise WrongFeatures(
                     f'{type(self).__name__} takes features of type "{field_type}". Received: features of type '
