@@ -48,7 +48,13 @@ ARROWS = {
     },
 }
 NUMPY_ONLY = ("groups", "kernels")
-BACKEND_SWITCHES = ("ops/compiled.py", "ops/gradient.py", "export/", "transfer/escnn_writer.py")  # it runs beside escnn
+BACKEND_SWITCHES = (
+    "ops/precision.py",
+    "ops/compiled.py",
+    "ops/gradient.py",
+    "export/",
+    "transfer/escnn_writer.py",
+)  # it runs beside escnn
 MAX_LINES = 400
 
 

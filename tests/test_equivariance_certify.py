@@ -11,7 +11,7 @@ import keras_equivariant as ke
 from keras_equivariant.equivariance import Report, certify, twin
 
 K, L = keras.layers, ke.layers
-needs_float64 = pytest.mark.skipif(not twin.has_float64(), reason="JAX without JAX_ENABLE_X64=1")
+needs_float64 = pytest.mark.skipif(not twin.has_float64(), reason="float64 is not to be had on this device")
 
 
 def invariant_net(group="C4", size=12, middle=None, head=(), **kwargs):

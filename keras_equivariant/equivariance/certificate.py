@@ -36,7 +36,11 @@ from keras_equivariant.graphs.symmetry import (
     symmetry_problems,
 )
 from keras_equivariant.groups.group import Group
+from keras_equivariant.ops.precision import float64_kept
 from keras_equivariant.utils.text import number, share
+
+# A rounding to float32 leaves more than this of an error, one to float64 less even where a network amplifies it.
+ONCE_ROUNDED = 1e-10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Setting:
         )
 
 
+@float64_kept()
 def certify(
     model: keras.layers.Layer | Callable[..., Any],
     group: str | Group | None = None,
@@ -203,20 +208,21 @@ def certify(
         except twin.NotClonable as error:
             unavailable["float64"] = str(error)
     if in_float64 is not None:
-        parts = setting.measure(in_float64)
-        rounded = _rounded(in_float64 if in_float64 is not own else network, setting, parts, tolerances)
-        if rounded:
-            unavailable["float64"] = rounded
-        else:
-            measured["float64"] = parts
-    if own_dtype == "float64" and in_float64 is not None:
-        measured = measured or {"float32": parts}
-    elif "float32" in dtypes or not measured:
+        measured["float64"] = setting.measure(in_float64)
+    if in_float64 is not own and ("float32" in dtypes or not measured):
         parts = setting.measure(own)
         own_dtype = own_dtype or lowest_precision(output.dtype for output in parts[0].outputs)
         measured[own_dtype] = parts
     if tolerance is None:
         tolerances = as_rounding_allows(measured, tolerances)
+    if in_float64 is not None:
+        rounded = _rounded(in_float64 if in_float64 is not own else network, setting, measured["float64"], tolerances)
+        if rounded:
+            unavailable["float64"], parts = rounded, measured.pop("float64")
+            if in_float64 is own:
+                measured["float32"] = parts
+            elif not measured:
+                measured[own_dtype] = setting.measure(own)
     if layers and in_float64 is not None:
         limit = tolerances["float32" if "float64" in unavailable else "float64"]
         located = localize(in_float64 if in_float64 is not own else network, setting, limit)
@@ -259,12 +265,12 @@ def _rounded(network, setting, parts, tolerances):
     worst = worst_error(parts, False) or 0.0
     if not tolerances["float64"] < worst <= tolerances["float32"]:
         return ""
-    if twin.rounds_to_float32():
+    call = twin.rounding_call(network, setting.inputs, next(batches(setting.arrays, setting.batch_size))[0])
+    if twin.rounds_to_float32() and (call is not None or worst > ONCE_ROUNDED):
         return (
             f"Keras rounds some operations to float32 on the {keras.backend.backend()} backend (error "
             f"{number(worst)}); certify on the tensorflow backend"
         )
-    call = twin.rounding_call(network, setting.inputs, next(batches(setting.arrays, setting.batch_size))[0])
     if call is None:
         return ""
     name = f'"{call.operation.name}" ({type(call.operation).__name__})'

@@ -201,7 +201,9 @@ def _parts(network, listing, inputs, arrays, layouts, judged, lost):
     total = np.zeros((len(judged), max(map(len, lost), default=1)))
     directions, scale = _directions(outputs)
     for direction in directions:
-        weights = [(v * mask).astype(mask.dtype) for v, mask in zip(direction, masks, strict=True)]
+        weights = [
+            keras.ops.convert_to_tensor((v * mask).astype(mask.dtype)) for v, mask in zip(direction, masks, strict=True)
+        ]
 
         def along(changes, weights=weights):
             found = _values(network, listing, inputs, dict(zip(names, changes, strict=True)))

@@ -16,6 +16,7 @@ from keras_equivariant.graphs.reading import walk
 from keras_equivariant.graphs.rewriting import Rewriter, inlined
 from keras_equivariant.graphs.symmetry import framed_inputs
 from keras_equivariant.graphs.weights import clone_operation, constants, set_weights
+from keras_equivariant.ops.precision import float64_kept
 
 
 def random_inputs(model, group, samples, size, seed):
@@ -104,8 +105,8 @@ def float64_policy():
 
 
 def has_float64():
-    """Whether the backend keeps float64; JAX rounds all arrays to float32 unless told otherwise at its start."""
-    with warnings.catch_warnings():
+    """Whether the backend keeps float64; JAX on some devices does not."""
+    with warnings.catch_warnings(), float64_kept():
         warnings.simplefilter("ignore")  # JAX warns of what is asked here
         return keras.backend.standardize_dtype(keras.ops.zeros((1,), dtype="float64").dtype) == "float64"
 
@@ -157,9 +158,7 @@ def in_float64(network, inputs, batch, reference, sizes=None):
             whatever its policy, or the twin's outputs are not the model's.
     """
     if not has_float64():
-        raise NotClonable(
-            f"the {keras.backend.backend()} backend has no float64; set JAX_ENABLE_X64=1 in the environment"
-        )
+        raise NotClonable(f"the {keras.backend.backend()} backend has no float64 on this device")
     try:
         with warnings.catch_warnings(), float64_policy():
             warnings.simplefilter("ignore")  # layers said what they had to say when the user built them

@@ -129,7 +129,8 @@ def namesake(group):
 def _get(group, fits, rule, listed=False):
     if not isinstance(group, (str, Group)):
         hint = "; for grouped convolution use `groups=4`" if isinstance(group, int) else ""
-        raise TypeError(f'`group` must be the name of a symmetry such as "C4", or a group. Received: {group!r}{hint}')
+        given = f"an array of shape {tuple(group.shape)}" if hasattr(group, "shape") else repr(group)
+        raise TypeError(f'`group` must be the name of a symmetry such as "C4", or a group. Received: {given}{hint}')
     found = _find(group) if isinstance(group, str) else group
     if found is not None and fits(found):
         return found

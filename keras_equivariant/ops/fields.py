@@ -3,7 +3,6 @@
 import itertools
 import math
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -55,15 +54,17 @@ def _project(part, vectors, sizes):
 def _project_on(part, vector, multiplicity, groups):
     each = multiplicity // groups
     weights = np.broadcast_to(vector[:, None, None], (len(vector), groups, each))
-    weights = weights.astype(keras.backend.standardize_dtype(part.dtype))
     length = float(vector @ vector) * each
     if groups == 1:  # no axes of its own, so that features of any rank and of unknown sizes will do
         weights = weights.ravel()
-        return ops.sum(part * weights, axis=-1, keepdims=True) * (weights / weights.dtype.type(length))
+    # As tensors: torch multiplies none that carries gradients by an array.
+    factors, shares = (ops.convert_to_tensor(w, dtype=part.dtype) for w in (weights, weights / length))
+    if groups == 1:
+        return ops.sum(part * factors, axis=-1, keepdims=True) * shares
     lead = (-1,) * (len(part.shape) - 1)
     apart = ops.reshape(part, (*lead, *weights.shape))
-    mean = ops.sum(apart * weights, axis=(-3, -1), keepdims=True)
-    return ops.reshape(mean * (weights / weights.dtype.type(length)), (*lead, weights.size))
+    mean = ops.sum(apart * factors, axis=(-3, -1), keepdims=True)
+    return ops.reshape(mean * shares, (*lead, weights.size))
 
 
 def spread(values, layout):

@@ -11,6 +11,8 @@ def gradient(function, x):
         function: of a tensor, or of a list of tensors, in `keras.ops` and Keras layers.
         x: a tensor, or a list of tensors; what one of them does not change has the gradient 0.
     """
+    if isinstance(x, list) and not x:
+        return []
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf

@@ -1,4 +1,4 @@
-"""The same weights give the same numbers on every backend, before and after a step of Adam.
+"""The same weights give the same numbers on every backend, before and after a step of Adam, and the same slopes.
 
 The TensorFlow run writes its numbers to a file; `test_backends.py` starts the other backends on this file, and they
 compare theirs.
@@ -11,12 +11,13 @@ import keras
 import numpy as np
 
 import keras_equivariant as ke
+from keras_equivariant.ops.gradient import gradient
 
 REFERENCE = "KERAS_EQUIVARIANT_CONFORMANCE_REFERENCE"
 
 
 def numbers(case, network, sample):
-    """Outputs, the loss of a step of Adam, and outputs after it."""
+    """Outputs, their slopes by the input, the loss of a step of Adam, and outputs after it."""
     model, x = network(case), sample(case)
     # By Adam, a gradient that vanishes but for rounding moves a weight as far as any other: hence epsilon.
     optimizer = keras.optimizers.Adam(0.01, epsilon=1e-3)
@@ -25,7 +26,22 @@ def numbers(case, network, sample):
     target = np.random.default_rng(2).normal(size=before.shape).astype("float32")
     loss = model.train_on_batch(x, target)
     after = {} if case.random else {"loss": np.asarray(loss), "after": catalogue.outputs(model, x)}
+    if not (catalogue.JAX or case.random):  # JAX would compile each for long
+        drawn = any("seed" in variable.path for variable in model.variables)  # by each backend in its own way
+        modes = (False,) if drawn else (False, True)
+        after |= {f"slopes, training={training}": slopes_by_input(model, x, training) for training in modes}
     return {"before": before, **after}
+
+
+def slopes_by_input(model, x, training):
+    """What reaches layers in front: on torch the features of a layer in the middle carry gradients."""
+
+    def loss(x):
+        y = model(x, training=training)
+        weights = np.random.default_rng(3).normal(size=y.shape).astype("float32")
+        return keras.ops.sum(y * keras.ops.convert_to_tensor(weights))
+
+    return keras.ops.convert_to_numpy(gradient(loss, keras.ops.convert_to_tensor(x)))
 
 
 def write_reference(path, network, sample):

@@ -38,7 +38,10 @@ ROUNDING = {"tflite_int8": 1e-2, "tflite_float16": 2e-3}
 
 CELLS = [(name, format) for name in SMALL for format in FORMATS]
 # Of blocks that other networks have, too.
-LONG = (*("densenet", "e2_wrn_16_8", "lieconv_qm9", "resnet50", "se3_cath_resnet34", "se3_shrec17", "tfn_molecules"),)
+LONG = (
+    *("densenet", "e2_wrn_16_8", "lieconv_qm9", "ponita_molecules", "resnet50", "se3_cath_resnet34", "se3_shrec17"),
+    "tfn_molecules",
+)
 GUIDE = (pathlib.Path(__file__).parents[2] / "tutorials/guides/deploying.md").read_text()
 
 pytestmark = pytest.mark.tensorflow

@@ -30,7 +30,7 @@ sys.exit(bool(found["inexact"]) or found["false"] > {count} / 50 or not found["a
 """
 
 
-def run(backend, code):
+def run(backend, code, **other):
     require(backend, "The laws on it")
     environment = {
         **os.environ,
@@ -38,6 +38,7 @@ def run(backend, code):
         "JAX_ENABLE_X64": "1",
         "XLA_FLAGS": "--xla_backend_optimization_level=0",  # most of JAX's time is compilation
         "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1])]),
+        **other,
     }
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
@@ -63,3 +64,25 @@ def test_more_random_networks(backend):
 @pytest.mark.parametrize("backend", ["torch", "jax"])
 def test_more_random_layers(backend):
     run(backend, LAYERS.format(count=300))
+
+
+CERTIFICATES = """
+import keras, numpy as np, keras_equivariant as ke
+
+image = keras.Input((8, 8, 1))
+x = ke.layers.SteerableConv2D("1x0", "2x0 + 2x1", 3, group="SO2", padding="same")(image)
+x = ke.layers.NormActivation("2x0 + 2x1", group="SO2")(x)
+x = ke.layers.SteerableConv2D("2x0 + 2x1", "2x0", 3, group="SO2")(x)
+rotations = ke.certify(keras.Model(image, x))
+assert rotations.lie_derivative is not None and rotations.verdict != "broken", rotations
+assert rotations.max_error < 1e-12, rotations
+molecules = ke.build_from_spec("lieconv_dipole", width=4, layers=1, points=5, neighbors=3)
+assert ke.certify(molecules).verdict != "broken"  # which only float64 can tell: its float32 rounds by 5e-4
+stock = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3), keras.layers.Flatten()])
+assert ke.certify(ke.symmetrize(stock, "C4")).verdict == "exact"  # no call of it moves freely
+"""
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_certificates(backend):
+    run(backend, CERTIFICATES, JAX_ENABLE_X64="0")

@@ -19,7 +19,7 @@ from keras_equivariant.layers import (
 from keras_equivariant.layers.core.steerable_weights import bias_channels, bias_size, expand_bias
 from keras_equivariant.ops.fields import FieldMeans
 
-pytestmark = pytest.mark.skipif(not twin.has_float64(), reason="JAX without JAX_ENABLE_X64=1")
+pytestmark = pytest.mark.skipif(not twin.has_float64(), reason="float64 is not to be had on this device")
 needs_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="takes gradients by a tape")
 
 

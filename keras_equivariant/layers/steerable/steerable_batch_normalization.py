@@ -154,7 +154,7 @@ class SteerableBatchNormalization(TypedNormalization):
         self._average(self.moving_variance, ops.take(variance, self._read_variance, axis=0))
         if self.moving_mean is not None:
             channels, weights = self._read_mean
-            parts = ops.take(mean, channels, axis=0) * weights.astype(keras.backend.standardize_dtype(mean.dtype))
+            parts = ops.take(mean, channels, axis=0) * ops.convert_to_tensor(weights, dtype=mean.dtype)
             self._average(self.moving_mean, ops.sum(parts, axis=0))
 
     def _average(self, moving, batch):
