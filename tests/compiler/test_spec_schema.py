@@ -99,6 +99,7 @@ def test_refuses_around_the_layers(others, validator):
 
 def test_every_layer_and_argument_is_described():
     definitions = json_schema()["$defs"]
-    for name in registry.layer_classes():
+    for name, layer in registry.layer_classes().items():
         assert set(definitions[f"layer_{name}"]["properties"]) == set(registry.layer_arguments(name))
-        assert definitions[f"layer_{name}"]["description"]
+        own = layer.__module__.startswith("keras")  # others are registered by whoever shares the process
+        assert definitions[f"layer_{name}"]["description"] or not own
