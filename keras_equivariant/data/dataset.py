@@ -130,14 +130,14 @@ class Dataset:
             raise ValueError(f"`limit` must be at least 1. Received: limit={count}. Leave it out to use every image.")
         parts = {}
         for part in ("train", "val", "test"):
-            if getattr(self, f"x_{part}") is not None:
-                parts |= dict(zip((f"x_{part}", f"y_{part}"), self.sample(part, count, seed), strict=True))
-        rows = self._drawn("train", count, seed)
-        if self.groups is not None and rows is not None:
-            parts["groups"] = self.groups[rows]
-        rows = self._drawn("test", count, seed)
-        if self.references is not None and rows is not None:
-            parts["references"] = self.references.subset(rows)
+            rows = None if getattr(self, f"x_{part}") is None else self._drawn(part, count, seed)
+            if rows is None:
+                continue
+            parts |= {name: getattr(self, name)[rows] for name in (f"x_{part}", f"y_{part}")}
+            if part == "train" and self.groups is not None:
+                parts["groups"] = self.groups[rows]
+            if part == "test" and self.references is not None:
+                parts["references"] = self.references.subset(rows)
         return replace(self, num_classes=self.num_classes, **parts)
 
     def with_fraction(self, fraction, seed=0, block=1):

@@ -16,7 +16,7 @@ def float64_kept():
 
     if hasattr(jax, "enable_x64"):
         scope = jax.enable_x64(True)
-    else:  # before JAX 0.9
+    else:  # older ones have it there
         from jax.experimental import enable_x64
 
         scope = enable_x64()

@@ -98,7 +98,7 @@ class PositionOrientationBlock(OnOrientations, EquivariantLayer):
         self.reduce.build((*rows[:2], self.expand.units))
 
     def call(self, inputs):
-        positions, mask, sums = self._depthwise(inputs, lambda _, layer, x: layer(x))
+        positions, mask, sums = self._depthwise(inputs, self._by_itself)
         y = sums @ ops.cast(self.expanded_kernel(), self.compute_dtype) + ops.cast(self.bias, self.compute_dtype)
         y = self.reduce(self.expand(self.normalization(y)))
         return positions, self._added(inputs[1], y, mask), mask
@@ -114,10 +114,7 @@ class PositionOrientationBlock(OnOrientations, EquivariantLayer):
         return tuple(self.checked_shapes(input_shape, None))
 
     def fold_call(self, apply, inputs):
-        def dense(i, layer, x):
-            return apply(f"kernel {i}", layer, layer.weights, x)
-
-        positions, mask, sums = self._depthwise(inputs, dense)
+        positions, mask, sums = self._depthwise(inputs, self._folded(apply))
         y = apply("depthwise", keras.layers.Dense(self.fields), [self.expanded_kernel(), self.bias], sums)
         for name in ("normalization", "expand", "reduce"):
             layer = getattr(self, name)

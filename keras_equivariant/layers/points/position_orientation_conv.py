@@ -125,7 +125,7 @@ class PositionOrientationConv(OnOrientations, Weighted):
         self._add_bias(self.out_type.blocks[0].multiplicity)
 
     def call(self, inputs):
-        positions, mask, sums = self._depthwise(inputs, lambda _, layer, x: layer(x))
+        positions, mask, sums = self._depthwise(inputs, self._by_itself)
         y = sums @ ops.cast(self.expanded_kernel(), self.compute_dtype)
         if self.bias is not None:
             y = ops.add(y, ops.cast(self.bias, self.compute_dtype))
@@ -140,10 +140,7 @@ class PositionOrientationConv(OnOrientations, Weighted):
         return positions, (*values[:2], self.out_type.size), mask
 
     def fold_call(self, apply, inputs):
-        def dense(i, layer, x):
-            return apply(f"kernel {i}", layer, layer.weights, x)
-
-        positions, mask, sums = self._depthwise(inputs, dense)
+        positions, mask, sums = self._depthwise(inputs, self._folded(apply))
         linear = keras.layers.Dense(self.kernel.shape[1], self.activation, self.bias is not None, name=self.name)
         bias = [] if self.bias is None else [self.bias]
         y = apply("linear", linear, [self.expanded_kernel(), *bias], sums)

@@ -25,13 +25,13 @@ from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bi
 from keras_equivariant.layers.core.typed import as_type, check_activation
 from keras_equivariant.layers.core.weighted import Weighted
 from keras_equivariant.layers.points.features import zero_where_absent
-from keras_equivariant.layers.points.typed import OnTypedPoints
-from keras_equivariant.ops import cells, neighborhoods, solid_harmonics, steerable
-from keras_equivariant.utils.checks import check_choice, check_number, tuple_of
+from keras_equivariant.layers.points.within_cutoff import WithinCutoff
+from keras_equivariant.ops import neighborhoods, solid_harmonics, steerable
+from keras_equivariant.utils.checks import tuple_of
 
 
 @register
-class SteerablePointConv(OnTypedPoints, Weighted):
+class SteerablePointConv(WithinCutoff, Weighted):
     """Convolution from one field type to another on points anywhere, each with neighbors within a smooth cutoff.
 
     y_i = activation(1/n_i sum_j w(r_ij) K(x_j - x_i) f_j + bias),   K(g x) = rho_out(g) K(x) rho_in(g)^-1
@@ -122,74 +122,39 @@ class SteerablePointConv(OnTypedPoints, Weighted):
     ) -> None:
         super().__init__(**passed_on(locals()))
         self.out_type = as_type(out_type, group or self.in_type.group, "out_type")
-        self.radius = check_number(radius, "radius", 0, float("inf"), "a positive number")
-        (self.neighbors,) = tuple_of(neighbors, 1, "neighbors")
         self.max_degree = None if max_degree is None else _degree(max_degree)
-        (self.num_rings,) = tuple_of(num_rings, 1, "num_rings")
-        units = tuple(kernel_units) if isinstance(kernel_units, list | tuple) else (kernel_units,)
-        self.kernel_units = tuple_of(units, len(units), "kernel_units") if units else ()
-        self.kernel_activation = kernel_activation
-        self.reduction = check_choice(reduction, "reduction", ("mean", "sum"))
-        (self.images,) = tuple_of(images, 1, "images")
-        self.chunk_size = None if chunk_size is None else tuple_of(chunk_size, 1, "chunk_size")[0]
         check_activation(self.activation, self.out_type)
         self._functions = self.kernel_units[-1] if self.kernel_units else self.num_rings
         self._degree = default_degree(self.in_type, self.out_type) if max_degree is None else self.max_degree
         # A radial function more is a copy more of every field that comes in.
         self._basis = scaled(point_basis(self._functions * self.in_type, self.out_type, self._degree))
-        last = len(self.kernel_units) - 1
-        self.kernel_layers = [
-            keras.layers.Dense(
-                units,
-                activation=None if i == last else kernel_activation,
-                kernel_initializer="he_normal",
-                dtype=self.dtype_policy,
-                name=f"kernel_{i}",
-            )
-            for i, units in enumerate(self.kernel_units)
-        ]
+        self._add_kernel_layers([kernel_activation] * (len(self.kernel_units) - 1) + [None] * bool(self.kernel_units))
 
     def build(self, input_shape):
-        _, values, _ = self.checked_shapes(input_shape, None)
-        width = self.num_rings
-        for layer in self.kernel_layers:
-            layer.build((None, values[1], None, width))
-            width = layer.units
+        self._build_kernel_layers(input_shape, self.num_rings)
         self._add_kernel((self._basis.size,), per_pair(self.kernel_initializer, list(self._basis.shapes.values())))
         self._add_bias(bias_size(self.out_type))
 
     def call(self, inputs):
-        positions, mask, pairs = self._pairs(inputs)
-        radial = pairs.rings
-        for layer in self.kernel_layers:
-            radial = layer(radial)
-        summed = self._sum(radial, pairs, zero_where_absent(ops.cast(inputs[1], self.compute_dtype), mask))
+        positions, mask, summed = self._summed(inputs, self._by_itself)
         y = summed @ ops.cast(self.expanded_kernel(), self.compute_dtype)
         if self.bias is not None:
             y = ops.add(y, ops.cast(expand_bias(ops.convert_to_tensor(self.bias), self.out_type), self.compute_dtype))
         return positions, zero_where_absent(self.activation(y), mask), mask
 
-    def _pairs(self, inputs):
-        positions, mask = self.present(inputs[0], inputs[2])
-        points, vectors = self.periodic(positions)
-        found, offsets, weights = cells.within_cutoff(
-            points, mask, self.neighbors, self.radius, self.chunk_size, vectors, self.images
-        )
+    def _summed(self, inputs, dense):
+        """Positions, mask and sum_j w Y R f_j, `(B, N, D_in harmonics functions)`."""
+        positions, mask, found, offsets, weights = self._neighbors(inputs)
         direction, distance = solid_harmonics.softened(offsets, self.radius)
         harmonics = ops.stack(solid_harmonics.solid_harmonics(direction, self._degree), axis=-1)
-        rings = solid_harmonics.gaussian_rings(distance / self.radius, self.num_rings)
-        if self.reduction == "mean":
-            weights = weights / ops.maximum(ops.sum(weights, axis=-1, keepdims=True), 1)
-        return positions, mask, _Pairs(found, ops.expand_dims(weights, -1) * harmonics, rings)
-
-    def _sum(self, radial, pairs, values):
-        """sum_j w Y R f_j, (B, N, D_in harmonics functions)."""
-        harmonics = ops.cast(pairs.harmonics, radial.dtype)
+        radial = self._kernel_of(solid_harmonics.gaussian_rings(distance / self.radius, self.num_rings), dense)
+        harmonics = ops.cast(ops.expand_dims(weights, -1) * harmonics, radial.dtype)
         kernel = ops.expand_dims(harmonics, -1) * ops.expand_dims(radial, -2)
         kernel = ops.reshape(kernel, (-1, *kernel.shape[1:3], kernel.shape[3] * kernel.shape[4]))
-        around = neighborhoods.take(values, pairs.found)
+        values = zero_where_absent(ops.cast(inputs[1], self.compute_dtype), mask)
+        around = neighborhoods.take(values, found)
         summed = ops.swapaxes(around, -1, -2) @ ops.cast(kernel, values.dtype)
-        return ops.reshape(summed, (-1, summed.shape[1], summed.shape[2] * summed.shape[3]))
+        return positions, mask, ops.reshape(summed, (-1, summed.shape[1], summed.shape[2] * summed.shape[3]))
 
     def expanded_kernel(self):
         """The kernel of the equal stock Dense layer behind the sum over neighbors, `(rows, D_out)`."""
@@ -206,11 +171,7 @@ class SteerablePointConv(OnTypedPoints, Weighted):
         return positions, (*values[:2], self.out_type.size), mask
 
     def fold_call(self, apply, inputs):
-        positions, mask, pairs = self._pairs(inputs)
-        radial = pairs.rings
-        for i, layer in enumerate(self.kernel_layers):
-            radial = apply(f"kernel {i}", layer, layer.weights, radial)
-        summed = self._sum(radial, pairs, zero_where_absent(ops.cast(inputs[1], self.compute_dtype), mask))
+        positions, mask, summed = self._summed(inputs, self._folded(apply))
         linear = keras.layers.Dense(self.out_type.size, self.activation, self.bias is not None, name=self.name)
         bias = [] if self.bias is None else [expand_bias(ops.convert_to_tensor(self.bias), self.out_type)]
         y = apply("linear", linear, [self.expanded_kernel(), *bias], summed)
@@ -222,10 +183,3 @@ def _degree(value):
     if degree > 2 * MAX_DEGREE:
         raise ValueError(f"`max_degree` must be at most {2 * MAX_DEGREE}. Received: max_degree={value}")
     return degree
-
-
-class _Pairs:
-    """The neighbors of each point: their numbers, the harmonics of their directions times weights, and the rings."""
-
-    def __init__(self, found, harmonics, rings):
-        self.found, self.harmonics, self.rings = found, harmonics, rings
