@@ -66,11 +66,13 @@ class _Graph:
 
 def _most(rows, columns, distances, height, width):
     """The pairs, by the largest flow from a source through both sides to a sink."""
-    graph = require("scipy.sparse.csgraph", "Scoring boundaries")
+    graph = require("scipy.sparse.csgraph", "Scoring boundaries", "boundaries")
     source, sink, ones = height + width, height + width + 1, np.ones(len(rows) + height + width, "int32")
     tails = np.concatenate([rows, np.full(height, source), height + np.arange(width)])
     heads = np.concatenate([height + columns, np.arange(height), np.full(width, sink)])
-    edges = require("scipy.sparse", "Scoring boundaries").csr_matrix((ones, (tails, heads)), shape=(sink + 1,) * 2)
+    edges = require("scipy.sparse", "Scoring boundaries", "boundaries").csr_matrix(
+        (ones, (tails, heads)), shape=(sink + 1,) * 2
+    )
     flow = graph.maximum_flow(edges, source, sink, method="dinic").flow.tocoo()
     inside = (flow.data > 0) & (flow.row < height) & (flow.col < source)
     return flow.row[inside], flow.col[inside] - height
@@ -80,11 +82,13 @@ def _nearest(rows, columns, distances, height, width):
     """The pairs of the smallest sum of distances, where to have no partner costs more than any detour."""
     if height > width:
         return _nearest(columns, rows, distances, width, height)[::-1]
-    graph = require("scipy.sparse.csgraph", "Scoring boundaries")
+    graph = require("scipy.sparse.csgraph", "Scoring boundaries", "boundaries")
     alone = np.arange(height)
     costs = np.concatenate([distances + 1e-3, np.full(height, 100 * (distances.max() + 1))])  # an edge of 0 is none
     places = np.concatenate([rows, alone]), np.concatenate([columns, width + alone])
-    edges = require("scipy.sparse", "Scoring boundaries").csr_matrix((costs, places), shape=(height, width + height))
+    edges = require("scipy.sparse", "Scoring boundaries", "boundaries").csr_matrix(
+        (costs, places), shape=(height, width + height)
+    )
     first, second = graph.min_weight_full_bipartite_matching(edges)
     together = second < width
     return first[together], second[together]
@@ -95,7 +99,7 @@ def _near(first, second, radius):
     if not len(first) or not len(second):
         none = np.zeros(0, "int64")
         return _Graph(none, none, np.zeros(0))
-    tree = require("scipy.spatial", "Scoring boundaries").KDTree
+    tree = require("scipy.spatial", "Scoring boundaries", "boundaries").KDTree
     pairs = tree(first).sparse_distance_matrix(tree(second), radius, output_type="ndarray")
     return _Graph(pairs["i"], pairs["j"], pairs["v"])
 

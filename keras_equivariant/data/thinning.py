@@ -7,8 +7,6 @@ from keras_equivariant.utils.optional import require
 SMOOTHING = 4  # pixels to either side, of the map whose curvature says how a boundary runs
 MARGIN = 1.01  # by which a neighbor must be larger
 FADED = 5  # pixels along the border, where a convolution has seen little
-# The eight neighbors (row, column) in the order of Guo & Hall: east, then counter-clockwise.
-_AROUND = ((0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1), (1, 0), (1, 1))
 
 
 def suppressed(probabilities):
@@ -25,7 +23,7 @@ def suppressed(probabilities):
 
     Reference: Dollár & Zitnick, Structured Forests for Fast Edge Detection, arXiv 1406.5549 (`edgesNms` of their code).
     """
-    ndimage = require("scipy.ndimage", "Scoring boundaries")
+    ndimage = require("scipy.ndimage", "Scoring boundaries", "boundaries")
     found = np.asarray(probabilities, "float64")
     triangle = np.minimum(np.arange(1, 2 * SMOOTHING + 2), np.arange(2 * SMOOTHING + 1, 0, -1)) / (SMOOTHING + 1) ** 2
     smooth = found
@@ -53,9 +51,6 @@ def suppressed(probabilities):
 def thinned(mask):
     """A mask with its lines thinned to one pixel; what is connected stays connected.
 
-    Pixels are taken away in two alternating passes, by what their eight neighbors are, until none goes. Only pixels of
-    the mask are looked at, so that thin lines cost little.
-
     Args:
         mask: `(H, W)`, true on the lines.
 
@@ -71,26 +66,4 @@ def thinned(mask):
     Reference: Guo & Hall, Parallel thinning with two-subiteration algorithms, Comm. ACM 32, 1989, as in MATLAB's
     `bwmorph(mask, "thin", inf)`, which the benchmark calls.
     """
-    height, width = np.shape(mask)
-    flat = np.pad(np.asarray(mask, bool), 1).ravel()
-    steps = [row * (width + 2) + column for row, column in _AROUND]
-    places, changed = np.flatnonzero(flat), True
-    while changed:
-        changed = False
-        for removable in _removable():
-            codes = sum(flat[places + step].astype("int64") << bit for bit, step in enumerate(steps))
-            gone = removable[codes]
-            flat[places[gone]] = False
-            places, changed = places[~gone], changed or bool(gone.any())
-    return flat.reshape(height + 2, width + 2)[1:-1, 1:-1]
-
-
-def _removable():
-    """For each of the two passes, which of the 256 neighborhoods let a pixel go."""
-    x = [np.arange(256) >> bit & 1 == 1 for bit in range(8)]
-    crossings = sum(~x[i] & (x[i + 1] | x[(i + 2) % 8]) for i in (0, 2, 4, 6))
-    first = sum((x[i] | x[i + 1]).astype(int) for i in (0, 2, 4, 6))
-    second = sum((x[i + 1] | x[(i + 2) % 8]).astype(int) for i in (0, 2, 4, 6))
-    fewest = np.minimum(first, second)
-    common = (crossings.astype(int) == 1) & (fewest >= 2) & (fewest <= 3)
-    return common & ~((x[1] | x[2] | ~x[7]) & x[0]), common & ~((x[5] | x[6] | ~x[3]) & x[4])
+    return require("skimage.morphology", "Scoring boundaries", "boundaries").thin(np.asarray(mask, bool))
