@@ -27,7 +27,7 @@ class _Dynamics(keras.Model):
         self.built = True
 
     def call(self, inputs):
-        state, parameters = map(ops.convert_to_tensor, inputs)  # JAX's trainer first calls with arrays of NumPy
+        state, parameters = map(ops.convert_to_tensor, inputs)  # NumPy's on JAX, where no step is compiled
         states = []
         for _ in range(self.steps):
             for _ in range(self.substeps):

@@ -71,6 +71,7 @@ def test_own_group_from_generators():
         (lambda: groups.get("p4n"), "Did you mean"),
         (lambda: groups.get("C0"), "must be"),
         (lambda: groups.get(4), "for grouped convolution use `groups=4`"),
+        (lambda: groups.get(np.zeros((2, 9, 9, 1))), r"Received: an array of shape \(2, 9, 9, 1\)$"),
         (lambda: groups.cyclic(100_000), "from 1 to"),
         (lambda: groups.cyclic(2.5), "must be an integer"),
         (lambda: groups.get("D4").subgroup("C8"), "must be contained in D4"),

@@ -69,6 +69,7 @@ def test_more_random_layers(backend):
 CERTIFICATES = """
 import keras, numpy as np, keras_equivariant as ke
 
+keras.utils.set_random_seed(1)
 image = keras.Input((8, 8, 1))
 x = ke.layers.SteerableConv2D("1x0", "2x0 + 2x1", 3, group="SO2", padding="same")(image)
 x = ke.layers.NormActivation("2x0 + 2x1", group="SO2")(x)
@@ -79,10 +80,28 @@ assert rotations.max_error < 1e-12, rotations
 molecules = ke.build_from_spec("lieconv_dipole", width=4, layers=1, points=5, neighbors=3)
 assert ke.certify(molecules).verdict != "broken"  # which only float64 can tell: its float32 rounds by 5e-4
 stock = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3), keras.layers.Flatten()])
+assert ke.certify(stock, "C4").verdict == "broken"
 assert ke.certify(ke.symmetrize(stock, "C4")).verdict == "exact"  # no call of it moves freely
+"""
+MOTION = """
+import keras, numpy as np, keras_equivariant as ke
+
+layers = keras.layers
+points = [keras.Input((3, 2)), keras.Input((3, 2)), keras.Input((3,), dtype="bool")]
+potential = keras.Model(points, layers.Dense(1)(layers.Dense(4, "tanh")(layers.Flatten()(points[0]))))
+motion = ke.dynamics.HamiltonianNetwork(potential, steps=2)
+motion.compile("sgd", "mse", jit_compile=False)
+draw = np.random.default_rng(0).uniform
+states, parameters = (draw(1, 2, (4, *shape)).astype("float32") for shape in ((2, 3, 2), (3, 2)))
+history = motion.fit([states, parameters], np.repeat(states[:, None], 2, axis=1), verbose=0).history
+assert np.isfinite(history["loss"]).all(), history
 """
 
 
 @pytest.mark.parametrize("backend", ["torch", "jax"])
 def test_certificates(backend):
     run(backend, CERTIFICATES, JAX_ENABLE_X64="0")
+
+
+def test_motion_is_trained_on_jax():  # whose steps, where they are not compiled, call a model with arrays of NumPy
+    run("jax", MOTION)

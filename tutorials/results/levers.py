@@ -166,17 +166,21 @@ COLUMNS = {
 }
 
 
-def shared():
-    """What all rows have in common."""
-    versions = {p: importlib.metadata.version(p) for p in ("keras", "tensorflow", "numpy")}
+def origin():
+    """By which code a row was made, and when."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    return {"commit": commit, "date": datetime.date.today().isoformat()}
+
+
+def shared():
+    """What all rows have in common, or begin with."""
+    versions = {p: importlib.metadata.version(p) for p in ("keras", "tensorflow", "numpy")}
     return {
         "command": "python tutorials/results/levers.py",
         "seeds": [SEED],
         "versions": {"python": platform.python_version(), **versions},
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, shared",
-        "commit": commit,
-        "date": datetime.date.today().isoformat(),
+        **origin(),
         "spec": "none",
         "parameters": "unknown",
         "data": "none",
@@ -187,7 +191,7 @@ def shared():
 def main(names):
     rows = yaml.safe_load(FILE.read_text())["rows"] if FILE.exists() else {}
     for name in names or [name for name in ROWS if name not in rows]:
-        rows[name] = {"label": ROWS[name][0], "numbers": measured(name)}
+        rows[name] = {"label": ROWS[name][0], **origin(), "numbers": measured(name)}
         content = {
             "results": 1,
             "title": "Any angle after training upright: one option at a time",

@@ -8,6 +8,7 @@ from keras_equivariant.data import Rows
 from keras_equivariant.data.point_augment import MOVING
 from keras_equivariant.data.sets.points import least_heights
 from keras_equivariant.dynamics import EnergyAndForces
+from keras_equivariant.ops.compiled import without_xla
 from keras_equivariant.training.losses import ScaledError
 from keras_equivariant.training.prediction import predict
 from keras_equivariant.training.report.answers import parity
@@ -71,7 +72,7 @@ class Molecules(Measured):
             loss={name: ScaledError(scale, power) for name, scale in scales.items()},
             loss_weights={"energy": 1.0, "forces": FORCE_WEIGHT},
             metrics={name: [keras.metrics.MeanAbsoluteError(name="mae")] for name in scales},
-            jit_compile=False,
+            jit_compile=without_xla(),
         )
 
     def make_loss(self, name, targets):
@@ -111,7 +112,7 @@ class Molecules(Measured):
     def _answers(self, model, images):
         if "forces" in self.targets:
             model = EnergyAndForces(model)
-            model.compile(jit_compile=False)
+            model.compile(jit_compile=without_xla())
         found = predict(model, images)
         return found if isinstance(found, dict) else {self.targets[0]: found}
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.dynamics import DynamicsNetwork, HamiltonianNetwork
+from keras_equivariant.ops.compiled import without_xla
 from keras_equivariant.training.losses import ScaledError
 from keras_equivariant.training.report.answers import by_step
 from keras_equivariant.training.report.figures import Picture
@@ -46,7 +47,7 @@ class Trajectories(Measured):
             optimizer=optimizer,
             loss=self.make_loss(loss, targets),
             metrics=self.metrics(),
-            jit_compile=False,  # the network is there four times a step, with its derivatives: minutes to compile
+            jit_compile=without_xla(),  # the network is there four times a step, with its derivatives
         )
 
     def make_loss(self, name, targets):
@@ -75,7 +76,7 @@ class Trajectories(Measured):
     def _rollout(self, model, rows, steps):
         """The states after the first, `(B, steps, 2, n, d)`."""
         motion = self.motion(model, steps=1)
-        motion.compile(jit_compile=False)
+        motion.compile(jit_compile=without_xla())
         return np.asarray(motion.rollout(*rows.arrays.values(), steps))[:, 1:]
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
@@ -87,7 +88,7 @@ class Trajectories(Measured):
         states = np.concatenate([y.arrays["states"] for _, y in moved])
         inputs = [np.concatenate([x.arrays[name] for x, _ in moved]) for name in ("state", "parameters")]
         motion = self.motion(model, steps=1)
-        motion.compile(jit_compile=False)
+        motion.compile(jit_compile=without_xla())
         errors = _errors(motion.rollout(*inputs, states.shape[1])[:, 1:], states).reshape(len(angles), -1)
         return {float(angle): float(error) for angle, error in zip(angles, errors.mean(axis=1), strict=True)}
 
