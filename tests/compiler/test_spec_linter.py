@@ -2,12 +2,15 @@
 
 # ruff: noqa: E501 (one line for each case)
 
+import pathlib
 import warnings
 
 import numpy as np
 import pytest
 
 from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec, trace
+
+SPECS = pathlib.Path(__file__).parents[2] / "specs"
 
 
 def rotation_change(model, size=None):
@@ -226,6 +229,17 @@ def test_the_nearest_input_sizes_of_the_whole_network_are_named():
     for size in (148, 152):  # the remedy is one, and no size between is
         assert lint("p4m_resnet", size=size, blocks=1) == []
     assert all(lint("p4m_resnet", size=size, blocks=1) for size in (149, 151))
+
+
+def test_no_sizes_are_tried_for_what_no_size_mends(monkeypatch, tmp_path):
+    from keras_equivariant.compiler.linter import linter
+
+    walked, tried = linter._walked, []
+    monkeypatch.setattr(linter, "_walked", lambda spec: tried.append(spec.input_shape[0]) or walked(spec))
+    text = (SPECS / "se3_cath_resnet34.yaml").read_text().replace("scalars: 256 ", "scalars: 256 or so ")
+    (tmp_path / "net.yaml").write_text(text)
+    (problem,) = lint(tmp_path / "net.yaml", size=50)
+    assert "which stops making sense" in str(problem) and tried == [50, 49, 51]
 
 
 def test_sizes_that_differ_along_the_axes():

@@ -1,5 +1,7 @@
 """Which sizes of the input a whole network is exact on, where the size at hand is none of them."""
 
+import functools
+
 from keras_equivariant.compiler.grammar.errors import Problem, SpecError
 from keras_equivariant.compiler.grammar.spec import load_spec
 from keras_equivariant.compiler.linter.bounds import flat
@@ -8,21 +10,23 @@ FARTHEST = 16  # pixels; a network that halves its features four times repeats a
 LAYERS = 2_400  # walked at most for all sizes together: a large network is tried on fewer
 
 
-def advice(spec, walk):
-    """A `Problem` that names the nearest good input sizes, smaller and larger; None where none is near, or the spec has
-    no parameter `size` that is all there is to the sizes of its input.
+def advice(spec, problems, walk):
+    """A `Problem` that names the nearest good input sizes, smaller and larger; None where none is near, the spec has no
+    parameter `size` that is all there is to the sizes of its input, or an error is the same on the sizes next to it.
 
     Args:
         spec: the `Spec`, which knows where it was loaded from.
+        problems: its own.
         walk: function of a `Spec` that gives its problems.
     """
     size, sizes = spec.params.get("size"), spec.input_shape[:-1]
     if spec.origin is None or not sizes or not isinstance(size, int) or set(sizes) != {size}:
         return None
+    others = functools.cache(lambda other: problems_on(spec, other, walk))
+    if any(p.severity == "error" and p in others(size - 1) and p in others(size + 1) for p in problems):
+        return None  # what a size has a part in names the size
     reach = min(FARTHEST, LAYERS // (2 * len(list(flat(spec.layers)))))
-    found = [
-        next((s for s in range(size + d, size + d * (reach + 1), d) if good(spec, s, walk)), None) for d in (-1, 1)
-    ]
+    found = [next((s for s in range(size + d, size + d * (reach + 1), d) if not others(s)), None) for d in (-1, 1)]
     found = [str(s) for s in found if s is not None]
     if not found:
         return None
@@ -36,11 +40,11 @@ def advice(spec, walk):
     )
 
 
-def good(spec, size, walk):
-    """Whether the network of the spec has no problem on this size."""
+def problems_on(spec, size, walk):
+    """The problems of the network of the spec on this size; at least one where there is no such size."""
     if size < 1:
-        return False
+        return [None]
     try:
-        return not walk(load_spec(spec.origin.source, **{**spec.origin.params, "size": size}))
-    except SpecError:
-        return False
+        return walk(load_spec(spec.origin.source, **{**spec.origin.params, "size": size}))
+    except SpecError as error:
+        return error.problems

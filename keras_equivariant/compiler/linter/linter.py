@@ -89,7 +89,7 @@ def trace(spec: Spec) -> Trace:
     """
     found = _walked(spec)
     if any(problem.severity == "error" for problem in found.problems):
-        advice = input_sizes.advice(spec, lambda other: _walked(other).problems)
+        advice = input_sizes.advice(spec, found.problems, lambda other: _walked(other).problems)
         if advice:
             found.problems = [_of_inner_layer(problem) for problem in found.problems] + [advice]
     return found
