@@ -99,11 +99,3 @@ def groups_pay():
     128 channels of 16 fields of D4 (a training step of 3x3, 16x16 pixels, batch 16).
     """
     return keras.backend.backend() != "tensorflow" or on_accelerator()
-
-
-def without_xla():
-    """`jit_compile` for a model that XLA takes minutes to compile: off on TensorFlow, which has graphs without it.
-
-    On JAX there is nothing between compiling a step and running it operation by operation, which takes longer.
-    """
-    return False if keras.backend.backend() == "tensorflow" else "auto"

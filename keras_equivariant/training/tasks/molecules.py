@@ -8,14 +8,13 @@ from keras_equivariant.data import Rows
 from keras_equivariant.data.point_augment import MOVING
 from keras_equivariant.data.sets.points import least_heights
 from keras_equivariant.dynamics import EnergyAndForces
-from keras_equivariant.ops.compiled import without_xla
 from keras_equivariant.training.losses import ScaledError
 from keras_equivariant.training.prediction import predict
 from keras_equivariant.training.report.answers import parity
 from keras_equivariant.training.report.figures import Picture, histograms
 from keras_equivariant.training.report.points import molecules
 from keras_equivariant.training.tasks.regression import rescaled, spread
-from keras_equivariant.training.tasks.task import Measured
+from keras_equivariant.training.tasks.task import Measured, without_xla
 from keras_equivariant.training.tasks.vectors import about_last_axis
 from keras_equivariant.utils.periodic import space_of
 

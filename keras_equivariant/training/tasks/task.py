@@ -1,6 +1,15 @@
 """What the tasks have in common: how a network for one kind of answer is compiled, judged and reported."""
 
+import keras
 import numpy as np
+
+
+def without_xla():
+    """`jit_compile` for a model that XLA takes minutes to compile: off on TensorFlow, which has graphs without it.
+
+    On JAX there is nothing between compiling a step and running it operation by operation, which takes longer.
+    """
+    return False if keras.backend.backend() == "tensorflow" else "auto"
 
 
 class Task:
