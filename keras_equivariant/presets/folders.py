@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import keras
+import yaml
 
 from keras_equivariant.training.run_folder import read_json, write_json
 
@@ -22,7 +23,7 @@ def write(folder, model, about):
     folder.mkdir(parents=True, exist_ok=True)
     model.save(folder / MODEL)
     write_json(folder / ABOUT, about)
-    (folder / CARD).write_text(card(model, about), encoding="utf-8")
+    (folder / CARD).write_text(card(model, about, folder.name), encoding="utf-8")
 
 
 def read(folder):
@@ -39,10 +40,10 @@ def about(folder):
     return {}
 
 
-def card(model, known):
+def card(model, known, name):
     """The model card: what the network is, what it was trained on, how well it does, and its certificate."""
     rows = [(key, value) for key, value in known.items() if isinstance(value, int | float | str)]
-    certificate = known.get("certificate")
+    certificate, training = known.get("certificate"), known.get("training")
     lines = [
         f"# {model.name}",
         "",
@@ -53,11 +54,21 @@ def card(model, known):
         *(f"| {key.replace('_', ' ')} | {value} |" for key, value in rows),
         "",
     ]
+    if training:
+        lines += ["## Training", "", "```yaml", yaml.safe_dump(training, sort_keys=False).rstrip(), "```", ""]
     if certificate:
-        lines += ["## Certificate", "", "```json", json.dumps(certificate, indent=1)[:2000], "```", ""]
-    use = ["## Use", "", "```python", "import keras_equivariant as ke", "", "model = ke.from_preset(FOLDER)", "```", ""]
-    return "\n".join([*lines, *use])
+        lines += ["## Certificate", "", "```json", json.dumps(certificate, indent=1), "```", ""]
+    use = [
+        "import keras_equivariant as ke",
+        "",
+        f'model = ke.from_preset("{name}")  # its folder, or its name if packaged',
+    ]
+    lines += ["## Use", "", "```python", *use, "```", ""]
+    return "\n".join(lines)
 
 
 def _shape(shape):
-    return " x ".join("any" if size is None else str(size) for size in shape[1:])
+    shapes = shape if isinstance(shape, list) else [shape]
+    return " and ".join(
+        "(" + ", ".join("B" if n is None and i == 0 else str(n) for i, n in enumerate(one)) + ")" for one in shapes
+    )

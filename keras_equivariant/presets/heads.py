@@ -28,7 +28,7 @@ def adapted(model, classes=None, include_top=True, input_shape=None):
     if classes is not None or not include_top:
         if any(isinstance(call.operation, keras.Model) and is_plain(call.operation) for call in calls(graph)):
             graph = inlined(graph)
-        head = _head(graph, model.name)
+        head = _head(graph, model.name, through_sums=not include_top)
         if not include_top:
             graph = keras.Model(graph.input, head.inputs[0], name=graph.name)
     if input_shape is not None:
@@ -37,19 +37,26 @@ def adapted(model, classes=None, include_top=True, input_shape=None):
     return walk.run(graph, model.name)
 
 
-def _head(graph, name):
-    """The last call that makes channels, behind which nothing is learned but for normalizations."""
+def _head(graph, name, through_sums):
+    """The last call that makes channels, behind which nothing is learned but for normalizations; `through_sums` also
+    in front of sums and pooling of points, if one such call that is trained is nearest to the output."""
     source = {id(tensor): call for call in calls(graph) for tensor in call.outputs}
-    tensor = graph.outputs[0]
-    while (call := source.get(id(tensor))) is not None:
-        if hasattr(call.operation, "units") or hasattr(call.operation, "filters"):
-            return call
-        if len(call.inputs) != 1:
-            break
-        tensor = call.inputs[0]
+    tensors = [graph.outputs[0]]
+    while tensors and (through_sums or len(tensors) == 1):
+        behind = list({id(call): call for x in tensors if (call := source.get(id(x))) is not None}.values())
+        heads = [call for call in behind if hasattr(call.operation, "units") or hasattr(call.operation, "filters")]
+        if len(tensors) > 1:
+            heads = [call for call in heads if call.operation.trainable_weights]
+        if heads:
+            if len(heads) > 1:
+                break
+            return heads[0]
+        tensors = [x for call in behind for x in call.inputs]
     raise ValueError(
         f'The head of a network is its last dense layer or convolution. Received: "{name}", whose output is made of '
-        "several tensors; cut it yourself, keras.Model(model.input, model.get_layer(...).output)"
+        "several tensors; "
+        + ("" if through_sums else "take its features, include_top=False, or ")
+        + "cut it yourself, keras.Model(model.input, model.get_layer(...).output)"
     )
 
 

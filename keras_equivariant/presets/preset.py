@@ -1,4 +1,4 @@
-"""Trained networks in small files: `from_preset("hnet_rotated_mnist")`. Those of the package are in `presets/`."""
+"""Trained networks by name, `from_preset("hnet_rotated_mnist")`: small files and folders, the package's in `files/`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ENTRIES = ("spec", "about", "question", "answer")
 
 def list_presets() -> tuple[str, ...]:
     """Names of the packaged presets, as `from_preset` takes them."""
-    return tuple(sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}")))
+    return tuple(sorted(path.stem for path in FOLDER.iterdir() if path.suffix == SUFFIX or path.is_dir()))
 
 
 def from_preset(
@@ -73,14 +73,23 @@ def from_preset(
 
 
 def _load(name):
-    path = pathlib.Path(name).expanduser()
+    path = _place(name)
     if path.is_dir() or path.suffix == ".keras":
         return load_trained(path).model if path.suffix == ".keras" else _from_folder(path)
     arrays = _read(name)
     weights = [arrays[f"weight_{i}"] for i in range(len(arrays) - len(_ENTRIES))]
-    model = _build(arrays["spec"].item(), name, weights)
+    model = _build(arrays["spec"].item(), name)
+    if not _fit(weights, model):
+        raise ValueError(f"A preset must hold the weights of its network. Received: {name} with others; fetch it again")
+    _fill(model, weights)
     _check_answer(name, model, arrays)
     return model
+
+
+def _place(name):
+    """The path of a preset: of the package where it has one of this name as a folder."""
+    own = FOLDER / str(name)
+    return own if str(name) in list_presets() and own.is_dir() else pathlib.Path(name).expanduser()
 
 
 def _from_folder(path):
@@ -97,8 +106,8 @@ def _from_folder(path):
 
 def preset_info(name: str | os.PathLike[str]) -> dict[str, Any]:
     """How a preset was trained, as a dict: the network, its parameters, data, seed, epochs and test results."""
-    if pathlib.Path(name).expanduser().is_dir():
-        return folders.about(pathlib.Path(name).expanduser())
+    if _place(name).is_dir():
+        return folders.about(_place(name))
     return json.loads(_read(name)["about"].item())
 
 
@@ -130,7 +139,7 @@ def save_preset(run: str | os.PathLike[str] | keras.Model, path: str | os.PathLi
     trained = load_trained(run)
     _check_plain(trained)
     if path.suffix != SUFFIX:
-        return folders.write(path, trained.model, read_json(run / "summary.json"))
+        return folders.write(path, trained.model, read_json(run / "summary.json") | {"training": _training(run)})
     _write_file(run, path, trained)
 
 
@@ -142,13 +151,28 @@ def _check_plain(trained):
         )
 
 
+def _training(run):
+    """How a run trained: its command where one is known, the data's digest and the recipe."""
+    config = read_json(run / CONFIG)
+    known = config.get("origin") or {}
+    recipe = {key: value for key, value in config["settings"]["recipe"].items() if value not in (None, [], False)}
+    return {key: known[key] for key in ("command", "data_sha256") if known.get(key)} | {"recipe": recipe}
+
+
 def _write_file(run, path, trained):
     summary = read_json(run / "summary.json")
     about = {key: value for key, value in summary.items() if isinstance(value, int | float | str)}
-    question = np.random.default_rng(0).random((2, *trained.model.input_shape[1:]), dtype="float32")
     spec = (run / "spec.yaml").read_text(encoding="utf-8")
     weights = trained.model.get_weights()
-    model = _build(spec, run, weights)  # in the precision of whoever loads it, not in that of its training
+    model = _build(spec, run)  # in the precision of whoever loads it, not in that of its training
+    if len(model.inputs) > 1 or not _fit(weights, model):
+        raise ValueError(
+            "A file holds a network of one input that its spec describes whole. Received: a run whose network has "
+            "more, such as positions beside values, or what the atoms of a molecule have alone; write a folder, "
+            f"save_preset({str(run)!r}, {str(path.with_suffix(''))!r})"
+        )
+    question = np.random.default_rng(0).random((2, *model.input_shape[1:]), dtype="float32")
+    _fill(model, weights)
     np.savez_compressed(
         path,
         spec=spec,
@@ -159,14 +183,18 @@ def _write_file(run, path, trained):
     )
 
 
-def _build(spec, name, weights):
-    model = build_from_spec(parse_yaml(spec.encode(), f"{name}: spec").plain())
-    if [w.shape for w in weights] != [tuple(v.shape) for v in model.weights]:
-        raise ValueError(f"A preset must hold the weights of its network. Received: {name} with others; fetch it again")
+def _build(spec, name):
+    return build_from_spec(parse_yaml(spec.encode(), f"{name}: spec").plain())
+
+
+def _fit(weights, model):
+    return [w.shape for w in weights] == [tuple(v.shape) for v in model.weights]
+
+
+def _fill(model, weights):
     model.set_weights(weights)
     for layer in normalization_layers(model):
         finalize(layer)
-    return model
 
 
 def _answer(model, question):

@@ -84,7 +84,8 @@ def test_folders_and_files(run, tmp_path):
     x = np.random.default_rng(1).random((2, 28, 28, 1), dtype="float32")
     preset.save_preset(folder, tmp_path / "own")
     card = (tmp_path / "own" / "README.md").read_text()
-    assert "| data | digits |" in card and "Certificate" in card
+    assert "| data | digits |" in card and "## Certificate" in card and "batch_size:" in card
+    assert 'ke.from_preset("own")' in card
     assert preset.preset_info(tmp_path / "own")["data"] == "digits"
     for handle in (folder, folder / "model.keras", tmp_path / "own"):
         np.testing.assert_allclose(ke.from_preset(handle)(x), result.model(x), rtol=1e-5, atol=1e-5)
