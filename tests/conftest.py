@@ -17,6 +17,12 @@ def pytest_collection_finish():
     gc.freeze()  # half a million objects of TensorFlow and Keras, which every full collection would walk through
 
 
+def pytest_runtest_teardown(item, nextitem):
+    if nextitem is not None and nextitem.path != item.path:  # what a file leaves behind is not walked through again
+        gc.collect()
+        gc.freeze()
+
+
 def pytest_collection_modifyitems(items):
     if keras.backend.backend() != "tensorflow":
         for item in items:

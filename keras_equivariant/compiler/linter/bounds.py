@@ -4,7 +4,14 @@ import math
 
 from keras_equivariant import groups
 from keras_equivariant.compiler.grammar import registry
-from keras_equivariant.compiler.grammar.limits import MAX_BASIS, MAX_ORTHOGONAL, MAX_PARAMETERS, MAX_POINTS, MAX_TOTAL
+from keras_equivariant.compiler.grammar.limits import (
+    MAX_BASIS,
+    MAX_ORTHOGONAL,
+    MAX_PARAMETERS,
+    MAX_POINTS,
+    MAX_TOTAL,
+    MAX_WEIGHTS,
+)
 from keras_equivariant.compiler.grammar.network import Branches
 from keras_equivariant.groups.finite import MAX_ORDER
 from keras_equivariant.stock.traits import has, traits
@@ -83,10 +90,18 @@ def check_points(entry, shapes):
         raise entry.where.error(f"an example must have at most {MAX_POINTS:,} points. Received: {max(known):,}")
 
 
-def check_total(count, where):
-    """SpecError where all layers together would have too many parameters."""
+def held(layer, count):
+    """About how many numbers a layer holds whose expanded kernel has `count`: those of one element of its group."""
+    group = getattr(layer, "group", None)
+    return count // group.order if isinstance(group, groups.Group) and math.isfinite(group.order) else count
+
+
+def check_total(count, weights, where):
+    """SpecError where all layers together would have too many parameters, expanded or as they are held."""
     if count > MAX_TOTAL:
         raise where.error(f"a network must have at most {MAX_TOTAL:,} parameters. Received: more, at this layer")
+    if weights > MAX_WEIGHTS:
+        raise where.error(f"a network must hold at most {MAX_WEIGHTS:,} weights. Received: more, at this layer")
 
 
 def flat(entries):

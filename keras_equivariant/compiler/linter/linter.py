@@ -18,6 +18,7 @@ from keras_equivariant.compiler.linter.bounds import (
     check_points,
     check_total,
     count_parameters,
+    held,
     flat,
 )
 from keras_equivariant.compiler.linter.rules import Features
@@ -121,7 +122,7 @@ class _Walker:
     def __init__(self, spec):
         self.trace = Trace(spec, [], [])
         self.names = {}
-        self.parameters = 0
+        self.parameters = self.weights = 0
         entries = list(flat(spec.layers))
         # The symmetry that the network claims; a plain network claims none and is not judged.
         self.claim, nothing_shared = rules.claimed(entries)
@@ -165,7 +166,8 @@ class _Walker:
         count = count_parameters(entry, layer, features.shape, shape)
         check_orthogonal(entry, layer, shape, count)
         self.parameters += count
-        check_total(self.parameters, entry.where)
+        self.weights += held(layer, count)
+        check_total(self.parameters, self.weights, entry.where)
         return self._record(entry, layer, Features(shape, layout), problem)
 
     def _merge(self, branches, features):

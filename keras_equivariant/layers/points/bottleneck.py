@@ -105,10 +105,18 @@ class LieBottleneck(Neighborhoods, EquivariantLayer):
             return BatchNormalization(activation=self.activation, dtype=self.dtype_policy, name=name)
         return keras.layers.Activation(self.activation, dtype=self.dtype_policy, name=name)
 
+    def _inner(self, channels):
+        return max(1, channels // self.ratio)
+
+    def expanded_size(self, channels):
+        """How many numbers the three linear maps hold, for so many channels."""
+        inner = self._inner(channels)
+        return channels * inner + self.conv.expanded_size(inner) + self.conv.filters * self.filters
+
     def build(self, input_shape):
         elements, values, mask = self.checked_shapes(input_shape, element_width(self.group))
         self.compute_output_shape(input_shape)
-        inner = max(1, values[2] // self.ratio)
+        inner = self._inner(values[2])
         self.reduce = keras.layers.Dense(inner, dtype=self.dtype_policy, name="reduce")
         self.activations[0].build(values)
         self.reduce.build(values)
