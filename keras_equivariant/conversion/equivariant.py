@@ -90,8 +90,8 @@ def equivariant(
             f"`group` must be finite. Received: group={group.name!r}; use so many rotations, such as "
             f"{'C8 or D8' if group.dimension == 2 else 'O or Oh'}"
         )
-    graph = inlined(functional(model, "converted"))
     replacements = dict(replacements or {})
+    graph = inlined(functional(model, "converted", functions=True, closed=replacements))
     plan = Plan(graph, group.dimension, replacements)
     check(plan)
     name = name or f"{model.name}_{group.name.lower()}"

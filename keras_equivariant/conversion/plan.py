@@ -257,9 +257,14 @@ class Plan:
             if None in before:
                 raise NoCounterpart("flattens a map of unknown size", "use GlobalAveragePooling")
             return Planned(FLAT, inputs[0].channels)
+        made = f"makes (B, {', '.join(map(str, after))}) of (B, {', '.join(map(str, before))})"
+        if self.is_map(call.inputs[0]) and tuple(after[: self.rank]) == tuple(before[:-1]):
+            raise NoCounterpart(
+                f"{made}, several axes of the channels, which have one beside the group's",
+                "convert the network without it, and reshape what that gives",
+            )
         raise NoCounterpart(
-            f"makes (B, {', '.join(map(str, after))}) of (B, {', '.join(map(str, before))}), which mixes positions and "
-            "channels",
+            f"{made}, which mixes positions and channels",
             "use GlobalAveragePooling, UpSampling or transposed convolutions. For attention between pixels, "
             f"{ATTENTION}",
         )

@@ -19,9 +19,11 @@ class NoCounterpart(ValueError):
 
 
 def describe(operation):
-    """A layer with its name and class, an operation of keras.ops with its class."""
+    """A layer with its name and class, an operation of keras.ops with its class, and the layer that it is inside."""
     kind = type(operation).__name__
-    return f'"{operation.name}" ({kind})' if isinstance(operation, keras.layers.Layer) else f"keras.ops {kind}"
+    if isinstance(operation, keras.layers.Layer):
+        return f'"{operation.name}" ({kind})'
+    return f'keras.ops {kind} inside "{operation.inside}"' if hasattr(operation, "inside") else f"keras.ops {kind}"
 
 
 _OWN = (

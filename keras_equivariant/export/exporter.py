@@ -110,7 +110,7 @@ def export(
     its result stands in the report.
     """
     formats = arguments.checked_formats(formats)
-    graph = functional(model, "folded")
+    graph = functional(model, "folded", functions=True)
     name = arguments.checked_name(model.name if name is None else name)
     arguments.check_version(version)
     check_pointwise(pointwise)

@@ -1,11 +1,12 @@
 """Any Keras model as a plain functional one: nested, shared and subclassed models, layers made of layers, wrappers."""
 
 import functools
+import inspect
 
 import keras
 
 from keras_equivariant.graphs.calls import calls, fresh, replay_graph
-from keras_equivariant.graphs.tracing import Untraceable, follow
+from keras_equivariant.graphs.tracing import Untraceable, follow, follow_function
 
 
 def walk(layer):
@@ -19,7 +20,7 @@ def walk(layer):
     yield from found.values()
 
 
-def as_functional(model, inputs=None, purpose="read", opened=True):
+def as_functional(model, inputs=None, purpose="read", opened=True, functions=False, closed=()):
     """A plain functional model over the same layers.
 
     A functional or sequential model is read. A subclassed one is called once on symbolic tensors; what it does where
@@ -33,6 +34,9 @@ def as_functional(model, inputs=None, purpose="read", opened=True):
         opened: whether the calls inside take the place of layers that are made of layers, as far as they can be
             followed, and of subclassed models. A functional or sequential model inside stays one call. With False a
             subclassed model is refused.
+        functions: whether the operations inside a Lambda, and inside the user's own layers that hold nothing, take
+            their place too, as far as they can be followed.
+        closed: classes of layers that are not opened.
 
     Raises:
         TypeError: if `model` is no Keras layer.
@@ -55,14 +59,14 @@ def as_functional(model, inputs=None, purpose="read", opened=True):
         symbols = _symbols(model, inputs, purpose)
         call = follow if isinstance(model, keras.Model) else (lambda layer, args, *_: layer(*args))
         graph = keras.Model(symbols, call(model, (symbols,), {}, purpose), name=model.name)
-    return _opened(graph) if opened else graph
+    return _opened(graph, functions, tuple(closed)) if opened else graph
 
 
-def functional(model, purpose="read", opened=True):
+def functional(model, purpose="read", opened=True, functions=False, closed=()):
     """`as_functional` of a model; TypeError for anything else, layers too."""
     if not isinstance(model, keras.Model):
         raise TypeError(f"`model` must be a keras.Model. Received: {model!r} of type {type(model).__name__}")
-    return as_functional(model, purpose=purpose, opened=opened)
+    return as_functional(model, purpose=purpose, opened=opened, functions=functions, closed=closed)
 
 
 def is_plain(operation):
@@ -84,6 +88,17 @@ def is_composed(operation):
     if isinstance(operation, keras.Model):
         return not is_plain(operation)
     return isinstance(operation, keras.Layer) and _is_foreign(operation) and len(list(walk(operation))) > 1
+
+
+def _is_function(operation):
+    """Whether a layer is a function of its inputs: a Lambda, or one of the user's that holds nothing, says nothing of
+    its own symmetry or folding, and does the same in training."""
+    if isinstance(operation, keras.layers.Lambda):
+        return True
+    if not isinstance(operation, keras.Layer) or isinstance(operation, keras.Model) or not _is_foreign(operation):
+        return False
+    knows = any(hasattr(operation, name) for name in ("output_layout", "symmetry_problems", "fold", "fold_call"))
+    return not knows and not operation.variables and "training" not in inspect.signature(operation.call).parameters
 
 
 def _is_foreign(layer):
@@ -131,39 +146,45 @@ def _dtype(model, x):
     return model.input_dtype if keras.backend.is_float_dtype(dtype) else dtype
 
 
-def _opened(graph):
+def _opened(graph, functions, shut):
     """The graph with the calls inside layers of layers, subclassed models and TimeDistributed in their place.
 
     TimeDistributed layers of stock layers alone are opened where others are, so that features stay what they are
     between them.
     """
     framed = any(_is_own_frame(layer) for layer in walk(graph))
-    while any(_can_open(call.operation, call.args, framed) for call in calls(graph)):
-        stuck = set()
+    stuck = set()
+
+    def call(operation, *args, **kwargs):
+        if isinstance(operation, shut):
+            return operation(*args, **kwargs)
+        return _open(stuck, framed, functions, operation, *args, **kwargs)
+
+    def closed(call):
+        known = call.operation in stuck or isinstance(call.operation, shut)
+        return not known and _can_open(call.operation, call.args, framed, functions)
+
+    while any(map(closed, calls(graph))):
         inputs = keras.tree.map_structure(fresh, graph.input)
-
-        def call(operation, *args, stuck=stuck, **kwargs):
-            return _open(stuck, framed, operation, *args, **kwargs)
-
         graph = keras.Model(inputs, replay_graph(graph, inputs, call), name=graph.name)
-        if stuck:
-            break
     return graph
 
 
-def _can_open(operation, args, framed):
-    return is_composed(operation) or (framed and _frames(operation, args) is not None)
+def _can_open(operation, args, framed, functions):
+    inside = is_composed(operation) or (functions and _is_function(operation))
+    return inside or (framed and _frames(operation, args) is not None)
 
 
-def _open(stuck, framed, operation, *args, **kwargs):
+def _open(stuck, framed, functions, operation, *args, **kwargs):
     frames = _frames(operation, args) if framed else None
     if frames is not None and not kwargs.get("mask"):
         x = keras.ops.reshape(args[0], (-1, *args[0].shape[2:]))
         y = operation.layer(x)
         return keras.tree.map_structure(lambda t: keras.ops.reshape(t, (-1, frames, *t.shape[1:])), y)
-    if is_composed(operation):
+    composed = is_composed(operation)
+    if operation not in stuck and (composed or (functions and _is_function(operation))):
         try:
-            return follow(operation, args, kwargs, "opened")
+            return (follow if composed else follow_function)(operation, args, kwargs, "opened")
         except Untraceable:  # it stays one call; whoever needs what is inside asks again, and says why
             stuck.add(operation)
     return operation(*args, **kwargs)

@@ -6,6 +6,9 @@ import textwrap
 import traceback
 
 import keras
+import numpy as np
+
+from keras_equivariant.graphs.calls import call_of, ids
 
 _LIBRARIES = (
     *(str(pathlib.Path(keras.__file__).parent), str(pathlib.Path(__file__).parents[1])),
@@ -46,6 +49,45 @@ def follow(operation, args, kwargs, purpose):
             f"class {type(operation).__name__}, which returns {strangers[0]!r}"
         )
     return results
+
+
+def follow_function(layer, args, kwargs, purpose):
+    """`follow` of a layer without variables: the operations inside it are marked with its name, as `inside`.
+
+    Raises:
+        Untraceable: where it gives other numbers from call to call, such as random ones, which one trace would keep.
+    """
+    results, again = (follow(layer, args, kwargs, purpose) for _ in range(2))
+    found, others = (_calls_between(args, one) for one in (results, again))
+    for call, other in zip(found, others, strict=True):
+        call.operation.inside = layer.name
+        pairs = zip(_arrays(call), _arrays(other), strict=True)
+        if not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):
+            raise Untraceable(
+                f'A layer must compute the same at each call to have it {purpose}. Received: "{layer.name}" of class '
+                f"{type(layer).__name__}, which draws numbers of its own; use a layer that draws in training only, such as "
+                "GaussianNoise"
+            )
+    return results
+
+
+def _calls_between(inputs, outputs):
+    """The calls that make some tensors of others."""
+    known, found, waiting = ids(inputs), [], list(keras.tree.flatten(outputs))
+    while waiting:
+        tensor = waiting.pop()
+        call = None if id(tensor) in known else call_of(tensor)
+        if call is not None:
+            found.append(call)
+            known |= ids(call.outputs)
+            waiting.extend(call.inputs)
+    return found
+
+
+def _arrays(call):
+    """The constants that a call is given, as arrays."""
+    leaves = keras.tree.flatten((call.args, call.kwargs))
+    return [keras.ops.convert_to_numpy(x) for x in leaves if keras.ops.is_tensor(x) or isinstance(x, np.ndarray)]
 
 
 def _line(error):

@@ -172,8 +172,29 @@ def test_feature_maps_come_pooled_or_with_the_group_axis():
 
 
 class Own(layers.Layer):
+    """A layer of which nothing is known."""
+
+    def build(self, shape):
+        self.offset = self.add_weight(shape=shape[1:])
+
     def call(self, x):
-        return keras.ops.tanh(x)
+        return keras.ops.tanh(x + self.offset)
+
+
+class Reflected(layers.Layer):
+    """A layer that holds nothing, as people write them around keras.ops."""
+
+    def call(self, x):
+        return keras.ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="reflect")
+
+
+class Noisy(layers.Layer):
+    def call(self, x):
+        return x + keras.random.normal((1, 1, 1, 4))
+
+
+def halved_where_known(x):
+    return x / 2 if float(keras.ops.max(keras.ops.abs(x))) > 0 else x
 
 
 def behind(*some_layers, size=(8, 8, 3)):
@@ -202,7 +223,12 @@ def sequence():
 
 REFUSED = {
     "custom": (lambda: behind(Own()), "replacements="),
-    "lambda": (lambda: behind(layers.Lambda(lambda x: x[:, ::-1])), "use stock layers or operations"),
+    "lambda": (
+        lambda: behind(layers.Lambda(lambda x: x[:, ::-1])),
+        "GetItem inside .* take ranges of channels and pixels",
+    ),
+    "code": (lambda: behind(layers.Lambda(halved_where_known, lambda shape: shape)), "use stock layers or operations"),
+    "noise": (lambda: behind(Noisy()), "replacements="),
     "cropping": (lambda: behind(layers.Cropping2D(((1, 0), (0, 0)))), "crop as much at every side"),
     "recurrent": (lambda: behind(layers.ConvLSTM1D(2, 3)), "TimeDistributed"),
     "reshape": (lambda: behind(layers.Reshape((4, 16, 4))), "GlobalAveragePooling"),
@@ -232,7 +258,12 @@ def frames():
 
 
 REMEDIES = {
-    "lambda": (lambda: behind(layers.Activation("tanh")), {}),
+    "lambda": (lambda: behind(layers.Lambda(lambda x: keras.ops.relu(x) ** 2 + 1)), {}),
+    "function": (lambda: behind(Reflected(), layers.ReLU(), layers.Conv2D(3, 3)), {}),
+    "closed function": (
+        lambda: behind(Reflected()),
+        {"replacements": {Reflected: lambda _: layers.Activation("tanh")}},
+    ),
     "recurrent": (frames, {}),
     "attention": (attentive, {}),
     "spectral": (lambda: behind(layers.SpectralNormalization(layers.Conv2D(4, 3, strides=2, padding="same"))), {}),

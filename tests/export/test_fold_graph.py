@@ -337,6 +337,9 @@ class _Branching(keras.Model):
 
 @keras.saving.register_keras_serializable("elsewhere")
 class _Foreign(layers.Layer):
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(shape[-1],))
+
     def call(self, x):
         return x
 
@@ -351,6 +354,23 @@ def test_subclassed_models_are_followed(check_fold):
     assert relative_error(fold(doubled)(inputs), doubled(inputs)) <= 1e-5
 
 
+class _Centered(layers.Layer):
+    """A layer that holds nothing."""
+
+    def call(self, x):
+        return x - ops.mean(x, axis=(1, 2), keepdims=True)
+
+
+def _by_numbers(x):
+    return x if float(ops.sum(x)) > 0 else -x
+
+
+def test_layers_that_hold_nothing_are_followed(check_fold):
+    image, x = lifted()
+    x = layers.Lambda(lambda t: ops.relu(t) + 0.5 * t)(_Centered()(x))
+    check_fold(keras.Model(image, layers.GlobalAveragePooling2D()(ke.layers.GroupPooling("max")(x))))
+
+
 def test_errors_name_the_layer_and_what_to_do_instead():
     branching = _Branching()
     branching(np.zeros((1, 8, 8, 1), "float32"))
@@ -361,7 +381,11 @@ def test_errors_name_the_layer_and_what_to_do_instead():
         (ValueError, "_Subclassed.*input shape is not known; call it on an array", _Subclassed()),
         (ValueError, r"built.*model.build", keras.Sequential([layers.Conv2D(2, 3)])),
         (ValueError, '"alien".*_Foreign.*fold', keras.Model(image, _Foreign(name="alien")(x))),
-        (ValueError, '"lam".*lambda', keras.Model(image, layers.Lambda(lambda t: t, name="lam")(x))),
+        (
+            ValueError,
+            '"lam".*lambda',
+            keras.Model(image, layers.Lambda(_by_numbers, lambda shape: shape, name="lam")(x)),
+        ),
         (ValueError, '"act".*lambda', keras.Model(image, layers.Activation(lambda t: t, name="act")(x))),
     ]
     for error, pattern, model in cases:

@@ -18,8 +18,8 @@ from keras_equivariant.compiler.linter.bounds import (
     check_points,
     check_total,
     count_parameters,
-    held,
     flat,
+    held,
 )
 from keras_equivariant.compiler.linter.rules import Features
 from keras_equivariant.groups.layouts import BreaksSymmetry, Points, Quotient, Regular, WrongFeatures

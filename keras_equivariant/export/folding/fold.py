@@ -70,7 +70,7 @@ def fold(
     check_pointwise(pointwise)
     if dtype not in ("float32", "float64"):
         raise ValueError(f'`dtype` of a folded model must be "float32" or "float64". Received: dtype={dtype!r}')
-    graph = functional(model, "folded")
+    graph = functional(model, "folded", functions=True)
     try:
         folded = _fold(graph, name or model.name, dtype)
     except ValueError as error:
