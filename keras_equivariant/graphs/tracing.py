@@ -65,8 +65,8 @@ def follow_function(layer, args, kwargs, purpose):
         if not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):
             raise Untraceable(
                 f'A layer must compute the same at each call to have it {purpose}. Received: "{layer.name}" of class '
-                f"{type(layer).__name__}, which draws numbers of its own; use a layer that draws in training only, such as "
-                "GaussianNoise"
+                f"{type(layer).__name__}, which draws numbers of its own; use a layer that draws in training "
+                "only, such as GaussianNoise"
             )
     return results
 
