@@ -235,11 +235,21 @@ def test_no_sizes_are_tried_for_what_no_size_mends(monkeypatch, tmp_path):
     from keras_equivariant.compiler.linter import linter
 
     walked, tried = linter._walked, []
-    monkeypatch.setattr(linter, "_walked", lambda spec: tried.append(spec.input_shape[0]) or walked(spec))
+    monkeypatch.setattr(linter, "_walked", lambda spec, known: tried.append(spec.input_shape[0]) or walked(spec, known))
     text = (SPECS / "se3_cath_resnet34.yaml").read_text().replace("scalars: 256 ", "scalars: 256 or so ")
     (tmp_path / "net.yaml").write_text(text)
     (problem,) = lint(tmp_path / "net.yaml", size=50)
     assert "which stops making sense" in str(problem) and tried == [50, 49, 51]
+
+
+def test_layers_are_made_once_for_all_sizes(monkeypatch):
+    from keras_equivariant.compiler.linter import linter
+
+    make, walked, made, tried = linter._Walker._made, linter._walked, [], []
+    monkeypatch.setattr(linter._Walker, "_made", lambda *args: made.append(args[1].layer) or make(*args))
+    monkeypatch.setattr(linter, "_walked", lambda *args: tried.append(args[0]) or walked(*args))
+    assert lint("p4m_resnet", size=33)
+    assert len(tried) > 3 and len(made) < 1.5 * len(list(linter.flat(tried[0].layers)))
 
 
 def test_sizes_that_differ_along_the_axes():

@@ -65,7 +65,7 @@ def _expanded(text):
 
 def _shown_name(name):
     """A name as messages begin with it: on one line."""
-    return name if 0 < len(name) < 100 and name.isprintable() and not name.isspace() else shown(name, limit=100)
+    return name if 0 < len(name) < 100 and name.isprintable() and name == name.strip() else shown(name, limit=100)
 
 
 def _is_there(path):

@@ -88,9 +88,10 @@ def trace(spec: Spec) -> Trace:
     Returns:
         A `Trace`. Where a shape does not fit, it ends with that layer and its problem.
     """
-    found = _walked(spec)
+    known = {}
+    found = _walked(spec, known)
     if any(problem.severity == "error" for problem in found.problems):
-        advice = input_sizes.advice(spec, found.problems, lambda other: _walked(other).problems)
+        advice = input_sizes.advice(spec, found.problems, lambda other: _walked(other, known).problems)
         if advice:
             found.problems = [_of_inner_layer(problem) for problem in found.problems] + [advice]
     return found
@@ -102,8 +103,8 @@ def _of_inner_layer(problem):
     return dataclasses.replace(problem, message=message)
 
 
-def _walked(spec):
-    walker = _Walker(spec)
+def _walked(spec, known):
+    walker = _Walker(spec, known)
     try:
         start = walker.start(spec)
         features = walker.walk(spec.layers, start)
@@ -119,7 +120,15 @@ def _walked(spec):
 
 
 class _Walker:
-    def __init__(self, spec):
+    """One walk.
+
+    Args:
+        spec: the `Spec`.
+        known: the layers of other walks by what they are made of, since most are the same on every size of the input.
+    """
+
+    def __init__(self, spec, known):
+        self.known = known
         self.trace = Trace(spec, [], [])
         self.names = {}
         self.parameters = self.weights = 0
@@ -203,15 +212,22 @@ class _Walker:
 
     def _construct(self, entry, features):
         check_kernel(entry)
-        given = made(entry.layer, entry.arguments)
+        own, inferred = entry.arguments, {}
+        if registry.arguments(entry.layer).get("group", "") is None and not own.get("group"):
+            inferred["group"] = self._assumed_group(entry, features)
+        if typed.takes_type(entry.layer):
+            inferred["in_type"] = typed.given_type(entry, features)
+        if not own.get("name"):
+            inferred["name"] = self._unique_name(entry.layer)
+        key = entry.layer, repr(own), repr(inferred)
+        if key not in self.known:
+            self.known[key] = self._made(entry, inferred)
+        return self.known[key]
+
+    def _made(self, entry, inferred):
+        given = made(entry.layer, entry.arguments) | inferred
         if not registry.has_strict(entry.layer):
             given.pop("strict", None)
-        if registry.arguments(entry.layer).get("group", "") is None and not given.get("group"):
-            given["group"] = self._assumed_group(entry, features)
-        if typed.takes_type(entry.layer):
-            given["in_type"] = typed.given_type(entry, features)
-        if not given.get("name"):
-            given["name"] = self._unique_name(entry.layer)
         try:
             return registry.layer_classes()[entry.layer](**given)
         except Exception as error:  # what stock layers raise on options that they do not take has no common base
