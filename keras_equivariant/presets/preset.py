@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -111,13 +111,18 @@ def preset_info(name: str | os.PathLike[str]) -> dict[str, Any]:
     return json.loads(_read(name)["about"].item())
 
 
-def save_preset(run: str | os.PathLike[str] | keras.Model, path: str | os.PathLike[str]) -> None:
+def save_preset(
+    run: str | os.PathLike[str] | keras.Model,
+    path: str | os.PathLike[str],
+    about: Mapping[str, str] | None = None,
+) -> None:
     """Writes a trained network for `from_preset`: as one small file, or as a folder with a model card.
 
     Args:
         run: folder of a finished run of `train`; for a folder also any Keras model.
         path: the .npz file to write, or a folder, which then holds `model.keras`, `preset.json` and the model card
             `README.md`.
+        about: what the card says besides, such as the license of the data.
 
     Raises:
         ValueError: the network needs preprocessing that the file cannot hold, or the path has another ending.
@@ -134,13 +139,15 @@ def save_preset(run: str | os.PathLike[str] | keras.Model, path: str | os.PathLi
     if path.suffix not in ("", SUFFIX) or (isinstance(run, keras.Model) and path.suffix):
         raise ValueError(f'A preset is a folder, or of a run a file with the ending "{SUFFIX}". Received: {path}')
     if isinstance(run, keras.Model):
-        return folders.write(path, run, {"network": run.name, "parameters": run.count_params()})
+        known = {"network": run.name, "parameters": run.count_params()}
+        return folders.write(path, run, known | dict(about or {}))
     run = pathlib.Path(run).expanduser()
     trained = load_trained(run)
     _check_plain(trained)
     if path.suffix != SUFFIX:
-        return folders.write(path, trained.model, read_json(run / "summary.json") | {"training": _training(run)})
-    _write_file(run, path, trained)
+        known = read_json(run / "summary.json") | {"training": _training(run)}
+        return folders.write(path, folders.read(run), known | dict(about or {}))  # without the optimizer's state
+    _write_file(run, path, trained, about or {})
 
 
 def _check_plain(trained):
@@ -155,13 +162,15 @@ def _training(run):
     """How a run trained: its command where one is known, the data's digest and the recipe."""
     config = read_json(run / CONFIG)
     known = config.get("origin") or {}
-    recipe = {key: value for key, value in config["settings"]["recipe"].items() if value not in (None, [], False)}
+    settings = config["settings"]
+    recipe = settings["recipe"] | {key: settings[key] for key in ("epochs", "batch_size")}  # of this run, on its data
+    recipe = {key: value for key, value in recipe.items() if value not in (None, [], False) and key != "dataset"}
     return {key: known[key] for key in ("command", "data_sha256") if known.get(key)} | {"recipe": recipe}
 
 
-def _write_file(run, path, trained):
+def _write_file(run, path, trained, more):
     summary = read_json(run / "summary.json")
-    about = {key: value for key, value in summary.items() if isinstance(value, int | float | str)}
+    about = {key: value for key, value in summary.items() if isinstance(value, int | float | str)} | dict(more)
     spec = (run / "spec.yaml").read_text(encoding="utf-8")
     weights = trained.model.get_weights()
     model = _build(spec, run)  # in the precision of whoever loads it, not in that of its training
