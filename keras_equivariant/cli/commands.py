@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 import sys
 
 log = logging.getLogger("keras_equivariant")
@@ -215,21 +214,11 @@ def _multiply_adds(model):
 
 def _load_model(path):
     """The Keras model of a file, with the layers of plugins."""
-    import keras
+    from keras_equivariant.utils.keras_files import load_model
 
     if not str(path).endswith((".keras", ".h5", ".hdf5")):
         raise ValueError(f"A model is a .keras or .h5 file. Received: {path}; write one with model.save(...).")
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except TypeError as error:
-        named = re.search(r"Could not locate (?:class|function) '(\w+)'", str(error))
-        if named is None:
-            raise
-        raise ValueError(
-            f"A model of classes of your own is loaded with them. Received: {path}, which needs {named[1]}; name the "
-            "module that defines it, --plugin MODULE (a file MODULE.py in this folder), decorated with "
-            "@keras.saving.register_keras_serializable()."
-        ) from error
+    return load_model(path, compile=False)
 
 
 def _images(path, model):

@@ -3,10 +3,10 @@
 import json
 import pathlib
 
-import keras
 import yaml
 
 from keras_equivariant.training.run_folder import read_json, write_json
+from keras_equivariant.utils.keras_files import load_model
 
 MODEL, ABOUT, CARD = "model.keras", "preset.json", "README.md"
 
@@ -28,7 +28,7 @@ def write(folder, model, about):
 
 def read(folder):
     """The model of a folder: a preset's, or that of a run."""
-    return keras.saving.load_model(pathlib.Path(folder) / MODEL, compile=False)
+    return load_model(pathlib.Path(folder) / MODEL, compile=False)
 
 
 def about(folder):

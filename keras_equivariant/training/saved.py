@@ -9,6 +9,7 @@ from keras_equivariant.data import Preprocess
 from keras_equivariant.training.run_folder import CONFIG, read_json
 from keras_equivariant.training.summaries import by_seed
 from keras_equivariant.utils.arrays import read_arrays
+from keras_equivariant.utils.keras_files import load_model
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def load_trained(path):
     """
     path = Path(path).expanduser()
     if path.is_file():
-        return Trained(_load_model(path))
+        return Trained(load_model(path))
     if not (path / CONFIG).is_file() and (several := by_seed(path)):
         raise FileNotFoundError(
             f"A trained network is a run folder or a .keras file. Received: {path}, which holds {len(several)} "
@@ -67,15 +68,4 @@ def load_trained(path):
         ) from error
     if (path / "preprocess.npz").is_file():
         preprocess.state.update(read_arrays(path / "preprocess.npz", what="The state of the preprocessing"))
-    return Trained(_load_model(path / "model.keras"), preprocess, settings)
-
-
-def _load_model(path):
-    try:
-        return keras.models.load_model(path)
-    except Exception as error:  # those of zipfile, h5py and Keras have no common base
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(
-            f"The file must be a whole Keras model. Received: {path} ({first_line}). "
-            "Save it again with model.save(...), or train again."
-        ) from error
+    return Trained(load_model(path / "model.keras"), preprocess, settings)

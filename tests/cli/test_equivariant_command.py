@@ -72,11 +72,31 @@ def test_a_class_of_ones_own_and_no_folder_named(tmp_path, capsys, monkeypatch):
     with keras.saving.CustomObjectScope({}):
         keras.saving.get_custom_objects().pop("brought>Brought")
         assert main(["equivariant", "brought.keras"]) == 2
-        assert "needs Brought; name the module" in capsys.readouterr().err
+        assert "needs Brought; import the module" in capsys.readouterr().err
     del sys.modules["brought"]
     assert main(["equivariant", "brought.keras", "--plugin", "brought", "--formats", "tflite"]) == 0
     assert "under D4: EXACT" in capsys.readouterr().out
     assert (tmp_path / "runs" / "brought_d4" / "brought_d4.keras").is_file()
+
+
+def test_python_code_in_a_file_is_loaded_where_it_is_trusted(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    inner = [
+        keras.Input((8, 8, 1)),
+        layers.Lambda(lambda x: 2 * x),
+        layers.Conv2D(2, 3),
+        layers.GlobalAveragePooling2D(),
+    ]
+    keras.Sequential(inner).save("m.keras")
+    assert main(["equivariant", "m.keras"]) == 2
+    assert "a Lambda, is loaded only if you trust it" in capsys.readouterr().err
+    (tmp_path / "trusted.py").write_text("import keras\n\nkeras.config.enable_unsafe_deserialization()\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    try:
+        assert main(["equivariant", "m.keras", "--plugin", "trusted", "--formats", "tflite", "--output", "new"]) == 0
+    finally:
+        keras.backend.clear_session()  # which forgets that such files are loaded
+    assert "under D4: EXACT" in capsys.readouterr().out
 
 
 BROUGHT = """

@@ -10,6 +10,7 @@ from keras_equivariant.export.proof.field import Field
 from keras_equivariant.export.proof.moves import moves_of
 from keras_equivariant.export.proof.report import Layer, Proof
 from keras_equivariant.export.proof.walk import Broken, Walk, is_closed
+from keras_equivariant.utils.keras_files import load_model
 
 SUFFIXES = (".keras", ".onnx", ".tflite")
 _LARGEST = {2: "D4", 3: "Oh"}
@@ -243,7 +244,7 @@ def _read(artifact):
     elif path.suffix == ".keras":
         from keras_equivariant.export.proof import read_keras
 
-        graph = read_keras.read(keras.models.load_model(path, compile=False))
+        graph = read_keras.read(load_model(path, compile=False))
     else:
         raise ValueError(
             "What is proved is a .tflite, .onnx or .keras file, or a folded keras.Model. "
