@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 (one line for each case)
 
+import contextlib
 import os
 import random
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from keras_equivariant.compiler import SpecError, build_from_spec, lint, list_specs, load_spec
+from keras_equivariant.compiler.grammar import registry
 
 HEAD = "spec: 1\nname: net\ninput: {shape: [8, 8, 1]}\n"
 SECONDS = 10  # hostile input takes one or two at most; what this catches takes hours
@@ -169,3 +171,18 @@ def test_damaged_specs_are_read_or_refused(name, write):
             # What a value does to a spec that is extended is said of that spec.
             assert re.match(r"(net|e2_wrn_16_8)\.yaml(:\d+)?: ", str(error))
     assert refused > 5
+
+
+USUAL = {"filters": 2, "kernel_size": 3, "units": 3, "out_type": "2x0 + 1x1", "pool_size": 2, "strides": 2}
+INPUTS = ({"shape": [9, 9, 1]}, {"shape": [1, 1, 1]}, {"shape": [9, 2], "space": 2}, {"shape": [9, 2], "space": 3})
+
+
+@pytest.mark.parametrize("name", registry.layer_classes())
+def test_any_group_is_taken_or_refused_by_any_layer(name):
+    known = registry.layer_parameters(name)
+    needed = {key: USUAL.get(key, 1) for key, one in known.items() if one.default is registry.REQUIRED}
+    for group in ("C1", "D4", "SO2", "O2", "T2", "SE2", "RxSO2", "O", "SO3", "SE3") if "group" in known else ():
+        for shape in INPUTS:
+            spec = {"spec": 1, "name": "net", "input": shape, "layers": [{name: needed | {"group": group}}]}
+            with contextlib.suppress(SpecError):
+                lint(spec)

@@ -33,4 +33,7 @@ def given_type(entry, features):
     group = entry.arguments.get("group") or layout.group
     if group is None:
         raise entry.where.error('needs the argument "group" where no layer before it has one, e.g. group: SO2')
-    return groups.FieldType.scalars(features.shape[-1], group)
+    try:
+        return groups.FieldType.scalars(features.shape[-1], group)
+    except ValueError as error:  # a group of points and motions, which has no field types
+        raise entry.where.error(str(error)) from None
