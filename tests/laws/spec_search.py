@@ -307,7 +307,7 @@ def summary(counts):
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
-        found, faults = search(int(sys.argv[1]), sys.argv[2], Path(place), build_every=4)
+        found, faults = search(int(sys.argv[1]), sys.argv[2], Path(place), build_every=3)
     print(
         yaml.safe_dump({"found": summary(found), "faults": [[str(part)[:500] for part in fault] for fault in faults]})
     )
