@@ -3,8 +3,11 @@
 import json
 import pathlib
 
+import keras
+import numpy as np
 import yaml
 
+from keras_equivariant.training.normalization import normalization_layers
 from keras_equivariant.training.run_folder import read_json, write_json
 from keras_equivariant.utils.keras_files import load_model
 
@@ -47,7 +50,8 @@ def card(model, known, name):
     lines = [
         f"# {model.name}",
         "",
-        f"{model.count_params():,} parameters; input {_shape(model.input_shape)}, output {_shape(model.output_shape)}.",
+        f"{model.count_params():,} parameters; input {_shape(model.input_shape)}, output {_shape(model.output_shape)}."
+        + _scale(model),
         "",
         "| | |",
         "|---|---|",
@@ -65,6 +69,15 @@ def card(model, known, name):
     ]
     lines += ["## Use", "", "```python", *use, "```", ""]
     return "\n".join(lines)
+
+
+def _scale(model):
+    """In which range the values of the input are, as far as a first layer knows the data's."""
+    first = next((one for one in normalization_layers(model) if one.mean is not None), None)
+    if first is None or np.size(first.mean) > 1:
+        return ""
+    mean, deviation = (float(np.ravel(keras.ops.convert_to_numpy(x))[0]) for x in (first.mean, first.variance**0.5))
+    return f" The values of the input have a mean of {mean:.3g} and a deviation of {deviation:.3g}."
 
 
 def _shape(shape):
