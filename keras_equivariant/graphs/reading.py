@@ -5,7 +5,7 @@ import inspect
 
 import keras
 
-from keras_equivariant.graphs.calls import calls, fresh, replay_graph
+from keras_equivariant.graphs.calls import calls, fresh, is_empty, replay_graph
 from keras_equivariant.graphs.tracing import Untraceable, follow, follow_function
 
 
@@ -177,7 +177,7 @@ def _can_open(operation, args, framed, functions):
 
 def _open(stuck, framed, functions, operation, *args, **kwargs):
     frames = _frames(operation, args) if framed else None
-    if frames is not None and not kwargs.get("mask"):
+    if frames is not None and is_empty(kwargs.get("mask")):
         x = keras.ops.reshape(args[0], (-1, *args[0].shape[2:]))
         y = operation.layer(x)
         return keras.tree.map_structure(lambda t: keras.ops.reshape(t, (-1, frames, *t.shape[1:])), y)
@@ -187,6 +187,8 @@ def _open(stuck, framed, functions, operation, *args, **kwargs):
             return (follow if composed else follow_function)(operation, args, kwargs, "opened")
         except Untraceable:  # it stays one call; whoever needs what is inside asks again, and says why
             stuck.add(operation)
+    elif frames is not None:  # with a mask, it stays one call too
+        stuck.add(operation)
     return operation(*args, **kwargs)
 
 

@@ -117,6 +117,12 @@ def test_frames_of_unknown_number_are_refused_with_the_reason():
         ke.fold(model)
 
 
+def test_frames_with_a_mask_stay_one_call():
+    frames, there = keras.Input((3, 8, 8, 2)), keras.Input((3,), dtype="bool")
+    model = keras.Model([frames, there], keras.layers.TimeDistributed(lift(), name="each")(frames, mask=there))
+    assert [call.operation.name for call in calls(as_functional(model))] == ["each"]
+
+
 def test_the_group_of_a_model_without_one_is_that_of_its_grid():
     plain = chain((8, 8, 2), keras.layers.Conv2D(2, 3))
     with pytest.raises(ValueError, match="no layer that has a group"):
