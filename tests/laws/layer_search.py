@@ -13,6 +13,7 @@ import sys
 import warnings
 
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 import keras_equivariant as ke
@@ -212,7 +213,10 @@ def measure(layer, case, rng, exact=EXACT):
     scale = max(float(np.abs(y).max(initial=0.0)), 1e-300)
     worst = 0.0
     for matrix, element in elements(case):
-        moved = ops.convert_to_numpy(layer(act(x, case, layer, matrix, element, out=False)))
+        try:
+            moved = ops.convert_to_numpy(layer(act(x, case, layer, matrix, element, out=False)))
+        except (ValueError, tf.errors.InvalidArgumentError):
+            return np.inf  # axes that the group swaps, one of them shorter than the window
         wanted = act(y, case, layer, matrix, element, out=True)
         if moved.shape != wanted.shape:
             return np.inf
