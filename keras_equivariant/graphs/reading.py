@@ -94,7 +94,7 @@ def _is_function(operation):
     """Whether a layer is a function of its inputs: a Lambda, or one of the user's that holds nothing, says nothing of
     its own symmetry or folding, and does the same in training."""
     if isinstance(operation, keras.layers.Lambda):
-        return True
+        return "training" not in inspect.signature(operation.function).parameters
     if not isinstance(operation, keras.Layer) or isinstance(operation, keras.Model) or not _is_foreign(operation):
         return False
     knows = any(hasattr(operation, name) for name in ("output_layout", "symmetry_problems", "fold", "fold_call"))

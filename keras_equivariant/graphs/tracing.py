@@ -55,20 +55,32 @@ def follow_function(layer, args, kwargs, purpose):
     """`follow` of a layer without variables: the operations inside it are marked with its name, as `inside`.
 
     Raises:
-        Untraceable: where it gives other numbers from call to call, such as random ones, which one trace would keep.
+        Untraceable: where it gives other numbers from call to call, such as random ones, which a trace would keep.
     """
-    results, again = (follow(layer, args, kwargs, purpose) for _ in range(2))
-    found, others = (_calls_between(args, one) for one in (results, again))
-    for call, other in zip(found, others, strict=True):
+    results = follow(layer, args, kwargs, purpose)
+    if not _repeats_itself(layer, args, kwargs):
+        raise Untraceable(
+            f'A layer must compute the same at each call to have it {purpose}. Received: "{layer.name}" of class '
+            f"{type(layer).__name__}, which draws numbers of its own; use a layer that draws in training only, such as "
+            "GaussianNoise"
+        )
+    for call in _calls_between(args, results):
         call.operation.inside = layer.name
-        pairs = zip(_arrays(call), _arrays(other), strict=True)
-        if not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):
-            raise Untraceable(
-                f'A layer must compute the same at each call to have it {purpose}. Received: "{layer.name}" of class '
-                f"{type(layer).__name__}, which draws numbers of its own; use a layer that draws in training "
-                "only, such as GaussianNoise"
-            )
     return results
+
+
+def _repeats_itself(layer, args, kwargs):
+    """Whether a layer gives the same for the same numbers, several times."""
+    generator = np.random.default_rng(0)
+
+    def draw(x):
+        if not isinstance(x, keras.KerasTensor):
+            return x
+        return keras.ops.cast(generator.normal(size=[n or 2 for n in x.shape]), x.dtype)
+
+    args, kwargs = keras.tree.map_structure(draw, (args, kwargs))
+    found = [list(map(keras.ops.convert_to_numpy, keras.tree.flatten(layer(*args, **kwargs)))) for _ in range(4)]
+    return all(np.allclose(x, y, equal_nan=True) for other in found[1:] for x, y in zip(found[0], other, strict=True))
 
 
 def _calls_between(inputs, outputs):
@@ -82,12 +94,6 @@ def _calls_between(inputs, outputs):
             known |= ids(call.outputs)
             waiting.extend(call.inputs)
     return found
-
-
-def _arrays(call):
-    """The constants that a call is given, as arrays."""
-    leaves = keras.tree.flatten((call.args, call.kwargs))
-    return [keras.ops.convert_to_numpy(x) for x in leaves if keras.ops.is_tensor(x) or isinstance(x, np.ndarray)]
 
 
 def _line(error):

@@ -21,6 +21,7 @@ from keras_equivariant.training.seeding import set_seed
 from keras_equivariant.training.statistics import LARGEST_SAMPLE, recompute_statistics
 from keras_equivariant.training.tasks import task_of
 from keras_equivariant.utils.files import replaced
+from keras_equivariant.utils.keras_files import load_model
 
 COMPARED_IMAGES = 2000
 ROWS_AT_A_TIME = 250
@@ -122,7 +123,7 @@ def fit_network(
         best.restore(trained)
     save_model(model, folder / "model.keras")
     if distribution.kind != "none":
-        model = keras.models.load_model(folder / "model.keras")
+        model = load_model(folder / "model.keras")
     batches, _ = training_pipeline(images, dataset.y_train, batch_size, seed, **{**rows, "weights": None})
     if recompute_statistics(model, itertools.islice(batches, min(steps, -(-LARGEST_SAMPLE // batch_size)))):
         save_model(model, folder / "model.keras")

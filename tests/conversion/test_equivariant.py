@@ -193,6 +193,14 @@ class Noisy(layers.Layer):
         return x + keras.random.normal((1, 1, 1, 4))
 
 
+def scaled_by_chance(x):
+    return x * np.random.default_rng().random()
+
+
+def otherwise_in_training(x, training=None):
+    return 2 * x if training else x
+
+
 def halved_where_known(x):
     return x / 2 if float(keras.ops.max(keras.ops.abs(x))) > 0 else x
 
@@ -229,6 +237,8 @@ REFUSED = {
     ),
     "code": (lambda: behind(layers.Lambda(halved_where_known, lambda shape: shape)), "use stock layers or operations"),
     "noise": (lambda: behind(Noisy()), "replacements="),
+    "chance": (lambda: behind(layers.Lambda(scaled_by_chance)), "use stock layers or operations"),
+    "training": (lambda: behind(layers.Lambda(otherwise_in_training)), "use stock layers or operations"),
     "cropping": (lambda: behind(layers.Cropping2D(((1, 0), (0, 0)))), "crop as much at every side"),
     "recurrent": (lambda: behind(layers.ConvLSTM1D(2, 3)), "TimeDistributed"),
     "reshape": (lambda: behind(layers.Reshape((4, 16, 4))), "GlobalAveragePooling"),

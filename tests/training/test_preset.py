@@ -100,3 +100,28 @@ def test_folders_and_files(run, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="write one with save_preset"):
         ke.from_preset(tmp_path / "empty")
+
+
+def test_features_of_a_network_that_ends_in_a_sum():
+    whole = ke.from_preset("tfn_molecules_qm9")
+    features = ke.from_preset("tfn_molecules_qm9", include_top=False)
+    inner = keras.Model(whole.input, whole.get_layer("dense").input)
+    rng = np.random.default_rng(0)
+    given = [rng.normal(size=(2, 29, 3)), rng.normal(size=(2, 29, 15)), rng.random((2, 29)) < 0.8]
+    found = np.asarray(features(given))
+    assert found.shape == (2, 29, 24) and np.ptp(found) > 1e-3
+    np.testing.assert_allclose(found, inner(given), atol=1e-5)
+    with pytest.raises(ValueError, match="take its features, include_top=False"):
+        ke.from_preset("tfn_molecules_qm9", classes=2)
+
+
+def test_a_run_that_its_spec_does_not_describe_becomes_a_folder(tmp_path):
+    options = {"epochs": 1, "limit": 32, "angle_step": 180, "export_formats": (), "verbose": 0}
+    params = {"scalars": 4, "vectors": 2, "layers": 1}
+    result = ke.train("tfn_molecules", data="clusters", run_dir=tmp_path / "run", params=params, **options)
+    with pytest.raises(ValueError, match="write a folder, save_preset"):
+        ke.save_preset(tmp_path / "run", tmp_path / "own.npz")
+    ke.save_preset(tmp_path / "run", tmp_path / "own")
+    model = ke.from_preset(tmp_path / "own")
+    assert [tuple(w.shape) for w in model.weights] == [tuple(w.shape) for w in result.model.weights]
+    assert " and (B, " in (tmp_path / "own" / "README.md").read_text()

@@ -6,6 +6,7 @@ from keras_equivariant import groups
 from keras_equivariant.compiler.grammar import registry
 from keras_equivariant.compiler.grammar.limits import (
     MAX_BASIS,
+    MAX_LAYER_WEIGHTS,
     MAX_ORTHOGONAL,
     MAX_PARAMETERS,
     MAX_POINTS,
@@ -90,10 +91,17 @@ def check_points(entry, shapes):
         raise entry.where.error(f"an example must have at most {MAX_POINTS:,} points. Received: {max(known):,}")
 
 
-def held(layer, count):
-    """About how many numbers a layer holds whose expanded kernel has `count`: those of one element of its group."""
+def held(entry, layer, count):
+    """About how many numbers a layer holds whose expanded kernel has `count`: those of one element of its group.
+
+    Raises:
+        SpecError: more than a layer may hold.
+    """
     group = getattr(layer, "group", None)
-    return count // group.order if isinstance(group, groups.Group) and math.isfinite(group.order) else count
+    weights = count // group.order if isinstance(group, groups.Group) and math.isfinite(group.order) else count
+    if weights > MAX_LAYER_WEIGHTS:
+        raise entry.where.error(f"a layer must hold at most {MAX_LAYER_WEIGHTS:,} weights. Received: {weights:,}")
+    return weights
 
 
 def check_total(count, weights, where):

@@ -175,7 +175,7 @@ class _Walker:
         count = count_parameters(entry, layer, features.shape, shape)
         check_orthogonal(entry, layer, shape, count)
         self.parameters += count
-        self.weights += held(layer, count)
+        self.weights += held(entry, layer, count)
         check_total(self.parameters, self.weights, entry.where)
         return self._record(entry, layer, Features(shape, layout), problem)
 
