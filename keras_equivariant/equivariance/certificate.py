@@ -16,7 +16,7 @@ from keras_equivariant.equivariance.errors import check_law, checked_inputs, inp
 from keras_equivariant.equivariance.layouts import AUTO, Frames, finite, own_layouts, parsed
 from keras_equivariant.equivariance.lie_derivative import lie_derivative
 from keras_equivariant.equivariance.localize import localize, sizes
-from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure
+from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure, rounding
 from keras_equivariant.equivariance.report import Report
 from keras_equivariant.equivariance.sizes import on_both_parities
 from keras_equivariant.equivariance.verdict import (
@@ -114,7 +114,8 @@ def certify(
         dtypes: which precisions to measure; `"float32"` stands for the model as it is.
         tolerance: largest error that counts as exact, a number or a dict by dtype; by default 1e-12 in float64,
             1e-5 in float32, 1e-2 in float16 and 1e-1 in bfloat16. Where a network amplifies rounding, as frames along
-            nearly equal axes do, that of float64 is 2e-8 of the error in float32: a fault is as large in both.
+            nearly equal axes do, that of float64 is 2e-8 of the error in float32: a fault is as large in both. Where
+            float64 is exact, that of float32 is four times what the outputs as they are round by, 1e-4 at most.
         samples: number of random images.
         size: height and width of the random images where the model leaves them open; `size + 1` is tested as well,
             and the report is that of the worse one.
@@ -196,7 +197,7 @@ def certify(
 
     own = model if isinstance(model, keras.Model) or network is None else network
     own_dtype = twin.compute_dtype(model) if is_keras else None
-    measured, unavailable, located = {}, {}, ()
+    measured, unavailable, located, own_rounding = {}, {}, (), 0.0
     in_float64 = own if own_dtype == "float64" and network is not None else None
     if is_keras and "float64" in dtypes and own_dtype != "float64":
         batch, rows = next(batches(arrays, batch_size))
@@ -205,6 +206,7 @@ def certify(
             if network is None:
                 raise twin.NotClonable(opaque)
             in_float64 = twin.in_float64(network, inputs, batch, reference, setting.sizes)
+            own_rounding = rounding(evaluate(as_callable(in_float64, inputs), batch, rows), reference, setting.sizes)
         except twin.NotClonable as error:
             unavailable["float64"] = str(error)
     if in_float64 is not None:
@@ -214,7 +216,7 @@ def certify(
         own_dtype = own_dtype or lowest_precision(output.dtype for output in parts[0].outputs)
         measured[own_dtype] = parts
     if tolerance is None:
-        tolerances = as_rounding_allows(measured, tolerances)
+        tolerances = as_rounding_allows(measured, tolerances, own_rounding)
     if in_float64 is not None:
         rounded = _rounded(in_float64 if in_float64 is not own else network, setting, measured["float64"], tolerances)
         if rounded:

@@ -189,6 +189,21 @@ def relative(square_error, square_norm):
         return np.sqrt(np.divide(square_error, square_norm))
 
 
+def rounding(exact, rounded, sizes=None):
+    """The largest relative L2 difference of outputs in a lower precision from those in float64.
+
+    Args:
+        exact: list of arrays.
+        rounded: the same in the lower precision.
+        sizes: for each output the least root mean square that errors are relative to; by default only its own.
+    """
+    differences = [
+        relative(distance(y, z), max(square(y), size**2 * y.size))
+        for y, z, size in zip(exact, rounded, sizes or [0.0] * len(exact), strict=True)
+    ]
+    return float(np.nan_to_num(np.max(differences, initial=0.0)))
+
+
 def square(x):
     """|x|^2, summed in float64."""
     return float(np.sum(np.abs(_wide(x)) ** 2))

@@ -12,6 +12,10 @@ LARGEST_APPROXIMATE = 0.25
 SMALLEST_MOVE = 1e-3
 # float64 rounds 1.9e-9 times as much as float32; an error that is smaller by this factor at least is rounding.
 ROUNDING = 2e-8
+# The error of a law holds the rounding of f(gx) and that of f(x): a few times what one of them rounds by.
+ROUNDED_TWICE = 4.0
+# A deep network amplifies rounding. By more than this times its tolerance a precision is not called exact all the same.
+LARGEST_AMPLIFICATION = 10.0
 
 
 def judge(group, measured, unavailable, tolerances, layers, problems):
@@ -112,16 +116,26 @@ def tolerances_by_dtype(tolerance):
     return {**TOLERANCE, **given}
 
 
-def as_rounding_allows(measured, tolerances):
-    """The tolerances, that of float64 raised where its errors are those of float32 times the ratio of the roundings.
+def as_rounding_allows(measured, tolerances, rounding=0.0):
+    """The tolerances as the rounding that a network amplifies allows.
 
-    Some networks amplify rounding, as frames along nearly equal axes do. What breaks a law breaks it by the same in
-    every precision; so an error that falls with the precision as rounding does is none.
+    What breaks a law breaks it by the same in every precision. So in float64 an error is none that falls with the
+    precision as rounding does, as along the frames of nearly equal axes; and in float32, where float64 is exact, one
+    of the size by which float32 differs from float64 on the inputs as they are.
+
+    Args:
+        measured: Parts by dtype.
+        tolerances: by dtype.
+        rounding: relative difference of the outputs in float32 from those in float64.
     """
     if not {"float64", "float32"} <= set(measured):
         return tolerances
-    rounding = ROUNDING * min(worst_error(measured["float32"], False) or 0.0, 1.0)
-    return {**tolerances, "float64": max(tolerances["float64"], rounding)}
+    worst = {dtype: worst_error(measured[dtype], False) or 0.0 for dtype in ("float64", "float32")}
+    raised = {**tolerances, "float64": max(tolerances["float64"], ROUNDING * min(worst["float32"], 1.0))}
+    if worst["float64"] <= raised["float64"]:
+        own = min(ROUNDED_TWICE * rounding, LARGEST_AMPLIFICATION * tolerances["float32"])
+        raised["float32"] = max(tolerances["float32"], own)
+    return raised
 
 
 def lowest_precision(dtypes):

@@ -42,7 +42,10 @@ def application(name):
 
 
 def images(model, count=2):
-    return np.random.default_rng(0).standard_normal((count, *model.input_shape[1:])).astype("float32")
+    """Noise in the range that the network was made for: one that begins by rescaling takes pixels from 0 to 255."""
+    noise = np.random.default_rng(0).standard_normal((count, *model.input_shape[1:])).astype("float32")
+    pixels = any(isinstance(layer, keras.layers.Rescaling) for layer in model.layers[:3])
+    return np.clip(127 + 50 * noise, 0, 255) if pixels else noise
 
 
 def answers(model, x):
