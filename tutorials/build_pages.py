@@ -89,6 +89,7 @@ GROUPS = (
         "Cs",
     ),
     *("T", "Td", "Th", "O", "Oh", "I", "Ih", "SO3", "O3"),
+    *("Cinfz", "Cinfv", "Cinfh", "Dinfz", "Dinfh"),
     *("T1", "T2", "T3", "Tx", "Ty", "Rx", "RxSO2", "SE2", "SE3", "Trivial1", "Trivial2", "Trivial3"),
 )
 
@@ -98,7 +99,10 @@ def groups():
     for name in GROUPS:
         group = ke.groups.get(name)
         order = str(group.order) if group.is_finite else "infinite"
-        irreps = ", ".join(f"`{irrep.name}`" for irrep in ke.groups.irreps(group)) if group.is_finite else ""
+        irreps = ""
+        if group.orthogonal:
+            found = ke.groups.irreps(group, *(() if group.is_finite else (1,)))
+            irreps = ", ".join([*(f"`{irrep.name}`" for irrep in found), *([] if group.is_finite else ["..."])])
         grid = "yes" if group.on_grid and group.is_finite else "its part on the grid"
         if group.orthogonal:
             rows.append((f"`{name}`", f"`{group.name}`", f"{group.dimension}D", order, grid, irreps))
@@ -108,7 +112,8 @@ def groups():
     return page(
         "Groups",
         "the names of groups, how many elements they have, which of them a pixel grid keeps exactly, and their irreps.",
-        "`C<n>` and `D<n>` take any n, so do `C<n>h`, `C<n>v`, `C<n>z`, `D<n>h`, `D<n>d`, `D<n>z` and `S<2n>`; `p4` "
+        "`C<n>` and `D<n>` take any n, so do `C<n>h`, `C<n>v`, `C<n>z`, `D<n>h`, `D<n>d`, `D<n>z` and `S<2n>`; about "
+        "the axis of `Cinfz`, `Cinfv`, `Cinfh`, `Dinfz` and `Dinfh` n is infinite; `p4` "
         "is C4, `p4m` "
         "is D4. The order of elements stands in [conventions](conventions.md). A group of your own: "
         "[extending](../guides/extending.md).",

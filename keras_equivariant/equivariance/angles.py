@@ -31,7 +31,7 @@ def sweep(fn, setting, output_layouts, degrees):
         return ()
     free = all(layout.any_element for layout in layouts)
     found = {}
-    for axis in _axes(group):
+    for axis in _axes(setting.claimed or group):
         matrices = {angle: groups.rotation_matrix(angle, axis) for angle in degrees}
         matrices = {angle: matrix for angle, matrix in matrices.items() if _keeps_shapes(matrix, setting)}
         if not free:
@@ -57,9 +57,13 @@ def _keeps_shapes(matrix, setting):
 
 def _axes(group):
     """The coordinate axes of space about which the group turns, and a further one, far from the axes of the cube, if
-    it turns that about its diagonal as well; else the vertical one. None in the plane."""
+    it turns that about its diagonal as well; else the vertical one, and of a group about an axis that alone. None in
+    the plane."""
     if group.dimension == 2:
         return [None]
+    about = None if group.is_finite else group.axes_of_rotation
+    if about is not None and len(about) < 3:
+        return list(about)
     turning = [m for m in group.matrices if np.linalg.det(m) > 0 and not np.allclose(m, np.eye(3))]
     axes = [axis for axis in np.eye(3) if any(np.allclose(m @ axis, axis) for m in turning)]
     oblique = [np.array([1.0, 2.0, 3.0])] if any(np.allclose(m.sum(axis=1), 1) for m in turning) else []

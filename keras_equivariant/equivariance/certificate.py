@@ -57,6 +57,7 @@ class Setting:
     batch_size: int
     sizes: list | None = None  # for each output that of the features of which it is a mean
     lie: bool = False  # whether to measure Lie derivatives
+    claimed: Group | None = None  # the group itself where another stands for it
 
     def measure(self, fn):
         """The law at the outputs of `fn`, for all elements."""
@@ -102,7 +103,8 @@ def certify(
         model: a Keras model or layer, or any function of arrays (an exported artifact wrapped as a callable); for
             a function `group` and `inputs` are needed, and it is measured in its own precision only.
         group: group name or object; by default the group of the model's layers, the smallest one where it narrows
-            from layer to layer. SO(2) is tested on C8, O(2) on D8, SO(3) on O, O(3) on Oh.
+            from layer to layer. SO(2) is tested on C8, O(2) on D8, SO(3) on O, O(3) on Oh, a
+            group about an axis as Cinfv on C8v.
         inputs: arrays as in `equivariance_error`; by default smooth random images of the model's input shape, in
             the range that a leading Normalization or Rescaling layer expects.
         law: `"equivariance"`, or `"invariance"` to ask f(g x) = f(x) of every output.
@@ -193,6 +195,7 @@ def certify(
         batch_size,
         None if network is None else sizes(network, network.outputs, inputs, next(batches(arrays, batch_size))[0]),
         bool(angles) and not on_points,
+        claimed,
     )
 
     own = model if isinstance(model, keras.Model) or network is None else network

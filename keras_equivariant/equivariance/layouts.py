@@ -1,6 +1,6 @@
 """Which layout an array has, as the user names it or as its shape tells, and the disc on which angles are compared.
 
-A continuous group is tested on a finite one: SO(2) on C8, O(2) on D8, SO(3) on O, O(3) on Oh.
+A continuous group is tested on a finite one: SO(2) on C8, O(2) on D8, SO(3) on O, O(3) on Oh, Cinfv on C8v.
 """
 
 import keras

@@ -64,7 +64,7 @@ def lie_derivative(fn, setting, output_layouts):
         return None
     if any(moves and x.dtype.kind != "f" for x, moves in zip(setting.arrays, pixels, strict=True)):
         return None
-    axes = rotation_axes(setting.group.dimension)
+    axes = rotation_axes(setting.group.dimension, setting.claimed)
     errors, norms = np.zeros((len(axes), len(output_layouts))), np.zeros(len(output_layouts))
     for batch, rows in batches(_on_discs(setting), setting.batch_size):
 
@@ -102,7 +102,8 @@ def lie_derivatives(network, listing, setting, layouts):
         tensors = [id(x) for x in (*call.inputs, *call.outputs)]
         return call.inputs and all(moves_freely(layouts.get(x)) and arrays[x].dtype.kind == "f" for x in tensors)
 
-    judged, axes = [call for call in listing if is_judged(call)], rotation_axes(setting.group.dimension)
+    judged = [call for call in listing if is_judged(call)]
+    axes = rotation_axes(setting.group.dimension, setting.claimed)
     lost = [[_lost_by(call, arrays, layouts, setting.group, axis) for axis in axes] for call in judged]
     parts = _parts(network, listing, inputs, arrays, layouts, judged, lost)
     found = {}
@@ -117,15 +118,18 @@ def _on_discs(setting):
     return [windowed(x, layout) for x, layout in zip(setting.arrays, setting.layouts, strict=True)]
 
 
-def rotation_axes(dimension):
-    """The coordinate axes of space; None in the plane."""
-    return [None] if dimension == 2 else list(np.eye(3))
+def rotation_axes(dimension, group=None):
+    """The coordinate axes of space about which a continuous group rotates, of any other all; None in the plane."""
+    if dimension == 2:
+        return [None]
+    found = group and group.axes_of_rotation
+    return list(np.eye(3) if found is None else found)
 
 
-def generators(dimension):
+def generators(dimension, group=None):
     """The skew matrices X of the rotations exp(t X) about each axis, in array coordinates, `(1 or 3, d, d)`."""
     plus, minus = (
-        [groups.grid.index_matrix(groups.rotation_matrix(degrees, axis)) for axis in rotation_axes(dimension)]
+        [groups.grid.index_matrix(groups.rotation_matrix(degrees, axis)) for axis in rotation_axes(dimension, group)]
         for degrees in (90, -90)
     )
     return (np.stack(plus) - np.stack(minus)) / 2

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.equivariance.lie_derivative import generators, rate, rotation_axes
-from keras_equivariant.graphs.symmetry import layout_of
+from keras_equivariant.graphs.symmetry import group_of, layout_of
 from keras_equivariant.groups.layouts import Typed
 from keras_equivariant.ops.rotation_rate import rotation_rate
 
@@ -16,9 +16,9 @@ def with_lie_penalty(model: keras.Model, weight: float) -> keras.Model:
     """A model over the same layers whose training step adds weight (|L f| / |f|)^2 to the loss.
 
     L f = d/dt [exp(-t X) f(exp(t X) x)] at t = 0 is the Lie derivative under rotations X, of volumes about each of the
-    three axes for a third of the batch. It is measured on the batch itself, as the difference to images rotated so
-    little that no pixel moves by more than a quarter, in one call with the batch: a step costs twice as much. In
-    inference the model computes what `model` does.
+    three axes for a third of the batch, of a group about one axis about that. It is measured on the batch itself, as
+    the difference to images rotated so little that no pixel moves by more than a quarter, in one call with the batch: a
+    step costs twice as much. In inference the model computes what `model` does.
 
     Args:
         model: a functional model of one input, images or volumes, and one output: numbers that do not change, an image,
@@ -42,10 +42,12 @@ def with_lie_penalty(model: keras.Model, weight: float) -> keras.Model:
         )
     angle = LARGEST_MOVE / np.hypot.reduce([(n - 1) / 2 for n in sizes])
     layout = layout_of(y)
-    fibre = _fibre(layout.type, len(sizes)) if isinstance(layout, Typed) else None
+    group = group_of(model, of_grid=True)
+    fibre = _fibre(layout.type, len(sizes), group) if isinstance(layout, Typed) else None
+    turns = generators(len(sizes), group).astype("float32")
     image = keras.Input(batch_shape=x.shape, dtype=x.dtype, name="image")
-    both = model(WithRotated(angle, name="with_rotated")(image))
-    return keras.Model(image, LiePenalty(weight, angle, fibre, name="lie_penalty")(both), name=model.name)
+    both = model(WithRotated(angle, turns, name="with_rotated")(image))
+    return keras.Model(image, LiePenalty(weight, angle, turns, fibre, name="lie_penalty")(both), name=model.name)
 
 
 class WithRotated(keras.layers.Layer):
@@ -53,16 +55,19 @@ class WithRotated(keras.layers.Layer):
 
     Args:
         angle: in radians.
+        turns: generators of the rotations, `(1 or 3, d, d)`, see `lie_derivative.generators`.
     """
 
-    def __init__(self, angle, **kwargs):
+    def __init__(self, angle, turns, **kwargs):
         super().__init__(**kwargs)
-        self.angle = angle
+        self.angle, self.turns = angle, turns
 
     def call(self, inputs, training=None):
         if not training:
             return inputs
-        return ops.concatenate([inputs, inputs + self.angle * rotation_rate(inputs, _by_sample(inputs))], axis=0)
+        return ops.concatenate(
+            [inputs, inputs + self.angle * rotation_rate(inputs, _by_sample(inputs, self.turns))], axis=0
+        )
 
 
 class LiePenalty(keras.layers.Layer):
@@ -71,12 +76,13 @@ class LiePenalty(keras.layers.Layer):
     Args:
         weight: of the loss.
         angle: in radians, by which the second half is rotated.
+        turns: generators of the rotations, as of `WithRotated`.
         fibre: for features of a field type the generators of their rotations, `(1 or 3, D, D)`.
     """
 
-    def __init__(self, weight, angle, fibre=None, **kwargs):
+    def __init__(self, weight, angle, turns, fibre=None, **kwargs):
         super().__init__(**kwargs)
-        self.weight, self.angle, self.fibre = weight, angle, fibre
+        self.weight, self.angle, self.turns, self.fibre = weight, angle, turns, fibre
 
     def call(self, inputs, training=None):
         if not training:
@@ -86,7 +92,7 @@ class LiePenalty(keras.layers.Layer):
         y = ops.cast(upright, "float32")
         lost = (ops.cast(rotated, "float32") - y) / self.angle
         if len(y.shape) > 2:
-            lost = lost - rotation_rate(y, _by_sample(y))
+            lost = lost - rotation_rate(y, _by_sample(y, self.turns))
         if self.fibre is not None:
             by_sample = ops.take(
                 ops.convert_to_tensor(self.fibre, "float32"), _axis_of_sample(y, len(self.fibre)), axis=0
@@ -102,13 +108,12 @@ def _axis_of_sample(x, axes):
     return ops.arange(ops.shape(x)[0]) % axes
 
 
-def _by_sample(x):
+def _by_sample(x, turns):
     """The generator, in array coordinates, for each image of a batch."""
-    found = generators(len(x.shape) - 2).astype("float32")
-    return ops.take(ops.convert_to_tensor(found), _axis_of_sample(x, len(found)), axis=0)
+    return ops.take(ops.convert_to_tensor(turns), _axis_of_sample(x, len(turns)), axis=0)
 
 
-def _fibre(field_type, dimension):
+def _fibre(field_type, dimension, group):
     """For each generator the matrix that a row of channels is multiplied by, per radian."""
     layout, rows = Typed(field_type), np.eye(field_type.size)
-    return np.stack([rate(rows, layout, field_type.group, axis) for axis in rotation_axes(dimension)])
+    return np.stack([rate(rows, layout, field_type.group, axis) for axis in rotation_axes(dimension, group)])

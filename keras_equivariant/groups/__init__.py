@@ -1,5 +1,6 @@
 """Symmetry as data: groups, their representations, and how their elements act on grids and features."""
 
+from keras_equivariant.groups.axial import AxialGroup
 from keras_equivariant.groups.continuous import ContinuousGroup
 from keras_equivariant.groups.decomposition import Decomposition, decompose, intertwiners
 from keras_equivariant.groups.field_type import Block, FieldType
@@ -19,6 +20,7 @@ from keras_equivariant.groups.restriction import Restriction, contains, embeddin
 from keras_equivariant.groups.spherical import spherical_harmonics, wigner_3j, wigner_d
 
 __all__ = [
+    "AxialGroup",
     "Block",
     "ContinuousGroup",
     "Decomposition",

@@ -17,7 +17,7 @@ MAX_CHANNELS = 1_000_000
 MAX_TEXT = 10_000  # characters
 GRAMMAR = 'terms such as "8x0", "4xregular", "2xquotient(C2)", "induced(C4,1)" joined by +'
 # A sign belongs to the label only where a + or the end follows: "8x0+8x1" is "8x0 + 8x1", "8x0+ + 8x1" is not.
-_NAME = r"(?:[0-9]+(?:[eo]|[+-](?=\s*(?:\+|$)))?|[A-Za-z]\w*(?:\((?:[^()]|\([^()]*\))*\))?)"
+_NAME = r"(?:[0-9]+[eo]?(?:[+-](?=\s*(?:\+|$)))?|[A-Za-z]\w*(?:\((?:[^()]|\([^()]*\))*\))?)"
 _TERM = re.compile(rf"\s*(?:([0-9]{{1,12}})\s*x\s*)?({_NAME})\s*(\+|$)")
 
 
@@ -222,7 +222,7 @@ def named(group, name):
         return irrep(group, name)
     inner = re.fullmatch(r"(quotient|induced)\((.+)\)", name)
     if not group.is_finite:
-        if inner and inner[1] == "quotient" and group.mirrors:
+        if inner and inner[1] == "quotient":
             return quotient(group, inner[2])
         irrep(group, name)  # raises, and names the irreps there are
     if name == "regular":

@@ -41,6 +41,8 @@ class Group:
         mirrors: whether it holds reflections.
         orthogonal: whether its elements are orthogonal matrices `(d, d)`, which move a grid about its center and the
             fields above it; those of the others are matrices `(d + 1, d + 1)` of homogeneous points.
+        axes_of_rotation: of a continuous group in space those about which it rotates by any angle, `(n, 3)`; else None.
+        spherical: whether it is SO3 or O3, which hold all rotations of space.
         is_lie: whether layers on points take it: it has an exponential, a logarithm and lifts.
         on_grid: the FiniteGroup of the elements that map the pixel grid onto itself.
         finite: the finite group, or sample of elements, on which errors are measured; itself if it is finite.
@@ -52,6 +54,8 @@ class Group:
     mirrors = False
     orthogonal = True
     is_lie = False
+    spherical = False
+    axes_of_rotation = None
 
     def contains(self, other):
         """Whether a matrix is an element, or all elements of another group are.

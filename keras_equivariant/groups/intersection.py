@@ -2,6 +2,7 @@
 
 import functools
 
+from keras_equivariant.groups.axial import CONTINUOUS
 from keras_equivariant.groups.finite import from_generators
 from keras_equivariant.groups.point_groups import EXAMPLES
 from keras_equivariant.groups.registry import get
@@ -19,8 +20,8 @@ def intersection(*groups):
 
     Example:
         >>> from keras_equivariant.groups.intersection import intersection
-        >>> intersection("SO2", "D4").name, intersection("C4", "C3").name
-        ('C4', 'C1')
+        >>> intersection("SO2", "D4").name, intersection("C4", "C3").name, intersection("SO3", "Cinfv").name
+        ('C4', 'C1', 'Cinfz')
     """
     return functools.reduce(_common, map(get, groups))
 
@@ -32,6 +33,10 @@ def _common(a, b):
         return b
     if b.contains(a):
         return a
+    if not (a.is_finite or b.is_finite):
+        shared = next((group for group in CONTINUOUS if a.contains(group) and b.contains(group)), None)
+        if shared is not None:
+            return shared
     finite, other = (a, b) if a.is_finite else (b, a)
     finite = finite if finite.is_finite else finite.on_grid
     shared = [matrix for matrix in finite.matrices if other.contains(matrix)]

@@ -6,13 +6,16 @@
 | O(2)        | `0+`, `0-`, `1`, `2`, ...               | `0-` changes its sign under mirrors; `k` as a vector does |
 | SO(3)       | `0`, `1`, `2`, ...                      | turns `l` as the spherical harmonics of degree l          |
 | O(3)        | `0e`, `0o`, `1e`, `1o`, ...             | the inversion keeps `e` and changes the sign of `o`       |
+| about an axis | as SO(2) or O(2), with `e`, `o`       | `0-` changes its sign under what reverses the angle       |
 | C_n         | `0`, `1`, ..., `n/2`                    | for even n, `n/2` alternates in sign                      |
 | D_n         | `0+`, `0-`, `1`, ..., `n/2+`, `n/2-`    | `n/2+` keeps its sign under the left-right mirror         |
 | of space    | `A`, `A1g`, `E`, `T1`, `T2u`, ...       | Mulliken's labels; in O, `T1` turns as (x, y, z)          |
 | registered  | `irrep(0)`, `irrep(1)`, ...             | by dimension, then character                              |
 
 An element "rotate by t, then mirror left and right" acts on `k` as diag(-1, 1) R(k t). The names of chemistry (A1, A2,
-B1, B2, E, E1, E2, ...) are understood as well.
+B1, B2, E, E1, E2, ...) are understood as well. The groups about an axis of space act by their part across the axis, as
+those of the plane, and by the inversion, see `groups.continuous`: (x, y) is `1`, `1o`, and z is `0` on Cinfz, `0+` on
+Cinfv, `0-` on Dinfz, `0o` on Cinfh, `0o+` on Dinfh.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from keras_equivariant.groups.registry import orthogonal_group
 from keras_equivariant.groups.representations import Representation, regular
 from keras_equivariant.groups.spherical import MAX_DEGREE, wigner_d
 
-LIMITS = {2: (64, "frequency"), 3: (MAX_DEGREE, "degree")}  # by dimension
+LIMITS = {2: 64, 3: MAX_DEGREE}  # highest frequency of irreps by dimension
 
 
 def irreps(group: str | Group, frequency: int | None = None) -> tuple[Representation, ...]:
@@ -52,8 +55,7 @@ def _irreps(group, frequency):
                 "frequency 3"
             )
         check_frequency(group, frequency)
-        labels = (f"{k}{sign}" for k in range(frequency + 1) for sign in ("", "+", "-", "e", "o"))
-        return tuple(irrep(group, label) for label in labels if is_irrep_label(group, label))
+        return tuple(irrep(group, label) for k in range(frequency + 1) for label in _labels(group, k))
     if group.dimension == 2:
         return tuple(Representation(group, label, matrices) for label, matrices in _of_the_plane(group))
     found = _inside_the_regular(group)
@@ -120,25 +122,33 @@ def is_irrep_label(group, label):
 
 def check_frequency(group, frequency):
     """ValueError where the irreps of a continuous group do not go so far."""
-    highest, word = LIMITS[group.dimension]
+    highest, word = LIMITS[group.dimension], "degree" if group.spherical else "frequency"
     if frequency > highest:
         raise ValueError(f"{group.name} has the irreps up to the {word} {highest}. Received: irreps({frequency})")
 
 
 @functools.cache
 def _continuous(group, label):
-    flat = group.dimension == 2
-    match = re.fullmatch(r"(0|[1-9][0-9]{0,8})([+-]?)" if flat else r"(0|[1-9][0-9]{0,8})([eo]?)", label)
-    frequency = int(match[1]) if match else -1
-    signed = group.mirrors and (frequency == 0 or not flat)
-    highest, _ = LIMITS[group.dimension]
-    if not match or bool(match[2]) != signed or frequency > highest:
-        known = {"SO2": "0, 1, 2, ...", "O2": "0+, 0-, 1, 2, ...", "SO3": "0, 1, 2, ...", "O3": "0e, 0o, 1e, 1o, ..."}
-        raise ValueError(f"{group.name} has the irreps {known[group.name]} up to {highest}. Received: {label[:80]!r}")
-    if flat:
-        return Representation(group, label, functools.partial(_planar, frequency, match[2] == "-"), frequency)
-    odd = bool(match[2]) and (match[2] == "o") != (frequency % 2 == 1)
-    return Representation(group, label, functools.partial(_spatial, frequency, odd), frequency)
+    match = re.fullmatch(r"(0|[1-9][0-9]{0,8})([eo]?)([+-]?)", label)
+    frequency, highest = int(match[1]) if match else -1, LIMITS[group.dimension]
+    if not match or label not in _labels(group, frequency) or frequency > highest:
+        known = ", ".join(known for k in range(2 if group.parity else 3) for known in _labels(group, k))
+        raise ValueError(f"{group.name} has the irreps {known}, ... up to {highest}. Received: {label[:80]!r}")
+    # What the inversion does to harmonics of this degree, or frequency, by itself is (-1)^frequency.
+    odd = group.parity and (match[2] == "o") != (frequency % 2 == 1)
+    if group.spherical:
+        matrices = functools.partial(_spatial, frequency, odd)
+    elif group.dimension == 2:
+        matrices = functools.partial(_planar, frequency, match[3] == "-")
+    else:
+        matrices = functools.partial(_axial, frequency, match[3] == "-", odd)
+    return Representation(group, label, matrices, frequency)
+
+
+def _labels(group, frequency):
+    """The labels of the irreps of a continuous group of this frequency."""
+    signs = ("+", "-") if group.signs and not frequency else ("",)
+    return [f"{frequency}{parity}{sign}" for parity in ("eo" if group.parity else ("",)) for sign in signs]
 
 
 def _spatial(degree, odd, elements):
@@ -154,9 +164,15 @@ def _planar(frequency, odd, elements):
     return signs[:, None, None]
 
 
+def _axial(frequency, reversing, odd, elements):
+    """That of the part across the axis, times the sign along it where `odd`."""
+    matrices = _planar(frequency, reversing, elements[:, :2, :2])
+    return matrices * np.sign(elements[:, 2, 2])[:, None, None] if odd else matrices
+
+
 def _without_alias(group, label):
     if not group.is_finite and group.dimension == 3:
-        return {"trivial": "0e" if group.mirrors else "0"}.get(label, label)
+        return _labels(group, 0)[0] if label == "trivial" else label
     if group.dimension != 2:
         index = re.fullmatch(r"irrep\(([0-9]{1,4})\)", "irrep(0)" if label == "trivial" else label)
         found = irreps(group)

@@ -245,6 +245,8 @@ class LieGroup(Group):
             return bool(np.allclose(self.matrix(self.logarithm(matrix)), matrix, atol=1e-6))
 
     def _holds(self, other):
+        if other.orthogonal and not self.custom:
+            return self.rotates and all(self._has(matrix) for matrix in other.components.matrices)
         if other is self or self.custom or not other.is_lie or other.custom:
             return other is self
         larger = self.rotates >= other.rotates and self.scales >= other.scales

@@ -3,7 +3,6 @@
 import numpy as np
 
 from keras_equivariant.groups.group import Group, homogeneous
-from keras_equivariant.groups.lie_sample import LieSample
 from keras_equivariant.groups.registry import get
 
 
@@ -32,9 +31,9 @@ class MotionSample(Group):
             rest = 1 + rng.permutation(self.group.order - 1)[: count - 1]
             linear = np.asarray(self.group.matrices)[[0, *np.sort(rest)]]
         else:
-            linear = LieSample(f"SO{d}", count, seed=seed).matrices[:, :d, :d].copy()
-            if self.group.mirrors:
-                linear[1::2, 0] *= -1
+            parts = np.asarray(self.group.components.matrices)
+            turns = self.group.matrix(self.group.random_logarithms(count, seed))[:, :d, :d]
+            linear = parts[np.arange(count) % len(parts)] @ turns
         self.order = len(linear)
         self.matrices = homogeneous(linear)
         self.matrices[1:, :d, d] = rng.normal(size=(self.order - 1, d))

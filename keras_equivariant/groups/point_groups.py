@@ -109,13 +109,13 @@ def _joined(last, first):
 
 def _turns(n):
     """Turns about z by 360 r / n degrees; quarter turns are exact integers."""
-    return [(_named("z", 360 * r / n), _about_z(r / n)) for r in range(n)]
+    return [(_named("z", 360 * r / n), about_z(r / n)) for r in range(n)]
 
 
 def _rotoreflections(n):
     """The powers of the turn about z by 360 / n degrees with the mirror z -> -z, n even."""
     return [
-        (_named("s" if r % 2 else "z", 360 * r / n), _about_z(r / n) @ (_HORIZONTAL[1] if r % 2 else np.eye(3)))
+        (_named("s" if r % 2 else "z", 360 * r / n), about_z(r / n) @ (_HORIZONTAL[1] if r % 2 else np.eye(3)))
         for r in range(n)
     ]
 
@@ -124,7 +124,8 @@ def _named(letter, degrees):
     return "e" if letter == "z" and degrees == 0 else f"{letter}{degrees:g}"
 
 
-def _about_z(part):
+def about_z(part):
+    """The rotation about z by a part of the circle; quarter turns are exact integers."""
     c, s = np.cos(2 * np.pi * part), np.sin(2 * np.pi * part)
     if (4 * part).is_integer():
         c, s = np.round(c), np.round(s)

@@ -75,7 +75,7 @@ def clebsch_gordan(group, first, second, into):
     """
     group = get(group)
     first, second, into = (irrep(group, label) for label in (first, second, into))
-    if not group.is_finite and group.dimension == 3:
+    if group.spherical:
         maps = _of_rotations(first, second, into)
     else:
         copies = copies_of(into, tensor_product(first, second))

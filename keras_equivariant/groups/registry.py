@@ -13,7 +13,7 @@ from keras_equivariant.utils.text import closest
 
 ORTHOGONAL = (
     '"C<n>", "D<n>", "SO2", "O2", "SO3", "O3", "Z2", "p4", "p4m", a point group of space such as "O", "Oh", "T", '
-    '"C4h", "D4h", "C4z" or "Z3"'
+    '"C4h", "D4h", "C4z" or "Z3", all turns about one of its axes as in "Cinfz", "Cinfv" or "Dinfh"'
 )
 REGISTER = "A group of your own is made known by `ke.groups.register(group)`, before a model on it is loaded"
 
@@ -48,8 +48,9 @@ def get(group: str | Group) -> Any:
             (`"Z2"` is C1, translations only; `"p4"` is C4; `"p4m"` is D4), `"SO2"` (all rotations of the plane),
             `"O2"` (reflections too), `"SO3"` and `"O3"` (the same of space), a point group of space by its Schoenflies
             name (`"O"`, `"Oh"`, `"T"`, `"C4h"`, `"D4h"`, ...; `"C4z"` and `"D4z"` for the rotations of space whose
-            planar namesakes are C4 and D4), a Lie group that moves points (`"SE2"`, see `lie_group`), the name of a
-            registered group, or a group.
+            planar namesakes are C4 and D4), a continuous group about the axis z (`"Cinfz"`, `"Cinfv"`, `"Cinfh"`,
+            `"Dinfz"`, `"Dinfh"`, see `AxialGroup`), a Lie group that moves points (`"SE2"`, see `lie_group`), the name
+            of a registered group, or a group.
 
     Returns:
         A FiniteGroup, ContinuousGroup or LieGroup. The same name always gives the same object.

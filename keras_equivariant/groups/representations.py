@@ -63,8 +63,10 @@ class Representation:
     at = renamed("rho")
 
     def restricted(self, subgroup):
-        """The same matrices, of the elements of a finite subgroup only."""
+        """The same matrices, of the elements of a subgroup only."""
         subgroup = get(subgroup)
+        if not subgroup.is_finite:
+            return Representation(subgroup, self.name, self.rho, self.frequency)
         return Representation(subgroup, self.name, self.rho(subgroup.matrices))
 
     def sampled(self, frequency=None):
@@ -112,13 +114,8 @@ def regular(group: str | Group) -> Representation:
 def quotient(group: str | Group, subgroup: Any, name: str | None = None) -> Representation:
     """Functions on the cosets of a subgroup H: [rho(g) f](aH) = f(g^-1 a H), permutation matrices."""
     group = orthogonal_group(group)
-    if not group.is_finite and _is_rotations_of(group, subgroup):
-        return Representation(group, name or f"quotient({orthogonal_group(subgroup).name})", _swap_at_mirrors, 0)
     if not group.is_finite:
-        raise ValueError(
-            f"Functions on a group or its cosets need a finite group. Received: {group.name}; use its irreps, or a "
-            f"subgroup such as {group.finite.name}"
-        )
+        return _components(group, subgroup, name)
     cosets = group.left_cosets(subgroup)
     check_size(group, len(cosets), name or f"quotient({subgroup})")
     of_element = np.empty(group.order, dtype=int)
@@ -129,18 +126,20 @@ def quotient(group: str | Group, subgroup: Any, name: str | None = None) -> Repr
     return Representation(group, name or f"quotient({subgroup})", matrices)
 
 
-def _is_rotations_of(group, subgroup):
-    """Whether these are the rotations of a continuous group that holds reflections as well: two cosets."""
-    if not group.mirrors or not isinstance(subgroup, str):
-        return False
-    rotations = orthogonal_group(subgroup)
-    return not (rotations.is_finite or rotations.mirrors) and rotations.dimension == group.dimension
+def _components(group, subgroup, name):
+    """Functions on the cosets of a subgroup of a continuous group that holds one component of it at least."""
+    inner = orthogonal_group(subgroup) if isinstance(subgroup, (str, Group)) else None
+    if inner is None or inner.is_finite or not group.contains(inner) or group.spherical != inner.spherical:
+        raise ValueError(
+            "Functions on a group or its cosets need a finite group, or finitely many cosets. Received: "
+            f"{subgroup!r} in {group.name}; use its irreps, or a finite subgroup such as {group.finite.name}"
+        )
+    cosets = quotient(group.components, set(group.component_of(inner.components.matrices).tolist()))
 
+    def permuted(elements):
+        return cosets.matrices[group.component_of(elements)]
 
-def _swap_at_mirrors(points):
-    """Functions on the rotations and on the reflections: an element of the latter swaps the two."""
-    swaps = np.linalg.det(points) < 0
-    return np.where(swaps[:, None, None], np.eye(2)[::-1], np.eye(2))
+    return Representation(group, name or f"quotient({inner.name})", permuted, 0)
 
 
 def check_size(group, dim, name):

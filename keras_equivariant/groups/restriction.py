@@ -7,12 +7,12 @@ import functools
 
 import numpy as np
 
+from keras_equivariant.groups.axial import CONTINUOUS
 from keras_equivariant.groups.decomposition import copies_of, decompose
 from keras_equivariant.groups.field_type import FieldType
 from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.irreps import irrep, irreps
 from keras_equivariant.groups.registry import get
-from keras_equivariant.groups.representations import Representation
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -94,10 +94,7 @@ def embeddings(representation, group, frequency=None):
 
 def _parts(representation, subgroup):
     """Names of the parts and their `(copies, new dim, old dim)` maps."""
-    if subgroup.is_finite:
-        restricted = representation.restricted(subgroup)
-    else:
-        restricted = Representation(subgroup, "restricted", representation.rho, representation.frequency)
+    restricted = representation.restricted(subgroup)
     if representation.permutation and representation.dim > 1:
         return orbits(restricted)
     return [(part.name, copies.transpose(0, 2, 1)) for part, copies in decompose(restricted).parts]
@@ -115,7 +112,10 @@ def orbits(representation):
         >>> [(name, maps.shape) for name, maps in groups.orbits(groups.regular("D4").restricted("C4"))]
         [('regular', (2, 4, 8))]
     """
-    group = representation.group
+    whole = representation.group
+    group = whole if whole.is_finite else whole.components
+    if not whole.is_finite:
+        representation = representation.restricted(group)
     images = np.argmax(representation.matrices, axis=1)  # images[g, i]: where component i goes
     kinds, seen = {}, set()
     for base in range(representation.dim):
@@ -126,8 +126,19 @@ def orbits(representation):
         cosets = group.left_cosets(stabilizer)
         rows = np.zeros((len(cosets), representation.dim))
         rows[np.arange(len(cosets)), images[cosets[:, 0], base]] = 1.0
-        kinds.setdefault(_coset_name(group, stabilizer), []).append(rows)
+        name = _coset_name(group, stabilizer) if whole is group else _part_name(whole, stabilizer)
+        kinds.setdefault(name, []).append(rows)
     return [(name, np.stack(copies)) for name, copies in kinds.items()]
+
+
+def _part_name(group, stabilizer):
+    """The same of the components of a continuous group."""
+    if len(stabilizer) == group.components.order:
+        return irrep(group, "trivial").name
+    kept = group.components.matrices[list(stabilizer)]
+    parts = (part for part in CONTINUOUS if part.dimension == group.dimension and part.spherical == group.spherical)
+    found = (part for part in parts if part.components.order == len(kept) and all(map(part.contains, kept)))
+    return f"quotient({next(found).name})"
 
 
 def _coset_name(group, stabilizer):

@@ -13,12 +13,13 @@ import functools
 
 import numpy as np
 
-from keras_equivariant.groups import decompose, grid, irrep, orthogonal_group, wigner_3j, wigner_d
+from keras_equivariant.groups import decompose, grid, irrep, orthogonal_group
 from keras_equivariant.groups.decomposition import intertwiners
 from keras_equivariant.groups.group import Group
-from keras_equivariant.groups.linalg import gram_schmidt, irrep_of_rotation
+from keras_equivariant.groups.linalg import gram_schmidt
 from keras_equivariant.kernels.band_limited import ring_harmonics
 from keras_equivariant.kernels.field_pairs import field_pairs
+from keras_equivariant.kernels.harmonic_maps import harmonic_maps
 from keras_equivariant.kernels.rings import Rings
 from keras_equivariant.kernels.rotated import pixel_permutation
 
@@ -287,54 +288,6 @@ def _band_limited_kernels(group, source, target, kernel_size, rings):
 @functools.lru_cache(maxsize=64)
 def _harmonics(kernel_size, rings):
     return tuple(ring_harmonics(kernel_size, rings))
-
-
-@functools.lru_cache(maxsize=4096)
-def harmonic_maps(group, source, target, m):
-    """The maps C with K(x) = sum_c C_c Y_c(x) steerable, Y the harmonic of frequency m: `(n, out, in, 1 or 2)`.
-
-    C must be invariant under target x source x psi_m: the average over the group of every C is.
-    """
-    source, target = irrep(group, source), irrep(group, target)
-    finite = group
-    if not group.is_finite:
-        if group.dimension == 3:
-            return _couplings(group, source, target, m)
-        # More rotations than the sum of the frequencies average as all of them do; powers of two, to meet again.
-        finite = group.discrete(2 ** int(m + source.frequency + target.frequency).bit_length())
-    matrices = [_sampled(rho, finite) for rho in (target, source)] + [_waves(finite, m)]
-    shape = tuple(stack.shape[1] for stack in matrices)
-    count = int(round(float(np.mean(np.prod([np.trace(stack, axis1=1, axis2=2) for stack in matrices], axis=0)))))
-    if not count:
-        return np.zeros((0, *shape))
-    size = int(np.prod(shape))
-    products = np.einsum("gab,gcd->gacbd", *matrices[:2]).reshape(finite.order, -1)
-    average = (products.T @ matrices[2].reshape(finite.order, -1)).reshape(*shape[:2], *shape[:2], shape[2], shape[2])
-    average = average.transpose(2, 3, 5, 0, 1, 4).reshape(size, size) / finite.order
-    return gram_schmidt(average, count).reshape(-1, *shape)
-
-
-def _couplings(group, source, target, degree):
-    """The one map there is between irreps of SO(3) for each degree of harmonics, where parities allow it."""
-    degrees = target.frequency, source.frequency, degree
-    inversion = -np.eye(3)[None]
-    parity = target.rho(inversion)[0, 0, 0] * source.rho(inversion)[0, 0, 0] * (-1) ** degree if group.mirrors else 1
-    if parity < 0 or not abs(degrees[0] - degrees[1]) <= degree <= degrees[0] + degrees[1]:
-        return np.zeros((0, target.dim, source.dim, 2 * degree + 1))
-    return wigner_3j(*degrees)[None]
-
-
-@functools.lru_cache(maxsize=1024)
-def _sampled(representation, finite):
-    return representation.rho(finite.matrices)
-
-
-@functools.lru_cache(maxsize=1024)
-def _waves(finite, m):
-    """How a harmonic of frequency m moves, `(order, dim, dim)`, dim 1 or 2, in space 2 m + 1."""
-    if finite.dimension == 3:
-        return wigner_d(m, finite.matrices)
-    return irrep_of_rotation(finite.matrices, m) if m else np.ones((finite.order, 1, 1))
 
 
 @functools.lru_cache(maxsize=64)

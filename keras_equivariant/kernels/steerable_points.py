@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_equivariant.groups.spherical import MAX_DEGREE
 from keras_equivariant.kernels import steerable
+from keras_equivariant.kernels.harmonic_maps import harmonic_maps
 
 
 def harmonics_of(dimension, degree):
@@ -61,7 +62,7 @@ def _point_basis(in_type, out_type, max_degree):
     def kernels(source, target):
         found = []
         for degree, size in enumerate(sizes):
-            maps = steerable.harmonic_maps(group, source, target, degree)
+            maps = harmonic_maps(group, source, target, degree)
             before, after = sum(sizes[:degree]), sum(sizes[degree + 1 :])
             # (n, out, in, harmonics) as functions of the harmonic, (n, harmonics, out, in). The squares of the
             # harmonics of a degree add up to 1; times their number each has the mean square 1.

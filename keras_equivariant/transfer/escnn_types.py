@@ -28,8 +28,8 @@ def group_of(matrices, finite, name):
     if not finite:
         if dimension == 3 and _fixes_an_axis(ours):
             raise ValueError(
-                f"Continuous groups of space must be SO3 or O3. Received: {name}, rotations about one axis; take a "
-                "finite subgroup of it"
+                f"Continuous groups of space must be SO3 or O3. Received: {name}, rotations about the first axis of a "
+                "volume; take a finite subgroup of it, or build the network on Cinfz and its kin, about the last axis"
             )
         return get(CONTINUOUS[dimension, bool((np.linalg.det(ours) < 0).any())]), ours
     found = next((g for g in map(get, _candidates(ours)) if _same(g, ours)), None)

@@ -161,10 +161,11 @@ ROWS = (
     ),
     Row(
         "escnn",
-        ("rot3dOnR3 about an axis", "conical, cylindrical groups"),
-        "`C<n>z`, `C<n>v`, `C<n>h`, `D<n>h`, ... of any n",
-        MISSING,
-        "not built: the finite groups about an axis, on which these are sampled",
+        ("rot2dOnR3", "conicalOnR3", "cylindricalOnR3", "dihedralOnR3", "fullCylindricalOnR3"),
+        '`group="Cinfz"`, `"Cinfv"`, `"Cinfh"`, `"Dinfz"`, `"Dinfh"`',
+        OTHER,
+        "about the last axis of a volume here, about the first there; not imported. Law and completeness: "
+        "`tests/groups/test_axial_groups.py`, `tests/kernels/test_axial_kernels.py`",
     ),
     Row(
         "escnn",

@@ -275,6 +275,10 @@ TYPED_VOLUMES = [
     typed_norm("Group", "2x0e + 2x1o", "O3", groups=2, space=(2, 2, 2)),
     restricted("1x0 + 2x1 + 1x2 + 1x3", "SO3", "O", (2, 2, 2)),
     restricted("1x0e + 1x1o + 1x2e", "O3", "C4h", (2, 2, 2)),
+    steerable("1x0+ + 1x1", "1x0+ + 1x1 + 1x2", "Cinfv", 3, (5, 5, 4), padding="same"),
+    steerable("1x0e+ + 1x1o", "1x0o+ + 1x1o", "Dinfh", (2, 2, 3), (4, 4, 3), strides=(2, 2, 1), padding="same"),
+    typed(layers.ConcatenatedReLU, "1x0e+ + 2x0e- + 1x0o+", "Dinfh", space=(3, 3, 2)),
+    typed(layers.FourierActivation, "1x0+ + 1x0- + 2x1", "Dinfz", space=(3, 3, 2)),
 ]
 
 CATALOGUE = [

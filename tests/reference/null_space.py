@@ -70,11 +70,16 @@ def _functions(points, kernel_size, rings):
     return np.array(values)
 
 
-def band_limited_volumes(source, target, kernel_size, rings):
-    """The same in space between irreps of SO(3), with products of coordinates in place of harmonics."""
-    turns = Rotation.from_quat(np.random.default_rng(1).normal(size=(3, 4))).as_matrix()
+def band_limited_volumes(source, target, kernel_size, rings, group="SO3", turns=None):
+    """The same in space between irreps of a continuous group, with products of coordinates in place of harmonics.
+
+    Args:
+        turns: elements of the group, `(n, 3, 3)`, that generate it; by default random rotations.
+    """
+    if turns is None:
+        turns = Rotation.from_quat(np.random.default_rng(1).normal(size=(3, 4))).as_matrix()
     points = np.random.default_rng(0).normal(size=(25, 3)) * max(kernel_size) / 3
-    before, after = (groups.irrep("SO3", label).rho(turns) for label in (source, target))
+    before, after = (groups.irrep(group, label).rho(turns) for label in (source, target))
     dims, here, constraints = (after.shape[1], before.shape[1]), _monomials(points, kernel_size, rings), []
     for matrix, rho_in, rho_out in zip(turns, before, after, strict=True):
         there = _monomials(points @ matrix.T, kernel_size, rings)

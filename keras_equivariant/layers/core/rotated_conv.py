@@ -279,6 +279,6 @@ def _finite(layer, group):
     if not group.is_finite:
         raise ValueError(
             f"{layer} needs a finite group. Received: group={group.name!r}; use so many rotations, such as "
-            '"C8" or "D8", or SteerableConv2D with field types of the continuous group'
+            f'"{group.finite.name}", or SteerableConv{group.dimension}D with field types of the continuous group'
         )
     return group

@@ -5,14 +5,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_equivariant.groups import FieldType, Representation, channels, get, irrep, orbits
+from keras_equivariant.groups import FieldType, Representation, channels, orbits
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fibrewise import Fibrewise
 from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
-
-_TWO = {2: "D1", 3: "Ci"}  # by dimension: the identity and one reflection
 
 
 @register
@@ -26,8 +24,8 @@ class ConcatenatedReLU(Fibrewise):
     of a mirror, a regular field gives two.
 
     Args:
-        in_type: field type of such fields: all irreps of D4 and C4, signs (of O(2) and O(3), too), regular and quotient
-            fields.
+        in_type: field type of such fields: all irreps of D4 and C4, signs (of O(2), O(3) and groups about an axis,
+            too), regular and quotient fields.
         group: group name; may be left out where `in_type` is a FieldType.
         strict: raise where the exact symmetry is lost; with False warn once.
         activation: name or function, such as `"sigmoid"` or `"tanh"`.
@@ -86,18 +84,16 @@ class ConcatenatedReLU(Fibrewise):
                 f'in_type="{self.in_type}" on {self.group.name}, in which "{representation.name}" '
                 "mixes its components; use NormActivation, GatedActivation or FourierActivation"
             )
-        # Signs of a continuous group tell its rotations and its reflections apart: two elements stand for all.
-        finite = representation.group if self.group.is_finite else get(_TWO[self.group.dimension])
+        # Signs of a continuous group tell its connected components apart: an element of each stands for all.
+        finite = self.group if self.group.is_finite else self.group.components
         matrices = representation.restricted(finite).matrices
         positive, negative = np.maximum(np.round(matrices), 0), np.maximum(np.round(-matrices), 0)
         doubled = np.concatenate(
             [np.concatenate([positive, negative], axis=2), np.concatenate([negative, positive], axis=2)], axis=1
         )
-        found = orbits(Representation(finite, "doubled", doubled))
-        if finite is self.group:
-            return found
-        cosets = f"quotient({self.group.name.replace('O', 'SO')})"
-        return [(cosets if name == "regular" else irrep(self.group, "trivial").name, maps) for name, maps in found]
+        if self.group.is_finite:
+            return orbits(Representation(self.group, "doubled", doubled))
+        return orbits(Representation(self.group, "doubled", lambda x: doubled[self.group.component_of(x)], 0))
 
     def compute(self, x, training=False):
         return activations.activate_signed(x, self.layout, self._sources, self.activation)

@@ -34,16 +34,18 @@ class FourierActivation(Fibrewise):
     group, irreps of two dimensions twice, `"8x0+ + 8x0- + 16x1 + 16x2"`, or functions on the circle,
     `"8x0+ + 8x1 + 8x2"`, whose values are kept by the left-right mirror at the top; on SO3 either functions on the
     group, degree l 2 l + 1 times, `"8x0 + 24x1 + 40x2"`, or on the sphere, `"8x0 + 8x1 + 8x2"`; on O3 the group's
-    with both parities, or the sphere's, `"8x0e + 8x1o + 8x2e"`.
+    with both parities, or the sphere's, `"8x0e + 8x1o + 8x2e"`. On groups about an axis they are on the group, or on a
+    circle around it as in the plane: `"8x0+ + 8x1"` on Cinfv and Dinfz, `"8x0e + 8x1o"` on Cinfh.
 
     Args:
         in_type: field type of n functions, every irrep in one block.
         group: group name; may be left out where `in_type` is a FieldType.
         activation: name or function.
         grid: name of the finite subgroup to sample on, such as `"C16"`, `"D8"` or, in space, `"I"`; by default the
-            group itself where it is finite; in the plane so many rotations, a multiple of 4, that all frequencies are
-            sampled twice as densely as they need; in space points that the cube's rotations permute and whose means
-            are exact for products of two of the functions: 6, 14, 26 or 50 on the sphere, 24, 120 or 480 on SO3.
+            group itself where it is finite; in the plane and about an axis so many rotations, a multiple of 4, that all
+            frequencies are sampled twice as densely as they need; in space points that the cube's rotations permute and
+            whose means are exact for products of two of the functions: 6, 14, 26 or 50 on the sphere, 24, 120 or 480 on
+            SO3.
         strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
@@ -129,7 +131,12 @@ def _stabilizers(group):
     """What may keep a function besides nothing: the mirror of the circle, what fixes a point of the sphere."""
     if group.dimension == 2:
         return [(MIRROR,)] if contains(group, "D1") else []
-    return [] if group.is_finite else [ABOUT_Y[: 1 + group.mirrors]]
+    if group.is_finite:
+        return []
+    if group.spherical:
+        return [ABOUT_Y[: 1 + group.mirrors]]
+    top = [m for m in group.matrices[1:] if np.allclose(m[:, 1], [0, 1, 0])]
+    return [tuple(top)] if top else []
 
 
 def _vectors(representation, stabilizer):
@@ -144,22 +151,22 @@ def _vectors(representation, stabilizer):
     return np.abs(vectors.T[values < 1e-9])
 
 
-def _planar_grid(field_type):
+def _spaced_grid(field_type):
     return field_type.group.discrete(4 * math.ceil((2 * field_type.frequency + 1) / 2))
 
 
 def _default(field_type):
     """How to get the default grid, in words."""
     group = field_type.group
-    planar = not group.is_finite and group.dimension == 2
-    return f'use "{_planar_grid(field_type).name}", the default' if planar else "leave it out"
+    spaced = not (group.is_finite or group.spherical)
+    return f'use "{_spaced_grid(field_type).name}", the default' if spaced else "leave it out"
 
 
 def _grid(field_type, stabilizer):
     """The default elements and weights."""
     group, degree = field_type.group, 2 * field_type.frequency
-    if group.dimension == 2:
-        return _of_group(_planar_grid(field_type), stabilizer)
+    if not group.spherical:
+        return _of_group(_spaced_grid(field_type), stabilizer)
     if stabilizer:
         points, weights = quadrature.cubic_sphere(degree)
         return frames(points), weights
@@ -173,7 +180,7 @@ def _of_group(grid, stabilizer):
     """All elements of a finite group, or one for each coset of the stabilizer, with equal weights."""
     elements = grid.matrices
     kept = [grid.index(m) for m in stabilizer if any(np.allclose(m, e) for e in elements)]
-    if kept and grid.dimension == 2:
+    if len(kept) == len(stabilizer) > 0:
         elements = elements[grid.left_cosets(grid.generated_by(kept))[:, 0]]
     return elements, np.full(len(elements), 1.0 / len(elements))
 

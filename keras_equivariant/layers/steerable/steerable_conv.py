@@ -275,7 +275,8 @@ class SteerableConv3D(SteerableConv):
     harmonics of degree J = |l - l'|, ..., l + l', coupled by a Wigner 3j tensor; values at the center are 0 for J > 0.
 
     Args:
-        in_type, out_type: field types, such as `"8x0 + 4x1"` on SO(3), `"4x0e + 2x1o"` on O(3) or `"8xregular"` on O.
+        in_type, out_type: field types, such as `"8x0 + 4x1"` on SO(3), `"4x0e + 2x1o"` on O(3), `"8x0+ + 4x1"` on
+            Cinfv or `"8xregular"` on O.
         kernel_size, strides, padding, dilation_rate, use_bias, the initializers, regularizers and constraints: as
             in `keras.layers.Conv3D`; the kernel is the flat list of coefficients w, see `SteerableConv2D`.
         group: group name; may be left out where the types are FieldTypes.
