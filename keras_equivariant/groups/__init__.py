@@ -13,7 +13,7 @@ from keras_equivariant.groups.lie import LieGroup, move_points
 from keras_equivariant.groups.lie_sample import LieSample
 from keras_equivariant.groups.motion_sample import MotionSample
 from keras_equivariant.groups.planar import cyclic, dihedral
-from keras_equivariant.groups.products import clebsch_gordan, direct_sum, induced, tensor_product
+from keras_equivariant.groups.products import clebsch_gordan, direct_sum, induced, induced_irreps, tensor_product
 from keras_equivariant.groups.registry import get, is_lie_name, lie_group, orthogonal_group, register
 from keras_equivariant.groups.representations import Representation, quotient, regular, trivial
 from keras_equivariant.groups.restriction import Restriction, contains, embeddings, orbits, restriction
@@ -45,6 +45,7 @@ __all__ = [
     "from_generators",
     "get",
     "induced",
+    "induced_irreps",
     "infer_layout",
     "intertwiners",
     "irrep",

@@ -19,7 +19,7 @@ from keras_equivariant.groups import spherical
 from keras_equivariant.groups.group import Quadrature
 from keras_equivariant.groups.lie import LieGroup
 from keras_equivariant.groups.planar import cyclic, dihedral
-from keras_equivariant.groups.point_groups import point_group
+from keras_equivariant.groups.point_groups import about_z, point_group
 from keras_equivariant.groups.registry import family
 
 
@@ -115,6 +115,9 @@ class ContinuousGroup(LieGroup):
         """A Quadrature whose means of products of representations are exact up to this sum of their frequencies."""
         return _sample(self, int(frequency))
 
+    def classes(self, frequency):
+        return _classes(self, int(frequency)) if self.spherical else self.sample(frequency)
+
     def _has(self, matrix):
         d = self.dimension
         if matrix.shape == (d + 1, d + 1) and np.allclose(matrix[d], np.eye(d + 1)[d]) and not matrix[:d, d].any():
@@ -155,6 +158,17 @@ def _sample(group, frequency):
         matrices = group._turns(frequency + 1)
         return Quadrature(group.name, matrices, np.full(len(matrices), 1 / len(matrices)))
     matrices, weights = spherical.gauss_rotations(frequency)
+    if group.mirrors:
+        matrices, weights = np.concatenate([matrices, -matrices]), np.concatenate([weights, weights]) / 2
+    return Quadrature(group.name, matrices, weights)
+
+
+@functools.lru_cache(maxsize=256)
+def _classes(group, frequency):
+    """Rotations by all angles about one axis, as often as there are rotations by this angle about any."""
+    count = frequency + 2
+    matrices = np.stack([about_z(turn / count) for turn in range(count)])
+    weights = (1 - np.cos(2 * np.pi * np.arange(count) / count)) / count
     if group.mirrors:
         matrices, weights = np.concatenate([matrices, -matrices]), np.concatenate([weights, weights]) / 2
     return Quadrature(group.name, matrices, weights)

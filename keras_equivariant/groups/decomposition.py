@@ -43,25 +43,31 @@ def intertwiners(source: Representation, target: Representation) -> np.ndarray:
     products = np.tensordot(after * weights[:, None, None], before, axes=(0, 0)).transpose(0, 2, 1, 3)
     size = target.dim * source.dim
     rows = products.reshape(size, size).T
-    count = _multiplicity(source, target)
+    count = dimension_of_maps(source, target)
     return gram_schmidt(rows, count).reshape(count, target.dim, source.dim)
 
 
 def _together(*representations):
     """The matrices of representations of one group, and the weights, of a mean that is exact for their product."""
-    group = representations[0].group
-    if any(r.group != group for r in representations):
-        names = " and ".join(dict.fromkeys(r.group.name for r in representations))
-        raise ValueError(f"Representations must belong to one group. Received: those of {names}")
-    frequency = None if group.is_finite else sum(r.frequency for r in representations)
+    frequency = _frequency(representations)
     found = [r.sampled(frequency) for r in representations]
     return *(matrices for matrices, _ in found), found[0][1]
 
 
-def _multiplicity(part, whole):
-    """Dimension of the maps between two representations."""
-    first, second, weights = _together(part, whole)
-    return int(round(float(weights @ (np.trace(first, axis1=1, axis2=2) * np.trace(second, axis1=1, axis2=2)))))
+def _frequency(representations):
+    """That of the product of representations of one group, None of a finite one."""
+    group = representations[0].group
+    if any(r.group != group for r in representations):
+        names = " and ".join(dict.fromkeys(r.group.name for r in representations))
+        raise ValueError(f"Representations must belong to one group. Received: those of {names}")
+    return None if group.is_finite else sum(r.frequency for r in representations)
+
+
+def dimension_of_maps(part, whole):
+    """The dimension of the maps between two representations of a group that commute with it."""
+    classes = part.group.classes(_frequency((part, whole)))
+    first, second = (np.trace(r.rho(classes.matrices), axis1=1, axis2=2) for r in (part, whole))
+    return int(round(float(classes.haar_weights @ (first * second))))
 
 
 def decompose(representation: Representation) -> Decomposition:
@@ -94,7 +100,7 @@ def _decompose(representation, group):
 
 def copies_of(part, whole):
     """Orthonormal columns of each copy of an irrep in a representation."""
-    if not _multiplicity(part, whole):
+    if not dimension_of_maps(part, whole):
         return np.zeros((0, whole.dim, part.dim))
     found = []
     for candidate in intertwiners(part, whole):

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_equivariant.groups.decomposition import decompose
 from keras_equivariant.groups.irreps import irrep, irreps, is_irrep_label
-from keras_equivariant.groups.products import induced
+from keras_equivariant.groups.products import induced, induced_irreps
 from keras_equivariant.groups.registry import orthogonal_group
 from keras_equivariant.groups.representations import quotient, regular
 from keras_equivariant.utils.deprecation import renamed
@@ -85,7 +85,9 @@ class FieldType:
             text: terms joined by `+`, each a multiplicity, `x` and a name; without a multiplicity 1. Names: the
                 irreps' labels, `trivial`, `regular`, `quotient(C2)`, `quotient(r90,m)` (the cosets of the subgroup
                 that these elements generate), `induced(C4,1)`, and `irreps(3)` for all irreps up to frequency 3
-                (`irreps`, of a finite group, for all).
+                (`irreps`, of a finite group, for all). On continuous groups the irreps up to a frequency that such a
+                type has: `regular(2)`, `quotient(Cinfz,2)` (on SO3 functions on the sphere up to degree 2, hence
+                `0 + 1 + 2`), `induced(Cinfz,1,2)` (tangent vector fields on it).
             group: group name or object.
 
         Raises:
@@ -222,8 +224,13 @@ def named(group, name):
         return irrep(group, name)
     inner = re.fullmatch(r"(quotient|induced)\((.+)\)", name)
     if not group.is_finite:
-        if inner and inner[1] == "quotient":
+        if inner and inner[1] == "quotient" and "," not in inner[2]:
             return quotient(group, inner[2])
+        if inner or name == "regular":
+            raise ValueError(
+                f"Functions on {group.name} need a highest frequency. Received: {name[:80]!r}; use regular(2), "
+                "quotient(H,2) or induced(H,irrep,2) up to frequency 2"
+            )
         irrep(group, name)  # raises, and names the irreps there are
     if name == "regular":
         return regular(group)
@@ -253,7 +260,26 @@ def _expanded(multiplicity, name, group, text):
         return [(multiplicity, found) for found in _up_to(group, several[1])]
     if multiplicity < 1:
         raise ValueError(f"A multiplicity must be at least 1. Received: {text!r}")
+    limited = None if group.is_finite else _band_limited(group, name)
+    if limited is not None:
+        return [(multiplicity * copies, found) for found, copies in limited.items()]
     return [(multiplicity, named(group, name).name)]
+
+
+def _band_limited(group, name):
+    """The irreps of `regular(2)`, `quotient(H,2)` and `induced(H,irrep,2)`, up to a frequency; None for other names."""
+    match = re.fullmatch(r"(regular|quotient|induced)\((?:(.+),)?([0-9]{1,9})\)", name)
+    given = match[2].split(",") if match and match[2] else []
+    if not match or len(given) != ("regular", "quotient", "induced").index(match[1]):
+        return None
+    subgroup, label = [*given, *("C1" if group.dimension == 2 else "C1z", "trivial")[len(given) :]]
+    found = induced_irreps(group, subgroup, label, int(match[3]))
+    if not found:
+        raise ValueError(
+            f"A band-limited type must hold an irrep. Received: {name!r}, which has none up to {match[3]}; use a "
+            "higher frequency"
+        )
+    return found
 
 
 def _up_to(group, frequency):

@@ -81,6 +81,10 @@ class Group:
             "rotations alone, or random elements by groups.LieSample"
         )
 
+    def classes(self, frequency):
+        """The same, of means of products of characters only: elements of every conjugacy class will do."""
+        return self.sample(frequency)
+
     def _has(self, matrix):
         """Whether the matrix is an element."""
         raise NotImplementedError

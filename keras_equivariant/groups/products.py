@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 
-from keras_equivariant.groups.decomposition import copies_of
+from keras_equivariant.groups.decomposition import copies_of, dimension_of_maps
 from keras_equivariant.groups.group import Group
-from keras_equivariant.groups.irreps import irrep
+from keras_equivariant.groups.irreps import irrep, irreps
 from keras_equivariant.groups.registry import get
 from keras_equivariant.groups.representations import Representation, check_size
 from keras_equivariant.groups.spherical import wigner_3j
@@ -35,7 +35,10 @@ def induced(group: str | Group, subgroup: str | Group, representation: Represent
     fibre there by psi(h), where g a = b h with a, b the smallest elements of their cosets."""
     group, subgroup = get(group), get(subgroup)
     if not (group.is_finite and subgroup.is_finite):
-        raise ValueError(f"Induction needs finite groups. Received: {group.name} and {subgroup.name}")
+        raise ValueError(
+            f"Induction needs finite groups. Received: {group.name} and {subgroup.name}; of a continuous group "
+            "`induced_irreps` gives the part up to a frequency"
+        )
     if representation.group != subgroup:
         raise ValueError(f"`representation` must be one of the subgroup, {subgroup.name}. Received: {representation!r}")
     members = group.subgroup(subgroup)
@@ -53,6 +56,46 @@ def induced(group: str | Group, subgroup: str | Group, representation: Represent
             h = group.product(group.inverse(cosets[j][0]), moved)
             matrices[g, j, :, i, :] = inner[h]
     return Representation(group, name, matrices.reshape(group.order, size * dim, size * dim))
+
+
+def induced_irreps(
+    group: str | Group, subgroup: str | Group, representation: Representation | str, frequency: int
+) -> dict[str, int]:
+    """The irreps, up to a frequency, of the representation of a continuous group that one of a subgroup H induces.
+
+    Its elements are the functions f on the group with f(g h) = psi(h)^-1 f(g), moved as [rho(g) f](x) = f(g^-1 x): for
+    the trivial psi functions on the cosets, such as those on the sphere for SO3 and its rotations about one axis. By
+    Frobenius reciprocity an irrep is in it as often as
+
+        dim Hom_H(psi, irrep) / dim End(irrep)
+
+    Args:
+        group: a continuous group.
+        subgroup: H, finite or not, in the group.
+        representation: an irreducible Representation psi of the subgroup, or its label, such as `"trivial"`.
+        frequency: the highest frequency (degree) of the irreps.
+
+    Returns:
+        A dict from label to multiplicity, without those that are not in it.
+
+    Raises:
+        ValueError: a finite group, a subgroup that is none, a frequency beyond the irreps there are.
+
+    Example:
+        >>> from keras_equivariant import groups
+        >>> groups.induced_irreps("SO3", "Cinfz", "trivial", 2), groups.induced_irreps("SO3", "O", "T1", 2)
+        ({'0': 1, '1': 1, '2': 1}, {'1': 1})
+    """
+    group, subgroup = get(group), get(subgroup)
+    if group.is_finite or not group.contains(subgroup):
+        hint = {"SO2": "; about one axis of space it is Cinfz", "O2": "; about one axis of space it is Cinfv or Dinfz"}
+        raise ValueError(
+            "A band-limited type needs a continuous group and a subgroup of it. Received: "
+            f"{group.name} and {subgroup.name}{hint.get(subgroup.name, '')}"
+        )
+    psi = irrep(subgroup, representation) if isinstance(representation, str) else representation
+    found = {rho.name: dimension_of_maps(psi, rho.restricted(subgroup)) for rho in irreps(group, frequency)}
+    return {name: n // irrep(group, name).endomorphism_dimension for name, n in found.items() if n}
 
 
 @functools.lru_cache(maxsize=512)

@@ -86,8 +86,8 @@ class Representation:
     def endomorphism_dimension(self):
         """Dimension of the maps that commute with it: 1, 2 or 4 for an irreducible one of real, complex or
         quaternionic type."""
-        matrices, weights = self.sampled()
-        return int(round(float(weights @ np.trace(matrices, axis1=1, axis2=2) ** 2)))
+        classes = self.group.classes(None if self.group.is_finite else 2 * self.frequency)
+        return int(round(float(classes.haar_weights @ np.trace(self.rho(classes.matrices), axis1=1, axis2=2) ** 2)))
 
     @property
     def type(self):
@@ -132,7 +132,8 @@ def _components(group, subgroup, name):
     if inner is None or inner.is_finite or not group.contains(inner) or group.spherical != inner.spherical:
         raise ValueError(
             "Functions on a group or its cosets need a finite group, or finitely many cosets. Received: "
-            f"{subgroup!r} in {group.name}; use its irreps, or a finite subgroup such as {group.finite.name}"
+            f"{subgroup!r} in {group.name}; use a field type up to a frequency, as in quotient(H,2), its irreps, "
+            f"or a finite subgroup such as {group.finite.name}"
         )
     cosets = quotient(group.components, set(group.component_of(inner.components.matrices).tolist()))
 

@@ -13,6 +13,7 @@ from keras_equivariant.groups.field_type import named
 
 POINTS = {2: np.eye(2), 3: np.array([[0.0, 0.0, 1.0], [0.0, -1.0, 0.0], [-1.0, 0.0, 0.0]])}  # p_escnn = POINTS p_ours
 CONTINUOUS = {(2, False): "SO2", (2, True): "O2", (3, False): "SO3", (3, True): "O3"}
+ABOUT_AN_AXIS = ("Cinfz", "Dinfz", "Cinfh", "Cinfv", "Dinfh")  # none behind one that contains it
 HIGHEST = 11  # frequency up to which irreps of continuous groups are looked for
 
 
@@ -27,10 +28,7 @@ def group_of(matrices, finite, name):
     ours = np.round(change.T @ matrices @ change, 12) + 0.0
     if not finite:
         if dimension == 3 and _fixes_an_axis(ours):
-            raise ValueError(
-                f"Continuous groups of space must be SO3 or O3. Received: {name}, rotations about the first axis of a "
-                "volume; take a finite subgroup of it, or build the network on Cinfz and its kin, about the last axis"
-            )
+            return _about_the_last_axis(ours, name), ours
         return get(CONTINUOUS[dimension, bool((np.linalg.det(ours) < 0).any())]), ours
     found = next((g for g in map(get, _candidates(ours)) if _same(g, ours)), None)
     if found is None:
@@ -44,6 +42,17 @@ def _fixes_an_axis(matrices):
     """Whether the squares of all elements, rotations, keep one line: rotations about it, and what reverses it."""
     moved = [m @ m - np.eye(3) for m in matrices]
     return np.linalg.eigvalsh(sum(one.T @ one for one in moved))[0] < 1e-9
+
+
+def _about_the_last_axis(matrices, name):
+    """The smallest of the groups about z that holds these elements."""
+    for group in map(get, ABOUT_AN_AXIS):
+        if all(map(group.contains, matrices)):
+            return group
+    raise ValueError(
+        "Continuous groups of space must be SO3, O3, or turn about the last axis of a volume. Received: "
+        f"{name}, rotations about one axis, another one; take a finite subgroup of it"
+    )
 
 
 def _candidates(matrices):

@@ -164,15 +164,23 @@ ROWS = (
         ("rot2dOnR3", "conicalOnR3", "cylindricalOnR3", "dihedralOnR3", "fullCylindricalOnR3"),
         '`group="Cinfz"`, `"Cinfv"`, `"Cinfh"`, `"Dinfz"`, `"Dinfh"`',
         OTHER,
-        "about the last axis of a volume here, about the first there; not imported. Law and completeness: "
+        "about the last axis of a volume here, about the first there, unless it has an adjoint. Law and completeness: "
         "`tests/groups/test_axial_groups.py`, `tests/kernels/test_axial_kernels.py`",
     ),
     Row(
         "escnn",
-        ("quotient and induced types of SO(3)", "direct products and double groups"),
+        ("bl_regular_representation", "bl_sphere_representation", "bl_induced_representation"),
+        "the types `regular(2)`, `quotient(Cinfz,2)`, `induced(Cinfz,1,2)` up to a frequency",
+        OTHER,
+        "irreps in blocks here; not compared. Functions on the cosets move as they do: "
+        "`tests/groups/test_band_limited_types.py`",
+    ),
+    Row(
+        "escnn",
+        ("direct products and double groups",),
         "",
         MISSING,
-        "not built: `FourierActivation` samples SO(3) and the sphere; `groups.register` takes any finite group",
+        "not built: `groups.register` takes any finite group",
     ),
     Row(
         "e2cnn",

@@ -278,7 +278,7 @@ TYPED_VOLUMES = [
     steerable("1x0+ + 1x1", "1x0+ + 1x1 + 1x2", "Cinfv", 3, (5, 5, 4), padding="same"),
     steerable("1x0e+ + 1x1o", "1x0o+ + 1x1o", "Dinfh", (2, 2, 3), (4, 4, 3), strides=(2, 2, 1), padding="same"),
     typed(layers.ConcatenatedReLU, "1x0e+ + 2x0e- + 1x0o+", "Dinfh", space=(3, 3, 2)),
-    typed(layers.FourierActivation, "1x0+ + 1x0- + 2x1", "Dinfz", space=(3, 3, 2)),
+    typed(layers.FourierActivation, "1xregular(1)", "Dinfz", space=(3, 3, 2)),
 ]
 
 CATALOGUE = [

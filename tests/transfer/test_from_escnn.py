@@ -135,6 +135,10 @@ def test_groups_are_known_by_their_matrices():
     about = np.stack([ke.groups.rotation_matrix(angle, axis=(0, 0, 1)) for angle in (20.0, 77.0)])
     with pytest.raises(ValueError, match="rotations about one axis"):
         group_of(about, False, "SO2")
+    about = np.stack([ke.groups.rotation_matrix(angle, axis=(1, 0, 0)) for angle in (20.0, 77.0)])
+    for extra, name in (((1, 1, 1), "Cinfz"), ((1, -1, -1), "Cinfz"), ((1, -1, 1), "Cinfv"), ((-1, 1, -1), "Dinfz")):
+        found, elements = group_of(np.concatenate([about, np.diag(extra)[None].astype(float)]), False, "SO2")
+        assert found.name == name and all(map(found.contains, elements))
 
 
 @pytest.mark.parametrize("group", ["D3", "T", "O2"])
