@@ -89,7 +89,7 @@ GROUPS = (
         "Cs",
     ),
     *("T", "Td", "Th", "O", "Oh", "I", "Ih", "SO3", "O3"),
-    *("Cinfz", "Cinfv", "Cinfh", "Dinfz", "Dinfh"),
+    *("Cinfz", "Cinfv", "Cinfh", "Dinfz", "Dinfh", "D4xC2"),
     *("T1", "T2", "T3", "Tx", "Ty", "Rx", "RxSO2", "SE2", "SE3", "Trivial1", "Trivial2", "Trivial3"),
 )
 
@@ -104,7 +104,9 @@ def groups():
             found = ke.groups.irreps(group, *(() if group.is_finite else (1,)))
             irreps = ", ".join([*(f"`{irrep.name}`" for irrep in found), *([] if group.is_finite else ["..."])])
         grid = "yes" if group.on_grid and group.is_finite else "its part on the grid"
-        if group.orthogonal:
+        if group.factors:
+            rows.append((f"`{name}`", f"`{group.name}`", "pairs of points", order, "–", irreps))
+        elif group.orthogonal:
             rows.append((f"`{name}`", f"`{group.name}`", f"{group.dimension}D", order, grid, irreps))
         else:
             rows.append((f"`{name}`", f"`{group.name}`", f"points in {group.dimension}D", order, "–", ""))
@@ -113,7 +115,8 @@ def groups():
         "Groups",
         "the names of groups, how many elements they have, which of them a pixel grid keeps exactly, and their irreps.",
         "`C<n>` and `D<n>` take any n, so do `C<n>h`, `C<n>v`, `C<n>z`, `D<n>h`, `D<n>d`, `D<n>z` and `S<2n>`; about "
-        "the axis of `Cinfz`, `Cinfv`, `Cinfh`, `Dinfz` and `Dinfh` n is infinite; `p4` "
+        "the axis of `Cinfz`, `Cinfv`, `Cinfh`, `Dinfz` and `Dinfh` n is infinite; `D4xC2` is "
+        "the direct product of two finite groups, which moves pairs of points and takes features without space; `p4` "
         "is C4, `p4m` "
         "is D4. The order of elements stands in [conventions](conventions.md). A group of your own: "
         "[extending](../guides/extending.md).",

@@ -236,8 +236,8 @@ def named(group, name):
         return regular(group)
     if inner and inner[1] == "quotient":
         return quotient(group, _subgroup(group, inner[2]), name=name)
-    if inner and inner[2].count(",") == 1:
-        subgroup, label = inner[2].split(",")
+    if inner and inner[1] == "induced" and "," in inner[2]:
+        subgroup, label = inner[2].split(",", 1)
         found = induced(group, subgroup, irrep(orthogonal_group(subgroup), label))
         found.name = name
         return found

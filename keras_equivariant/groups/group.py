@@ -42,6 +42,7 @@ class Group:
         orthogonal: whether its elements are orthogonal matrices `(d, d)`, which move a grid about its center and the
             fields above it; those of the others are matrices `(d + 1, d + 1)` of homogeneous points.
         axes_of_rotation: of a continuous group in space those about which it rotates by any angle, `(n, 3)`; else None.
+        factors: the groups that it is the direct product of; empty for others.
         spherical: whether it is SO3 or O3, which hold all rotations of space.
         is_lie: whether layers on points take it: it has an exponential, a logarithm and lifts.
         on_grid: the FiniteGroup of the elements that map the pixel grid onto itself.
@@ -55,6 +56,7 @@ class Group:
     orthogonal = True
     is_lie = False
     spherical = False
+    factors = ()
     axes_of_rotation = None
 
     def contains(self, other):

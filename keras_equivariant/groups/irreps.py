@@ -10,6 +10,7 @@
 | C_n         | `0`, `1`, ..., `n/2`                    | for even n, `n/2` alternates in sign                      |
 | D_n         | `0+`, `0-`, `1`, ..., `n/2+`, `n/2-`    | `n/2+` keeps its sign under the left-right mirror         |
 | of space    | `A`, `A1g`, `E`, `T1`, `T2u`, ...       | Mulliken's labels; in O, `T1` turns as (x, y, z)          |
+| a product   | `irrep(1,0-)`, `irrep(1,1,+)`, ...      | outer products, see `direct_product`                      |
 | registered  | `irrep(0)`, `irrep(1)`, ...             | by dimension, then character                              |
 
 An element "rotate by t, then mirror left and right" acts on `k` as diag(-1, 1) R(k t). The names of chemistry (A1, A2,
@@ -21,6 +22,7 @@ Cinfv, `0-` on Dinfz, `0o` on Cinfh, `0o+` on Dinfh.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 
 import numpy as np
@@ -56,7 +58,9 @@ def _irreps(group, frequency):
             )
         check_frequency(group, frequency)
         return tuple(irrep(group, label) for k in range(frequency + 1) for label in _labels(group, k))
-    if group.dimension == 2:
+    if group.factors and all(rho.endomorphism_dimension < 4 for factor in group.factors for rho in irreps(factor)):
+        return tuple(Representation(group, label, matrices) for label, matrices in _outer_products(group))
+    if group.dimension == 2 and not group.factors:
         return tuple(Representation(group, label, matrices) for label, matrices in _of_the_plane(group))
     found = _inside_the_regular(group)
     names = None
@@ -66,6 +70,34 @@ def _irreps(group, frequency):
         names = mulliken.labels(group, [character for character, _ in found])
     names = names or [f"irrep({i})" for i in range(len(found))]
     return tuple(Representation(group, name, matrices) for name, (_, matrices) in zip(names, found, strict=True))
+
+
+def _outer_products(group):
+    """(label, matrices) of every irrep of a direct product, for irreps of real and complex type."""
+    first, second = map(irreps, group.factors)
+    for a, b in itertools.product(first, second):
+        matrices = np.einsum("gij,hkl->hgikjl", a.matrices, b.matrices).reshape(group.order, a.dim * b.dim, -1)
+        label = f"{a.name},{b.name}"
+        if 1 in (a.endomorphism_dimension, b.endomorphism_dimension):
+            yield f"irrep({label})", matrices
+            continue
+        # Both have a complex structure J: the product of the two commutes with everything, and its square is 1.
+        exchange = np.kron(_complex_structure(a), _complex_structure(b))
+        for sign, name in ((-1, "+"), (1, "-")):
+            basis = gram_schmidt((np.eye(len(exchange)) + sign * exchange) / 2)
+            yield f"irrep({label},{name})", snapped(basis @ matrices @ basis.T)
+
+
+def _complex_structure(rho):
+    """The map J with J J = -1 that commutes with an irrep of complex type."""
+    for i, j in itertools.combinations(range(rho.dim), 2):
+        turn = np.zeros((rho.dim, rho.dim))
+        turn[i, j], turn[j, i] = -1.0, 1.0
+        mean = np.mean(rho.matrices @ turn @ rho.matrices.swapaxes(1, 2), axis=0)
+        size = np.sqrt(np.sum(mean**2) / rho.dim)
+        if size > 1e-6:
+            return mean / size
+    raise ValueError(f"Only irreps of complex type have a complex structure. Received: {rho!r}")
 
 
 def _alike(character, known, otherwise):
@@ -173,7 +205,7 @@ def _axial(frequency, reversing, odd, elements):
 def _without_alias(group, label):
     if not group.is_finite and group.dimension == 3:
         return _labels(group, 0)[0] if label == "trivial" else label
-    if group.dimension != 2:
+    if group.dimension != 2 or group.factors:
         index = re.fullmatch(r"irrep\(([0-9]{1,4})\)", "irrep(0)" if label == "trivial" else label)
         found = irreps(group)
         return found[int(index[1])].name if index and int(index[1]) < len(found) else label

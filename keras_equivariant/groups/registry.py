@@ -49,8 +49,9 @@ def get(group: str | Group) -> Any:
             `"O2"` (reflections too), `"SO3"` and `"O3"` (the same of space), a point group of space by its Schoenflies
             name (`"O"`, `"Oh"`, `"T"`, `"C4h"`, `"D4h"`, ...; `"C4z"` and `"D4z"` for the rotations of space whose
             planar namesakes are C4 and D4), a continuous group about the axis z (`"Cinfz"`, `"Cinfv"`, `"Cinfh"`,
-            `"Dinfz"`, `"Dinfh"`, see `AxialGroup`), a Lie group that moves points (`"SE2"`, see `lie_group`), the name
-            of a registered group, or a group.
+            `"Dinfz"`, `"Dinfh"`, see `AxialGroup`), a direct product of finite groups (`"D4xC2"`, see
+            `direct_product`), a Lie group that moves points (`"SE2"`, see `lie_group`), the name of a registered group,
+            or a group.
 
     Returns:
         A FiniteGroup, ContinuousGroup or LieGroup. The same name always gives the same object.

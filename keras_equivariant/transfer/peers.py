@@ -177,10 +177,11 @@ ROWS = (
     ),
     Row(
         "escnn",
-        ("direct products and double groups",),
-        "",
-        MISSING,
-        "not built: `groups.register` takes any finite group",
+        ("direct_product", "double_group", "no_base_space"),
+        '`group="D4xC2"`, `"D4xD4"`, `ke.groups.direct_product`, with `SteerableDense`',
+        OTHER,
+        "of finite groups, on features without space; not compared. Law and irreps: "
+        "`tests/groups/test_direct_products.py`",
     ),
     Row(
         "e2cnn",

@@ -212,7 +212,7 @@ def test_names_and_types():
         (lambda: groups.irreps("Cinfv", 21), "up to the frequency 20"),
         (lambda: groups.quotient("O3", "Cinfv"), "finitely many cosets. .*such as Oh"),
         (lambda: FieldType.parse("2xquotient(C4v)", "Cinfv"), "finitely many cosets. .*such as C8v"),
-        (lambda: FieldType.parse("2xregular", "Cinfv"), "has the irreps"),
+        (lambda: FieldType.parse("2xregular", "Cinfv"), "need a highest frequency"),
         (lambda: layers.LiftingConv3D(2, 3, "Cinfv"), '"C8v", or SteerableConv3D'),
         (lambda: layers.LieLift("Cinfz"), "layers on images and volumes take it"),
         (lambda: layers.SteerableConv3D("1x0+", "1x0-", 3, "Cinfv"), 'none from "1x0\\+" to "0-" on Cinfv'),

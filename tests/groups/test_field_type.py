@@ -126,6 +126,8 @@ def test_error_names_the_labels_there_are():
     with pytest.raises(ValueError, match=r"D4 has the irreps 0\+, 0-, 1, 2\+, 2-, and the representations"):
         FieldType.parse("4xF", "D4")
     with pytest.raises(ValueError, match=r"SO2 has the irreps 0, 1, 2, \.\.\."):
+        FieldType.parse("4xF", "SO2")
+    with pytest.raises(ValueError, match=r"Functions on SO2 need a highest frequency. .* use regular\(2\)"):
         FieldType.parse("4xregular", "SO2")
     with pytest.raises(ValueError, match="stops making sense at '8x0 4x1'"):
         FieldType.parse("8x0 4x1", "SO2")

@@ -60,7 +60,14 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
 
     def axis_moves(self):
         """How the elements of the symmetry move the axes of space; every flip and swap where none is known."""
-        return grid.axis_moves(self.group or self._source, dimension=self.rank)
+        group = self.group or self._source
+        if group is not None and group.dimension != self.rank:
+            known = {2: '"D4" or "SO2"', 3: '"O" or "SO3"'}[self.rank]
+            raise ValueError(
+                f"{type(self).__name__} needs a group that moves the points of {self.rank} axes. Received: "
+                f"group={group.name!r}, of {group.dimension}; use one such as {known}"
+            )
+        return grid.axis_moves(group, dimension=self.rank)
 
     def window_problem(self, input_shape):
         """What the windows break on inputs of this shape, with remedies that work: a `Problem`, or None."""

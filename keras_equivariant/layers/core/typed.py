@@ -45,7 +45,13 @@ class Typed:
         return self.in_type.group
 
     def _check_channels(self, input_shape, rank=None):
-        """ValueError unless the features have the channels of `in_type`."""
+        """ValueError unless the features have the channels of `in_type`, and no space where the group moves none."""
+        if self.group.dimension > 3 and len(input_shape) > 3:
+            raise ValueError(
+                f"{type(self).__name__} takes features without space (B, {self.in_type.size}) on {self.group.name}, "
+                f"which moves no grid: its points have {self.group.dimension} coordinates. Received: "
+                f"input_shape={tuple(input_shape)}; pool over space before it"
+            )
         if (rank is not None and len(input_shape) != rank) or input_shape[-1] != self.in_type.size:
             space = {None: "...", 2: "B", 4: "B, H, W", 5: "B, D, H, W"}[rank]
             raise ValueError(

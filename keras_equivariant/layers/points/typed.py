@@ -28,6 +28,11 @@ class OnTypedPoints(OnPoints, Typed):
         super().__init__(**kwargs)
         self.in_type = as_type(in_type, group, "in_type")
         self.out_type = self.in_type
+        if self.group.dimension not in (2, 3):
+            raise ValueError(
+                f"{type(self).__name__} needs a group that moves points of the plane or of space. Received: "
+                f"group={self.group.name!r}, of {self.group.dimension} coordinates; use one such as SO2 or SO3"
+            )
 
     @classmethod
     def claimed_group(cls, arguments):

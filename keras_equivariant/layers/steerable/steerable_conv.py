@@ -76,9 +76,10 @@ class SteerableConv(Typed, WindowedConv):
         self.out_type = as_type(out_type, group or self.in_type.group, "out_type")
         if self.group.dimension != self.rank:
             other = {2: 'of the plane, such as "SO2" or "D4"', 3: 'of space, such as "SO3", "O3" or "O"'}
+            namesake = f", or the layer's namesake in {self.group.dimension}D" if self.group.dimension in other else ""
             raise ValueError(
-                f"{type(self).__name__} needs a group {other[self.rank]}. Received: group={self.group.name!r}; use it, "
-                f"or the layer's namesake in {self.group.dimension}D"
+                f"{type(self).__name__} needs a group {other[self.rank]}. Received: group={self.group.name!r}; "
+                f"use it{namesake}"
             )
         self.groups = field_groups(groups)
         self.basis = basis
