@@ -21,9 +21,10 @@ from keras_equivariant.groups import grid
 EXACT = 1e-9
 SAMPLES = 6  # so that a maximum is not at the right place by chance
 PLANE = [*(f"{kind}{n}" for kind in "CD" for n in range(1, 9)), "SO2", "O2"]
-SPACE = ["C2z", "C4z", "D4z", "C3_111", "T", "O", "Oh", "D2h", "C4h", "D4h", "Ci", "SO3", "O3"]
+SPACE = ["C2z", "C4z", "D4z", "C3_111", "T", "O", "Oh", "D2h", "C4h", "D4h", "Ci", "SO3", "O3", "Cinfv", "Dinfh"]
 RARE = ("Oh", "O", "D4h", "T")  # large kernels: one in so many of the volumes
 SPECTRAL = {"SO2": "2x0 + 1x1", "O2": "1x0+ + 1x1", "SO3": "1x0 + 1x1", "O3": "1x0e + 1x1o"}
+SPECTRAL |= {"Cinfv": "1x0+ + 1x1", "Dinfh": "1x0e+ + 1x1o"}
 
 
 @dataclasses.dataclass

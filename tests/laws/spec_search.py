@@ -31,6 +31,7 @@ from keras_equivariant.compiler.grammar import source as sources
 SECONDS, MEMORY = {"lint": 5, "build": 60}, 2**30  # a whole published network takes some time to build
 SPECS = Path(__file__).parents[2] / "specs"
 GROUPS = ("C1", "C4", "D4", "D6", "C720", "D360", "p4m", "Z3", "O", "Oh", "SO2", "O2", "SO3", "O3", "SE2", "T2", "I")
+GROUPS += ("Cinfv", "D4xC2")
 WORDS = (
     *GROUPS,
     "same",

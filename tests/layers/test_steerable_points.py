@@ -28,6 +28,8 @@ TYPES = {
     "D4": ("1xregular + 1x1", "1xregular + 1xquotient(C2)"),
     "O": ("1xA1 + 1xT1", "1xA2 + 1xE + 1xT2"),
     "I": ("1xA + 1xT1", "1xT1 + 1xG"),
+    "Cinfv": ("1x0+ + 1x1", "1x0+ + 1x1 + 1x2"),
+    "Dinfh": ("1x0e+ + 1x1o", "1x0o+ + 1x1e + 1x2e"),
 }
 
 
