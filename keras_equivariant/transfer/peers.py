@@ -176,9 +176,9 @@ ROWS = (
     Row(
         "e2cnn",
         ("R2Diffop", "steerable partial differential operators"),
-        "",
-        MISSING,
-        "not built: derivative stencils lie in the exact and ring bases of the same sizes",
+        '`SteerableConv2D(basis="pdo")`, also in space and for group convolutions',
+        OTHER,
+        "all operators up to the order, by finite differences or a Gaussian; RBF-FD is not built, numbers not compared",
     ),
     Row(
         "sesn",

@@ -260,6 +260,8 @@ TYPED_VOLUMES = [
         voxel_size=[1, 1, 2],
         radial_profile="linear",
     ),
+    steerable("1x0e + 1x1o", "1x0e + 1x2e + 1x1o", "O3", 3, SPACE, basis="pdo", discretization="gauss", smoothing=1.0),
+    lifting("T", (3, 3, 3), filters=1, basis="pdo"),
     steerable_transposed("1x0 + 1x1", "1x0 + 1x2", "SO3", 4, (2, 2, 2), strides=2, padding="same"),
     typed(layers.NormMaxPooling3D, "2x0 + 1x1", "SO3", space=(4, 4, 4)),
     typed(layers.NormActivation, "2x0 + 2x1", "SO3", space=(2, 2, 2), bias_initializer="normal"),
@@ -284,6 +286,8 @@ CATALOGUE = [
     *(group_conv(group=group, padding="same") for group in ("C1", "C2", "C4", "D1", "D2", "D4", "C8", "C3")),
     *(lifting(basis=basis) for basis in ("bilinear", "gaussian", "steerable")),
     *(group_conv(group="C8", kernel_size=5, basis=basis) for basis in ("bilinear", "gaussian", "steerable")),
+    lifting(group="D4", basis="pdo", padding="same"),
+    group_conv(group="C8", kernel_size=4, basis="pdo"),
     lifting(group="C8", basis="learned"),
     group_conv(group="C8", basis="learned", trainable_basis=True, equivariance_weight=0.5, padding="same"),
     lifting(strides=2, padding="same", activation="relu"),
@@ -373,6 +377,9 @@ CATALOGUE = [
         padding="same",
         padding_mode="replicate",
     ),
+    steerable("2x0 + 1x1", "1x0 + 2x1 + 1x2", "SO2", 5, basis="pdo", maximum_order=3, padding="same"),
+    steerable("1xregular + 1x1", "2xregular", "D4", 5, basis="pdo", accuracy=2, strides=2, activation="relu"),
+    steerable("2xregular", "2xregular + 2x2", "C8", 4, groups=2, basis="pdo", discretization="gauss", smoothing=0.8),
     steerable("1xinduced(C4,1)", "1xregular", "D4", kernel_constraint="max_norm", data_format="channels_last"),
     typed(layers.NormActivation, "2x0 + 3x1 + 2x2", "SO2", bias_initializer="normal"),
     typed(
@@ -543,6 +550,10 @@ CATALOGUE = [
         padding_mode="zeros",
         ring_radii="escnn",
     ),
+    steerable_transposed(
+        "1x0+ + 1x1", "1x0- + 1x1", "O2", 3, basis="pdo", maximum_order=2, accuracy=1, discretization="fd"
+    ),
+    steerable_transposed("1x0", "1x1", "SO2", basis="pdo", discretization="gauss", smoothing=1.5),
     dense("4x0 + 2x1 + 1x2", "2x0 + 3x1 + 1x2", "SO2"),
     dense("2x0+ + 1x0- + 2x1", "2x0+ + 2x0- + 1x1", "O2", kernel_initializer="he_normal", use_bias=False),
     dense("2xregular + 1x1", "1xregular + 2xquotient(C2)", "D4", activation="relu", kernel_regularizer="l2"),
