@@ -270,7 +270,8 @@ ROWS = (
         ("SE3BatchNorm", "GatedBlock"),
         "`SteerableBatchNormalization`, `GatedActivation`",
         OTHER,
-        "the same functions, not compared; normalization by the maximum is not built: no published network uses it",
+        'norms there are sums over components, here means; `reduction="max"` is its `reduce="max"`; no gradient flows '
+        "through statistics there",
     ),
     Row(
         "se3cnn",
