@@ -307,9 +307,10 @@ ROWS = (
     Row(
         "LieConv",
         ("SQ", "RxSQ", "subgroups by generators"),
-        "`groups.LieGroup(exp=, log=, lift=)`: a group of one's own; both stand in the test",
+        '`LieConv(group="SQ")`, `"RxSQ"`; `groups.axis_scalings` for others of scalings along the axes, '
+        "`groups.LieGroup(exp=, log=, lift=)` for any",
         OTHER,
-        "tests/layers/test_lie_layers.py::test_squeezes_as_a_group_of_ones_own holds the law; kernels are networks",
+        "everywhere, there on the positive quadrant; the distance of two points counts both scales alike",
     ),
 )
 
