@@ -276,9 +276,11 @@ ROWS = (
     Row(
         "se3cnn",
         ("border_dist",),
-        "`ring_radii`",
-        OTHER,
-        "the radii themselves: linspace(0, k // 2 - border_dist, k // 2 + 1)",
+        "`ring_radii`, `frequency_cutoff`",
+        AFTER,
+        "the radii themselves, linspace(0, k // 2 - border_dist, k // 2 + 1), with the highest degree of each: "
+        '`"compromise"` is `[0, 3, 5, ...]` there whatever the radii',
+        "tests/transfer/test_import_volumes_and_rings.py::test_border_dist_of_se3cnn",
     ),
     Row(
         "Harmonic Networks",
