@@ -281,7 +281,7 @@ class LieGroup(Group):
             return other is self
         if self.generators or other.generators:
             own, its = (group._generators().reshape(group.algebra, -1) for group in (self, other))
-            return np.linalg.matrix_rank(np.concatenate([own, its])) == np.linalg.matrix_rank(own)
+            return bool(np.linalg.matrix_rank(np.concatenate([own, its])) == np.linalg.matrix_rank(own))
         larger = self.rotates >= other.rotates and self.scales >= other.scales
         return larger and set(self.axes) >= set(other.axes)
 
