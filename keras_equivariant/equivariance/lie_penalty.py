@@ -100,7 +100,8 @@ class LiePenalty(keras.layers.Layer):
             flat = ops.reshape(y, (count, -1, y.shape[-1]))
             lost = lost - ops.reshape(ops.matmul(flat, by_sample), ops.shape(y))
         size = ops.stop_gradient(ops.mean(ops.square(y)))
-        self.add_loss(self.weight * ops.mean(ops.square(lost)) / (size + 1e-12))
+        loss = self.weight * ops.mean(ops.square(lost)) / (size + 1e-12)
+        self.add_loss(ops.cast(loss, keras.config.floatx()))  # fit sums no losses of different precision
         return upright
 
 

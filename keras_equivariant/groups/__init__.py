@@ -10,7 +10,7 @@ from keras_equivariant.groups.grid import move_pixels, rotate, rotation_matrix
 from keras_equivariant.groups.group import Group, Quadrature
 from keras_equivariant.groups.irreps import irrep, irreps
 from keras_equivariant.groups.layouts import act, infer_layout
-from keras_equivariant.groups.lie import LieGroup, move_points
+from keras_equivariant.groups.lie import LieGroup, axis_scalings, move_points
 from keras_equivariant.groups.lie_sample import LieSample
 from keras_equivariant.groups.motion_sample import MotionSample
 from keras_equivariant.groups.planar import cyclic, dihedral
@@ -35,6 +35,7 @@ __all__ = [
     "Representation",
     "Restriction",
     "act",
+    "axis_scalings",
     "check_axioms",
     "clebsch_gordan",
     "contains",

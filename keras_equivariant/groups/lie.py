@@ -2,9 +2,10 @@
 
 An element is a matrix that moves homogeneous points (x, 1). Its logarithm has coordinates `a` in a fixed order: the
 logarithm of the scale, then the rotation (an angle, or an axis times an angle), then the translation, as far as the
-group has them. Where the group does not reach every point from every other, a point also has an `orbit`, numbers that
-the group leaves alone: its distance from the origin for rotations, its direction for scalings, the other coordinate
-for translations along one axis, all of it for the trivial group.
+group has them; of scalings along the axes those on their generators. Where the group does not reach every point from
+every other, a point also has an `orbit`, numbers that the group leaves alone: its distance from the origin for
+rotations, its direction for scalings, the other coordinate for translations along one axis, all of it for the trivial
+group.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class LieGroup(Group):
         log: of a group of your own, its inverse.
         lift: of a group of your own, from points `(..., d)` to `(coordinates (..., algebra), orbit (..., orbit))`:
             an element that moves the orbit's origin to the point.
+        generators: `(algebra, d)` numbers, of a group of scalings along the axes, see `axis_scalings`.
 
     Example:
         >>> import numpy as np
@@ -68,6 +70,7 @@ class LieGroup(Group):
     exp: Callable | None = None
     log: Callable | None = None
     lift: Callable | None = None
+    generators: tuple = ()
 
     def __post_init__(self):
         if self.custom and (not callable(self.log) or not callable(self.lift) or not self.algebra):
@@ -77,16 +80,30 @@ class LieGroup(Group):
             )
         if self.dimension not in (1, 2, 3):
             raise ValueError(f"`dimension` must be 1, 2 or 3. Received: dimension={self.dimension!r}")
-        if not self.custom and not self._built_from_attributes():
+        if self.generators:
+            self._check_generators()
+        elif not self.custom and not self._built_from_attributes():
             raise ValueError(
                 "Rotations go with translations along all axes or none, scalings are of the plane and go with "
                 f"rotations only. Received: dimension={self.dimension}, axes={self.axes!r}, rotates={self.rotates}, "
                 f"scales={self.scales}; give `algebra`, `exp`, `log` and `lift` of your own"
             )
         if self.algebra is None:
-            object.__setattr__(self, "algebra", len(self.scale_and_angles) + len(self.axes))
+            free = len(self.scale_and_angles) + len(self.axes)
+            object.__setattr__(self, "algebra", len(self.generators) or free)
         if self.orbit is None:
             object.__setattr__(self, "orbit", 0 if self.custom else self._orbit())
+
+    def _check_generators(self):
+        rows = np.array(self.generators, dtype=np.float64)
+        fits = rows.ndim == 2 and rows.shape[1] == self.dimension and np.isfinite(rows).all()
+        alone = not (self.custom or self.axes or self.rotates or self.scales)
+        if not alone or not fits or np.linalg.matrix_rank(rows) < len(rows):
+            raise ValueError(
+                "`generators` must be independent rows of one number for each axis, and go with no other attribute. "
+                f"Received: generators={self.generators!r} in {self.dimension} dimensions; e.g. [[1, -1]] for squeezes "
+                "of the plane"
+            )
 
     def _built_from_attributes(self):
         if self.scales:
@@ -129,11 +146,15 @@ class LieGroup(Group):
         """Squared Frobenius norms of the generators, one per coordinate: weights of the squared distance."""
         if self.custom:
             return (1.0,) * self.algebra
+        if self.generators:
+            return tuple(float(sum(g * g for g in row)) for row in self.generators)
         return tuple({"scale": float(self.dimension), "angle": 2.0}[name] for name in self.scale_and_angles) + (
             (1.0,) * len(self.axes)
         )
 
     def _orbit(self):
+        if self.generators:
+            return self.dimension
         if self.scales:
             return 0 if self.rotates else self.dimension
         if self.rotates:
@@ -152,6 +173,9 @@ class LieGroup(Group):
         """exp(a): the matrices `(..., d + 1, d + 1)` of the elements with these logarithms."""
         if self.custom:
             return np.asarray(self.exp(np.asarray(a, dtype=np.float64)), dtype=np.float64)
+        if self.generators:
+            scales = np.exp(np.asarray(a, dtype=np.float64) @ np.array(self.generators, dtype=np.float64))
+            return homogeneous(scales[..., None] * np.eye(self.dimension))
         a, d, first = np.asarray(a, dtype=np.float64), self.dimension, int(self.scales)
         angles = a[..., first : first + self.angles]
         square, k = np.sum(angles**2, axis=-1)[..., None, None], hat(angles, d)
@@ -172,6 +196,9 @@ class LieGroup(Group):
         if self.custom:
             return np.asarray(self.log(np.asarray(matrix, dtype=np.float64)), dtype=np.float64)
         matrix, d = np.asarray(matrix, dtype=np.float64), self.dimension
+        if self.generators:
+            scales = np.diagonal(matrix[..., :d, :d], axis1=-2, axis2=-1)
+            return np.log(scales) @ np.linalg.pinv(np.array(self.generators, dtype=np.float64))
         linear, found = matrix[..., :d, :d], []
         if self.scales:
             # Scale times rotation has the norm scale * sqrt(d); the largest entry keeps its square from overflowing.
@@ -189,6 +216,8 @@ class LieGroup(Group):
         """Logarithms of random elements, the first 0: uniform rotations, normal translations and scales."""
         rng = np.random.default_rng(seed)
         a = rng.normal(size=(count, self.algebra))
+        if self.generators:
+            a *= 0.3
         if self.scales:
             a[:, 0] *= 0.3
         if self.angles == 1:
@@ -204,6 +233,9 @@ class LieGroup(Group):
     def _generators(self):
         d = self.dimension
         found = np.zeros((self.algebra, d + 1, d + 1))
+        if self.generators:
+            found[:, range(d), range(d)] = self.generators
+            return found
         i = 0
         if self.scales:
             found[i, range(d), range(d)] = 1.0
@@ -249,11 +281,51 @@ class LieGroup(Group):
             return self.rotates and all(self._has(matrix) for matrix in other.components.matrices)
         if other is self or self.custom or not other.is_lie or other.custom:
             return other is self
+        if self.generators or other.generators:
+            own, its = (group._generators().reshape(group.algebra, -1) for group in (self, other))
+            return bool(np.linalg.matrix_rank(np.concatenate([own, its])) == np.linalg.matrix_rank(own))
         larger = self.rotates >= other.rotates and self.scales >= other.scales
         return larger and set(self.axes) >= set(other.axes)
 
     def __repr__(self):
         return f"<LieGroup {self.name}>"
+
+
+def axis_scalings(name: str, generators: ArrayLike) -> LieGroup:
+    """The Lie group of the scalings of the axes that some generators span; make it known by `register`.
+
+    exp(a) = diag(exp(a_1 g_11 + ... + a_k g_k1), ..., exp(a_1 g_1d + ... + a_k g_kd))
+
+    A point off the axes is lifted to the element that moves (±1, ..., ±1), times what the group leaves alone of its
+    coordinates, to it; a point with a coordinate 0, the limit of small scales, has no element of its own and is given
+    by 0.
+
+    Args:
+        name: of the group.
+        generators: `(k, d)` numbers, k independent rows: `[[1, -1]]` are the squeezes "SQ" of the plane,
+            `[[1, 1], [1, -1]]` these and all scalings, "RxSQ".
+
+    Returns:
+        A LieGroup.
+
+    Raises:
+        ValueError: rows that depend on each other, or of another length than 1, 2 or 3.
+
+    Example:
+        >>> from keras_equivariant import groups
+        >>> group = groups.register(groups.axis_scalings("squash", [[1, 1, -2]]))
+        >>> groups.lie_group("squash").matrix([0.0]).shape, groups.lie_group("RxSQ").contains(groups.lie_group("SQ"))
+        ((4, 4), True)
+
+    Reference: Finzi et al., arXiv 2002.12880 (their code's SQ, RxSQ and LieSubGroup).
+    """
+    rows = np.asarray(generators, dtype=np.float64)
+    if rows.ndim != 2 or not rows.size:
+        raise ValueError(
+            "`generators` must be rows of one number for each axis. "
+            f"Received: an array of shape {rows.shape}; e.g. [[1, -1]] for squeezes of the plane"
+        )
+    return LieGroup(name, rows.shape[1], generators=tuple(map(tuple, rows.tolist())))
 
 
 def move_points(points: ArrayLike, matrix: ArrayLike) -> np.ndarray:
@@ -270,6 +342,8 @@ _BUILT_IN = {
         LieGroup("Ty", 2, axes=(1,)),
         LieGroup("Rx", 2, scales=True),
         LieGroup("RxSO2", 2, rotates=True, scales=True),
+        axis_scalings("SQ", [[1, -1]]),
+        axis_scalings("RxSQ", [[1, 1], [1, -1]]),
         LieGroup("SE2", 2, axes=(0, 1), rotates=True),
         LieGroup("SE3", 3, axes=(0, 1, 2), rotates=True),
         *(LieGroup(f"Trivial{d}", d) for d in (1, 2, 3)),

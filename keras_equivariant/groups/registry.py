@@ -92,7 +92,8 @@ def lie_group(group: str | Group) -> Any:
 
     Args:
         group: `"T1"`, `"T2"`, `"T3"` (translations), `"Tx"`, `"Ty"` (of the plane, along one axis), `"SO2"`, `"SO3"`
-            (rotations), `"Rx"` (scalings of the plane), `"RxSO2"` (both), `"SE2"`, `"SE3"` (rigid motions),
+            (rotations), `"Rx"` (scalings of the plane), `"RxSO2"` (both), `"SQ"` (squeezes of
+            the plane, (e^s x, e^-s y)), `"RxSQ"` (these and scalings), `"SE2"`, `"SE3"` (rigid motions),
             `"Trivial1"`, `"Trivial2"`, `"Trivial3"`; parentheses as in `"SE(2)"` are allowed; the name of a registered
             group; or a LieGroup.
     """

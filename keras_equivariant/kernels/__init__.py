@@ -1,5 +1,6 @@
 """Spaces of equivariant kernels as NumPy arrays."""
 
+from keras_equivariant.kernels.derivatives import Derivatives
 from keras_equivariant.kernels.fast_fourier import FastFourier, fast_fourier, spectral_pays
 from keras_equivariant.kernels.fourier import FourierBasis, fourier_basis
 from keras_equivariant.kernels.harmonic import RingBasis, ring_basis
@@ -13,6 +14,7 @@ from keras_equivariant.kernels.steerable_points import default_degree, harmonic_
 
 __all__ = [
     "BASES",
+    "Derivatives",
     "FastFourier",
     "FourierBasis",
     "LearnedBasis",

@@ -12,6 +12,7 @@ import dataclasses
 import numpy as np
 
 from keras_equivariant.kernels.band_limited import moved_harmonics
+from keras_equivariant.kernels.derivatives import moved_operators
 
 LARGEST_ROW = 2**21  # entries of a matrix to one row
 LARGEST_WHOLE = 2**17  # entries of a matrix to a whole kernel; beyond, irreps are expanded one by one
@@ -53,7 +54,8 @@ def field_pairs(basis):
         A tuple over the blocks of the output of tuples over those of the input; None where the matrices would be large,
         so that the irreps are better expanded one by one.
     """
-    harmonics = _independent_harmonics(basis) if basis.name == "steerable" else None
+    moved = {"steerable": moved_harmonics, "pdo": moved_operators}.get(basis.name)
+    harmonics = moved and _independent_harmonics(basis, moved)
     found = []
     for out in basis.out_blocks:
         row = []
@@ -134,14 +136,14 @@ def _moves(basis, given, out, harmonics):
     return relative, None, functions[elements], dual
 
 
-def _independent_harmonics(basis):
+def _independent_harmonics(basis, moved):
     """All harmonics moved by every element, `(order, functions, pixels)`, and the dual ones `(functions, pixels)`.
 
     None where they are not independent on the pixels, or the group has no list of elements.
     """
     if not basis.group.is_finite:
         return None
-    functions = moved_harmonics(basis.group.matrices, basis.kernel_size, basis.rings)
+    functions = moved(basis.group.matrices, basis.kernel_size, basis.sampling)
     functions = functions[:, np.abs(functions).max(axis=(0, 2)) > _INDEPENDENT]
     first = functions[0]  # the identity's
     sizes = np.linalg.svd(first, compute_uv=False)

@@ -125,15 +125,8 @@ class Rings:
         return [ring for ring in found if ring[1] > ring[2]]
 
     def scales(self, dimension):
-        """Lengths of a pixel along each axis, in units of the shortest."""
-        if self.voxel_size is None:
-            return (1.0,) * dimension
-        if len(self.voxel_size) != dimension:
-            raise ValueError(
-                f"`voxel_size` must have one number for each axis of space, {dimension}. "
-                f"Received: voxel_size={self.voxel_size}"
-            )
-        return tuple(size / min(self.voxel_size) for size in self.voxel_size)
+        """`voxel_scales` of its pixels."""
+        return voxel_scales(self.voxel_size, dimension)
 
     def profile(self, radius, ring, width):
         """The ring's values at these radii."""
@@ -190,6 +183,17 @@ class Rings:
             return [int((np.pi if cutoff == "nyquist" else cutoff) * r + 1e-9) for r in radii]
         wide = [min(2 if i == len(radii) - 1 else int(2 * r - (r + 1) % 2), int(2 * r)) for i, r in enumerate(radii)]
         return [limit if r else 0 for limit, r in zip(wide, radii, strict=True)]
+
+
+def voxel_scales(voxel_size, dimension):
+    """Lengths of a pixel along each axis, in units of the shortest."""
+    if voxel_size is None:
+        return (1.0,) * dimension
+    if len(voxel_size) != dimension:
+        raise ValueError(
+            f"`voxel_size` must have one number for each axis of space, {dimension}. Received: voxel_size={voxel_size}"
+        )
+    return tuple(size / min(voxel_size) for size in voxel_size)
 
 
 def _is_size(value):

@@ -9,6 +9,7 @@ and the coefficients c are learned. What differs is how B is moved:
 | `bilinear`  | one per pixel                         | (tri)linear interpolation     | any                    |
 | `gaussian`  | one per pixel                         | Gaussian interpolation        | any                    |
 | `steerable` | band-limited harmonics on rings       | turning the function itself   | any                    |
+| `pdo`       | stencils of differential operators    | turning the operator itself   | any                    |
 | learned     | found by optimization, see `learned`  | what was learned              | those of its file      |
 
 Whatever the basis, the elements that map the pixel grid onto itself move it exactly: B_{e t} is the pixel
@@ -22,9 +23,10 @@ import numpy as np
 
 from keras_equivariant.groups import grid, orthogonal_group
 from keras_equivariant.kernels import band_limited, learned
+from keras_equivariant.kernels.derivatives import Derivatives, moved_operators
 from keras_equivariant.utils.deprecation import renamed
 
-BASES = ("auto", "exact", "bilinear", "gaussian", "steerable")
+BASES = ("auto", "exact", "bilinear", "gaussian", "steerable", "pdo")
 GAUSSIAN_SIGMA = 0.5  # of the interpolation, in pixels (1905.04663)
 
 
@@ -33,7 +35,7 @@ class RotatedBasis:
     """A basis of kernels and its moved copies.
 
     Attributes:
-        name: `"exact"`, `"bilinear"`, `"gaussian"`, `"steerable"`, or that of a learned one.
+        name: `"exact"`, `"bilinear"`, `"gaussian"`, `"steerable"`, `"pdo"`, or that of a learned one.
         size: number D of functions.
         pixels: for `exact` only, `(order, pixels)` integers: pixel p of the kernel moved by s is pixel
             `pixels[s, p]` of the learned one. Else None.
@@ -112,11 +114,16 @@ def _rotated_basis(group, kernel_size, basis):
         pixels = np.stack(exact)
         identity, source = np.eye(pixels.shape[1])[None], np.zeros(group.order, int)
         return RotatedBasis("exact", pixels.shape[1], pixels, source, pixels, identity)
-    build = {"bilinear": _bilinear, "gaussian": _gaussian, "steerable": band_limited.moved_functions}[basis]
+    build = {
+        "bilinear": _bilinear,
+        "gaussian": _gaussian,
+        "steerable": band_limited.moved_functions,
+        "pdo": functools.partial(moved_operators, derivatives=Derivatives()),
+    }[basis]
     permuting = [g for g in range(group.order) if exact[g] is not None]
     elements, source, permuted = _cosets(group, permuting, kernel_size)
     functions = build(group.matrices[elements], kernel_size)
-    if basis == "steerable":
+    if basis in ("steerable", "pdo"):
         moved = _moved(functions, source, permuted)
         functions = functions / np.sqrt(np.mean(np.sum(moved**2, axis=2), axis=0))[None, :, None]
     return _scaled(basis, functions, source, permuted)

@@ -4,6 +4,7 @@
 |-------------|------------------------------------------------------------------------|------------------------------|
 | `exact`     | every such kernel on the pixels: the whole space of intertwiners       | of the square and the cube   |
 | `steerable` | rings times harmonics (in space spherical ones) times the maps between the two types | any    |
+| `pdo`       | harmonic differential operators after powers of the Laplacian, times the same maps     | any    |
 
 A kernel between two field types is made of kernels between their irreps, with the changes of basis at both ends.
 """
@@ -18,14 +19,16 @@ from keras_equivariant.groups.decomposition import intertwiners
 from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.linalg import gram_schmidt
 from keras_equivariant.kernels.band_limited import ring_harmonics
+from keras_equivariant.kernels.derivatives import Derivatives, operator_harmonics
 from keras_equivariant.kernels.field_pairs import field_pairs
 from keras_equivariant.kernels.harmonic_maps import harmonic_maps
 from keras_equivariant.kernels.rings import Rings
 from keras_equivariant.kernels.rotated import pixel_permutation
 
-STEERABLE_BASES = ("auto", "exact", "steerable")
+STEERABLE_BASES = ("auto", "exact", "steerable", "pdo")
 # A sampled kernel of which less than this is new beside the ones before it is no function of its own on the pixels.
 INDEPENDENT = 1e-2
+DEPENDENT = 1e-6  # the same of operators, which are all independent: what rounding leaves
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -69,14 +72,15 @@ class SteerableBasis:
     """A basis of the kernels from one field type to another.
 
     Attributes:
-        name: `"exact"`, `"steerable"`, or `"harmonics"` of points, whose "pixels" are the harmonics themselves.
+        name: `"exact"`, `"steerable"`, `"pdo"`, or `"harmonics"` of points, whose "pixels" are the harmonics
+            themselves.
         sources, targets: tuples of IrrepCopies, of the input and the output type.
         pairs: dict from (source index, target index) to `(D, pixels, out dim, in dim)` float64, orthonormal; pairs
             without kernels are missing.
         in_blocks, out_blocks: tuples of BlockParts.
         group: the group.
         kernel_size: sizes of the kernel.
-        rings: Rings of the band-limited basis.
+        sampling: Rings of a band-limited basis, Derivatives of one of differential operators; of no use in others.
     """
 
     name: str
@@ -87,7 +91,7 @@ class SteerableBasis:
     out_blocks: tuple
     group: Group
     kernel_size: tuple
-    rings: Rings
+    sampling: Rings | Derivatives | None
 
     @functools.cached_property
     def field_pairs(self):
@@ -115,7 +119,7 @@ class SteerableBasis:
         return sum(int(np.prod(shape)) for shape in self.shapes.values())
 
 
-def steerable_basis(in_type, out_type, kernel_size, basis="auto", rings=None):
+def steerable_basis(in_type, out_type, kernel_size, basis="auto", rings=None, derivatives=None):
     """The basis of kernels between two field types of one group.
 
     Args:
@@ -123,6 +127,7 @@ def steerable_basis(in_type, out_type, kernel_size, basis="auto", rings=None):
         kernel_size: (rows, columns).
         basis: one of `STEERABLE_BASES`; `"auto"` is exact where that exists, else steerable.
         rings: Rings of the band-limited basis.
+        derivatives: Derivatives of the basis of differential operators.
 
     Raises:
         ValueError: unknown basis, one that the group does not allow, types of different groups, and fields of the
@@ -130,7 +135,8 @@ def steerable_basis(in_type, out_type, kernel_size, basis="auto", rings=None):
     """
     check_one_group(in_type, out_type)
     name = basis_name(in_type.group, kernel_size, basis)
-    return _steerable_basis(in_type, out_type, tuple(kernel_size), name, rings or Rings())
+    sampling = {"exact": None, "steerable": rings or Rings(), "pdo": derivatives or Derivatives()}[name]
+    return _steerable_basis(in_type, out_type, tuple(kernel_size), name, sampling)
 
 
 def check_one_group(in_type, out_type):
@@ -142,7 +148,7 @@ def check_one_group(in_type, out_type):
 
 
 def basis_name(group, kernel_size, basis):
-    """`"exact"` or `"steerable"`; ValueError where the group does not allow it."""
+    """`"exact"`, `"steerable"` or `"pdo"`; ValueError where the group does not allow it."""
     if basis not in STEERABLE_BASES:
         raise ValueError(f"`basis` must be one of {STEERABLE_BASES}. Received: basis={basis!r}")
     exact = group.is_finite and _permutations(group, tuple(kernel_size)) is not None
@@ -173,7 +179,7 @@ def intertwiner_basis(in_type, out_type):
 def _intertwiner_basis(in_type, out_type):
     one_pixel = (1,) * in_type.group.dimension
     maps = functools.partial(_irrep_maps, in_type.group)
-    basis, missing = between(in_type, out_type, "exact", maps, one_pixel, Rings())
+    basis, missing = between(in_type, out_type, "exact", maps, one_pixel)
     if missing:
         raise ValueError(
             f"Every output field needs a map that leads to it, hence an irrep that the input has as well. Received: "
@@ -192,16 +198,16 @@ def _irrep_maps(group, source, target):
 
 
 @functools.lru_cache(maxsize=128)
-def _steerable_basis(in_type, out_type, kernel_size, name, rings):
+def _steerable_basis(in_type, out_type, kernel_size, name, sampling):
     group = in_type.group
 
     def kernels(source, target):
-        return irrep_kernels(group, source, target, kernel_size, name, rings)
+        return irrep_kernels(group, source, target, kernel_size, name, sampling)
 
-    basis, missing = between(in_type, out_type, name, kernels, kernel_size, rings)
+    basis, missing = between(in_type, out_type, name, kernels, kernel_size, sampling)
     if missing:
-        cut = name == "steerable" and max(kernel_size) > 1
-        wider = ', or frequency_cutoff="nyquist"' if cut else ""
+        more = {"exact": "", "steerable": ', or frequency_cutoff="nyquist"', "pdo": ", or a higher maximum_order"}
+        wider = more[name] if max(kernel_size) > 1 else ""
         raise ValueError(
             f"Every output field needs a kernel that leads to it. Received: kernel_size={kernel_size}, which has "
             f'none from "{in_type}" to "{missing}" on {group.name}; use a larger kernel{wider}, or leave the field '
@@ -210,7 +216,7 @@ def _steerable_basis(in_type, out_type, kernel_size, name, rings):
     return basis
 
 
-def between(in_type, out_type, name, kernels, kernel_size, rings):
+def between(in_type, out_type, name, kernels, kernel_size, sampling=None):
     """The SteerableBasis, and a field of the output to which none of the kernels leads or None."""
     sources, in_blocks = _irreps_of(in_type)
     targets, out_blocks = _irreps_of(out_type)
@@ -226,11 +232,11 @@ def between(in_type, out_type, name, kernels, kernel_size, rings):
         for (_, field), block in zip(out_type.terms, out_blocks, strict=True)
         if not reached & {index for index, _, _ in block.parts}
     )
-    where = in_type.group, kernel_size, rings
+    where = in_type.group, kernel_size, sampling
     return SteerableBasis(name, sources, targets, pairs, in_blocks, out_blocks, *where), next(missing, None)
 
 
-def irrep_kernels(group, source, target, kernel_size, name, rings=None):
+def irrep_kernels(group, source, target, kernel_size, name, sampling=None):
     """The kernels from one irrep to another, `(D, pixels, dim of target, dim of source)`.
 
     Orthonormal, in a fixed order and with fixed signs: the same in every process.
@@ -239,13 +245,15 @@ def irrep_kernels(group, source, target, kernel_size, name, rings=None):
         group: group name or object.
         source, target: labels of irreps.
         kernel_size: (rows, columns).
-        name: `"exact"` or `"steerable"`.
-        rings: Rings of the band-limited basis.
+        name: `"exact"`, `"steerable"` or `"pdo"`.
+        sampling: Rings or Derivatives of the last two.
     """
     group, kernel_size = orthogonal_group(group), tuple(kernel_size)
     if name == "exact":
         return _exact_kernels(group, source, target, kernel_size)
-    return _band_limited_kernels(group, source, target, kernel_size, rings or Rings())
+    if name == "pdo":
+        return _sampled_kernels(group, source, target, kernel_size, name, sampling or Derivatives())
+    return _sampled_kernels(group, source, target, kernel_size, name, sampling or Rings())
 
 
 @functools.lru_cache(maxsize=1024)
@@ -273,21 +281,23 @@ def _exact_kernels(group, source, target, kernel_size):
 
 
 @functools.lru_cache(maxsize=4096)
-def _band_limited_kernels(group, source, target, kernel_size, rings):
+def _sampled_kernels(group, source, target, kernel_size, name, sampling):
     dims = irrep(group, target).dim, irrep(group, source).dim
     pixels = int(np.prod(kernel_size))
     candidates = [np.zeros((0, pixels, *dims))]
-    for m, harmonic in _harmonics(kernel_size, rings):
+    for m, harmonic in _harmonics(kernel_size, name, sampling):
         maps = harmonic_maps(group, source, target, m)
         if len(maps):
             candidates.append(np.einsum("noic,cp->npoi", maps, harmonic))
     rows = np.concatenate(candidates).reshape(-1, pixels * dims[0] * dims[1])
-    return _frozen(gram_schmidt(rows, tolerance=INDEPENDENT).reshape(-1, pixels, *dims))
+    tolerance = {"steerable": INDEPENDENT, "pdo": DEPENDENT}[name]
+    return _frozen(gram_schmidt(rows, tolerance=tolerance).reshape(-1, pixels, *dims))
 
 
 @functools.lru_cache(maxsize=64)
-def _harmonics(kernel_size, rings):
-    return tuple(ring_harmonics(kernel_size, rings))
+def _harmonics(kernel_size, name, sampling):
+    harmonics = {"steerable": ring_harmonics, "pdo": operator_harmonics}[name]
+    return tuple(harmonics(kernel_size, sampling))
 
 
 @functools.lru_cache(maxsize=64)

@@ -129,6 +129,19 @@ def batch_moments(x, means, synchronized=False):
     return combine(moment, _mean(centered * centered, axes), means)
 
 
+def batch_maxima(x, means, synchronized=False):
+    """`batch_moments` with the maximum over space of the squares of each field, averaged over the batch."""
+    axes = tuple(range(len(x.shape) - 1))
+    moment = ops.moments(x, axes, synchronized=True)[0] if synchronized else _mean(x, axes)
+    mean = means.project(moment)
+    rest = ops.reshape(x - mean, (-1, x.shape[-1]))
+    squares = ops.reshape(means.average(rest * rest), ops.shape(x))
+    longest = ops.max(squares, axis=axes[1:]) if axes[1:] else squares
+    if synchronized:
+        return mean, ops.moments(longest, (0,), synchronized=True)[0]
+    return mean, _mean(longest, (0,))
+
+
 def combine(mean, variance, means):
     """The same from the mean and variance of each channel by itself, `(D,)`."""
     own, mean = mean, means.project(mean)

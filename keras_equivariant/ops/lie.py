@@ -9,6 +9,7 @@ and the coordinates need no axis of their own. Elements are written so that noth
 | SO(2)            | cosine, sine                       | the angle                     |
 | R_x              | the scale                          | log scale                     |
 | R>0 x SO(2)      | x, y: scale times (cosine, sine)   | log scale, angle              |
+| along the axes   | the scales of the axes             | those on the generators       |
 | SE(2)            | cosine, sine, x, y                 | angle, V^-1 (x, y)            |
 | SO(3)            | unit quaternion w, x, y, z         | axis times angle              |
 | SE(3)            | unit quaternion, x, y, z           | axis times angle, V^-1 (x, y, z) |
@@ -28,6 +29,7 @@ import keras
 from keras import ops
 
 from keras_equivariant.ops import series
+from keras_equivariant.ops.axis_scalings import AxisScalings
 
 _TINY = 1e-30  # of squared lengths: below it a direction is arbitrary
 # So near to half a turn a rotation counts as one: lifts on a grid meet it, and rounding must not tell.
@@ -276,8 +278,10 @@ class Matrices:
 
 
 @functools.lru_cache(maxsize=64)
-def arithmetic(dimension, axes=(), rotates=False, scales=False, exp=None, log=None, lift=None):
+def arithmetic(dimension, axes=(), rotates=False, scales=False, exp=None, log=None, lift=None, generators=()):
     """The arithmetic of the group with these attributes of a LieGroup."""
+    if generators:
+        return AxisScalings(generators)
     if exp is not None:
         return Matrices(dimension, exp, log, lift)
     if scales:

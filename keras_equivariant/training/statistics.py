@@ -15,7 +15,7 @@ _NOISE = ("rate", "stddev")  # what Keras's layers and ours call the strength of
 def recompute_statistics(model: keras.Model, data: Any, batch_size: int | None = None) -> int:
     """Replaces the moving averages of every batch normalization by those of the data.
 
-    mean = mean over the data of x,   variance = mean of (x - mean)^2
+    mean = mean over the data of x,   variance = mean of (x - mean)^2, with `reduction="max"` of the maxima
 
     of what reaches the layer while the layers before it normalize each batch by its own statistics, as in training.
     Keras's moving averages with momentum 0.99 have seen a few hundred steps before they are true; after a short
@@ -62,7 +62,8 @@ def recompute_statistics(model: keras.Model, data: Any, batch_size: int | None =
         mean, square, variance = (total / seen for total in sums[id(layer)])
         between = square - mean**2
         # One mean a channel belongs to one variance a channel; means of vectors in a field have fewer entries.
-        variance = variance + between if between.shape == variance.shape else variance
+        parted = between.shape == variance.shape and getattr(layer, "reduction", "mean") == "mean"
+        variance = variance + between if parted else variance
         if layer.moving_mean is not None:
             layer.moving_mean.assign(mean.astype(layer.moving_mean.dtype))
         layer.moving_variance.assign(variance.astype(layer.moving_variance.dtype))

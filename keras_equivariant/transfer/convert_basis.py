@@ -30,11 +30,12 @@ def convert_basis(
 
     Args:
         model: a built `keras.Model`; nested and shared models are fine.
-        basis: that of the new layers, such as `"exact"`, `"steerable"` or `"learned"`.
+        basis: that of the new layers, such as `"exact"`, `"steerable"`, `"pdo"` or `"learned"`.
         layers: names of the convolutions to convert; None for all that have a basis.
         name: name of the new model; by default that of `model`.
         **options: further options of the new layers that say what their basis is: `num_rings`, `ring_radii`,
-            `ring_width`, `radial_profile`, `frequency_cutoff`. A layer without such an option keeps what it has.
+            `ring_width`, `radial_profile`, `frequency_cutoff`, `maximum_order`, `discretization`, `accuracy`,
+            `smoothing`. A layer without such an option keeps what it has.
 
     Returns:
         `(model, losses)`: a functional model, not compiled, and a dict from the layers' names to what each has lost.
@@ -66,7 +67,10 @@ def convert_basis(
     return converted, walk.losses
 
 
-BASIS_OPTIONS = ("num_rings", "ring_radii", "ring_width", "radial_profile", "frequency_cutoff")
+BASIS_OPTIONS = (
+    *("num_rings", "ring_radii", "ring_width", "radial_profile", "frequency_cutoff"),
+    *("maximum_order", "discretization", "accuracy", "smoothing"),
+)
 
 
 def _checked(options):

@@ -186,9 +186,9 @@ ROWS = (
     Row(
         "e2cnn",
         ("R2Diffop", "steerable partial differential operators"),
-        "",
-        MISSING,
-        "not built: derivative stencils lie in the exact and ring bases of the same sizes",
+        '`SteerableConv2D(basis="pdo")`, also in space and for group convolutions',
+        OTHER,
+        "all operators up to the order, by finite differences or a Gaussian; RBF-FD is not built, numbers not compared",
     ),
     Row(
         "sesn",
@@ -280,14 +280,17 @@ ROWS = (
         ("SE3BatchNorm", "GatedBlock"),
         "`SteerableBatchNormalization`, `GatedActivation`",
         OTHER,
-        "the same functions, not compared; normalization by the maximum is not built: no published network uses it",
+        'norms there are sums over components, here means; `reduction="max"` is its `reduce="max"`; no gradient flows '
+        "through statistics there",
     ),
     Row(
         "se3cnn",
         ("border_dist",),
-        "`ring_radii`",
-        OTHER,
-        "the radii themselves: linspace(0, k // 2 - border_dist, k // 2 + 1)",
+        "`ring_radii`, `frequency_cutoff`",
+        AFTER,
+        "the radii themselves, linspace(0, k // 2 - border_dist, k // 2 + 1), with the highest degree of each: "
+        '`"compromise"` is `[0, 3, 5, ...]` there whatever the radii',
+        "tests/transfer/test_import_volumes_and_rings.py::test_border_dist_of_se3cnn",
     ),
     Row(
         "Harmonic Networks",
@@ -316,9 +319,10 @@ ROWS = (
     Row(
         "LieConv",
         ("SQ", "RxSQ", "subgroups by generators"),
-        "`groups.LieGroup(exp=, log=, lift=)`: a group of one's own; both stand in the test",
+        '`LieConv(group="SQ")`, `"RxSQ"`; `groups.axis_scalings` for others of scalings along the axes, '
+        "`groups.LieGroup(exp=, log=, lift=)` for any",
         OTHER,
-        "tests/layers/test_lie_layers.py::test_squeezes_as_a_group_of_ones_own holds the law; kernels are networks",
+        "everywhere, there on the positive quadrant; the distance of two points counts both scales alike",
     ),
 )
 

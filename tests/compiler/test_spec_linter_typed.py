@@ -120,3 +120,19 @@ def test_regular_features_are_to_be_flattened_first():
 def test_a_network_that_ends_with_turning_fields_is_warned_of():
     (problem,) = lint(spec("NormActivation"))
     assert problem.severity == "warning" and "end with NormPooling" in problem.message
+
+
+def test_operators_in_a_spec():
+    first = {"out_type": "4x0 + 2x1", "kernel_size": 5, "group": "SO2", "basis": "pdo", "frequency_cutoff": "nyquist"}
+    wrong = {"SteerableConv2D": {"out_type": "2x0", "kernel_size": 3, "basis": "pdo", "maximum_order": 3}}
+    invariant = ["NormPooling", "GlobalAveragePooling2D"]
+    assert lint(spec(*invariant, first={"SteerableConv2D": first})) == []
+    (problem,) = lint(spec(wrong, *invariant, first={"SteerableConv2D": first}))
+    assert "use kernel_size=5" in str(problem)
+    gauss = {"SteerableConv2D": {**first, "discretization": "gauss", "smoothing": 1.2, "maximum_order": 2}}
+    model = ke.build_from_spec(spec(*invariant, first=gauss))
+    assert model.layers[1].get_config()["smoothing"] == 1.2
+    assert ke.certify(model, dtypes=("float64",)).verdict != "broken"
+    gauss["SteerableConv2D"]["discretization"] = "rbf"
+    with pytest.raises(SpecError, match="discretization: unknown value"):
+        lint(spec(*invariant, first=gauss))

@@ -64,7 +64,7 @@ def elements(x, group, element):
     """The elements of points that are there multiplied from the left, the values left alone."""
     own, lie_group = arithmetic(group.group), group.group
     matrix = group.matrices[element].astype(x.dtype)
-    turned = list(matrix[:2, 0]) if lie_group.rotates else []
+    turned = list(matrix[:2, 0]) if lie_group.rotates else list(np.diag(matrix)[:-1]) if lie_group.generators else []
     g = tuple(ops.convert_to_tensor(c, x.dtype.name) for c in (*turned, *matrix[list(lie_group.axes), -1]))
     u = lie.unstack(ops.convert_to_tensor(x[..., : own.size]))
     product = ops.convert_to_numpy(ops.stack(own.product(g, u), axis=-1)) if own.size else x[..., :0]
@@ -116,6 +116,9 @@ LIE_CASES = [
     on_points(layers.LieLift, "SE2", samples=4, sampling="grid"),
     on_points(layers.LieLift, "SE3", samples=4, sampling="shared", seed=1),
     on_points(layers.LieLift, "SE3", samples=4, sampling="principal"),
+    on_points(layers.LieLift, "RxSQ"),
+    conv("SQ", neighbors=4, distance="squared", alpha=0.5, batch_normalization=False),
+    block("RxSQ", neighborhood="ball", fill=0.5, radius=1.5, neighbors=3, batch_normalization=False),
     conv("T2", neighbors=4, spare=1, reduction="sum", chunk_size=4, batch_normalization=False),
     conv("SO2", neighbors=4, distance="squared", alpha=0.5, kernel_units=(8, 6), activation="relu"),
     conv("RxSO2", neighborhood="ball", fill=0.5, radius=1.5, neighbors=3, seed=2, batch_normalization=False),

@@ -10,9 +10,9 @@ from keras_equivariant.kernels import Rings, rotated_basis, steerable_basis
 from keras_equivariant.ops.steerable import expand
 
 
-def dense(group, source, target, size, name="auto", rings=None):
+def dense(group, source, target, size, name="auto", *sampling):
     """All kernels of the basis as rows, each `(pixels, in, out)` flattened."""
-    found = steerable_basis(FieldType.parse(source, group), FieldType.parse(target, group), size, name, rings)
+    found = steerable_basis(FieldType.parse(source, group), FieldType.parse(target, group), size, name, *sampling)
     units = ops.convert_to_tensor(np.eye(found.size), "float64")
     rows = ops.vectorized_map(lambda unit: expand(unit, found), units)
     return ops.convert_to_numpy(rows).reshape(found.size, -1)

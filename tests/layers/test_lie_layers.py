@@ -46,7 +46,7 @@ def turned(matrix):
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("group", ["T2", "Tx", "SO2", "Rx", "RxSO2", "Trivial2"])
+@pytest.mark.parametrize("group", ["T2", "Tx", "SO2", "Rx", "RxSO2", "SQ", "RxSQ", "Trivial2"])
 def test_invariance_for_every_element(group):
     model, (x, f, mask) = network(group), sample(group)
     for matrix in groups.LieSample(group, 4).matrices[1:]:
@@ -402,6 +402,42 @@ def test_squeezes_as_a_group_of_ones_own(name):
     np.testing.assert_allclose(ops.convert_to_numpy(conv(lifted([moved, f, mask]))[1]), y, atol=1e-10)
     other = groups.move_points(x, np.diag([1.3, 1.3 if not scales else -1.3, 1.0]))  # no element
     assert np.abs(ops.convert_to_numpy(conv(lifted([other, f, mask]))[1]) - y).max() > 1e-3
+
+
+@pytest.mark.tensorflow
+def test_scalings_of_axes_by_generators():
+    """In space, with points on axes and in planes between them; and what the groups hold of each other."""
+    group = groups.register(groups.axis_scalings("test_squash", [[1.0, 1.0, -2.0], [0.0, 0.5, 0.5]]))
+    a = np.random.default_rng(0).normal(size=(5, 2))
+    np.testing.assert_allclose(group.logarithm(group.matrix(a)), a, atol=1e-12)
+    np.testing.assert_allclose(group.matrix(a)[:, 2, 2], np.exp(-2 * a[:, 0] + a[:, 1] / 2))
+    model, (x, f, mask) = network("test_squash"), sample("test_squash")
+    x[:, 0], x[:, 1, 0], x[:, 2, 1:] = 0.0, 0.0, 0.0
+    moves = groups.LieSample(group, 4).matrices[1:]
+    for matrix in moves:
+        assert change(model, [x, f, mask], [groups.move_points(x, matrix), f, mask]) <= 1e-12
+    for scales in ([1.5, 1.0, 1.0], [-1.0, 1.0, 1.0]):
+        assert not group.contains(np.diag([*scales, 1.0]))
+        assert change(model, [x, f, mask], [x * np.array(scales), f, mask]) > 1e-3
+    squeeze, both, scaling = (groups.lie_group(name) for name in ("SQ", "RxSQ", "Rx"))
+    assert both.contains(squeeze) and both.contains(scaling) and not squeeze.contains(both)
+    assert not squeeze.contains(scaling) and not both.contains(groups.lie_group("T2"))
+    assert squeeze.contains(np.diag([2.0, 0.5])) and not squeeze.contains(np.diag([2.0, 2.0]))
+    for wrong in ([[1, -1], [2, -2]], [[1, 2, 3, 4]], [1, -1], np.zeros((0, 2))):
+        with pytest.raises(ValueError, match="`generators` must be|`dimension` must be") as error:
+            groups.axis_scalings("test_wrong", wrong)
+        assert "Received: " in str(error.value)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("group", ["SQ", "RxSQ"])
+def test_a_spec_and_a_certificate_of_squeezes(group):
+    conv = {"LieConv": {"filters": 4, "group": group, "neighbors": 5}}
+    words = {"spec": 1, "name": "squeezes", "input": {"shape": [8, 3], "space": 2}}
+    words["layers"] = [{"LieLift": group}, conv, "LiePooling", {"Dense": 2}]
+    model = ke.build_from_spec(words)
+    report = ke.certify(model, dtypes=("float64",))
+    assert report.exact and report.group == group
 
 
 @pytest.mark.parametrize("layer", [ke.layers.LieConv, ke.layers.LieBottleneck])

@@ -165,3 +165,42 @@ def test_synchronized_is_for_tensorflow(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="Received: synchronized=True on jax. Leave it out"):
         SteerableBatchNormalization("1x0", "SO2", synchronized=True)
+
+
+def test_the_maximum_over_space_is_that_of_se3cnn():
+    """Its SE3BatchNorm(reduce="max") sums over the components, where we take their mean: vectors sqrt(dim) shorter."""
+    text, shape = "2x0 + 3x1 + 1x2", (4, 3, 2, 5)
+    kind = ke.FieldType.parse(text, "SO3")
+    x = np.random.default_rng(0).normal(0.4, 2.0, size=(*shape, kind.size))
+    options = {"group": "SO3", "epsilon": 1e-12, "dtype": "float64"}
+    layer, mean = (SteerableBatchNormalization(text, momentum=0.9, reduction=r, **options) for r in ("max", "mean"))
+    y, other = (ops.convert_to_numpy(one(ops.convert_to_tensor(x), training=True)) for one in (layer, mean))
+    variance = []
+    for block in kind.blocks:
+        fields = x[..., block.start : block.stop].reshape(*shape, block.dim, -1)
+        fields = fields - (fields.mean(axis=(0, 1, 2, 3)) if block.dim == 1 else 0.0)
+        norm = np.sum(fields**2, axis=-2).max(axis=(1, 2, 3)).mean(axis=0)
+        expected = fields / np.sqrt(norm) * np.sqrt(block.dim)
+        found = y[..., block.start : block.stop].reshape(expected.shape)
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+        assert np.abs(found - other[..., block.start : block.stop].reshape(expected.shape)).max() > 0.1
+        variance.append(norm / block.dim)
+    moving = ops.convert_to_numpy(layer.moving_variance)
+    np.testing.assert_allclose(moving, 0.9 + 0.1 * np.concatenate(variance), rtol=1e-6)
+    with pytest.raises(ValueError, match='must be "mean" or "max"'):
+        SteerableBatchNormalization(text, "SO3", reduction="maximum")
+
+
+@needs_tensorflow
+def test_maxima_of_whole_data_are_averages_of_batches():
+    image = keras.Input((5, 5, 4))
+    layer = SteerableBatchNormalization("2x0 + 1x1", "SO2", reduction="max", dtype="float64")
+    x = np.random.default_rng(1).normal(2.0, 1.0, size=(12, 5, 5, 4))
+    ke.recompute_statistics(keras.Model(image, layer(image)), x, batch_size=4)
+    pixels = x.reshape(3, 4, 25, 4)
+    rest = pixels - np.concatenate([pixels.mean(axis=(1, 2))[..., :2], np.zeros((3, 2))], axis=-1)[:, None, None]
+    squares = np.stack([*(rest[..., :2] ** 2).transpose(3, 0, 1, 2), np.mean(rest[..., 2:] ** 2, axis=-1)])
+    np.testing.assert_allclose(layer.moving_variance, squares.max(axis=-1).mean(axis=(1, 2)), rtol=1e-6)
+    synchronized = SteerableBatchNormalization("2x0 + 1x1", "SO2", reduction="max", synchronized=True, dtype="float64")
+    plain = SteerableBatchNormalization("2x0 + 1x1", "SO2", reduction="max", dtype="float64")
+    np.testing.assert_allclose(synchronized(x, training=True), plain(x, training=True), rtol=1e-9)

@@ -45,6 +45,17 @@ def test_what_the_rings_cannot_hold_is_lost():
     assert narrow.get_layer("typed").ring_radii == (1.0,) and more["typed"] > losses["typed"]
 
 
+def test_operators_lie_in_the_exact_basis():
+    model, x = network("pdo"), np.random.default_rng(0).normal(size=(2, 9, 9, 2))
+    exact, losses = ke.convert_basis(model, "exact")
+    assert max(losses.values()) < 1e-12
+    np.testing.assert_allclose(exact(x), model(x), atol=1e-12)
+    back, losses = ke.convert_basis(exact, "pdo")
+    assert max(losses.values()) < 1e-12 and back.get_layer("typed").basis == "pdo"
+    low, more = ke.convert_basis(exact, "pdo", layers=["typed"], maximum_order=1)
+    assert low.get_layer("typed").maximum_order == 1 and more["typed"] > 0.1
+
+
 def test_mistakes():
     model = network("exact")
     with pytest.raises(ValueError, match="must name convolutions that have a basis: typed, group"):

@@ -9,6 +9,9 @@ import pytest
 
 import keras_equivariant as ke
 from keras_equivariant import layers as L
+from keras_equivariant.groups import grid
+from keras_equivariant.kernels import Rings
+from keras_equivariant.kernels.steerable import irrep_kernels
 from keras_equivariant.transfer import groupy_3d, se3cnn
 
 pytestmark = pytest.mark.tensorflow
@@ -75,6 +78,34 @@ def test_se3cnn():
     np.testing.assert_allclose(found, wanted, atol=1e-5 * np.abs(wanted).max())
     with pytest.raises(ValueError, match="lie on the layer's basis"):
         ke.import_filters(layer, known["filters"][:, :, ::-1], "se3cnn")
+
+
+HIGHEST_DEGREES = {"conservative": [0, 2, 4, 6], "compromise": [0, 3, 5, 7], "sfcnn": [0, 4, 6, 8]}  # shell by shell
+
+
+@pytest.mark.parametrize("mode", HIGHEST_DEGREES)
+@pytest.mark.parametrize(("size", "border_dist"), [(5, 0.0), (5, 0.5), (7, 1.0), (4, 0.5)])
+def test_border_dist_of_se3cnn(size, border_dist, mode):
+    """Its gaussian_window_wrapper(mode, border_dist, sigma=0.6): Gaussian shells at the radii linspace(0, k // 2 -
+    border_dist, k // 2 + 1), and the highest degree by the number of the shell, not by its radius."""
+    count = size // 2 + 1
+    radii, highest = np.linspace(0, size // 2 - border_dist, count), HIGHEST_DEGREES[mode][:count]
+    rings = Rings(ring_radii=radii.tolist(), frequency_cutoff=list(highest))
+    points = grid.centered_points((size,) * 3)
+    windows = np.exp(-0.5 * ((np.linalg.norm(points, axis=1) - radii[:, None]) / 0.6) ** 2)
+    for degree in range(3):
+        harmonics = ke.groups.spherical_harmonics(degree, points)
+        wanted = [(window[:, None] * harmonics).ravel() for window in windows]
+        wanted = np.stack([row for row, most in zip(wanted, highest, strict=True) if degree <= most])
+        found = irrep_kernels("SO3", "0", str(degree), (size,) * 3, "steerable", rings).reshape(-1, wanted.shape[1])
+        assert np.linalg.matrix_rank(wanted, tol=1e-6) == len(found)
+        rest = wanted - (wanted @ found.T) @ found
+        np.testing.assert_allclose(rest, 0, atol=1e-10 * np.linalg.norm(wanted))
+        if border_dist:
+            wide = Rings(ring_radii=np.linspace(0, size // 2, count).tolist(), frequency_cutoff=list(highest))
+            other = irrep_kernels("SO3", "0", str(degree), (size,) * 3, "steerable", wide)
+            other = other.reshape(-1, wanted.shape[1])
+            assert np.linalg.norm(wanted - (wanted @ other.T) @ other) > 1e-2 * np.linalg.norm(wanted)
 
 
 def rings_of_harmonic_networks(size, order, rings, samples=101):

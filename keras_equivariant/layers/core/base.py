@@ -149,8 +149,15 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
             warnings.warn(text, stacklevel=_users_frame())
 
     def add_loss(self, loss):
-        """Adds a regularization loss, in the precision of the variables; in half precision Keras cannot sum them."""
-        super().add_loss(keras.tree.map_structure(lambda term: keras.ops.cast(term, self.variable_dtype), loss))
+        """Adds a regularization loss, in `floatx`: Keras's `fit` sums no losses of different precision."""
+        super().add_loss(keras.tree.map_structure(_in_floatx, loss))
+
+    def add_weight(self, *args, **kwargs):
+        """Adds a weight; its regularizer answers in `floatx`, as `add_loss` does."""
+        weight = super().add_weight(*args, **kwargs)
+        if weight.regularizer is not None and weight.dtype != keras.config.floatx():
+            weight.regularizer = functools.partial(_regularized, weight.regularizer)
+        return weight
 
     def fold(self, input_shape):
         """The stock layers that compute the same on 4-D features (B, H, W, |G| C), group axis slowest.
@@ -169,6 +176,14 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), **configuration(self)}
+
+
+def _in_floatx(loss):
+    return keras.ops.cast(loss, keras.config.floatx())
+
+
+def _regularized(regularizer, weight):
+    return _in_floatx(regularizer(weight))
 
 
 def _users_frame():

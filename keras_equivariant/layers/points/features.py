@@ -172,7 +172,8 @@ def periodic_cell():
 
 def arithmetic(group):
     """The tensor arithmetic of a LieGroup."""
-    return lie.arithmetic(group.dimension, group.axes, group.rotates, group.scales, group.exp, group.log, group.lift)
+    own = group.exp, group.log, group.lift, group.generators
+    return lie.arithmetic(group.dimension, group.axes, group.rotates, group.scales, *own)
 
 
 def element_width(group):

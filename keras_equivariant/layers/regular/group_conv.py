@@ -21,8 +21,9 @@ class GroupConv2D(RotatedConv):
         kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, activity_regularizer,
             kernel_constraint, bias_constraint: as in `keras.layers.Conv2D`; they apply to the coefficients.
         basis: `"exact"` (all pixels, permuted; C1, C2, C4, D1, D2, D4), `"bilinear"`, `"gaussian"`, `"steerable"`
-            (band-limited circular harmonics, any group), `"learned"` (packaged; 3x3, 5x5, 7x7 on C8, C16
-            and their subgroups and mirrors), the path of an .npz file that `learn_basis` wrote, or `"auto"`:
+            (band-limited circular harmonics, any group), `"pdo"` (finite differences for all partial derivatives
+            that the kernel's size allows, any group), `"learned"` (packaged; 3x3, 5x5, 7x7 on C8, C16 and their
+            subgroups and mirrors), the path of an .npz file that `learn_basis` wrote, or `"auto"`:
             exact where that exists, else steerable. `"learned_full"` is learned for quarter turns, too, hence
             approximate there.
         trainable_basis: train the functions of the basis as well, with a loss that keeps their rotated copies alike.
@@ -52,7 +53,8 @@ class GroupConv2D(RotatedConv):
         TensorShape([1, 28, 28, 8, 32])
 
     Reference: Cohen & Welling, Group Equivariant Convolutional Networks, arXiv 1602.07576, equation 11; learned and
-    other bases: Diaconu & Worrall, Learning to Convolve, arXiv 1905.04663.
+    other bases: Diaconu & Worrall, Learning to Convolve, arXiv 1905.04663; differential operators: Jenner &
+    Weiler, arXiv 2106.10163.
     """
 
 

@@ -28,7 +28,7 @@ class Relaxed(EquivariantLayer):
         penalty: of the free kernel: how much symmetry is worth, from 0. The larger, the nearer to exact.
         activation: by default that of `layer`.
         strict: without effect; as in the other layers. The layer inside has its own.
-        **kwargs: those of `keras.layers.Layer`.
+        **kwargs: those of `keras.layers.Layer`; `dtype` is by default that of `layer`.
 
     Input shape:
         That of `layer`.
@@ -59,6 +59,7 @@ class Relaxed(EquivariantLayer):
         strict: bool = True,
         **kwargs: Any,
     ) -> None:
+        kwargs = {"dtype": getattr(layer, "dtype_policy", None), **kwargs}
         super().__init__(**passed_on(locals()))
         if not relaxes(layer):
             raise ValueError(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -31,7 +31,8 @@ class SteerableBatchNormalization(TypedNormalization):
     y = activation(gamma (x - mean) / sqrt(mean of |x - mean|^2 / dim + epsilon) + beta)
 
     The mean is that of the components that no element moves: of scalars themselves, of all components of regular and
-    quotient fields; every other irrep has none, and is only divided by its root mean square. On `"Nxregular"` it is
+    quotient fields; every other irrep has none, and is only divided by its root mean square. With `reduction="max"` the
+    squares of an image count with their maximum over space, averaged over the batch. On `"Nxregular"` it is
     `keras.layers.BatchNormalization` of the (|G|, N) axes. At inference it is one scale and one shift per channel,
     which an export merges into the convolution before it.
 
@@ -45,6 +46,8 @@ class SteerableBatchNormalization(TypedNormalization):
         synchronized: as in `keras.layers.BatchNormalization`: statistics over the batches of all replicas of
             `tf.distribute` together. On the TensorFlow backend only; on JAX they always are.
         strict: raise where the exact symmetry is lost; with False warn once.
+        reduction: `"mean"`, or `"max"`: what becomes of the squares over space. The latter keeps the longest vectors of
+            an image about as long as 1, however few there are; there is more to compute while training.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -65,7 +68,8 @@ class SteerableBatchNormalization(TypedNormalization):
         >>> layer(np.zeros((1, 9, 9, 16), "float32")).shape, layer.count_params()
         (TensorShape([1, 9, 9, 16]), 40)
 
-    Reference: Weiler et al., arXiv 1807.02547, section 4.3; Weiler & Cesa, arXiv 1911.08251, section 2.6.
+    Reference: Weiler et al., arXiv 1807.02547, section 4.3, the maximum as in its code; Weiler & Cesa, arXiv
+    1911.08251, section 2.6.
     """
 
     def __init__(
@@ -87,9 +91,13 @@ class SteerableBatchNormalization(TypedNormalization):
         beta_constraint: Constraint | None = None,
         gamma_constraint: Constraint | None = None,
         strict: bool = True,
+        reduction: Literal["mean", "max"] = "mean",
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
+        if reduction not in ("mean", "max"):
+            raise ValueError(f'`reduction` must be "mean" or "max". Received: reduction={reduction!r}')
+        self.reduction = reduction
         if synchronized and keras.backend.backend() != "tensorflow":
             raise ValueError(
                 "`synchronized` is for replicas of tf.distribute, on the TensorFlow backend. "
@@ -124,7 +132,7 @@ class SteerableBatchNormalization(TypedNormalization):
         gamma, beta = self.affine(dtype)
         if not (training and self.trainable):
             return self._apply(inputs, *self._moving(dtype), gamma, beta)
-        if keras.backend.backend() == "tensorflow" and not self.synchronized:
+        if self.reduction == "mean" and keras.backend.backend() == "tensorflow" and not self.synchronized:
             size = (self.in_type.size,)
             gamma = ops.ones(size, dtype) if gamma is None else gamma
             beta = ops.zeros(size, dtype) if beta is None else beta
@@ -132,7 +140,8 @@ class SteerableBatchNormalization(TypedNormalization):
         else:
             # JAX compiles whole training steps, torch has no compiler here: both differentiate plain arithmetic. And a
             # sum over replicas is none that XLA compiles.
-            statistics = fields.batch_moments(at_least_float32(inputs), self._means, self.synchronized)
+            moments = fields.batch_moments if self.reduction == "mean" else fields.batch_maxima
+            statistics = moments(at_least_float32(inputs), self._means, self.synchronized)
             y = self._apply(inputs, *statistics, gamma, beta)
         self._update(*statistics)
         return y

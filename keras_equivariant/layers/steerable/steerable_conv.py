@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.groups import FieldType, grid
-from keras_equivariant.kernels import Rings, steerable_basis, steerable_coefficients
+from keras_equivariant.kernels import Derivatives, Rings, steerable_basis, steerable_coefficients
 from keras_equivariant.kernels.orbits import shared_over_orbits
 from keras_equivariant.kernels.steerable import basis_name
 from keras_equivariant.layers.core.base import register
@@ -28,6 +28,7 @@ from keras_equivariant.layers.core.options import (
     PaddingMode,
     Regularizer,
     Size,
+    Whole,
     passed_on,
 )
 from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bias, per_pair, scaled
@@ -69,6 +70,10 @@ class SteerableConv(Typed, WindowedConv):
         padding_mode: PaddingMode = "zeros",
         strict: bool = True,
         ring_radii: NameOrNumbers | None = None,
+        maximum_order: Whole | None = None,
+        discretization: Literal["fd", "gauss"] = "fd",
+        accuracy: Count | None = None,
+        smoothing: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
@@ -84,15 +89,21 @@ class SteerableConv(Typed, WindowedConv):
         self.groups = field_groups(groups)
         self.basis = basis
         self.rings = Rings(num_rings, ring_width, radial_profile, frequency_cutoff, voxel_size, ring_radii)
-        for option in dataclasses.fields(self.rings):
-            setattr(self, option.name, getattr(self.rings, option.name))
+        self.derivatives = Derivatives(maximum_order, discretization, accuracy, smoothing, self.rings.voxel_size)
+        for sampling in (self.rings, self.derivatives):
+            for option in dataclasses.fields(sampling):
+                setattr(self, option.name, getattr(sampling, option.name))
         self.antialias = bool(antialias)
         check_activation(self.activation, self.out_type)
         self._part_in = _part(self.in_type, self.groups, "in_type")
         _part(self.out_type, self.groups, "out_type")
-        self._basis = scaled(steerable_basis(self._part_in, self.out_type, self.kernel_size, basis, self.rings))
+        self._basis = scaled(self._kernels(self.kernel_size, self.rings))
         self._order_in = _by_field_group(self.in_type, self.groups)
         self._order_out = _by_field_group(self.out_type, self.groups)
+
+    def _kernels(self, kernel_size, rings):
+        """The basis of kernels of a size, not scaled."""
+        return steerable_basis(self._part_in, self.out_type, kernel_size, self.basis, rings, self.derivatives)
 
     def build(self, input_shape):
         self.compute_output_shape(input_shape)
@@ -110,7 +121,8 @@ class SteerableConv(Typed, WindowedConv):
         )
 
     def rotation_problem(self):
-        if self.group.on_grid == self.group or basis_name(self.group, self.kernel_size, self.basis) == "exact":
+        # Operators have no frequency that a smooth image could not turn: stencils are accurate to some order.
+        if self.group.on_grid == self.group or basis_name(self.group, self.kernel_size, self.basis) != "steerable":
             return None
         highest = np.inf if self.group.is_finite else self.in_type.frequency + self.out_type.frequency
         found = self.rings.excess(self.kernel_size, highest)
@@ -128,7 +140,7 @@ class SteerableConv(Typed, WindowedConv):
         for more in range(0, 8, 2):
             size = tuple(n + more for n in self.kernel_size)
             try:
-                steerable_basis(self._part_in, self.out_type, size, self.basis, rings)
+                self._kernels(size, rings)
             except ValueError:
                 continue
             return "frequency_cutoff=None" + (f" and kernel_size={size}" if more else "")
@@ -230,7 +242,8 @@ class SteerableConv2D(SteerableConv):
         groups: as in Keras, in fields: the fields of every block are split into so many groups.
         activation: only on types that permute their components, see `PointwiseActivation`.
         basis: `"exact"`: all kernels on the pixels (C1, C2, C4, D1, D2, D4). `"steerable"`: band-limited, on rings.
-            `"auto"`: exact where that exists.
+            `"pdo"`: all partial differential operators up to an order. `"auto"`: exact where that exists, else
+            steerable.
         num_rings, ring_width, radial_profile, frequency_cutoff: of the band-limited basis: number of rings (one per
             pixel of radius), their width in pixels (0.6, 0.4 at the rim; a list for one a ring), `"gaussian"` or
             `"linear"`, and the highest angular frequency of a ring of radius r: `"conservative"` (the default),
@@ -241,6 +254,12 @@ class SteerableConv2D(SteerableConv):
         strict: raise where the sizes break the exact symmetry; with False warn once.
         ring_radii: the radii of the rings in pixels, a list instead of `num_rings`; `"escnn"` for that library's
             radii, widths and frequencies.
+        maximum_order: of `basis="pdo"`: the highest order of the derivatives; None for the highest that the kernel
+            allows, its size minus 1.
+        discretization: of the derivatives: `"fd"`: central finite differences; `"gauss"`: derivatives of a Gaussian.
+        accuracy: of finite differences: the order p of their error in the pixel's size, on no more pixels than that
+            takes; None for the most accurate ones, on all pixels of the kernel.
+        smoothing: standard deviation of the Gaussian in pixels; None for a quarter of the kernel's size.
 
     Input shape:
         `(B, H, W, D_in)`, channels component-major, see `FieldType`.
@@ -249,7 +268,8 @@ class SteerableConv2D(SteerableConv):
         `(B, H', W', D_out)`
 
     Equivariance: y(L_g f) = L_g y(f). Exact for the elements that map the pixel grid onto itself, on sizes that the
-    window covers evenly; else as good as the rings are sampled, better with larger kernels.
+    window covers evenly; else as good as the rings are sampled, better with larger kernels, and as accurate as the
+    derivatives are on smooth images.
 
     Raises:
         ValueError: malformed or unknown types, an output field to which no kernel leads, sizes that break the exact
@@ -262,7 +282,8 @@ class SteerableConv2D(SteerableConv):
         TensorShape([1, 9, 9, 24])
 
     Reference: Cohen & Welling, arXiv 1612.08498, sections 2-3 (exact basis); Weiler & Cesa, arXiv 1911.08251,
-    section 2 (band-limited).
+    section 2 (band-limited); Jenner & Weiler, Steerable Partial Differential Operators, arXiv 2106.10163, sections 3-4
+    (differential operators).
     """
 
 
@@ -285,7 +306,8 @@ class SteerableConv3D(SteerableConv):
         groups: as in Keras, in fields: the fields of every block are split into so many groups.
         activation: only on types that permute their components, see `PointwiseActivation`.
         basis: `"exact"`: all kernels on the voxels (groups of the cube). `"steerable"`: band-limited, on shells.
-            `"auto"`: exact where that exists.
+            `"pdo"`: all partial differential operators up to an order. `"auto"`: exact where that exists, else
+            steerable.
         num_rings, ring_width, radial_profile, frequency_cutoff: of the band-limited basis: number of shells (one per
             voxel of radius), their width in voxels (0.6; a list for one a shell), `"gaussian"` or `"linear"`, and the
             highest degree of harmonics on the shell of radius r > 0: `"conservative"` 2 r, `"compromise"` (the
@@ -298,6 +320,7 @@ class SteerableConv3D(SteerableConv):
         strict: raise where the sizes break the exact symmetry; with False warn once.
         ring_radii: the radii of the shells in voxels, a list instead of `num_rings`; `"escnn"` for that library's
             radii, widths and degrees.
+        maximum_order, discretization, accuracy, smoothing: of `basis="pdo"`, as in `SteerableConv2D`.
 
     Input shape:
         `(B, D, H, W, D_in)`, channels component-major, see `FieldType`
@@ -318,7 +341,8 @@ class SteerableConv3D(SteerableConv):
         >>> layer(np.zeros((1, 9, 9, 9, 1), "float32")).shape, layer.count_params()
         (TensorShape([1, 9, 9, 9, 3]), 2)
 
-    Reference: Weiler et al., 3D Steerable CNNs, arXiv 1807.02547, sections 3-4.
+    Reference: Weiler et al., 3D Steerable CNNs, arXiv 1807.02547, sections 3-4; Jenner & Weiler, arXiv 2106.10163
+    (differential operators).
     """
 
     rank = 3

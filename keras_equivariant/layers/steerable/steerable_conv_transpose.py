@@ -21,6 +21,7 @@ from keras_equivariant.layers.core.options import (
     PaddingMode,
     Regularizer,
     Size,
+    Whole,
     passed_on,
 )
 from keras_equivariant.layers.core.transposed import Transposed
@@ -62,6 +63,10 @@ class SteerableConvTranspose(Transposed, SteerableConv):
         *,
         output_padding: Size | None = None,
         ring_radii: NameOrNumbers | None = None,
+        maximum_order: Whole | None = None,
+        discretization: Literal["fd", "gauss"] = "fd",
+        accuracy: Count | None = None,
+        smoothing: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
@@ -94,8 +99,8 @@ class SteerableConv2DTranspose(SteerableConvTranspose):
 
     Args:
         in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis,
-            num_rings, ring_width, radial_profile, frequency_cutoff, ring_radii, initializers, regularizers,
-            constraints: as in `SteerableConv2D`.
+            num_rings, ring_width, radial_profile, frequency_cutoff, ring_radii, maximum_order, discretization,
+            accuracy, smoothing, initializers, regularizers, constraints: as in `SteerableConv2D`.
         data_format: `"channels_last"` only.
         output_padding: None, 0 or what `keras.layers.Conv2DTranspose` takes. Even numbers keep the exact symmetry with
             `padding="same"`, only 0 does with `"valid"`.
@@ -138,8 +143,8 @@ class SteerableConv3DTranspose(SteerableConvTranspose):
 
     Args:
         in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis,
-            num_rings, ring_width, radial_profile, frequency_cutoff, ring_radii, voxel_size, initializers,
-            regularizers, constraints: as in `SteerableConv3D`.
+            num_rings, ring_width, radial_profile, frequency_cutoff, ring_radii, voxel_size, maximum_order,
+            discretization, accuracy, smoothing, initializers, regularizers, constraints: as in `SteerableConv3D`.
         data_format: `"channels_last"` only.
         output_padding: None, 0 or what `keras.layers.Conv3DTranspose` takes. Even numbers keep the exact symmetry with
             `padding="same"`, only 0 does with `"valid"`.
