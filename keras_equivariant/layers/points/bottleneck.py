@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.core.dense import dense
 from keras_equivariant.layers.core.options import (
     Activation,
     ActivationName,
@@ -130,9 +131,9 @@ class LieBottleneck(Neighborhoods, EquivariantLayer):
         elements, values, mask = inputs
         indices = self.subset(self.full(elements), mask, training)
         x = self._activate(0, values, mask, training)
-        x = self._activate(1, self.reduce(x), mask, training)
+        x = self._activate(1, dense(self.reduce, x), mask, training)
         elements, x, new_mask = self.conv.convolve((elements, x, mask), indices, training)
-        x = self.expand(self._activate(2, x, new_mask, training))
+        x = dense(self.expand, self._activate(2, x, new_mask, training))
         return self._add(elements, x, values, mask, new_mask, indices)
 
     def _activate(self, i, x, mask, training):

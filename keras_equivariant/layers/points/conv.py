@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.dense import dense
 from keras_equivariant.layers.core.options import (
     Activation,
     ActivationName,
@@ -191,7 +192,7 @@ class LieConv(Neighborhoods, Weighted):
             if isinstance(layer, BatchNormalization):
                 x = layer(x, training=training, mask=queries.weights > 0)
             else:
-                x = layer(x)
+                x = dense(layer, x) if isinstance(layer, keras.layers.Dense) else layer(x)
         return x
 
     def _sum(self, kernel, values, queries):

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.core.dense import dense
 from keras_equivariant.layers.core.options import (
     Activation,
     ActivationName,
@@ -100,7 +101,7 @@ class PositionOrientationBlock(OnOrientations, EquivariantLayer):
     def call(self, inputs):
         positions, mask, sums = self._depthwise(inputs, self._by_itself)
         y = sums @ ops.cast(self.expanded_kernel(), self.compute_dtype) + ops.cast(self.bias, self.compute_dtype)
-        y = self.reduce(self.expand(self.normalization(y)))
+        y = dense(self.reduce, dense(self.expand, self.normalization(y)))
         return positions, self._added(inputs[1], y, mask), mask
 
     def expanded_kernel(self):

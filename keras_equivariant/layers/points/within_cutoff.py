@@ -7,6 +7,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from keras_equivariant.layers.core.dense import dense
 from keras_equivariant.layers.core.options import ActivationName, Count, Counts, FieldsLike, GroupLike
 from keras_equivariant.layers.points.typed import OnTypedPoints
 from keras_equivariant.ops import cells
@@ -88,7 +89,7 @@ class WithinCutoff(OnTypedPoints):
 
     @staticmethod
     def _by_itself(number, layer, x):
-        return layer(x)
+        return dense(layer, x)
 
     @staticmethod
     def _folded(apply):
