@@ -133,9 +133,13 @@ def as_rounding_allows(measured, tolerances, rounding=0.0):
     worst = {dtype: worst_error(measured[dtype], False) or 0.0 for dtype in ("float64", "float32")}
     raised = {**tolerances, "float64": max(tolerances["float64"], ROUNDING * min(worst["float32"], 1.0))}
     if worst["float64"] <= raised["float64"]:
-        own = min(ROUNDED_TWICE * rounding, LARGEST_AMPLIFICATION * tolerances["float32"])
-        raised["float32"] = max(tolerances["float32"], own)
+        raised["float32"] = raised_by_rounding(tolerances["float32"], rounding)
     return raised
+
+
+def raised_by_rounding(tolerance, rounding):
+    """A tolerance, raised where a model's own outputs round by about as much or more."""
+    return max(tolerance, min(ROUNDED_TWICE * rounding, LARGEST_AMPLIFICATION * tolerance))
 
 
 def lowest_precision(dtypes):

@@ -76,7 +76,8 @@ def export(
         group: group to measure the symmetry under; by default that of the model's layers.
         verify: False skips verification.
         tolerance: largest difference from the model, relative to its largest output, that passes: a number, or a
-            dict by format. By default 1e-5 for float32, 1e-2 for float16 and 0.2 for int8.
+            dict by format. By default 1e-5 for float32, 1e-2 for float16 and 0.2 for int8; of a model that amplifies
+            rounding four times what its own outputs round by, ten times as much at most.
         overwrite: replace files that are there already.
         server: `"mlserver"` adds the files with which `python <path>/<name>/mlserver_start.py` serves the SavedModel
             over REST and gRPC; they are for all versions, and kept where they are there already.
