@@ -25,8 +25,11 @@ def staging(folder, name):
         if folder.is_symlink() and created:
             raise FileNotFoundError(2, "it is a symbolic link to nothing")
         folder.mkdir(parents=True, exist_ok=True)
-        _clear(folder, name)
-        stage = pathlib.Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder))
+        with _alone(folder):  # else another export could take the new folder, not yet locked, for a killed one's
+            _clear(folder, name)
+            stage = pathlib.Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder))
+            lock = open(stage / LOCK, "w")
+            _lock(lock.fileno())
     except OSError as error:
         raise type(error)(
             error.errno,
@@ -34,13 +37,13 @@ def staging(folder, name):
             str(folder),
         ) from error
     try:
-        with room(folder / name), open(stage / LOCK, "w") as lock:
-            _lock(lock.fileno())
+        with room(folder / name), lock:
             yield stage
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-        if created and not any(folder.iterdir()):
-            folder.rmdir()
+        if created:
+            with contextlib.suppress(OSError):  # not empty, or removed by another that made it, too
+                folder.rmdir()
 
 
 def _clear(folder, name):

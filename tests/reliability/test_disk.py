@@ -108,7 +108,7 @@ def test_what_a_killed_export_left_is_cleared(model, tmp_path):
 
 def test_of_many_exports_at_once_one_wins(tmp_path):
     """Each moves two files; the winner's are both there, and nobody else's."""
-    answers, barrier = [], threading.Barrier(8)
+    answers, barrier = [], threading.Barrier(8, timeout=60)
 
     def export(number):
         with files.staging(tmp_path, "net") as stage:
@@ -134,6 +134,28 @@ def test_of_many_exports_at_once_one_wins(tmp_path):
     assert len(answers) == 1
     assert (tmp_path / "net.keras").read_text() == (tmp_path / "net" / "part").read_text() == str(answers[0])
     assert listed(tmp_path) == ["net", "net.keras"]
+
+
+def test_a_stage_that_begins_is_no_killed_one(tmp_path):
+    """Of many that begin at once none takes the folder of another, not yet locked, for one that was left behind."""
+    barrier, lost = threading.Barrier(8, timeout=60), []
+
+    def begin():
+        barrier.wait()
+        for _ in range(20):
+            try:
+                with files.staging(tmp_path, "net") as stage:
+                    (stage / "part").write_text("x")
+                    assert (stage / "part").read_text() == "x"
+            except OSError as error:
+                lost.append(error)
+
+    threads = [threading.Thread(target=begin) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not lost and not list(tmp_path.iterdir())
 
 
 def test_a_file_in_the_way(model, tmp_path):
