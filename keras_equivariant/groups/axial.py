@@ -88,15 +88,15 @@ class AxialGroup(ContinuousGroup):
         return np.concatenate([component @ turns for component in self.components.matrices])
 
 
-_AXIAL = (
+AXIAL = (  # none before one that contains it
     AxialGroup("Dinfh", mirrors=True),
     AxialGroup("Cinfv", mirrors=True),
     AxialGroup("Cinfh", mirrors=True),
     AxialGroup("Dinfz", mirrors=False),
     AxialGroup("Cinfz", mirrors=False),
 )
-CONTINUOUS = (O3, SO3, *_AXIAL, O2, SO2)  # none before one that contains it
-_GROUPS = {group.name.lower(): group for group in _AXIAL}
+CONTINUOUS = (O3, SO3, *AXIAL, O2, SO2)  # neither
+_GROUPS = {group.name.lower(): group for group in AXIAL}
 ALIASES = {f"{letter}\N{INFINITY}{end}": f"{letter}inf{end}" for letter in "cd" for end in "zvh"}
 
 

@@ -9,11 +9,11 @@ import hashlib
 import numpy as np
 
 from keras_equivariant.groups import FieldType, FiniteGroup, get, irreps, register
+from keras_equivariant.groups.axial import AXIAL
 from keras_equivariant.groups.field_type import named
 
 POINTS = {2: np.eye(2), 3: np.array([[0.0, 0.0, 1.0], [0.0, -1.0, 0.0], [-1.0, 0.0, 0.0]])}  # p_escnn = POINTS p_ours
 CONTINUOUS = {(2, False): "SO2", (2, True): "O2", (3, False): "SO3", (3, True): "O3"}
-ABOUT_AN_AXIS = ("Cinfz", "Dinfz", "Cinfh", "Cinfv", "Dinfh")  # none behind one that contains it
 HIGHEST = 11  # frequency up to which irreps of continuous groups are looked for
 
 
@@ -46,7 +46,7 @@ def _fixes_an_axis(matrices):
 
 def _about_the_last_axis(matrices, name):
     """The smallest of the groups about z that holds these elements."""
-    for group in map(get, ABOUT_AN_AXIS):
+    for group in reversed(AXIAL):
         if all(map(group.contains, matrices)):
             return group
     raise ValueError(

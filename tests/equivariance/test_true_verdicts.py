@@ -234,8 +234,8 @@ def test_float32_may_round_as_its_outputs_do(offset, verdict):
     """A sum that nearly cancels rounds in float32 by 1e-8 times the offset, more than 1e-5: the law is exact."""
     image = keras.Input((6, 6, 1))
     large = keras.layers.Rescaling(1.0, offset)(keras.layers.Conv2D(3, 1)(image))
-    turned = keras.layers.AveragePooling2D(2)(large)
-    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1.0, -offset)(turned)))
+    pooled = keras.layers.AveragePooling2D(2)(large)
+    model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1.0, -offset)(pooled)))
     report = ke.certify(model, "C4")
     assert report.grid_error < 1e-12 * max(1.0, offset) and report.verdict == verdict
     in_float32 = next(p for p in report.precisions if p.dtype == "float32")
