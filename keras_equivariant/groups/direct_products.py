@@ -16,6 +16,8 @@ from keras_equivariant.groups.finite import MAX_ORDER, FiniteGroup
 from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.registry import family, get
 
+MAX_DIMENSION = 12  # of the points that a product moves: each element is a matrix over them
+
 
 class ProductGroup(FiniteGroup):
     """The direct product of two finite groups, made by `direct_product`.
@@ -51,7 +53,7 @@ def direct_product(first: str | Group, second: str | Group) -> FiniteGroup:
         A FiniteGroup; for the same two the same object.
 
     Raises:
-        ValueError: an infinite group, or more elements than a group may have.
+        ValueError: an infinite group, more elements than a group may have, or more than 12 coordinates.
 
     Example:
         >>> import keras_equivariant as ke
@@ -68,6 +70,12 @@ def _direct_product(first, second):
         raise ValueError(
             f"A direct product needs two finite groups, with at most {MAX_ORDER} pairs of elements. Received: "
             f"{first.name} of {first.order} and {second.name} of {second.order}"
+        )
+    if first.dimension + second.dimension > MAX_DIMENSION:
+        raise ValueError(
+            f"A direct product must move points of at most {MAX_DIMENSION} coordinates, those of its factors together. "
+            f"Received: {first.name[:80]} of {first.dimension} and {second.name[:80]} of {second.dimension}; use fewer "
+            "factors"
         )
     return ProductGroup(first, second)
 

@@ -56,6 +56,8 @@ HOSTILE = {
     "large number": (HEAD + "layers: [{Dense: 10000000}]", "must be a whole number from 1 to 100000"),
     "large kernel": (HEAD + "layers: [{LiftingConv2D: {filters: 1, kernel_size: 5000, group: D4}}]", 'kernel_size=5000 is too large for the group "D4"'),
     "large group": (HEAD + "layers: [{LiftingConv2D: {filters: 1, kernel_size: 3, group: C9999}}]", "must be an integer from 1 to 720"),
+    "group of many factors": (HEAD.replace("[8, 8, 1]", "[8]") + f"layers: [{{SteerableDense: {{out_type: 1xregular, in_type: 8xtrivial, group: {'x'.join(['C1'] * 1500)}}}}}]", "at most 12 coordinates"),
+    "largest product": (HEAD.replace("[8, 8, 1]", "[8]") + "layers: [{SteerableDense: {out_type: 9999999xregular, group: D180xC2}}]", "net.yaml:4"),
     "large shape": ("spec: 1\nname: net\ninput: {shape: [8, 100000000]}\nlayers: [PReLU]", "must be a list of sizes"),
     "large slopes": ("spec: 1\nname: net\ninput: {shape: [99999, 99999, 1]}\nlayers: [PReLU]", "a layer must have at most 100,000,000 parameters"),
     "harmonic kernel": (HEAD + "layers: [{HarmonicConv2D: {filters: 1, kernel_size: 2000}}]", "kernel_size=2000 is too large"),

@@ -121,6 +121,7 @@ def test_a_plane_times_a_line_moves_volumes():
     ("make", "message"),
     [
         (lambda: groups.get("OhxO"), "at most 720 pairs"),
+        (lambda: groups.get("x".join(["C1"] * 5000)), "at most 12 coordinates.* use fewer factors"),
         (lambda: groups.direct_product("SO2", "C2"), "needs two finite groups"),
         (lambda: FieldType.parse("1xirrep(5,5)", "D4xC2"), r"irrep\(0\+,0\), irrep\(0\+,1\)"),
         (
