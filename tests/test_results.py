@@ -15,8 +15,18 @@ import yaml
 from keras_equivariant.cli import main
 from keras_equivariant.cli.parser import make_parser
 from keras_equivariant.compiler import list_specs, load_spec
-from keras_equivariant.results import Row, load_experiment, load_folder, record_timing, render_pages, stale
+from keras_equivariant.results import (
+    Row,
+    add_times,
+    equal,
+    load_experiment,
+    load_folder,
+    record_timing,
+    render_pages,
+    stale,
+)
 from keras_equivariant.results.check import built, parameters, resolved, signature
+from keras_equivariant.results.render import draw, lines
 
 ROOT = pathlib.Path(__file__).parents[1]
 TUTORIALS = ROOT / "tutorials"
@@ -150,3 +160,43 @@ def test_benchmarks_record_too(tmp_path):
     row = load_experiment(tmp_path / "speed.yaml").rows["step"]
     assert row.numbers == {"ratio": 0.9} and row.fields["machine"]
     assert not render_pages([], tmp_path, check=False) == []
+
+
+def test_a_plot_of_a_number_across_another(tmp_path):
+    """A line for each series, its points in the order of the number across, as far as rows have both numbers."""
+    path = tmp_path / "one.yaml"
+    for name, fraction in (("a", 1.0), ("b", 0.1), ("c", 0.1)):
+        numbers = {"fraction": fraction, "test_error_percent": 10 * fraction, "test_error_percent_deviation": 1.0}
+        record_timing(path, name, numbers, "pytest", {})
+    content = yaml.safe_load(path.read_text())
+    for name, series in (("a", "on D4"), ("b", "on D4"), ("c", "plain")):
+        content["rows"][name]["series"] = series
+    plot = {"across": "fraction", "numbers": "test_error_percent", "title": "one", "log": True, "ticks": "{:.0%}"}
+    absent = {"file": "absent.png", "across": "tflite_ms", "numbers": "test_error_percent", "title": "none"}
+    content["plots"] = [{"file": "one.png", **plot}, absent]
+    path.write_text(yaml.safe_dump(content))
+    assert [drawn.name for drawn in draw(load_experiment(path), tmp_path)] == ["one.png"]
+    axes = pytest.importorskip("matplotlib.figure").Figure().subplots()
+    lines(axes, list(load_experiment(path).rows.values()), plot)
+    found = {c.get_label(): [list(map(float, line)) for line in c.lines[0].get_data()] for c in axes.containers}
+    assert found == {"on D4": [[0.1, 1.0], [1.0, 10.0]], "plain": [[0.1], [1.0]]}
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["10%", "100%"]
+
+    content["equal"] = [{"series": "plain", "better": "lower", "show": "{:.0%}", "value": "{:.1f} %"}]
+    content["equal"][0] |= {
+        "across": "fraction",
+        "numbers": "test_error_percent",
+        "title": "set",
+        "numbers_title": "error",
+    }
+    path.write_text(yaml.safe_dump(content))
+    assert "| 10% | 1.0 % | at most 10% |" in equal.table(load_experiment(path))
+    assert equal.reached([(0.01, 9.0), (0.1, 5.0), (1.0, 1.0)], 7.0, "lower") == (pytest.approx(0.1**1.5), False)
+    assert equal.reached([(0.1, 5.0), (1.0, 4.0)], 3.9, "lower") is None
+    assert equal.reached([(0.1, 5.0), (1.0, 9.0)], 7.0, "higher") == (pytest.approx(0.1**0.5), False)
+
+    add_times(path, {"b": {"tflite_ms": 0.5}}, "pytest -m benchmark here")
+    row = load_experiment(path).rows["b"]
+    assert row.numbers["tflite_ms"] == 0.5 and row.numbers["fraction"] == 0.1
+    render_pages([], tmp_path)
+    assert "# times\npytest -m benchmark here" in (tmp_path / "one.md").read_text()

@@ -6,12 +6,13 @@ if not _startup.is_light(__name__):
     from keras_equivariant.results.check import stale, stale_rows
     from keras_equivariant.results.experiment import FIELDS, Experiment, Row, load_experiment, load_folder
     from keras_equivariant.results.pages import render_pages
-    from keras_equivariant.results.record import record_run, record_timing
+    from keras_equivariant.results.record import add_times, record_run, record_timing
 
 __all__ = [
     "FIELDS",
     "Experiment",
     "Row",
+    "add_times",
     "load_experiment",
     "load_folder",
     "record_run",

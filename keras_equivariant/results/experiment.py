@@ -18,8 +18,13 @@ rows:
     numbers: {test_error_percent: 4.4}
     published: {text: 2.28 %, source: arXiv 1602.07576}
     signature: […]             # what the network answers with weights of a fixed seed: tells when the code changed
+    series: on D4              # rows of one series are one line of a plot
+    timed: {command: …, machine: …, commit: …, date: …}    # where times were measured elsewhere than the rest
 notes: Markdown below the table.
-plots: [{file: digits.png, numbers: error_percent_by_angle, title: …}]
+plots:
+  - {file: digits.png, numbers: error_percent_by_angle, title: …}                       # a curve for each row
+  - {file: data.png, across: fraction, numbers: test_error_percent, title: …, log: true}   # a line for each series
+equal: [{series: on D4, across: fraction, numbers: test_error_percent, …}]    # what the others need to be as good
 ```
 
 Every row has all of `FIELDS`, of its own or shared; what nobody wrote down is `unknown`.
@@ -38,9 +43,9 @@ import yaml
 from keras_equivariant.utils.text import nearest
 
 VERSION = 1
-KEYS = ("results", "title", "about", "columns", "shared", "rows", "notes", "plots")
+KEYS = ("results", "title", "about", "columns", "shared", "rows", "notes", "plots", "equal")
 FIELDS = ("command", "spec", "parameters", "data", "seeds", "versions", "machine", "commit", "date", "published")
-ROW_KEYS = (*FIELDS, "numbers", "signature", "label")
+ROW_KEYS = (*FIELDS, "numbers", "signature", "label", "series", "timed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +80,7 @@ class Experiment:
     rows: dict
     notes: str
     plots: tuple
+    equal: tuple
 
     @property
     def name(self):
@@ -101,7 +107,15 @@ def load_experiment(path: str | os.PathLike[str]) -> Experiment:
     rows = {str(name): _row(path, str(name), {**shared, **row}) for name, row in (content.get("rows") or {}).items()}
     columns = tuple(content.get("columns") or DEFAULT_COLUMNS)
     texts = (content.get("about") or "", content.get("notes") or "")
-    return Experiment(path, content["title"], texts[0], columns, rows, texts[1], tuple(content.get("plots") or ()))
+    return Experiment(
+        path,
+        content["title"],
+        texts[0],
+        columns,
+        rows,
+        texts[1],
+        *(tuple(content.get(key) or ()) for key in ("plots", "equal")),
+    )
 
 
 def load_folder(folder: str | os.PathLike[str]) -> dict[str, Experiment]:

@@ -76,6 +76,24 @@ def record_timing(path: str | os.PathLike[str], name: str, numbers: dict, comman
     write_row(pathlib.Path(path), name, fields, title=pathlib.Path(path).stem)
 
 
+def add_times(path: str | os.PathLike[str], times: dict[str, dict], command: str) -> None:
+    """Write times into rows that are there, of networks measured elsewhere than they were trained.
+
+    Args:
+        path: the experiment's YAML file.
+        times: the numbers to add, by the name of the row.
+        command: that measured them.
+    """
+    path = pathlib.Path(path)
+    load_experiment(path)
+    content = yaml.safe_load(path.read_text())
+    for name, numbers in times.items():
+        row = content["rows"][name]
+        row["numbers"] |= numbers
+        row["timed"] = {"command": command, **provenance()}
+    path.write_text(dump(content))
+
+
 def write_row(path, name, fields, title):
     """Add a row to a file, or replace it; the rest of the file stays as it is read."""
     content = {"results": VERSION, "title": title, "rows": {}}
@@ -83,7 +101,7 @@ def write_row(path, name, fields, title):
         load_experiment(path)  # refuses what is no file of results
         content = yaml.safe_load(path.read_text())
     before = content["rows"].get(name, {})
-    kept = {key: before[key] for key in ("label", "published") if key in before}
+    kept = {key: before[key] for key in ("label", "series", "published") if key in before}
     if fields["published"] != _NO_SOURCE:
         kept.pop("published", None)
     content["rows"][name] = {**fields, **kept}

@@ -2,6 +2,7 @@
 
 import pathlib
 
+from keras_equivariant.results import equal
 from keras_equivariant.results.experiment import show
 from keras_equivariant.utils.optional import require
 
@@ -53,15 +54,21 @@ def provenance(experiment):
             "date": fields["date"],
             "published in": source,
         }
-        groups.setdefault(tuple(key.items()), []).append((name, fields["command"], fields["spec"]))
+        timed = fields.get("timed") or {}
+        key |= {f"times: {title}": timed[title] for title in ("machine", "commit", "date") if title in timed}
+        groups.setdefault(tuple(key.items()), []).append(
+            (name, fields["command"], fields["spec"], timed.get("command"))
+        )
     blocks = []
     for key, rows in groups.items():
         blocks.append("\n".join(f"- {title}: {value}" for title, value in key if value not in ("none", "–")))
         commands = {}
-        for name, command, spec in rows:
+        for name, command, spec, timing in rows:
+            if timing:
+                commands.setdefault(timing, []).append("times")
             digest = f" (spec {spec['sha256']})" if isinstance(spec, dict) and spec.get("sha256") else ""
             commands.setdefault(command, []).append(name + digest)
-        listed = [f"# {', '.join(names)}\n{command}" for command, names in commands.items()]
+        listed = [f"# {', '.join(dict.fromkeys(names))}\n{command}" for command, names in commands.items()]
         blocks.append("```text\n" + "\n".join(listed) + "\n```")
     return "\n\n".join(blocks)
 
@@ -75,6 +82,7 @@ def page(experiment, marks=None):
         table(experiment, marks) if experiment.rows else "",
         text(experiment, experiment.notes).strip(),
         *(f"![{plot['title']}]({plot['file']})" for plot in experiment.plots),
+        equal.table(experiment),
         "## How it was measured" if experiment.rows else "",
         provenance(experiment),
     ]
@@ -105,29 +113,53 @@ def draw(experiment, folder):
     """Draw the plots of the experiment whose numbers it holds, and return their paths."""
     written = []
     for plot in experiment.plots:
-        rows = {name: row for name, row in experiment.rows.items() if plot.get("numbers") in row.numbers}
+        needed = {plot.get("numbers"), plot.get("across")} - {None}
+        rows = [row for row in experiment.rows.values() if needed <= set(row.numbers)]
         if not rows:  # a picture of a run whose curves nobody kept
             continue
+        figure = require("matplotlib.figure", "Plotting results").Figure(figsize=(7.2, 4.4), layout="constrained")
+        axes = figure.subplots()
+        (lines if "across" in plot else _curves)(axes, rows, plot)
+        axes.set(title=plot["title"], ylabel=plot.get("y", ""))
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        figure.legend(loc="outside lower center", ncols=3, frameon=False)
         path = pathlib.Path(folder) / plot["file"]
-        _curves(rows, plot, path)
+        figure.savefig(path, dpi=150, metadata={"Software": None})
         written.append(path)
     return written
 
 
-def _curves(rows, plot, path):
-    figure = require("matplotlib.figure", "Plotting results").Figure(figsize=(7.2, 4.4), layout="constrained")
-    axes = figure.subplots()
-    for i, row in enumerate(rows.values()):
+def _style(i):
+    return {"color": COLORS[i % len(COLORS)], "linestyle": LINES[i % len(LINES)], "marker": "o", "linewidth": 1.8}
+
+
+def _curves(axes, rows, plot):
+    for i, row in enumerate(rows):
         curve = {float(x): y for x, y in row.numbers[plot["numbers"]].items()}
         if plot.get("turn", True):
             curve[360.0] = curve[0.0]
-        style = {"color": COLORS[i % len(COLORS)], "linestyle": LINES[i % len(LINES)]}
         label = row.values["label"].replace("`", "")
-        axes.plot(list(curve), list(curve.values()), marker="o", markersize=3.5, linewidth=1.8, label=label, **style)
-    axes.set(title=plot["title"], xlabel=plot.get("x", "rotated by (degrees)"), ylabel=plot.get("y", ""))
+        axes.plot(list(curve), list(curve.values()), markersize=3.5, label=label, **_style(i))
+    axes.set(xlabel=plot.get("x", "rotated by (degrees)"))
     if plot.get("turn", True):
         axes.set(xlim=(0, 360), ylim=(0, None), xticks=range(0, 361, 45))
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=min(len(rows), 3), frameon=False)
-    figure.savefig(path, dpi=150, metadata={"Software": None})
+
+
+def lines(axes, rows, plot):
+    """A line for each series of rows: a number and its deviation, across another number."""
+    series = {}
+    for row in rows:
+        series.setdefault(row.fields.get("series", row.values["label"]), []).append(row.numbers)
+    for i, (label, found) in enumerate(series.items()):
+        found = sorted(found, key=lambda numbers: numbers[plot["across"]])
+        x, y = ([numbers[plot[key]] for numbers in found] for key in ("across", "numbers"))
+        deviation = [numbers.get(f"{plot['numbers']}_deviation", 0.0) for numbers in found]
+        axes.errorbar(x, y, deviation, markersize=5, capsize=3, label=label.replace("`", ""), **_style(i))
+    axes.set(xlabel=plot.get("x", plot["across"]))
+    if plot.get("log"):
+        axes.set_xscale("log")
+    if ticks := plot.get("ticks"):
+        at = sorted({numbers[plot["across"]] for found in series.values() for numbers in found})
+        axes.set_xticks(at, [ticks.format(x) for x in at])
+        axes.minorticks_off()

@@ -16,7 +16,7 @@ def compare(first, second, rounds=30, warmup=3):
     pairs = []
     for round_ in range(rounds):
         order = (first, second) if round_ % 2 == 0 else (second, first)
-        times = {function: _seconds(function) for function in order}
+        times = {function: seconds(function) for function in order}
         pairs.append((times[first], times[second]))
     ratio = statistics.median(a / b for a, b in pairs)
     return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs), ratio
@@ -44,7 +44,8 @@ def record(path, name, numbers):
     record_timing(path, name, numbers, command, {k: v for k, v in versions().items() if k != "machine"})
 
 
-def _seconds(function):
+def seconds(function):
+    """How long one call takes."""
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
