@@ -113,7 +113,7 @@ def draw(experiment, folder):
     """Draw the plots of the experiment whose numbers it holds, and return their paths."""
     written = []
     for plot in experiment.plots:
-        needed = {plot.get("numbers"), plot.get("across")} - {None}
+        needed = {plot.get("numbers"), plot.get("across", plot.get("numbers"))}
         rows = [row for row in experiment.rows.values() if needed <= set(row.numbers)]
         if not rows:  # a picture of a run whose curves nobody kept
             continue
