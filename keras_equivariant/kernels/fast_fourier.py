@@ -86,15 +86,17 @@ _UNFUSED = 300.0
 _LARGEST_TRAINED = 60  # elements of a group of which it is tried: finding its transform takes seconds
 
 
-def spectral_pays(group, fields, filters, fused=False):
-    """Whether a 1x1 convolution of so many fields is faster in blocks than dense.
+def spectral_pays(group, fields, filters, fused=False, dtype="float32"):
+    """Whether a 1x1 convolution of so many fields is faster in blocks than dense, on a CPU.
 
     Args:
         group: group name or object.
         fields, filters: of its input and output.
         fused: whether each transform is compiled to one loop.
+        dtype: of the features. In half precision products have units of their own on a CPU, and additions are emulated:
+            a training step of 128 fields of D4 in bfloat16 takes 1.7 times the dense one's time in blocks, of 32 ten.
     """
-    if orthogonal_group(group).order > _LARGEST_TRAINED:
+    if orthogonal_group(group).order > _LARGEST_TRAINED or dtype not in ("float32", "float64"):
         return False
     fourier = fast_fourier(group)
     saved = (fourier.order**2 - fourier.products) * fields * filters

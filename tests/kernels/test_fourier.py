@@ -22,3 +22,4 @@ def test_rule_prefers_dense_for_few_fields():
     assert not spectral_pays("D4", 16, 16, fused=True) and spectral_pays("O", 32, 32, fused=True)
     assert not spectral_pays("C1", 4096, 4096) and not spectral_pays("C1", 4096, 4096, fused=True)
     assert not spectral_pays("Ih", 512, 512)
+    assert not spectral_pays("D4", 128, 128, fused=True, dtype="bfloat16")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any
 
@@ -122,8 +123,8 @@ class RotatedConv(WindowedConv):
         self.check_symmetry(input_shape)
         pointwise = not self.lifting and self.groups == 1 and np.prod(self.kernel_size) == 1
         if pointwise and not on_accelerator():
-            sizes = self.group, fields, self.filters
-            self._in_blocks = spectral_pays(*sizes, fused=fuses()), spectral_pays(*sizes)
+            pays = functools.partial(spectral_pays, self.group, fields, self.filters, dtype=self.compute_dtype)
+            self._in_blocks = pays(fused=fuses()), pays()
         elements = () if self.lifting else (self._coefficients,)
         self._add_weights((*elements, fields // self.groups, self.filters), fields)
 

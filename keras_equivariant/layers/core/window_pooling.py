@@ -121,7 +121,7 @@ class Windows:
             if covered is not None and covered < 1:
                 raise ValueError(
                     'The window must fit into the input with padding="valid". '
-                    f"Received: size {size}, pool_size={window}"
+                    f'Received: size {size}, pool_size={window}; use a smaller window or padding="same"'
                 )
             after.append(None if covered is None else -(-covered // stride))
         return after
