@@ -68,6 +68,7 @@ def draw(rng):
     kinds = (
         *("LiftingConv", "GroupConv", "GroupConv", "GroupConvTranspose", "SteerableConv", "SteerableConvTranspose"),
         *("HarmonicConv", "MaxPooling", "AveragePooling", "AveragePooling", "NormMaxPooling", "UpSampling"),
+        *("GroupDepthwiseConv", "AdaptiveAveragePooling", "AdaptiveMaxPooling", "Resizing", "RadialMask"),
     )
     kind = str(rng.choice(kinds))
     rank = 2 if kind == "HarmonicConv" or rng.random() < 0.65 else 3
@@ -77,6 +78,16 @@ def draw(rng):
     if kind == "UpSampling":
         smooth = "bilinear" if rank == 2 else "trilinear"
         arguments = {"size": window(1, 3), "interpolation": str(rng.choice(["nearest", smooth]))}
+    elif kind == "RadialMask":
+        arguments = {"margin": float(rng.choice([0.0, 0.2])), "sigma": float(rng.choice([0.5, 2.0]))}
+    elif kind.startswith("Adaptive"):
+        arguments = {"output_size": window(1, 5)}
+    elif kind == "Resizing":
+        arguments = {"align_corners": bool(rng.random() < 0.3)}
+        factor = float(rng.choice([0.5, 1.5, 2]))
+        arguments |= {"output_size": window(1, 8)} if rng.random() < 0.6 else {"factor": factor}
+        if rank == 2 and rng.random() < 0.3:
+            arguments["interpolation"] = "bicubic"
     elif kind.endswith("Pooling"):
         arguments = {
             "pool_size": window(1, 4),
@@ -104,10 +115,16 @@ def _on_features(name, kind, rank, group, arguments, rng):
     space, layout = _sizes(rng, rank), "image"
     order = None if group is None else ke.groups.get(group).order
     fibre = (1,)
-    if kind in ("LiftingConv", "GroupConv", "GroupConvTranspose"):
-        arguments |= {"filters": 1, "group": group}
-        if kind != "LiftingConv":
-            layout, fibre = "regular", (order, 1)
+    if kind in ("LiftingConv", "GroupConv", "GroupConvTranspose", "GroupDepthwiseConv"):
+        fields = 1
+        if kind != "GroupConvTranspose" and rng.random() < 0.25:
+            arguments["basis"] = str(rng.choice(["exact", "bilinear", "gaussian", "steerable", "pdo"]))
+        if kind in ("LiftingConv", "GroupConv") and rng.random() < 0.2:
+            fields = arguments["groups"] = 2
+        if kind != "GroupDepthwiseConv":
+            arguments["filters"] = fields
+        arguments["group"] = group
+        layout, fibre = ("image", (fields,)) if kind == "LiftingConv" else ("regular", (order, fields))
         arguments["bias_initializer"] = "random_normal"
     elif kind.startswith("Steerable") or kind == "NormMaxPooling":
         types = [SPECTRAL.get(group, "1xregular"), SPECTRAL.get(group, "2xtrivial")]
@@ -119,6 +136,7 @@ def _on_features(name, kind, rank, group, arguments, rng):
                 arguments["antialias"] = True
             if rank == 3 and group == "SO3" and rng.random() < 0.5:
                 arguments["voxel_size"] = (1, 1, 2)
+            arguments |= _kernel_options(kind, rng)
         layout = "typed"
         fibre = (ke.groups.FieldType.parse(arguments["in_type"], group).size,)
     elif kind == "HarmonicConv":
@@ -130,6 +148,20 @@ def _on_features(name, kind, rank, group, arguments, rng):
         if math_finite(order) and rng.random() < 0.4:
             layout, fibre = "regular", (order, 1)
     return Case(name, arguments, (SAMPLES, *space, *fibre), layout, group)
+
+
+def _kernel_options(kind, rng):
+    """How the kernels of a steerable convolution are made, where it is not the default."""
+    if rng.random() < 0.6:
+        return {}
+    rings = {"num_rings": int(rng.integers(1, 4)), "ring_width": float(rng.choice([0.3, 0.6]))}
+    cut = {"frequency_cutoff": rng.choice(["nyquist", "aliasing"]) if rng.random() < 0.5 else 1}
+    choices = [rings, {"radial_profile": "linear"}, {"ring_radii": "escnn"}, {"ring_radii": [0.0, 1.0]}, cut]
+    if kind == "SteerableConv":
+        derivatives = {"basis": "pdo", "maximum_order": int(rng.integers(0, 3))}
+        gauss = {"discretization": "gauss", "smoothing": 0.8}
+        choices += [derivatives, derivatives | gauss]
+    return choices[rng.integers(len(choices))]
 
 
 def math_finite(order):
