@@ -45,7 +45,7 @@ def _network(preset, name, title):
     info = preset_info(preset)
     about = (
         f"{info['network']}, {info['parameters']:,} parameters, {info['test_error_percent']:.2f} % wrong on "
-        "rotated MNIST (made anew)"
+        "rotated MNIST (regenerated)"
     )
     return Network(name, title, about, _tflite(with_vectors(from_preset(preset), SHOWN[preset])))
 

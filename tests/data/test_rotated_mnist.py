@@ -1,4 +1,4 @@
-"""Rotated MNIST from the published file formats, from an archive, and made anew; MNIST from disk or not at all."""
+"""Rotated MNIST from the published file formats, from an archive, and regenerated; MNIST from disk or not at all."""
 
 import zipfile
 

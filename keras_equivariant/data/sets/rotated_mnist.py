@@ -1,4 +1,4 @@
-"""Rotated MNIST: the published .amat files, a NumPy archive, or made anew from MNIST."""
+"""Rotated MNIST: the published .amat files, a NumPy archive, or regenerated from MNIST."""
 
 import io
 import warnings
@@ -23,7 +23,7 @@ def load_rotated_mnist(seed=0):
     """12,000 training digits (the last 2,000 meant as validation) and 50,000 test digits (28, 28, 1), all rotated.
 
     Looked for in this order in the folder KERAS_EQUIVARIANT_DATA: the published files (`mnist_rotation_new.zip` or
-    its two .amat files), an archive (`rotated_mnist.npz`, `rotmnist_regen.npz`). Otherwise the set is made anew from
+    its two .amat files), an archive (`rotated_mnist.npz`, `rotmnist_regen.npz`). Otherwise the set is regenerated from
     MNIST with `seed`; it is then described as regenerated, and results on it are no results on the published set.
     """
     path = find(ZIP)
