@@ -47,7 +47,7 @@ def _add_common(parser, plugins, default):
 
 def _add_train(train):
     _add_spec(train)
-    _add_data(train, "digits")
+    _add_data(train, "what comes with the package for the spec's kind, digits for images, else its recipe's", seed=0)
     train.add_argument("--epochs", type=int, metavar="N", help="default: the recipe's, fewer if it is for larger data")
     train.add_argument("--batch-size", type=int, metavar="N", help="default: the recipe's")
     from keras_equivariant.compiler.grammar.recipe import DISTRIBUTE, KEYS
@@ -103,7 +103,7 @@ def _amount(text):
 
 def _add_evaluate(evaluate):
     evaluate.add_argument("run", metavar="RUN", help="a run folder or a .keras file")
-    _add_data(evaluate, None)
+    _add_data(evaluate, "that of the run")
     _add_angles(evaluate)
     evaluate.add_argument("--json", metavar="FILE", help="also write the results as JSON")
 
@@ -214,14 +214,12 @@ def _add_spec(parser):
     )
 
 
-def _add_data(parser, default):
+def _add_data(parser, default_text, seed=None):
     from keras_equivariant.data.registry import names
 
     what = f"{', '.join(names())}, a plugin's, or the path of a folder of images or of an .npz, .csv or .xyz file"
-    default_text = default or "that of the run"
-    option = parser.add_argument("--data", default=default, metavar="NAME", help=f"{what} (default: {default_text})")
+    option = parser.add_argument("--data", metavar="NAME", help=f"{what} (default: {default_text})")
     option.completer = completion.data_sets
-    seed = 0 if default else None
     parser.add_argument("--seed", type=int, default=seed, metavar="N", help="seed of everything random (default: 0)")
     parser.add_argument("--limit", type=int, metavar="N", help="use at most N training and N test images")
     parser.add_argument(

@@ -13,6 +13,19 @@ from keras_equivariant.utils.periodic import space_of
 LAYOUTS = {"images": "images", "volumes": "volumes", "points": "points in space", "states": "states of particles"}
 # What each task's data may be used for besides: a classifier's outputs can be numbers.
 TASKS_OF_SPECS = {"regression": ("regression", "classification")}
+DEFAULT_DATA = "digits"
+# Data that need no file: what a spec of a kind starts with, and others that recipes name.
+GENERATED = {
+    ("classification", "images"): DEFAULT_DATA,
+    ("classification", "volumes"): "shapes",
+    ("segmentation", "images"): "cells",
+    ("vectors", "images"): "oriented_digits",
+    ("vectors", "volumes"): "flows",
+    ("molecules", "points"): "clusters",
+    ("trajectories", "points"): "springs",
+    ("trajectories", "states"): "springs",
+}
+ALSO_GENERATED = ("tetris", "pendulums")
 log = logging.getLogger("keras_equivariant.training")
 _GRIDS = ("images", "volumes")
 # A potential energy is a function of points.
@@ -40,8 +53,18 @@ def group_name(spec):
     return claim.name if claim else "none"
 
 
+def data_of(spec, recipe):
+    """The name of the data set that a spec is trained on where nobody names one: its recipe's, if that needs no file,
+    else one of its kind that needs none."""
+    kind = recipe.task or "classification", layout_of(spec)
+    if recipe.dataset in (*GENERATED.values(), *ALSO_GENERATED):
+        return recipe.dataset
+    return GENERATED.get(kind) or recipe.dataset or DEFAULT_DATA
+
+
 def check_kind(spec, recipe, dataset):
-    """Raise a ValueError where spec and data are of different kinds; says which packaged specs fit the data."""
+    """Raise a ValueError where spec and data are of different kinds; says which data fit the spec, and which packaged
+    specs the data."""
     task = recipe.task or "classification"
     # A recipe that names no task is for images or volumes, whose labels, masks or numbers the outputs must fit.
     if fits(spec, task, dataset) or (recipe.task is None and layout_of(spec) in _GRIDS and dataset.layout in _GRIDS):
@@ -50,11 +73,13 @@ def check_kind(spec, recipe, dataset):
 
     others = [load_spec(name) for name in list_specs()]
     found = [s.name for s in others if fits(s, s.training.get("task", "classification"), dataset)]
+    own = data_of(spec, recipe)
+    data = f"This one's data are such as {own}, --data {own}. " if own != dataset.name else ""
     raise ValueError(
         f'The data must be of the kind that a spec is for. Received: spec "{spec.name}" for {task} of '
         f'{LAYOUTS[layout_of(spec)]}, data "{dataset.name}" for {dataset.task} of {LAYOUTS[dataset.layout]}. '
-        "Specs that "
-        f"fit: {', '.join(found) or 'none of the packaged ones'}; a spec of your own names its task in its recipe, "
+        f"{data}Specs for the data: "
+        f"{', '.join(found) or 'none of the packaged ones'}; a spec of your own names its task in its recipe, "
         "--recipe task=NAME."
     )
 

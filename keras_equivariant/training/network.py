@@ -66,6 +66,15 @@ def recipe_of(spec, params=None, recipe=None):
     return Recipe.from_dict({**load_spec(spec, **(params or {})).training, **(recipe or {})})
 
 
+def data_of(spec, params=None, recipe=None):
+    """The name of the data set that a spec, or a built model, is trained on where nobody names one."""
+    if isinstance(spec, keras.Model):
+        return agreement.DEFAULT_DATA
+    from keras_equivariant.compiler import load_spec
+
+    return agreement.data_of(load_spec(spec, **(params or {})), recipe_of(spec, params, recipe))
+
+
 def _from_spec(spec, dataset, params, recipe, seed, mixed_precision):
     from keras_equivariant.compiler import build_from_spec, load_spec
 

@@ -26,7 +26,7 @@ from keras_equivariant.training.agreement import certified_group
 from keras_equivariant.training.distribution import Distribution, make_distribution
 from keras_equivariant.training.evaluation import angles_of
 from keras_equivariant.training.fit import fit_network
-from keras_equivariant.training.network import Network, make_network, recipe_of
+from keras_equivariant.training.network import Network, data_of, make_network, recipe_of
 from keras_equivariant.training.origin import command_line, origin_of
 from keras_equivariant.training.results import TrainResult, check_exportable, checked_formats, finish
 from keras_equivariant.training.run_folder import RunFolder, write_json, write_text
@@ -44,7 +44,7 @@ log = logging.getLogger("keras_equivariant.training")
 
 def train(
     spec: str | os.PathLike[str] | Mapping[str, Any] | keras.Model,
-    data: str | os.PathLike[str] | Dataset = "digits",
+    data: str | os.PathLike[str] | Dataset | None = None,
     run_dir: str | os.PathLike[str] | None = None,
     *,
     params: Mapping[str, Any] | None = None,
@@ -74,6 +74,7 @@ def train(
         spec: Name, path or dict of a spec, or a built `keras.Model` that returns logits: one a class, or one a pixel.
         data: Name of a data set; path of a folder of pictures or of an .npz, .csv or .xyz file (see `ke.data.load`); or
             a `Dataset`. It decides the task: labels make it classification, masks segmentation, numbers regression.
+            Default: what comes with the package for the spec's kind, `"digits"` for images, else its recipe's.
         run_dir: Folder of the run; default `runs/<network>-<data>-seed<seed>`.
         params: Parameters of the spec, e.g. `{"filters": 23}`.
         recipe: Entries that replace those of the spec's `training` block.
@@ -120,6 +121,7 @@ def train(
     >>> result.certificate.exact
     True
     """
+    data = data_of(spec, params, recipe) if data is None else data
     arguments = dict(locals())
     if not isinstance(data, datasets.Dataset):
         datasets.registry.check_name(data)

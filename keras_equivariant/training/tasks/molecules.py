@@ -93,10 +93,11 @@ class Molecules(Measured):
         first = dataset.y_train.arrays[self.targets[0]]
         if outputs != first.shape[1:]:
             spec = "tfn_dipole" if "dipole" in self.targets else "tfn_molecules"
+            other = ", or data with a vector for each molecule, --target dipole" if outputs == (3,) else ""
             raise ValueError(
                 f'A network for molecules must answer as the targets are. Received: network "{network.name}" with '
                 f'output shape {outputs}, data "{dataset.name}" with {self.targets[0]} of shape {first.shape[1:]}. '
-                f"Use a spec such as {spec}."
+                f"Use a spec such as {spec}{other}."
             )
 
     def scores(self, model, images, targets, preprocess=None):

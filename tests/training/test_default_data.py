@@ -1,0 +1,44 @@
+"""`train SPEC` without data: what comes with the package, of the kind of every spec that is packaged."""
+
+import functools
+
+import pytest
+
+import keras_equivariant as ke
+from keras_equivariant.cli import main
+from keras_equivariant.compiler import list_specs, load_spec
+from keras_equivariant.data.registry import names
+from keras_equivariant.training.agreement import ALSO_GENERATED, GENERATED, fits
+from keras_equivariant.training.network import data_of
+
+load = functools.cache(ke.data.load)
+ELSEWHERE = {"unet_volumes"}  # nothing of its kind is generated
+
+
+@pytest.mark.parametrize("name", list_specs())
+def test_every_packaged_spec_has_data_of_its_kind(name):
+    if name in ELSEWHERE:
+        assert data_of(name) == load_spec(name).training["dataset"]
+        return
+    data, spec = data_of(name), load_spec(name)
+    assert data in (*GENERATED.values(), *ALSO_GENERATED) and data in names()
+    assert fits(spec, spec.training.get("task", "classification"), load(data))
+
+
+def test_a_recipe_s_own_data_come_first_where_they_need_no_file():
+    assert data_of("se3_tetris") == "tetris"
+    assert data_of("p4_cnn") == "digits"
+    assert data_of("hfc_springs") == "springs"
+    assert data_of("p4_cnn", recipe={"dataset": "cells", "task": "segmentation"}) == "cells"
+
+
+@pytest.mark.tensorflow
+def test_a_motion_is_trained_by_its_spec_alone(tmp_path, capsys):
+    command = ["train", "fc_springs", "--set", "width=8", "--epochs", "1", "--limit", "20", "--no-export", "--quiet"]
+    assert main([*command, "--angle-step", "90", "--run-dir", str(tmp_path / "run")]) == 0
+    assert '"data": "springs"' in (tmp_path / "run" / "summary.json").read_text()
+
+
+def test_an_error_says_which_data_fit(capsys):
+    assert main(["train", "hfc_springs", "--data", "digits", "--epochs", "1"]) == 2
+    assert "such as springs, --data springs" in capsys.readouterr().err
