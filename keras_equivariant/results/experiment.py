@@ -154,7 +154,7 @@ class _Formatter(string.Formatter):
     """`{key:format}` from a dict; a value without a number is shown as it is, one that is not there as a dash."""
 
     def get_field(self, name, arguments, values):
-        row, dot, key = name.partition(".")
+        row, dot, key = name.rpartition(".")  # names of rows may hold dots: `o_0.1`
         if dot:
             if not isinstance(values.get(row), dict) or key not in values[row]:
                 raise ValueError(f"A text of results shows numbers that a row has. Received: {{{name}}}.")

@@ -398,3 +398,13 @@ def test_wrong_type_is_refused_after_flattening():
 def test_errors(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_a_larger_kernel_is_a_remedy_only_where_it_reaches_every_field():
+    """The rings of `"escnn"` on two voxels lie where a scalar has no kernel."""
+    layer = ke.layers.SteerableConv3DTranspose(
+        "1x0 + 1x1", "1x0 + 1x1", 1, "SO3", strides=2, padding="valid", use_bias=False, ring_radii="escnn"
+    )
+    with pytest.raises(ValueError, match="exact symmetry") as caught:
+        layer.build((None, 3, 1, 1, 4))
+    assert "kernel_size=2" not in str(caught.value) and "use " in str(caught.value)

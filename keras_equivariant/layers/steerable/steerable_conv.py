@@ -149,6 +149,7 @@ class SteerableConv(Typed, WindowedConv):
     def check_kernel(self, kernel_size):
         if any(new < old for new, old in zip(kernel_size, self.kernel_size, strict=True)):
             raise ValueError(f"A smaller kernel may not reach every field. Received: kernel_size={kernel_size}")
+        self._kernels(kernel_size, self.rings)  # a larger one may not, either: its rings can miss its pixels
 
     def windows(self, **arguments):
         found = super().windows(**arguments)
