@@ -165,11 +165,11 @@ def test_benchmarks_record_too(tmp_path):
 def test_a_plot_of_a_number_across_another(tmp_path):
     """A line for each series, its points in the order of the number across, as far as rows have both numbers."""
     path = tmp_path / "one.yaml"
-    for name, fraction in (("a", 1.0), ("b", 0.1), ("c", 0.1)):
+    for name, fraction in (("a", 1.0), ("b", 0.1), ("c", 0.1), ("d", 1.0)):
         numbers = {"fraction": fraction, "test_error_percent": 10 * fraction, "test_error_percent_deviation": 1.0}
         record_timing(path, name, numbers, "pytest", {})
     content = yaml.safe_load(path.read_text())
-    for name, series in (("a", "on D4"), ("b", "on D4"), ("c", "plain")):
+    for name, series in (("a", "on D4"), ("b", "on D4"), ("c", "plain"), ("d", "plain")):
         content["rows"][name]["series"] = series
     plot = {"across": "fraction", "numbers": "test_error_percent", "title": "one", "log": True, "ticks": "{:.0%}"}
     absent = {"file": "absent.png", "across": "tflite_ms", "numbers": "test_error_percent", "title": "none"}
@@ -179,10 +179,10 @@ def test_a_plot_of_a_number_across_another(tmp_path):
     axes = pytest.importorskip("matplotlib.figure").Figure().subplots()
     lines(axes, list(load_experiment(path).rows.values()), plot)
     found = {c.get_label(): [list(map(float, line)) for line in c.lines[0].get_data()] for c in axes.containers}
-    assert found == {"on D4": [[0.1, 1.0], [1.0, 10.0]], "plain": [[0.1], [1.0]]}
+    assert found == {"on D4": [[0.1, 1.0], [1.0, 10.0]], "plain": [[0.1, 1.0], [1.0, 10.0]]}
     assert [label.get_text() for label in axes.get_xticklabels()] == ["10%", "100%"]
 
-    content["equal"] = [{"series": "plain", "better": "lower", "show": "{:.0%}", "value": "{:.1f} %"}]
+    content["equal"] = [{"series": "on D4", "better": "lower", "show": "{:.0%}", "value": "{:.1f} %"}]
     content["equal"][0] |= {
         "across": "fraction",
         "numbers": "test_error_percent",

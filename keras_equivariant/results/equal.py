@@ -15,6 +15,7 @@ def table(experiment):
 def _table(experiment, entry):
     curves = _curves(experiment, entry)
     own = curves.pop(entry["series"])
+    curves = {name: curve for name, curve in curves.items() if len(curve) > 1}
     lines = [f"| {entry['series']}: {entry['title']} | {entry['numbers_title']} |"]
     lines[0] += "".join(f" {name} needs |" for name in curves)
     lines.append("|" + "---|" * (2 + len(curves)))
