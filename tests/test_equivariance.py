@@ -95,7 +95,7 @@ def test_several_inputs_and_outputs():
     assert one_by_one.max_exact < 1e-15
 
 
-def test_interpolated_elements_are_labelled_and_measured_on_a_disc():
+def test_interpolated_elements_are_labeled_and_measured_on_a_disc():
     smooth = np.cos(np.arange(33) * 0.3)
     x = (smooth[:, None] * np.sin(np.arange(33) * 0.2))[None, :, :, None]
     errors = equivariance_error(lambda x: x + 1, "C8", x)

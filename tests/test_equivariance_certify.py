@@ -110,7 +110,7 @@ def test_an_equivariant_output_shows_what_happens_without_the_action():
     report = certify(keras.Model(inputs, features), angles=24, size=10)
     assert report.exact and report.law == "equivariance" and report.outputs == ("(8, 8, 4, 2) regular",)
     assert min(e.control for e in report.elements[1:]) > 0.3
-    assert [a.degrees for a in report.angles] == [0, 90, 180, 270]  # a group axis turns by the group's rotations only
+    assert [a.degrees for a in report.angles] == [0, 90, 180, 270]  # a group axis rotates by the group's rotations only
     assert any("at 10: exact" in note and "at 11: exact" in note for note in report.notes)
     asked = certify(keras.Model(inputs, features), size=10, law="invariance", angles=0, layers=False)
     assert asked.verdict == "broken"

@@ -34,7 +34,7 @@ def test_every_element_layer_and_angle_of_an_octahedral_network():
         assert 1e-4 < angles[degrees].error < 0.5 and angles[degrees].interpolation > 1e-3
 
 
-def test_volumes_turn_about_the_axes_of_the_group_only():
+def test_volumes_rotate_about_the_axes_of_the_group_only():
     model = network("C4z")
     upright = certify(model, angles=[90], samples=1, layers=False)
     assert upright.exact and upright.angles[0].error < 1e-5
@@ -42,7 +42,7 @@ def test_volumes_turn_about_the_axes_of_the_group_only():
     assert wrong.verdict == "broken" and wrong.angles[0].error > 1e-3
 
 
-def test_features_on_a_group_turn_by_its_own_rotations():
+def test_features_on_a_group_rotate_by_its_own_rotations():
     report = certify(network("D4h", (7, 7, 5), pooled=False), angles=8, samples=1, layers=False)
     assert report.exact and {a.degrees for a in report.angles} == {0, 90, 180, 270}
     assert max(a.error for a in report.angles if a.degrees == 180) < 1e-5

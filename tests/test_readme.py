@@ -66,20 +66,20 @@ def test_strictness_message_is_the_one_shown():
 def test_conventions():
     d4 = ke.groups.get("D4")
     x = np.random.default_rng(0).normal(size=(1, 4, 4, 8, 2))
-    turned = ke.groups.act(x, d4, 1, "regular")
+    rotated = ke.groups.act(x, d4, 1, "regular")
     for s in range(8):
         np.testing.assert_array_equal(
-            turned[..., s, :], np.rot90(x[..., d4.product(d4.inverse(1), s), :], 1, axes=(1, 2))
+            rotated[..., s, :], np.rot90(x[..., d4.product(d4.inverse(1), s), :], 1, axes=(1, 2))
         )
 
 
 def test_conventions_of_field_types():
     t = 0.3
-    turn = np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]])
+    rotation = np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]])
     twice = np.array([[np.cos(2 * t), -np.sin(2 * t)], [np.sin(2 * t), np.cos(2 * t)]])
     mirror = np.diag([-1.0, 1.0])
     rho = ke.groups.irrep("O2", "2")
-    np.testing.assert_allclose(rho.rho(np.array([turn, mirror @ turn])), [twice, mirror @ twice], atol=1e-12)
+    np.testing.assert_allclose(rho.rho(np.array([rotation, mirror @ rotation])), [twice, mirror @ twice], atol=1e-12)
     d4 = ke.groups.get("D4")
     assert (
         ke.groups.irrep("D4", "2+").matrices[4].item() == 1.0 and ke.groups.irrep("D4", "2-").matrices[4].item() == -1.0

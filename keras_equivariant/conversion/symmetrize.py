@@ -124,7 +124,7 @@ def _average(model, inputs, images, wanted, group, scorer):
 def _canonical(model, inputs, images, wanted, group, scorer):
     scorer = scorer or default_scorer(images[0], group)
     weights = GroupChoice(group, name="choice")(scorer(images[0]))
-    turned = keras.tree.map_structure(
+    rotated = keras.tree.map_structure(
         lambda x: (
             Canonical(group, name=f"{x.name}_canonical", dtype=x.dtype)([x, weights])
             if any(x is image for image in images)
@@ -132,7 +132,7 @@ def _canonical(model, inputs, images, wanted, group, scorer):
         ),
         inputs,
     )
-    results = keras.tree.flatten(model(turned))
+    results = keras.tree.flatten(model(rotated))
     return [
         Canonical(group, True, layout, name=f"forth{_number(i)}", dtype=y.dtype)([y, weights])
         for i, (y, layout) in enumerate(zip(results, wanted, strict=True))

@@ -155,9 +155,9 @@ def _header(path):
         raise ValueError(
             f"A data file must be whole. Received: {path} ({error}). Remove it or make it again."
         ) from error
-    grey = mode in ("1", "L", "LA") or mode.startswith(("I", "F"))
+    gray = mode in ("1", "L", "LA") or mode.startswith(("I", "F"))
     depth = {"I": "uint16", "F": "float32"}.get(mode[0], "uint8")
-    return (height, width, 1 if grey else 3), np.dtype(depth)
+    return (height, width, 1 if gray else 3), np.dtype(depth)
 
 
 def _common_size(name, shapes, size, fit):

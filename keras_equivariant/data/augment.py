@@ -21,8 +21,8 @@ class Augment:
 
     Args:
         rotate: Largest rotation either way, in degrees: uniform in [-rotate, rotate]; 180 is the full circle. Volumes
-            turn about an axis that is drawn uniformly, too.
-        quarter_turns: Whether to turn by 0, 90, 180 or 270 degrees, besides, for square images; cubes by one of their
+            rotate about an axis that is drawn uniformly, too.
+        quarter_turns: Whether to rotate by 0, 90, 180 or 270 degrees, besides, for square images; cubes by one of their
             24 rotations.
         flip: None, "horizontal" (left-right), "vertical" (top-bottom) or "both"; each with probability 1/2. Of volumes
             the first axis and the last.

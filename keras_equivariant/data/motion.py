@@ -35,20 +35,20 @@ def draw_planar(part, seed, rotate, mirrors, translate, quarters):
     angles = np.deg2rad((2 * draws[0] - 1) * rotate)
     cos, sin = np.cos(angles), np.sin(angles)
     if quarters:
-        turns = np.floor(4 * draws[5]).astype(int)
-        cos, sin = np.choose(turns, [cos, -sin, -cos, sin]), np.choose(turns, [sin, cos, -sin, -cos])
+        number = np.floor(4 * draws[5]).astype(int)
+        cos, sin = np.choose(number, [cos, -sin, -cos, sin]), np.choose(number, [sin, cos, -sin, -cos])
     matrices = np.stack([np.stack([cos, -sin], axis=1), np.stack([sin, cos], axis=1)], axis=1)
     signs = np.stack([np.where((draws[i + 1] < 0.5) & mirrors[i], -1.0, 1.0) for i in (0, 1)], axis=1)
     return signs[:, :, None] * matrices, _shifts(draws[[4, 3]], translate)
 
 
-def draw_spatial(part, seed, rotate, mirrors, translate, turns):
+def draw_spatial(part, seed, rotate, mirrors, translate, quarters):
     """Orthogonal matrices `(count, 3, 3)` and shifts `(count, 3)`, in the order of the axes.
 
     Args:
         part, seed, rotate, translate: as in `draw_planar`; the axis is uniform over the sphere.
         mirrors: whether to mirror the first axis, and the last.
-        turns: whether to rotate by one of the 24 rotations of the cube besides.
+        quarters: whether to rotate by one of the 24 rotations of the cube besides.
     """
     first, count, of = part
     random = generator(seed)
@@ -58,7 +58,7 @@ def draw_spatial(part, seed, rotate, mirrors, translate, turns):
     for axis, draw, on in ((0, draws[1], mirrors[0]), (2, draws[2], mirrors[1])):
         signs[:, axis] = np.where((draw < 0.5) & on, -1.0, 1.0)
     matrices = signs[:, :, None] * matrices
-    if turns:
+    if quarters:
         matrices = groups.get("O").matrices[(24 * draws[3]).astype(int)] @ matrices
     return matrices, _shifts(draws[4:7], translate)
 

@@ -8,7 +8,7 @@ from keras_equivariant.data.rows import Rows
 from keras_equivariant.data.stored import Stored
 
 STEPS = ("resize", "contrast", "zca")
-ZCA_REGULARISER = 1e-5
+ZCA_REGULARIZER = 1e-5
 
 
 @dataclass
@@ -136,9 +136,9 @@ def _fit_zca(images):
     centered = flat - mean
     covariance = (centered.T @ centered / len(flat)).astype("float64")
     pixels = np.arange(height * width * channels).reshape(height, width, channels)
-    turns = [np.rot90(p, r).ravel() for p in (pixels, pixels[:, ::-1]) for r in range(4)]
-    mean = np.mean([mean[t] for t in turns], axis=0)
-    covariance = np.mean([covariance[np.ix_(t, t)] for t in turns], axis=0)
+    moves = [np.rot90(p, r).ravel() for p in (pixels, pixels[:, ::-1]) for r in range(4)]
+    mean = np.mean([mean[t] for t in moves], axis=0)
+    covariance = np.mean([covariance[np.ix_(t, t)] for t in moves], axis=0)
     values, vectors = np.linalg.eigh(covariance)
-    matrix = (vectors / np.sqrt(np.maximum(values, 0) + ZCA_REGULARISER)) @ vectors.T
+    matrix = (vectors / np.sqrt(np.maximum(values, 0) + ZCA_REGULARIZER)) @ vectors.T
     return mean.astype("float32"), matrix.astype("float32")

@@ -1,4 +1,4 @@
-"""Turning images by any angle, for making rotated sets and for testing at all angles."""
+"""Rotating images by any angle, for making rotated sets and for testing at all angles."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def rotate_images(images: ArrayLike, degrees: ArrayLike, order: int = 3, outside
         return np.ascontiguousarray(np.rot90(images, int(degrees // 90), axes=(1, 2)))
     ndimage = require("scipy.ndimage", "Rotating images")
     source = images.astype("float32", copy=False)
-    turned = np.empty_like(source)
-    for image, angle, out in zip(source, angles, turned, strict=True):
+    rotated = np.empty_like(source)
+    for image, angle, out in zip(source, angles, rotated, strict=True):
         ndimage.rotate(image, angle, axes=(1, 0), reshape=False, order=order, mode=outside, output=out)
-    turned = np.clip(turned, source.min(initial=0), source.max(initial=0))
-    return np.rint(turned).astype(images.dtype) if images.dtype.kind in "ui" else turned.astype(images.dtype)
+    rotated = np.clip(rotated, source.min(initial=0), source.max(initial=0))
+    return np.rint(rotated).astype(images.dtype) if images.dtype.kind in "ui" else rotated.astype(images.dtype)
 
 
 def random_rotations(count, seed=0):
@@ -53,9 +53,9 @@ def rotate_volumes(volumes: ArrayLike, seed: int = 0) -> np.ndarray:
     ndimage = require("scipy.ndimage", "Rotating volumes")
     matrices = random_rotations(len(volumes), seed)
     center = (np.array(volumes.shape[1:4]) - 1) / 2
-    turned = np.empty(volumes.shape, "float32")
-    for volume, matrix, out in zip(volumes, matrices, turned, strict=True):
+    rotated = np.empty(volumes.shape, "float32")
+    for volume, matrix, out in zip(volumes, matrices, rotated, strict=True):
         for channel in range(volumes.shape[-1]):
             source = volume[..., channel].astype("float32")
             out[..., channel] = ndimage.affine_transform(source, matrix.T, center - matrix.T @ center, order=1)
-    return turned
+    return rotated

@@ -98,7 +98,7 @@ def _check_masks(name, part, masks, images):
         )
     if low >= 0.5 or high < 0.5:
         raise ValueError(
-            "The masks of each part must hold both kinds of pixels, else nothing can be learnt or measured. "
+            "The masks of each part must hold both kinds of pixels, else nothing can be learned or measured. "
             f"Received: {name} with y_{part} from {low} to {high}. Use more images."
         )
     return masks.astype("float32")

@@ -1,4 +1,4 @@
-"""A page on which an equivariant and a plain network read a digit while it turns, in the browser and nowhere else."""
+"""A page on which an equivariant and a plain network read a digit while it rotates, in the browser and nowhere else."""
 
 from keras_equivariant.demo.server import DemoServer, find_assets
 

@@ -57,8 +57,8 @@ def with_vectors(model, number):
 
 
 def _vectors(features):
-    """Two numbers a pixel; of equivariant features they turn as a vector."""
-    if len(features.shape) == 6:  # order 1 of harmonic features (B, H, W, orders, 2, C) turns as (x, y)
+    """Two numbers a pixel; of equivariant features they rotate as a vector."""
+    if len(features.shape) == 6:  # order 1 of harmonic features (B, H, W, orders, 2, C) rotates as (x, y)
         return keras.ops.mean(features[:, :, :, 1], axis=-1)
     if len(features.shape) == 5:  # quarter turns s: the sum of the unit vectors that they make of (1, 0)
         planes = keras.ops.mean(features, axis=-1)

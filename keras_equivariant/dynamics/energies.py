@@ -25,7 +25,7 @@ class EnergyAndForces(keras.Model):
     Example:
         >>> import numpy as np
         >>> import keras_equivariant as ke
-        >>> network = ke.build_from_spec("lieconv_molecules", points=5, width=8, layers=1, neighbours=4)
+        >>> network = ke.build_from_spec("lieconv_molecules", points=5, width=8, layers=1, neighbors=4)
         >>> points = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
         >>> molecules = [points, np.ones((2, 5, 15), "float32"), np.ones((2, 5), bool)]
         >>> found = ke.dynamics.EnergyAndForces(network)(molecules)

@@ -7,7 +7,7 @@ Two laws, for every group element g acting on arrays (`groups.act`):
 
 The error of an element is |f(g x) - g f(x)| / |f(x)|, the relative L2 norm over all samples. Elements that map the
 pixel grid onto itself are exact: their error is rounding, or a fault. The others move pixels between pixels: their
-error holds the error of interpolation and is labelled so.
+error holds the error of interpolation and is labeled so.
 """
 
 from keras_equivariant.equivariance.certificate import certify

@@ -21,8 +21,8 @@ def angles_in_degrees(angles):
 def sweep(fn, setting, output_layouts, degrees):
     """An Angle for every angle by which all inputs and outputs can be rotated; empty where none is an image.
 
-    Features with a group axis turn by the group's own rotations only. Volumes turn about each coordinate axis about
-    which the group turns, and about an oblique one where it turns the whole cube, and the worst counts.
+    Features with a group axis rotate by the group's own rotations only. Volumes rotate about each coordinate axis about
+    which the group rotates, and about an oblique one where it rotates the whole cube, and the worst counts.
     """
     group, layouts = setting.group, [*setting.layouts, *output_layouts]
     if any(isinstance(layout, Custom) for layout in layouts) or not any(
@@ -56,22 +56,22 @@ def _keeps_shapes(matrix, setting):
 
 
 def _axes(group):
-    """The coordinate axes of space about which the group turns, and a further one, far from the axes of the cube, if
-    it turns that about its diagonal as well; else the vertical one, and of a group about an axis that alone. None in
+    """The coordinate axes of space about which the group rotates, and a further one, far from the axes of the cube, if
+    it rotates that about its diagonal as well; else the vertical one, and of a group about an axis that alone. None in
     the plane."""
     if group.dimension == 2:
         return [None]
     about = None if group.is_finite else group.axes_of_rotation
     if about is not None and len(about) < 3:
         return list(about)
-    turning = [m for m in group.matrices if np.linalg.det(m) > 0 and not np.allclose(m, np.eye(3))]
-    axes = [axis for axis in np.eye(3) if any(np.allclose(m @ axis, axis) for m in turning)]
-    oblique = [np.array([1.0, 2.0, 3.0])] if any(np.allclose(m.sum(axis=1), 1) for m in turning) else []
+    rotations = [m for m in group.matrices if np.linalg.det(m) > 0 and not np.allclose(m, np.eye(3))]
+    axes = [axis for axis in np.eye(3) if any(np.allclose(m @ axis, axis) for m in rotations)]
+    oblique = [np.array([1.0, 2.0, 3.0])] if any(np.allclose(m.sum(axis=1), 1) for m in rotations) else []
     return [*axes, *oblique] or [np.array([0.0, 0.0, 1.0])]
 
 
 def _errors(fn, setting, output_layouts, matrices):
-    """The worst relative error over the outputs, and that of turning the inputs there and back, for each rotation."""
+    """The worst relative error over the outputs, and that of rotating the inputs there and back, for each rotation."""
     group = setting.group
     errors, floors = np.zeros((len(matrices), len(output_layouts))), np.zeros(len(matrices))
     norms, total = np.zeros(len(output_layouts)), 0.0
@@ -88,11 +88,11 @@ def _errors(fn, setting, output_layouts, matrices):
                 [layout.act(x[:rows], group, matrix) for matrix in some]
                 for x, layout in zip(batch, setting.layouts, strict=True)
             ]
-            images = evaluate(fn, [np.concatenate(turns) for turns in moved], rows * len(some))
+            images = evaluate(fn, [np.concatenate(rotated) for rotated in moved], rows * len(some))
             for i, matrix in enumerate(some):
-                for x, turns, layout, moves in zip(batch, moved, setting.layouts, pixels, strict=True):
+                for x, rotated, layout, moves in zip(batch, moved, setting.layouts, pixels, strict=True):
                     if moves:
-                        floors[start + i] += distance(layout.act(turns[i], group, matrix.T), x[:rows])
+                        floors[start + i] += distance(layout.act(rotated[i], group, matrix.T), x[:rows])
                 for k, (y, layout) in enumerate(zip(reference, output_layouts, strict=True)):
                     image = windowed(images[k][i * rows : (i + 1) * rows], layout)
                     expected = windowed(layout.act(y, group, matrix), layout)

@@ -8,7 +8,7 @@ X is the generator of the rotations, about each axis in space. Of a network f = 
 
 so that each layer has an error of its own, and a part in that of the output. (Gruver et al., The Lie Derivative for
 Measuring Learned Equivariance, arXiv 2210.02984, section 4, which averages the squares of these parts; here they are
-relative to the features, hence the relative error of a turn by one radian to first order.)
+relative to the features, hence the relative error of a rotation by one radian to first order.)
 """
 
 import inspect
@@ -40,8 +40,8 @@ def rate(x, layout, group, axis=None):
         axis: of the rotation in space.
     """
     x = np.asarray(x, np.float64)
-    turned = (groups.rotation_matrix(sign * np.rad2deg(ANGLE), axis) for sign in (1, -1))
-    there, back = (layout.act(x, group, matrix, interpolation="linear") for matrix in turned)
+    rotated = (groups.rotation_matrix(sign * np.rad2deg(ANGLE), axis) for sign in (1, -1))
+    there, back = (layout.act(x, group, matrix, interpolation="linear") for matrix in rotated)
     return (there - back) / (2 * ANGLE)
 
 

@@ -44,10 +44,10 @@ def with_lie_penalty(model: keras.Model, weight: float) -> keras.Model:
     layout = layout_of(y)
     group = group_of(model, of_grid=True)
     fibre = _fibre(layout.type, len(sizes), group) if isinstance(layout, Typed) else None
-    turns = generators(len(sizes), group).astype("float32")
+    rotations = generators(len(sizes), group).astype("float32")
     image = keras.Input(batch_shape=x.shape, dtype=x.dtype, name="image")
-    both = model(WithRotated(angle, turns, name="with_rotated")(image))
-    return keras.Model(image, LiePenalty(weight, angle, turns, fibre, name="lie_penalty")(both), name=model.name)
+    both = model(WithRotated(angle, rotations, name="with_rotated")(image))
+    return keras.Model(image, LiePenalty(weight, angle, rotations, fibre, name="lie_penalty")(both), name=model.name)
 
 
 class WithRotated(keras.layers.Layer):
@@ -55,18 +55,18 @@ class WithRotated(keras.layers.Layer):
 
     Args:
         angle: in radians.
-        turns: generators of the rotations, `(1 or 3, d, d)`, see `lie_derivative.generators`.
+        rotations: generators of the rotations, `(1 or 3, d, d)`, see `lie_derivative.generators`.
     """
 
-    def __init__(self, angle, turns, **kwargs):
+    def __init__(self, angle, rotations, **kwargs):
         super().__init__(**kwargs)
-        self.angle, self.turns = angle, turns
+        self.angle, self.rotations = angle, rotations
 
     def call(self, inputs, training=None):
         if not training:
             return inputs
         return ops.concatenate(
-            [inputs, inputs + self.angle * rotation_rate(inputs, _by_sample(inputs, self.turns))], axis=0
+            [inputs, inputs + self.angle * rotation_rate(inputs, _by_sample(inputs, self.rotations))], axis=0
         )
 
 
@@ -76,13 +76,13 @@ class LiePenalty(keras.layers.Layer):
     Args:
         weight: of the loss.
         angle: in radians, by which the second half is rotated.
-        turns: generators of the rotations, as of `WithRotated`.
+        rotations: generators of the rotations, as of `WithRotated`.
         fibre: for features of a field type the generators of their rotations, `(1 or 3, D, D)`.
     """
 
-    def __init__(self, weight, angle, turns, fibre=None, **kwargs):
+    def __init__(self, weight, angle, rotations, fibre=None, **kwargs):
         super().__init__(**kwargs)
-        self.weight, self.angle, self.turns, self.fibre = weight, angle, turns, fibre
+        self.weight, self.angle, self.rotations, self.fibre = weight, angle, rotations, fibre
 
     def call(self, inputs, training=None):
         if not training:
@@ -92,7 +92,7 @@ class LiePenalty(keras.layers.Layer):
         y = ops.cast(upright, "float32")
         lost = (ops.cast(rotated, "float32") - y) / self.angle
         if len(y.shape) > 2:
-            lost = lost - rotation_rate(y, _by_sample(y, self.turns))
+            lost = lost - rotation_rate(y, _by_sample(y, self.rotations))
         if self.fibre is not None:
             by_sample = ops.take(
                 ops.convert_to_tensor(self.fibre, "float32"), _axis_of_sample(y, len(self.fibre)), axis=0
@@ -109,9 +109,9 @@ def _axis_of_sample(x, axes):
     return ops.arange(ops.shape(x)[0]) % axes
 
 
-def _by_sample(x, turns):
+def _by_sample(x, rotations):
     """The generator, in array coordinates, for each image of a batch."""
-    return ops.take(ops.convert_to_tensor(turns), _axis_of_sample(x, len(turns)), axis=0)
+    return ops.take(ops.convert_to_tensor(rotations), _axis_of_sample(x, len(rotations)), axis=0)
 
 
 def _fibre(field_type, dimension, group):

@@ -64,7 +64,7 @@ class Part:
 def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_size, sizes=None):
     """Compares f(g x) with g f(x) for every element g, exact and interpolated ones apart.
 
-    For the interpolated elements the inputs are taken on a disc, so that nothing turns out of the grid, and the
+    For the interpolated elements the inputs are taken on a disc, so that nothing rotates out of the grid, and the
     outputs are compared on it.
 
     Args:

@@ -7,7 +7,7 @@ from keras_equivariant.utils.optional import require
 
 FLOOR = 1e-18  # errors of 0 are drawn here
 COLORS = {"exact": "#2a9d8f", "approximate": "#e9a23b", "broken": "#d1495b"}
-GREY = "#8d99ae"
+GRAY = "#8d99ae"
 
 
 def draw(report, path):
@@ -16,7 +16,7 @@ def draw(report, path):
     tall = max(len(report.layers) * 0.24 + 1.6, len(report.elements) * 0.36 + 1.6, 4.6)
     figure = require("matplotlib.figure", "Report.plot").Figure(figsize=(5.2 * len(panels), tall), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.15, h_pad=0.1)
-    color = COLORS.get(report.verdict, GREY)
+    color = COLORS.get(report.verdict, GRAY)
     figure.suptitle(f"{report.model} under {report.group}: {report.verdict}", color=color, weight="bold")
     for i, panel in enumerate(panels):
         panel(figure, (1, len(panels), i + 1), report)
@@ -28,7 +28,7 @@ def _elements(figure, position, report):
     axes = figure.add_subplot(*position)
     measured = [p for p in report.precisions if not p.unavailable]
     height = 0.8 / max(len(measured), 1)
-    tones = ("#264653", "#7fb7be", GREY)
+    tones = ("#264653", "#7fb7be", GRAY)
     for i, (precision, tone) in enumerate(zip(measured, tones, strict=False)):
         places = [row + (i - (len(measured) - 1) / 2) * height for row in range(len(report.elements))]
         axes.barh(
@@ -54,12 +54,12 @@ def _angles(figure, position, report):
 
     axes = figure.add_subplot(*position, projection="polar")
     angles = [*report.angles, report.angles[0]]  # closes the curve
-    turns = [math.radians(a.degrees) for a in angles]
+    radians = [math.radians(a.degrees) for a in angles]
     errors = [100 * a.error if math.isfinite(a.error) else math.nan for a in angles]
-    axes.fill(turns, errors, color=COLORS["approximate"], alpha=0.2)
-    axes.plot(turns, errors, color=COLORS["approximate"], marker="o", markersize=3, linewidth=1.4, label="model")
+    axes.fill(radians, errors, color=COLORS["approximate"], alpha=0.2)
+    axes.plot(radians, errors, color=COLORS["approximate"], marker="o", markersize=3, linewidth=1.4, label="model")
     interpolation = [100 * a.interpolation for a in angles]
-    axes.plot(turns, interpolation, color="#264653", linewidth=1.2, label="interpolation alone")
+    axes.plot(radians, interpolation, color="#264653", linewidth=1.2, label="interpolation alone")
     axes.set_ylim(0, None)
     axes.set_theta_zero_location("N")
     axes.yaxis.set_major_locator(MaxNLocator(4))
@@ -79,7 +79,7 @@ def _layers(figure, position, report):
         [_drawable(layer.error) for layer in shown],
         0.7,
         left=FLOOR,
-        color=[COLORS.get(layer.verdict, GREY) for layer in shown],
+        color=[COLORS.get(layer.verdict, GRAY) for layer in shown],
     )
     axes.set_yticks(range(len(shown)), [layer.name for layer in shown], fontsize=8 if len(shown) < 40 else 5)
     axes.set_ylim(len(shown) - 0.4, -0.6)

@@ -1,4 +1,4 @@
-"""Certification of networks on points: which elements, which inputs move, and how vectors turn."""
+"""Certification of networks on points: which elements, which inputs move, and how vectors rotate."""
 
 import numpy as np
 
@@ -28,10 +28,10 @@ def sample(group, layers, seed=0):
     if group.orthogonal and any(map(rotates_points, layers)):
         return groups.MotionSample(group, 2 * COUNT, seed)
     lifts = [layer for layer in layers if isinstance(layer, LieLift) and layer.group is group]
-    turns = None
+    rotations = None
     if group.stabilizer is not None and not (lifts and lifts[0].sampling == "principal"):
-        turns = lifts[0].samples if lifts and lifts[0].sampling != "uniform" else 1
-    return groups.LieSample(group, COUNT, turns, seed)
+        rotations = lifts[0].samples if lifts and lifts[0].sampling != "uniform" else 1
+    return groups.LieSample(group, COUNT, rotations, seed)
 
 
 def described(sample):

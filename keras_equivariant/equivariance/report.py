@@ -40,11 +40,11 @@ class Element:
 
 @dataclasses.dataclass(frozen=True)
 class Angle:
-    """A turn by any angle of images on a disc; both numbers hold the error of the interpolation."""
+    """A rotation by any angle of images on a disc; both numbers hold the error of the interpolation."""
 
     degrees: float
     error: float
-    interpolation: float  # |turn back(turn(x)) - x| / |x|: what interpolating twice costs by itself
+    interpolation: float  # |rotate back(rotate(x)) - x| / |x|: what interpolating twice costs by itself
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Report:
             exact += f", in {worst.dtype} error {number(worst.error)}"
         elif between is None:
             return f", largest error {number(best.error)}"
-        return f"{exact}; between the turns of the grid {_angle_text(between)}" if between else exact
+        return f"{exact}; between the rotations of the grid {_angle_text(between)}" if between else exact
 
     @property
     def broken_layer(self):

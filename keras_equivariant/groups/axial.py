@@ -12,7 +12,7 @@ import re
 import numpy as np
 
 from keras_equivariant.groups.continuous import O2, O3, SO2, SO3, ContinuousGroup
-from keras_equivariant.groups.point_groups import MAX_TURNS, about_z, point_group
+from keras_equivariant.groups.point_groups import MAX_ROTATIONS, about_z, point_group
 from keras_equivariant.groups.registry import family
 
 
@@ -55,10 +55,10 @@ class AxialGroup(ContinuousGroup):
         return None
 
     def discrete(self, n):
-        found = point_group(self.name.replace("inf", str(n))) if 1 <= n <= MAX_TURNS else None
+        found = point_group(self.name.replace("inf", str(n))) if 1 <= n <= MAX_ROTATIONS else None
         if found is None:
             raise ValueError(
-                f"The rotations about an axis must be 1 to {MAX_TURNS}. Received: discrete({n}) of {self.name}"
+                f"The rotations about an axis must be 1 to {MAX_ROTATIONS}. Received: discrete({n}) of {self.name}"
             )
         return found
 
@@ -83,9 +83,9 @@ class AxialGroup(ContinuousGroup):
     def _component(self, matrices):
         return np.sign(np.stack([np.linalg.det(matrices[:, :2, :2]), matrices[:, 2, 2]], axis=1))
 
-    def _turns(self, n):
-        turns = np.stack([about_z(r / n) for r in range(n)])
-        return np.concatenate([component @ turns for component in self.components.matrices])
+    def _rotations(self, n):
+        rotations = np.stack([about_z(r / n) for r in range(n)])
+        return np.concatenate([component @ rotations for component in self.components.matrices])
 
 
 AXIAL = (  # none before one that contains it

@@ -4,7 +4,7 @@ O(n) holds the reflections as well. The groups about the axis z, the last one, h
 
 | group   | elements                                            | like      | irreps                           |
 |---------|-----------------------------------------------------|-----------|----------------------------------|
-| `Cinfz` | all turns about z                                   | SO(2)     | `0`, `1`, `2`, ...               |
+| `Cinfz` | all rotations about z                               | SO(2)     | `0`, `1`, `2`, ...               |
 | `Cinfv` | and the mirrors across planes that hold the axis    | O(2)      | `0+`, `0-`, `1`, `2`, ...        |
 | `Dinfz` | and the half turns about axes at right angles to it | O(2)      | `0+`, `0-`, `1`, `2`, ...        |
 | `Cinfh` | and the mirror z -> -z, hence the inversion         | SO(2) x 2 | `0e`, `0o`, `1e`, `1o`, ...      |
@@ -138,7 +138,7 @@ class ContinuousGroup(LieGroup):
         larger = other.orthogonal and (self.spherical or not other.spherical)
         return larger and all(self._has(matrix) for matrix in other.components.matrices)
 
-    def _turns(self, n):
+    def _rotations(self, n):
         """n equally spaced rotations about the axis, times the elements of `components`."""
         return self.discrete(n).matrices
 
@@ -155,7 +155,7 @@ class ContinuousGroup(LieGroup):
 @functools.lru_cache(maxsize=256)
 def _sample(group, frequency):
     if not group.spherical:
-        matrices = group._turns(frequency + 1)
+        matrices = group._rotations(frequency + 1)
         return Quadrature(group.name, matrices, np.full(len(matrices), 1 / len(matrices)))
     matrices, weights = spherical.gauss_rotations(frequency)
     if group.mirrors:
@@ -167,7 +167,7 @@ def _sample(group, frequency):
 def _classes(group, frequency):
     """Rotations by all angles about one axis, as often as there are rotations by this angle about any."""
     count = frequency + 2
-    matrices = np.stack([about_z(turn / count) for turn in range(count)])
+    matrices = np.stack([about_z(r / count) for r in range(count)])
     weights = (1 - np.cos(2 * np.pi * np.arange(count) / count)) / count
     if group.mirrors:
         matrices, weights = np.concatenate([matrices, -matrices]), np.concatenate([weights, weights]) / 2

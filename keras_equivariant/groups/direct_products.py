@@ -41,7 +41,7 @@ def direct_product(first: str | Group, second: str | Group) -> FiniteGroup:
 
     Element `|first| b + a` is the pair (a, b). Its irreps are the outer products of theirs, `irrep(1,0-)`; where both
     are of complex type, such as rotations of C4 by both of their angles, this falls apart into `irrep(1,1,+)` and
-    `irrep(1,1,-)`, which turn by the sum and by the difference of the angles.
+    `irrep(1,1,-)`, which rotate by the sum and by the difference of the angles.
 
     It moves pairs of points, of dimensions that add up: features without space take it, such as those of
     `SteerableDense`, and a grid only where the sum is 2 or 3, as for a group of the plane times one of the line.

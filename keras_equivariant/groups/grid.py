@@ -114,11 +114,11 @@ def rotation_matrix(degrees: float, axis: Sequence[float] | None = None) -> np.n
 
     Args:
         degrees: the angle.
-        axis: of a rotation of space, three numbers; it turns counter-clockwise when looked at against the axis.
+        axis: of a rotation of space, three numbers; it rotates counter-clockwise when looked at against the axis.
     """
-    turns, rest = divmod(float(degrees), 90.0)
+    quarters, rest = divmod(float(degrees), 90.0)
     c, s = np.cos(np.deg2rad(rest)), np.sin(np.deg2rad(rest))
-    plane = np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), int(turns) % 4) @ np.array([[c, -s], [s, c]])
+    plane = np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), int(quarters) % 4) @ np.array([[c, -s], [s, c]])
     if axis is None:
         return plane
     about = np.asarray(axis, dtype=np.float64)

@@ -2,14 +2,14 @@
 
 | group       | labels                                  | an element                                                |
 |-------------|-----------------------------------------|-----------------------------------------------------------|
-| SO(2)       | `0`, `1`, `2`, ...                      | turns the two components of `k` by k times its angle      |
+| SO(2)       | `0`, `1`, `2`, ...                      | rotates the two components of `k` by k times its angle    |
 | O(2)        | `0+`, `0-`, `1`, `2`, ...               | `0-` changes its sign under mirrors; `k` as a vector does |
-| SO(3)       | `0`, `1`, `2`, ...                      | turns `l` as the spherical harmonics of degree l          |
+| SO(3)       | `0`, `1`, `2`, ...                      | rotates `l` as the spherical harmonics of degree l        |
 | O(3)        | `0e`, `0o`, `1e`, `1o`, ...             | the inversion keeps `e` and changes the sign of `o`       |
 | about an axis | as SO(2) or O(2), with `e`, `o`       | `0-` changes its sign under what reverses the angle       |
 | C_n         | `0`, `1`, ..., `n/2`                    | for even n, `n/2` alternates in sign                      |
 | D_n         | `0+`, `0-`, `1`, ..., `n/2+`, `n/2-`    | `n/2+` keeps its sign under the left-right mirror         |
-| of space    | `A`, `A1g`, `E`, `T1`, `T2u`, ...       | Mulliken's labels; in O, `T1` turns as (x, y, z)          |
+| of space    | `A`, `A1g`, `E`, `T1`, `T2u`, ...       | Mulliken's labels; in O, `T1` rotates as (x, y, z)        |
 | a product   | `irrep(1,0-)`, `irrep(1,1,+)`, ...      | outer products, see `direct_product`                      |
 | registered  | `irrep(0)`, `irrep(1)`, ...             | by dimension, then character                              |
 
@@ -41,7 +41,7 @@ def irreps(group: str | Group, frequency: int | None = None) -> tuple[Representa
     """All irreducible real representations of a finite group, up to equivalence, the trivial one first; of a
     continuous one those up to a frequency (degree).
 
-    Those of the plane are written down, frequency by frequency, in the basis in which a turn by an angle t is a turn
+    Those of the plane are written down, frequency by frequency, in the basis in which a rotation by an angle t is one
     by a multiple of t. Those of other groups are found inside the regular representation, for a generic symmetric map
     that commutes with it has irreducible eigenspaces; in space familiar coordinates are taken where there are any.
     """
@@ -91,9 +91,9 @@ def _outer_products(group):
 def _complex_structure(rho):
     """The map J with J J = -1 that commutes with an irrep of complex type."""
     for i, j in itertools.combinations(range(rho.dim), 2):
-        turn = np.zeros((rho.dim, rho.dim))
-        turn[i, j], turn[j, i] = -1.0, 1.0
-        mean = np.mean(rho.matrices @ turn @ rho.matrices.swapaxes(1, 2), axis=0)
+        rotation = np.zeros((rho.dim, rho.dim))
+        rotation[i, j], rotation[j, i] = -1.0, 1.0
+        mean = np.mean(rho.matrices @ rotation @ rho.matrices.swapaxes(1, 2), axis=0)
         size = np.sqrt(np.sum(mean**2) / rho.dim)
         if size > 1e-6:
             return mean / size
@@ -222,14 +222,14 @@ def _without_alias(group, label):
     sign = {"1": "+", "2": "-", "": ""}[match[2]]
     if match[1] == "A":
         return f"0{sign}"
-    turns = group.order // (2 if group.mirrors else 1) if group.is_finite else 1
-    return f"{turns // 2}{sign}" if turns % 2 == 0 else label
+    n = group.order // (2 if group.mirrors else 1) if group.is_finite else 1
+    return f"{n // 2}{sign}" if n % 2 == 0 else label
 
 
 def _of_the_plane(group):
     """(label, matrices) of every irrep of n rotations of the plane, perhaps with n mirrors, by frequency."""
     proper = np.linalg.det(group.matrices) > 0
-    turns = int(proper.sum())
+    n = int(proper.sum())
     signs = np.where(proper, 1.0, -1.0)
     # The mirror that tells n/2+ from n/2-: left-right where the group has it, else its first one.
     mirror = next(
@@ -238,8 +238,8 @@ def _of_the_plane(group):
     unmirrored = group.matrices
     if mirror is not None:
         unmirrored = np.where(proper[:, None, None], group.matrices, mirror @ group.matrices)
-    for frequency in range(turns // 2 + 1):
-        if 0 < 2 * frequency < turns:
+    for frequency in range(n // 2 + 1):
+        if 0 < 2 * frequency < n:
             yield str(frequency), irrep_of_rotation(group.matrices, frequency)
             continue
         even = np.round(irrep_of_rotation(unmirrored, frequency)[:, 0, 0]) if frequency else np.ones(group.order)

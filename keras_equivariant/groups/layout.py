@@ -80,10 +80,10 @@ class Layout:
         x, group = np.asarray(x), get(group)
         matrix = matrix_of(group, element)
         self.check(x.shape, group)
-        moved = self.turn(x, matrix)
+        moved = self.rotate(x, matrix)
         return grid.move_pixels(moved, matrix, interpolation) if self.axes(x.shape).space else moved
 
-    def turn(self, x, matrix):
+    def rotate(self, x, matrix):
         """The fibre above each pixel rotated, the pixels where they are."""
         return x
 
@@ -103,7 +103,7 @@ class Layout:
     def exactness(self):
         """How far the symmetry of the group is exact on a grid, in words."""
         if not self.group.is_finite:
-            return "exact for quarter turns"
+            return "exact for quarter angles"
         exact, order = len(self.group.grid_elements), self.group.order
         return "exact" if exact == order else f"exact for {exact} of {order}"
 
@@ -246,9 +246,9 @@ class Folded(Layout):
                 f"Received: shape {tuple(shape)}"
             )
 
-    def turn(self, x, matrix):
-        turned = self.layout.turn(x.reshape(*x.shape[:-1], *self.sizes, -1), matrix)
-        return turned.reshape(*turned.shape[: x.ndim - 1], -1)
+    def rotate(self, x, matrix):
+        rotated = self.layout.rotate(x.reshape(*x.shape[:-1], *self.sizes, -1), matrix)
+        return rotated.reshape(*rotated.shape[: x.ndim - 1], -1)
 
     def restrict(self, subgroup):
         return self.layout.restrict(subgroup).folded
@@ -267,7 +267,7 @@ class Harmonic(Layout):
 
     orders: int | None = dataclasses.field(default=None, compare=False)
     fibre = 2
-    exactness = "exact for quarter turns"
+    exactness = "exact for quarter angles"
     permutes = False
     mixes = False
 
@@ -284,10 +284,10 @@ class Harmonic(Layout):
                 f"Received: shape {tuple(shape)}"
             )
 
-    def turn(self, x, matrix):
+    def rotate(self, x, matrix):
         (cos, _), (sin, _) = matrix
-        turns = np.arange(x.shape[3]) * np.arctan2(sin, cos)
-        cos, sin = np.cos(turns)[:, None].astype(x.dtype), np.sin(turns)[:, None].astype(x.dtype)
+        angles = np.arange(x.shape[3]) * np.arctan2(sin, cos)
+        cos, sin = np.cos(angles)[:, None].astype(x.dtype), np.sin(angles)[:, None].astype(x.dtype)
         real, imaginary = x[..., 0, :], x[..., 1, :]
         return np.stack([cos * real - sin * imaginary, sin * real + cos * imaginary], axis=-2)
 
@@ -307,7 +307,7 @@ def check_only_rotations(group):
     """ValueError unless all elements are rotations of the plane, the only ones that act on harmonic features."""
     if group.dimension != 2 or group.mirrors:
         raise ValueError(
-            "Harmonic features turn with the plane and have no action of mirrors: filters with phases do not commute "
+            "Harmonic features rotate with the plane and have no action of mirrors: filters with phases do not commute "
             f'with them. Received: the group "{group.name}"; use its rotations, such as "C4"'
         )
 

@@ -1,17 +1,17 @@
-"""Layouts: how a group element acts on features. It moves the pixels and turns the fibre above each of them.
+"""Layouts: how a group element acts on features. It moves the pixels and rotates the fibre above each of them.
 
 | class       | spelling          | shape                        | an element                                        |
 |-------------|-------------------|------------------------------|---------------------------------------------------|
 | `Image`     | `image`           | (B, *space, C)               | moves pixels                                      |
 | `Regular`   | `regular`         | (B, *space, \\|G\\|, C)      | moves pixels, permutes the group axis             |
 | `Quotient`  | `quotient(H)`     | (B, *space, \\|G/H\\|, C)    | moves pixels, permutes the cosets of H            |
-| `Harmonic`  | `harmonic`        | (B, H, W, M+1, 2, C)         | moves pixels, turns order m by e^{i m t}          |
+| `Harmonic`  | `harmonic`        | (B, H, W, M+1, 2, C)         | moves pixels, rotates order m by e^{i m t}        |
 | `Typed`     | a field type      | (B, *space, D), (B, D)       | moves pixels, multiplies the channels by rho(g)   |
 | `Folded`    | `folded`          | (B, *space, fibre C)         | as the layout with the fibre on axes of its own   |
 | `Frames`    | -                 | (B, T, ...)                  | as the layout of each of the T frames             |
 | `Positions` | `positions`       | (B, N, d)                    | moves the positions                               |
 | `Points`    | `points`          | elements, values, mask       | multiplies the elements from the left             |
-| `Vectors`   | `vectors`         | (B, d C), components first   | turns the vectors                                 |
+| `Vectors`   | `vectors`         | (B, d C), components first   | rotates the vectors                               |
 | `Invariant` | `invariant`       | (B, ...)                     | does nothing                                      |
 | `Broken`    | `broken`          | any                          | nothing that can be said                          |
 | `Custom`    | a function        | any                          | `function(x, group, element)`                     |
@@ -114,7 +114,7 @@ class Regular(_Permuted):
         """Length of the group axis."""
         return self.scales * self.group.order
 
-    def turn(self, x, matrix):
+    def rotate(self, x, matrix):
         group = self.group
         source = group.cayley[group.inverse(group.index(matrix))]
         return np.take(x, (np.arange(self.scales)[:, None] * group.order + source).ravel(), axis=-2)
@@ -151,7 +151,7 @@ class Quotient(_Permuted):
         """Number of cosets."""
         return len(self._cosets)
 
-    def turn(self, x, matrix):
+    def rotate(self, x, matrix):
         of_element = np.empty(self.group.order, dtype=int)
         for i, coset in enumerate(self._cosets):
             of_element[coset] = i
@@ -205,7 +205,7 @@ class Typed(Layout):
     def any_element(self):
         return not self.group.is_finite
 
-    def turn(self, x, matrix):
+    def rotate(self, x, matrix):
         d = self.group.dimension  # of a motion its rotation
         return self.type.transform(x, np.asarray(matrix)[:d, :d])
 

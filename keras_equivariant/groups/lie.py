@@ -252,15 +252,15 @@ class LieGroup(Group):
     @functools.cached_property
     def on_grid(self):
         """The FiniteGroup of the elements that map the pixel grid onto itself and leave its center alone."""
-        turns = self.rotates and not self.custom
+        rotates = self.rotates and not self.custom
         if self.dimension == 1:
             return FiniteGroup("C1 of the line", np.eye(1)[None], ["e"])
-        return cyclic(4 if turns else 1) if self.dimension == 2 else point_group("O" if turns else "C1z")
+        return cyclic(4 if rotates else 1) if self.dimension == 2 else point_group("O" if rotates else "C1z")
 
     @functools.cached_property
     def finite(self):
         """The LieSample on which errors are measured."""
-        return LieSample(self, turns=1 if self.stabilizer else None)
+        return LieSample(self, rotations=1 if self.stabilizer else None)
 
     @property
     def matrices(self):

@@ -13,8 +13,8 @@ class LieSample(Group):
     Args:
         group: name of a Lie group, or a LieGroup.
         count: how many elements of each kind, the identity among the first.
-        turns: None where the law is to hold for every element. Else the number of rotations about each point that a
-            grid of lifts holds: the first `count` elements then turn by these only, and as many others by any.
+        rotations: None where the law is to hold for every element. Else the number of rotations about each point that a
+            grid of lifts holds: the first `count` elements then rotate by these only, and as many others by any.
         seed: of the elements.
 
     Attributes:
@@ -27,22 +27,22 @@ class LieSample(Group):
 
     is_finite, orthogonal = True, False
 
-    def __init__(self, group, count=4, turns=None, seed=0):
+    def __init__(self, group, count=4, rotations=None, seed=0):
         self.group = lie_group(group)
         self.name, self.dimension = self.group.name, self.group.dimension
-        logs = self.group.random_logarithms(count if turns is None else 2 * count, seed)
-        if turns is not None:
-            logs[1:count, : self.group.angles] = self._grid_turns(turns, count - 1)
+        logs = self.group.random_logarithms(count if rotations is None else 2 * count, seed)
+        if rotations is not None:
+            logs[1:count, : self.group.angles] = self._grid_rotations(rotations, count - 1)
         self.algebra, self.order = logs, len(logs)
         self.matrices = self.group.matrix(logs)
-        exact = self.order if turns is None else count if self.group.axes else 1
+        exact = self.order if rotations is None else count if self.group.axes else 1
         self.grid_elements = tuple(range(exact))
         self.element_names = ("e", *(f"g{i}" for i in range(1, self.order)))
 
-    def _grid_turns(self, turns, count):
+    def _grid_rotations(self, rotations, count):
         if self.group.stabilizer.dimension == 2:
-            return 2 * np.pi * (np.arange(1, count + 1) % turns)[:, None] / turns
-        q = rotation_grids.rotations_of_space(turns)[np.arange(1, count + 1) % turns]
+            return 2 * np.pi * (np.arange(1, count + 1) % rotations)[:, None] / rotations
+        q = rotation_grids.rotations_of_space(rotations)[np.arange(1, count + 1) % rotations]
         length = np.linalg.norm(q[:, 1:], axis=1, keepdims=True)
         return q[:, 1:] / np.maximum(length, 1e-12) * 2 * np.arctan2(length, q[:, :1])
 

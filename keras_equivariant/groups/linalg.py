@@ -10,10 +10,10 @@ def irrep_of_rotation(matrices, frequency):
     matrices = np.asarray(matrices, dtype=np.float64)
     mirrored = np.linalg.det(matrices) < 0
     rotations = np.where(mirrored[:, None, None], MIRROR @ matrices, matrices)
-    turns = (rotations[:, 0, 0] + 1j * rotations[:, 1, 0]) ** frequency
-    turned = np.stack([np.stack([turns.real, -turns.imag], -1), np.stack([turns.imag, turns.real], -1)], axis=1)
-    turned = snapped(turned)
-    return np.where(mirrored[:, None, None], MIRROR @ turned + 0.0, turned)
+    powers = (rotations[:, 0, 0] + 1j * rotations[:, 1, 0]) ** frequency
+    rotated = np.stack([np.stack([powers.real, -powers.imag], -1), np.stack([powers.imag, powers.real], -1)], axis=1)
+    rotated = snapped(rotated)
+    return np.where(mirrored[:, None, None], MIRROR @ rotated + 0.0, rotated)
 
 
 def gram_schmidt(rows, most=None, tolerance=1e-6):

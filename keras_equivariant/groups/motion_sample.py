@@ -32,8 +32,8 @@ class MotionSample(Group):
             linear = np.asarray(self.group.matrices)[[0, *np.sort(rest)]]
         else:
             parts = np.asarray(self.group.components.matrices)
-            turns = self.group.matrix(self.group.random_logarithms(count, seed))[:, :d, :d]
-            linear = parts[np.arange(count) % len(parts)] @ turns
+            rotations = self.group.matrix(self.group.random_logarithms(count, seed))[:, :d, :d]
+            linear = parts[np.arange(count) % len(parts)] @ rotations
         self.order = len(linear)
         self.matrices = homogeneous(linear)
         self.matrices[1:, :d, d] = rng.normal(size=(self.order - 1, d))

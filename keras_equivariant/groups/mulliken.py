@@ -1,8 +1,8 @@
 """Mulliken's labels of the irreps of the point groups of space, and matrices in the coordinates that one knows.
 
-A, B: one component, kept or negated by the principal turn; E: two; T: three; G: four; H: five. 1 or 2: kept or negated
-by a half turn (else mirror) across the axis; for T of O and Td by the sign of the trace of a quarter turn, with the
-mirror in Td, and for T of I by that of a fifth. g, u: kept or negated by the inversion; p, pp (' and ''): by the
+A, B: one component, kept or negated by the principal rotation; E: two; T: three; G: four; H: five. 1 or 2: kept or
+negated by a half turn (else mirror) across the axis; for T of O and Td by the sign of the trace of a quarter turn, with
+the mirror in Td, and for T of I by that of a fifth. g, u: kept or negated by the inversion; p, pp (' and ''): by the
 horizontal mirror, where there is no inversion. E1, E2, ...: the frequency about the axis, where there are several.
 """
 
@@ -52,16 +52,16 @@ def cartesian_representations(group, ones):
 
 
 def _principal(group, inversion):
-    """The element whose turn tells A from B, or in O, Td and I the trace of which tells T1 from T2; None without."""
+    """The element whose rotation tells A from B, or in O, Td and I the trace of which tells T1 from T2, or None."""
     name = group.name
     special = {"O": "z90", "Oh": "z90", "Td": "s90", "I": "f72", "Ih": "f72", "T": None, "Th": None}
     if name in special:
         return None if special[name] is None else group.element_names.index(special[name])
-    letter, turns, suffix = re.match(r"([CDS])([0-9]+)([a-z]?)", name).groups()
+    letter, n, suffix = re.match(r"([CDS])([0-9]+)([a-z]?)", name).groups()
     rotoreflecting = letter == "S" or (letter == "D" and suffix == "d" and not name.endswith("_111"))
     step = 2 if rotoreflecting and inversion is not None else 1  # with the inversion there, g and u say the rest
     least = 2 * step if rotoreflecting else 2
-    count = int(turns) * (2 if rotoreflecting and letter == "D" else 1)
+    count = int(n) * (2 if rotoreflecting and letter == "D" else 1)
     return step if count >= least and (count // step) > 1 else None
 
 
@@ -76,7 +76,7 @@ def _axial(group, character, principal):
         return "E"
     if re.match(r"D2[zh]", group.name):
         half_turns = [np.diag(d) for d in ((-1.0, -1.0, 1.0), (-1.0, 1.0, -1.0), (1.0, -1.0, -1.0))]
-        kept = [character[_element(group, turn)] > 0 for turn in half_turns]
+        kept = [character[_element(group, half)] > 0 for half in half_turns]
         return "A" if all(kept) else f"B{kept.index(True) + 1}"
     letter = "B" if principal is not None and character[principal] < 0 else "A"
     across = [name for name in ("x180", "mx", "d180", "md") if name in group.element_names]
@@ -99,7 +99,7 @@ def _frequency(group, character, principal):
 
 
 def _quadratic(matrices):
-    """How traceless symmetric matrices turn, in an orthonormal basis."""
+    """How traceless symmetric matrices rotate, in an orthonormal basis."""
     basis = np.zeros((5, 3, 3))
     basis[0] = np.diag([-1.0, -1.0, 2.0]) / np.sqrt(6)
     basis[1] = np.diag([1.0, -1.0, 0.0]) / np.sqrt(2)

@@ -30,14 +30,14 @@ def order_of(name):
 
 
 def cyclic(n: int) -> FiniteGroup:
-    """C_n: the rotations by multiples of 360/n degrees, counter-clockwise; element r turns by 360 r / n degrees."""
+    """C_n: the rotations by multiples of 360/n degrees, counter-clockwise; element r rotates by 360 r / n degrees."""
     return _cyclic(_checked_order(n, "C"))
 
 
 def dihedral(n: int) -> FiniteGroup:
     """D_n: the rotations of C_n and their mirror images.
 
-    Element `n m + r` first turns by 360 r / n degrees counter-clockwise and then, if m = 1, mirrors left and right.
+    Element `n m + r` first rotates by 360 r / n degrees counter-clockwise and then, if m = 1, mirrors left and right.
     D_1 is the left-right mirror alone.
     """
     return _dihedral(_checked_order(n, "D"))

@@ -5,18 +5,18 @@ C4 and D4, so that those of rotations in space end in their axis.
 
 | group             | order  | elements, numbered so that the first factor runs fastest                              |
 |-------------------|--------|----------------------------------------------------------------------------------------|
-| `C<n>z`           | n      | turns by 360 r / n degrees about z, from x towards y                                   |
+| `C<n>z`           | n      | rotations by 360 r / n degrees about z, from x towards y                               |
 | `C<n>h`           | 2 n    | C<n>z, then the mirror z -> -z                                                         |
 | `C<n>v`           | 2 n    | C<n>z, then the mirror x -> -x                                                         |
-| `S<2n>`           | 2 n    | turns by 180 r / n degrees about z, each odd one with the mirror z -> -z               |
+| `S<2n>`           | 2 n    | rotations by 180 r / n degrees about z, each odd one with the mirror z -> -z           |
 | `D<n>z`           | 2 n    | C<n>z, then the half turn about x                                                      |
 | `D<n>h`           | 4 n    | D<n>z, then the mirror z -> -z                                                         |
 | `D<n>d`           | 4 n    | S<2n>, then the half turn about x                                                      |
-| `T`               | 12     | turns by 120 r degrees about (1, 1, 1), then nothing or a half turn about x, y or z    |
+| `T`               | 12     | rotations by 120 r degrees about (1, 1, 1), then none or a half turn about x, y or z   |
 | `Th`, `Td`        | 24     | T, then the inversion; T, then the quarter turn about z with the mirror z -> -z        |
 | `O`, `Oh`         | 24, 48 | T, then the quarter turn about z; O, then the inversion                                |
-| `I`, `Ih`         | 60, 120 | T, then turns by 72 r degrees about (0, 1, golden ratio); I, then the inversion       |
-| `C3_111`          | 3      | turns by 120 r degrees about (1, 1, 1)                                                 |
+| `I`, `Ih`         | 60, 120 | T, then rotations by 72 r degrees about (0, 1, golden ratio); I, then the inversion   |
+| `C3_111`          | 3      | rotations by 120 r degrees about (1, 1, 1)                                             |
 | `D3_111`, `C3v_111` | 6    | C3_111, then the half turn about (1, -1, 0); then the mirror that swaps x and y        |
 | `S6_111`, `D3d_111` | 6, 12 | C3_111, D3_111, then the inversion                                                    |
 
@@ -33,7 +33,7 @@ from keras_equivariant.groups.registry import family
 
 ALIASES = {"cs": "C1h", "ci": "S2", "z3": "C1z", "c3i": "S6", "v": "D2z", "vh": "D2h", "vd": "D2d"}
 EXAMPLES = ("T", "Td", "Th", "O", "Oh", "I", "Ih", "C4z", "C4h", "C4v", "D4z", "D4h", "D2d", "S4", "Z3", "Cs", "Ci")
-MAX_TURNS = 90  # about one axis
+MAX_ROTATIONS = 90  # about one axis
 
 _HORIZONTAL = ("mz", np.diag([1.0, 1.0, -1.0]))
 _VERTICAL = ("mx", np.diag([-1.0, 1.0, 1.0]))
@@ -50,25 +50,25 @@ def point_group(name):
     match = re.fullmatch(r"(?i:([CDS])([0-9]{1,3})([zhvd]?)(_111)?|([TOI])([hd]?))", name)
     if not match:
         return None
-    letter, turns, suffix, diagonal, cubic, ending = (part or "" for part in match.groups())
+    letter, n, suffix, diagonal, cubic, ending = (part or "" for part in match.groups())
     if cubic:
         found = cubic.upper() + ending.lower()
         return _cubic(found) if found in ("T", "Th", "Td", "O", "Oh", "I", "Ih") else None
-    letter, turns, suffix = letter.upper(), int(turns), suffix.lower()
+    letter, n, suffix = letter.upper(), int(n), suffix.lower()
     if diagonal:
-        found = f"{letter}{turns}{suffix}_111"
+        found = f"{letter}{n}{suffix}_111"
         return _about_the_diagonal(found) if found in _DIAGONALS else None
-    if letter + suffix not in _AXIAL or not 1 <= turns <= MAX_TURNS * (2 if letter == "S" else 1):
+    if letter + suffix not in _AXIAL or not 1 <= n <= MAX_ROTATIONS * (2 if letter == "S" else 1):
         return None
-    return None if letter == "S" and turns % 2 else _axial(letter, turns, suffix)
+    return None if letter == "S" and n % 2 else _axial(letter, n, suffix)
 
 
 @functools.cache
-def _axial(letter, turns, suffix):
-    rotations = _turns(turns) if letter != "S" else _rotoreflections(turns)
+def _axial(letter, n, suffix):
+    rotations = _rotations(n) if letter != "S" else _rotoreflections(n)
     if letter + suffix == "Dd":
-        rotations = _rotoreflections(2 * turns)
-    return _group(f"{letter}{turns}{suffix}", rotations, *_AXIAL[letter + suffix])
+        rotations = _rotoreflections(2 * n)
+    return _group(f"{letter}{n}{suffix}", rotations, *_AXIAL[letter + suffix])
 
 
 @functools.cache
@@ -78,9 +78,9 @@ def _cubic(name):
     more = {
         "T": (),
         "Th": (inverted,),
-        "Td": ((("e", np.eye(3)), ("s90", _turns(4)[1][1] @ _HORIZONTAL[1])),),
-        "O": (_turns(4)[:2],),
-        "Oh": (_turns(4)[:2], inverted),
+        "Td": ((("e", np.eye(3)), ("s90", _rotations(4)[1][1] @ _HORIZONTAL[1])),),
+        "O": (_rotations(4)[:2],),
+        "Oh": (_rotations(4)[:2], inverted),
         "I": (_fifths(),),
         "Ih": (_fifths(), inverted),
     }[name]
@@ -107,13 +107,13 @@ def _joined(last, first):
     return f"{last} {first}"
 
 
-def _turns(n):
-    """Turns about z by 360 r / n degrees; quarter turns are exact integers."""
+def _rotations(n):
+    """Rotates about z by 360 r / n degrees; quarter turns are exact integers."""
     return [(_named("z", 360 * r / n), about_z(r / n)) for r in range(n)]
 
 
 def _rotoreflections(n):
-    """The powers of the turn about z by 360 / n degrees with the mirror z -> -z, n even."""
+    """The powers of the rotation about z by 360 / n degrees with the mirror z -> -z, n even."""
     return [
         (_named("s" if r % 2 else "z", 360 * r / n), about_z(r / n) @ (_HORIZONTAL[1] if r % 2 else np.eye(3)))
         for r in range(n)
@@ -133,13 +133,13 @@ def about_z(part):
 
 
 def _thirds():
-    """Turns about (1, 1, 1): x to y to z to x."""
+    """Rotates about (1, 1, 1): x to y to z to x."""
     third = np.roll(np.eye(3), 1, axis=0)
     return [("e", np.eye(3)), ("d120", third), ("d240", third @ third)]
 
 
 def _fifths():
-    """Turns by 72 r degrees about (0, 1, golden ratio)."""
+    """Rotates by 72 r degrees about (0, 1, golden ratio)."""
     golden = (1 + np.sqrt(5)) / 2
     axis = np.array([0.0, 1.0, golden]) / np.sqrt(1 + golden**2)
     cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])

@@ -1,4 +1,4 @@
-"""Layouts of points that a Lie group moves, and of the vectors that it turns."""
+"""Layouts of points that a Lie group moves, and of the vectors that it rotates."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Means over the sphere and over SO(3) that are exact up to a degree and do not change when the cube turns.
+"""Means over the sphere and over SO(3) that are exact up to a degree and do not change when the cube rotates.
 
 The rotations of the cube permute the points, so that whatever is computed on them commutes with those rotations to
 rounding. What they leave of a degree are its invariants, of which there are few: only those must be made to vanish.

@@ -13,7 +13,7 @@ from keras_equivariant.utils.text import closest
 
 ORTHOGONAL = (
     '"C<n>", "D<n>", "SO2", "O2", "SO3", "O3", "Z2", "p4", "p4m", a point group of space such as "O", "Oh", "T", '
-    '"C4h", "D4h", "C4z" or "Z3", all turns about one of its axes as in "Cinfz", "Cinfv" or "Dinfh"'
+    '"C4h", "D4h", "C4z" or "Z3", all rotations about one of its axes as in "Cinfz", "Cinfv" or "Dinfh"'
 )
 REGISTER = "A group of your own is made known by `ke.groups.register(group)`, before a model on it is loaded"
 

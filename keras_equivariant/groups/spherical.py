@@ -1,4 +1,4 @@
-"""Real spherical harmonics, how they turn, and how products of them decompose.
+"""Real spherical harmonics, how they rotate, and how products of them decompose.
 
 Points are (x, y, z). Of degree l there are 2 l + 1 harmonics, of order m = -l, ..., l, with y as the polar axis:
 
@@ -6,7 +6,7 @@ Points are (x, y, z). Of degree l there are 2 l + 1 harmonics, of order m = -l, 
     tan phi = x / z
 
 with P_m the associated Legendre functions without the sign (-1)^m, and N > 0 such that the squares of a degree add up
-to 1 on the unit sphere. So the degree 1 is the unit vector (x, y, z) itself, and turns as such.
+to 1 on the unit sphere. So the degree 1 is the unit vector (x, y, z) itself, and rotates as such.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def wigner_d(degree: int, matrices: ArrayLike) -> np.ndarray:
     Example:
         >>> import numpy as np
         >>> from keras_equivariant import groups
-        >>> turn = groups.rotation_matrix(30, axis=(1, 2, 3))
-        >>> bool(np.allclose(groups.wigner_d(1, turn[None])[0], turn))
+        >>> rotation = groups.rotation_matrix(30, axis=(1, 2, 3))
+        >>> bool(np.allclose(groups.wigner_d(1, rotation[None])[0], rotation))
         True
     """
     matrices = np.ascontiguousarray(matrices, dtype=np.float64)

@@ -41,7 +41,7 @@ def ring_radii(kernel_size, order, num_rings):
 
     The first is 0 for order 0, else 1 pixel, and half the order for high orders, so that a period on the ring is
     longer than three pixels. The last is num_rings - 1/2, but never beyond the outermost pixel centers: a ring that
-    the window cuts off would not turn.
+    the window cuts off would not rotate.
     """
     half = (kernel_size - 1) / 2
     inner = max(min(1.0, half), order / 2) if order else 0.0

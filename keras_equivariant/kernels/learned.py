@@ -1,8 +1,9 @@
 """Learned bases: functions and their rotated copies that were found by optimization and lie in .npz files.
 
 A file holds the functions of some elements of a group, its representatives. In a `"full"` basis these are all
-elements, each rotated copy learned by itself, so quarter turns are as approximate as all other turns. In a `"partial"`
-basis they are one of each coset of the flips and quarter turns; those move the rest, pixel by pixel, and are exact.
+elements, each rotated copy learned by itself, so quarter turns are as approximate as all other rotations. In a
+`"partial"` basis they are one of each coset of the flips and quarter turns; those move the rest, pixel by pixel, and
+are exact.
 A basis may also know scales; its elements are then pairs, and element j |G| + s is s on scale j.
 
 Reference: Diaconu & Worrall, Learning to Convolve, arXiv 1905.04663.
@@ -228,10 +229,10 @@ def _bad(path, why):
 
 
 def natural_covariances(group, kernel_size):
-    """Second moments of natural images at the pixels of a kernel, before and after they turn.
+    """Second moments of natural images at the pixels of a kernel, before and after they rotate.
 
-    Images are modelled by their spectrum, 1 / frequency^2 between one wave in 32 pixels and one in two, seen through
-    pixels of Gaussian aperture (1905.04663 turns images by the same Gaussian).
+    Images are modeled by their spectrum, 1 / frequency^2 between one wave in 32 pixels and one in two, seen through
+    pixels of Gaussian aperture (1905.04663 rotates images by the same Gaussian).
 
     Returns:
         `(covariance, cross)`: E f f^T as `(pixels, pixels)`, and E f (L_g f)^T as `(order, pixels, pixels)`.

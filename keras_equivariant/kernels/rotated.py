@@ -8,8 +8,8 @@ and the coefficients c are learned. What differs is how B is moved:
 | `exact`     | one per pixel                         | permuting the pixels          | of square and cube     |
 | `bilinear`  | one per pixel                         | (tri)linear interpolation     | any                    |
 | `gaussian`  | one per pixel                         | Gaussian interpolation        | any                    |
-| `steerable` | band-limited harmonics on rings       | turning the function itself   | any                    |
-| `pdo`       | stencils of differential operators    | turning the operator itself   | any                    |
+| `steerable` | band-limited harmonics on rings       | rotating the function itself  | any                    |
+| `pdo`       | stencils of differential operators    | rotating the operator itself  | any                    |
 | learned     | found by optimization, see `learned`  | what was learned              | those of its file      |
 
 Whatever the basis, the elements that map the pixel grid onto itself move it exactly: B_{e t} is the pixel

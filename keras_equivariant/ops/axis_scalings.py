@@ -20,7 +20,7 @@ class AxisScalings:
         self._inverse = np.linalg.pinv(self._rows)
         self.dimension = self.size = self._rows.shape[1]
 
-    def lift(self, points, turn=None):
+    def lift(self, points, rotation=None):
         here = functools.reduce(ops.logical_and, (ops.abs(p) > _TINY for p in points))
         logs = tuple(ops.log(ops.where(here, ops.abs(p), 1.0)) for p in points)
         along = _combined(_combined(logs, self._inverse), self._rows)
@@ -44,7 +44,7 @@ class AxisScalings:
     def log(self, u):
         return _combined(tuple(ops.log(ops.where(x > 0, x, 1.0)) for x in u), self._inverse)
 
-    def turn(self, u, vector):
+    def rotate(self, u, vector):
         return self.product(u, vector)
 
 

@@ -49,10 +49,10 @@ def expand(coefficients, functions, relative, field_groups=1):
     elements = relative.shape[1]
     if relative.max() == rows.shape[1]:
         rows = ops.pad(rows, ((0, 0), (0, 1), (0, 0)))
-    turned = ops.take(rows, relative.ravel().astype("int32"), axis=1)
-    turned = ops.reshape(turned, (size, order, elements * fields_in * filters))
+    rotated = ops.take(rows, relative.ravel().astype("int32"), axis=1)
+    rotated = ops.reshape(rotated, (size, order, elements * fields_in * filters))
     functions = ops.transpose(ops.convert_to_tensor(functions, dtype=coefficients.dtype), (0, 2, 1))
-    kernel = functions @ ops.transpose(turned, (1, 0, 2))  # (order, pixels, S C F)
+    kernel = functions @ ops.transpose(rotated, (1, 0, 2))  # (order, pixels, S C F)
     shape = (order, pixels, elements * fields_in, field_groups, filters // field_groups)
     kernel = ops.transpose(ops.reshape(kernel, shape), (1, 2, 3, 0, 4))
     return ops.reshape(kernel, (pixels, elements * fields_in, order * filters))

@@ -20,8 +20,8 @@ def centered(positions, mask):
 
 
 def weighted_frames(planes, mask):
-    """`(turn, weights, lines)`: planes `(B, S)`, (cosine, sine) or a unit quaternion, weights `(B, S)` of sum 1, and in
-    space `(B, S)`, whether all points lie on the first axis, so that the second is any; else None.
+    """`(rotation, weights, lines)`: planes `(B, S)`, (cosine, sine) or a unit quaternion, weights `(B, S)` of sum 1,
+    and in space `(B, S)`, whether all points lie on the first axis, so that the second is any; else None.
 
     Args:
         planes: coordinates `(B, N)`, centered, d = 2 or 3.
@@ -43,9 +43,9 @@ def weighted_frames(planes, mask):
     both = ops.logical_and(ops.take(mask, i, axis=1), ops.take(mask, j, axis=1))
     rows = ops.reshape(distance, (-1, count, each)), ops.reshape(both, (-1, count, each))
     share = ops.reshape(_shares(*rows), (-1, len(i)))
-    turn = quaternion(axis, second, cross(axis, second))
+    rotation = quaternion(axis, second, cross(axis, second))
     lines = ops.take(ops.sum(rows[0], axis=-1) <= 0, i, axis=1)
-    return turn, share * ops.take(weights, i, axis=1), lines
+    return rotation, share * ops.take(weights, i, axis=1), lines
 
 
 def _unit(planes, instead=None, least=_TINY):

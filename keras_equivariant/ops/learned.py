@@ -1,4 +1,4 @@
-"""A basis of kernels that is learned with a network: its rotated copies, and how well they turn."""
+"""A basis of kernels that is learned with a network: its rotated copies, and how well they rotate."""
 
 from keras import ops
 
@@ -22,7 +22,7 @@ def moved(representatives, source, permuted):
 
 
 def equivariance_loss(functions, covariance, cross_covariances, products):
-    """How much a code on the functions changes, beyond its turn, when images turn; relative, 0 for a perfect basis.
+    """How much a code on the functions changes, beyond its rotation, when images rotate; relative, 0 for a perfect one.
 
     sum over g, s of E|B_s f - B_{g s} L_g f|^2 / sum over g, s of (E|B_s f|^2 + E|B_{g s} L_g f|^2)
 
@@ -37,7 +37,7 @@ def equivariance_loss(functions, covariance, cross_covariances, products):
     cross = ops.convert_to_tensor(cross_covariances, dtype=functions.dtype)
     power = ops.sum((functions @ covariance) * functions)
     flat = ops.reshape(functions, (order, size * pixels))
-    turned = ops.reshape(ops.take(flat, products.ravel().astype("int32"), axis=0), (order, order * size, pixels))
+    rotated = ops.reshape(ops.take(flat, products.ravel().astype("int32"), axis=0), (order, order * size, pixels))
     expected = ops.reshape(functions, (1, order * size, pixels)) @ cross
     # |a - b|^2 = |a|^2 + |b|^2 - 2 a b, and every B_s is in `order` pairs on either side.
-    return 1 - ops.sum(expected * turned) / (order * power)
+    return 1 - ops.sum(expected * rotated) / (order * power)

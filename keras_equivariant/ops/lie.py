@@ -43,7 +43,7 @@ class Translations:
         self.dimension, self.axes = dimension, axes
         self.size = len(axes)
 
-    def lift(self, points, turn=None):
+    def lift(self, points, rotation=None):
         """Elements that move the origin of each point's orbit to the point, and the orbits."""
         orbit = tuple(p for axis, p in enumerate(points) if axis not in self.axes)
         return tuple(points[axis] for axis in self.axes), orbit
@@ -61,8 +61,8 @@ class Translations:
     def log(self, u):
         return u
 
-    def turn(self, u, vector):
-        """A vector rotated as the element turns directions."""
+    def rotate(self, u, vector):
+        """A vector rotated as the element rotates directions."""
         return vector
 
 
@@ -72,10 +72,10 @@ class Rotations2D:
     def __init__(self, moves):
         self.moves, self.dimension, self.size = moves, 2, 4 if moves else 2
 
-    def lift(self, points, turn=None):
+    def lift(self, points, rotation=None):
         x, y = points
         if self.moves:
-            cos, sin = (ops.ones_like(x), ops.zeros_like(x)) if turn is None else turn
+            cos, sin = (ops.ones_like(x), ops.zeros_like(x)) if rotation is None else rotation
             return (cos, sin, x, y), ()
         unit, radius = _direction((x, y))
         return unit, (radius,)
@@ -91,7 +91,7 @@ class Rotations2D:
     def product(self, v, u):
         c, s, *p = v
         found = (c * u[0] - s * u[1], s * u[0] + c * u[1])
-        return found + tuple(a + b for a, b in zip(p, self.turn(v, u[2:]), strict=True)) if self.moves else found
+        return found + tuple(a + b for a, b in zip(p, self.rotate(v, u[2:]), strict=True)) if self.moves else found
 
     def exp(self, a):
         angle, *p = a
@@ -114,7 +114,7 @@ class Rotations2D:
         """Of a rotation without a translation."""
         return u[0], -u[1]
 
-    def turn(self, u, vector):
+    def rotate(self, u, vector):
         return u[0] * vector[0] - u[1] * vector[1], u[1] * vector[0] + u[0] * vector[1]
 
 
@@ -127,7 +127,7 @@ class Scalings2D:
     def __init__(self, rotates):
         self.rotates, self.dimension, self.size = rotates, 2, 2 if rotates else 1
 
-    def lift(self, points, turn=None):
+    def lift(self, points, rotation=None):
         unit, radius = _direction(points)
         if not self.rotates:
             return (radius,), unit
@@ -158,7 +158,7 @@ class Scalings2D:
         scale = ops.log(ops.where(square > 0, square, 1.0)) / 2
         return (scale, _angle(u)) if self.rotates else (scale,)
 
-    def turn(self, u, vector):
+    def rotate(self, u, vector):
         if not self.rotates:
             return tuple(u[0] * x for x in vector)
         return self.product(u, vector)
@@ -170,21 +170,21 @@ class Rotations3D:
     def __init__(self, moves):
         self.moves, self.dimension, self.size = moves, 3, 7 if moves else 4
 
-    def lift(self, points, turn=None):
+    def lift(self, points, rotation=None):
         if self.moves:
             one, zero = ops.ones_like(points[0]), ops.zeros_like(points[0])
-            return (*((one, zero, zero, zero) if turn is None else turn), *points), ()
+            return (*((one, zero, zero, zero) if rotation is None else rotation), *points), ()
         (x, y, z), radius = _direction(points)
         # The rotation that takes the x axis to the point by the shortest way; half a turn about z to its opposite.
         w = ops.sqrt(at_least((1 + x) / 2, 1e-12))
         back = (1 + x) / 2 < 1e-9
         q = (ops.where(back, 0.0, w), ops.zeros_like(x), -z / (2 * w), ops.where(back, 1.0, y / (2 * w)))
         q = tuple(ops.where(radius > 0, c, 0.0) for c in q)
-        if turn is not None:
-            # A half angle of a turn about the x axis: the rotations that leave the point's orbit origin alone.
-            half = ops.sqrt(at_least((1 + turn[0]) / 2, 0.0)), ops.sqrt(at_least((1 - turn[0]) / 2, 0.0))
-            sign = _sign(turn[1])
-            zero = ops.zeros_like(turn[0])
+        if rotation is not None:
+            # A half angle of a rotation about the x axis: the rotations that leave the point's orbit origin alone.
+            half = ops.sqrt(at_least((1 + rotation[0]) / 2, 0.0)), ops.sqrt(at_least((1 - rotation[0]) / 2, 0.0))
+            sign = _sign(rotation[1])
+            zero = ops.zeros_like(rotation[0])
             q = _multiply(q, (half[0], sign * half[1], zero, zero))
         return q, (radius,)
 
@@ -192,13 +192,13 @@ class Rotations3D:
         back = (v[0], -v[1], -v[2], -v[3])
         found = _multiply(back, u[:4])
         if self.moves:
-            found += self.turn(back, tuple(b - a for a, b in zip(v[4:], u[4:], strict=True)))
+            found += self.rotate(back, tuple(b - a for a, b in zip(v[4:], u[4:], strict=True)))
         return found
 
     def product(self, v, u):
         found = _multiply(v[:4], u[:4])
         if self.moves:
-            found += tuple(a + b for a, b in zip(v[4:], self.turn(v, u[4:]), strict=True))
+            found += tuple(a + b for a, b in zip(v[4:], self.rotate(v, u[4:]), strict=True))
         return found
 
     def exp(self, a):
@@ -233,7 +233,7 @@ class Rotations3D:
         """Of a rotation without a translation."""
         return (u[0], *(-x for x in u[1:4]))
 
-    def turn(self, u, vector):
+    def rotate(self, u, vector):
         w, axis = u[0], u[1:4]
         first = cross(axis, vector)
         one = w * w + sum(x * x for x in axis)  # 0 in the origin
@@ -248,7 +248,7 @@ class Matrices:
         self.side = dimension + 1
         self.size = self.side**2
 
-    def lift(self, points, turn=None):
+    def lift(self, points, rotation=None):
         coordinates, orbit = self._lift(ops.stack(points, axis=-1))
         return self.exp(unstack(coordinates)), unstack(orbit)
 
@@ -265,7 +265,7 @@ class Matrices:
     def log(self, u):
         return unstack(self._log(self._matrix(u)))
 
-    def turn(self, u, vector):
+    def rotate(self, u, vector):
         linear = self._matrix(u)[..., : self.dimension, : self.dimension]
         return unstack(ops.squeeze(linear @ ops.expand_dims(ops.stack(vector, axis=-1), -1), -1))
 

@@ -118,7 +118,7 @@ def _passes(activation):
 
 
 def _width(shape):
-    """Numbers in a row: sums over long rows are vectorised and shared between cores, those over few fields are not."""
+    """Numbers in a row: sums over long rows are vectorized and shared between cores, those over few fields are not."""
     return math.prod(shape[2:]) if len(shape) > 2 and None not in shape[2:] else shape[-1]
 
 

@@ -1,4 +1,4 @@
-"""The rotation from the coordinate axes to the principal axes of a set of points: it turns with the points.
+"""The rotation from the coordinate axes to the principal axes of a set of points: it rotates with the points.
 
 Sums, products and roots only, so that it runs in every format that a network is exported to.
 """
@@ -14,11 +14,11 @@ _SPACE = arithmetic(3, rotates=True)
 _PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
-def principal_turn(positions, mask):
-    """The turn as planes `(B,)`: (cosine, sine) in the plane, a unit quaternion (w, x, y, z) in space.
+def principal_rotation(positions, mask):
+    """The rotation as planes `(B,)`: (cosine, sine) in the plane, a unit quaternion (w, x, y, z) in space.
 
     The first axis is that of the largest spread. An axis points to where the sum of the cubes of the coordinates about
-    the mean is positive; the last one makes the turn a rotation. Where two moments are equal up to 1e-4 of their sum
+    the mean is positive; the last one makes it a rotation. Where two moments are equal up to 1e-4 of their sum
     the gradient takes the axes for fixed: there the true one grows without bound, as the axes jump.
 
     Args:
@@ -27,12 +27,12 @@ def principal_turn(positions, mask):
     """
     weights = ops.cast(mask, positions.dtype)
     planes = _centered(positions, weights)
-    turn = _turn([ops.stop_gradient(p) for p in planes])
+    rotation = _rotation([ops.stop_gradient(p) for p in planes])
     # The axes of the same points again, now with a gradient: Newton's step makes the error its square, so that after
     # two the second derivatives are right, too.
     for _ in range(2):
-        turn = _towards_axes(turn, planes)
-    return turn
+        rotation = _towards_axes(rotation, planes)
+    return rotation
 
 
 def _centered(positions, weights):
@@ -49,19 +49,19 @@ def _moments(planes):
     return [[entry / total for entry in row] for row in spread]
 
 
-def _towards_axes(turn, planes):
-    """The turn, by Newton's step nearer to the one that makes the moments of the points diagonal."""
+def _towards_axes(rotation, planes):
+    """The rotation, by Newton's step nearer to the one that makes the moments of the points diagonal."""
     if len(planes) == 2:
-        cos, sin = (ops.expand_dims(c, 1) for c in turn)
+        cos, sin = (ops.expand_dims(c, 1) for c in rotation)
         moments = _moments([cos * planes[0] + sin * planes[1], cos * planes[1] - sin * planes[0]])
         step = _quotient(moments[0][1], moments[0][0] - moments[1][1])
         length = ops.rsqrt(1 + step * step)
-        cos, sin = turn
+        cos, sin = rotation
         return (cos - step * sin) * length, (sin + step * cos) * length
-    back = tuple(ops.expand_dims(c if i == 0 else -c, 1) for i, c in enumerate(turn))
-    moments = _moments(_SPACE.turn(back, planes))
+    back = tuple(ops.expand_dims(c if i == 0 else -c, 1) for i, c in enumerate(rotation))
+    moments = _moments(_SPACE.rotate(back, planes))
     steps = [_quotient(moments[i][j], moments[i][i] - moments[j][j]) / 2 for i, j in ((1, 2), (2, 0), (0, 1))]
-    found = _SPACE.product(turn, (ops.ones_like(turn[0]), *steps))
+    found = _SPACE.product(rotation, (ops.ones_like(rotation[0]), *steps))
     length = ops.rsqrt(sum(c * c for c in found))
     return tuple(c * length for c in found)
 
@@ -72,8 +72,8 @@ def _quotient(entry, difference):
     return ops.where(apart, entry, 0.0) / ops.where(apart, difference, 1.0)
 
 
-def _turn(planes):
-    """`principal_turn` of centered points."""
+def _rotation(planes):
+    """`principal_rotation` of centered points."""
     spread = _moments(planes)
     if len(planes) == 2:
         angle = arctan2(2 * spread[0][1], spread[0][0] - spread[1][1] + _TINY) / 2

@@ -12,7 +12,7 @@ _TRAINING_ONLY = {"renorm": False, "renorm_clipping": None, "synchronized": Fals
 def at_inference(layer):
     """(changes of the configuration, arrays) of the layer that computes the same at inference.
 
-    BatchNormalization keeps no statistics of renormalisation; kernels hold what low-rank adapters add.
+    BatchNormalization keeps no statistics of renormalization; kernels hold what low-rank adapters add.
 
     Raises:
         ValueError: for a quantized layer.

@@ -26,7 +26,7 @@ from keras_equivariant.stock.features import check_features, mean, ours
 from keras_equivariant.stock.merging import join, merge
 from keras_equivariant.stock.operations import UnknownLaw, operation_law
 
-COMPLEX = "harmonic features turn as complex numbers, and "
+COMPLEX = "harmonic features rotate as complex numbers, and "
 
 
 def output_layout(layer, layouts, shapes, group=None, arguments=None):
@@ -81,7 +81,7 @@ def _on_frames(row, layer, layouts, shapes, group):
 def mixes(layer, field_type):
     """The error that says that a layer does not commute with a field type, and what to use instead."""
     row = traits.traits(layer)
-    remedy = (row and row.remedy) or "NormPooling before it, for features that do not turn"
+    remedy = (row and row.remedy) or "NormPooling before it, for features that do not rotate"
     return BreaksSymmetry(
         f'mixes the components of features of type "{field_type}" on {field_type.group.name}', f"use {remedy}"
     )
@@ -151,11 +151,12 @@ def scaled(scale, offset, layer, layout, shape):
             )
         if not channels.fixes(layout.type, offset):
             raise BreaksSymmetry(
-                f"adds a vector that turns with the group. Received: an offset to features of type {layout.described}",
+                "adds a vector that rotates with the group. "
+                f"Received: an offset to features of type {layout.described}",
                 "use offset=0",
             )
     elif not layout.permutes and np.any(offset):
-        raise BreaksSymmetry(f"{COMPLEX}an offset does not turn", "use offset=0")
+        raise BreaksSymmetry(f"{COMPLEX}an offset does not rotate", "use offset=0")
 
 
 def _slopes(row, layer, layout, shape, group):
@@ -253,7 +254,9 @@ def _dense(row, layer, layout, shape, group):
             f"{COMPLEX}Dense with an activation acts on real and imaginary parts", "use HarmonicActivation"
         )
     if layer.use_bias:
-        raise BreaksSymmetry(f"{COMPLEX}a bias does not turn", "use use_bias=False, or the bias of HarmonicActivation")
+        raise BreaksSymmetry(
+            f"{COMPLEX}a bias does not rotate", "use use_bias=False, or the bias of HarmonicActivation"
+        )
 
 
 def _convolution(row, layer, layout, shape, group):

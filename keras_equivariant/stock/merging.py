@@ -24,10 +24,10 @@ def merge(layouts, linear, name):
         if isinstance(layout, Typed):
             raise BreaksSymmetry(
                 f"mixes the components of features of type {layout.described}",
-                "use NormPooling before it, for features that do not turn",
+                "use NormPooling before it, for features that do not rotate",
             )
         raise BreaksSymmetry(
-            f"harmonic features turn as complex numbers, and {name} acts on real and imaginary parts by themselves",
+            f"harmonic features rotate as complex numbers, and {name} acts on real and imaginary parts by themselves",
             "use HarmonicActivation",
         )
     return layout

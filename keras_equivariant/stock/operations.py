@@ -47,7 +47,7 @@ class UnknownLaw(BreaksSymmetry):
         layout = layout.layout if isinstance(layout, Frames) else layout
         if isinstance(layout, Typed):
             reason = f"mixes the components of features of type {layout.described}"
-            super().__init__(reason, "use NormPooling before it, for features that do not turn")
+            super().__init__(reason, "use NormPooling before it, for features that do not rotate")
         else:
             name = type(operation).__name__
             super().__init__(f"{name} is not known to commute with the group of {layout.described} features")
@@ -118,7 +118,7 @@ def _elementwise(name, constants, layout, shape):
     if name == "Negative" or (linear and (name in traits.SCALING_OPERATIONS or not any(map(np.any, numbers)))):
         return layout
     raise BreaksSymmetry(
-        f"harmonic features turn as complex numbers, and {name} acts on real and imaginary parts by themselves",
+        f"harmonic features rotate as complex numbers, and {name} acts on real and imaginary parts by themselves",
         "use HarmonicActivation",
     )
 

@@ -28,8 +28,8 @@ def angles_of(step):
 
 
 def accuracy_by_angle(model, images, labels, angles, preprocess=None, batch_size=None):
-    """Accuracy on images rotated counter-clockwise by each angle (degrees): `{angle: accuracy}`; volumes turn about the
-    last axis, from the first towards the second.
+    """Accuracy on images rotated counter-clockwise by each angle (degrees): `{angle: accuracy}`; volumes rotate about
+    the last axis, from the first towards the second.
 
     The images are rotated by cubic-spline interpolation (quarter turns exactly) before any preprocessing.
     """
@@ -48,7 +48,7 @@ def accuracy_by_rotation(model, volumes, labels, preprocess=None, batch_size=Non
     cube = groups.get("O")
     if not groups.grid.keeps_shape(cube, volumes.shape[1:4]):
         raise ValueError(
-            f"The rotations of the cube turn cubes only. Received: volumes of shape {volumes.shape[1:]}. Pad them to "
+            f"The rotations of the cube move cubes only. Received: volumes of shape {volumes.shape[1:]}. Pad them to "
             "one size."
         )
     return {
@@ -59,5 +59,5 @@ def accuracy_by_rotation(model, volumes, labels, preprocess=None, batch_size=Non
 
 def accuracy_at_random(model, volumes, labels, preprocess=None, batch_size=None, seed=0):
     """Accuracy on volumes of which each is rotated by a rotation of its own, uniform over all of them."""
-    turned = rotate_volumes(volumes, seed=seed)
-    return accuracy(model, turned, labels, preprocess, batch_size)
+    rotated = rotate_volumes(volumes, seed=seed)
+    return accuracy(model, rotated, labels, preprocess, batch_size)

@@ -17,7 +17,7 @@ def refit_head(model: keras.Model, images: ArrayLike, labels: ArrayLike) -> kera
     logits_k = x·S⁻¹m_k − m_k·S⁻¹m_k / 2 + log p_k, with the share p_k of each class, its mean m_k and the
     features x both less the mean of all, and the covariance S within classes, shrunk by the rule of Ledoit and Wolf.
     Features that differ within a class count for less: those that move with an object's place between the pixels,
-    say, which also move as it turns by angles that the grid does not have. Once all examples of the training set are
+    say, which also move as it rotates by angles that the grid does not have. Once all examples of the training set are
     known, gradient descent has no reason left to tell such features from others. All other weights stay.
 
     Args:

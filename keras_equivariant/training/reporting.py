@@ -21,7 +21,7 @@ def heading(settings, dataset):
     )
 
 
-def summarise(settings, dataset, task, results, history):
+def summarize(settings, dataset, task, results, history):
     """What is known of one network as plain numbers; `results` is the task's own summary."""
     chance = task.chance(dataset.y_test)
     return {

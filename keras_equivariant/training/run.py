@@ -262,14 +262,14 @@ class _Job:
         model, task, preprocess = self.network.model, task_of(dataset), self.preprocess
         scores = task.scores(model, dataset.x_test, dataset.y_test, preprocess)
         rotated = dataset.sample("test", angle_samples, self.settings["seed"])
-        scores |= task.scores_turned(model, *rotated, preprocess)
+        scores |= task.scores_rotated(model, *rotated, preprocess)
         by_angle = task.score_by_angle(model, *rotated, angles, preprocess, scores)
         history = self.folder.history()
         results = {
             **task.summary(scores, by_angle),
             **task.against_references(model, dataset, preprocess, scores),
         }
-        summary = reporting.summarise(self.settings, dataset, task, results, history)
+        summary = reporting.summarize(self.settings, dataset, task, results, history)
         few, _ = dataset.sample("test", CERTIFIED_IMAGES, self.settings["seed"])
         report = self._certify(task.certified(model, preprocess(few)), group)
         keys = ("group", "verdict", "headline", "max_error", "grid_error", "between_error")

@@ -18,11 +18,11 @@ _ROW_COLUMN_TO_XY = np.array([[0.0, 1.0], [-1.0, 0.0]])  # x is the column, y th
 
 def element_order(group):
     """For each of our elements its index in GrouPy, `(order,)`."""
-    turn = np.array([[0.0, -1.0], [1.0, 0.0]])
+    rotation = np.array([[0.0, -1.0], [1.0, 0.0]])
     theirs = []
     for index in range(group.order):
         mirror = np.diag([(-1.0) ** (index // 4), 1.0])
-        matrix = mirror @ np.linalg.matrix_power(turn, index % 4)
+        matrix = mirror @ np.linalg.matrix_power(rotation, index % 4)
         theirs.append(group.index(_ROW_COLUMN_TO_XY @ matrix @ _ROW_COLUMN_TO_XY.T))
     return np.argsort(theirs)
 

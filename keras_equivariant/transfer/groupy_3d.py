@@ -32,13 +32,13 @@ def tables():
     }
 
 
-def _bar(half, turn):
-    """Its loop: every element goes on from the last, so that the turns come as 0, 1, 3 and 2."""
+def _bar(half, rotation):
+    """Its loop: every element goes on from the last, so that the rotations come as 0, 1, 3 and 2."""
     found, element = [], np.eye(3)
     for i in range(2):
         element = element @ np.linalg.matrix_power(half, i)
         for j in range(4):
-            element = element @ np.linalg.matrix_power(turn, j)
+            element = element @ np.linalg.matrix_power(rotation, j)
             found.append(element)
     return found
 

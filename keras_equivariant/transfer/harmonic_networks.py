@@ -4,9 +4,9 @@
 
     W_m = e^{-i beta} sum_j R_j sum_n e^{-2 pi i m n / N} w_jn
 
-(k, k, C_in, C_out): rings turn the other way there, so that its features are the complex conjugates of ours, and their
-magnitudes the same. Either way round is taken. Of filters of order 0 between complex features it keeps the real part
-alone.
+(k, k, C_in, C_out): rings rotate the other way there, so that its features are the complex conjugates of ours, and
+their magnitudes the same. Either way round is taken. Of filters of order 0 between complex features it keeps the real
+part alone.
 """
 
 import numpy as np

@@ -10,13 +10,13 @@ import numpy as np
 
 from keras_equivariant.groups import wigner_d
 
-_TURN = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
+_ROTATION = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]])
 
 
 def change_of_degree(degree):
     """The orthogonal matrix from the components of one of its fields to those of ours."""
     signs = (-1.0) ** np.arange(-degree, degree + 1)
-    return wigner_d(degree, _TURN[None])[0].T * signs
+    return wigner_d(degree, _ROTATION[None])[0].T * signs
 
 
 def change_of_channels(field_type):

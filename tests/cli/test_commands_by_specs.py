@@ -25,7 +25,7 @@ KINDS = (
 # No layer of theirs has a group that rotates or mirrors (that of lieconv_rotated_mnist translates), so that they keep
 # none that images have.
 PLAIN = ("z2_cnn", "voxnet", "cath_resnet34", "unet_segmentation", "lieconv_rotated_mnist")
-# Exact on the grid; so small, too far from it between the grid's turns to be called approximate (0.13 at width 0.25).
+# Exact on the grid; so small, too far from it at other angles to be called approximate (0.13 at width 0.25).
 SMALL_BREAKS = ("e2_sfcnn",)
 # Their inputs are lists of numbers, which no group moves.
 UNMOVED = ("fc_springs", "hfc_springs")

@@ -4,7 +4,7 @@
 that its catalogue had, `answers.npz` with an input and the output of each, `configs.json` with the configurations of
 all cases of the catalogue, `preset.npz`, and a run folder with `run_answer.npz`. Networks that thin points out, or
 draw neighbors from a ball, are not among the models: which points they keep no longer depends on the order of points.
-The clouds have no two distances within 2 % of each other where the nearest neighbours end.
+The clouds have no two distances within 2 % of each other where the nearest neighbors end.
 """
 
 import json

@@ -180,7 +180,7 @@ def test_a_spec_is_a_value():
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "float64"])
-def test_the_global_dtype_policy_is_honoured(policy):
+def test_the_global_dtype_policy_is_honored(policy):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

@@ -14,11 +14,11 @@ SPECS = pathlib.Path(__file__).parents[2] / "specs"
 
 
 def rotation_change(model, size=None):
-    """How much the output changes when the input turns by 90 degrees, relative to its largest entry."""
+    """How much the output changes when the input rotates by 90 degrees, relative to its largest entry."""
     shape = model.input_shape[1:]
     x = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
-    y, turned = (np.asarray(model(v)) for v in (x, np.rot90(x, 1, axes=(1, 2)).copy()))
-    return np.abs(y - turned).max() / np.abs(y).max()
+    y, rotated = (np.asarray(model(v)) for v in (x, np.rot90(x, 1, axes=(1, 2)).copy()))
+    return np.abs(y - rotated).max() / np.abs(y).max()
 
 
 BROKEN = {
@@ -179,11 +179,11 @@ def test_unknown_sizes_count_as_symmetric_and_the_model_says_which_are(in_networ
         build_from_spec(path)
 
 
-def test_an_answer_that_turns_is_a_warning(in_network, write):
+def test_an_answer_that_rotates_is_a_warning(in_network, write):
     text = in_network("- ReLU", pooled=False)
     (problem,) = lint(write(text))
     assert problem.severity == "warning"
-    assert "the network ends with regular D4 features, which turn with the input" in problem.message
+    assert "the network ends with regular D4 features, which rotate with the input" in problem.message
     with pytest.warns(UserWarning, match="ends with regular D4 features"):
         build_from_spec(write(text))
 

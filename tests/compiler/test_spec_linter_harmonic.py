@@ -20,8 +20,8 @@ def change(model):
     draw = np.random.default_rng(0)
     model.set_weights([draw.uniform(0.1, 1, size=w.shape) for w in model.get_weights()])
     x = draw.normal(size=(2, 8, 8, 2)).astype("float32")
-    y, turned = (np.asarray(model(v)) for v in (x, np.rot90(x, 1, axes=(1, 2)).copy()))
-    return np.abs(y - turned).max() / np.abs(y).max()
+    y, rotated = (np.asarray(model(v)) for v in (x, np.rot90(x, 1, axes=(1, 2)).copy()))
+    return np.abs(y - rotated).max() / np.abs(y).max()
 
 
 BROKEN = {

@@ -119,7 +119,7 @@ def test_regular_features_are_to_be_flattened_first():
         ke.build_from_spec(spec("NormActivation", first=first))
 
 
-def test_a_network_that_ends_with_turning_fields_is_warned_of():
+def test_a_network_that_ends_with_rotating_fields_is_warned_of():
     (problem,) = lint(spec("NormActivation"))
     assert problem.severity == "warning" and "end with NormPooling" in problem.message
 

@@ -73,7 +73,7 @@ def test_sound_networks_pass_and_are_invariant(entries, write):
     assert np.abs(y[0] - y[1]).max() > 1e-3 * np.abs(y).max()
 
 
-def test_features_that_turn_are_warned_of(write):
+def test_features_that_rotate_are_warned_of(write):
     (problem,) = lint(write(network("- ReLU", pooled=False)))
     assert "for an invariant answer end with GroupPooling and GlobalAveragePooling3D" in problem.message
 

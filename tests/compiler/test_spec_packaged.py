@@ -236,7 +236,7 @@ def test_the_segmentation_network_answers_at_every_pixel():
         build_from_spec("unet_segmentation", size=50)
 
 
-def test_the_harmonic_segmentation_network_turns_with_its_input():
+def test_the_harmonic_segmentation_network_rotates_with_its_input():
     for stages in (1, 2, 3, 4, 5):
         model = build_from_spec("hnet_segmentation", width=2, stages=stages, size=48, channels=2)
         sides = [layer for layer in model.layers if isinstance(layer, ke.layers.HarmonicMagnitude)]
@@ -251,16 +251,16 @@ def test_the_harmonic_segmentation_network_turns_with_its_input():
         build_from_spec("hnet_segmentation", size=50)
 
 
-def test_the_vector_field_turns_with_its_input():
+def test_the_vector_field_rotates_with_its_input():
     model = build_from_spec("se3_vector_field", size=9)
     assert model.output_shape == (None, 9, 9, 9, 3)
     report = ke.certify(model, layers=False, angles=0)
     assert report.exact and report.law == "equivariance" and report.group == "SO3"
     assert not lint("se3_vector_field")
-    turning = {**load_spec("se3_vector_field").to_dict(), "law": "invariance"}
-    assert "turn with the input" in lint(turning)[0].message
+    rotating = {**load_spec("se3_vector_field").to_dict(), "law": "invariance"}
+    assert "rotate with the input" in lint(rotating)[0].message
     with pytest.raises(SpecError, match="must be one of invariance, equivariance"):
-        load_spec({**turning, "law": "none"})
+        load_spec({**rotating, "law": "none"})
 
 
 def test_z2_cnn_drops_out_where_the_paper_does():

@@ -89,12 +89,12 @@ def test_from_spec_to_file(tmp_path):
 
 
 @pytest.mark.tensorflow
-def test_the_dipole_turns_with_the_molecule(tmp_path):
+def test_the_dipole_rotates_with_the_molecule(tmp_path):
     model = build_from_spec("lieconv_dipole", width=8, layers=1, points=6, channels=3, samples=12, neighbors=20)
     report = ke.certify(model, seed=1)
     exact = [element for element in report.elements if not element.interpolated]
     assert len(exact) == 6 and max(element.errors["float64"] for element in exact) <= 1e-10
-    assert min(element.control for element in exact[1:]) > 1e-2  # if the vector were said not to turn
+    assert min(element.control for element in exact[1:]) > 1e-2  # if the vector were said not to rotate
 
 
 def test_old_names_of_options_and_parameters_for_now(write):

@@ -24,8 +24,8 @@ class LieCase(Case):
 
     @property
     def finite_group(self):
-        turns = self.samples if groups.lie_group(self.group).stabilizer else None
-        return groups.LieSample(self.group, 4, turns)
+        rotations = self.samples if groups.lie_group(self.group).stabilizer else None
+        return groups.LieSample(self.group, 4, rotations)
 
     def connect(self, layer, inputs):
         d = groups.lie_group(self.group).dimension
@@ -64,8 +64,8 @@ def elements(x, group, element):
     """The elements of points that are there multiplied from the left, the values left alone."""
     own, lie_group = arithmetic(group.group), group.group
     matrix = group.matrices[element].astype(x.dtype)
-    turned = list(matrix[:2, 0]) if lie_group.rotates else list(np.diag(matrix)[:-1]) if lie_group.generators else []
-    g = tuple(ops.convert_to_tensor(c, x.dtype.name) for c in (*turned, *matrix[list(lie_group.axes), -1]))
+    rotated = list(matrix[:2, 0]) if lie_group.rotates else list(np.diag(matrix)[:-1]) if lie_group.generators else []
+    g = tuple(ops.convert_to_tensor(c, x.dtype.name) for c in (*rotated, *matrix[list(lie_group.axes), -1]))
     u = lie.unstack(ops.convert_to_tensor(x[..., : own.size]))
     product = ops.convert_to_numpy(ops.stack(own.product(g, u), axis=-1)) if own.size else x[..., :0]
     return np.concatenate([product * x[..., -1:], x[..., own.size :]], axis=-1)
@@ -74,8 +74,8 @@ def elements(x, group, element):
 def vectors(x, group, element):
     """Vectors (B, d C), components first, rotated."""
     d = group.dimension
-    turned = np.einsum("ij,bjc->bic", group.matrices[element][:d, :d], x.reshape(len(x), d, -1))
-    return turned.reshape(x.shape).astype(x.dtype)
+    rotated = np.einsum("ij,bjc->bic", group.matrices[element][:d, :d], x.reshape(len(x), d, -1))
+    return rotated.reshape(x.shape).astype(x.dtype)
 
 
 def on_points(layer, group, out=elements, points=6, samples=1, **options):

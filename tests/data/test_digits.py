@@ -25,13 +25,13 @@ def test_digits_fill_the_middle_and_leave_the_border_free():
     assert (images[:, 4:24, 4:24].reshape(len(images), -1).max(axis=1) > 200).all()
 
 
-def test_rotated_digits_are_turned_copies_that_depend_on_the_seed_alone():
+def test_rotated_digits_are_rotated_copies_that_depend_on_the_seed_alone():
     upright = data.load("digits")
     first, again, other = (data.load("rotated_digits", seed) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first.x_train, again.x_train)
     assert (first.x_train != other.x_train).any()
     np.testing.assert_array_equal(first.y_test, upright.y_test)
-    # A turn keeps the ink; the upright digits differ from their rotated copies.
+    # A rotation keeps the ink; the upright digits differ from their rotated copies.
     ink = first.x_test.sum(axis=(1, 2, 3), dtype=float) / upright.x_test.sum(axis=(1, 2, 3), dtype=float)
     assert abs(ink.mean() - 1) < 0.01 and ink.std() < 0.05
     changed = (np.abs(first.x_test.astype(float) - upright.x_test).mean(axis=(1, 2, 3)) > 5).mean()
@@ -49,6 +49,6 @@ def test_oriented_digits_are_straight_and_their_copies_too():
         leans[name] = np.abs([lean for _, lean in moments]).mean()
     assert leans["straight"] < 0.01 < 0.08 < leans["written"]
     assert np.abs(small.x_train[1::2].astype(int) - small.x_train[::2]).mean() > 1
-    turned = data.load("oriented_digits", rotated=True)
-    np.testing.assert_allclose(np.linalg.norm(turned.y_train, axis=-1), 1, atol=1e-6)
-    assert turned.y_train.std() > 0.5
+    rotated = data.load("oriented_digits", rotated=True)
+    np.testing.assert_allclose(np.linalg.norm(rotated.y_train, axis=-1), 1, atol=1e-6)
+    assert rotated.y_train.std() > 0.5

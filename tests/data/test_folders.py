@@ -35,16 +35,16 @@ def test_a_folder_for_each_class(tmp_path):
     assert found.class_names == ("cat", "dog", "eel") and found.image_shape == (12, 18, 3)
     # A fifth of each class is for testing.
     assert np.bincount(found.y_train).tolist() == [8, 16, 4] and np.bincount(found.y_test).tolist() == [2, 4, 1]
-    grey = {"cat": 120, "dog": 60, "eel": 180}
+    gray = {"cat": 120, "dog": 60, "eel": 180}
     for image, label in zip(found.x_train, found.y_train, strict=True):
-        assert abs(int(image[0, 0, 0]) - grey[found.class_names[label]]) <= 3
+        assert abs(int(image[0, 0, 0]) - gray[found.class_names[label]]) <= 3
     np.testing.assert_array_equal(data.load(tmp_path).y_train, found.y_train)
 
 
 def test_parts_in_folders_and_grey_beside_color(tmp_path):
     for part, count in (("train", 6), ("valid", 3), ("test", 4)):
         classes(tmp_path / part, (("a", count), ("b", count)), (9, 9))
-    save(tmp_path / "test" / "a" / "coloured.png", np.zeros((9, 9, 3), "uint8"))
+    save(tmp_path / "test" / "a" / "colored.png", np.zeros((9, 9, 3), "uint8"))
     found = data.load(str(tmp_path))
     assert [len(x) for x in (found.x_train, found.x_val, found.x_test)] == [12, 6, 9]
     assert found.image_shape == (9, 9, 3)
@@ -146,7 +146,7 @@ def test_tables(tmp_path):
         (["file", "y"], ("x/0.png", "two"), {"target": "number"}, "'two'"),
         (["file", "y", "z"], ("x/0.png", "1", "2"), {"target": "angle"}, "An angle is one number"),
         (["file", "y"], ("x/0.png", "1"), {"target": "vector"}, "A vector has two numbers"),
-        (["file", "y"], ("x/0.png", "1"), {"target": "colour"}, "target='colour'"),
+        (["file", "y"], ("x/0.png", "1"), {"target": "color"}, "target='color'"),
     ],
 )
 def test_tables_that_cannot_be_read(tmp_path, header, row, options, message):

@@ -20,8 +20,8 @@ def waves(size, angle=0.0, length=6.0):
 
 
 def rotations(degrees):
-    turn = np.deg2rad(degrees)
-    return np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])[None]
+    angle = np.deg2rad(degrees)
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])[None]
 
 
 def test_a_cubic_spline_does_not_blur():
@@ -40,11 +40,11 @@ def test_vectors_move_by_the_law_of_their_type():
     np.testing.assert_allclose(vectors.rotated(vector, "2x1 + 1x0 + 1x2", matrices), wanted, atol=1e-6)
     # In space of any degree; mirrors act on directions as on points.
     field_type, vector = FieldType.parse("1x1 + 2x2", "SO3"), RNG.normal(size=(4, 13)).astype("float32")
-    turns = about(RNG.normal(size=(4, 3)), RNG.uniform(0, 3, 4))
-    wanted = [field_type.transform(v, m) for v, m in zip(vector, turns, strict=True)]
-    np.testing.assert_allclose(vectors.rotated(vector, "1x1 + 2x2", turns), wanted, atol=1e-5)
-    mirrored = vectors.rotated(vector, "1x1 + 2x2", -turns)
-    np.testing.assert_allclose(mirrored[:, :3], -np.einsum("bij,bj->bi", turns, vector[:, :3]), atol=1e-5)
+    matrices = about(RNG.normal(size=(4, 3)), RNG.uniform(0, 3, 4))
+    wanted = [field_type.transform(v, m) for v, m in zip(vector, matrices, strict=True)]
+    np.testing.assert_allclose(vectors.rotated(vector, "1x1 + 2x2", matrices), wanted, atol=1e-5)
+    mirrored = vectors.rotated(vector, "1x1 + 2x2", -matrices)
+    np.testing.assert_allclose(mirrored[:, :3], -np.einsum("bij,bj->bi", matrices, vector[:, :3]), atol=1e-5)
     np.testing.assert_allclose(mirrored[:, 3:], np.array(wanted)[:, 3:], atol=1e-5)
 
 

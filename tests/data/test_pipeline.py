@@ -101,8 +101,8 @@ def test_whitening_decorrelates_and_commutes_with_the_symmetries_of_the_square()
     unsymmetric.fit(lopsided)
     scale = np.abs(unsymmetric(lopsided)).max()
     for r in range(4):
-        turned = unsymmetric(np.rot90(lopsided, r, axes=(1, 2)))
-        np.testing.assert_allclose(turned, np.rot90(unsymmetric(lopsided), r, axes=(1, 2)), atol=1e-4 * scale)
+        rotated = unsymmetric(np.rot90(lopsided, r, axes=(1, 2)))
+        np.testing.assert_allclose(rotated, np.rot90(unsymmetric(lopsided), r, axes=(1, 2)), atol=1e-4 * scale)
 
 
 def test_resizing_commutes_with_quarter_turns():

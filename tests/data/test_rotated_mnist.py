@@ -78,8 +78,8 @@ def test_regeneration_uses_each_digit_once_and_the_seed_alone():
     other = rotated_mnist.regenerate(mnist, 8, 25, 15)
     np.testing.assert_array_equal(first.x_train, again.x_train)
     assert (first.x_train != other.x_train).any()
-    turned = np.concatenate([first.x_train, first.x_test])[:, 13:15, 13:15].mean(axis=(1, 2, 3))
-    which = np.argmin(np.abs(turned[:, None] - (np.arange(40) * 6 + 10)), axis=1)
+    rotated = np.concatenate([first.x_train, first.x_test])[:, 13:15, 13:15].mean(axis=(1, 2, 3))
+    which = np.argmin(np.abs(rotated[:, None] - (np.arange(40) * 6 + 10)), axis=1)
     assert len(set(which)) == 40, "a digit was used twice"
     np.testing.assert_array_equal(which % 10, np.concatenate([first.y_train, first.y_test]))
     assert "seed 7" in first.description and "regenerated" in first.description

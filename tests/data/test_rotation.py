@@ -1,4 +1,4 @@
-"""Which way images turn: one direction for the data, the augmentation and NumPy's rot90."""
+"""Which way images rotate: one direction for the data, the augmentation and NumPy's rot90."""
 
 import numpy as np
 import pytest
@@ -15,18 +15,18 @@ def test_quarter_turns_are_rot90_exactly(quarter):
     np.testing.assert_array_equal(rotate_images(IMAGES, 90 * quarter), np.rot90(IMAGES, quarter, axes=(1, 2)))
 
 
-def test_interpolated_turns_have_the_direction_of_rot90_and_not_the_other():
+def test_interpolated_rotations_have_the_direction_of_rot90_and_not_the_other():
     angles = np.full(len(IMAGES), 90.0)  # an array of angles takes the interpolating path
-    turned = rotate_images(IMAGES, angles)
-    np.testing.assert_array_equal(turned, np.rot90(IMAGES, 1, axes=(1, 2)))
-    assert (turned != np.rot90(IMAGES, -1, axes=(1, 2))).any()
+    rotated = rotate_images(IMAGES, angles)
+    np.testing.assert_array_equal(rotated, np.rot90(IMAGES, 1, axes=(1, 2)))
+    assert (rotated != np.rot90(IMAGES, -1, axes=(1, 2))).any()
 
 
 def test_each_image_has_its_own_angle_and_values_stay_in_range():
-    turned = rotate_images(IMAGES, np.array([0.0, 90.0, 180.0, 33.0]))
+    rotated = rotate_images(IMAGES, np.array([0.0, 90.0, 180.0, 33.0]))
     for index in range(3):
-        np.testing.assert_array_equal(turned[index], np.rot90(IMAGES[index], index))
-    assert turned.dtype == np.uint8 and (turned[3] != IMAGES[3]).any()
+        np.testing.assert_array_equal(rotated[index], np.rot90(IMAGES[index], index))
+    assert rotated.dtype == np.uint8 and (rotated[3] != IMAGES[3]).any()
     floats = rotate_images(IMAGES.astype("float32"), 33.0)
     assert floats.dtype == np.float32 and floats.min() >= IMAGES.min() and floats.max() <= IMAGES.max()
 
@@ -38,7 +38,7 @@ def apply(images, degrees=0.0, mirror_x=1.0, mirror_y=1.0, shift_x=0.0, shift_y=
     return move(images.astype("float32"), np.broadcast_to(matrix, (len(images), 2, 2)), shifts, fill)
 
 
-def test_the_augmentation_turns_the_same_way():
+def test_the_augmentation_rotates_the_same_way():
     np.testing.assert_array_equal(apply(IMAGES, 90), np.rot90(IMAGES, 1, axes=(1, 2)))
     assert np.abs(apply(IMAGES, -90) - np.rot90(IMAGES, 1, axes=(1, 2))).max() > 10
 
@@ -57,9 +57,9 @@ def test_rotations_are_uniform_in_degrees_over_the_whole_range():
     """An arrow from the center shows each image's angle; the classic slip of radians for degrees would give ±3.1."""
     images = np.zeros((2000, 33, 33, 1), "float32")
     images[:, 15:18, 24:31] = 1.0
-    turned = Augment(rotate=180)(images, (1, 2))[..., 0]
+    rotated = Augment(rotate=180)(images, (1, 2))[..., 0]
     axis = np.arange(33) - 16
-    x, y = (turned * axis).sum(axis=(1, 2)), -(turned * axis[:, None]).sum(axis=(1, 2))
+    x, y = (rotated * axis).sum(axis=(1, 2)), -(rotated * axis[:, None]).sum(axis=(1, 2))
     angles = np.degrees(np.arctan2(y, x))
     counts, _ = np.histogram(angles, bins=8, range=(-180, 180))
     assert counts.min() > 190 and counts.max() < 310  # 250 expected, deviation 15

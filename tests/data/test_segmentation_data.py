@@ -122,10 +122,10 @@ def test_tiles_put_together_are_the_image():
     np.testing.assert_array_equal(np.block([[cut[6], cut[7], cut[8]], [cut[9], cut[10], cut[11]]]), image[1, :6])
 
 
-def test_masks_are_turned_to_the_nearest_pixel(cells):
+def test_masks_are_rotated_to_the_nearest_pixel(cells):
     masks = cells.y_test[:3]
-    turned = rotate_images(masks, 33.0, order=0)
-    assert set(np.unique(turned)) == {0, 1}
+    rotated = rotate_images(masks, 33.0, order=0)
+    assert set(np.unique(rotated)) == {0, 1}
     np.testing.assert_array_equal(rotate_images(masks, 90, order=0), np.rot90(masks, axes=(1, 2)))
     even = np.full((1, 9, 9, 1), 7.0)
     corners = [rotate_images(even, 45.0, outside=outside)[0, 0, 0, 0] for outside in ("constant", "reflect")]
@@ -142,8 +142,8 @@ def test_quarter_turns_and_flips_move_images_and_masks_exactly(cells):
         motions = [(m, r) for m in (1, -1) for r in range(4) if (np.rot90(image, r)[:, ::m] == x).all()]
         assert len(motions) == 1, "the image is none of the eight"
         found += motions
-        mirror, turn = motions[0]
-        np.testing.assert_array_equal(np.rot90(mask, turn)[:, ::mirror], y)
+        mirror, rotation = motions[0]
+        np.testing.assert_array_equal(np.rot90(mask, rotation)[:, ::mirror], y)
     counts = [found.count((m, r)) for m in (1, -1) for r in range(4)]
     assert min(counts) > 6 and max(counts) < 40  # 20 expected
     assert (answers != masks).any()

@@ -25,7 +25,7 @@ def _moments(volume):
     return center, (points - center).T * weights @ (points - center)
 
 
-def test_tetris_to_train_on_is_moved_and_not_turned():
+def test_tetris_to_train_on_is_moved_and_not_rotated():
     found = data.load("tetris", size=25, draws=1, places=4)
     for shape in range(8):
         moments = [_moments(volume) for volume in found.x_train[found.y_train == shape]]
@@ -33,8 +33,8 @@ def test_tetris_to_train_on_is_moved_and_not_turned():
         assert np.abs(centers - 12).max() < 1.51 and centers.std(axis=0).min() > 0.1
         for _, covariance in moments:
             np.testing.assert_allclose(covariance, moments[0][1], atol=1e-2)
-        _, turned = _moments(found.x_test[found.y_test == shape][0])
-        assert np.abs(turned - moments[0][1]).max() > 0.1
+        _, rotated = _moments(found.x_test[found.y_test == shape][0])
+        assert np.abs(rotated - moments[0][1]).max() > 0.1
     (single,) = data.load("tetris", size=25, draws=1, places=1).x_train[:1]
     np.testing.assert_allclose(_moments(single)[0], 12, atol=1e-3)
 
@@ -46,21 +46,21 @@ def test_the_mirrored_screw_is_learned_in_the_screws_mirror_images():
     assert np.abs(mirrored - screws).max() > 0.1
 
 
-def test_a_turned_tetris_shape_is_the_turned_volume():
-    turn = groups.get("O").matrices[5]
+def test_a_rotated_tetris_shape_is_the_rotated_volume():
+    rotation = groups.get("O").matrices[5]
     for cubes in SHAPES.values():
-        upright, turned = (draw(np.array(cubes, float), matrix, 15) for matrix in (np.eye(3), turn))
-        moved = groups.move_pixels(upright[None], turn)[0]
-        np.testing.assert_allclose(turned, moved, atol=1e-6)
-    assert np.abs(turned - upright).max() > 0.1
+        upright, rotated = (draw(np.array(cubes, float), matrix, 15) for matrix in (np.eye(3), rotation))
+        moved = groups.move_pixels(upright[None], rotation)[0]
+        np.testing.assert_allclose(rotated, moved, atol=1e-6)
+    assert np.abs(rotated - upright).max() > 0.1
 
 
 def test_the_screws_are_mirror_images_and_no_rotation_takes_one_to_the_other():
     screw, mirrored = (draw(np.array(SHAPES[name], float), np.eye(3), 15) for name in ("screw", "mirrored screw"))
 
     def nearest(group):
-        turned = (groups.move_pixels(screw[None], m)[0] for m in groups.get(group).matrices)
-        return min(np.abs(volume - mirrored).max() for volume in turned)
+        rotated = (groups.move_pixels(screw[None], m)[0] for m in groups.get(group).matrices)
+        return min(np.abs(volume - mirrored).max() for volume in rotated)
 
     assert nearest("Oh") < 1e-6 < 0.1 < nearest("O")
 
@@ -71,9 +71,9 @@ def test_a_density_holds_one_for_each_atom_wherever_it_lies():
     assert volume.shape == (17, 17, 17) and volume.dtype == np.float32
     assert abs(volume.sum() - 3) < 1e-5
     np.testing.assert_allclose(data.density(positions + 7.0, 17, 1.0), volume, atol=1e-6)
-    turn = groups.get("O").matrices[7]
-    moved = groups.move_pixels(volume[None, ..., None], turn)[0, ..., 0]
-    np.testing.assert_allclose(data.density(positions @ turn.T, 17, 1.0), moved, atol=1e-6)
+    rotation = groups.get("O").matrices[7]
+    moved = groups.move_pixels(volume[None, ..., None], rotation)[0, ..., 0]
+    np.testing.assert_allclose(data.density(positions @ rotation.T, 17, 1.0), moved, atol=1e-6)
     assert np.abs(moved - volume).max() > 0.01
     assert not data.density(positions[3:], 9).any()
     far = np.array([[0.0, 0, 0], [0, 0, 0], [100.0, 0, 0]])

@@ -29,13 +29,13 @@ def test_shapes_come_from_their_seed_alone():
         data.load("shapes", size=4)
 
 
-def test_the_hook_and_the_screw_are_mirror_images_that_no_turn_brings_together():
+def test_the_hook_and_the_screw_are_mirror_images_that_no_rotation_brings_together():
     from keras_equivariant.data.sets.voxels import draw
 
     still = type("Still", (), {"uniform": lambda self, low, high, size: np.full(size, float(low > 0)), "normal": lambda self, scale, size: np.zeros(size)})()  # fmt: skip # noqa: E501
     hook, screw = (draw(still, name, 20)[None] for name in ("hook", "screw"))
-    turned = [groups.act(hook, "O", e, "image") for e in range(24)]
-    assert not any(np.array_equal(x, screw) for x in turned)
+    rotated = [groups.act(hook, "O", e, "image") for e in range(24)]
+    assert not any(np.array_equal(x, screw) for x in rotated)
     assert any(np.array_equal(groups.act(hook, "Oh", e, "image"), screw) for e in range(48))
 
 
@@ -94,7 +94,7 @@ def test_the_published_archives_are_read(tmp_path, monkeypatch):
     assert data.load("adrenalmnist3d").name == "adrenalmnist3d"
 
 
-def test_turns_about_the_vertical_axis_are_those_of_the_group():
+def test_rotations_about_the_vertical_axis_are_those_of_the_group():
     x = volumes()
     np.testing.assert_array_equal(rotate_images(x, 90), groups.act(x, "C4z", 1, "image"))
     smooth = np.zeros((1, 15, 15, 3, 1), "float32")
@@ -103,7 +103,7 @@ def test_turns_about_the_vertical_axis_are_those_of_the_group():
     assert np.abs(about - rotate_images(smooth, 90)).mean() < 0.02 < np.abs(about - rotate_images(smooth, 270)).mean()
 
 
-def test_random_rotations_keep_a_ball_and_turn_a_bar():
+def test_random_rotations_keep_a_ball_and_rotate_a_bar():
     axes = np.meshgrid(*3 * [np.arange(17) - 8], indexing="ij")
     ball = np.exp(-sum(a**2 for a in axes) / 18)[None, ..., None]
     bar = np.exp(-(axes[0] ** 2 + axes[1] ** 2) / 4 - axes[2] ** 2 / 40)[None, ..., None]
@@ -131,14 +131,14 @@ def test_volumes_move_exactly_by_the_cube_and_by_interpolation_otherwise():
 
 def test_augmented_volumes():
     x = volumes(40).astype("float32")
-    turned = Augment(quarter_turns=True)(x, (0, 1))
+    rotated = Augment(quarter_turns=True)(x, (0, 1))
     images = [[groups.act(v[None], "O", e, "image")[0] for e in range(24)] for v in x]
-    assert all(any(np.array_equal(t, image) for image in found) for t, found in zip(turned, images, strict=True))
+    assert all(any(np.array_equal(t, image) for image in found) for t, found in zip(rotated, images, strict=True))
     assert (
         len(
             {
                 next(e for e, image in enumerate(found) if np.array_equal(t, image))
-                for t, found in zip(turned, images, strict=True)
+                for t, found in zip(rotated, images, strict=True)
             }
         )
         > 8

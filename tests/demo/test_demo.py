@@ -144,7 +144,7 @@ def stroke():
     return image
 
 
-def test_networks_answer_and_one_turns_its_vectors(exported, tmp_path):
+def test_networks_answer_and_one_rotates_its_vectors(exported, tmp_path):
     from keras_equivariant.export.formats.tflite import details, load
 
     change = {}
@@ -156,10 +156,10 @@ def test_networks_answer_and_one_turns_its_vectors(exported, tmp_path):
         for quarter in range(4):
             logits, vectors = sorted(run({name: np.rot90(stroke(), quarter, (1, 2))}).values(), key=np.size)
             assert logits.shape == (1, 10) and vectors.shape[-1] == 2
-            turned = np.rot90(vectors, -quarter, (1, 2))
+            rotated = np.rot90(vectors, -quarter, (1, 2))
             for _ in range(quarter):
-                turned = np.stack([turned[..., 1], -turned[..., 0]], axis=-1)  # (x, y) rotated back
-            found.append((logits, turned))
+                rotated = np.stack([rotated[..., 1], -rotated[..., 0]], axis=-1)  # (x, y) rotated back
+            found.append((logits, rotated))
         for part in (0, 1):
             scale = np.abs(found[0][part]).max()
             change[network.name, part] = max(np.abs(f[part] - found[0][part]).max() for f in found) / scale
@@ -225,13 +225,13 @@ def test_only_the_equivariant_network_is_steady_over_quarter_turns(readings):
     assert sum(found[0] == digit for found, digit in zip(answers["equivariant"], (2, 4, 7), strict=True)) >= 2
 
 
-def test_vectors_of_a_group_convolutional_network_turn():
+def test_vectors_of_a_group_convolutional_network_rotate():
     """What the page would show of `p4_cnn_rotated_mnist`."""
     keras.utils.set_random_seed(0)
     model = ke.fold(with_vectors(ke.build_from_spec("p4_cnn"), 2))
     x = np.random.default_rng(0).random((1, 28, 28, 1), "float32")
     vectors, moved = (np.asarray(model(image)[1]) for image in (x, np.rot90(x, 1, (1, 2))))
-    turned = np.rot90(vectors, 1, (1, 2))
-    turned = np.stack([-turned[..., 1], turned[..., 0]], axis=-1)
-    np.testing.assert_allclose(moved, turned, atol=1e-5 * np.abs(vectors).max())
+    rotated = np.rot90(vectors, 1, (1, 2))
+    rotated = np.stack([-rotated[..., 1], rotated[..., 0]], axis=-1)
+    np.testing.assert_allclose(moved, rotated, atol=1e-5 * np.abs(vectors).max())
     assert np.abs(moved - np.rot90(vectors, 1, (1, 2))).max() > 1e-2 * np.abs(vectors).max()

@@ -143,7 +143,7 @@ def test_float64_errors_of_the_size_of_float32_are_not_excused():
     assert certify(keras.Model(image, x), dtypes=("float64",), angles=0).verdict == "broken"
 
 
-def test_between_the_turns_of_the_grid_both_numbers_are_said(tmp_path):
+def test_between_the_rotations_of_the_grid_both_numbers_are_said(tmp_path):
     model = vectors("SO2", size=15, head=[NormPooling("1x1", "SO2"), K.GlobalAveragePooling2D()])
     report = certify(model, angles=8)
     assert report.grid_group == "C4" and report.continuous and report.grid_error < 1e-12 < 1e-4 < report.between.error

@@ -93,8 +93,8 @@ def test_what_is_proved_holds_bit_for_bit(group, kernels, exported):
     x = digits_like(200, seed=1)
     expected = answers(path, x, kernels)
     for element in ke.groups.get(group).grid_elements:
-        turned = ke.groups.act(x, group, element, "image")
-        np.testing.assert_array_equal(answers(path, np.ascontiguousarray(turned), kernels), expected)
+        rotated = ke.groups.act(x, group, element, "image")
+        np.testing.assert_array_equal(answers(path, np.ascontiguousarray(rotated), kernels), expected)
 
 
 def test_the_group_is_found(exported):

@@ -16,7 +16,7 @@ FORMAT = SimpleNamespace(
 SOURCE = SimpleNamespace(named=lambda arrays: {"x": arrays[0]}, output_names=["y"], file=lambda format: None)
 
 
-def cancelling(offset):
+def canceling(offset):
     """A sum that nearly cancels: float32 rounds by about 1e-7 times the offset."""
     image = keras.Input((6, 6, 1))
     large = keras.layers.Rescaling(1.0, offset)(keras.layers.Conv2D(3, 1)(image))
@@ -35,7 +35,7 @@ def verified(model, error, tolerance=None):
 
 def test_as_much_as_the_model_rounds():
     keras.utils.set_random_seed(0)
-    model = cancelling(300.0)
+    model = canceling(300.0)
     problems, reference = verified(model, 0.0)
     assert not problems and reference.own_rounding > 4e-6
     assert not verified(model, 1.2e-5)[0]
@@ -45,4 +45,4 @@ def test_as_much_as_the_model_rounds():
 def test_no_more(offset, error, tolerance):
     """Of a model that does not amplify rounding; beyond ten times the tolerance; beyond one that is given."""
     keras.utils.set_random_seed(0)
-    assert verified(cancelling(offset), error, tolerance)[0]
+    assert verified(canceling(offset), error, tolerance)[0]

@@ -26,7 +26,7 @@ class Parity(Layout):
     permutes = False
     mixes = False
 
-    def turn(self, x, matrix):
+    def rotate(self, x, matrix):
         return x * np.array([1.0, np.linalg.det(matrix)]).reshape(2, 1).astype(x.dtype)
 
     def __str__(self):

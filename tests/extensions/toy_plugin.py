@@ -6,7 +6,7 @@ from keras import ops
 
 import keras_equivariant as ke
 
-TURNS = ke.groups.register(ke.groups.from_generators("ToyTurns", [[[0, -1], [1, 0]]]))
+ROTATIONS = ke.groups.register(ke.groups.from_generators("ToyTurns", [[[0, -1], [1, 0]]]))
 
 
 @ke.register_layer
@@ -56,8 +56,8 @@ def load_stripes(seed=0, size=9):
     labels = np.arange(60) % 2
     index = np.arange(size)
     images = np.stack([(index + rng.integers(4)) // (1 + label) % 2 * np.ones((size, 1)) for label in labels])
-    turned = np.where(rng.integers(2, size=(60, 1, 1)), images, images.transpose(0, 2, 1))
-    x = (255 * turned[..., None]).astype("uint8")
+    rotated = np.where(rng.integers(2, size=(60, 1, 1)), images, images.transpose(0, 2, 1))
+    x = (255 * rotated[..., None]).astype("uint8")
     return ke.data.Dataset("toy_stripes", "stripes", x[:40], labels[:40], x[40:], labels[40:], default_epochs=1)
 
 

@@ -45,11 +45,11 @@ def test_interpolation_agrees_with_exact_elements(interpolation):
 def test_interpolation_of_a_smooth_function(interpolation, limit):
     centered = np.arange(33) - 16
     smooth = np.exp(-((centered[:, None] - 3) ** 2 + (centered[None] + 4) ** 2) / 18)[None, :, :, None]
-    turned = groups.rotate(smooth, 30, interpolation)
+    rotated = groups.rotate(smooth, 30, interpolation)
     c, s = np.cos(np.pi / 6), np.sin(np.pi / 6)
     x, y = c * -4 - s * -3, s * -4 + c * -3  # the bump's center (x, y) = (-4, -3) rotated
     exact = np.exp(-((centered[:, None] + y) ** 2 + (centered[None] - x) ** 2) / 18)
-    assert 1e-6 < np.abs(turned[0, :, :, 0] - exact).max() < limit
+    assert 1e-6 < np.abs(rotated[0, :, :, 0] - exact).max() < limit
 
 
 def test_shapes_name_their_layouts():

@@ -19,10 +19,10 @@ TYPES = {
 }
 
 
-def elements(group, turns=3):
-    """Turns by random angles in every component."""
+def elements(group, rotations=3):
+    """Rotations by random angles in every component."""
     group = groups.get(group)
-    angles = RNG.uniform(0, 360, turns)
+    angles = RNG.uniform(0, 360, rotations)
     return np.array([m @ groups.rotation_matrix(a, (0, 0, 1)) for a in angles for m in group.components.matrices])
 
 

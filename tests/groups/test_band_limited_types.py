@@ -29,9 +29,9 @@ SECTIONS = [
 
 def random_elements(group, count):
     group = groups.get(group)
-    turns = group.matrix(group.random_logarithms(count, 1))[:, : group.dimension, : group.dimension]
+    rotations = group.matrix(group.random_logarithms(count, 1))[:, : group.dimension, : group.dimension]
     parts = group.components.matrices
-    return parts[np.arange(count) % len(parts)] @ turns
+    return parts[np.arange(count) % len(parts)] @ rotations
 
 
 def inner(group):

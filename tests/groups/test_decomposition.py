@@ -100,11 +100,11 @@ def test_a_rotated_sum_is_decomposed(group):
     group = groups.get(group)
     parts = [groups.irrep(group, k) for k in (1, 2, 1)] + [groups.irrep(group, "trivial")] * 2
     total = groups.direct_sum(*parts)
-    turn = np.linalg.qr(RNG.normal(size=(total.dim, total.dim)))[0]
+    rotation = np.linalg.qr(RNG.normal(size=(total.dim, total.dim)))[0]
     if isinstance(group, groups.ContinuousGroup):
-        rho = groups.Representation(group, "turned", lambda g: turn @ total.rho(g) @ turn.T, 2)
+        rho = groups.Representation(group, "rotated", lambda g: rotation @ total.rho(g) @ rotation.T, 2)
     else:
-        rho = groups.Representation(group, "turned", turn @ total.matrices @ turn.T)
+        rho = groups.Representation(group, "rotated", rotation @ total.matrices @ rotation.T)
     trivial = groups.irrep(group, "trivial").name
     assert groups.decompose(rho).multiplicities == {trivial: 2, "1": 2, "2": 1}
     check_law(rho)

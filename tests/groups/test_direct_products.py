@@ -48,9 +48,9 @@ def test_sum_and_difference_of_angles():
     group = groups.get("C8xC8")
     plus, minus = (groups.irrep(group, f"irrep(1,2,{sign})") for sign in "+-")
     for a, b in ((1, 0), (0, 1), (3, 5)):
-        turns = plus.matrices[8 * b + a], minus.matrices[8 * b + a]
-        assert np.trace(turns[0]) == pytest.approx(2 * np.cos(np.pi / 4 * (a + 2 * b)))
-        assert np.trace(turns[1]) == pytest.approx(2 * np.cos(np.pi / 4 * (a - 2 * b)))
+        rotations = plus.matrices[8 * b + a], minus.matrices[8 * b + a]
+        assert np.trace(rotations[0]) == pytest.approx(2 * np.cos(np.pi / 4 * (a + 2 * b)))
+        assert np.trace(rotations[1]) == pytest.approx(2 * np.cos(np.pi / 4 * (a - 2 * b)))
 
 
 def test_types():

@@ -184,9 +184,9 @@ def test_blocks_cover_the_channels():
 
 def test_channels_are_component_major():
     found = FieldType.parse("2x1", "SO2")
-    turn = np.array([[0.0, -1.0], [1.0, 0.0]])
+    rotation = np.array([[0.0, -1.0], [1.0, 0.0]])
     x = np.arange(4.0)  # components (0, 1) and (2, 3): the multiplicity is the faster index
-    np.testing.assert_array_equal(found.transform(x, turn), [-2, -3, 0, 1])
+    np.testing.assert_array_equal(found.transform(x, rotation), [-2, -3, 0, 1])
     fields = np.random.default_rng(0).normal(size=(3, 8, 5))
     moved = FieldType.parse("5xregular", "D4").transform(fields.reshape(3, 40), groups.get("D4").matrices[5])
     np.testing.assert_array_equal(moved.reshape(3, 8, 5), groups.act(fields, "D4", 5, "regular_vector"))

@@ -30,7 +30,7 @@ def test_element_order_is_the_documented_one():
     d4 = groups.get("D4")
     np.testing.assert_array_equal(d4.matrices[1], [[0, -1], [1, 0]])  # a counter-clockwise quarter turn
     np.testing.assert_array_equal(d4.matrices[4], [[-1, 0], [0, 1]])  # left-right mirror
-    assert d4.product(4, 1) == 5  # first the turn, then the mirror
+    assert d4.product(4, 1) == 5  # first the rotation, then the mirror
     assert d4.element_names[:2] == ("e", "r90")
     assert d4.element_names[5] == "m r90"
 

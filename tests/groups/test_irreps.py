@@ -13,9 +13,9 @@ QUARTER = [[0, -1], [1, 0]]
 def elements(group, number=6):
     """Matrices of random elements of SO(2) or O(2)."""
     angles = RNG.uniform(0, 2 * np.pi, number)
-    turns = np.array([[[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]] for a in angles])
+    rotations = np.array([[[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]] for a in angles])
     mirrors = np.array([np.eye(2), np.diag([-1.0, 1.0])])[RNG.integers(0, 2, number)]
-    return mirrors @ turns if group.mirrors else turns
+    return mirrors @ rotations if group.mirrors else rotations
 
 
 def own_groups():
@@ -72,8 +72,8 @@ def test_irreps_of_continuous_groups_are_homomorphisms_at_any_angle(name):
 def test_characters_of_continuous_groups_are_orthogonal():
     group, mirror = groups.get("O2"), np.diag([-1.0, 1.0])
     angles = np.linspace(0, 2 * np.pi, 64, endpoint=False)
-    turns = np.array([[[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]] for a in angles])
-    whole = np.concatenate([turns, mirror @ turns])
+    rotations = np.array([[[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]] for a in angles])
+    whole = np.concatenate([rotations, mirror @ rotations])
     traces = [np.trace(groups.irrep(group, k).rho(whole), axis1=1, axis2=2) for k in ("0+", "0-", 1, 2, 3)]
     np.testing.assert_allclose(np.array(traces) @ np.array(traces).T / len(whole), np.eye(5), atol=1e-13)
 
@@ -83,8 +83,8 @@ def test_types():
     assert {r.type for r in groups.irreps("D6")} == {"real"}
     assert groups.irrep("SO2", 3).type == "complex"
     assert groups.irrep("O2", 3).type == groups.irrep("O2", "0-").type == "real"
-    turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])  # C4 in space: the same types, no labels
-    assert [r.type for r in groups.irreps(groups.from_generators("axis", [turn]))] == ["real", "real", "complex"]
+    rotation = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])  # C4 in space: the same types, no labels
+    assert [r.type for r in groups.irreps(groups.from_generators("axis", [rotation]))] == ["real", "real", "complex"]
 
 
 def value(label, matrix, group="D4"):
@@ -134,9 +134,9 @@ def test_aliases(group, alias, label):
 
 
 def test_trivial_has_a_name_in_space_as_well():
-    turn = groups.from_generators("half", [np.diag([-1.0, -1.0, 1.0])])
-    assert groups.irrep(turn, "trivial").name == "irrep(0)"
-    np.testing.assert_array_equal(groups.irrep(turn, "irrep(1)").matrices.ravel(), [1, -1])
+    rotation = groups.from_generators("half", [np.diag([-1.0, -1.0, 1.0])])
+    assert groups.irrep(rotation, "trivial").name == "irrep(0)"
+    np.testing.assert_array_equal(groups.irrep(rotation, "irrep(1)").matrices.ravel(), [1, -1])
 
 
 @pytest.mark.parametrize(

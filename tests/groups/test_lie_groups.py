@@ -41,7 +41,7 @@ def matrices(group, element):
     for j in range(d):
         unit = np.zeros((count, d), element[0].dtype.name)
         unit[:, j] = 1
-        found[:, :d, j] = numpy(own.turn(element, lie.unstack(ops.convert_to_tensor(unit))))
+        found[:, :d, j] = numpy(own.rotate(element, lie.unstack(ops.convert_to_tensor(unit))))
     for i, axis in enumerate(group.axes):
         found[:, axis, d] = ops.convert_to_numpy(element[len(element) - len(group.axes) + i])
     return found
@@ -104,8 +104,8 @@ def test_logarithms_at_every_angle(name, angle):
             found = group.logarithm(elements)
             again = group.matrix(found)
             np.testing.assert_allclose(again, elements, rtol=0, atol=1e-12 * np.exp(max(scale, 0)))
-            turns = found[:, int(group.scales) :][:, : group.angles]
-            assert (np.linalg.norm(turns, axis=1) <= np.pi + 1e-13).all()
+            rotations = found[:, int(group.scales) :][:, : group.angles]
+            assert (np.linalg.norm(rotations, axis=1) <= np.pi + 1e-13).all()
             if angle < np.pi - 1e-12:
                 np.testing.assert_allclose(found, a, rtol=0, atol=1e-12)
             # Control: half the angle is another element.

@@ -60,7 +60,7 @@ def test_a_quarter_turn_of_volumes_is_rot90():
 
 
 @pytest.mark.parametrize("name", CUBE + OTHERS)
-def test_irreps_are_complete_and_labelled(name):
+def test_irreps_are_complete_and_labeled(name):
     group = groups.get(name)
     found = groups.irreps(group)
     for psi in found:

@@ -26,8 +26,8 @@ def points(group, number=5):
     if not isinstance(group, groups.ContinuousGroup):
         return group.matrices
     angles = RNG.uniform(0, 2 * np.pi, number)
-    turns = np.array([[[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]] for a in angles])
-    return np.concatenate([turns, np.diag([-1.0, 1.0]) @ turns]) if group.mirrors else turns
+    rotations = np.array([[[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]] for a in angles])
+    return np.concatenate([rotations, np.diag([-1.0, 1.0]) @ rotations]) if group.mirrors else rotations
 
 
 def check_homomorphism(rho):

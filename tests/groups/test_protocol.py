@@ -188,10 +188,10 @@ def test_attributes_that_make_no_built_in_group(options):
 
 def test_old_names_warn():
     rho, field_type = groups.irrep("D4", "1"), groups.FieldType.parse("2x1", "D4")
-    turn, se3 = groups.get("D4").matrices[1], groups.get("SE3")
+    rotation, se3 = groups.get("D4").matrices[1], groups.get("SE3")
     old = [
-        (lambda: rho.at(turn[None]), rho.rho(turn[None])),
-        (lambda: field_type.moved(np.arange(4.0), turn), field_type.transform(np.arange(4.0), turn)),
+        (lambda: rho.at(rotation[None]), rho.rho(rotation[None])),
+        (lambda: field_type.moved(np.arange(4.0), rotation), field_type.transform(np.arange(4.0), rotation)),
         (lambda: groups.get("D4").weights, groups.get("D4").haar_weights),
         (lambda: groups.get("O3").sample(2).weights, groups.get("O3").sample(2).haar_weights),
     ]

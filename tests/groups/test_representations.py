@@ -7,7 +7,7 @@ NAMES = ["C1", "C2", "C4", "C5", "C8", "D1", "D2", "D3", "D4", "D8"]
 
 
 def own_group():
-    """A group that is neither cyclic nor dihedral: the 24 turns of the cube."""
+    """A group that is neither cyclic nor dihedral: the 24 rotations of the cube."""
     return groups.from_generators("cube", [[[0, -1, 0], [1, 0, 0], [0, 0, 1]], [[1, 0, 0], [0, 0, -1], [0, 1, 0]]])
 
 

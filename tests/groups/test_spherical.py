@@ -14,7 +14,7 @@ ROTATIONS = Rotation.from_quat(np.random.default_rng(0).normal(size=(6, 4))).as_
 POINTS = np.random.default_rng(1).normal(size=(20, 3))
 
 
-def test_degree_one_is_the_point_and_turns_as_it():
+def test_degree_one_is_the_point_and_rotates_as_it():
     unit = POINTS / np.linalg.norm(POINTS, axis=1, keepdims=True)
     np.testing.assert_allclose(groups.spherical_harmonics(1, POINTS), unit, atol=1e-14)
     np.testing.assert_allclose(groups.wigner_d(1, ROTATIONS), ROTATIONS, atol=1e-14)
@@ -43,7 +43,7 @@ def test_harmonics_are_those_of_scipy(degree):
 
 
 @pytest.mark.parametrize("degree", [0, 1, 2, 3, 7, 11])
-def test_wigner_matrices_turn_the_harmonics(degree):
+def test_wigner_matrices_rotate_the_harmonics(degree):
     matrices = groups.wigner_d(degree, ROTATIONS)
     np.testing.assert_allclose(
         matrices @ matrices.swapaxes(1, 2), np.tile(np.eye(2 * degree + 1), (6, 1, 1)), atol=1e-12
@@ -97,8 +97,8 @@ def test_clebsch_gordan_of_so3_and_o3():
         (coupling,) = groups.clebsch_gordan("SO3", *labels)
         first, second, into = (groups.irrep("SO3", label).rho(ROTATIONS) for label in labels)
         for a, b, c in zip(first, second, into, strict=True):
-            turned = np.einsum("ijk,jx,ky->ixy", coupling, a, b)
-            np.testing.assert_allclose(turned, np.einsum("ij,jxy->ixy", c, coupling), atol=1e-12)
+            rotated = np.einsum("ijk,jx,ky->ixy", coupling, a, b)
+            np.testing.assert_allclose(rotated, np.einsum("ij,jxy->ixy", c, coupling), atol=1e-12)
         rows = coupling.reshape(len(coupling), -1)
         np.testing.assert_allclose(rows @ rows.T, np.eye(len(rows)), atol=1e-12)
     assert groups.clebsch_gordan("SO3", 1, 1, 3).shape == (0, 7, 3, 3)

@@ -14,7 +14,7 @@ from keras_equivariant.kernels.steerable import irrep_kernels
 NAMES = ["Cinfz", "Cinfv", "Cinfh", "Dinfz", "Dinfh"]
 
 
-def turned(group):
+def rotated(group):
     """Elements at two angles that generate a dense part of each component."""
     group = groups.get(group)
     return np.array([m @ groups.rotation_matrix(a, (0, 0, 1)) for a in (25, 131) for m in group.components.matrices])
@@ -22,8 +22,8 @@ def turned(group):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_number_and_law_of_the_maps(name):
-    """As many as the characters say, and steerable at points anywhere, turned by any angle."""
-    group, elements = groups.get(name), turned(name)
+    """As many as the characters say, and steerable at points anywhere, rotated by any angle."""
+    group, elements = groups.get(name), rotated(name)
     points = np.random.default_rng(0).normal(size=(20, 3))
     irreps = groups.irreps(group, 2)
     for degree in range(4):
@@ -57,7 +57,7 @@ def test_number_and_law_of_the_maps(name):
 )
 def test_the_band_limited_kernels_are_all_there_are(name, source, target):
     ours = irrep_kernels(name, source, target, (3, 3, 3), "steerable")
-    oracle = band_limited_volumes(source, target, (3, 3, 3), Rings(), name, turned(name))
+    oracle = band_limited_volumes(source, target, (3, 3, 3), Rings(), name, rotated(name))
     assert len(ours) == np.linalg.matrix_rank(oracle, tol=1e-6) > 0
     ours = ours.reshape(len(ours), -1)
     np.testing.assert_allclose(oracle @ ours.T @ ours, oracle, atol=1e-8)

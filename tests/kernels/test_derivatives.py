@@ -116,10 +116,10 @@ def test_the_law_holds_under_every_rotation_on_polynomials(name, size):
     points = grid.centered_points(size)
     rng = np.random.default_rng(0)
     exponents = [p for p in itertools.product(range(size[0]), repeat=len(size)) if sum(p) < size[0]]
-    turn = any_element(group)
-    image = grid.index_matrix(turn)
+    rotation = any_element(group)
+    image = grid.index_matrix(rotation)
     for source, target in itertools.product(labels, repeat=2):
-        rho_in, rho_out = (groups.irrep(group, label).rho(turn[None])[0] for label in (source, target))
+        rho_in, rho_out = (groups.irrep(group, label).rho(rotation[None])[0] for label in (source, target))
         weights = rng.normal(size=(len(exponents), rho_in.shape[0]))
 
         def field(where, weights=weights):
@@ -155,8 +155,8 @@ def test_voxels_of_other_lengths():
 
 def test_elements_of_the_grid_permute_the_pixels_of_rotated_operators():
     found, group = rotated_basis("C8", (5, 5), "pdo"), groups.get("C8")
-    turned = grid.permute_pixels(found.basis.reshape(-1, 5, 5, 1, 1), group.matrices[2]).reshape(8, -1, 25)
-    np.testing.assert_array_equal(turned, found.basis[(np.arange(8) + 2) % 8])
+    rotated = grid.permute_pixels(found.basis.reshape(-1, 5, 5, 1, 1), group.matrices[2]).reshape(8, -1, 25)
+    np.testing.assert_array_equal(rotated, found.basis[(np.arange(8) + 2) % 8])
     assert found.size == 15 and np.linalg.cond(found.basis[0]) < 10
 
 

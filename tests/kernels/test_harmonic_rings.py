@@ -19,11 +19,11 @@ def test_quarter_turns_are_exact(size, num_rings):
     basis = ring_basis(size, 4, num_rings)
     images = as_images(basis, size)
     for m, image in zip(basis.orders, images, strict=True):
-        # W(g^-1 x) = e^{-i m t} W(x): the filter turns by losing the phase that the features gain.
-        turned = np.rot90(image, 1, axes=(0, 1))
-        assert np.abs(turned - np.exp(-0.5j * np.pi * m) * image).max() <= 1e-14
+        # W(g^-1 x) = e^{-i m t} W(x): the filter rotates by losing the phase that the features gain.
+        rotated = np.rot90(image, 1, axes=(0, 1))
+        assert np.abs(rotated - np.exp(-0.5j * np.pi * m) * image).max() <= 1e-14
         if m % 4:
-            assert np.abs(turned - image).max() > 0.1
+            assert np.abs(rotated - image).max() > 0.1
 
 
 def test_functions_have_norm_one_and_belong_to_one_order():
@@ -67,8 +67,8 @@ def test_other_angles_hold_on_smooth_functions(m):
     for angle in rng.uniform(0, 2 * np.pi, 50):
         wave, phase = rng.normal(size=2) * 0.5, rng.uniform(0, 2 * np.pi)
         c, s = np.cos(angle), np.sin(angle)
-        turned = np.array([[c, -s], [s, c]]) @ wave
-        before, after = (filters.T @ np.cos(w[0] * columns - w[1] * rows + phase) for w in (wave, turned))
+        rotated = np.array([[c, -s], [s, c]]) @ wave
+        before, after = (filters.T @ np.cos(w[0] * columns - w[1] * rows + phase) for w in (wave, rotated))
         errors += np.abs(after - np.exp(1j * m * angle) * before) ** 2
         norms += np.abs(before) ** 2
     assert np.sqrt(errors.sum() / norms.sum()) < 0.03

@@ -108,13 +108,13 @@ def test_one_pixel_needs_no_learning():
     assert rotated_basis("C8", (1, 1), "learned").name == "exact"
 
 
-def test_natural_covariances_are_those_of_turned_images():
+def test_natural_covariances_are_those_of_rotated_images():
     covariance, cross = natural_covariances(groups.get("C8"), (3, 3))
     assert np.linalg.eigvalsh(covariance).min() > 0
     assert covariance[0, 0] == pytest.approx(1) and 0 < covariance[0, 8] < covariance[0, 1] < 1
     quarter = np.arange(9).reshape(3, 3)
-    turned = np.rot90(quarter).ravel()  # (L_g f)(q) = f(turned[q])
-    np.testing.assert_allclose(cross[2], covariance[:, turned], atol=1e-9)
+    rotated = np.rot90(quarter).ravel()  # (L_g f)(q) = f(rotated[q])
+    np.testing.assert_allclose(cross[2], covariance[:, rotated], atol=1e-9)
     np.testing.assert_allclose(cross[0], covariance, atol=1e-12)
 
 
@@ -183,7 +183,7 @@ def test_too_large_files_are_refused(tmp_path, monkeypatch):
         ("C8", 3, "{}x.npz", FileNotFoundError, "file that exists"),
         ("C12", 3, "learned", ValueError, "learned bases for C8.*learn-basis"),
         ("C8", 4, "learned_full", ValueError, "learned bases for C8"),
-        ("C8", 3, "learnt", ValueError, "must be one of"),
+        ("C8", 3, "fully", ValueError, "must be one of"),
     ],
 )
 def test_a_basis_of_the_wrong_group_or_size_is_refused(tmp_path, group, size, basis, error, message):

@@ -31,10 +31,10 @@ def test_constant_features_keep_their_scale(basis, name):
     assert np.mean(np.sum(np.sum(functions, axis=2) ** 2, axis=1)) == pytest.approx(functions.shape[1])
 
 
-def test_steerable_basis_turns_by_its_own_frequencies():
+def test_steerable_basis_rotates_by_its_own_frequencies():
     functions = rotated_basis("C8", (5, 5), "steerable").basis
     assert functions.shape == (8, 11, 25)
-    # Turning by 45 degrees mixes the pair (cos m phi, sin m phi) by the angle m 45 degrees.
+    # Rotating by 45 degrees mixes the pair (cos m phi, sin m phi) by the angle m 45 degrees.
     points = grid.centered_points((5, 5))
     raw = band_limited.moved_functions(groups.get("C8").matrices, (5, 5))
     cosine, sine = raw[0, 2], raw[0, 3]  # ring of radius 1, m = 1

@@ -87,11 +87,13 @@ def test_exact_kernels_are_the_whole_space(group, size):
 @pytest.mark.parametrize("group", ["SO2", "O2", "C3", "C8", "D8"])
 def test_band_limited_kernels_are_all_there_are(group, size):
     rings, own = Rings(), groups.get(group)
-    turns = own.matrices if isinstance(own, groups.FiniteGroup) else random_turns(own)
+    matrices = own.matrices if isinstance(own, groups.FiniteGroup) else random_rotations(own)
     labels = [label for label in ("0", "0+", "0-", "1", "2", "3") if label_of(own, label)]
     for source, target in itertools.product(labels, repeat=2):
         ours = irrep_kernels(own, source, target, (size, size), "steerable", rings)
-        oracle = band_limited_kernels(groups.irrep(own, source), groups.irrep(own, target), (size, size), rings, turns)
+        oracle = band_limited_kernels(
+            groups.irrep(own, source), groups.irrep(own, target), (size, size), rings, matrices
+        )
         rank = np.linalg.matrix_rank(oracle, tol=1e-6)
         ours = ours.reshape(len(ours), int(np.prod(ours.shape[1:])))
         assert len(ours) == rank
@@ -100,10 +102,10 @@ def test_band_limited_kernels_are_all_there_are(group, size):
             assert same_span(ours, oracle) < 1e-8
 
 
-def random_turns(group):
+def random_rotations(group):
     angles = np.random.default_rng(1).uniform(0, 360, 4)
-    turns = [groups.rotation_matrix(angle) for angle in angles]
-    return np.array(turns + ([np.diag([-1.0, 1.0]) @ turns[0]] if group.mirrors else []))
+    rotations = [groups.rotation_matrix(angle) for angle in angles]
+    return np.array(rotations + ([np.diag([-1.0, 1.0]) @ rotations[0]] if group.mirrors else []))
 
 
 def label_of(group, label):

@@ -68,8 +68,8 @@ def test_law_on_the_grid(group, labels, name, size):
             rows = found.reshape(len(found), -1) if len(found) else np.zeros((0, 1))
             np.testing.assert_allclose(rows @ rows.T, np.eye(len(rows)), atol=1e-10)
     vectors = kernels(group, labels[-1], labels[-1], size, name)
-    turned = max(np.abs(grid.permute_pixels(vectors, matrix) - vectors).max() for matrix in elements)
-    assert turned > 0.1  # moving the voxels alone does not do
+    rotated = max(np.abs(grid.permute_pixels(vectors, matrix) - vectors).max() for matrix in elements)
+    assert rotated > 0.1  # moving the voxels alone does not do
 
 
 def test_parity_forbids_half_of_them():
@@ -99,7 +99,7 @@ def test_kernels_of_scalars_are_isotropic():
 
 
 @pytest.mark.parametrize("degree", [1, 2])
-def test_overlap_of_a_turned_kernel(degree):
+def test_overlap_of_a_rotated_kernel(degree):
     """A shell of radius 5 in a volume of 20 voxels: rotated by interpolation it is as good as computed anew."""
     rings = Rings(num_rings=1, ring_width=2.0, frequency_cutoff=[2 * degree])
     matrix = Rotation.from_euler("zyz", [40, 70, 20], degrees=True).as_matrix()

@@ -57,7 +57,7 @@ def test_folded_features_move_as_the_unfolded_ones(text):
         np.testing.assert_array_equal(layout.folded.act(folded, "D4", element), moved)
 
 
-def test_folded_harmonic_features_turn():
+def test_folded_harmonic_features_rotate():
     layout, x = layouts.Harmonic(3), draw(2, 4, 4, 3, 2, 5)
     moved = layout.folded.act(x.reshape(2, 4, 4, -1), "C4", 1)
     np.testing.assert_array_equal(moved, layout.act(x, "C4", 1).reshape(2, 4, 4, -1))

@@ -67,7 +67,7 @@ def test_what_keeps_a_type_passes_and_is_exact(name):
 
 BREAK = {
     "scale of channels": (lambda x: STOCK.Rescaling(list(range(16)))(x), "scales the components of a field"),
-    "offset": (lambda x: STOCK.Rescaling(1.0, 1.0)(x), "adds a vector that turns with the group.*use offset=0"),
+    "offset": (lambda x: STOCK.Rescaling(1.0, 1.0)(x), "adds a vector that rotates with the group.*use offset=0"),
     "cut through a field": (
         lambda x: x[..., 9:],
         "cuts through fields of .* end at channel 8; cut at a block",

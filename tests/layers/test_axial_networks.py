@@ -21,7 +21,7 @@ def network(group, text, space=(5, 5, 4), dtype="float64"):
 
 @pytest.mark.parametrize(("group", "text", "on_grid"), [("Dinfz", "2x0+ + 1x1", "D4z")])
 def test_certificate(group, text, on_grid):
-    """Exact on the grid, measured between its turns, which are about the axis alone."""
+    """Exact on the grid, measured between its rotations, which are about the axis alone."""
     model = network(group, text)
     report = ke.certify(model, angles=8, samples=1, layers=False, dtypes=["float64"])
     assert report.group == group and report.grid_group == on_grid and report.grid_error < 1e-12 and not report.exact
@@ -52,13 +52,13 @@ def test_restricted(group, text, subgroup):
     np.testing.assert_allclose(np.sum(z**2, axis=-1), np.sum(y**2, axis=-1), rtol=2e-2)
 
 
-def test_penalty_turns_about_the_axis_alone():
+def test_penalty_rotates_about_the_axis_alone():
     from keras_equivariant.equivariance.lie_derivative import generators
     from keras_equivariant.equivariance.lie_penalty import with_lie_penalty
 
     assert len(generators(3)) == len(generators(3, ke.groups.get("SO3"))) == 3
-    (turn,) = generators(3, ke.groups.get("Cinfv"))
-    np.testing.assert_allclose(turn, [[0, -1, 0], [1, 0, 0], [0, 0, 0]], atol=1e-12)
+    (rotation,) = generators(3, ke.groups.get("Cinfv"))
+    np.testing.assert_allclose(rotation, [[0, -1, 0], [1, 0, 0], [0, 0, 0]], atol=1e-12)
     model = with_lie_penalty(network("Cinfv", "2x0+ + 1x1", dtype="float32"), 1.0)
     model.compile("sgd", "mse")
     x = RNG.normal(size=(4, 5, 5, 4, 1)).astype("float32")

@@ -24,8 +24,8 @@ def answers(network, clouds):
     return ops.convert_to_numpy(found[1][:, 0] if isinstance(found, tuple) else found)
 
 
-def star(k, turn):
-    angles = 2 * np.pi * np.arange(k) / k + turn
+def star(k, angle):
+    angles = 2 * np.pi * np.arange(k) / k + angle
     ring = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=-1)
     return np.concatenate([np.zeros((1, 3)), ring])
 

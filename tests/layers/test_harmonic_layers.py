@@ -110,14 +110,14 @@ def test_every_phase_matters():
         changed.build(x.shape)
         changed.set_weights([layer.kernel, phase])
         assert np.abs(run(changed, x) - before).max() > 0.1
-    turned = layers.HarmonicConv2D(3, 5, max_order=0, padding="same", dtype="float64")
+    rotated = layers.HarmonicConv2D(3, 5, max_order=0, padding="same", dtype="float64")
     x = draw(1, 7, 7, 1, 2, 1)
-    turned.build(x.shape)
+    rotated.build(x.shape)
     magnitudes = []
     for beta in (0.0, 1.0):
-        turned.set_weights([turned.kernel, np.full(turned.phase.shape, beta)])
-        magnitudes.append(np.linalg.norm(run(turned, x), axis=-2))
-    np.testing.assert_allclose(*magnitudes, rtol=1e-12)  # a common phase only turns the result
+        rotated.set_weights([rotated.kernel, np.full(rotated.phase.shape, beta)])
+        magnitudes.append(np.linalg.norm(run(rotated, x), axis=-2))
+    np.testing.assert_allclose(*magnitudes, rtol=1e-12)  # a common phase only rotates the result
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -133,7 +133,7 @@ def test_nonlinearities_commute_with_phases(make, training):
     x, layer = draw(2, 5, 5, 3, 2, 4), make()
     angle = 0.7
 
-    def turn(x):
+    def rotate(x):
         a, b = x[..., 0, :], x[..., 1, :]
         return np.stack([np.cos(angle) * a - np.sin(angle) * b, np.sin(angle) * a + np.cos(angle) * b], axis=-2)
 
@@ -141,9 +141,9 @@ def test_nonlinearities_commute_with_phases(make, training):
     weights = layer.get_weights()
     y = run(layer, x, training=training)
     layer.set_weights(weights)
-    turned = run(layer, turn(x), training=training)
-    np.testing.assert_allclose(turned, turn(y), atol=1e-12)
-    assert np.abs(turned - y).max() > 0.1
+    rotated = run(layer, rotate(x), training=training)
+    np.testing.assert_allclose(rotated, rotate(y), atol=1e-12)
+    assert np.abs(rotated - y).max() > 0.1
     assert np.abs(y - x).max() > 0.1 or not training
 
 
@@ -210,10 +210,10 @@ def test_other_angles_are_approximate_and_better_with_larger_kernels():
         layer.set_weights([np.abs(layer.kernel)])  # one profile, wider with the kernel
         y = run(layer, x)
         c16 = groups.cyclic(16)
-        turned = run(layer, groups.act(x, c16, 1, "image"))
+        rotated = run(layer, groups.act(x, c16, 1, "image"))
         expected = groups.act(y, c16, 1, "harmonic")
-        errors.append(np.linalg.norm(turned - expected) / np.linalg.norm(y))
-        assert np.linalg.norm(turned - groups.act(y, c16, 2, "harmonic")) / np.linalg.norm(y) > 0.1
+        errors.append(np.linalg.norm(rotated - expected) / np.linalg.norm(y))
+        assert np.linalg.norm(rotated - groups.act(y, c16, 2, "harmonic")) / np.linalg.norm(y) > 0.1
     assert errors[0] > errors[1] > errors[2]
     assert errors[2] < 5e-3
 
@@ -309,6 +309,8 @@ def test_logits_of_the_published_network_are_exactly_invariant():
     assert model.compute_dtype == "float64"
     x = draw(2, 28, 28, 1)
     logits = run(model, x)
-    for turns in (1, 2, 3):
-        assert np.abs(run(model, np.rot90(x, turns, axes=(1, 2)).copy()) - logits).max() <= 1e-12 * np.abs(logits).max()
+    for quarters in (1, 2, 3):
+        assert (
+            np.abs(run(model, np.rot90(x, quarters, axes=(1, 2)).copy()) - logits).max() <= 1e-12 * np.abs(logits).max()
+        )
     assert np.abs(run(model, x[:, ::-1].copy()) - logits).max() > 1e-6 * np.abs(logits).max()  # a mirror image

@@ -26,9 +26,9 @@ def photographs():
     pictures = pytest.importorskip("sklearn.datasets").load_sample_images().images
     pieces = []
     for picture in pictures:
-        grey = picture.mean(axis=-1) / 255
-        corners = np.random.default_rng(0).integers(0, (grey.shape[0] - 27, grey.shape[1] - 27), (12, 2))
-        pieces += [grey[row : row + 27, column : column + 27] for row, column in corners]
+        gray = picture.mean(axis=-1) / 255
+        corners = np.random.default_rng(0).integers(0, (gray.shape[0] - 27, gray.shape[1] - 27), (12, 2))
+        pieces += [gray[row : row + 27, column : column + 27] for row, column in corners]
     return np.stack(pieces)[..., None]
 
 

@@ -39,8 +39,8 @@ def change(model, x, moved, act=lambda y: y):
     return np.linalg.norm(z - act(y)) / np.linalg.norm(y)
 
 
-def turned(matrix):
-    """How the vectors of two samples turn."""
+def rotated(matrix):
+    """How the vectors of two samples rotate."""
     d = len(matrix) - 1
     return lambda y: np.einsum("ij,bjc->bic", matrix[:d, :d], y.reshape(2, d, -1)).reshape(y.shape)
 
@@ -62,7 +62,7 @@ def test_lifts_along_principal_axes_keep_every_rotation(group, samples):
     some = groups.LieSample(group, 5)
     for matrix in some.matrices[1:]:
         moved = [groups.move_points(x, matrix), f, mask]
-        assert change(model, [x, f, mask], moved, turned(matrix)) <= 1e-11
+        assert change(model, [x, f, mask], moved, rotated(matrix)) <= 1e-11
     mirrored = x * np.array([-1.0] + [1.0] * (some.dimension - 1))
     assert change(model, [x, f, mask], [mirrored, f, mask]) > 1e-2
     elsewhere = np.where(mask[..., None], x, 7.0)
@@ -78,8 +78,8 @@ def test_points_without_principal_axes_give_finite_numbers():
         u, _, _ = layers.LieLift("SE3", 4, "principal", dtype="float64")(
             [points, np.ones((1, 10, 1)), np.ones((1, 10))]
         )
-        turns = ops.convert_to_numpy(u)[..., :4]
-        np.testing.assert_allclose(np.sum(turns**2, axis=-1), 1.0, atol=1e-12)
+        rotations = ops.convert_to_numpy(u)[..., :4]
+        np.testing.assert_allclose(np.sum(rotations**2, axis=-1), 1.0, atol=1e-12)
 
 
 @pytest.mark.tensorflow
@@ -89,9 +89,9 @@ def test_lifts_on_a_grid_keep_its_rotations(group, samples):
     some = groups.LieSample(group, 4, samples)
     for element in some.grid_elements[1:]:
         moved = [groups.move_points(x, some.matrices[element]), f, mask]
-        assert change(model, [x, f, mask], moved, turned(some.matrices[element])) <= 1e-10
+        assert change(model, [x, f, mask], moved, rotated(some.matrices[element])) <= 1e-10
     other = some.matrices[-1]
-    assert change(model, [x, f, mask], [groups.move_points(x, other), f, mask], turned(other)) > 1e-3
+    assert change(model, [x, f, mask], [groups.move_points(x, other), f, mask], rotated(other)) > 1e-3
 
 
 @pytest.mark.tensorflow
@@ -129,7 +129,7 @@ def test_random_lifts_are_other_ones_in_training_only(group, samples):
 
 @pytest.mark.tensorflow
 def test_uniform_lifts_of_so3_are_haar():
-    """The turn about a point is uniform; drawn from a uniform quaternion's angle it would favour half turns."""
+    """The rotation about a point is uniform; drawn from a uniform quaternion's angle it would favor half turns."""
     x = np.tile([[[1.0, 0.0, 0.0]]], (1, 4000, 1))
     lift = layers.LieLift("SO3", sampling="uniform", seed=0)
     u = ops.convert_to_numpy(lift([x, x[..., :1], np.ones((1, 4000), bool)], training=True)[0])[0]

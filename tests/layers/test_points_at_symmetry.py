@@ -104,7 +104,7 @@ def average_model(average, count):
     return keras.Model(inputs, average(inputs))
 
 
-def test_averages_over_frames_turn_vectors_and_come_back_from_a_file(tmp_path):
+def test_averages_over_frames_rotate_vectors_and_come_back_from_a_file(tmp_path):
     x = MOLECULES["any"]
     inner = keras.Sequential([keras.layers.Dense(6, dtype="float64")])
     model = network(len(x), neighbors=3)

@@ -80,9 +80,9 @@ def test_exact_for_the_group_of_the_grid(group, subgroup):
         for moved, f, matrix in rotated(x, group, 3):
             there = moved[:, order], f[:, order], mask[:, order]
             np.testing.assert_allclose(run(scalar, *there), energy, atol=1e-10)
-            turned = run(vector, *there)
-            np.testing.assert_allclose(turned, dipole @ matrix.T, atol=1e-10)
-            control = max(control, np.abs(turned - dipole).max())
+            answer = run(vector, *there)
+            np.testing.assert_allclose(answer, dipole @ matrix.T, atol=1e-10)
+            control = max(control, np.abs(answer - dipole).max())
         assert control > 1e-2 * np.abs(dipole).max()
 
 

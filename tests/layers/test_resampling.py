@@ -84,7 +84,7 @@ def test_branches_join_again():
     np.testing.assert_allclose(ke.fold(model)(data), model(data), atol=1e-5)
 
 
-def test_the_strongest_orientation_turns_along():
+def test_the_strongest_orientation_rotates_along():
     layer = layers.VectorFieldActivation("1xregular", group="C8", dtype="float64")
     x = np.zeros((8, 8))
     x[np.arange(8), np.arange(8)] = 2.0

@@ -63,7 +63,7 @@ def test_transposed_is_the_adjoint():
     np.testing.assert_allclose(np.sum(y * h), np.sum(f * ops.convert_to_numpy(back(h))), rtol=1e-12)
 
 
-def test_all_taps_are_learnt():
+def test_all_taps_are_learned():
     layer = L.GroupConv3D(2, 5, "O")
     layer.build((None, 7, 7, 7, 24, 3))
     assert layer.kernel.shape == (5, 5, 5, 24, 3, 2) and layer.expanded_kernel().shape == (5, 5, 5, 72, 48)
@@ -80,7 +80,7 @@ def test_he_variance_is_kept():
         assert 0.3 < y.std() < 3
 
 
-def test_the_steerable_basis_turns_better_than_interpolation():
+def test_the_steerable_basis_rotates_better_than_interpolation():
     """A fifth turn of a smooth volume, which no voxel grid carries."""
     group = ke.groups.get("I")
     axes = np.meshgrid(*3 * [np.arange(17) - 8.0], indexing="ij")

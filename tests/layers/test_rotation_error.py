@@ -34,9 +34,9 @@ def error(function, act, degrees):
     """|f(g x) - g f(x)| / |f(x)| for the rotation by `degrees`, inside the disc."""
     x = band_limited_images()
     y = function(x)
-    turned = function(groups.rotate(x, degrees).astype("float32"))
+    rotated = function(groups.rotate(x, degrees).astype("float32"))
     window = disc(0.3).reshape(1, SIZE, SIZE, *(1,) * (y.ndim - 3))
-    return np.linalg.norm((turned - act(y)) * window) / np.linalg.norm(y * window)
+    return np.linalg.norm((rotated - act(y)) * window) / np.linalg.norm(y * window)
 
 
 def steerable(kernel_size, degrees=45, out_type="4x0 + 4x1 + 4x2"):
@@ -75,5 +75,5 @@ def test_the_error_falls_with_the_size_of_the_kernel():
 
 def test_a_wrong_angle_is_noticed():
     layer = layers.SteerableConv2D("1x0", "4x1", 7, "SO2", padding="same", dtype="float64")
-    not_turned = error(lambda x: ops.convert_to_numpy(layer(x)), lambda y: groups.rotate(y, 45), 45)
-    assert not_turned > 0.5
+    not_rotated = error(lambda x: ops.convert_to_numpy(layer(x)), lambda y: groups.rotate(y, 45), 45)
+    assert not_rotated > 0.5

@@ -11,7 +11,7 @@ from keras_equivariant.equivariance.twin import smooth_noise
 from keras_equivariant.ops import pooling
 
 pytestmark = pytest.mark.tensorflow
-TURN = groups.rotation_matrix(35, axis=(1, 2, 3))
+ROTATION = groups.rotation_matrix(35, axis=(1, 2, 3))
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def features(text, group, lead=(4,), seed=0):
     return field_type, np.random.default_rng(seed).normal(size=(*lead, field_type.size))
 
 
-def turned_error(layer, in_type, out_type, x, matrix=TURN):
+def error_of_features(layer, in_type, out_type, x, matrix=ROTATION):
     """The relative error of the law for features without space."""
     y = ops.convert_to_numpy(layer(x))
     moved = ops.convert_to_numpy(layer(in_type.transform(x, matrix)))
@@ -41,7 +41,7 @@ def test_numbers_of_weights():
 
 
 @pytest.mark.parametrize("size", [3, 5])
-def test_unit_variance_at_initialisation(size):
+def test_unit_variance_at_initialization(size):
     in_type, x = features("8x0 + 4x1 + 4x2", "SO3", (2, 16, 16, 16))
     out_type = FieldType.parse("16x0 + 16x1 + 8x2 + 8x3", "SO3")
     layer = layers.SteerableConv3D(in_type, out_type, size, kernel_initializer="lecun_normal", use_bias=False)
@@ -66,9 +66,9 @@ def test_unit_variance_at_initialisation(size):
 )
 def test_any_rotation_is_exact_where_there_is_no_space(layer):
     x = np.random.default_rng(0).normal(size=(5, layer.in_type.size))
-    assert turned_error(layer, layer.in_type, layer.out_type, x) < 1e-12
+    assert error_of_features(layer, layer.in_type, layer.out_type, x) < 1e-12
     if layer.in_type.group.mirrors:
-        assert turned_error(layer, layer.in_type, layer.out_type, x, -TURN) < 1e-12
+        assert error_of_features(layer, layer.in_type, layer.out_type, x, -ROTATION) < 1e-12
     y = ops.convert_to_numpy(layer(x))
     unmoved = ops.convert_to_numpy(layer(x[:, ::-1]))
     assert np.abs(unmoved - y).max() > 1e-2  # a layer that looks at its input
@@ -91,18 +91,18 @@ def test_fourier_activation(text, group, samples):
     assert len(layer._sampling) == samples
     x = np.random.default_rng(0).normal(size=(5, layer.in_type.size))
     cube = groups.get(group).matrices
-    assert max(turned_error(layer, layer.in_type, layer.out_type, x, matrix) for matrix in cube) < 1e-12
+    assert max(error_of_features(layer, layer.in_type, layer.out_type, x, matrix) for matrix in cube) < 1e-12
     linear = layers.FourierActivation(text, group, activation="linear", dtype="float64")
     np.testing.assert_allclose(linear(x), x, atol=1e-12)  # the means are exact for products of two functions
     if group != "O":
-        assert 1e-3 < turned_error(layer, layer.in_type, layer.out_type, x) < 0.6  # all other rotations: approximately
+        assert 1e-3 < error_of_features(layer, layer.in_type, layer.out_type, x) < 0.6  # all others: nearly
 
 
 def test_fourier_activation_on_a_grid_of_ones_own():
     finer = layers.FourierActivation("1x0 + 3x1", "SO3", grid="I", dtype="float64")
     x = np.random.default_rng(0).normal(size=(5, 10))
     for matrix in groups.get("I").matrices:
-        assert turned_error(finer, finer.in_type, finer.out_type, x, matrix) < 1e-12
+        assert error_of_features(finer, finer.in_type, finer.out_type, x, matrix) < 1e-12
     with pytest.raises(ValueError, match="twice the highest degree"):
         layers.FourierActivation("1x0 + 3x1 + 5x2", "SO3", grid="O")
     with pytest.raises(ValueError, match='use "2x0 \\+ 6x1"'):
@@ -121,7 +121,7 @@ def ball(size):
     return (0.5 * (1 + np.cos(np.pi * np.clip((radius - 0.3) / 0.12, 0, 1))))[None, ..., None]
 
 
-def rotation_error(layer, matrix=TURN, size=19):
+def rotation_error(layer, matrix=ROTATION, size=19):
     """|f(g x) - g f(x)| / |f(x)| on smooth volumes, within the ball."""
     x = smooth_volumes(size)
     y = ops.convert_to_numpy(layer(x))
@@ -145,7 +145,7 @@ def test_any_rotation_of_smooth_volumes_is_near():
     narrow = layers.SteerableConv3D("1x0", "4x2", 3, "SO3", padding="same", use_bias=False, dtype="float64")
     assert rotation_error(wide) < 0.6 * rotation_error(narrow)
     wrong = layer("4x1")
-    wrong.out_type = FieldType.parse("12x0", "SO3")  # vectors that are said not to turn
+    wrong.out_type = FieldType.parse("12x0", "SO3")  # vectors that are said not to rotate
     assert rotation_error(wrong) > 0.3
 
 
@@ -159,8 +159,8 @@ def test_the_low_pass_makes_strides_nearly_equivariant():
         )
         x = smooth_volumes(21, wavelength=3.0)
         y = ops.convert_to_numpy(layer(x))
-        moved = ops.convert_to_numpy(layer(groups.move_pixels(x, TURN)))
-        expected = groups.move_pixels(layer.out_type.transform(y, TURN), TURN)
+        moved = ops.convert_to_numpy(layer(groups.move_pixels(x, ROTATION)))
+        expected = groups.move_pixels(layer.out_type.transform(y, ROTATION), ROTATION)
         window = ball(11)
         errors.append(np.linalg.norm((moved - expected) * window) / np.linalg.norm(y * window))
     assert errors[1] < 0.7 * errors[0]
@@ -218,7 +218,7 @@ def test_restriction_goes_on_with_fewer_symmetries():
     assert report.exact and report.group == "O"
 
 
-def test_a_vector_turns_with_its_volume():
+def test_a_vector_rotates_with_its_volume():
     inputs = keras.Input((7, 7, 7, 1))
     gated = layers.GatedActivation.in_type_for("2x0 + 2x1", "SO3")
     x = layers.SteerableConv3D("1x0", gated, 3, "SO3", padding="same")(inputs)

@@ -17,8 +17,8 @@ def elements(group, seed=0):
     if not isinstance(group, groups.ContinuousGroup):
         return list(group.matrices)
     angles = np.random.default_rng(seed).uniform(0, 2 * np.pi, 5)
-    turns = [np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]]) for t in angles]
-    return turns + [MIRROR @ turn for turn in turns] if group.mirrors else turns
+    rotations = [np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]]) for t in angles]
+    return rotations + [MIRROR @ rotation for rotation in rotations] if group.mirrors else rotations
 
 
 def prepared(layer, lead=(2, 3, 4)):
@@ -92,7 +92,7 @@ def test_law_at_all_elements(layer):
     assert law(layer) <= 1e-12
     for fewer in [(3,), (2, 2, 2, 2)]:  # vectors and volumes
         assert law(layer, lead=fewer) <= 1e-12
-    if not layer.out_type.size == layer.out_type.fields:  # negative control: a result that is said not to turn
+    if not layer.out_type.size == layer.out_type.fields:  # negative control: a result that is said not to rotate
         assert law(layer, out=FieldType.scalars(layer.out_type.size, layer.group)) > 1e-2
 
 
@@ -293,7 +293,7 @@ def test_norm_max_pooling_of_unknown_sizes():
     ],
 )
 def test_linear_poolings_commute_with_every_type(make):
-    """Channel by channel and linear: stock arithmetic on typed features, with the turn of the fibre alone and whole."""
+    """Channel by channel and linear: stock arithmetic on typed features, the rotation of the fibre alone and whole."""
     layer, field_type = make(), FieldType.parse("2x0+ + 1x0- + 2x1 + 1x3", "O2")
     x = np.random.default_rng(0).normal(size=(2, 8, 8, field_type.size)).astype("float32")
     y = ops.convert_to_numpy(layer(x))

@@ -34,8 +34,8 @@ def elements(group):
     group = groups.get(group)
     if not isinstance(group, groups.ContinuousGroup):
         return group.matrices
-    turns = [rotation(angle) for angle in np.random.default_rng(5).uniform(0, 2 * np.pi, size=5)]
-    return [*turns, *(MIRROR @ turn for turn in turns)] if group.mirrors else turns
+    rotations = [rotation(angle) for angle in np.random.default_rng(5).uniform(0, 2 * np.pi, size=5)]
+    return [*rotations, *(MIRROR @ matrix for matrix in rotations)] if group.mirrors else rotations
 
 
 def filled(layer, x, **kwargs):
@@ -74,7 +74,7 @@ MAKERS = {
 @pytest.mark.parametrize("maker", MAKERS)
 @pytest.mark.parametrize(("group", "text"), TYPES)
 def test_law_at_every_element(maker, group, text, training):
-    """The fibres alone turn: these layers do not touch space, so that the law is exact for every angle."""
+    """The fibres alone rotate: these layers do not touch space, so that the law is exact for every angle."""
     field_type = ke.FieldType.parse(text, group)
     layer = MAKERS[maker](field_type)
     x = features(field_type)
@@ -180,7 +180,7 @@ def test_transposed_convolution_is_the_adjoint(group, size):
 
 
 def test_dense_has_one_map_per_pair_of_equal_irreps():
-    """Two per pair of planes on SO(2), which commutes with its own turns, one on O(2)."""
+    """Two per pair of planes on SO(2), which commutes with its own rotations, one on O(2)."""
     sizes = {"SO2": 2 * 3 + 2 * 2 * 3, "O2": 2 * 3 + 2 * 3}
     for group, size in sizes.items():
         scalar = "0+" if group == "O2" else "0"

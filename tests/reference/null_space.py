@@ -36,15 +36,15 @@ def exact_kernels(source, target, kernel_size):
     return null_space(np.concatenate(blocks))
 
 
-def band_limited_kernels(source, target, kernel_size, rings, turns):
+def band_limited_kernels(source, target, kernel_size, rings, rotations):
     """Sampled solutions among rings x {1, cos m phi, sin m phi} x all matrices, `(n, pixels * out * in)`.
 
-    The constraint is evaluated on points off the grid, for the elements with the matrices `turns`.
+    The constraint is evaluated on points off the grid, for the elements with the matrices `rotations`.
     """
     points = np.random.default_rng(0).normal(size=(16, 2)) * max(kernel_size) / 3
-    rho_in, rho_out = source.rho(turns), target.rho(turns)
+    rho_in, rho_out = source.rho(rotations), target.rho(rotations)
     here, constraints = _functions(points, kernel_size, rings), []
-    for matrix, before, after in zip(turns, rho_in, rho_out, strict=True):
+    for matrix, before, after in zip(rotations, rho_in, rho_out, strict=True):
         there = _functions(points @ matrix.T, kernel_size, rings)  # K(g x), points are (x, y)
         left = np.einsum("fx,ab,cd->xacfbd", there, np.eye(target.dim), np.eye(source.dim))
         right = np.einsum("fx,ab,cd->xacfbd", here, after, before)
@@ -70,18 +70,18 @@ def _functions(points, kernel_size, rings):
     return np.array(values)
 
 
-def band_limited_volumes(source, target, kernel_size, rings, group="SO3", turns=None):
+def band_limited_volumes(source, target, kernel_size, rings, group="SO3", rotations=None):
     """The same in space between irreps of a continuous group, with products of coordinates in place of harmonics.
 
     Args:
-        turns: elements of the group, `(n, 3, 3)`, that generate it; by default random rotations.
+        rotations: elements of the group, `(n, 3, 3)`, that generate it; by default random rotations.
     """
-    if turns is None:
-        turns = Rotation.from_quat(np.random.default_rng(1).normal(size=(3, 4))).as_matrix()
+    if rotations is None:
+        rotations = Rotation.from_quat(np.random.default_rng(1).normal(size=(3, 4))).as_matrix()
     points = np.random.default_rng(0).normal(size=(25, 3)) * max(kernel_size) / 3
-    before, after = (groups.irrep(group, label).rho(turns) for label in (source, target))
+    before, after = (groups.irrep(group, label).rho(rotations) for label in (source, target))
     dims, here, constraints = (after.shape[1], before.shape[1]), _monomials(points, kernel_size, rings), []
-    for matrix, rho_in, rho_out in zip(turns, before, after, strict=True):
+    for matrix, rho_in, rho_out in zip(rotations, before, after, strict=True):
         there = _monomials(points @ matrix.T, kernel_size, rings)
         left = np.einsum("fx,ab,cd->xacfbd", there, np.eye(dims[0]), np.eye(dims[1]))
         right = np.einsum("fx,ab,cd->xacfbd", here, rho_out, rho_in)

@@ -56,8 +56,8 @@ def test_rest_answers_with_the_numbers_of_keras(served, images, batch):
     found = np.reshape(answer["outputs"][0]["data"], answer["outputs"][0]["shape"])
     expected = keras.ops.convert_to_numpy(model(images[:batch]))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
-    turned = server.post(INFER, {"inputs": [tensor(name, np.rot90(images[:batch], axes=(1, 2)))]})[1]
-    np.testing.assert_allclose(turned["outputs"][0]["data"], found.ravel(), atol=1e-5 * np.abs(expected).max())
+    rotated = server.post(INFER, {"inputs": [tensor(name, np.rot90(images[:batch], axes=(1, 2)))]})[1]
+    np.testing.assert_allclose(rotated["outputs"][0]["data"], found.ravel(), atol=1e-5 * np.abs(expected).max())
     mirrored = server.post(INFER, {"inputs": [tensor(name, images[:batch, :, ::-1])]})[1]
     assert np.abs(mirrored["outputs"][0]["data"] - found.ravel()).max() > 1e-2 * np.abs(expected).max()
 

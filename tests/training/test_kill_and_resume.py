@@ -32,7 +32,7 @@ NETWORK = {
 
 
 def command(folder):
-    """A run of random weights, random order, random turns and shifts, Dropout, and a rate that changes every step."""
+    """A run of random weights, random order, random rotations and shifts, Dropout, and a rate of each step's own."""
     spec = folder / "tiny.yaml"
     spec.write_text(yaml.safe_dump(NETWORK, sort_keys=False))
     data = save_shapes(folder / "shapes.npz", count=800)

@@ -55,10 +55,10 @@ def test_losses_are_their_formulas(images):
     model.functions.assign(np.broadcast_to(np.eye(9) / 6, (4, 9, 9)))
     found = losses(model, images)
     assert found["orthogonality"] == pytest.approx(0.75 / 9, rel=1e-5)  # 9 B B^T = 1/4, on the diagonal alone
-    assert found["equivariance"] > 0.01  # the functions do not turn
-    turned = auto_encoder("C4", "partial")
-    turned.functions.assign(np.eye(9)[None] / 3)
-    found = losses(turned, images)
+    assert found["equivariance"] > 0.01  # the functions do not rotate
+    rotated = auto_encoder("C4", "partial")
+    rotated.functions.assign(np.eye(9)[None] / 3)
+    found = losses(rotated, images)
     # Quarter turns of pixels are exact and commute with the Gaussian: nothing is lost but rounding. Windows overlap
     # 9 times, so B B^T = 1/9 gives the image back.
     assert found["equivariance"] < 1e-6 and found["reconstruction"] < 1e-5 and found["orthogonality"] < 1e-6
@@ -131,7 +131,7 @@ def test_images_are_made_grey_and_cut_to_size(images):
         (("C8", 3), {"batch_size": 1000}, "use a smaller batch_size"),
         (("C8", 3), {"validation": 1.0}, "`validation` must be a fraction"),
         (("C8", 3), {"path": "basis.dat"}, 'must end with ".npz"'),
-        (("C8", 9), {}, "large enough to turn: 28 pixels or more"),
+        (("C8", 9), {}, "large enough to rotate: 28 pixels or more"),
     ],
 )
 def test_what_cannot_be_learned_is_refused(images, arguments, options, message):

@@ -47,11 +47,11 @@ def save(path, array):
 
 def pictures(folder):
     """Three classes of 16, 8 and 4 pictures, wider than high."""
-    for name, count, grey in (("blue", 16, 40), ("green", 8, 120), ("red", 4, 220)):
+    for name, count, gray in (("blue", 16, 40), ("green", 8, 120), ("red", 4, 220)):
         for i in range(count):
             save(
                 folder / name / f"{i}.png",
-                np.full((8, 12, 3), grey, "uint8") + RNG.integers(0, 20, (8, 12, 3), "uint8"),
+                np.full((8, 12, 3), gray, "uint8") + RNG.integers(0, 20, (8, 12, 3), "uint8"),
             )
     return folder
 

@@ -1,4 +1,4 @@
-"""A rematerialised model trains like the model itself, number by number."""
+"""A rematerialized model trains like the model itself, number by number."""
 
 import itertools
 

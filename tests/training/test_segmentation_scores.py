@@ -66,7 +66,7 @@ def test_the_frequency_is_that_of_the_training_masks():
     assert type(Segmentation().make_loss("crossentropy", MASKS)) is keras.losses.BinaryCrossentropy
 
 
-def test_the_disc_is_what_no_turn_moves_out_of_the_image():
+def test_the_disc_is_what_no_rotation_moves_out_of_the_image():
     inside = disc((16, 16))
     np.testing.assert_array_equal(inside, np.rot90(inside))
     assert not inside[0].any() and not inside[:, 0].any() and inside[1, 7] and 0.55 < inside.mean() < 0.79

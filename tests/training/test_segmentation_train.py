@@ -58,7 +58,7 @@ def finished(cells, tmp_path_factory):
     return quiet(SPEC, cells, tmp_path_factory.mktemp("cells") / "run", validation=20, angle_step=45)
 
 
-def test_it_learns_and_its_masks_turn_with_the_images(finished, cells):
+def test_it_learns_and_its_masks_rotate_with_the_images(finished, cells):
     assert finished.history["loss"][-1] < finished.history["loss"][0]
     assert finished.history["f1"][-1] > finished.history["f1"][0]
     assert len(finished.history["val_f1"]) == len(finished.history["val_average_precision"]) == 4

@@ -1,4 +1,4 @@
-"""`train` on volumes: learnt upright, tested rotated in space, certified, exported, evaluated again."""
+"""`train` on volumes: learned upright, tested rotated in space, certified, exported, evaluated again."""
 
 import json
 
@@ -47,7 +47,7 @@ def test_the_network_fits_the_volumes_and_is_exact(finished):
     assert finished.test_accuracy > 0.6
 
 
-def test_turned_volumes_make_no_difference_to_it_but_to_the_plain_network(finished):
+def test_rotated_volumes_make_no_difference_to_it_but_to_the_plain_network(finished):
     own, plain = finished.scores, finished.comparison.scores
     assert own["accuracy_over_cube_rotations"] == own["worst_accuracy_of_cube_rotations"] == own["accuracy"]
     assert plain["worst_accuracy_of_cube_rotations"] < plain["accuracy"]
@@ -63,8 +63,8 @@ def test_it_is_exported_and_evaluated_by_the_command_line(finished, capsys):
     assert "Over the 24 rotations of the cube" in capsys.readouterr().out
 
 
-def test_volumes_that_are_no_cubes_are_not_turned(finished):
-    with pytest.raises(ValueError, match="turn cubes only. Received: volumes of shape"):
+def test_volumes_that_are_no_cubes_are_not_rotated(finished):
+    with pytest.raises(ValueError, match="move cubes only. Received: volumes of shape"):
         accuracy_by_rotation(finished.model, np.zeros((2, 8, 8, 4, 1)), np.zeros(2))
 
 

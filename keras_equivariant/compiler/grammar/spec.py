@@ -51,8 +51,8 @@ class Spec:
     Attributes:
         name: the model's name.
         description: one line, or "".
-        law: what the network's answer is meant to do when the input turns: stay as it is, `"invariance"`, or turn with
-            it, `"equivariance"`. The linter warns of an answer that turns only in the first case.
+        law: what the network's answer is meant to do when the input rotates: stay as it is, `"invariance"`, or rotate
+            with it, `"equivariance"`. The linter warns of an answer that rotates only in the first case.
         params: dict of the parameters' values.
         input: dict with the `shape` of one example as a tuple (None where unknown), and `dtype` and `name` if given;
             with `space: d` the example is points, `shape` their number and the channels of their values, and the model

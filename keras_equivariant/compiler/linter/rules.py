@@ -130,7 +130,7 @@ def _claim(entry):
 
 
 def ending(features):
-    """A warning for a network whose answer turns with its input, or None."""
+    """A warning for a network whose answer rotates with its input, or None."""
     layout, average = features.layout, mean(features.layout, features.shape)
     remedies = {
         Regular: f"GroupPooling and {average}",
@@ -141,6 +141,6 @@ def ending(features):
     if type(layout) not in remedies:
         return None
     return (
-        f"the network ends with {features} features, which turn with the input; for an invariant answer end with "
+        f"the network ends with {features} features, which rotate with the input; for an invariant answer end with "
         f"{remedies[type(layout)]}"
     )

@@ -1,4 +1,4 @@
-// Draws a digit as strokes, turns the strokes, and shows what two networks make of the 28 x 28 pixels.
+// Draws a digit as strokes, rotates the strokes, and shows what two networks make of the 28 x 28 pixels.
 import {loadAndCompile, loadLiteRt, Tensor} from '@litertjs/core';
 
 const SIZE = 28;
@@ -35,7 +35,7 @@ function placed() {
   return strokes.map((stroke) => stroke.map((p) => p.map((c, i) => (c - (range[i][0] + range[i][1]) / 2) * scale)));
 }
 
-/** The pixels of the digit turned counter-clockwise; quarter turns move pixels, so that they are exact. */
+/** The pixels of the digit rotated counter-clockwise; quarter turns move pixels, so that they are exact. */
 function pixels(degrees) {
   const quarters = Math.floor(degrees / 90) % 4;
   const rest = ((degrees % 90) * Math.PI) / 180;
@@ -68,7 +68,7 @@ function pixels(degrees) {
 
 /** The probabilities and the vectors (H, W, 2) that a network gives. */
 async function answer(net, image) {
-  const input = new Tensor(image.map((grey) => 255 * grey), [1, SIZE, SIZE, 1]);
+  const input = new Tensor(image.map((gray) => 255 * gray), [1, SIZE, SIZE, 1]);
   const outputs = await net.model.run([input]);
   const arrays = [];
   for (const output of outputs) {
@@ -88,8 +88,8 @@ function paint(canvas, image) {
   const pen = canvas.getContext('2d');
   const step = canvas.width / SIZE;
   image.forEach((value, at) => {
-    const grey = Math.round(255 * value);
-    pen.fillStyle = `rgb(${grey},${grey},${grey})`;
+    const gray = Math.round(255 * value);
+    pen.fillStyle = `rgb(${gray},${gray},${gray})`;
     pen.fillRect((at % SIZE) * step, Math.floor(at / SIZE) * step, step, step);
   });
 }

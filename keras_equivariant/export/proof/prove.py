@@ -22,7 +22,7 @@ def prove(artifact, group=None, input_shape=None):
 
     The network is read from the file, without the model that it was made from. Every channel of every layer gets a
     number that stands for the function of the input it computes: the operation, the constants, the numbers of what it
-    acts on. A group element moves such a function to another one: kernels turn, windows change their ends, channels
+    acts on. A group element moves such a function to another one: kernels rotate, windows change their ends, channels
     are exchanged. Where every moved output is an output again, the network commutes with the element for all inputs:
 
         f_j(g x) = g f_i(x), for the channel j that has the kernel, bias, scales and zero points of the moved channel i

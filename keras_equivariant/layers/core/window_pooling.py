@@ -98,7 +98,7 @@ class PixelwiseLayer(EquivariantLayer):
             )
         if self.group is not None and self.group.mirrors:
             raise ValueError(
-                "Harmonic features turn, but have no mirror images. "
+                "Harmonic features rotate, but have no mirror images. "
                 f'Received: group="{self.group.name}"; use a group of rotations such as "C4"'
             )
 

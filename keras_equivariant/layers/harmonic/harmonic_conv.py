@@ -39,7 +39,7 @@ class HarmonicConv2D(WindowedConv):
 
     for the orders n = 0..max_order of the output and m of the input. The radial profile R (a coefficient for each of
     `num_rings` rings) and the phase beta of each |n - m| and each pair of channels are learned. There is no bias: it
-    would not turn with the features of orders above 0; order 0 gets one from the activation.
+    would not rotate with the features of orders above 0; order 0 gets one from the activation.
 
     Args:
         filters: output channels of each order.
@@ -69,9 +69,9 @@ class HarmonicConv2D(WindowedConv):
     Output shape:
         `(B, H', W', max_order+1, 2, filters)`
 
-    Equivariance: if the input turns by t, order m of the output turns with it and is multiplied by e^{i m t}. Exact for
-    quarter turns on sizes that the windows cover symmetrically, other sizes raise; approximate for other angles, the
-    better the smoother the input. Mirror images have no such law.
+    Equivariance: if the input rotates by t, order m of the output rotates with it and is multiplied by e^{i m t}. Exact
+    for quarter turns on sizes that the windows cover symmetrically, other sizes raise; approximate for other angles,
+    the better the smoother the input. Mirror images have no such law.
 
     Raises:
         ValueError: a bias or an activation, a kernel that is not square or too small for an order, sizes that break the
@@ -174,7 +174,7 @@ class HarmonicConv2D(WindowedConv):
 
     def fold(self, input_shape):
         orders, fields = self._orders_and_fields(input_shape)
-        rho_in, rho_out = _turning(orders, fields), _turning(self.max_order + 1, self.filters)
+        rho_in, rho_out = _representation(orders, fields), _representation(self.max_order + 1, self.filters)
         return [
             (step, [shared_over_orbits(ops.convert_to_numpy(weights[0]), self.group, rho_in, rho_out), *weights[1:]])
             if weights
@@ -260,18 +260,18 @@ def _routes(available, orders_in, orders_out):
     return filters, signs.astype(float)
 
 
-def _turning(orders, fields):
+def _representation(orders, fields):
     """The function from a rotation's matrix to how it mixes the channels (order, part, field); None is an image."""
 
     def rho(matrix):
         if orders is None:
             return np.eye(fields)
         angle = math.atan2(matrix[1, 0], matrix[0, 0])
-        turned = np.zeros((2 * orders, 2 * orders))
+        matrix_of_angle = np.zeros((2 * orders, 2 * orders))
         for m in range(orders):
             cos, sin = math.cos(m * angle), math.sin(m * angle)
-            turned[2 * m : 2 * m + 2, 2 * m : 2 * m + 2] = [[cos, -sin], [sin, cos]]
-        return np.kron(turned, np.eye(fields))
+            matrix_of_angle[2 * m : 2 * m + 2, 2 * m : 2 * m + 2] = [[cos, -sin], [sin, cos]]
+        return np.kron(matrix_of_angle, np.eye(fields))
 
     return rho
 

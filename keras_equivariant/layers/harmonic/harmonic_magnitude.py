@@ -18,7 +18,7 @@ REDUCTIONS = ("sum", None)
 
 @register
 class HarmonicMagnitude(OnHarmonic, Biased):
-    """Magnitudes of complex features: what does not turn.
+    """Magnitudes of complex features: what does not rotate.
 
     y = sum over m of |x_m| (+ bias);  without the sum the magnitudes of all orders lie side by side, order 0 first
 
@@ -37,7 +37,7 @@ class HarmonicMagnitude(OnHarmonic, Biased):
     Output shape:
         `(B, H, W, C)`; without reduction `(B, H, W, (M+1) C)`
 
-    Equivariance: exact on every size. The result is an image: its pixels move, its channels do not turn.
+    Equivariance: exact on every size. The result is an image: its pixels move, its channels do not rotate.
 
     Raises:
         ValueError: unknown reduction, features that are not harmonic, an epsilon below 0.

@@ -79,10 +79,10 @@ class FrameAveraging(OnPoints, EquivariantLayer):
         positions, values, mask = inputs
         mask = ops.cast(mask, "bool")
         planes = centered(self.full(positions), mask)
-        turn, weights, lines = weighted_frames(planes, mask)
+        rotation, weights, lines = weighted_frames(planes, mask)
         own = arithmetic(self.group)
-        back = tuple(ops.expand_dims(x, -1) for x in own.inverse(turn))
-        seen = own.turn(back, tuple(ops.expand_dims(p, 1) for p in planes))
+        back = tuple(ops.expand_dims(x, -1) for x in own.inverse(rotation))
+        seen = own.rotate(back, tuple(ops.expand_dims(p, 1) for p in planes))
         if lines is not None:  # 0 across a line; forces across it would follow an axis that means nothing
             seen = (seen[0], *(ops.where(ops.expand_dims(lines, -1), ops.zeros_like(p), p) for p in seen[1:]))
         seen = ops.stack(seen, axis=-1)
@@ -92,8 +92,8 @@ class FrameAveraging(OnPoints, EquivariantLayer):
         y = ops.reshape(y, (-1, count, y.shape[-1]))
         if self.vectors:
             parts = tuple(self.full(part) for part in ops.split(y, len(planes), axis=-1))
-            turned = own.turn(tuple(ops.expand_dims(x, -1) for x in turn), parts)
-            y = ops.cast(ops.concatenate(turned, axis=-1), y.dtype)
+            rotated = own.rotate(tuple(ops.expand_dims(x, -1) for x in rotation), parts)
+            y = ops.cast(ops.concatenate(rotated, axis=-1), y.dtype)
         return ops.sum(y * ops.cast(ops.expand_dims(weights, -1), y.dtype), axis=1)
 
     def compute_output_shape(self, input_shape):

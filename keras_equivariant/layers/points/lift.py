@@ -19,7 +19,7 @@ from keras_equivariant.layers.points.features import (
     zero_where_absent,
 )
 from keras_equivariant.ops import lie
-from keras_equivariant.ops.principal_axes import principal_turn
+from keras_equivariant.ops.principal_axes import principal_rotation
 from keras_equivariant.utils.checks import check_choice, tuple_of
 
 SAMPLING = ("grid", "uniform", "shared", "principal")
@@ -102,7 +102,7 @@ class LieLift(OnPoints, EquivariantLayer):
         random = self.sampling in ("uniform", "shared") and self.group.stabilizer is not None
         self.seed_generator = keras.random.SeedGenerator(seed) if random else None
         self._in_space = self.group.stabilizer is not None and self.group.stabilizer.dimension == 3
-        self._turns = rotation_grids.rotations_of_space if self._in_space else rotation_grids.rotations_of_plane
+        self._grid = rotation_grids.rotations_of_space if self._in_space else rotation_grids.rotations_of_plane
         self._rotations = lie.arithmetic(3 if self._in_space else 2, rotates=True)
 
     def _check_principal(self):
@@ -131,29 +131,29 @@ class LieLift(OnPoints, EquivariantLayer):
         mask = ops.logical_and(ops.cast(mask, "bool"), there)
         positions = zero_where_absent(positions, mask)
         values = zero_where_absent(ops.cast(values, self.compute_dtype), mask)
-        turn = self._turn(positions, mask, training)
+        rotation = self._about_points(positions, mask, training)
         planes = lie.unstack(positions)
-        if turn is not None:
-            planes = tuple(ops.expand_dims(p, -1) * ops.ones_like(turn[0]) for p in planes)
-        element, orbit = arithmetic(self.group).lift(planes, turn)
+        if rotation is not None:
+            planes = tuple(ops.expand_dims(p, -1) * ops.ones_like(rotation[0]) for p in planes)
+        element, orbit = arithmetic(self.group).lift(planes, rotation)
         like = planes[0]
         elements = lie.stack((*(x * ops.ones_like(like) for x in element), *orbit), like)
-        if turn is None:
+        if rotation is None:
             return elements, values, mask
         count = self.samples * positions.shape[1]
         elements = ops.reshape(elements, (-1, count, elements.shape[-1]))
         return elements, ops.repeat(values, self.samples, axis=1), ops.repeat(mask, self.samples, axis=1)
 
-    def _turn(self, positions, mask, training):
+    def _about_points(self, positions, mask, training):
         """The rotations about each point, planes that broadcast to (B, N, samples)."""
         if self.group.stabilizer is None:
             return None
-        grid = self._turns(self.samples)
-        turn = tuple(ops.convert_to_tensor(grid[:, i], positions.dtype) for i in range(grid.shape[1]))
+        grid = self._grid(self.samples)
+        rotation = tuple(ops.convert_to_tensor(grid[:, i], positions.dtype) for i in range(grid.shape[1]))
         if self.sampling == "grid":
-            return turn
+            return rotation
         if self.sampling == "principal":
-            first = tuple(ops.reshape(x, (-1, 1, 1)) for x in principal_turn(positions, mask))
+            first = tuple(ops.reshape(x, (-1, 1, 1)) for x in principal_rotation(positions, mask))
         elif training:
             first = self._random(positions)
         elif self.sampling == "uniform":
@@ -161,8 +161,8 @@ class LieLift(OnPoints, EquivariantLayer):
             even = _even_circle(count) if not self._in_space else rotation_grids.super_fibonacci(count)
             first = tuple(ops.convert_to_tensor(even[:, i, None], positions.dtype) for i in range(even.shape[1]))
         else:
-            return turn
-        return self._rotations.product(first, turn)
+            return rotation
+        return self._rotations.product(first, rotation)
 
     def _random(self, positions):
         shape = (ops.shape(positions)[0], positions.shape[1] if self.sampling == "uniform" else 1, 1)

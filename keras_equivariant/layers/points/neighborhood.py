@@ -173,11 +173,11 @@ class Neighborhoods(OnPoints):
 
     def _drawn(self, queries, offsets):
         """In which order each query takes the points of its ball: a rotation of `offsets` (count,) for each."""
-        turns = ops.convert_to_tensor(rotation_grids.low_discrepancy(queries), offsets.dtype)
+        shifts = ops.convert_to_tensor(rotation_grids.low_discrepancy(queries), offsets.dtype)
 
         def order(numbers, _, chosen=None):
             own = offsets if chosen is None else ops.take(offsets, chosen)
-            shifted = ops.expand_dims(ops.take(turns, ops.minimum(numbers, queries - 1)), -1) + own
+            shifted = ops.expand_dims(ops.take(shifts, ops.minimum(numbers, queries - 1)), -1) + own
             return shifted - ops.floor(shifted)
 
         return order

@@ -20,7 +20,7 @@ from keras_equivariant.utils.checks import check_choice
 
 @register
 class LiePooling(OnPoints, EquivariantLayer):
-    """One answer for all points: the mean, sum or maximum of their values, or of vectors that turn with them.
+    """One answer for all points: the mean, sum or maximum of their values, or of vectors that rotate with them.
 
     y = mean_u f(u),  or with `vectors`  y = mean_u R_u f(u)
 
@@ -40,7 +40,7 @@ class LiePooling(OnPoints, EquivariantLayer):
     Output shape:
         `(B, C)`, or with `vectors` `(B, d C)`, components first. Zeros where no point is there.
 
-    Equivariance: exact for every g on the elements: values are invariant, vectors turn as directions of space do.
+    Equivariance: exact for every g on the elements: values are invariant, vectors rotate as directions of space do.
 
     Raises:
         ValueError: vectors without a group, or channels that are no vectors; the maximum of vectors.
@@ -69,7 +69,7 @@ class LiePooling(OnPoints, EquivariantLayer):
         if self.vectors and (self.group is None or self.reduction == "max"):
             raise ValueError(
                 '`vectors` needs the `group` of the elements, and reduction="mean" or "sum": the largest component '
-                f"does not turn. Received: group={group!r}, reduction={reduction!r}"
+                f"does not rotate. Received: group={group!r}, reduction={reduction!r}"
             )
 
     def build(self, input_shape):
@@ -85,18 +85,18 @@ class LiePooling(OnPoints, EquivariantLayer):
             return ops.where(ops.any(there, axis=1), highest, ops.zeros_like(highest))
         values = zero_where_absent(values, mask)
         if self.vectors:
-            values = self._turned(self.full(elements), values)
+            values = self._rotated(self.full(elements), values)
         total = ops.sum(values, axis=1)
         if self.reduction == "sum":
             return total
         return total / ops.maximum(ops.sum(ops.cast(ops.expand_dims(mask, -1), values.dtype), axis=1), 1)
 
-    def _turned(self, elements, values):
+    def _rotated(self, elements, values):
         d = self.group.dimension
         u = tuple(ops.expand_dims(x, -1) for x in lie.unstack(elements))
         parts = tuple(self.full(x) for x in ops.split(values, d, axis=-1))
-        turned = arithmetic(self.group).turn(u, parts)
-        return ops.cast(ops.concatenate(turned, axis=-1), values.dtype)
+        rotated = arithmetic(self.group).rotate(u, parts)
+        return ops.cast(ops.concatenate(rotated, axis=-1), values.dtype)
 
     def compute_output_shape(self, input_shape):
         width = element_width(self.group) if self.vectors else None

@@ -8,7 +8,7 @@ class GroupConv2D(RotatedConv):
 
     y(x, s) = sum over pixels p, elements t and fields c of f_c(p, t) psi_c(s^-1 (p - x), s^-1 t) + bias
 
-    The kernel has one plane per group element; moving it by s turns the planes and permutes them. It lies on a basis,
+    The kernel has one plane per group element; moving it by s rotates the planes and permutes them. It lies on a basis,
     psi_s(x, t) = sum_d coefficients_d(s^-1 t) B_s^d(x); `basis` says which.
 
     Args:

@@ -38,7 +38,7 @@ class GroupPooling(EquivariantLayer):
     Output shape:
         `(..., C / orbits)`; with a subgroup `(..., |group| / |subgroup|, C / orbits)`
 
-    Equivariance: exact on every size. Without a subgroup the result no longer turns, [L_g y](x) = y(g^-1 x); with one
+    Equivariance: exact on every size. Without a subgroup the result no longer rotates, [L_g y](x) = y(g^-1 x); with one
     the cosets are permuted, layout `"quotient(H)"`; for a normal subgroup that is the regular layout of group / H.
 
     Raises:

@@ -9,7 +9,7 @@ class MaxPooling2D(WindowPooling):
     y(x, s) = max of f(p, s) over the pixels p of the window at x
 
     With `antialias=True` the window moves by one pixel and a binomial blur follows before every stride-th pixel is
-    kept, so that the result changes little when the input shifts or turns by less than a stride.
+    kept, so that the result changes little when the input shifts or rotates by less than a stride.
 
     Args:
         pool_size, strides, padding: as in `keras.layers.MaxPooling2D`.

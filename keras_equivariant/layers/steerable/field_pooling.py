@@ -29,7 +29,7 @@ class FieldPooling(Fibrewise):
     Output shape:
         `(..., fields)`, of type `fields` times trivial
 
-    Equivariance: exact for every element on every size: the channels no longer turn, [L_g y](x) = y(g^-1 x).
+    Equivariance: exact for every element on every size: the channels no longer rotate, [L_g y](x) = y(g^-1 x).
 
     Raises:
         ValueError: a type with fields whose components mix, an unknown mode, features of another type.

@@ -32,7 +32,7 @@ class NormPooling(Fibrewise):
     Output shape:
         `(..., fields)`, of type `fields` times trivial
 
-    Equivariance: exact for every element on every size: the channels no longer turn, [L_g y](x) = y(g^-1 x).
+    Equivariance: exact for every element on every size: the channels no longer rotate, [L_g y](x) = y(g^-1 x).
 
     Raises:
         ValueError: features of another type, an epsilon below 0, another word for `scalars`.

@@ -121,7 +121,7 @@ class SteerableConv(Typed, WindowedConv):
         )
 
     def rotation_problem(self):
-        # Operators have no frequency that a smooth image could not turn: stencils are accurate to some order.
+        # Operators have no frequency that a smooth image could not rotate: stencils are accurate to some order.
         if self.group.on_grid == self.group or basis_name(self.group, self.kernel_size, self.basis) != "steerable":
             return None
         highest = np.inf if self.group.is_finite else self.in_type.frequency + self.out_type.frequency

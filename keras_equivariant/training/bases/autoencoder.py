@@ -12,7 +12,7 @@ from keras_equivariant.kernels.rotated import pixel_permutation
 
 
 class BasisAutoEncoder(keras.Model):
-    """Encodes an image by a basis at one element and decodes it at another, after turning the code.
+    """Encodes an image by a basis at one element and decodes it at another, after rotating the code.
 
     An image x is moved by an element i, and then by g. With y = R_i x, E(y, s)_d = y ⋆ B_s^d and its adjoint D,
 
@@ -113,8 +113,8 @@ class BasisAutoEncoder(keras.Model):
         flat = ops.reshape(images, (batch, -1, 1))
         source = self._move(flat, first)
         target = self._move(source, between)
-        turned = self._move(self._patches(source, images), between)
-        code = turned @ ops.transpose(ops.take(basis, before, axis=0), (0, 2, 1))
+        moved = self._move(self._patches(source, images), between)
+        code = moved @ ops.transpose(ops.take(basis, before, axis=0), (0, 2, 1))
         encoder = ops.take(basis, after, axis=0)
         wanted = self._patches(target, images) @ ops.transpose(encoder, (0, 2, 1))
         decoded = self._overlap(code @ encoder, images)

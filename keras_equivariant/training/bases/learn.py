@@ -219,8 +219,8 @@ def _images(images, kernel_size):
     side = min(*images.shape[1:3], IMAGE_SIZE)
     if side < 2 * kernel_size + 10:
         raise ValueError(
-            f"Images must be large enough to turn: {2 * kernel_size + 10} pixels or more for kernels of {kernel_size}. "
-            f"Received: images of shape {images.shape[1:3]}; use larger ones, or a smaller kernel_size"
+            f"Images must be large enough to rotate: {2 * kernel_size + 10} pixels or more for kernels of "
+            f"{kernel_size}. Received: images of shape {images.shape[1:3]}; use larger ones, or a smaller kernel_size"
         )
     top, left = ((n - side) // 2 for n in images.shape[1:3])
     return description, images[:, top : top + side, left : left + side]

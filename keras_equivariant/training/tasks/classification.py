@@ -14,7 +14,7 @@ SPACE = {
     "error_over_cube_rotations_percent": "the 24 rotations of the cube",
     "error_over_random_rotations_percent": "random rotations",
 }
-TURNED = {  # scores of volumes rotated in space, and what they are called as errors
+ROTATED = {  # scores of volumes rotated in space, and what they are called as errors
     "accuracy_over_cube_rotations": "error_over_cube_rotations_percent",
     "worst_accuracy_of_cube_rotations": "worst_error_of_cube_rotations_percent",
     "accuracy_over_random_rotations": "error_over_random_rotations_percent",
@@ -55,11 +55,11 @@ class Classification(Task):
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
         return evaluation.accuracy_by_angle(model, images, targets, angles, preprocess)
 
-    def scores_turned(self, model, images, targets, preprocess=None):
+    def scores_rotated(self, model, images, targets, preprocess=None):
         if images.ndim != 5:
             return {}
         found = {"accuracy_over_random_rotations": evaluation.accuracy_at_random(model, images, targets, preprocess)}
-        if len(set(images.shape[1:4])) == 1:  # the rotations of the cube turn cubes only
+        if len(set(images.shape[1:4])) == 1:  # the rotations of the cube move cubes only
             by_rotation = list(evaluation.accuracy_by_rotation(model, images, targets, preprocess).values())
             found["accuracy_over_cube_rotations"] = float(np.mean(by_rotation))
             found["worst_accuracy_of_cube_rotations"] = min(by_rotation)
@@ -74,7 +74,7 @@ class Classification(Task):
             "mean_error_over_angles_percent": round(float(np.mean(list(errors.values()))), 4),
             "worst_error_over_angles_percent": max(errors.values()),
             "error_percent_by_angle": errors,
-            **{TURNED[key]: _percent_error(value) for key, value in scores.items() if key in TURNED},
+            **{ROTATED[key]: _percent_error(value) for key, value in scores.items() if key in ROTATED},
         }
 
     def text(self, summary):

@@ -116,14 +116,14 @@ class Segmentation(Task):
 
     def summary(self, scores, by_angle):
         """In percent, F1 and average precision on the images as they are, and F1 on images rotated to each angle."""
-        turned = {f"{angle:g}": round(100 * f1, 4) for angle, f1 in by_angle.items()}
+        percents = {f"{angle:g}": round(100 * f1, 4) for angle, f1 in by_angle.items()}
         others = {f"test_{k}_percent": round(100 * v, 4) for k, v in scores.items() if k != "threshold"}
         return {
             **others,
             **({"threshold": round(scores["threshold"], 6)} if "threshold" in scores else {}),
-            "mean_f1_over_angles_percent": round(float(np.mean(list(turned.values()))), 4),
-            "worst_f1_over_angles_percent": min(turned.values()),
-            "f1_percent_by_angle": turned,
+            "mean_f1_over_angles_percent": round(float(np.mean(list(percents.values()))), 4),
+            "worst_f1_over_angles_percent": min(percents.values()),
+            "f1_percent_by_angle": percents,
         }
 
     def text(self, summary):

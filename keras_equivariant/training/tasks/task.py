@@ -82,7 +82,7 @@ class Task:
         """
         raise NotImplementedError
 
-    def scores_turned(self, model, images, targets, preprocess=None):
+    def scores_rotated(self, model, images, targets, preprocess=None):
         """Further results, on volumes rotated in space: a dict of numbers, empty for images."""
         return {}
 

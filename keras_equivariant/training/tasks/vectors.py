@@ -135,10 +135,10 @@ class Vectors(Measured):
 
     def _arrow(self, axes, vector, color):
         """The direction of a vector across the image: an arrow, or a line both ways where half a turn keeps it."""
-        turn = np.deg2rad(vectors.degrees_of(vector, self.frequency))
+        angle = np.deg2rad(vectors.degrees_of(vector, self.frequency))
         (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
         middle, length = np.array([left + right, low + high]) / 2, 0.4 * min(right - left, low - high)
-        tip = length * np.array([np.cos(turn), -np.sin(turn)])  # the rows of an image go downwards
+        tip = length * np.array([np.cos(angle), -np.sin(angle)])  # the rows of an image go downwards
         arrow = {"arrowstyle": "-" if self.frequency > 1 else "->", "color": color, "linewidth": 1.6}
         start = middle - tip if self.frequency > 1 else middle
         axes.annotate("", xy=middle + tip, xytext=start, arrowprops={**arrow, "shrinkA": 0, "shrinkB": 0})
@@ -146,6 +146,6 @@ class Vectors(Measured):
 
 def about_last_axis(degrees, dimension):
     """The matrix of a counter-clockwise rotation of the plane, or of space about the last axis."""
-    matrix, turn = np.eye(dimension), np.deg2rad(degrees)
-    matrix[:2, :2] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    matrix, angle = np.eye(dimension), np.deg2rad(degrees)
+    matrix[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     return np.round(matrix, 15)
