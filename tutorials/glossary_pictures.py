@@ -24,8 +24,8 @@ def regular():
     image[6, 5] = 1
     figure = Figure(figsize=(8, 4.2), layout="constrained")
     grid = figure.subplots(2, 6, width_ratios=[1.5, 1, 1, 1, 1, 1.9])
-    for row, turns in enumerate((0, 1)):
-        seen = np.rot90(image, turns)
+    for row, quarters in enumerate((0, 1)):
+        seen = np.rot90(image, quarters)
         first, *copies, bars = grid[row]
         first.imshow(seen, cmap="Blues", vmin=-0.2, vmax=1.3)
         _clear(first, "an image" if row == 0 else "rotated by 90°")
