@@ -43,11 +43,11 @@ def with_lie_penalty(model: keras.Model, weight: float) -> keras.Model:
     angle = LARGEST_MOVE / np.hypot.reduce([(n - 1) / 2 for n in sizes])
     layout = layout_of(y)
     group = group_of(model, of_grid=True)
-    fibre = _fibre(layout.type, len(sizes), group) if isinstance(layout, Typed) else None
+    fiber = _fiber(layout.type, len(sizes), group) if isinstance(layout, Typed) else None
     rotations = generators(len(sizes), group).astype("float32")
     image = keras.Input(batch_shape=x.shape, dtype=x.dtype, name="image")
     both = model(WithRotated(angle, rotations, name="with_rotated")(image))
-    return keras.Model(image, LiePenalty(weight, angle, rotations, fibre, name="lie_penalty")(both), name=model.name)
+    return keras.Model(image, LiePenalty(weight, angle, rotations, fiber, name="lie_penalty")(both), name=model.name)
 
 
 class WithRotated(keras.layers.Layer):
@@ -77,12 +77,12 @@ class LiePenalty(keras.layers.Layer):
         weight: of the loss.
         angle: in radians, by which the second half is rotated.
         rotations: generators of the rotations, as of `WithRotated`.
-        fibre: for features of a field type the generators of their rotations, `(1 or 3, D, D)`.
+        fiber: for features of a field type the generators of their rotations, `(1 or 3, D, D)`.
     """
 
-    def __init__(self, weight, angle, rotations, fibre=None, **kwargs):
+    def __init__(self, weight, angle, rotations, fiber=None, **kwargs):
         super().__init__(**kwargs)
-        self.weight, self.angle, self.rotations, self.fibre = weight, angle, rotations, fibre
+        self.weight, self.angle, self.rotations, self.fiber = weight, angle, rotations, fiber
 
     def call(self, inputs, training=None):
         if not training:
@@ -93,9 +93,9 @@ class LiePenalty(keras.layers.Layer):
         lost = (ops.cast(rotated, "float32") - y) / self.angle
         if len(y.shape) > 2:
             lost = lost - rotation_rate(y, _by_sample(y, self.rotations))
-        if self.fibre is not None:
+        if self.fiber is not None:
             by_sample = ops.take(
-                ops.convert_to_tensor(self.fibre, "float32"), _axis_of_sample(y, len(self.fibre)), axis=0
+                ops.convert_to_tensor(self.fiber, "float32"), _axis_of_sample(y, len(self.fiber)), axis=0
             )
             flat = ops.reshape(y, (count, -1, y.shape[-1]))
             lost = lost - ops.reshape(ops.matmul(flat, by_sample), ops.shape(y))
@@ -114,7 +114,7 @@ def _by_sample(x, rotations):
     return ops.take(ops.convert_to_tensor(rotations), _axis_of_sample(x, len(rotations)), axis=0)
 
 
-def _fibre(field_type, dimension, group):
+def _fiber(field_type, dimension, group):
     """For each generator the matrix that a row of channels is multiplied by, per radian."""
     layout, rows = Typed(field_type), np.eye(field_type.size)
     return np.stack([rate(rows, layout, field_type.group, axis) for axis in rotation_axes(dimension, group)])

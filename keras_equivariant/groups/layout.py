@@ -8,7 +8,7 @@ import numpy as np
 from keras_equivariant.groups import grid
 from keras_equivariant.groups.registry import get
 
-Axes = collections.namedtuple("Axes", ("space", "fibre", "channels"))
+Axes = collections.namedtuple("Axes", ("space", "fiber", "channels"))
 
 
 class BreaksSymmetry(ValueError):
@@ -38,23 +38,23 @@ class Layout:
     """
 
     group = None
-    fibre = 0  # axes between space and the channels
+    fiber = 0  # axes between space and the channels
     permutes = True  # the group permutes the numbers of a pixel, so that functions of each number commute with it
     mixes = True  # any map of the last axis commutes with the group
     moves = True  # whether any element does anything
     any_element = True  # an orthogonal matrix acts, whether it is an element of a finite group or not
 
     def axes(self, shape):
-        """Which axes of features of this shape are space, fibre and channels.
+        """Which axes of features of this shape are space, fiber and channels.
 
         Args:
             shape: with the batch axis.
 
         Returns:
-            `Axes(space, fibre, channels)`: two tuples and a number.
+            `Axes(space, fiber, channels)`: two tuples and a number.
         """
         last = len(shape) - 1
-        first = max(last - self.fibre, 1)
+        first = max(last - self.fiber, 1)
         return Axes(tuple(range(1, first)), tuple(range(first, last)), last)
 
     def rank(self, shape):
@@ -84,7 +84,7 @@ class Layout:
         return grid.move_pixels(moved, matrix, interpolation) if self.axes(x.shape).space else moved
 
     def rotate(self, x, matrix):
-        """The fibre above each pixel rotated, the pixels where they are."""
+        """The fiber above each pixel rotated, the pixels where they are."""
         return x
 
     def check(self, shape, group):
@@ -92,7 +92,7 @@ class Layout:
 
     @property
     def folded(self):
-        """The layout of the same features where the fibre lies in the channels."""
+        """The layout of the same features where the fiber lies in the channels."""
         return self
 
     def restrict(self, subgroup):
@@ -215,10 +215,10 @@ class Custom(Layout):
 
 @dataclasses.dataclass(frozen=True)
 class Folded(Layout):
-    """Features whose fibre lies in the channels, slowest: (B, *space, fibre C) or (B, fibre C).
+    """Features whose fiber lies in the channels, slowest: (B, *space, fiber C) or (B, fiber C).
 
     Args:
-        layout: the layout with the fibre as axes.
+        layout: the layout with the fiber as axes.
         sizes: of these axes.
     """
 
@@ -266,7 +266,7 @@ class Harmonic(Layout):
     """
 
     orders: int | None = dataclasses.field(default=None, compare=False)
-    fibre = 2
+    fiber = 2
     exactness = "exact for quarter angles"
     permutes = False
     mixes = False
@@ -331,8 +331,8 @@ class Frames(Layout):
         return self.layout is None or self.layout.any_element
 
     def axes(self, shape):
-        space, fibre, last = self.layout.axes((shape[0], *shape[2:]))
-        return Axes(tuple(axis + 1 for axis in space), tuple(axis + 1 for axis in fibre), last + 1)
+        space, fiber, last = self.layout.axes((shape[0], *shape[2:]))
+        return Axes(tuple(axis + 1 for axis in space), tuple(axis + 1 for axis in fiber), last + 1)
 
     def act(self, x, group, element, interpolation="cubic"):
         x = np.asarray(x)

@@ -1,4 +1,4 @@
-"""Layouts: how a group element acts on features. It moves the pixels and rotates the fibre above each of them.
+"""Layouts: how a group element acts on features. It moves the pixels and rotates the fiber above each of them.
 
 | class       | spelling          | shape                        | an element                                        |
 |-------------|-------------------|------------------------------|---------------------------------------------------|
@@ -7,7 +7,7 @@
 | `Quotient`  | `quotient(H)`     | (B, *space, \\|G/H\\|, C)    | moves pixels, permutes the cosets of H            |
 | `Harmonic`  | `harmonic`        | (B, H, W, M+1, 2, C)         | moves pixels, rotates order m by e^{i m t}        |
 | `Typed`     | a field type      | (B, *space, D), (B, D)       | moves pixels, multiplies the channels by rho(g)   |
-| `Folded`    | `folded`          | (B, *space, fibre C)         | as the layout with the fibre on axes of its own   |
+| `Folded`    | `folded`          | (B, *space, fiber C)         | as the layout with the fiber on axes of its own   |
 | `Frames`    | -                 | (B, T, ...)                  | as the layout of each of the T frames             |
 | `Positions` | `positions`       | (B, N, d)                    | moves the positions                               |
 | `Points`    | `points`          | elements, values, mask       | multiplies the elements from the left             |
@@ -81,7 +81,7 @@ __all__ = [
 class _Permuted(Layout):
     """Features with one axis that the group permutes."""
 
-    fibre = 1
+    fiber = 1
     any_element = False
 
     def check(self, shape, group):

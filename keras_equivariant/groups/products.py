@@ -32,7 +32,7 @@ def tensor_product(first: Representation, second: Representation) -> Representat
 
 def induced(group: str | Group, subgroup: str | Group, representation: Representation) -> Representation:
     """The representation of the group that one of a subgroup H induces: [rho(g)] moves coset aH to gaH and rotates the
-    fibre there by psi(h), where g a = b h with a, b the smallest elements of their cosets."""
+    fiber there by psi(h), where g a = b h with a, b the smallest elements of their cosets."""
     group, subgroup = get(group), get(subgroup)
     if not (group.is_finite and subgroup.is_finite):
         raise ValueError(

@@ -127,7 +127,7 @@ def _taken(key, layout, shape, group):
     """Part of the features: whole blocks of channels, and of space what is symmetric about the center."""
     axes = layout.axes(shape)
     slices = slices_of(key, len(shape))
-    if slices is None or any(_is_cut(slices[axis], shape[axis]) for axis in (0, *axes.fibre)):
+    if slices is None or any(_is_cut(slices[axis], shape[axis]) for axis in (0, *axes.fiber)):
         raise BreaksSymmetry(
             f"takes part of the {layout.described} features. Received: {key!r}", "cut off channels only"
         )
@@ -216,7 +216,7 @@ def _split(operation, layout, shape):
 def _reduced(operation, name, layout, shape, group):
     """A mean, sum, maximum or minimum over all of space, the group axis or both."""
     axis, space = operation.axis, layout.axes(shape).space
-    fibre = layout.axes(shape).fibre
+    fiber = layout.axes(shape).fiber
     if axis is None:
         chosen = set(range(len(shape)))
     else:
@@ -225,10 +225,10 @@ def _reduced(operation, name, layout, shape, group):
     last = len(shape) - 1
     linear = name in ("Mean", "Sum")
     whole = inside in (set(), set(space)) and 0 not in chosen and not operation.keepdims
-    typed = isinstance(layout, Typed | Harmonic) and (last in chosen or chosen & set(fibre))
+    typed = isinstance(layout, Typed | Harmonic) and (last in chosen or chosen & set(fiber))
     if not whole or typed or last in chosen or not (linear or layout.permutes):
         raise UnknownLaw(operation, layout)
-    if chosen & set(fibre):
+    if chosen & set(fiber):
         return Invariant(layout.group) if inside == set(space) else Image(layout.group)
     if not inside or isinstance(layout, Regular):
         return layout

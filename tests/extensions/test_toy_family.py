@@ -22,7 +22,7 @@ class Parity(Layout):
     """Features (B, H, W, 2, C): even parts, and odd ones, which change their sign under mirrors."""
 
     group: object = dataclasses.field(default_factory=lambda: ke.groups.get(MIRROR), compare=False)
-    fibre = 1
+    fiber = 1
     permutes = False
     mixes = False
 

@@ -27,7 +27,7 @@ def elements(group, rotations=3):
 
 
 def law(layer, group):
-    """The largest error on single fibres over elements at random angles."""
+    """The largest error on single fibers over elements at random angles."""
     x = RNG.normal(size=(3, layer.in_type.size))
     y = np.asarray(layer(x))
     return max(

@@ -114,7 +114,7 @@ def _on_features(name, kind, rank, group, arguments, rng):
     """The case with its channels: a layout, its type where it has one, and the shape."""
     space, layout = _sizes(rng, rank), "image"
     order = None if group is None else ke.groups.get(group).order
-    fibre = (1,)
+    fiber = (1,)
     if kind in ("LiftingConv", "GroupConv", "GroupConvTranspose", "GroupDepthwiseConv"):
         fields = 1
         if kind != "GroupConvTranspose" and rng.random() < 0.25:
@@ -124,7 +124,7 @@ def _on_features(name, kind, rank, group, arguments, rng):
         if kind != "GroupDepthwiseConv":
             arguments["filters"] = fields
         arguments["group"] = group
-        layout, fibre = ("image", (fields,)) if kind == "LiftingConv" else ("regular", (order, fields))
+        layout, fiber = ("image", (fields,)) if kind == "LiftingConv" else ("regular", (order, fields))
         arguments["bias_initializer"] = "random_normal"
     elif kind.startswith("Steerable") or kind == "NormMaxPooling":
         types = [SPECTRAL.get(group, "1xregular"), SPECTRAL.get(group, "2xtrivial")]
@@ -138,16 +138,16 @@ def _on_features(name, kind, rank, group, arguments, rng):
                 arguments["voxel_size"] = (1, 1, 2)
             arguments |= _kernel_options(kind, rng)
         layout = "typed"
-        fibre = (ke.groups.FieldType.parse(arguments["in_type"], group).size,)
+        fiber = (ke.groups.FieldType.parse(arguments["in_type"], group).size,)
     elif kind == "HarmonicConv":
         arguments |= {"filters": 1}
         if rng.random() < 0.5:
-            layout, fibre = "harmonic", (2, 2, 1)
+            layout, fiber = "harmonic", (2, 2, 1)
     elif group is not None:
         arguments |= {"group": group}
         if math_finite(order) and rng.random() < 0.4:
-            layout, fibre = "regular", (order, 1)
-    return Case(name, arguments, (SAMPLES, *space, *fibre), layout, group)
+            layout, fiber = "regular", (order, 1)
+    return Case(name, arguments, (SAMPLES, *space, *fiber), layout, group)
 
 
 def _kernel_options(kind, rng):

@@ -293,7 +293,7 @@ def test_norm_max_pooling_of_unknown_sizes():
     ],
 )
 def test_linear_poolings_commute_with_every_type(make):
-    """Channel by channel and linear: stock arithmetic on typed features, the rotation of the fibre alone and whole."""
+    """Channel by channel and linear: stock arithmetic on typed features, the rotation of the fiber alone and whole."""
     layer, field_type = make(), FieldType.parse("2x0+ + 1x0- + 2x1 + 1x3", "O2")
     x = np.random.default_rng(0).normal(size=(2, 8, 8, field_type.size)).astype("float32")
     y = ops.convert_to_numpy(layer(x))

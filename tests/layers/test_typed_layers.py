@@ -74,7 +74,7 @@ MAKERS = {
 @pytest.mark.parametrize("maker", MAKERS)
 @pytest.mark.parametrize(("group", "text"), TYPES)
 def test_law_at_every_element(maker, group, text, training):
-    """The fibres alone rotate: these layers do not touch space, so that the law is exact for every angle."""
+    """The fibers alone rotate: these layers do not touch space, so that the law is exact for every angle."""
     field_type = ke.FieldType.parse(text, group)
     layer = MAKERS[maker](field_type)
     x = features(field_type)

@@ -50,8 +50,8 @@ def count_parameters(entry, layer, input_shape, output_shape):
     window = getattr(layer, "kernel_size", None)
     if window is not None:
         above = 1 + len(window)  # where the axes between space and channels begin
-        fibres = math.prod(input_shape[above:-1]) * math.prod(output_shape[above:-1])
-        count = math.prod(window) * channels * (output_shape[-1] or 1) * fibres
+        fibers = math.prod(input_shape[above:-1]) * math.prod(output_shape[above:-1])
+        count = math.prod(window) * channels * (output_shape[-1] or 1) * fibers
         if hasattr(layer, "depth_multiplier") and not hasattr(layer, "filters"):  # depthwise: each channel by itself
             count = math.prod(window) * (output_shape[-1] or 1) * math.prod(output_shape[above:-1])
     elif hasattr(layer, "expanded_size"):

@@ -1,9 +1,9 @@
-"""How features with a fibre travel through the folded graph: without its axes, unpacked only where a layer needs it.
+"""How features with a fiber travel through the folded graph: without its axes, unpacked only where a layer needs it.
 
-The fibre is what lies between the pixels and the channels: the group axis (|G|,) of regular features, the orders and
-parts (M+1, 2) of harmonic ones. `Packed.tensor` has shape (B, *space, size of the fibre * C), the fibre slowest: 4-D in
+The fiber is what lies between the pixels and the channels: the group axis (|G|,) of regular features, the orders and
+parts (M+1, 2) of harmonic ones. `Packed.tensor` has shape (B, *space, size of the fiber * C), the fiber slowest: 4-D in
 the plane, 5-D in space.
-Concatenation puts such tensors side by side without interleaving their fibres; `sections` remembers how many fields
+Concatenation puts such tensors side by side without interleaving their fibers; `sections` remembers how many fields
 each part has, and `order_of_channels` where a channel of the canonical order is found, so that the next convolution
 can permute its kernel instead of moving pixels.
 """
@@ -17,17 +17,17 @@ import numpy as np
 
 @dataclasses.dataclass(eq=False)
 class Packed:
-    """Features with a fibre in the folded graph.
+    """Features with a fiber in the folded graph.
 
     Attributes:
-        fibre: sizes of the axes between space and the channels.
+        fiber: sizes of the axes between space and the channels.
         sections: fields of each concatenated part; one entry means the canonical order.
         rank: number of axes of space.
-        tensor: the tensor without the fibre's axes, or None as long as nobody asked for it.
-        full: the same features as (B, *space, *fibre, C), or None as long as nobody asked for them.
+        tensor: the tensor without the fiber's axes, or None as long as nobody asked for it.
+        full: the same features as (B, *space, *fiber, C), or None as long as nobody asked for them.
     """
 
-    fibre: tuple
+    fiber: tuple
     sections: tuple
     rank: int
     tensor: keras.KerasTensor | None = None
@@ -35,8 +35,8 @@ class Packed:
 
     @property
     def order(self):
-        """Size of the fibre: how often each field is there."""
-        return math.prod(self.fibre)
+        """Size of the fiber: how often each field is there."""
+        return math.prod(self.fiber)
 
     @property
     def fields(self):
@@ -47,11 +47,11 @@ class Packed:
         """The shape in the unfolded model."""
         if self.full is not None:
             return tuple(self.full.shape)
-        return (*self.tensor.shape[:-1], *self.fibre, self.fields)
+        return (*self.tensor.shape[:-1], *self.fiber, self.fields)
 
     def holding(self, tensor, sections=None):
         """Features of the same kind in another tensor."""
-        return Packed(self.fibre, sections or self.sections, self.rank, tensor=tensor)
+        return Packed(self.fiber, sections or self.sections, self.rank, tensor=tensor)
 
 
 def order_of_channels(order, sections):
@@ -70,7 +70,7 @@ def in_packed_order(values, order, sections, axis=-1):
 
 
 class Features:
-    """Which tensors of the folded graph are features with a fibre, and both of their forms, made on demand.
+    """Which tensors of the folded graph are features with a fiber, and both of their forms, made on demand.
 
     Args:
         make: function (stock layer class, name stem, arguments) -> stock layer; gives the layers made here their names.
@@ -126,7 +126,7 @@ class Features:
     def _pack(self, features):
         full, space = features.full, _one_unknown(features.full.shape[1 : 1 + features.rank])
         if space is None:
-            for size in reversed(features.fibre):
+            for size in reversed(features.fiber):
                 full = keras.ops.concatenate(keras.ops.unstack(full, size, axis=-2), axis=-1)
             return full
         return self._make(keras.layers.Reshape, "pack", (*space, features.order * features.fields))(full)
@@ -144,10 +144,10 @@ class Features:
     def _unpack_section(self, tensor, features, fields):
         space = _one_unknown(tensor.shape[1 : 1 + features.rank])
         if space is None:
-            for size in features.fibre:
+            for size in features.fiber:
                 tensor = keras.ops.stack(keras.ops.split(tensor, size, axis=-1), axis=-2)
             return tensor
-        return self._make(keras.layers.Reshape, "unpack", (*space, *features.fibre, fields))(tensor)
+        return self._make(keras.layers.Reshape, "unpack", (*space, *features.fiber, fields))(tensor)
 
 
 def _one_unknown(space):

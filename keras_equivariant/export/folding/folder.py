@@ -10,7 +10,7 @@ from keras_equivariant.stock import copies
 
 
 class Folder(Rewriter):
-    """One walk through the graph. A model within the model stays one; features with a fibre cross its border in their
+    """One walk through the graph. A model within the model stays one; features with a fiber cross its border in their
     4-D form.
 
     Args:
@@ -33,7 +33,7 @@ class Folder(Rewriter):
 
     def form(self, tensor):
         features = self.features.get(tensor)
-        return features and (features.fibre, features.sections, features.rank)
+        return features and (features.fiber, features.sections, features.rank)
 
     def mark(self, tensor, form):
         return tensor if form is None else self.features.add(Packed(*form, tensor=tensor))

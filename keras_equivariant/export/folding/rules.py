@@ -97,8 +97,8 @@ def _unpacked(emitter, operation, args, kwargs, features):
     args, kwargs = keras.tree.map_structure(emitter.features.full, (args, kwargs))
     results = emitter.copy(operation, *args, **kwargs)
     for result in keras.tree.flatten(results):
-        if len(result.shape) > 2 + features.rank and tuple(result.shape[1 + features.rank : -1]) == features.fibre:
-            emitter.features.add(Packed(features.fibre, (result.shape[-1],), features.rank, full=result))
+        if len(result.shape) > 2 + features.rank and tuple(result.shape[1 + features.rank : -1]) == features.fiber:
+            emitter.features.add(Packed(features.fiber, (result.shape[-1],), features.rank, full=result))
     return results
 
 

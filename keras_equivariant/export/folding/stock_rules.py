@@ -1,4 +1,4 @@
-"""Stock layers on features with a fibre, on their 4-D form. A rule returns None where only the full form will do."""
+"""Stock layers on features with a fiber, on their 4-D form. A rule returns None where only the full form will do."""
 
 import math
 
@@ -44,12 +44,12 @@ def _is_elementwise_rescaling(emitter, layer, x):
 
 
 def _batch_normalization(emitter, layer, x):
-    """Parameters along the fields, or along an axis of the fibre, as one for each entry of the fibre and field."""
+    """Parameters along the fields, or along an axis of the fiber, as one for each entry of the fiber and field."""
     features = emitter.features.get(x)
     along = layer.axis % len(features.shape) - 1 - features.rank
     if along < 0 or features.tensor is None:
         return None
-    sizes = (*features.fibre, features.fields)
+    sizes = (*features.fiber, features.fields)
     overrides, weights = at_inference(layer)
 
     def spread(w):
@@ -68,7 +68,7 @@ def _prelu(emitter, layer, x):
     features = emitter.features.canonical(x)
     alpha = layer.get_weights()[0]
     space = alpha.shape[: features.rank]
-    alpha = np.broadcast_to(alpha, (*space, *features.fibre, features.fields)).reshape(*space, -1)
+    alpha = np.broadcast_to(alpha, (*space, *features.fiber, features.fields)).reshape(*space, -1)
     shared = [axis for axis in (layer.shared_axes or ()) if axis <= features.rank]
     source = (id(layer), features.order, features.sections)
     result = emitter.apply(source, layer, [alpha], features.tensor, shared_axes=shared or None)
@@ -78,7 +78,7 @@ def _prelu(emitter, layer, x):
 def _concatenate(emitter, layer, xs):
     """Along the fields: the parts side by side, each with its own group axis."""
     features = [emitter.features.get(x) for x in xs]
-    if not all(features) or len({f.fibre for f in features}) > 1:
+    if not all(features) or len({f.fiber for f in features}) > 1:
         return None
     if layer.axis not in (-1, len(features[0].shape) - 1):
         return None
@@ -139,7 +139,7 @@ def _global_pooling(over_space, over_group):
 
 
 def _layer_normalization(emitter, layer, x):
-    """Of each vector of fields by itself: the last axis of space and the fibre as one, so that 4-D will do."""
+    """Of each vector of fields by itself: the last axis of space and the fiber as one, so that 4-D will do."""
     features = emitter.features.get(x)
     axes = layer.axis if isinstance(layer.axis, (list, tuple)) else (layer.axis,)
     if features.tensor is None or {axis % len(features.shape) for axis in axes} != {len(features.shape) - 1}:

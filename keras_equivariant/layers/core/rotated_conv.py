@@ -128,9 +128,9 @@ class RotatedConv(WindowedConv):
         elements = () if self.lifting else (self._coefficients,)
         self._add_weights((*elements, fields // self.groups, self.filters), fields)
 
-    def _add_weights(self, fibre_shape, fields):
+    def _add_weights(self, fiber_shape, fields):
         exact = self._basis.pixels is not None
-        self._add_kernel((*(self.kernel_size if exact else (self._basis.size,)), *fibre_shape))
+        self._add_kernel((*(self.kernel_size if exact else (self._basis.size,)), *fiber_shape))
         self._add_bias(self.filters)
         if self.trainable_basis:
             representatives = self._basis.representatives
@@ -151,7 +151,7 @@ class RotatedConv(WindowedConv):
             self.add_loss(self.equivariance_weight * loss)
         if self._in_blocks[0 if training else 1]:
             x = convolution.subsample(inputs, self.strides) if max(self.strides) > 1 else inputs
-            y = spectral.convolve_pointwise(x, self._fibre_kernel(), fast_fourier(self.group), training)
+            y = spectral.convolve_pointwise(x, self._fiber_kernel(), fast_fourier(self.group), training)
             return self._finish(self._flatten(y))
         x = self._flatten(inputs)
         x = expansion.to_field_groups(x, self.elements_in, self.groups)
@@ -216,7 +216,7 @@ class RotatedConv(WindowedConv):
             )
         return problems
 
-    def _fibre_kernel(self):
+    def _fiber_kernel(self):
         """The kernel of a 1x1 convolution, (S, C, F)."""
         kernel = ops.convert_to_tensor(self.kernel)
         return ops.reshape(kernel, kernel.shape[-3:])

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.fiberwise import Fiberwise
 from keras_equivariant.layers.core.options import Constraint, FieldsLike, GroupLike, Initializer, Regularizer, passed_on
 from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bias
 from keras_equivariant.ops import fields
@@ -15,7 +15,7 @@ from keras_equivariant.ops.precision import at_least_float32
 from keras_equivariant.utils.checks import check_epsilon
 
 
-class TypedNormalization(Fibrewise):
+class TypedNormalization(Fiberwise):
     """gamma (x - mean) / sqrt(mean square of the rest + epsilon) + beta, field by field.
 
     A mean is only subtracted, and beta only added, along the vectors of a field that no element of the group moves;

@@ -19,7 +19,7 @@ from keras_equivariant.utils.checks import check_data_format, check_padding, tup
 class PixelwiseLayer(EquivariantLayer):
     """A layer that treats all channels of a pixel alike; subclasses compute on (B, *space, C).
 
-    The fibre between space and the channels is nothing on images and volumes, the group axis on regular features, and
+    The fiber between space and the channels is nothing on images and volumes, the group axis on regular features, and
     the orders with their two parts on harmonic ones; the last in the plane, and only where the layer is `linear`.
     Subclasses of volumes set `rank`, the number of axes of space.
     """
@@ -39,9 +39,9 @@ class PixelwiseLayer(EquivariantLayer):
         if len(inputs.shape) == self.rank + 2:
             return self.compute(inputs)
         shape = kops.shape(inputs)
-        fibre = inputs.shape[1 + self.rank :]
-        y = self.compute(kops.reshape(inputs, (*shape[: 1 + self.rank], math.prod(fibre))))
-        return kops.reshape(y, (*kops.shape(y)[:-1], *fibre))
+        fiber = inputs.shape[1 + self.rank :]
+        y = self.compute(kops.reshape(inputs, (*shape[: 1 + self.rank], math.prod(fiber))))
+        return kops.reshape(y, (*kops.shape(y)[:-1], *fiber))
 
     def compute(self, x):
         raise NotImplementedError

@@ -89,12 +89,12 @@ class Relaxed(EquivariantLayer):
         if training and self.penalty:
             self.add_loss(self.penalty * ops.sum(ops.square(free)))
         channels = int(free.shape[-2])
-        x = ops.reshape(inputs, (-1, *ops.shape(inputs)[1 : len(inputs.shape) - self._fibre], channels))
+        x = ops.reshape(inputs, (-1, *ops.shape(inputs)[1 : len(inputs.shape) - self._fiber], channels))
         branch = x @ ops.cast(free, x.dtype) if len(free.shape) == 2 else self.layer._convolve(x, free)
         return self.activation(y + ops.reshape(branch, ops.shape(y)))
 
     @property
-    def _fibre(self):
+    def _fiber(self):
         """Axes of the input behind those of space."""
         return 2 if getattr(self.layer, "lifting", None) is False else 1
 

@@ -7,14 +7,14 @@ import numpy as np
 
 from keras_equivariant.groups import FieldType, Representation, channels, orbits
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.fiberwise import Fiberwise
 from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
 
 
 @register
-class ConcatenatedReLU(Fibrewise):
+class ConcatenatedReLU(Fiberwise):
     """Positive and negative parts of every component, on types that permute their components up to sign.
 
     y = (relu(x), relu(-x)), or another activation f, y = (f(x), f(-x))

@@ -6,13 +6,13 @@ import keras
 from keras import ops
 
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.fiberwise import Fiberwise
 from keras_equivariant.layers.core.options import FieldsLike, GroupLike, Seed, passed_on
 from keras_equivariant.ops import fields
 
 
 @register
-class FieldDropout(Fibrewise):
+class FieldDropout(Fiberwise):
     """Dropout of whole fields: all components of a field together, which stock dropout would tear apart.
 
     y = v / (1 - rate) with probability 1 - rate, else 0, for each field v; only while training

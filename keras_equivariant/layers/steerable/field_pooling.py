@@ -4,14 +4,14 @@ from typing import Any, Literal
 
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.fiberwise import Fiberwise
 from keras_equivariant.layers.core.options import FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.regular.group_pooling import MODES
 from keras_equivariant.ops import activations
 
 
 @register
-class FieldPooling(Fibrewise):
+class FieldPooling(Fiberwise):
     """Maximum or mean over the components of each field: `GroupPooling` for features of a field type.
 
     y = max over the components of v, or the mean, for each field v

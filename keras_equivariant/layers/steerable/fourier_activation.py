@@ -11,7 +11,7 @@ from keras_equivariant.groups import FieldType, contains, quadrature
 from keras_equivariant.groups.irreps import irrep, is_irrep_label
 from keras_equivariant.groups.spherical import frames
 from keras_equivariant.layers.core.base import register, stock
-from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.fiberwise import Fiberwise
 from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, SubgroupLike, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
@@ -23,7 +23,7 @@ ABOUT_Y = groups.rotation_matrix(180 / np.pi, axis=(0, 1, 0)), np.diag([-1.0, 1.
 
 
 @register
-class FourierActivation(Fibrewise):
+class FourierActivation(Fiberwise):
     """A pointwise activation of functions on the group that are given by their Fourier coefficients.
 
     y = S^T W activation(S x),   (S x)(g) = sum over irreps psi of sqrt(dim) <psi(g) v, x_psi>

@@ -6,7 +6,7 @@ import keras
 
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.fibrewise import BiasedActivation
+from keras_equivariant.layers.core.fiberwise import BiasedActivation
 from keras_equivariant.layers.core.options import (
     Activation,
     Constraint,

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.fibrewise import BiasedActivation
+from keras_equivariant.layers.core.fiberwise import BiasedActivation
 from keras_equivariant.layers.core.options import (
     Activation,
     Constraint,

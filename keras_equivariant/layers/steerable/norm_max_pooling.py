@@ -3,13 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.fiberwise import Fiberwise
 from keras_equivariant.layers.core.options import DataFormat, FieldsLike, GroupLike, Padding, Size, passed_on
 from keras_equivariant.layers.core.window_pooling import Windows
 from keras_equivariant.ops import pooling
 
 
-class NormMaxPooling(Windows, Fibrewise):
+class NormMaxPooling(Windows, Fiberwise):
     """The longest of each field in each window, of any rank of space; not a layer of its own."""
 
     on_points = False

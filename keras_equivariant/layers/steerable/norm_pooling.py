@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.fiberwise import Fiberwise
 from keras_equivariant.layers.core.options import FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import scalar_blocks
 from keras_equivariant.ops import activations
@@ -12,7 +12,7 @@ from keras_equivariant.utils.checks import check_choice, check_epsilon
 
 
 @register
-class NormPooling(Fibrewise):
+class NormPooling(Fiberwise):
     """The norm of each field, an invariant scalar; scalars stay what they are.
 
     y = |v| for each field v;  y = x for scalars, with scalars="norm" y = |x|

@@ -5,13 +5,13 @@ from typing import Any
 import keras
 
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.fiberwise import Fiberwise
 from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.typed import check_activation
 
 
 @register
-class PointwiseActivation(Fibrewise):
+class PointwiseActivation(Fiberwise):
     """An activation of every component, on types that permute their components; an odd one also up to sign.
 
     y = activation(x)

@@ -6,14 +6,14 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.fiberwise import Fiberwise
 from keras_equivariant.layers.core.options import FieldsLike, GroupLike, SubgroupLike, passed_on
 from keras_equivariant.layers.core.typed import as_type, layout
 from keras_equivariant.ops.change_of_basis import change_basis
 
 
 @register
-class Restrict(Fibrewise):
+class Restrict(Fiberwise):
     """Forgets symmetries: the same features, as features of a type on a subgroup.
 
     y = Q v for each field v, with the fixed Q for which Q rho(h) Q^-1 is a sum of representations of the subgroup
@@ -77,7 +77,7 @@ class Restrict(Fibrewise):
 
 
 @register
-class Unrestrict(Fibrewise):
+class Unrestrict(Fiberwise):
     """The inverse of `Restrict`: features of a subgroup in the channels of the large group's type that they came from.
 
     y = Q^T v for each field v, with the Q of `Restrict`

@@ -7,12 +7,12 @@ from keras import ops
 
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.fiberwise import Fiberwise
 from keras_equivariant.layers.core.options import FieldsLike, GroupLike, Integers, passed_on
 
 
 @register
-class SelectFields(Fibrewise):
+class SelectFields(Fiberwise):
     """Some of the fields of a type, in an order of one's own: splits features into branches.
 
     y = (v_i for i in fields), where v_i is the i-th field of the type

@@ -9,13 +9,13 @@ from keras_equivariant.groups import FieldType, clebsch_gordan
 from keras_equivariant.groups.irreps import is_irrep_label
 from keras_equivariant.groups.linalg import gram_schmidt
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.fiberwise import Fiberwise
 from keras_equivariant.layers.core.options import FieldsLike, GroupLike, Whole, passed_on
 from keras_equivariant.ops import activations
 
 
 @register
-class TensorProductActivation(Fibrewise):
+class TensorProductActivation(Fiberwise):
     """Products of fields, channel by channel, as irreps: a quadratic nonlinearity.
 
     y_c = C (x_c times x'_c) for each pair of blocks x, x' of equal multiplicity and each irrep that their product holds

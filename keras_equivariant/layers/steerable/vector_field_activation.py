@@ -7,13 +7,13 @@ import numpy as np
 from keras_equivariant.groups import FieldType
 from keras_equivariant.groups.irreps import irrep
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.fibrewise import Fibrewise
+from keras_equivariant.layers.core.fiberwise import Fiberwise
 from keras_equivariant.layers.core.options import FieldsLike, GroupLike, passed_on
 from keras_equivariant.ops import activations
 
 
 @register
-class VectorFieldActivation(Fibrewise):
+class VectorFieldActivation(Fiberwise):
     """The strongest orientation of each regular field, as a vector that points there.
 
     y = relu(x_g) rho(g) e_1 with g the element of the largest x_g

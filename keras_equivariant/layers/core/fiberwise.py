@@ -12,7 +12,7 @@ from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupL
 from keras_equivariant.layers.core.typed import Typed, as_type, layout
 
 
-class Fibrewise(Typed, EquivariantLayer):
+class Fiberwise(Typed, EquivariantLayer):
     """A layer on features (..., D) of a field type, the same for every pixel.
 
     Subclasses set `out_type` where it is not `in_type` and give `compute(x, training)`, which folds to itself.
@@ -46,8 +46,8 @@ class Fibrewise(Typed, EquivariantLayer):
         return [(self.compute, [])]
 
 
-class BiasedActivation(Fibrewise, Biased):
-    """A fibrewise layer with an activation and one bias for each of `bias_size` numbers."""
+class BiasedActivation(Fiberwise, Biased):
+    """A fiberwise layer with an activation and one bias for each of `bias_size` numbers."""
 
     bias_size = 0
 
