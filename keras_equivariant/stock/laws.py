@@ -151,8 +151,7 @@ def scaled(scale, offset, layer, layout, shape):
             )
         if not channels.fixes(layout.type, offset):
             raise BreaksSymmetry(
-                "adds a vector that rotates with the group. "
-                f"Received: an offset to features of type {layout.described}",
+                f"adds a vector that rotates with the group. Received: an offset to fields of type {layout.described}",
                 "use offset=0",
             )
     elif not layout.permutes and np.any(offset):
@@ -254,9 +253,7 @@ def _dense(row, layer, layout, shape, group):
             f"{COMPLEX}Dense with an activation acts on real and imaginary parts", "use HarmonicActivation"
         )
     if layer.use_bias:
-        raise BreaksSymmetry(
-            f"{COMPLEX}a bias does not rotate", "use use_bias=False, or the bias of HarmonicActivation"
-        )
+        raise BreaksSymmetry(f"{COMPLEX}a bias does not rotate", "use use_bias=False or the bias of HarmonicActivation")
 
 
 def _convolution(row, layer, layout, shape, group):
