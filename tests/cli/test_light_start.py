@@ -124,5 +124,5 @@ def test_an_installed_plugin_adds_to_the_commands(script, tmp_path):
     done = run(script, *command, "--angle-step", "90", path=(tmp_path / "site", toy), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert "toy under ToyTurns: EXACT" in done.stdout
+    assert "toy under ToyRotations: EXACT" in done.stdout
     assert (tmp_path / "run" / "export" / "toy.weights.npz").is_file()

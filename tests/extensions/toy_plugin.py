@@ -6,7 +6,7 @@ from keras import ops
 
 import keras_equivariant as ke
 
-ROTATIONS = ke.groups.register(ke.groups.from_generators("ToyTurns", [[[0, -1], [1, 0]]]))
+ROTATIONS = ke.groups.register(ke.groups.from_generators("ToyRotations", [[[0, -1], [1, 0]]]))
 
 
 @ke.register_layer
@@ -97,7 +97,7 @@ SPEC = {
     "input": {"shape": ["${size}", "${size}", "${channels}"]},
     "layers": [
         {"Rescaling": {"scale": 0.01}},
-        {"LiftingConv2D": {"filters": 3, "kernel_size": 3, "group": "ToyTurns"}},
+        {"LiftingConv2D": {"filters": 3, "kernel_size": 3, "group": "ToyRotations"}},
         {"ToyGate": 2.0},
         {"BatchNormalization": {"activation": "relu"}},
         {"GroupPooling": "max"},
