@@ -11,11 +11,14 @@ import numpy as np
 
 from keras_equivariant import layers as L
 from keras_equivariant.layers.core.base import stock
+from keras_equivariant.transfer import escnn_channels as channels
+from keras_equivariant.transfer import escnn_functions as functions
+from keras_equivariant.transfer import escnn_gates as gates
 from keras_equivariant.transfer import escnn_joins as joins
 from keras_equivariant.transfer import escnn_pooling as pooling
 from keras_equivariant.transfer import peers
 from keras_equivariant.transfer.convolutions import fill, scalars_of
-from keras_equivariant.transfer.escnn_step import ACTIVATIONS, NotHere, axes, nothing
+from keras_equivariant.transfer.escnn_step import NotHere, axes, nothing
 
 LOST = 1e-5  # of a kernel, relative to its norm: what float32 leaves
 
@@ -24,10 +27,10 @@ def layers_of(step):
     """`(layers, set_weights)` for a step; set_weights takes nothing and gives the loss."""
     if step.kind not in MODULES:
         row = peers.escnn_row(step.kind)
-        here = f"; here is {row.ours} ({row.note})" if row and row.ours else ""
+        known = f"{row.note}; here is {row.ours}" if row else "a kind that escnn 1.0.11 does not have"
         raise NotHere(
-            f'must be one of {", ".join(MODULES)}. Received: "{step.name}" ({step.kind}){here}; write this part in '
-            "Keras, and bring over the others"
+            f'must be a layer here. Received: the module "{step.name}" ({step.kind}): {known}; bring over what lies '
+            "before and behind it, each with `from_escnn`, and write this module in Keras"
         )
     return MODULES[step.kind](step)
 
@@ -74,7 +77,7 @@ def _with_kernel(step, make, words, before, behind, kernel):
     reasons = []
     for basis in (rings, {"basis": "exact"}):
         try:
-            layer = make(step.before[0], step.after[0], **words, **basis, **step.given())
+            layer = make(step.before[0], step.after[0], unreached="zeros", **words, **basis, **step.given())
         except ValueError as error:
             reasons.append(str(error))
             continue
@@ -131,13 +134,14 @@ def _transposed(step):
 
 
 def _linear(step):
-    layer = L.SteerableDense(step.before[0], step.after[0], use_bias="bias" in step.arrays, **step.given())
+    words = {"use_bias": "bias" in step.arrays, "unreached": "zeros"}
+    layer = L.SteerableDense(step.before[0], step.after[0], **words, **step.given())
     kernel = step.before[1] @ step.arrays["kernel"].T @ step.after[1].T
     return [layer], lambda: fill(layer, kernel, _bias(step))
 
 
 def _pointwise(step):
-    function = {"ReLU": "relu"}.get(step.kind) or ACTIVATIONS[step.options["function"]]
+    function = "relu" if step.kind == "ReLU" else step.function
     return [L.PointwiseActivation(step.type, function, **step.given())], nothing
 
 
@@ -152,9 +156,8 @@ def _leaky(step):
 def _norm(step):
     step.single()
     bias = step.arrays.get("log_bias")
-    function = ACTIVATIONS[step.options["function"]]
     words = {"scalars": "norm", "epsilon": 1e-20, "use_bias": bias is not None}
-    layer = L.NormActivation(step.type, activation=function, **words, **step.given())
+    layer = L.NormActivation(step.type, activation=step.function, **words, **step.given())
 
     def set_weights():
         if bias is not None:
@@ -162,27 +165,6 @@ def _norm(step):
             values = np.empty(len(order))
             values[order] = -np.exp(bias.ravel())
             layer.bias.assign(values)
-        return 0.0
-
-    return [layer], set_weights
-
-
-def _gated(step):
-    step.single()
-    step.plain(drop_gates=True)
-    gates, fields = len(step.dims) // 2, step.dims
-    rest = fields[gates:]
-    if step.options["gates_indices"] not in ([0, gates], list(range(gates))) or len(fields) % 2 or rest != sorted(rest):
-        raise NotHere(
-            "takes the gates first, then the gated fields from the smallest to the largest. Received: fields of "
-            f'{fields} components in the module "{step.name}"'
-        )
-    bias = -step.arrays["bias"].ravel()
-    words = {"scalars": "gate", "use_bias": True}
-    layer = L.GatedActivation(step.type, **words, **step.given())
-
-    def set_weights():
-        layer.bias.assign(bias)
         return 0.0
 
     return [layer], set_weights
@@ -212,6 +194,17 @@ def _normalization(step):
         return 0.0
 
     return [layer], set_weights
+
+
+def _normalization_of_irreps(step):
+    """GNormBatchNorm scales every irrep in a field: fields of irreps as above, what mixes channels as a dense layer."""
+    arrays = step.arrays
+    if np.count_nonzero(np.abs(arrays["matrix"]) > 1e-6 * np.abs(arrays["matrix"]).max()) == step.type.size:
+        arrays["scale"] = np.diag(arrays["matrix"])
+        return _normalization(step)
+    layer = L.SteerableDense(step.type, step.type, **step.given())
+    kernel = step.before[1] @ arrays["matrix"].T @ step.after[1].T
+    return [layer], lambda: fill(layer, kernel, step.after[1] @ arrays["shift"])
 
 
 def _vector_field(step):
@@ -244,11 +237,15 @@ MODULES = {
     "LeakyReLU": _leaky,
     "PointwiseNonLinearity": _pointwise,
     "NormNonLinearity": _norm,
-    "GatedNonLinearity1": _gated,
+    "GatedNonLinearity1": gates.gated,
+    "GatedNonLinearity2": gates.gated_by_another,
+    "GatedNonLinearityUniform": gates.gated_within,
     "InnerBatchNorm": _normalization,
+    "IIDBatchNorm1d": _normalization,
     "IIDBatchNorm2d": _normalization,
     "IIDBatchNorm3d": _normalization,
     "NormBatchNorm": _normalization,
+    "GNormBatchNorm": _normalization_of_irreps,
     "PointwiseDropout": _dropout,
     "FieldDropout": _dropout,
     "GroupPooling": pooling.group_pooling,
@@ -257,6 +254,10 @@ MODULES = {
     "PointwiseMaxPool3D": pooling.max_pooling,
     "PointwiseAvgPool2D": pooling.average_pooling,
     "PointwiseAvgPool3D": pooling.average_pooling,
+    "PointwiseAvgPoolAntialiased2D": pooling.blur,
+    "PointwiseAvgPoolAntialiased3D": pooling.blur,
+    "PointwiseMaxPoolAntialiased2D": pooling.blur,
+    "PointwiseMaxPoolAntialiased3D": pooling.blur,
     "NormMaxPool": pooling.norm_max_pooling,
     "PointwiseAdaptiveAvgPool2D": pooling.adaptive,
     "PointwiseAdaptiveAvgPool3D": pooling.adaptive,
@@ -266,5 +267,7 @@ MODULES = {
     "R3Upsampling": pooling.upsampling,
     "MaskModule": pooling.mask,
     "VectorFieldNonLinearity": _vector_field,
+    **channels.STEPS,
+    **functions.STEPS,
     **joins.STEPS,
 }

@@ -3,193 +3,13 @@
 Every row that says "same" names a test that compares numbers; `tests/transfer/test_peers.py` holds the rows to it.
 """
 
-import dataclasses
+from keras_equivariant.transfer import peers_of_escnn
+from keras_equivariant.transfer.peer_row import AFTER, MISSING, OTHER, SAME, VERDICTS, Row
 
-SAME, AFTER, OTHER, MISSING = "same numbers", "same after a change", "another function", "not here"
-VERDICTS = (SAME, AFTER, OTHER, MISSING)
-RECORDED = "tests/transfer/test_from_escnn.py::test_same_numbers_as_escnn"
-CATALOGUE = "tests/conformance/test_law.py::test_exact_in_float64"
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One feature of another library.
-
-    Attributes:
-        library: its name.
-        theirs: the feature there; for escnn the names of classes, which `from_escnn` reads off errors, too.
-        ours: what it is here; "" where there is nothing.
-        verdict: one of VERDICTS.
-        note: the change after which it is the same, or the difference.
-        checked: the test that compares the numbers, as pytest names it; "" for what is not compared.
-    """
-
-    library: str
-    theirs: tuple
-    ours: str
-    verdict: str
-    note: str = ""
-    checked: str = ""
-
-
-def _escnn(theirs, ours, verdict, note="", checked=RECORDED):
-    return Row("escnn", tuple(theirs.split()), ours, verdict, note, checked if verdict in (SAME, AFTER) else "")
-
+__all__ = ["AFTER", "MISSING", "OTHER", "ROWS", "SAME", "VERDICTS", "Row", "escnn_row"]
 
 ROWS = (
-    _escnn(
-        "R2Conv R3Conv",
-        "`SteerableConv2D`, `SteerableConv3D`",
-        AFTER,
-        'its default rings are `ring_radii="escnn"`; grouped, dilated, with zeros around or modes that keep the size',
-    ),
-    _escnn(
-        "R2ConvTransposed R3ConvTransposed",
-        "`SteerableConv2DTranspose`, `SteerableConv3DTranspose`",
-        AFTER,
-        'with `padding="valid"` and `Cropping2D(padding)` behind',
-    ),
-    _escnn("Linear", "`SteerableDense`", SAME),
-    _escnn("ReLU PointwiseNonLinearity", "`PointwiseActivation`", SAME),
-    _escnn("ELU LeakyReLU", "`keras.layers.ELU`, `keras.layers.LeakyReLU` on regular and quotient fields", SAME),
-    _escnn(
-        "NormNonLinearity",
-        "`NormActivation`",
-        AFTER,
-        'with `scalars="norm"`, the bias −exp(log_bias), `epsilon=1e-20`; its squash, v / (1 + norm), is "softsign"',
-    ),
-    _escnn(
-        "GatedNonLinearity1",
-        "`GatedActivation`",
-        AFTER,
-        'with `scalars="gate"`, `use_bias=True` and the bias negated: it gates scalars, too, and the gates come first',
-    ),
-    _escnn("InnerBatchNorm", "`SteerableBatchNormalization`, `BatchNormalization`", AFTER, "with `epsilon=1e-5`"),
-    _escnn(
-        "IIDBatchNorm2d IIDBatchNorm3d NormBatchNorm",
-        "`SteerableBatchNormalization`",
-        AFTER,
-        "with `epsilon=1e-5`, at inference; the statistics of a batch are others in training",
-    ),
-    _escnn("GNormBatchNorm IIDBatchNorm1d", "`SteerableBatchNormalization`", OTHER, "one scale for each field here"),
-    _escnn("GroupPooling", "`FieldPooling`, on group features `GroupPooling`", SAME),
-    _escnn("NormPool", "`NormPooling`", AFTER, 'with `scalars="norm"`'),
-    _escnn("PointwiseMaxPool2D PointwiseMaxPool3D", "`MaxPooling2D`, `MaxPooling3D`", SAME, "without padding"),
-    _escnn("PointwiseAvgPool2D PointwiseAvgPool3D", "`AveragePooling2D`, `AveragePooling3D`", SAME, "without padding"),
-    _escnn("NormMaxPool", "`NormMaxPooling2D`", SAME, "where one pixel of the window is the longest"),
-    _escnn(
-        "PointwiseAdaptiveAvgPool2D PointwiseAdaptiveAvgPool3D PointwiseAdaptiveMaxPool2D PointwiseAdaptiveMaxPool3D",
-        "`GlobalAveragePooling2D(keepdims=True)` and its kin",
-        SAME,
-        "to a size `AdaptiveAveragePooling2D`, `AdaptiveMaxPooling2D` and their kin",
-    ),
-    _escnn(
-        "PointwiseAvgPoolAntialiased2D PointwiseMaxPoolAntialiased2D",
-        "`AveragePooling2D(antialias=True)`, `MaxPooling2D(antialias=True)`",
-        OTHER,
-        "another blur",
-    ),
-    _escnn(
-        "R2Upsampling R3Upsampling",
-        "`UpSampling2D`, `UpSampling3D`; by any factor or to a size `Resizing2D`, `Resizing3D`",
-        SAME,
-        "linear but for whole factors, to whole sizes: else one end is treated otherwise than the other",
-    ),
-    _escnn("PointwiseDropout FieldDropout", "`FieldDropout`", AFTER, "whole fields are dropped, not components"),
-    _escnn("IdentityModule SequentialModule", "a functional model", SAME),
-    _escnn("FourierPointwise FourierELU", "`FourierActivation`", OTHER, "its samples are scaled otherwise"),
-    _escnn("TensorProductModule", "`TensorProductActivation`", OTHER, "another basis of the products"),
-    _escnn(
-        "ConcatenatedNonLinearity",
-        '`ConcatenatedReLU`, also with `activation="sigmoid"` or `"tanh"`',
-        OTHER,
-        "the same numbers in the order of orbits, which the type names; not imported",
-    ),
-    _escnn("RestrictionModule DisentangleModule", "`Restrict`, `ke.restrict` on a model", OTHER, "not imported"),
-    _escnn("VectorFieldNonLinearity", "`VectorFieldActivation`", SAME, "where one orientation is the strongest"),
-    _escnn("MaskModule", "`RadialMask2D`, `RadialMask3D`", AFTER, "with the margin as a part of 1, not in percent"),
-    _escnn(
-        "MultipleModule",
-        "`SelectFields` for each label, and `keras.layers.Concatenate` behind the branches",
-        SAME,
-        "one label a branch",
-    ),
-    _escnn(
-        "BranchingModule MergeModule", "`SelectFields`, `keras.layers.Concatenate`", OTHER, "dicts of tensors there"
-    ),
-    Row(
-        "escnn",
-        ("forward of one's own", "tensor_directsum"),
-        "a functional model with `keras.layers.Add` and `keras.layers.Concatenate`",
-        SAME,
-        "residual networks, U-Nets and plain layers of torch behind them; run once on zeros to be read",
-        RECORDED,
-    ),
-    _escnn(
-        "R2PointConv R3PointConv",
-        "`SteerablePointConv`",
-        OTHER,
-        "neighbors are found here, within a smooth cutoff, and radial functions are a network; not imported",
-    ),
-    _escnn(
-        "GatedNonLinearity2",
-        "`keras.layers.Concatenate` and `GatedActivation`",
-        OTHER,
-        "gates and fields are two inputs there, one here",
-    ),
-    Row(
-        "escnn",
-        ("integer padding",),
-        '`keras.layers.ZeroPadding2D(p)` before `padding="valid"`, which `from_escnn` writes',
-        AFTER,
-        'where the size is kept `padding="same"`',
-        RECORDED,
-    ),
-    Row(
-        "escnn",
-        ("deltaorthonormal_init",),
-        "`ke.delta_orthogonal`",
-        OTHER,
-        "other random numbers; orthogonal on all fields of a kind, and norms are kept",
-    ),
-    Row(
-        "escnn",
-        ("basis filters and cut-offs as functions",),
-        "`frequency_cutoff`, `ring_radii`, `ring_width`",
-        OTHER,
-        "names, a number, or one number a ring: functions could be neither saved nor written in a spec",
-    ),
-    Row(
-        "escnn",
-        ("rot2dOnR3", "conicalOnR3", "cylindricalOnR3", "dihedralOnR3", "fullCylindricalOnR3"),
-        '`group="Cinfz"`, `"Cinfv"`, `"Cinfh"`, `"Dinfz"`, `"Dinfh"`',
-        OTHER,
-        "about the last axis of a volume here, about the first there, unless it has an adjoint. Law and completeness: "
-        "`tests/groups/test_axial_groups.py`, `tests/kernels/test_axial_kernels.py`",
-    ),
-    Row(
-        "escnn",
-        ("bl_regular_representation", "bl_sphere_representation", "bl_induced_representation"),
-        "the types `regular(2)`, `quotient(Cinfz,2)`, `induced(Cinfz,1,2)` up to a frequency",
-        OTHER,
-        "irreps in blocks here; not compared. Functions on the cosets move as they do: "
-        "`tests/groups/test_band_limited_types.py`",
-    ),
-    Row(
-        "escnn",
-        ("direct_product", "double_group", "no_base_space"),
-        '`group="D4xC2"`, `"D4xD4"`, `ke.groups.direct_product`, with `SteerableDense`',
-        OTHER,
-        "of finite groups, on features without space; not compared. Law and irreps: "
-        "`tests/groups/test_direct_products.py`",
-    ),
-    Row(
-        "e2cnn",
-        ("R2Diffop", "steerable partial differential operators"),
-        '`SteerableConv2D(basis="pdo")`, also in space and for group convolutions',
-        OTHER,
-        "all operators up to the order, by finite differences or a Gaussian; RBF-FD is not built, numbers not compared",
-    ),
+    *peers_of_escnn.ROWS,
     Row(
         "sesn",
         ("scale-equivariant bases",),
@@ -203,22 +23,6 @@ ROWS = (
         "`ke.relax`, `layers.Relaxed`, `ke.project`",
         OTHER,
         "with the certificate of what was kept, and the way back",
-    ),
-    Row(
-        "escnn",
-        ("padding_mode", "replicate"),
-        '`padding_mode="replicate"`',
-        SAME,
-        "",
-        RECORDED,
-    ),
-    Row(
-        "escnn",
-        ("rings", "sigma", "frequencies_cutoff"),
-        "`ring_radii`, `ring_width`, `frequency_cutoff`",
-        SAME,
-        "one number a ring",
-        RECORDED,
     ),
     Row(
         "GrouPy",
@@ -300,13 +104,23 @@ ROWS = (
         "features are complex conjugates, magnitudes the same; rings outside the window are lost, and the loss is said",
         "tests/transfer/test_import_volumes_and_rings.py::test_harmonic_networks",
     ),
-    Row("e3nn", ("Irreps",), '`ke.FieldType.parse("8x0e + 4x1o", "O3")`', OTHER, "channels are component-major here"),
+    Row(
+        "e3nn",
+        ("Irreps",),
+        '`ke.FieldType.parse("8x0e + 4x1o", "O3")`',
+        AFTER,
+        "channels are component-major here, and the components of degree l those of `ke.groups.spherical_harmonics`: "
+        "a least-squares fit between both libraries' harmonics is the orthogonal change of basis",
+        "tests/transfer/test_products_of_e3nn.py::test_same_up_to_signs_of_paths",
+    ),
     Row(
         "e3nn",
         ("FullyConnectedTensorProduct",),
         "`SteerableTensorProduct`",
-        OTHER,
-        "weights of deviation 1 in both; the signs and the order of the paths are not compared",
+        AFTER,
+        "weights (u, v, w) of each path as they are, ordered by the blocks of the output first, there by those of the "
+        "inputs; up to degree 3 the paths (1, 2, 1), (2, 2, 1) and (2, 2, 2) that are compared have the other sign",
+        "tests/transfer/test_products_of_e3nn.py::test_same_up_to_signs_of_paths",
     ),
     Row(
         "e3nn",

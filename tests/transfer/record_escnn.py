@@ -1,12 +1,14 @@
 """Numbers of escnn itself: small networks, inputs and outputs. Made once where escnn 1.0.11 is installed:
 
-python record_escnn.py ../../keras_equivariant/transfer/escnn_writer.py escnn_1_0_11.npz
+python record_escnn.py ../../keras_equivariant/transfer escnn_1_0_11.npz
 """
 
-import importlib.util
 import json
 import sys
 
+import escnn_examples
+import escnn_functions
+import escnn_types_changed
 import numpy as np
 
 
@@ -164,6 +166,8 @@ def networks():
         None,
     )
     yield from branched()
+    for part in (escnn_types_changed, escnn_functions, escnn_examples):
+        yield from part.networks()
 
 
 def branched():
@@ -310,23 +314,37 @@ def answers(module, size):
     """`(x, y)`: a random input, channels first, and what the module makes of it."""
     import torch
 
-    typed = hasattr(module, "in_type")
-    field_type = module.in_type if typed else module.input_type
-    x = torch.randn(2, field_type.size, *[size] * field_type.gspace.dimensionality)
-    y = module(field_type(x) if typed else x)
+    field_type = _type(module)
+    x = torch.randn(2, field_type.size, *shape(module, size))
+    try:
+        y = module(field_type(x))
+    except (AssertionError, AttributeError, TypeError):  # it gives plain tensors their type itself
+        y = module(x)
     return x.numpy(), getattr(y, "tensor", y).detach().numpy()
 
 
 def shape(module, size):
     """The sizes of space."""
-    field_type = module.in_type if hasattr(module, "in_type") else module.input_type
-    return [size] * field_type.gspace.dimensionality
+    return [size] * _type(module).gspace.dimensionality
 
 
-def main(writer, path):
-    spec = importlib.util.spec_from_file_location("escnn_writer", writer)
-    escnn_writer = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(escnn_writer)
+def _type(module):
+    return module.in_type if hasattr(module, "in_type") else module.input_type
+
+
+def modules():
+    """The names of the classes of modules that `escnn.nn` has."""
+    import torch
+    from escnn import nn
+
+    classes = [one for one in vars(nn).values() if isinstance(one, type) and issubclass(one, torch.nn.Module)]
+    return sorted({one.__name__ for one in classes})
+
+
+def main(folder, path):
+    sys.path.append(folder)  # as where the two files of the writer are copied to
+    import escnn_writer
+
     found = {}
     for name, module, size in networks():
         x, y = answers(randomized(module), size)
@@ -335,7 +353,7 @@ def main(writer, path):
         for key, array in arrays.items():
             # Rounded, matrices of permutations take few bytes.
             found[f"{name}/{key}"] = np.round(array, 12) if key.startswith(("rho.", "group.")) else array
-    np.savez_compressed(path, **found)
+    np.savez_compressed(path, modules=np.array(json.dumps(modules())), **found)
 
 
 if __name__ == "__main__":

@@ -46,14 +46,14 @@ def regenerate(mnist, seed=0, train_count=TRAIN_COUNT, test_count=TEST_COUNT):
     labels = np.concatenate([mnist.y_train, mnist.y_test])
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(images))[: train_count + test_count]
-    turned = rotate_images(images[chosen], rng.uniform(0, 360, len(chosen)))
+    rotated = rotate_images(images[chosen], rng.uniform(0, 360, len(chosen)))
     labels = labels[chosen]
     return Dataset(
         name="rotated_mnist",
         description=f"rotated MNIST, regenerated from MNIST with seed {seed}",
-        x_train=turned[:train_count],
+        x_train=rotated[:train_count],
         y_train=labels[:train_count],
-        x_test=turned[train_count:],
+        x_test=rotated[train_count:],
         y_test=labels[train_count:],
         default_epochs=50,
     )
