@@ -3,14 +3,22 @@
 import keras
 import numpy as np
 
-from keras_equivariant import layers as L
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import stock
+from keras_equivariant.transfer.escnn_channels import moved
 from keras_equivariant.transfer.escnn_step import NotHere, nothing
 
 
 def _add(step):
     return [keras.layers.Add(name=step.layer_name)], nothing
+
+
+def _subtract(step):
+    return [keras.layers.Subtract(name=step.layer_name)], nothing
+
+
+def _scale(step):
+    return [keras.layers.Rescaling(step.options["factor"], name=step.layer_name)], nothing
 
 
 def _concatenate(step):
@@ -22,35 +30,8 @@ def _concatenate(step):
     for one, matrix, _ in parts:
         change[start : start + one.size, start : start + one.size] = matrix
         start += one.size
-    return [keras.layers.Concatenate(name=step.layer_name), *_moved(step, joined, step.after[1] @ change.T)], nothing
-
-
-def _select(step):
-    channels = np.eye(step.type.size)[[int(i) for i in step.arrays["channels"]]]
-    return _moved(step, step.type, step.after[1] @ channels @ step.before[1].T), nothing
-
-
-def _moved(step, before, matrix):
-    """The layers that take fields of a type to those of `step.after`: `[]` where they lie so already."""
-    after = step.after[0]
-    if before == after and np.allclose(matrix, np.eye(before.size), atol=1e-6):
-        return []
-    field_of = {int(channels[0]): i for i, (_, channels) in enumerate(before.places)}
-    found = [field_of.get(int(np.argmax(np.abs(matrix[channels[0]]))), -1) for _, channels in after.places]
-    if -1 in found or len(set(found)) < len(found):
-        raise _other(step, before)
-    layer = L.SelectFields(before, found, name=f"{step.layer_name}_fields", strict=step.strict)
-    same = layer.out_type.size == after.size and np.allclose(matrix, np.eye(before.size)[layer.channels], atol=1e-6)
-    if layer.out_type != after or not same:
-        raise _other(step, before)
-    return [layer]
-
-
-def _other(step, before):
-    return NotHere(
-        f'joins and splits fields that keep their coordinates. Received: the module "{step.name}" from "{before}" to '
-        f'"{step.after[0]}", in other coordinates'
-    )
+    after, matrix = step.after[0], step.after[1] @ change.T
+    return [keras.layers.Concatenate(name=step.layer_name), *moved(step, joined, after, matrix)], nothing
 
 
 def _mean(step):
@@ -95,7 +76,15 @@ def _normalization(step):
 
 
 def _activation(step):
-    name = step.kind.removeprefix("torch.").lower()
+    name = step.kind.removeprefix("torch.").lower().replace("logs", "log_s")
+    if name.endswith("softmax") and step.options.get("dim") not in (1, -1 if len(step.shapes[0]) == 2 else 1):
+        raise NotHere(f'is a softmax over the channels, dim=1. Received: {step.options} of the module "{step.name}"')
+    change = step.before[1]
+    if not np.allclose(np.sort(change, axis=1), np.eye(len(change))[-1], atol=1e-6):
+        raise NotHere(
+            "applies functions of torch to channels that stay single ones. Received: the function "
+            f'"{step.kind}" on "{step.type}", whose components mix; use a nonlinearity of escnn there'
+        )
     if name == "elu" and step.options.get("alpha", 1.0) != 1.0:
         return [keras.layers.ELU(step.options["alpha"], name=step.layer_name)], nothing
     if name == "leakyrelu":
@@ -109,14 +98,16 @@ def _dropout(step):
 
 STEPS = {
     "add": _add,
+    "subtract": _subtract,
+    "scale": _scale,
     "cat": _concatenate,
-    "select": _select,
     "mean": _mean,
     "flatten": _flatten,
     "torch.Linear": _dense,
-    "torch.BatchNorm1d": _normalization,
+    **dict.fromkeys(("torch.BatchNorm1d", "torch.BatchNorm2d", "torch.BatchNorm3d"), _normalization),
     "torch.Dropout": _dropout,
     "torch.Identity": lambda step: ([], nothing),
     **dict.fromkeys(("torch.ReLU", "torch.ELU", "torch.LeakyReLU", "torch.Sigmoid"), _activation),
     **dict.fromkeys(("torch.Tanh", "torch.Softplus", "torch.GELU", "torch.SiLU"), _activation),
+    **dict.fromkeys(("torch.Softmax", "torch.LogSoftmax"), _activation),
 }

@@ -11,11 +11,13 @@ import numpy as np
 
 from keras_equivariant import layers as L
 from keras_equivariant.layers.core.base import stock
+from keras_equivariant.transfer import escnn_channels as channels
+from keras_equivariant.transfer import escnn_gates as gates
 from keras_equivariant.transfer import escnn_joins as joins
 from keras_equivariant.transfer import escnn_pooling as pooling
 from keras_equivariant.transfer import peers
 from keras_equivariant.transfer.convolutions import fill, scalars_of
-from keras_equivariant.transfer.escnn_step import ACTIVATIONS, NotHere, axes, nothing
+from keras_equivariant.transfer.escnn_step import NotHere, axes, nothing
 
 LOST = 1e-5  # of a kernel, relative to its norm: what float32 leaves
 
@@ -137,7 +139,7 @@ def _linear(step):
 
 
 def _pointwise(step):
-    function = {"ReLU": "relu"}.get(step.kind) or ACTIVATIONS[step.options["function"]]
+    function = "relu" if step.kind == "ReLU" else step.function
     return [L.PointwiseActivation(step.type, function, **step.given())], nothing
 
 
@@ -152,9 +154,8 @@ def _leaky(step):
 def _norm(step):
     step.single()
     bias = step.arrays.get("log_bias")
-    function = ACTIVATIONS[step.options["function"]]
     words = {"scalars": "norm", "epsilon": 1e-20, "use_bias": bias is not None}
-    layer = L.NormActivation(step.type, activation=function, **words, **step.given())
+    layer = L.NormActivation(step.type, activation=step.function, **words, **step.given())
 
     def set_weights():
         if bias is not None:
@@ -162,27 +163,6 @@ def _norm(step):
             values = np.empty(len(order))
             values[order] = -np.exp(bias.ravel())
             layer.bias.assign(values)
-        return 0.0
-
-    return [layer], set_weights
-
-
-def _gated(step):
-    step.single()
-    step.plain(drop_gates=True)
-    gates, fields = len(step.dims) // 2, step.dims
-    rest = fields[gates:]
-    if step.options["gates_indices"] not in ([0, gates], list(range(gates))) or len(fields) % 2 or rest != sorted(rest):
-        raise NotHere(
-            "takes the gates first, then the gated fields from the smallest to the largest. Received: fields of "
-            f'{fields} components in the module "{step.name}"'
-        )
-    bias = -step.arrays["bias"].ravel()
-    words = {"scalars": "gate", "use_bias": True}
-    layer = L.GatedActivation(step.type, **words, **step.given())
-
-    def set_weights():
-        layer.bias.assign(bias)
         return 0.0
 
     return [layer], set_weights
@@ -212,6 +192,17 @@ def _normalization(step):
         return 0.0
 
     return [layer], set_weights
+
+
+def _normalization_of_irreps(step):
+    """GNormBatchNorm scales every irrep in a field: fields of irreps as above, what mixes channels as a dense layer."""
+    arrays = step.arrays
+    if np.count_nonzero(np.abs(arrays["matrix"]) > 1e-6 * np.abs(arrays["matrix"]).max()) == step.type.size:
+        arrays["scale"] = np.diag(arrays["matrix"])
+        return _normalization(step)
+    layer = L.SteerableDense(step.type, step.type, **step.given())
+    kernel = step.before[1] @ arrays["matrix"].T @ step.after[1].T
+    return [layer], lambda: fill(layer, kernel, step.after[1] @ arrays["shift"])
 
 
 def _vector_field(step):
@@ -244,11 +235,15 @@ MODULES = {
     "LeakyReLU": _leaky,
     "PointwiseNonLinearity": _pointwise,
     "NormNonLinearity": _norm,
-    "GatedNonLinearity1": _gated,
+    "GatedNonLinearity1": gates.gated,
+    "GatedNonLinearity2": gates.gated_by_another,
+    "GatedNonLinearityUniform": gates.gated_within,
     "InnerBatchNorm": _normalization,
+    "IIDBatchNorm1d": _normalization,
     "IIDBatchNorm2d": _normalization,
     "IIDBatchNorm3d": _normalization,
     "NormBatchNorm": _normalization,
+    "GNormBatchNorm": _normalization_of_irreps,
     "PointwiseDropout": _dropout,
     "FieldDropout": _dropout,
     "GroupPooling": pooling.group_pooling,
@@ -266,5 +261,6 @@ MODULES = {
     "R3Upsampling": pooling.upsampling,
     "MaskModule": pooling.mask,
     "VectorFieldNonLinearity": _vector_field,
+    **channels.STEPS,
     **joins.STEPS,
 }

@@ -23,6 +23,7 @@ class Step:
         strict: of the layers.
         shapes: of the input tensors here, with the batch axis.
         parts: for each input tensor what `before` is for the first.
+        part_dims: for each input tensor what `dims` is for the first.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Step:
     strict: bool
     shapes: tuple = ()
     parts: tuple = ()
+    part_dims: tuple = ()
 
     @property
     def type(self):
@@ -45,8 +47,25 @@ class Step:
         return self.type.group.dimension
 
     @property
+    def space(self):
+        """Whether the features lie over space."""
+        return len(self.shapes[0]) > 2
+
+    @property
     def layer_name(self):
         return self.name.replace("/", "_").replace(".", "_")
+
+    @property
+    def function(self):
+        """The name of the module's nonlinearity here."""
+        name = self.options.get("function", "sigmoid")
+        if name not in ACTIVATIONS:
+            raise NotHere(
+                f"has one of the functions {', '.join(sorted(set(ACTIVATIONS.values())))}. Received: {name} of the "
+                f'module "{self.name}" ({self.kind}); write this module in Keras, and bring over what lies before and '
+                "behind it"
+            )
+        return ACTIVATIONS[name]
 
     def given(self, **options):
         return {"name": self.layer_name, "strict": self.strict, **options}

@@ -124,4 +124,5 @@ def _step(described, steps, types, arrays, strict, shapes):
         strict=strict,
         shapes=tuple(shapes),
         parts=tuple(types[source] for source in sources),
+        part_dims=tuple(types.dims(source) for source in sources),
     )

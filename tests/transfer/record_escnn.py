@@ -1,12 +1,12 @@
 """Numbers of escnn itself: small networks, inputs and outputs. Made once where escnn 1.0.11 is installed:
 
-python record_escnn.py ../../keras_equivariant/transfer/escnn_writer.py escnn_1_0_11.npz
+python record_escnn.py ../../keras_equivariant/transfer escnn_1_0_11.npz
 """
 
-import importlib.util
 import json
 import sys
 
+import escnn_types_changed
 import numpy as np
 
 
@@ -164,6 +164,7 @@ def networks():
         None,
     )
     yield from branched()
+    yield from escnn_types_changed.networks()
 
 
 def branched():
@@ -309,9 +310,10 @@ def randomized(module):
 def answers(module, size):
     """`(x, y)`: a random input, channels first, and what the module makes of it."""
     import torch
+    from escnn.nn import EquivariantModule
 
-    typed = hasattr(module, "in_type")
-    field_type = module.in_type if typed else module.input_type
+    typed = isinstance(module, EquivariantModule)
+    field_type = _type(module)
     x = torch.randn(2, field_type.size, *[size] * field_type.gspace.dimensionality)
     y = module(field_type(x) if typed else x)
     return x.numpy(), getattr(y, "tensor", y).detach().numpy()
@@ -319,14 +321,17 @@ def answers(module, size):
 
 def shape(module, size):
     """The sizes of space."""
-    field_type = module.in_type if hasattr(module, "in_type") else module.input_type
-    return [size] * field_type.gspace.dimensionality
+    return [size] * _type(module).gspace.dimensionality
 
 
-def main(writer, path):
-    spec = importlib.util.spec_from_file_location("escnn_writer", writer)
-    escnn_writer = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(escnn_writer)
+def _type(module):
+    return module.in_type if hasattr(module, "in_type") else module.input_type
+
+
+def main(folder, path):
+    sys.path.append(folder)  # as where the two files of the writer are copied to
+    import escnn_writer
+
     found = {}
     for name, module, size in networks():
         x, y = answers(randomized(module), size)
