@@ -25,6 +25,7 @@ from keras_equivariant.layers.regular.adaptive_pooling import (
 from keras_equivariant.layers.regular.average_pooling import AveragePooling2D, AveragePooling3D
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
 from keras_equivariant.layers.regular.flatten_fields import FlattenFields
+from keras_equivariant.layers.regular.gaussian_blur import GaussianBlur2D, GaussianBlur3D
 from keras_equivariant.layers.regular.group_conv import GroupConv2D, GroupConv3D
 from keras_equivariant.layers.regular.group_conv_transpose import GroupConv2DTranspose, GroupConv3DTranspose
 from keras_equivariant.layers.regular.group_depthwise_conv import GroupDepthwiseConv2D, GroupDepthwiseConv3D
@@ -50,6 +51,7 @@ from keras_equivariant.layers.steerable.norm_max_pooling import NormMaxPooling2D
 from keras_equivariant.layers.steerable.norm_pooling import NormPooling
 from keras_equivariant.layers.steerable.pointwise_activation import PointwiseActivation
 from keras_equivariant.layers.steerable.restrict import Restrict, Unrestrict
+from keras_equivariant.layers.steerable.sampled_activation import SampledActivation
 from keras_equivariant.layers.steerable.select_fields import SelectFields
 from keras_equivariant.layers.steerable.steerable_batch_normalization import SteerableBatchNormalization
 from keras_equivariant.layers.steerable.steerable_conv import SteerableConv2D, SteerableConv3D
@@ -81,6 +83,8 @@ __all__ = [
     "FlattenFields",
     "FourierActivation",
     "GatedActivation",
+    "GaussianBlur2D",
+    "GaussianBlur3D",
     "GroupConv2D",
     "GroupConv2DTranspose",
     "GroupConv3D",
@@ -115,6 +119,7 @@ __all__ = [
     "Resizing2D",
     "Resizing3D",
     "Restrict",
+    "SampledActivation",
     "SelectFields",
     "SteerableBatchNormalization",
     "SteerableConv2D",

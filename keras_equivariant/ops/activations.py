@@ -104,23 +104,26 @@ def activate_signed(x, layout, sources, activation):
     return activation(_joined(signed))
 
 
-def activate_samples(x, sampling, weights, activation):
-    """The projection of activation(f) for functions f given by coefficients: S^T W activation(S x).
+def activate_samples(x, sampling, back, activation):
+    """What linear maps make of the values of functions that are given by coefficients: R activation(S x).
 
     Args:
         x: `(..., coefficients n)`, n functions, fastest.
-        sampling: `(samples, coefficients)` NumPy array S with S^T W S the identity.
-        weights: `(samples,)`, the diagonal of W.
+        sampling: `(samples, coefficients)` NumPy array S.
+        back: `(samples, coefficients after)`, the transpose of R.
+
+    Returns:
+        `(..., coefficients after n)`
     """
-    coefficients = sampling.shape[1]
+    coefficients, after = sampling.shape[1], back.shape[1]
     functions = x.shape[-1] // coefficients
     matrix = ops.convert_to_tensor(sampling.T, dtype=x.dtype)
-    back = ops.convert_to_tensor(sampling * weights[:, None], dtype=x.dtype)
+    back = ops.convert_to_tensor(back, dtype=x.dtype)
     # Two plain matrix products; compiled into one operation they are no faster.
     rows = ops.swapaxes(ops.reshape(x, (-1, coefficients, functions)), 1, 2)
     values = activation(ops.reshape(rows, (-1, coefficients)) @ matrix)
-    rows = ops.reshape(values @ back, (-1, functions, coefficients))
-    return ops.reshape(ops.swapaxes(rows, 1, 2), ops.shape(x))
+    rows = ops.reshape(values @ back, (-1, functions, after))
+    return ops.reshape(ops.swapaxes(rows, 1, 2), (*ops.shape(x)[:-1], after * functions))
 
 
 def multiply(x, layout, products, training=False):

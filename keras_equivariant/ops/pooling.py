@@ -109,26 +109,39 @@ def blur(x, strides):
     return _separable(x, taps, strides)
 
 
+def gaussian_blur(x, sigma, sizes, strides, padding):
+    """Gaussian blur by windows of these sizes, then every stride-th pixel; zero padding where it is `"same"`."""
+    taps = []
+    for size in sizes:
+        offsets = np.arange(size, dtype=np.float64) - (size - 1) / 2
+        bell = np.exp(-((offsets / sigma) ** 2) / 2)
+        taps.append(bell / bell.sum())
+    return _separable(x, taps, strides, padding)
+
+
 def low_pass(x, strides):
     """Gaussian blur of the width that suits strides to come; zero padding, all pixels remain."""
     return _separable(x, [gaussian(stride) for stride in strides], (1,) * len(strides))
 
 
-def _separable(x, taps, strides):
+def _separable(x, taps, strides, padding="same"):
     """Each channel filtered by the same taps along each axis, then every stride-th pixel."""
     if len(taps) == 3:
-        planes = functools.partial(_depthwise, taps=taps[PLANES], strides=strides[PLANES])
-        depth = functools.partial(_depthwise, taps=(*taps[DEPTH], np.ones(1)), strides=(*strides[DEPTH], 1))
+        planes = functools.partial(_depthwise, taps=taps[PLANES], strides=strides[PLANES], padding=padding)
+        depth = functools.partial(
+            _depthwise, taps=(*taps[DEPTH], np.ones(1)), strides=(*strides[DEPTH], 1), padding=padding
+        )
         return by_planes(x, planes, depth)
-    return _depthwise(x, taps, strides)
+    return _depthwise(x, taps, strides, padding)
 
 
-def _depthwise(x, taps, strides):
+def _depthwise(x, taps, strides, padding):
     kernel = ops.convert_to_tensor(depthwise_kernel(taps, x.shape[-1]), dtype=x.dtype)
     if len(set(strides)) == 1:
-        return ops.depthwise_conv(x, kernel, strides=strides[0], padding="same", data_format="channels_last")
+        return ops.depthwise_conv(x, kernel, strides=strides[0], padding=padding, data_format="channels_last")
     # The backends know one stride for both axes: the padding of the strided window, then every stride-th pixel of all.
-    x = pad(x, [len(one) for one in taps], strides, "zeros")
+    if padding == "same":
+        x = pad(x, [len(one) for one in taps], strides, "zeros")
     y = ops.depthwise_conv(x, kernel, strides=1, padding="valid", data_format="channels_last")
     return subsample(y, strides)
 

@@ -12,6 +12,7 @@ import numpy as np
 from keras_equivariant import layers as L
 from keras_equivariant.layers.core.base import stock
 from keras_equivariant.transfer import escnn_channels as channels
+from keras_equivariant.transfer import escnn_functions as functions
 from keras_equivariant.transfer import escnn_gates as gates
 from keras_equivariant.transfer import escnn_joins as joins
 from keras_equivariant.transfer import escnn_pooling as pooling
@@ -252,6 +253,10 @@ MODULES = {
     "PointwiseMaxPool3D": pooling.max_pooling,
     "PointwiseAvgPool2D": pooling.average_pooling,
     "PointwiseAvgPool3D": pooling.average_pooling,
+    "PointwiseAvgPoolAntialiased2D": pooling.blur,
+    "PointwiseAvgPoolAntialiased3D": pooling.blur,
+    "PointwiseMaxPoolAntialiased2D": pooling.blur,
+    "PointwiseMaxPoolAntialiased3D": pooling.blur,
     "NormMaxPool": pooling.norm_max_pooling,
     "PointwiseAdaptiveAvgPool2D": pooling.adaptive,
     "PointwiseAdaptiveAvgPool3D": pooling.adaptive,
@@ -262,5 +267,6 @@ MODULES = {
     "MaskModule": pooling.mask,
     "VectorFieldNonLinearity": _vector_field,
     **channels.STEPS,
+    **functions.STEPS,
     **joins.STEPS,
 }

@@ -34,6 +34,30 @@ def average_pooling(step):
     return _window(step, {2: L.AveragePooling2D, 3: L.AveragePooling3D}[step.rank])
 
 
+def blur(step):
+    """A Gaussian blur; PointwiseMaxPoolAntialiased takes maxima with stride 1 before it."""
+    options, rank = step.options, step.rank
+    step.plain(dilation=1, ceil_mode=False)
+    window = step.arrays["filter"][0, 0]
+    size, middle = window.shape[0], window.shape[0] // 2
+    line = window[(middle,) * (rank - 1)]
+    sigma = float(np.sqrt(0.5 / np.log(line[middle] / line[middle - 1]))) if middle else 1.0
+    before = []
+    if "Max" in step.kind:
+        step.plain(padding=0)
+        cls = {2: L.MaxPooling2D, 3: L.MaxPooling3D}[rank]
+        before = [cls(tuple(axes(options["kernel_size"], rank)), strides=1, **step.given(name=f"{step.layer_name}_max"))]
+    padding = axes(options["pad" if "Max" in step.kind else "padding"], rank)
+    strides = axes(options["stride"], rank)
+    same = set(padding) == {middle} and set(strides) == {1}
+    if any(padding) and not same:
+        pads = [(cut, cut) for cut in padding]
+        before.append(stock("ZeroPadding", rank)(pads, name=f"{step.layer_name}_padding"))
+    cls = {2: L.GaussianBlur2D, 3: L.GaussianBlur3D}[rank]
+    words = {"strides": tuple(strides), "padding": "same" if same else "valid"}
+    return [*before, cls(sigma, size, **words, **step.given())], nothing
+
+
 def norm_max_pooling(step):
     step.single()
     return _window(step, {2: L.NormMaxPooling2D, 3: L.NormMaxPooling3D}[step.rank], step.type)

@@ -56,6 +56,11 @@ class Step:
         return self.name.replace("/", "_").replace(".", "_")
 
     @property
+    def fields(self):
+        """The number of escnn's input fields."""
+        return len(self.dims)
+
+    @property
     def function(self):
         """The name of the module's nonlinearity here."""
         name = self.options.get("function", "sigmoid")

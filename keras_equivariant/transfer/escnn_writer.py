@@ -221,7 +221,8 @@ def _array(tensor):
 
 def _arrays(kind, module):
     if hasattr(module, "expand_parameters"):
-        kernel, bias = module.expand_parameters()
+        found = module.expand_parameters()
+        kernel, bias = found if isinstance(found, tuple) else (found, None)
         return {"kernel": _array(kernel), **({} if bias is None else {"bias": _array(bias)})}
     if "BatchNorm" in kind:
         return _affine(kind, module)

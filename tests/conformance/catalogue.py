@@ -235,6 +235,7 @@ VOLUMES = [
     pixelwise(layers.MaxPooling3D, (4, 4, 4), image=True, pool_size=2, strides=2, antialias=True),
     pixelwise(layers.AveragePooling3D, (5, 5, 5), pool_size=3, strides=2, padding="same", group="T"),
     pixelwise(layers.AveragePooling3D, (4, 4, 4), image=True, pool_size=2, data_format="channels_last"),
+    pixelwise(layers.GaussianBlur3D, (5, 5, 5), sigma=0.33, strides=2, group="T"),
     Case(layers.UpSampling3D, {"size": 2, "data_format": "channels_last"}, (2, 2, 2, 12, 3), "T"),
     Case(layers.UpSampling3D, {"size": 3, "interpolation": "trilinear"}, (2, 2, 2, 3), "T", "image", "image"),
     Case(layers.BatchNormalization, {"activation": "relu"}, (3, 3, 3, 12, 2), "T"),
@@ -284,6 +285,8 @@ TYPED_VOLUMES = [
     typed(layers.FourierActivation, "1xregular(1)", "Dinfz", space=(3, 3, 2)),
 ]
 
+CIRCLE = [[1, 1, 0], [1, 0, 1], [1, -1, 0], [1, 0, -1]]  # values of a + b cos + c sin after each quarter turn
+
 CATALOGUE = [
     *LIE_CASES,
     *FIELD_POINT_CASES,
@@ -328,6 +331,8 @@ CATALOGUE = [
     pixelwise(layers.AveragePooling2D, pool_size=2, group="D4"),
     pixelwise(layers.AveragePooling2D, image=True, pool_size=3, strides=1, padding="same"),
     pixelwise(layers.AveragePooling2D, pool_size=2, antialias=True, image=True),
+    pixelwise(layers.GaussianBlur2D, (9, 9), strides=2, group="D4"),
+    pixelwise(layers.GaussianBlur2D, image=True, sigma=1.0, kernel_size=4, padding="valid"),
     pixelwise(layers.MaxPooling2D, pool_size=2, strides=6, antialias=True, size=(24, 24), data_format="channels_last"),
     Case(layers.UpSampling2D, {"size": 2, "data_format": "channels_last"}, (5, 5, 8, 3), "D4"),
     Case(layers.UpSampling2D, {"size": 3, "interpolation": "bilinear"}, (5, 5, 3), "D4", "image", "image"),
@@ -418,6 +423,8 @@ CATALOGUE = [
     typed(layers.FourierActivation, "2x0+ + 2x0- + 4x1 + 4x2", "O2", activation="elu"),
     typed(layers.FourierActivation, "2x0+ + 2x1", "O2", grid="D8"),
     typed(layers.FourierActivation, "2x0 + 2x1 + 2x2", "C8"),
+    typed(layers.SampledActivation, "2x0 + 2x1", "SO2", samples=CIRCLE, activation="elu"),
+    typed(layers.SampledActivation, "2x0 + 2x1", "SO2", samples=CIRCLE, out_type="2x0", back=[[0.25] * 4]),
     typed(layers.TensorProductActivation, "2x0 + 2x1", "SO2", max_frequency=2),
     typed(layers.TensorProductActivation, "2xirreps", "D4"),
     typed(layers.NormPooling, "2x0 + 3x1 + 2x2", "SO2"),
@@ -478,6 +485,7 @@ CATALOGUE = [
     harmonic(layers.HarmonicMagnitude, orders=1, out="image", reduction=None),
     harmonic(layers.AveragePooling2D, pool_size=2, group="C4"),
     harmonic(layers.AveragePooling2D, pool_size=2, antialias=True),
+    harmonic(layers.GaussianBlur2D, kernel_size=3),
     harmonic(layers.UpSampling2D, size=2, interpolation="bilinear"),
     harmonic(layers.UpSampling2D, size=2),
     Case(layers.LayerScale, {"init_values": 0.5}, (5, 5, 8, 3), "D4"),

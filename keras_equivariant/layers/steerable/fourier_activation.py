@@ -3,18 +3,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import keras
 import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.groups import FieldType, contains, quadrature
 from keras_equivariant.groups.irreps import irrep, is_irrep_label
 from keras_equivariant.groups.spherical import frames
-from keras_equivariant.layers.core.base import register, stock
-from keras_equivariant.layers.core.fiberwise import Fiberwise
+from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, SubgroupLike, passed_on
+from keras_equivariant.layers.core.sampled import Sampled
 from keras_equivariant.layers.core.typed import scalar_blocks
-from keras_equivariant.ops import activations
 
 # What keeps the functions on a space that the group moves: on the circle the left-right mirror at its top; on the
 # sphere the rotations about y, of which one by no part of the circle stands for all, and the mirrors with them.
@@ -23,7 +21,7 @@ ABOUT_Y = groups.rotation_matrix(180 / np.pi, axis=(0, 1, 0)), np.diag([-1.0, 1.
 
 
 @register
-class FourierActivation(Fiberwise):
+class FourierActivation(Sampled):
     """A pointwise activation of functions on the group that are given by their Fourier coefficients.
 
     y = S^T W activation(S x),   (S x)(g) = sum over irreps psi of sqrt(dim) <psi(g) v, x_psi>
@@ -81,29 +79,10 @@ class FourierActivation(Fiberwise):
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
-        self.activation = keras.activations.get(activation)
         self.grid = None if grid is None else groups.get(grid).name
         self.functions, stabilizer = _functions(self.in_type)
-        self._sampling, self._weights = _sampling(self.in_type, self.grid, stabilizer)
-
-    def compute(self, x, training=False):
-        return activations.activate_samples(x, self._sampling, self._weights, self.activation)
-
-    def fold(self, input_shape):
-        """Two linear maps with the activation between them, stock convolutions of one pixel."""
-        there = np.kron(self._sampling.T, np.eye(self.functions))
-        back = np.kron(self._sampling * self._weights[:, None], np.eye(self.functions))
-        activation = keras.activations.serialize(self.activation)
-        options = [{"activation": activation, "name": f"{self.name}_samples"}, {"name": self.name}]
-        rank = len(input_shape) - 2
-        if rank not in (2, 3):
-            maps = zip((there, back), options, strict=True)
-            return [(keras.layers.Dense(m.shape[1], use_bias=False, **words), [m]) for m, words in maps]
-        maps = zip((there, back), options, strict=True)
-        return [
-            (stock("Conv", rank)(m.shape[-1], 1, use_bias=False, **words), [m.reshape(*(1,) * rank, *m.shape)])
-            for m, words in maps
-        ]
+        self._sampling, weights = _sampling(self.in_type, self.grid, stabilizer)
+        self._back = self._sampling * weights[:, None]
 
 
 def _functions(field_type):

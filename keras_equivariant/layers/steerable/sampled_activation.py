@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.options import Activation, Anything, FieldsLike, GroupLike, passed_on
+from keras_equivariant.layers.core.sampled import Sampled
+from keras_equivariant.layers.core.typed import as_type
+
+CLOSE = 1e-6  # of samples, relative to the largest: what they are known to where they come from float32
+
+
+@register
+class SampledActivation(Sampled):
+    """A pointwise activation of values that a matrix of one's own reads off every field.
+
+    y = R activation(S x) for each of n functions x;   R = (S^T S)^-1 S^T where none is given
+
+    Samples that are the same up to 1e-6 count as one, and the matrices are rounded to the nearest that the group permutes.
+    `FourierActivation` has the samples of functions on the group; this layer takes any, of functions on another space,
+    by grids of other kinds, or with other frequencies in the result. Its symmetry is that of the samples.
+
+    Args:
+        in_type: field type of n functions. Its channels are S's columns, and the n functions lie fastest: a block holds
+            component after component, in each of them copy after copy of an irrep, in each of these n functions.
+        samples: the matrix S, `(samples, coefficients)`, the type's size a multiple of its columns.
+        group: group name; may be left out where `in_type` is a FieldType.
+        activation: name or function.
+        out_type: field type of what comes out, as `in_type` by default.
+        back: the matrix R, `(coefficients of out_type, samples)`; by default the nearest coefficients, by least squares.
+        strict: raise where the exact symmetry is lost; with False warn once.
+        **kwargs: those of `keras.layers.Layer`.
+
+    Input shape:
+        `(..., D)`
+
+    Output shape:
+        `(..., D')`, of type `out_type`
+
+    Equivariance: exact for the elements that permute the samples. Those that map the pixels onto themselves must, on
+    continuous groups, and on finite ones all; else it raises. For all other elements approximate, the better the finer
+    the samples.
+
+    Raises:
+        ValueError: matrices that do not fit the types, samples that the group does not permute.
+
+    Example:
+        >>> import numpy as np, keras_equivariant as ke
+        >>> angles = np.arange(0, 360, 45) * np.pi / 180
+        >>> samples = np.stack([np.ones(8), np.cos(angles), np.sin(angles)], axis=1)
+        >>> layer = ke.layers.SampledActivation("4x0 + 4x1", samples, group="SO2", activation="elu")
+        >>> layer(np.zeros((1, 9, 9, 12), "float32")).shape
+        TensorShape([1, 9, 9, 12])
+
+    Reference: Cesa, Lang & Weiler, A Program to Build E(N)-Equivariant Steerable CNNs, ICLR 2022 (escnn's
+    QuotientFourierPointwise).
+    """
+
+    def __init__(
+        self,
+        in_type: FieldsLike,
+        samples: Anything,
+        group: GroupLike | None = None,
+        activation: Activation = "relu",
+        out_type: FieldsLike | None = None,
+        back: Anything | None = None,
+        strict: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**passed_on(locals()))
+        if out_type is not None:
+            self.out_type = as_type(out_type, group or self.in_type.group, "out_type")
+        sampling = _matrix(samples, "samples")
+        given = np.linalg.pinv(sampling).T if back is None else _matrix(back, "back").T
+        self.functions = self.in_type.size // sampling.shape[1]
+        sizes = self.functions * sampling.shape[1], self.functions * given.shape[1]
+        if not self.functions or sizes != (self.in_type.size, self.out_type.size) or len(given) != len(sampling):
+            raise ValueError(
+                "`samples` must be (samples, coefficients) and `back` (coefficients after, samples) of functions each. "
+                f"Received: samples of shape {sampling.shape}, back of shape {given.T.shape} for "
+                f'in_type="{self.in_type}" of size {self.in_type.size} and out_type="{self.out_type}" of size '
+                f"{self.out_type.size}"
+            )
+        self._sampling, self._back = _distinct(sampling, given)
+        self._problem = self._symmetrize()
+        self.samples = self._sampling.tolist()
+        self.back = None if back is None and len(sampling) == len(self._sampling) else self._back.T.tolist()
+
+    def _symmetrize(self):
+        """Rounds the matrices to the nearest that the group permutes; what an element does else, in words, or ""."""
+        group = self.group if self.group.is_finite else self.group.on_grid
+        before, after = (_of_one(field_type, self.functions) for field_type in (self.in_type, self.out_type))
+        if before is None or after is None:
+            return "has types that are no whole number of functions"
+        sampling, back = np.zeros_like(self._sampling), np.zeros_like(self._back)
+        for name, element in zip(group.element_names, group.matrices, strict=True):
+            moved, returned = self._sampling @ _rho(before, element), self._back @ _rho(after, element)
+            order = _nearest(moved, self._sampling)
+            if _far(moved, self._sampling[order]) or len(set(order.tolist())) < len(order):
+                return f"has samples that the element {name} of {self.group.name} does not permute"
+            if _far(returned, self._back[order]):
+                return f"has a way back that does not commute with the element {name} of {self.group.name}"
+            sampling[order] += moved / group.order
+            back[order] += returned / group.order
+        self._sampling, self._back = sampling, back
+        return ""
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.check_symmetry(input_shape)
+
+    def symmetry_problems(self, input_shape):
+        if not self._problem:
+            return []
+        return [f"it {self._problem}. Received: {len(self._sampling)} samples; use FourierActivation's default grid"]
+
+
+def _matrix(values, argument):
+    found = np.asarray(values, dtype=np.float64)
+    if found.ndim != 2 or not np.isfinite(found).all():
+        raise ValueError(f"`{argument}` must be a matrix of numbers. Received: an array of shape {found.shape}")
+    return found
+
+
+def _far(found, wanted):
+    return np.abs(found - wanted).max() > CLOSE * np.abs(wanted).max()
+
+
+def _nearest(rows, among):
+    """For each row the index of the nearest of others."""
+    return np.abs(rows[:, None] - among[None]).max(axis=-1).argmin(axis=1)
+
+
+def _distinct(sampling, back):
+    """Equal samples as one, whose way back is the sum of theirs."""
+    first = [i for i, row in enumerate(sampling) if not i or all(_far(row, other) for other in sampling[:i])]
+    kept = sampling[first]
+    if len(kept) == len(sampling):
+        return sampling, back
+    total = np.zeros((len(kept), back.shape[1]))
+    np.add.at(total, _nearest(sampling, kept), back)
+    return kept, total
+
+
+def _of_one(field_type, functions):
+    """`(representation, copies)` of every block of one function; None where the functions share no blocks evenly."""
+    if any(block.multiplicity % functions for block in field_type.blocks):
+        return None
+    return [(block.representation, block.multiplicity // functions) for block in field_type.blocks]
+
+
+def _rho(blocks, element):
+    """The matrix by which an element moves the coefficients of one function."""
+    size = sum(representation.dim * copies for representation, copies in blocks)
+    found, start = np.zeros((size, size)), 0
+    for representation, copies in blocks:
+        stop = start + representation.dim * copies
+        found[start:stop, start:stop] = np.kron(representation.rho(element[None])[0], np.eye(copies))
+        start = stop
+    return found
