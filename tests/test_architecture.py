@@ -53,7 +53,8 @@ BACKEND_SWITCHES = (
     "ops/compiled.py",
     "ops/gradient.py",
     "export/",
-    "transfer/escnn_trace.py", "transfer/escnn_writer.py",
+    "transfer/escnn_trace.py",
+    "transfer/escnn_writer.py",
 )  # it runs beside escnn
 MAX_LINES = 400
 

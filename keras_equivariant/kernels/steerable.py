@@ -119,7 +119,7 @@ class SteerableBasis:
         return sum(int(np.prod(shape)) for shape in self.shapes.values())
 
 
-def steerable_basis(in_type, out_type, kernel_size, basis="auto", rings=None, derivatives=None):
+def steerable_basis(in_type, out_type, kernel_size, basis="auto", rings=None, derivatives=None, unreached="error"):
     """The basis of kernels between two field types of one group.
 
     Args:
@@ -128,6 +128,7 @@ def steerable_basis(in_type, out_type, kernel_size, basis="auto", rings=None, de
         basis: one of `STEERABLE_BASES`; `"auto"` is exact where that exists, else steerable.
         rings: Rings of the band-limited basis.
         derivatives: Derivatives of the basis of differential operators.
+        unreached: `"error"`, or `"zeros"` where fields of the output may be such that no kernel leads to them.
 
     Raises:
         ValueError: unknown basis, one that the group does not allow, types of different groups, and fields of the
@@ -136,7 +137,7 @@ def steerable_basis(in_type, out_type, kernel_size, basis="auto", rings=None, de
     check_one_group(in_type, out_type)
     name = basis_name(in_type.group, kernel_size, basis)
     sampling = {"exact": None, "steerable": rings or Rings(), "pdo": derivatives or Derivatives()}[name]
-    return _steerable_basis(in_type, out_type, tuple(kernel_size), name, sampling)
+    return _steerable_basis(in_type, out_type, tuple(kernel_size), name, sampling, unreached)
 
 
 def check_one_group(in_type, out_type):
@@ -163,7 +164,7 @@ def basis_name(group, kernel_size, basis):
     return basis
 
 
-def intertwiner_basis(in_type, out_type):
+def intertwiner_basis(in_type, out_type, unreached="error"):
     """The basis of the linear maps between two field types that commute with the group: kernels of one pixel.
 
     By Schur's lemma a map leads only from an irrep to the same irrep. It exists for every group.
@@ -172,19 +173,19 @@ def intertwiner_basis(in_type, out_type):
         ValueError: types of different groups, and fields of the output to which no map leads.
     """
     check_one_group(in_type, out_type)
-    return _intertwiner_basis(in_type, out_type)
+    return _intertwiner_basis(in_type, out_type, unreached)
 
 
 @functools.lru_cache(maxsize=128)
-def _intertwiner_basis(in_type, out_type):
+def _intertwiner_basis(in_type, out_type, unreached):
     one_pixel = (1,) * in_type.group.dimension
     maps = functools.partial(_irrep_maps, in_type.group)
     basis, missing = between(in_type, out_type, "exact", maps, one_pixel)
-    if missing:
+    if missing and not (unreached == "zeros" and basis.pairs):
         raise ValueError(
             f"Every output field needs a map that leads to it, hence an irrep that the input has as well. Received: "
             f'in_type="{in_type}", which has none in common with "{missing}" on {in_type.group.name}; use a '
-            "convolution with a kernel of several pixels, or leave the field out of `out_type`"
+            f"convolution with a kernel of several pixels, or leave the field out of `out_type`{_or_zeros(basis)}"
         )
     return basis
 
@@ -198,22 +199,27 @@ def _irrep_maps(group, source, target):
 
 
 @functools.lru_cache(maxsize=128)
-def _steerable_basis(in_type, out_type, kernel_size, name, sampling):
+def _steerable_basis(in_type, out_type, kernel_size, name, sampling, unreached):
     group = in_type.group
 
     def kernels(source, target):
         return irrep_kernels(group, source, target, kernel_size, name, sampling)
 
     basis, missing = between(in_type, out_type, name, kernels, kernel_size, sampling)
-    if missing:
+    if missing and not (unreached == "zeros" and basis.pairs):
         more = {"exact": "", "steerable": ', or frequency_cutoff="nyquist"', "pdo": ", or a higher maximum_order"}
         wider = more[name] if max(kernel_size) > 1 else ""
         raise ValueError(
             f"Every output field needs a kernel that leads to it. Received: kernel_size={kernel_size}, which has "
             f'none from "{in_type}" to "{missing}" on {group.name}; use a larger kernel{wider}, or leave the field '
-            "out of `out_type`"
+            f"out of `out_type`{_or_zeros(basis)}"
         )
     return basis
+
+
+def _or_zeros(basis):
+    """A further remedy, where any kernel is left."""
+    return ', or keep it as zeros by unreached="zeros"' if basis.pairs else ""
 
 
 def between(in_type, out_type, name, kernels, kernel_size, sampling=None):

@@ -1,6 +1,5 @@
 """Nonlinearities of escnn on functions and on products of fields."""
 
-import keras
 import numpy as np
 
 from keras_equivariant import layers as L
@@ -55,26 +54,12 @@ def products(step):
     words = {"max_frequency": None if single.group.is_finite and single.group.dimension > 2 else _highest(step)}
     layer = L.TensorProductActivation(many, **words, **step.given())
     kernel = _of_products(step, single, there.reshape(single.size, fields, -1)[:, 0, : single.size], layer)
-    joined, last = layer.out_type, [layer]
-    if not {name for _, name in step.after[0].terms} <= {name for _, name in joined.terms}:
-        # Fields that are always 0, as the cross product of a vector with itself: a map from the fields, of weights 0.
-        joined = FieldType(joined.group, (*joined.terms, *many.terms))
-        kernel = np.concatenate([kernel, np.zeros((many.size, kernel.shape[1]))])
-        beside = keras.layers.Concatenate(name=f"{step.layer_name}_beside")
-        last = [lambda x: beside([layer(x), x])]
-    dense = _dense(step, joined)
+    words = {"use_bias": False, "unreached": "zeros", "name": f"{step.layer_name}_mixed", "strict": step.strict}
+    dense = L.SteerableDense(layer.out_type, step.after[0], **words)
+    dense.build((None, *[None] * (step.rank if step.space else 0), layer.out_type.size))
     if fill(dense, kernel) > LOST:
         raise NotHere(f'mixes products within each field. Received: the module "{step.name}"; build it on irreps')
-    return [*moved(step, step.type, many, there @ change.T), *last, dense], nothing
-
-
-def _dense(step, joined):
-    try:
-        dense = L.SteerableDense(joined, step.after[0], use_bias=False, name=f"{step.layer_name}_mixed")
-    except ValueError as error:
-        raise NotHere(f'has no field that is always 0. Received: the module "{step.name}": {error}') from None
-    dense.build((None, *[None] * (step.rank if step.space else 0), joined.size))
-    return dense
+    return [*moved(step, step.type, many, there @ change.T), layer, dense], nothing
 
 
 def _highest(step):

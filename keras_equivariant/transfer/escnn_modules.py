@@ -77,7 +77,7 @@ def _with_kernel(step, make, words, before, behind, kernel):
     reasons = []
     for basis in (rings, {"basis": "exact"}):
         try:
-            layer = make(step.before[0], step.after[0], **words, **basis, **step.given())
+            layer = make(step.before[0], step.after[0], unreached="zeros", **words, **basis, **step.given())
         except ValueError as error:
             reasons.append(str(error))
             continue
@@ -134,7 +134,8 @@ def _transposed(step):
 
 
 def _linear(step):
-    layer = L.SteerableDense(step.before[0], step.after[0], use_bias="bias" in step.arrays, **step.given())
+    words = {"use_bias": "bias" in step.arrays, "unreached": "zeros"}
+    layer = L.SteerableDense(step.before[0], step.after[0], **words, **step.given())
     kernel = step.before[1] @ step.arrays["kernel"].T @ step.after[1].T
     return [layer], lambda: fill(layer, kernel, _bias(step))
 

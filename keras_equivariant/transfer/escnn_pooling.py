@@ -46,7 +46,9 @@ def blur(step):
     if "Max" in step.kind:
         step.plain(padding=0)
         cls = {2: L.MaxPooling2D, 3: L.MaxPooling3D}[rank]
-        before = [cls(tuple(axes(options["kernel_size"], rank)), strides=1, **step.given(name=f"{step.layer_name}_max"))]
+        before = [
+            cls(tuple(axes(options["kernel_size"], rank)), strides=1, **step.given(name=f"{step.layer_name}_max"))
+        ]
     padding = axes(options["pad" if "Max" in step.kind else "padding"], rank)
     strides = axes(options["stride"], rank)
     same = set(padding) == {middle} and set(strides) == {1}

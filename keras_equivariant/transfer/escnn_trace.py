@@ -3,8 +3,8 @@
 import numpy as np
 
 INPUT = -1  # the number that stands for the input among those of steps
-PLAIN = """Linear BatchNorm1d BatchNorm2d BatchNorm3d Dropout Identity ReLU ELU LeakyReLU Sigmoid Tanh Softplus GELU SiLU
-Softmax LogSoftmax""".split()
+PLAIN = """Linear BatchNorm1d BatchNorm2d BatchNorm3d Dropout Identity ReLU ELU LeakyReLU Sigmoid Tanh Softplus GELU
+SiLU Softmax LogSoftmax""".split()
 FUNCTIONS = {"relu": "ReLU", "elu": "ELU", "leaky_relu": "LeakyReLU", "sigmoid": "Sigmoid", "tanh": "Tanh",
              "gelu": "GELU", "silu": "SiLU", "softmax": "Softmax", "log_softmax": "LogSoftmax",
              "dropout": "Dropout"}  # fmt: skip
@@ -98,9 +98,9 @@ class _Seen:
         if found is None:
             cause = self.lost.get(id(getattr(x, "tensor", x)), (x, "an operation that is not followed"))[1]
             raise ValueError(
-                "Between modules tensors may be added, subtracted, scaled, concatenated, split into fields, restricted, "
-                f"averaged over all of space and, of one pixel, reshaped. Received: {what} comes from {cause}; bring "
-                "over the parts before and behind it"
+                "Between modules tensors may be added, subtracted, scaled, concatenated, split into fields, averaged "
+                f"over all of space and, of one pixel, reshaped. Received: {what} comes from {cause}; bring over the "
+                "parts before and behind it"
             )
         return self._typed(x.type, found[1], what) if hasattr(x, "tensor") else found[1][-1]
 
@@ -130,7 +130,7 @@ class _Seen:
         self.inside -= 1
 
     def _called(self, part, args):
-        name, kind = self.names.get(id(part), type(part).__name__), type(part).__name__
+        name = self.names.get(id(part), type(part).__name__)
         sources = [self.node(one, f'the input of "{name}"') for one in args]
         source = sources[0] if len(sources) == 1 else sources
         return self.writer.add(name, part, source) if whole(part) else self.writer.plain(name, part, source)

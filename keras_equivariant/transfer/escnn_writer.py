@@ -16,7 +16,7 @@ import numpy as np
 try:
     from keras_equivariant.transfer import escnn_trace
 except ImportError:  # copied to where there is only escnn
-    import escnn_trace
+    import escnn_trace  # type: ignore[no-redef]
 
 FORMAT = 1
 INPUT = escnn_trace.INPUT

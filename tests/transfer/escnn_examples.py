@@ -1,4 +1,4 @@
-"""The networks of escnn's own examples, small: model.ipynb, e2wrn.py, se3_3Dcnn.py, mlp.ipynb, and others of their kind."""
+"""The networks of escnn's own examples, small: model.ipynb, e2wrn.py, se3_3Dcnn.py, mlp.ipynb; and of their kind."""
 
 
 def networks():
@@ -157,7 +157,9 @@ def volumes():
             so3 = g.fibergroup
             self.in_type = nn.FieldType(g, [g.trivial_repr])
             polynomials = [g.trivial_repr, so3.irrep(1), so3.irrep(1).tensor(so3.irrep(1))]
-            one, two = (nn.FieldType(g, [directsum(polynomials[:n], name=f"polynomial_{n}")] * m) for n, m in ((2, 2), (3, 1)))
+            one, two = (
+                nn.FieldType(g, [directsum(polynomials[:n], name=f"polynomial_{n}")] * m) for n, m in ((2, 2), (3, 1))
+            )
             pool = nn.QuotientFourierELU(
                 g,
                 (False, -1),
@@ -190,7 +192,7 @@ def volumes():
 
 def plane_of_points():
     """SO2MLP of mlp.ipynb."""
-    from escnn import gspaces, group, nn
+    from escnn import group, gspaces, nn
 
     g = gspaces.no_base_space(group.so2_group())
     before = g.type(g.fibergroup.standard_representation())
@@ -206,7 +208,7 @@ def plane_of_points():
 
 def space_of_points():
     """SO3MLP of mlp.ipynb: its grid of 16 points on the sphere has no symmetry."""
-    from escnn import gspaces, group, nn
+    from escnn import group, gspaces, nn
 
     g = gspaces.no_base_space(group.so3_group())
     so3 = g.fibergroup
@@ -228,7 +230,7 @@ def space_of_points():
 
 def products_of_points():
     """SO3MLPtensor of mlp.ipynb, of one field: escnn multiplies several with some versions of torch only."""
-    from escnn import gspaces, group, nn
+    from escnn import group, gspaces, nn
 
     g = gspaces.no_base_space(group.so3_group())
     so3 = g.fibergroup
@@ -245,7 +247,7 @@ def products_of_points():
 
 
 def fourier_cnn(g):
-    """A steerable network with continuous rotations, as in the tutorial on steerable networks of the Amsterdam course."""
+    """A steerable network with continuous rotations, as in the Amsterdam course on steerable networks."""
     import torch
     from escnn import nn
 

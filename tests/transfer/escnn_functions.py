@@ -3,7 +3,7 @@
 
 def networks():
     """`(name, module, size of space)` of each network."""
-    from escnn import gspaces, group, nn
+    from escnn import group, gspaces, nn
 
     g = gspaces.rot2dOnR2(-1, maximum_frequency=2)
     circle, grid = [(0,), (1,), (2,)], {"type": "regular", "N": 16}

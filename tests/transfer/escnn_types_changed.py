@@ -3,7 +3,7 @@
 
 def networks():
     """`(name, module, size of space)` of each network."""
-    from escnn import gspaces, group, nn
+    from escnn import group, gspaces, nn
 
     def typed(space, *fields):
         return nn.FieldType(space, list(fields))
@@ -15,7 +15,11 @@ def networks():
         apart = nn.DisentangleModule(restricted.out_type)
         h = apart.out_type.gspace
         after = nn.R2Conv(apart.out_type, typed(h, h.regular_repr, h.trivial_repr), 3)
-        yield f"D4 restricted to {label}", nn.SequentialModule(nn.R2Conv(image, regular, 3), restricted, apart, after), 5
+        yield (
+            f"D4 restricted to {label}",
+            nn.SequentialModule(nn.R2Conv(image, regular, 3), restricted, apart, after),
+            5,
+        )
     mixed = typed(g, g.regular_repr, g.irrep(1, 1), g.irrep(0, 2), g.regular_repr, g.irrep(1, 1))
     restricted = nn.RestrictionModule(mixed, (0, 2))
     yield "D4 mixed fields restricted", nn.SequentialModule(nn.R2Conv(image, mixed, 3), restricted), 5
@@ -60,7 +64,7 @@ def networks():
 
 
 def branches(before, after):
-    """Gates and fields apart, as the two inputs of one module of MergeModule; fields taken out, scaled and subtracted."""
+    """Gates and fields apart, as the two inputs of MergeModule's part; fields taken out, scaled and subtracted."""
     from escnn import nn
 
     class Branches(nn.EquivariantModule):

@@ -6,6 +6,8 @@ python record_escnn.py ../../keras_equivariant/transfer escnn_1_0_11.npz
 import json
 import sys
 
+import escnn_examples
+import escnn_functions
 import escnn_types_changed
 import numpy as np
 
@@ -164,7 +166,8 @@ def networks():
         None,
     )
     yield from branched()
-    yield from escnn_types_changed.networks()
+    for part in (escnn_types_changed, escnn_functions, escnn_examples):
+        yield from part.networks()
 
 
 def branched():

@@ -77,6 +77,7 @@ Constraint = Annotated[
 ]
 DataFormat = Annotated[Literal["channels_last"], Option(None, kept=False)]
 Padding = Literal["valid", "same"]
+Unreached = Literal["error", "zeros"]
 PaddingMode = Literal["zeros", "circular", "reflect", "replicate"]
 
 

@@ -21,10 +21,23 @@ class Sampled(Fiberwise):
     """
 
     functions = 1
+    _problem = ""  # what an element that must permute the samples does instead
 
     def __init__(self, in_type: FieldsLike, group: GroupLike | None, activation: Activation, **kwargs: Any) -> None:
         super().__init__(**passed_on(locals()))
         self.activation = keras.activations.get(activation)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.check_symmetry(input_shape)
+
+    def symmetry_problems(self, input_shape):
+        if not self._problem:
+            return []
+        return [
+            f"it {self._problem}. Received: {len(self._sampling)} samples; use such as it permutes, or "
+            "FourierActivation's default grid"
+        ]
 
     def compute(self, x, training=False):
         return activations.activate_samples(x, self._sampling, self._back, self.activation)

@@ -9,6 +9,7 @@ from keras_equivariant import groups
 from keras_equivariant.groups import FieldType, contains, quadrature
 from keras_equivariant.groups.irreps import irrep, is_irrep_label
 from keras_equivariant.groups.spherical import frames
+from keras_equivariant.kernels.samples import symmetrized
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, SubgroupLike, passed_on
 from keras_equivariant.layers.core.sampled import Sampled
@@ -57,7 +58,8 @@ class FourierActivation(Sampled):
     themselves; for all others approximate, the better the finer the grid.
 
     Raises:
-        ValueError: multiplicities that are no functions, a grid that is too coarse or no subgroup.
+        ValueError: multiplicities that are no functions, a grid that is too coarse or no subgroup, or one whose samples
+            are not permuted by what maps the pixels onto themselves.
 
     Example:
         >>> import numpy as np, keras_equivariant as ke
@@ -83,6 +85,8 @@ class FourierActivation(Sampled):
         self.functions, stabilizer = _functions(self.in_type)
         self._sampling, weights = _sampling(self.in_type, self.grid, stabilizer)
         self._back = self._sampling * weights[:, None]
+        if self.grid is not None:
+            *_, self._problem = symmetrized(self._sampling, self._back, self.in_type, self.in_type, self.functions)
 
 
 def _functions(field_type):

@@ -4,12 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from keras_equivariant.kernels.samples import symmetrized
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.options import Activation, Anything, FieldsLike, GroupLike, passed_on
 from keras_equivariant.layers.core.sampled import Sampled
 from keras_equivariant.layers.core.typed import as_type
-
-CLOSE = 1e-6  # of samples, relative to the largest: what they are known to where they come from float32
 
 
 @register
@@ -18,7 +17,7 @@ class SampledActivation(Sampled):
 
     y = R activation(S x) for each of n functions x;   R = (S^T S)^-1 S^T where none is given
 
-    Samples that are the same up to 1e-6 count as one, and the matrices are rounded to the nearest that the group permutes.
+    Samples that are the same up to 1e-6 count as one, and matrices are rounded to the nearest that the group permutes.
     `FourierActivation` has the samples of functions on the group; this layer takes any, of functions on another space,
     by grids of other kinds, or with other frequencies in the result. Its symmetry is that of the samples.
 
@@ -29,7 +28,7 @@ class SampledActivation(Sampled):
         group: group name; may be left out where `in_type` is a FieldType.
         activation: name or function.
         out_type: field type of what comes out, as `in_type` by default.
-        back: the matrix R, `(coefficients of out_type, samples)`; by default the nearest coefficients, by least squares.
+        back: the matrix R, `(coefficients of out_type, samples)`; by default by least squares.
         strict: raise where the exact symmetry is lost; with False warn once.
         **kwargs: those of `keras.layers.Layer`.
 
@@ -83,80 +82,14 @@ class SampledActivation(Sampled):
                 f'in_type="{self.in_type}" of size {self.in_type.size} and out_type="{self.out_type}" of size '
                 f"{self.out_type.size}"
             )
-        self._sampling, self._back = _distinct(sampling, given)
-        self._problem = self._symmetrize()
+        found = symmetrized(sampling, given, self.in_type, self.out_type, self.functions)
+        self._sampling, self._back, self._problem = found
         self.samples = self._sampling.tolist()
         self.back = None if back is None and len(sampling) == len(self._sampling) else self._back.T.tolist()
-
-    def _symmetrize(self):
-        """Rounds the matrices to the nearest that the group permutes; what an element does else, in words, or ""."""
-        group = self.group if self.group.is_finite else self.group.on_grid
-        before, after = (_of_one(field_type, self.functions) for field_type in (self.in_type, self.out_type))
-        if before is None or after is None:
-            return "has types that are no whole number of functions"
-        sampling, back = np.zeros_like(self._sampling), np.zeros_like(self._back)
-        for name, element in zip(group.element_names, group.matrices, strict=True):
-            moved, returned = self._sampling @ _rho(before, element), self._back @ _rho(after, element)
-            order = _nearest(moved, self._sampling)
-            if _far(moved, self._sampling[order]) or len(set(order.tolist())) < len(order):
-                return f"has samples that the element {name} of {self.group.name} does not permute"
-            if _far(returned, self._back[order]):
-                return f"has a way back that does not commute with the element {name} of {self.group.name}"
-            sampling[order] += moved / group.order
-            back[order] += returned / group.order
-        self._sampling, self._back = sampling, back
-        return ""
-
-    def build(self, input_shape):
-        super().build(input_shape)
-        self.check_symmetry(input_shape)
-
-    def symmetry_problems(self, input_shape):
-        if not self._problem:
-            return []
-        return [f"it {self._problem}. Received: {len(self._sampling)} samples; use FourierActivation's default grid"]
 
 
 def _matrix(values, argument):
     found = np.asarray(values, dtype=np.float64)
     if found.ndim != 2 or not np.isfinite(found).all():
         raise ValueError(f"`{argument}` must be a matrix of numbers. Received: an array of shape {found.shape}")
-    return found
-
-
-def _far(found, wanted):
-    return np.abs(found - wanted).max() > CLOSE * np.abs(wanted).max()
-
-
-def _nearest(rows, among):
-    """For each row the index of the nearest of others."""
-    return np.abs(rows[:, None] - among[None]).max(axis=-1).argmin(axis=1)
-
-
-def _distinct(sampling, back):
-    """Equal samples as one, whose way back is the sum of theirs."""
-    first = [i for i, row in enumerate(sampling) if not i or all(_far(row, other) for other in sampling[:i])]
-    kept = sampling[first]
-    if len(kept) == len(sampling):
-        return sampling, back
-    total = np.zeros((len(kept), back.shape[1]))
-    np.add.at(total, _nearest(sampling, kept), back)
-    return kept, total
-
-
-def _of_one(field_type, functions):
-    """`(representation, copies)` of every block of one function; None where the functions share no blocks evenly."""
-    if any(block.multiplicity % functions for block in field_type.blocks):
-        return None
-    return [(block.representation, block.multiplicity // functions) for block in field_type.blocks]
-
-
-def _rho(blocks, element):
-    """The matrix by which an element moves the coefficients of one function."""
-    size = sum(representation.dim * copies for representation, copies in blocks)
-    found, start = np.zeros((size, size)), 0
-    for representation, copies in blocks:
-        stop = start + representation.dim * copies
-        found[start:stop, start:stop] = np.kron(representation.rho(element[None])[0], np.eye(copies))
-        start = stop
     return found

@@ -28,6 +28,7 @@ from keras_equivariant.layers.core.options import (
     PaddingMode,
     Regularizer,
     Size,
+    Unreached,
     Whole,
     passed_on,
 )
@@ -35,6 +36,7 @@ from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bi
 from keras_equivariant.layers.core.typed import Typed, as_type, check_activation
 from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups
 from keras_equivariant.ops import pooling, steerable
+from keras_equivariant.utils.checks import check_choice
 
 
 class SteerableConv(Typed, WindowedConv):
@@ -74,6 +76,7 @@ class SteerableConv(Typed, WindowedConv):
         discretization: Literal["fd", "gauss"] = "fd",
         accuracy: Count | None = None,
         smoothing: float | None = None,
+        unreached: Unreached = "error",
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
@@ -95,6 +98,7 @@ class SteerableConv(Typed, WindowedConv):
                 setattr(self, option.name, getattr(sampling, option.name))
         self.antialias = bool(antialias)
         check_activation(self.activation, self.out_type)
+        self.unreached = check_choice(unreached, "unreached", ("error", "zeros"))
         self._part_in = _part(self.in_type, self.groups, "in_type")
         _part(self.out_type, self.groups, "out_type")
         self._basis = scaled(self._kernels(self.kernel_size, self.rings))
@@ -103,7 +107,8 @@ class SteerableConv(Typed, WindowedConv):
 
     def _kernels(self, kernel_size, rings):
         """The basis of kernels of a size, not scaled."""
-        return steerable_basis(self._part_in, self.out_type, kernel_size, self.basis, rings, self.derivatives)
+        words = {"basis": self.basis, "rings": rings, "derivatives": self.derivatives, "unreached": self.unreached}
+        return steerable_basis(self._part_in, self.out_type, kernel_size, **words)
 
     def build(self, input_shape):
         self.compute_output_shape(input_shape)
@@ -261,6 +266,7 @@ class SteerableConv2D(SteerableConv):
         accuracy: of finite differences: the order p of their error in the pixel's size, on no more pixels than that
             takes; None for the most accurate ones, on all pixels of the kernel.
         smoothing: standard deviation of the Gaussian in pixels; None for a quarter of the kernel's size.
+        unreached: what a field of the output is to which no kernel leads: an `"error"`, or `"zeros"`, but for its bias.
 
     Input shape:
         `(B, H, W, D_in)`, channels component-major, see `FieldType`.
@@ -322,6 +328,7 @@ class SteerableConv3D(SteerableConv):
         ring_radii: the radii of the shells in voxels, a list instead of `num_rings`; `"escnn"` for that library's
             radii, widths and degrees.
         maximum_order, discretization, accuracy, smoothing: of `basis="pdo"`, as in `SteerableConv2D`.
+        unreached: as in `SteerableConv2D`.
 
     Input shape:
         `(B, D, H, W, D_in)`, channels component-major, see `FieldType`

@@ -21,6 +21,7 @@ from keras_equivariant.layers.core.options import (
     PaddingMode,
     Regularizer,
     Size,
+    Unreached,
     Whole,
     passed_on,
 )
@@ -67,6 +68,7 @@ class SteerableConvTranspose(Transposed, SteerableConv):
         discretization: Literal["fd", "gauss"] = "fd",
         accuracy: Count | None = None,
         smoothing: float | None = None,
+        unreached: Unreached = "error",
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
@@ -100,7 +102,7 @@ class SteerableConv2DTranspose(SteerableConvTranspose):
     Args:
         in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis,
             num_rings, ring_width, radial_profile, frequency_cutoff, ring_radii, maximum_order, discretization,
-            accuracy, smoothing, initializers, regularizers, constraints: as in `SteerableConv2D`.
+            accuracy, smoothing, unreached, initializers, regularizers, constraints: as in `SteerableConv2D`.
         data_format: `"channels_last"` only.
         output_padding: None, 0 or what `keras.layers.Conv2DTranspose` takes. Even numbers keep the exact symmetry with
             `padding="same"`, only 0 does with `"valid"`.

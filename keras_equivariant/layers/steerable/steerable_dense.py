@@ -15,12 +15,14 @@ from keras_equivariant.layers.core.options import (
     GroupLike,
     Initializer,
     Regularizer,
+    Unreached,
     passed_on,
 )
 from keras_equivariant.layers.core.steerable_weights import bias_size, expand_bias, per_pair, scaled
 from keras_equivariant.layers.core.typed import Typed, as_type, check_activation
 from keras_equivariant.layers.core.weighted import Weighted
 from keras_equivariant.ops import steerable
+from keras_equivariant.utils.checks import check_choice
 
 
 @register
@@ -41,6 +43,7 @@ class SteerableDense(Typed, Weighted):
             is one number for each field and direction in it that no element moves: scalars, regular and quotient
             fields.
         strict: raise where the exact symmetry is lost; with False warn once.
+        unreached: what a field of the output is to which no map leads: an `"error"`, or `"zeros"`, but for its bias.
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
@@ -80,13 +83,15 @@ class SteerableDense(Typed, Weighted):
         kernel_constraint: Constraint | None = None,
         bias_constraint: Constraint | None = None,
         strict: bool = True,
+        unreached: Unreached = "error",
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
         self.in_type = as_type(in_type, group, "in_type")
         self.out_type = as_type(out_type, group or self.in_type.group, "out_type")
         check_activation(self.activation, self.out_type)
-        self._basis = scaled(intertwiner_basis(self.in_type, self.out_type))
+        self.unreached = check_choice(unreached, "unreached", ("error", "zeros"))
+        self._basis = scaled(intertwiner_basis(self.in_type, self.out_type, self.unreached))
 
     def build(self, input_shape):
         self.compute_output_shape(input_shape)
