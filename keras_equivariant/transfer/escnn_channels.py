@@ -88,5 +88,4 @@ STEPS = {
     "ReshuffleModule": fixed,
     "RestrictionModule": restriction,
     "ConcatenatedNonLinearity": concatenated,
-    "select": select,
 }

@@ -5,7 +5,7 @@ import numpy as np
 
 from keras_equivariant.groups import FieldType
 from keras_equivariant.layers.core.base import stock
-from keras_equivariant.transfer.escnn_channels import moved
+from keras_equivariant.transfer.escnn_channels import moved, select
 from keras_equivariant.transfer.escnn_step import NotHere, nothing
 
 
@@ -99,6 +99,7 @@ def _dropout(step):
 STEPS = {
     "add": _add,
     "subtract": _subtract,
+    "select": select,
     "scale": _scale,
     "cat": _concatenate,
     "mean": _mean,

@@ -27,10 +27,10 @@ def layers_of(step):
     """`(layers, set_weights)` for a step; set_weights takes nothing and gives the loss."""
     if step.kind not in MODULES:
         row = peers.escnn_row(step.kind)
-        here = f"; here is {row.ours} ({row.note})" if row and row.ours else ""
+        known = f"{row.note}; here is {row.ours}" if row else "a kind that escnn 1.0.11 does not have"
         raise NotHere(
-            f'must be one of {", ".join(MODULES)}. Received: "{step.name}" ({step.kind}){here}; write this part in '
-            "Keras, and bring over the others"
+            f'must be a layer here. Received: the module "{step.name}" ({step.kind}): {known}; bring over what lies '
+            "before and behind it, each with `from_escnn`, and write this module in Keras"
         )
     return MODULES[step.kind](step)
 

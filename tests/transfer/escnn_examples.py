@@ -7,7 +7,7 @@ def networks():
 
     yield "example: rotated digits", steerable_cnn(), 13
     yield "example: wide residual network", wide_residual(), 9
-    yield "example: volumes", volumes(), 9
+    yield "example: volumes", volumes(), 5
     yield "example: points of the plane", plane_of_points(), None
     yield "example: points of space", space_of_points(), None
     yield "example: products of points", products_of_points(), None
@@ -171,7 +171,7 @@ def volumes():
             self.blocks = nn.SequentialModule(
                 nn.R3Conv(self.in_type, one, kernel_size=5, padding=2, bias=False),
                 ResBlock(one, two),
-                nn.R3Conv(two, pool.in_type, kernel_size=5, padding=0, bias=False),
+                nn.R3Conv(two, pool.in_type, kernel_size=3, padding=0, bias=False),
                 pool,
             )
             self.classifier = torch.nn.Sequential(

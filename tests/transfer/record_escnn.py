@@ -313,12 +313,13 @@ def randomized(module):
 def answers(module, size):
     """`(x, y)`: a random input, channels first, and what the module makes of it."""
     import torch
-    from escnn.nn import EquivariantModule
 
-    typed = isinstance(module, EquivariantModule)
     field_type = _type(module)
-    x = torch.randn(2, field_type.size, *[size] * field_type.gspace.dimensionality)
-    y = module(field_type(x) if typed else x)
+    x = torch.randn(2, field_type.size, *shape(module, size))
+    try:
+        y = module(field_type(x))
+    except (AssertionError, AttributeError, TypeError):  # it gives plain tensors their type itself
+        y = module(x)
     return x.numpy(), getattr(y, "tensor", y).detach().numpy()
 
 
@@ -329,6 +330,15 @@ def shape(module, size):
 
 def _type(module):
     return module.in_type if hasattr(module, "in_type") else module.input_type
+
+
+def modules():
+    """The names of the classes of modules that `escnn.nn` has."""
+    import torch
+    from escnn import nn
+
+    classes = [one for one in vars(nn).values() if isinstance(one, type) and issubclass(one, torch.nn.Module)]
+    return sorted({one.__name__ for one in classes})
 
 
 def main(folder, path):
@@ -343,7 +353,7 @@ def main(folder, path):
         for key, array in arrays.items():
             # Rounded, matrices of permutations take few bytes.
             found[f"{name}/{key}"] = np.round(array, 12) if key.startswith(("rho.", "group.")) else array
-    np.savez_compressed(path, **found)
+    np.savez_compressed(path, modules=np.array(json.dumps(modules())), **found)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ import record_escnn  # noqa: E402
 pytestmark = pytest.mark.tensorflow
 # Made anew by `.ci/escnn`, which names the file.
 RECORDED = np.load(os.environ.get("ESCNN_RECORDED") or pathlib.Path(__file__).with_name("escnn_1_0_11.npz"))
-NAMES = sorted({key.split("/")[0] for key in RECORDED.files})
+NAMES = sorted({key.split("/")[0] for key in RECORDED.files if "/" in key})
+MODULES = json.loads(str(RECORDED["modules"]))  # all that escnn.nn has
 
 
 @functools.cache
@@ -81,7 +82,10 @@ def test_what_cannot_come_over_is_said(tmp_path):
         ke.from_escnn(np.zeros(3))
     record, arrays, *_ = recorded("C8 regular")
     for change, message in (
-        ({"kind": "TensorProductModule"}, "must be one of R2Conv.*another basis of the products"),
+        ({"kind": "R3IcoConv"}, r"must be a layer here.*bells on the vertices.*SteerableConv3D\(group=.I.\)"),
+        ({"kind": "InducedNormPool"}, "must be a layer here.*norm of each part of an induced field"),
+        ({"kind": "NewModule"}, "a kind that escnn 1.0.11 does not have; bring over what lies before and behind it"),
+        ({"kind": "PointwiseNonLinearity", "options": {"function": "mish"}}, "of the functions elu.*Received: mish"),
         (
             {"kind": "PointwiseMaxPool2D", "options": {"kernel_size": 2, "stride": 2, "padding": 1}},
             "has padding=0 only",
@@ -103,6 +107,32 @@ def test_what_cannot_come_over_is_said(tmp_path):
     np.savez(tmp_path / "old.npz", record=np.array(json.dumps({**record, "format": 0})), **arrays)
     with pytest.raises(ValueError, match="of this version"):
         ke.from_escnn(tmp_path / "old.npz")
+
+
+def test_fourier_activation_is_that_of_escnn_after_a_scale():
+    """Their rows of samples have norm 1, ours the norm that makes the weights those of a quadrature."""
+    for name, function, homogeneous in (("SO2 Fourier p_elu", "elu", False), ("SO2 Fourier p_relu", "relu", True)):
+        record, arrays, x, y = recorded(name)
+        types = Types(record, arrays)
+        before = types[record["steps"][0]["in"]]
+        layer = ke.layers.FourierActivation(before[0], activation=function, grid="C16")
+        scale = 1 / np.sqrt(before[0].size / 2)  # of two functions
+        inputs = np.moveaxis(x, 1, -1) @ before[1].T
+
+        def error(c, layer=layer, inputs=inputs, change=before[1], y=y):
+            found = keras.ops.convert_to_numpy(layer(inputs * c)) / c @ change
+            return np.abs(found - np.moveaxis(y, 1, -1)).max()
+
+        assert error(scale) < 1e-6
+        assert (error(1.0) < 1e-6) == homogeneous
+
+
+def test_samples_without_symmetry_are_refused(tmp_path):
+    for name in ("example: points of space", "example: points of the plane"):
+        with pytest.raises(ValueError, match="has samples that the element .* does not permute"):
+            ke.from_escnn(file_of(name, tmp_path))
+    for name in ("SO2 Fourier p_elu", "O2 Fourier", "SO3 Fourier", "SO3 sphere to scalars"):  # the remedies
+        ke.from_escnn(file_of(name, tmp_path))
 
 
 def test_a_kernel_outside_every_basis_is_refused(tmp_path):

@@ -12,6 +12,7 @@ import test_from_escnn
 import keras_equivariant as ke
 from keras_equivariant.transfer import escnn_joins, escnn_modules, peers
 
+IN_BRANCHES = ("BranchingModule", "MergeModule", "EquivariantModule")  # what the writer makes steps of
 ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -36,10 +37,22 @@ def test_modules_of_escnn_are_all_in_a_row():
     assert set(escnn_modules.MODULES) - set(escnn_joins.STEPS) <= same  # those of torch and between modules apart
     # A row is checked by numbers of one of its classes at least; its other classes share the function.
     seen = recorded_kinds() | {"SequentialModule", "MultipleModule", "padding_mode"}
-    seen |= {"rings", "tensor_directsum", "integer padding"}
+    seen |= {"rings", "tensor_directsum", "integer padding", "FourierPointwise by FourierActivation"}
     for row in peers.ROWS:
         if row.library == "escnn" and row.checked:
             assert seen & set(row.theirs), row
+
+
+def test_every_module_of_escnn_has_a_row():
+    """Imported, or another function with what is here instead; none is missing."""
+    assert len(test_from_escnn.MODULES) > 60
+    for kind in test_from_escnn.MODULES:
+        row = peers.escnn_row(kind)
+        assert row is not None and row.ours, kind
+        imported = row.verdict in (peers.SAME, peers.AFTER)
+        assert imported or (row.verdict == peers.OTHER and row.note), kind
+        if imported and kind not in ("SequentialModule", "MultipleModule", *IN_BRANCHES):
+            assert kind in escnn_modules.MODULES, kind
 
 
 def test_what_the_rows_name_here_exists():

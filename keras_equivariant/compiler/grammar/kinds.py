@@ -99,6 +99,11 @@ def _is_numbers(value):
     return _is_number(value) or (isinstance(value, list) and all(map(_is_numbers, value)))
 
 
+def _is_matrix(value):
+    rows = value if isinstance(value, list) and value else [None]
+    return all(isinstance(row, list) and len(row) == len(value[0]) > 0 and all(map(_is_number, row)) for row in rows)
+
+
 def _is_whole(value):
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_SIZE
 
@@ -196,6 +201,7 @@ def _or_list(rule):
 
 _SCALAR = {"type": ["number", "string", "boolean", "null"]}
 _WHOLE = {"type": "integer", "minimum": 0, "maximum": MAX_SIZE}
+_MATRIX = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
 _ANY = Kind(
     _rule(f"a number up to {MAX_SIZE}, a text, true, false, null, or a list of these", _is_any),
     {"anyOf": [_SCALAR, {"type": "array"}]},
@@ -213,6 +219,7 @@ KINDS = {
     "size": Kind(_rule("a whole number, or one for each axis of space", _is_window, whole), _or_list(_WHOLE)),
     "integers": Kind(_rule("a whole number, or a list of them", _is_integers, whole), _or_list(_INTEGER)),
     "numbers": Kind(_rule("a number, or a list of them", _is_numbers), _or_list({"type": "number"})),
+    "matrix": Kind(_rule("a list of rows, lists of numbers", _is_matrix), _MATRIX),
     "any": _ANY,
     "field_groups": Kind(_rule(_FIELD_GROUPS, _is_count, whole), _COUNT),
     "field_groups_or_all": Kind(

@@ -53,6 +53,7 @@ Counts = Annotated[int | Sequence[int], Option("counts")]  # any number of them
 Size = Annotated[int | Sequence[int], Option("size")]  # one, or one for each axis of space
 Integers = Annotated[int | Sequence[int], Option("integers")]  # of any sign, such as axes
 Numbers = Annotated[float | Sequence[float], Option("numbers")]
+Matrix = Annotated[Sequence[Sequence[float]], Option("matrix")]  # row after row
 NameOrNumbers = Annotated[str | float | Sequence[float], Option("any")]
 Anything = Annotated[Any, Option("any")]
 FieldGroups = Annotated[int, Option("field_groups")]

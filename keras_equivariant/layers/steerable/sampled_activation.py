@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_equivariant.kernels.samples import symmetrized
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.options import Activation, Anything, FieldsLike, GroupLike, passed_on
+from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, Matrix, passed_on
 from keras_equivariant.layers.core.sampled import Sampled
 from keras_equivariant.layers.core.typed import as_type
 
@@ -60,11 +60,11 @@ class SampledActivation(Sampled):
     def __init__(
         self,
         in_type: FieldsLike,
-        samples: Anything,
+        samples: Matrix,
         group: GroupLike | None = None,
         activation: Activation = "relu",
         out_type: FieldsLike | None = None,
-        back: Anything | None = None,
+        back: Matrix | None = None,
         strict: bool = True,
         **kwargs: Any,
     ) -> None:

@@ -146,7 +146,8 @@ class SteerableConv3DTranspose(SteerableConvTranspose):
     Args:
         in_type, out_type, kernel_size, group, strides, padding, dilation_rate, activation, use_bias, basis,
             num_rings, ring_width, radial_profile, frequency_cutoff, ring_radii, voxel_size, maximum_order,
-            discretization, accuracy, smoothing, initializers, regularizers, constraints: as in `SteerableConv3D`.
+            discretization, accuracy, smoothing, unreached, initializers, regularizers, constraints: as in
+            `SteerableConv3D`.
         data_format: `"channels_last"` only.
         output_padding: None, 0 or what `keras.layers.Conv3DTranspose` takes. Even numbers keep the exact symmetry with
             `padding="same"`, only 0 does with `"valid"`.
