@@ -251,10 +251,34 @@ ROWS = (
     ),
     Row(
         "e2cnn",
-        ("R2Diffop", "steerable partial differential operators"),
-        '`SteerableConv2D(basis="pdo")`, also in space and for group convolutions',
+        ("R2Diffop by finite differences",),
+        '`SteerableConv2D(basis="pdo")`, also in space and for group convolutions; `ke.import_filters(…, "escnn")`',
+        SAME,
+        "`kernel_size`, `maximum_order` and `accuracy` as there, where all operators of the order are kept, on groups of "
+        "rotations; escnn has no R2Diffop",
+        "tests/transfer/test_operators_of_e2cnn.py::test_same_operators",
+    ),
+    Row(
+        "e2cnn",
+        ("R2Diffop(smoothing=s)",),
+        '`SteerableConv2D(basis="pdo", discretization="gauss", smoothing=…)`',
+        AFTER,
+        "with `smoothing` s² / √2: that is the deviation of the Gaussian there",
+        "tests/transfer/test_operators_of_e2cnn.py::test_same_operators",
+    ),
+    Row(
+        "e2cnn",
+        ("R2Diffop(rbffd=True)",),
+        '`SteerableConv2D(basis="pdo")`',
         OTHER,
-        "all operators up to the order, by finite differences or a Gaussian; RBF-FD is not built, numbers not compared",
+        "RBF-FD is not built; its stencils are other ones than those of finite differences",
+    ),
+    Row(
+        "e2cnn",
+        ("R2Diffop on groups with mirrors",),
+        '`SteerableConv2D(basis="pdo")` on D_n and O2',
+        OTHER,
+        "exact here; there they commute with the turns, but not with the library's own mirrors",
     ),
     Row(
         "sesn",
