@@ -227,7 +227,7 @@ ROWS = (
         ("R2Diffop by finite differences",),
         '`SteerableConv2D(basis="pdo")`, also in space and for group convolutions; `ke.import_filters(…, "escnn")`',
         SAME,
-        "`kernel_size`, `maximum_order` and `accuracy` as there, with all operators of an order, on groups of rotations; "
+        "`kernel_size`, `maximum_order`, `accuracy` as there, all operators of an order, on groups of rotations; "
         "escnn has no R2Diffop",
         "tests/transfer/test_operators_of_e2cnn.py::test_same_operators",
     ),
