@@ -104,13 +104,23 @@ ROWS = (
         "features are complex conjugates, magnitudes the same; rings outside the window are lost, and the loss is said",
         "tests/transfer/test_import_volumes_and_rings.py::test_harmonic_networks",
     ),
-    Row("e3nn", ("Irreps",), '`ke.FieldType.parse("8x0e + 4x1o", "O3")`', OTHER, "channels are component-major here"),
+    Row(
+        "e3nn",
+        ("Irreps",),
+        '`ke.FieldType.parse("8x0e + 4x1o", "O3")`',
+        AFTER,
+        "channels are component-major here, and the components of degree l those of `ke.groups.spherical_harmonics`: "
+        "a least-squares fit between both libraries' harmonics is the orthogonal change of basis",
+        "tests/transfer/test_products_of_e3nn.py::test_same_up_to_signs_of_paths",
+    ),
     Row(
         "e3nn",
         ("FullyConnectedTensorProduct",),
         "`SteerableTensorProduct`",
-        OTHER,
-        "weights of deviation 1 in both; the signs and the order of the paths are not compared",
+        AFTER,
+        "weights (u, v, w) of each path as they are, ordered by the blocks of the output first, there by those of the "
+        "inputs; up to degree 3 the paths (1, 2, 1), (2, 2, 1) and (2, 2, 2) that are compared have the other sign",
+        "tests/transfer/test_products_of_e3nn.py::test_same_up_to_signs_of_paths",
     ),
     Row(
         "e3nn",
