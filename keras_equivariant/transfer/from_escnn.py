@@ -27,16 +27,17 @@ def from_escnn(
     Every module becomes the layer that computes the same, by its own rings, widths and frequencies. Groups and
     representations are compared as matrices, so that fields may be of any kind and mirror axes any. Channels come out
     in our order; those of scalars keep theirs. A module with a `forward` of its own (residual blocks, U-Nets) is run
-    once on zeros: what it adds and concatenates (`tensor_directsum`) between its modules is joined here, too, and
-    plain layers of torch behind the last escnn module come over with the rest.
+    once on zeros: what it adds, scales, splits, restricts and concatenates (`tensor_directsum`) between its modules is
+    joined here, too, and plain layers of torch behind the last escnn module come over with the rest.
 
     Args:
         module: an escnn module, a SequentialModule mostly, in a process that has both libraries; or the path of the
-            .npz file that `escnn_writer.write(module, path)` made where there is only escnn. The file
-            `keras_equivariant/transfer/escnn_writer.py` needs nothing but NumPy beside it.
+            .npz file that `escnn_writer.write(module, path)` made where there is only escnn. The files
+            `escnn_writer.py` and `escnn_trace.py` of `keras_equivariant/transfer` need nothing but NumPy beside them.
         input_shape: sizes of space, such as `(28, 28)`; None for any. A module with a `forward` of its own, masks and
             pooling or upsampling to a size need it.
-        strict: raise where the sizes break the exact symmetry, about which escnn says nothing; with False warn once.
+        strict: raise where the sizes, or the samples of a Fourier nonlinearity, break the exact symmetry, about which
+            escnn says nothing; with False warn once.
         name: name of the model.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What e3nn's FullyConnectedTensorProduct computes, and its spherical harmonics. Made once where e3nn 0.6 is importable:
+"""What e3nn's FullyConnectedTensorProduct computes, and its spherical harmonics. Made where e3nn 0.6 is importable:
 
 python record_e3nn.py e3nn.npz
 """
