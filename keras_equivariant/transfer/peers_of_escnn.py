@@ -251,7 +251,7 @@ ROWS = (
         ("R2Diffop on groups with mirrors",),
         '`SteerableConv2D(basis="pdo")` on D_n and O2',
         OTHER,
-        "exact here; there they commute with the turns, but not with the library's own mirrors",
+        "exact here; there they commute with the rotations, but not with the library's own mirrors",
     ),
     Row(
         "escnn",
