@@ -93,8 +93,8 @@ ROWS = (
         "FourierPointwise FourierELU QuotientFourierPointwise QuotientFourierELU",
         "`SampledActivation`, with their own samples and way back, also to other frequencies (`out_irreps`)",
         SAME,
-        "samples that quarter turns do not permute, as the grids `thomson` and `regular` of 6, are refused: build the "
-        "module with `thomson_cube`, `cube` or a multiple of 4, on which no weight depends",
+        "on images samples that quarter turns do not permute, as the grids `thomson` and `regular` of 6, are refused: "
+        "build the module with `thomson_cube`, `cube` or a multiple of 4, on which no weight depends",
     ),
     Row(
         "escnn",
@@ -251,7 +251,7 @@ ROWS = (
         ("R2Diffop on groups with mirrors",),
         '`SteerableConv2D(basis="pdo")` on D_n and O2',
         OTHER,
-        "exact here; there they commute with the turns, but not with the library's own mirrors",
+        "exact here; there they commute with the rotations, but not with the library's own mirrors",
     ),
     Row(
         "escnn",

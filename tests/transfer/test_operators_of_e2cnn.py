@@ -44,6 +44,6 @@ def test_other_discretizations_are_other_operators():
         layer, filters = layer_for(name, **options)
         with pytest.raises(ValueError, match="must lie on the layer's basis"):
             ke.import_filters(layer, filters, "escnn")
-    # On groups with mirrors e2cnn's operators do not commute with its own mirrors, but with the turns.
+    # On groups with mirrors e2cnn's operators do not commute with its own mirrors, but with the rotations.
     errors = RECORDED["D4 differences/errors"]
     assert errors[:4].max() < 1e-6 and errors[4:].min() > 1

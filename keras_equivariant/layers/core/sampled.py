@@ -32,8 +32,9 @@ class Sampled(Fiberwise):
         self.check_symmetry(input_shape)
 
     def symmetry_problems(self, input_shape):
-        if not self._problem:
-            return []
+        over_pixels = len(input_shape) == 2 + self.group.dimension
+        if not self._problem or not (over_pixels or self.group.is_finite):
+            return []  # without pixels a continuous group has no elements that must be exact
         return [
             f"it {self._problem}. Received: {len(self._sampling)} samples; use such as it permutes, or "
             "FourierActivation's default grid"

@@ -58,8 +58,8 @@ class FourierActivation(Sampled):
     themselves; for all others approximate, the better the finer the grid.
 
     Raises:
-        ValueError: multiplicities that are no functions, a grid that is too coarse or no subgroup, or one whose samples
-            are not permuted by what maps the pixels onto themselves.
+        ValueError: multiplicities that are no functions, a grid that is too coarse or no subgroup, or, on images and
+            volumes, one whose samples are not permuted by what maps the pixels onto themselves.
 
     Example:
         >>> import numpy as np, keras_equivariant as ke

@@ -38,9 +38,9 @@ class SampledActivation(Sampled):
     Output shape:
         `(..., D')`, of type `out_type`
 
-    Equivariance: exact for the elements that permute the samples. Those that map the pixels onto themselves must, on
-    continuous groups, and on finite ones all; else it raises. For all other elements approximate, the better the finer
-    the samples.
+    Equivariance: exact for the elements that permute the samples. On images and volumes those of a continuous group
+    that map the pixels onto themselves must, and those of a finite group all; else it raises. For all other elements
+    approximate, the better the finer the samples.
 
     Raises:
         ValueError: matrices that do not fit the types, samples that the group does not permute.
