@@ -12,6 +12,7 @@ SMALL = {
     "fc_springs": {"width": 16},
     "group_convnext": {"width": 64, "depths": [1, 1, 0, 0], "size": 16},
     "group_mobilenet": {"alpha": 0.25, "size": 16, "blocks": [1, 1, 1, 1, 1, 1]},
+    "hamiltonian_nbody": {"num_rings": 4},
     "hfc_springs": {"width": 16},
     "hlieconv_springs": {"width": 16, "layers": 1},
     "hnet_rotated_mnist": {"filters": 2},

@@ -18,7 +18,8 @@ VOLUMES = (
 )
 WIDE_RANGES = ("hnet_rotated_mnist", "hnet_segmentation", "so2_irreps", "so2_orientation")
 MASKED = (
-    *("hlieconv_springs", "lieconv_dipole", "lieconv_molecules", "lieconv_qm9", "lieconv_rotated_mnist"),
+    *("hamiltonian_nbody", "hlieconv_springs", "lieconv_dipole", "lieconv_molecules", "lieconv_qm9"),
+    "lieconv_rotated_mnist",
     *("ponita_molecules", "tfn_dipole", "tfn_molecules"),
 )
 # What a format cannot hold, and the error that says so.
