@@ -24,7 +24,7 @@ def load_pendulums(seed=0, systems=400, particles=3, duration=5.0, steps=3):
     return as_dataset("pendulums", pendulums(systems, particles, duration=duration, seed=seed), steps, seed)
 
 
-def load_nbody(seed=0, systems=5000, particles=5, test=2000, start=3.1, duration=1.0, substeps=100, test_substeps=300):
+def load_nbody(seed=0, systems=5000, particles=5, test=2000, start=3.1, duration=1.0, substeps=128, test_substeps=300):
     """Charged particles in space and where they are a time later, as in EGNN's experiment; see `ke.dynamics.charged`.
 
     Positions, velocities and charges at one time are given, positions alone are the target.
