@@ -39,6 +39,7 @@ SMALL = {
     "steerable_d4_resnet": {"blocks": 1, "width": 8},
     "tfn_dipole": {"scalars": 4, "vectors": 2, "functions": 2, "layers": 2, "points": 9, "neighbors": 6},
     "ponita_molecules": {"width": 4, "functions": 4, "layers": 1, "points": 9, "neighbors": 6},
+    "ponita_tetris": {"width": 4, "functions": 4, "layers": 1},
     "tfn_molecules": {"scalars": 4, "vectors": 2, "functions": 2, "layers": 2, "points": 9, "neighbors": 6},
     "unet_segmentation": {"width": 2, "size": 32},
     "unet_volumes": {"width": 5, "size": 8, "levels": 1},

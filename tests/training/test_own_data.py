@@ -232,6 +232,7 @@ def test_motions_of_which_positions_are_known():
         ),
         ("hfc_springs", "pendulums", {"systems": 40}, {"width": 8}),
         ("tfn_dipole", "clusters", {"target": "dipole", "count": 40}, {"scalars": 4, "vectors": 2, "layers": 2}),
+        ("ponita_tetris", "tetris_points", {"draws": 4, "places": 4}, {"width": 4, "layers": 1}),
         ("ponita_molecules", "clusters", {"count": 40}, {"width": 4, "layers": 1}),
         ("tfn_molecules", "clusters", {"count": 40}, {"scalars": 4, "vectors": 2, "layers": 2}),
         ("lieconv_dipole", "clusters", {"target": "dipole", "count": 40}, {"width": 8, "layers": 1, "neighbors": 4}),
