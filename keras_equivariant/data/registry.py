@@ -32,7 +32,7 @@ from keras_equivariant.data.sets.oriented import load_oriented_digits
 from keras_equivariant.data.sets.photographs import load_bsds500
 from keras_equivariant.data.sets.qm9 import load_qm9
 from keras_equivariant.data.sets.rotated_mnist import load_rotated_mnist
-from keras_equivariant.data.sets.tetris import load_tetris
+from keras_equivariant.data.sets.tetris import load_tetris, load_tetris_points
 from keras_equivariant.data.sets.voxels import load_adrenalmnist3d, load_modelnet10, load_shapes
 from keras_equivariant.data.tables import load_table
 from keras_equivariant.utils.arrays import naming
@@ -52,6 +52,7 @@ _PACKAGED = {
     "bsds500": load_bsds500,
     "shapes": load_shapes,
     "tetris": load_tetris,
+    "tetris_points": load_tetris_points,
     "modelnet10": load_modelnet10,
     "adrenalmnist3d": load_adrenalmnist3d,
     "oriented_digits": load_oriented_digits,
@@ -130,20 +131,20 @@ def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset
     Args:
         name: One of `ke.data.names()`: `"digits"`, `"rotated_digits"`, `"mnist"`, `"rotated_mnist"`, `"cifar10"`,
             `"cifar10_jpeg"`, `"crchisto27"`; for segmentation `"cells"`, `"isbi2012_em"`, `"dsb2018_nuclei"`,
-            `"bsds500"`; of molecules `"clusters"`, `"qm9"`; of volumes `"shapes"`, `"tetris"`, `"modelnet10"`,
-            `"adrenalmnist3d"`; a name that `ke.data.register` made known; or the path of an .npz file
-            with the arrays x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of them, where y
-            holds labels, or masks as high and wide as the images. With positions of atoms, positions_train and so on,
-            in place of x it becomes densities, with charges `z` and positions `pos` molecules. A folder holds a folder
-            of pictures for each class, or `images` and `masks`; a .csv file names files and what they show; an .xyz
-            file holds molecules (see `tutorials/guides/your_data.md`). A pattern such as `set/*.npz` names several such
-            files; their training images stay on disk.
+            `"bsds500"`; of molecules `"clusters"`, `"qm9"`; of points `"tetris_points"`; of volumes `"shapes"`,
+            `"tetris"`, `"modelnet10"`, `"adrenalmnist3d"`; a name that `ke.data.register` made known; or the path of an
+            .npz file with the arrays x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of them,
+            where y holds labels, or masks as high and wide as the images. With positions of atoms, positions_train and
+            so on, in place of x it becomes densities, with charges `z` and positions `pos` molecules. A folder holds a
+            folder of pictures for each class, or `images` and `masks`; a .csv file names files and what they show; an
+            .xyz file holds molecules (see `tutorials/guides/your_data.md`). A pattern such as `set/*.npz` names several
+            such files; their training images stay on disk.
         seed: Seed of the sets that are made rather than read (random angles).
         **options: Of some sets: `size` of the images of "cells", of the volumes of "shapes" and "tetris" and of
             densities, `size` and `fit` of "dsb2018_nuclei", `tile` of "isbi2012_em", in pixels; `size` and `crops` of
-            "bsds500"; `target` of "bsds500", "crchisto27" and "qm9"; `draws` and `places` of "tetris"; `voxel_size` of
-            densities, and of volumes in a folder, which are resampled to it. Of files: `size=(height, width)` and
-            `fit="pad"` or `"resize"` for images of other sizes; `target`, what numbers are:
+            "bsds500"; `target` of "bsds500", "crchisto27" and "qm9"; `draws` and `places` of "tetris" and
+            "tetris_points"; `voxel_size` of densities, and of volumes in a folder, which are resampled to it. Of files:
+            `size=(height, width)` and `fit="pad"` or `"resize"` for images of other sizes; `target`, what numbers are:
             "class", "number", "angle", "axis", "vector", of molecules the name of an array.
 
     Returns:

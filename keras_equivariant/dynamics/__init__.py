@@ -9,11 +9,12 @@ from keras_equivariant.dynamics.conserved import angular_momentum, drift, energy
 from keras_equivariant.dynamics.energies import EnergyAndForces
 from keras_equivariant.dynamics.integrators import leapfrog, rk4
 from keras_equivariant.dynamics.networks import DynamicsNetwork, HamiltonianNetwork
-from keras_equivariant.dynamics.sets import load_pendulums, load_springs
-from keras_equivariant.dynamics.systems import Trajectories, pendulums, springs
+from keras_equivariant.dynamics.sets import load_nbody, load_pendulums, load_springs
+from keras_equivariant.dynamics.systems import Trajectories, charged, pendulums, springs
 
 data.register("springs", load_springs)
 data.register("pendulums", load_pendulums)
+data.register("nbody", load_nbody)
 
 __all__ = [
     "DynamicsNetwork",
@@ -21,6 +22,7 @@ __all__ = [
     "HamiltonianNetwork",
     "Trajectories",
     "angular_momentum",
+    "charged",
     "drift",
     "energy",
     "leapfrog",

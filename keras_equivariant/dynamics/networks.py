@@ -7,6 +7,7 @@ from keras import ops
 from keras_equivariant.dynamics.integrators import leapfrog, rk4
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.ops.gradient import gradient
+from keras_equivariant.ops.loops import repeated
 
 
 class _Dynamics(keras.Model):
@@ -30,10 +31,13 @@ class _Dynamics(keras.Model):
         state, parameters = map(ops.convert_to_tensor, inputs)  # NumPy's on JAX, where no step is compiled
         states = []
         for _ in range(self.steps):
-            for _ in range(self.substeps):
-                state = self.step(state, parameters, self.dt / self.substeps)
+            state = self.advance(state, parameters)
             states.append(state)
         return ops.stack(states, axis=1)
+
+    def advance(self, state, parameters):
+        """The state after the time `dt`, by `substeps` steps."""
+        return repeated(lambda z: self.step(z, parameters, self.dt / self.substeps), self.substeps, state)
 
     def step(self, state, parameters, dt):
         """The state after the time `dt`, by one step of the integrator."""
@@ -127,6 +131,22 @@ class HamiltonianNetwork(_Dynamics):
             lambda q: self.force(q, parameters), lambda p: p / parameters[..., :1], state[:, 0], state[:, 1], dt
         )
         return ops.stack(moved, axis=1)
+
+    def advance(self, state, parameters):
+        if self.integrator == "rk4" or self.substeps == 1:
+            return super().advance(state, parameters)
+        dt = self.dt / self.substeps
+
+        def step(moving):  # leapfrog, with the force at the end of a step for the beginning of the next
+            q, p, force = moving
+            p = p + dt / 2 * force
+            q = q + dt * p / parameters[..., :1]
+            force = self.force(q, parameters)
+            return q, p + dt / 2 * force, force
+
+        q, p = state[:, 0], state[:, 1]
+        q, p, _ = repeated(step, self.substeps, (q, p, self.force(q, parameters)))
+        return ops.stack([q, p], axis=1)
 
     def get_config(self):
         return {**super().get_config(), "center": self.center}

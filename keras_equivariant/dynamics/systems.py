@@ -1,4 +1,4 @@
-"""Springs and pendulums: random systems and their exact motions."""
+"""Springs, pendulums and charged particles: random systems and their motions."""
 
 from __future__ import annotations
 
@@ -86,6 +86,74 @@ def spring_energy(q, parameters):
     laplacian = _laplacian(np.asarray(parameters, np.float64)[..., 1])
     laplacian = laplacian.reshape(len(laplacian), *(1,) * (q.ndim - 3), *laplacian.shape[1:])
     return (q * (laplacian @ q)).sum(axis=(-1, -2))
+
+
+def charged(
+    systems: int,
+    particles: int = 5,
+    dimension: int = 3,
+    duration: float = 5.0,
+    dt: float = 0.1,
+    step: float = 1e-3,
+    largest: float = 100.0,
+    seed: int = 0,
+) -> Trajectories:
+    """Particles of charge 1 or -1 and mass 1, which attract and repel each other.
+
+    V(q) = sum over pairs of c_i c_j / |q_i - q_j|,  q ~ N(0, 1), |v| = 0.5 in random directions
+
+    The motion is that of the published simulation: Euler's semi-implicit method, in which each component of a force
+    ends at `largest`. Pairs that fall into each other meet with that bound, so that energy is not conserved there.
+
+    Args:
+        systems, particles, dimension: how many, of how many, where.
+        duration, dt: length of the motion and time between its states.
+        step: of the simulation.
+        largest: component of a force.
+        seed: of everything random.
+
+    Example:
+        >>> from keras_equivariant import dynamics
+        >>> dynamics.charged(2, duration=0.3).states.shape
+        (2, 4, 2, 5, 3)
+
+    Reference: Kipf et al., arXiv 1802.04687, section 5.1; in space by Fuchs et al., arXiv 2006.10503; five particles
+    without a box as in Satorras et al., arXiv 2102.09844, section 5.1.
+    """
+    rng = np.random.default_rng(seed)
+    charge = rng.choice([-1.0, 1.0], (systems, particles))
+    q = rng.normal(size=(systems, particles, dimension))
+    v = rng.normal(size=q.shape)
+    v *= 0.5 / np.linalg.norm(v, axis=-1, keepdims=True)
+    i, j = np.triu_indices(particles, 1)
+    pairs, signs = (charge[:, i] * charge[:, j]).T, np.zeros((particles, len(i)))
+    signs[i, np.arange(len(i))], signs[j, np.arange(len(i))] = 1, -1
+
+    def force(q):  # particles first and systems last, so that each pair is one row
+        d = q[i] - q[j]
+        square = np.einsum("pds,pds->ps", d, d)
+        d *= (pairs / (square * np.sqrt(square)))[:, None]
+        return np.clip((signs @ d.reshape(len(i), -1)).reshape(q.shape), -largest, largest)
+
+    q, v = (np.ascontiguousarray(array.transpose(1, 2, 0)) for array in (q, v))
+    times = np.arange(round(duration / dt) + 1) * dt
+    states = np.empty((systems, len(times), 2, particles, dimension), np.float32)
+    states[:, 0] = np.stack([q, v]).transpose(3, 0, 1, 2)
+    for k in range(1, len(times)):
+        for _ in range(round(dt / step)):
+            v += step * force(q)
+            q += step * v
+        states[:, k] = np.stack([q, v]).transpose(3, 0, 1, 2)
+    parameters = np.stack([np.ones_like(charge), charge], axis=-1).astype(np.float32)
+    return Trajectories(states, parameters, times, charge_energy)
+
+
+def charge_energy(q, parameters):
+    """The potential energy of `charged`, for positions `(systems, ..., N, d)`."""
+    charge = np.asarray(parameters, np.float64)[..., 1]
+    charge = charge.reshape(len(charge), *(1,) * (q.ndim - 3), charge.shape[-1])
+    i, j = np.triu_indices(charge.shape[-1], 1)
+    return (charge[..., i] * charge[..., j] / np.linalg.norm(q[..., i, :] - q[..., j, :], axis=-1)).sum(axis=-1)
 
 
 def pendulums(

@@ -21,11 +21,12 @@ GENERATED = {
     ("segmentation", "images"): "cells",
     ("vectors", "images"): "oriented_digits",
     ("vectors", "volumes"): "flows",
+    ("classification", "points"): "tetris_points",
     ("molecules", "points"): "clusters",
     ("trajectories", "points"): "springs",
     ("trajectories", "states"): "springs",
 }
-ALSO_GENERATED = ("tetris", "pendulums")
+ALSO_GENERATED = ("tetris", "pendulums", "nbody")
 log = logging.getLogger("keras_equivariant.training")
 _GRIDS = ("images", "volumes")
 # A potential energy is a function of points.

@@ -31,7 +31,8 @@ SMALL_BREAKS = ("e2_sfcnn",)
 UNMOVED = ("fc_springs", "hfc_springs")
 # What they answer is neither a class nor a mask, or what they take is no image: `train` says so.
 NOT_TRAINED = (
-    *("fc_springs", "hfc_springs", "hlieconv_springs", "lieconv_dipole", "lieconv_molecules", "lieconv_qm9"),
+    *("fc_springs", "hamiltonian_nbody", "hfc_springs", "hlieconv_springs", "lieconv_dipole"),
+    *("lieconv_molecules", "lieconv_qm9", "ponita_tetris"),
     *("ponita_molecules", "se3_vector_field", "so2_orientation", "tfn_dipole", "tfn_molecules"),
 )
 MASKS = ("d4_unet", "hnet_segmentation", "unet_segmentation", "unet_volumes")

@@ -97,6 +97,43 @@ def test_the_dipole_rotates_with_the_molecule(tmp_path):
     assert min(element.control for element in exact[1:]) > 1e-2  # if the vector were said not to rotate
 
 
+@pytest.mark.tensorflow
+def test_forces_of_positions_and_orientations():
+    """Those of `ponita_molecules`: the gradient of its energy, which rotates with the molecule by its group."""
+    model = build_from_spec("ponita_molecules", width=4, functions=4, layers=1, points=5, channels=3, neighbors=5)
+    rng, step = np.random.default_rng(0), np.zeros((1, 5, 3))
+    step[0, 1, 1] = 1e-2
+    x, f, mask = 1.5 * rng.normal(size=(1, 5, 3)), rng.normal(size=(1, 5, 3)), np.array([[True] * 4 + [False]])
+    answer = ke.dynamics.EnergyAndForces(model)
+    forces = np.asarray(answer([x, f, mask])["forces"])
+    up, down = (float(np.asarray(model([x + s, f, mask]))[0, 0]) for s in (step, -step))
+    assert abs(forces[0, 1, 1] + (up - down) / 2e-2) < 1e-2 * np.abs(forces).max() < abs(forces[0, 1, 1])
+    assert np.abs(forces[0, 4]).max() == 0
+    group, size = ke.groups.get("I"), np.abs(forces).max()
+    for turn in (group.matrices[7], group.matrices[31]):
+        turned = np.asarray(answer([x @ turn.T + 2.0, f, mask])["forces"])
+        assert np.abs(turned - forces @ turn.T).max() < 1e-5 * size < 1e-2 * size < np.abs(turned - forces).max()
+
+
+@pytest.mark.tensorflow
+def test_classes_of_points_in_tflite(tmp_path):
+    data = ke.data.load("tetris_points", draws=2, places=1)
+    inputs = list(data.x_test.arrays.values())
+    model = build_from_spec("ponita_tetris", width=4, functions=4, layers=1)
+    group = ke.groups.get("I")
+    assert ke.certify(model).exact
+    report = ke.export(model, tmp_path, formats=["tflite"], representative_data=inputs)
+    assert report.passed and max(report.equivariance.values()) < 1e-5
+    turned = [inputs[0] @ group.matrices[9].T.astype("float32"), *inputs[1:]]
+    assert np.abs(np.asarray(model(turned)) - np.asarray(model(inputs))).max() < 1e-5
+    learned, turned = data.x_train.arrays["positions"], data.x_test.arrays["positions"]
+    apart = [
+        np.sort(np.linalg.norm(x[:, :, None] - x[:, None], axis=-1).reshape(len(x), -1)) for x in (learned, turned)
+    ]
+    assert np.abs(apart[0] - apart[1][:7]).max() < 0.6 < np.abs(learned - turned[:7]).max(), "the same shapes, rotated"
+    assert len(ke.data.load("tetris_points", draws=1, mirrored=True).class_names) == 8 == data.num_classes + 1
+
+
 def test_old_names_of_options_and_parameters_for_now(write):
     with pytest.warns(DeprecationWarning, match="`neighbours` is now `neighbors`"):
         model = build_from_spec(write(SPEC.replace("@@", "  - LieConv: {filters: 4, group: SE2, neighbours: 3}")))

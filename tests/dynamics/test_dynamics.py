@@ -51,6 +51,59 @@ def test_pendulums_conserve_energy():
     assert dynamics.drift(free, np.ones(3)).max() > 1e-2  # the kinetic energy alone is not conserved
 
 
+def test_charges_follow_coulombs_law():
+    motion = dynamics.charged(40, duration=0.2, dt=0.01, seed=1)
+    offsets = motion.states[:, :, 0, :, None] - motion.states[:, :, 0, None]
+    apart = (np.linalg.norm(offsets, axis=-1) + 9 * np.eye(5)).min(axis=(1, 2, 3)) > 0.3  # where no force is bounded
+    assert 10 < apart.sum() < 40
+    momentum = dynamics.drift(dynamics.linear_momentum(motion.states), scale(motion.states))
+    assert momentum[apart].max() < 1e-6
+    total = dynamics.energy(
+        motion.states, motion.parameters[:, None, :, 0], lambda q: motion.potential(q, motion.parameters)
+    )
+    drift = dynamics.drift(total, np.ones(40))
+    assert drift[apart].max() < 1e-2
+    assert dynamics.drift(dynamics.energy(motion.states, 1.0, lambda q: 0.0), np.ones(40)).max() > 0.1
+    np.testing.assert_array_equal(dynamics.charged(40, duration=0.2, dt=0.01, seed=1).states, motion.states)
+
+
+def test_charged_particles_as_a_data_set():
+    dataset = ke.data.load("nbody", systems=12, test=4, start=0.3, duration=0.2)
+    motion = dynamics.charged(12, duration=0.5)
+    np.testing.assert_array_equal(dataset.x_train.arrays["state"], motion.states[:8, 3])
+    np.testing.assert_array_equal(dataset.y_test.arrays["positions"], motion.states[8:, 5:6, 0])
+    assert dataset.options["dt"] == 0.2
+    with pytest.raises(ValueError, match="Leave systems to train on"):
+        ke.data.load("nbody", systems=4, test=4)
+
+
+@pytest.mark.parametrize("integrator", ["rk4", "leapfrog"])
+def test_substeps_in_a_loop_are_those_one_by_one(integrator):
+    motion = dynamics.charged(3, duration=0.1)
+    network = ke.build_from_spec("hamiltonian_nbody")
+    network.trainable_weights[-1].assign(network.trainable_weights[-1] * 100)  # forces that bend the motion
+    inputs = [motion.states[:, 0], motion.parameters]
+    at_once = np.asarray(dynamics.HamiltonianNetwork(network, 1, 0.5, 6, integrator)(inputs))[:, 0]
+    one = dynamics.HamiltonianNetwork(network, 6, 0.5 / 6, 1, integrator)(inputs)
+    np.testing.assert_allclose(at_once, np.asarray(one)[:, -1], rtol=1e-4, atol=1e-5)
+    assert np.abs(at_once[:, 1] - motion.states[:, 0, 1]).max() > 1e-2
+
+
+def test_predicted_motions_move_with_the_particles():
+    motion = dynamics.charged(3, duration=0.1)
+    network = ke.build_from_spec("hamiltonian_nbody")
+    network.trainable_weights[-1].assign(network.trainable_weights[-1] * 30)
+    model = dynamics.HamiltonianNetwork(network, 1, 0.5, 6, "leapfrog")
+    turn, shift = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0], np.array([1.0, -2.0, 0.5])
+    moved = motion.states[:, 0] @ turn.T
+    moved[:, 0] += shift
+    found = np.asarray(model([moved.astype("float32"), motion.parameters]))[:, 0]
+    wanted = np.asarray(model([motion.states[:, 0], motion.parameters]))[:, 0] @ turn.T
+    np.testing.assert_allclose(found[:, 0], wanted[:, 0] + shift, atol=1e-4)
+    np.testing.assert_allclose(found[:, 1], wanted[:, 1], atol=1e-4)
+    assert np.abs(found[:, 1] - wanted[:, 1] @ turn).max() > 0.1, "not turned back it is another motion"
+
+
 def test_integrators_have_their_orders():
     """An oscillator: errors fall by 2^4 and 2^2 where the step is halved."""
 

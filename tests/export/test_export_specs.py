@@ -18,8 +18,9 @@ VOLUMES = (
 )
 WIDE_RANGES = ("hnet_rotated_mnist", "hnet_segmentation", "so2_irreps", "so2_orientation")
 MASKED = (
-    *("hlieconv_springs", "lieconv_dipole", "lieconv_molecules", "lieconv_qm9", "lieconv_rotated_mnist"),
-    *("ponita_molecules", "tfn_dipole", "tfn_molecules"),
+    *("hamiltonian_nbody", "hlieconv_springs", "lieconv_dipole", "lieconv_molecules", "lieconv_qm9"),
+    "lieconv_rotated_mnist",
+    *("ponita_molecules", "ponita_tetris", "tfn_dipole", "tfn_molecules"),
 )
 # What a format cannot hold, and the error that says so.
 UNSUPPORTED = {
@@ -40,7 +41,7 @@ CELLS = [(name, format) for name in SMALL for format in FORMATS]
 # Of blocks that other networks have, too.
 LONG = (
     *("densenet", "e2_wrn_16_8", "lieconv_qm9", "ponita_molecules", "resnet50", "se3_cath_resnet34", "se3_shrec17"),
-    "tfn_molecules",
+    *("hamiltonian_nbody", "ponita_tetris", "tfn_molecules"),
 )
 GUIDE = (pathlib.Path(__file__).parents[2] / "tutorials/guides/deploying.md").read_text()
 

@@ -11,6 +11,7 @@ import yaml
 import keras_equivariant as ke
 from keras_equivariant.cli import main
 from keras_equivariant.training.network import make_network
+from keras_equivariant.training.tasks import task_of
 
 RNG = np.random.default_rng(0)
 ANGLES = ["--angle-step", "90", "--quiet"]
@@ -204,13 +205,34 @@ def test_trajectories(tmp_path):
     assert "--option systems=24" in json.dumps(command) or "systems" in json.dumps(command)
 
 
+def test_motions_of_which_positions_are_known():
+    small = {"systems": 20, "test": 8, "start": 0.2, "duration": 0.3, "substeps": 4, "test_substeps": 5}
+    dataset = ke.data.load("nbody", **small)
+    task, model = task_of(dataset), ke.build_from_spec("hamiltonian_nbody")
+    model.trainable_weights[-1].assign(0 * model.trainable_weights[-1])  # free particles
+    q, v = np.moveaxis(dataset.x_test.arrays["state"], 1, 0)
+    wanted = dataset.y_test.arrays["positions"][:, 0]
+    error = np.mean((q + 0.3 * v - wanted) ** 2)
+    assert abs(task.scores(model, dataset.x_test, dataset.y_test)["position_mse"] - error) < 1e-6 < error
+    by_angle = task.score_by_angle(model, dataset.x_test, dataset.y_test, [0, 70])
+    assert all(abs(found - error) < 1e-5 for found in by_angle.values())
+    assert task.motion(model, 1, task.substeps).substeps == 4 and task.test_substeps == 5
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "data", "options", "params"),
     [
         ("hlieconv_springs", "springs", {"systems": 40}, {"width": 8, "layers": 1}),
+        (
+            "hamiltonian_nbody",
+            "nbody",
+            {"systems": 60, "test": 20, "substeps": 4, "test_substeps": 8},
+            {"num_rings": 4},
+        ),
         ("hfc_springs", "pendulums", {"systems": 40}, {"width": 8}),
         ("tfn_dipole", "clusters", {"target": "dipole", "count": 40}, {"scalars": 4, "vectors": 2, "layers": 2}),
+        ("ponita_tetris", "tetris_points", {"draws": 4, "places": 4}, {"width": 4, "layers": 1}),
         ("ponita_molecules", "clusters", {"count": 40}, {"width": 4, "layers": 1}),
         ("tfn_molecules", "clusters", {"count": 40}, {"scalars": 4, "vectors": 2, "layers": 2}),
         ("lieconv_dipole", "clusters", {"target": "dipole", "count": 40}, {"width": 8, "layers": 1, "neighbors": 4}),

@@ -1,9 +1,11 @@
-"""Tetris in space: the eight shapes that four cubes can be glued to, each in one orientation and rotated at random."""
+"""Tetris in space: the eight shapes that four cubes can be glued to, each in one orientation and rotated at random; as
+volumes, and as points."""
 
 import numpy as np
 
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.data.rotation import random_rotations
+from keras_equivariant.data.rows import Rows
 from keras_equivariant.utils.optional import require
 
 # Cubes by their corner nearest the origin; the first two are mirror images of each other.
@@ -56,6 +58,42 @@ def load_tetris(seed=0, size=21, draws=100, places=100):
         y_train=train,
         x_test=np.stack([draw(shapes[i], turn, size) for i, turn in zip(test, turned, strict=True)]),
         y_test=test,
+    )
+
+
+def load_tetris_points(seed=0, draws=100, places=100, noise=0.05, mirrored=False):
+    """The same shapes as clouds of four points, the middles of their cubes: `places` of each to train on, all in one
+    orientation, and `draws` to test on, rotated at random; each point moved at random by `noise`.
+
+    Args:
+        seed: Of everything random.
+        draws, places: How many of each shape to test and to train on.
+        noise: Deviation of each coordinate, in sides of a cube.
+        mirrored: Whether the mirrored screw is there, which distances and angles cannot tell from the other.
+    """
+    if not all(isinstance(count, int) and count > 0 for count in (draws, places)):
+        raise ValueError(f"`draws` and `places` must be at least 1. Received: draws={draws!r}, places={places!r}.")
+    names = [name for name in SHAPES if mirrored or name != "mirrored screw"]
+    shapes = np.array([SHAPES[name] for name in names], dtype=np.float64)
+    shapes -= shapes.mean(axis=1, keepdims=True)
+    rng = np.random.default_rng(seed)
+    parts = {}
+    for part, count in (("train", places), ("test", draws)):
+        labels = np.arange(count * len(names)) % len(names)
+        points = shapes[labels] + rng.normal(0, noise, (len(labels), 4, 3))
+        if part == "test":
+            points = points @ np.swapaxes(random_rotations(len(labels), seed), 1, 2)
+        parts[f"x_{part}"] = Rows(
+            positions=points.astype("float32"),
+            values=np.ones((len(labels), 4, 1), "float32"),
+            mask=np.ones((len(labels), 4), bool),
+        )
+        parts[f"y_{part}"] = labels
+    return Dataset(
+        name="tetris_points",
+        description=f"{len(names)} Tetris shapes as points, each in one orientation, tested rotated (seed {seed})",
+        class_names=tuple(names),
+        **parts,
     )
 
 

@@ -3,12 +3,16 @@
 import keras
 import numpy as np
 
+from keras_equivariant.data import Rows
 from keras_equivariant.training import evaluation
 from keras_equivariant.training.prediction import predict
 from keras_equivariant.training.report.answers import confusion
 from keras_equivariant.training.report.figures import Picture, bars, gallery, short
 from keras_equivariant.training.report.images import shown
+from keras_equivariant.training.tasks.molecules import drawn_points, rotated_rows
 from keras_equivariant.training.tasks.task import Task
+from keras_equivariant.training.tasks.vectors import about_last_axis
+from keras_equivariant.utils.periodic import space_of
 
 SPACE = {
     "error_over_cube_rotations_percent": "the 24 rotations of the cube",
@@ -53,6 +57,10 @@ class Classification(Task):
         return {"accuracy": evaluation.accuracy(model, images, targets, preprocess)}
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
+        if isinstance(images, Rows):  # about the last axis
+            d = space_of(images.arrays["positions"].shape[-1])
+            moved = ((angle, rotated_rows(images, about_last_axis(angle, d))) for angle in angles)
+            return {float(angle): evaluation.accuracy(model, rows, targets, preprocess) for angle, rows in moved}
         return evaluation.accuracy_by_angle(model, images, targets, angles, preprocess)
 
     def scores_rotated(self, model, images, targets, preprocess=None):
@@ -110,7 +118,7 @@ class Classification(Task):
             Picture(
                 "Samples",
                 "Training examples, drawn with the seed, each class in its share.",
-                gallery([shown(images[i]) for i in order], captions),
+                _gallery(images, order, captions),
             ),
         ]
 
@@ -130,7 +138,14 @@ class Classification(Task):
             f"{short(names[answers[i]], 12)} ({100 * sure[i]:.0f} %)\nis {short(names[targets[i]])}" for i in worst
         ]
         text = f"Of {len(wrong):,} mistakes those of which the network was most certain: its answer, and the truth."
-        return [matrix, Picture("Worst mistakes", text, gallery([shown(inputs[i]) for i in worst], captions))]
+        return [matrix, Picture("Worst mistakes", text, _gallery(inputs, worst, captions))]
+
+
+def _gallery(images, rows, captions):
+    """Pictures of some of the inputs, which are images or points."""
+    if isinstance(images, Rows):
+        return drawn_points(images[rows], captions)
+    return gallery([shown(images[i]) for i in rows], captions)
 
 
 def class_names(dataset, count=0):

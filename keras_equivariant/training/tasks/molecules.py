@@ -130,9 +130,6 @@ class Molecules(Measured):
         y = targets.arrays[self.targets[0]]
         return _error(y, np.median(y, axis=0))
 
-    def certified(self, model, inputs):
-        return list(inputs.arrays.values())
-
     def data_pictures(self, dataset, seed=0):
         atoms = dataset.x_train.arrays["mask"].sum(axis=1)
         columns = [dataset.y_train.arrays[self.targets[0]], atoms]
@@ -148,7 +145,7 @@ class Molecules(Measured):
             Picture(
                 "Samples",
                 f"Training examples with their {self.targets[0]}; a color is a kind of atom.",
-                _drawn(rows, captions),
+                drawn_points(rows, captions),
             ),
         ]
 
@@ -163,7 +160,7 @@ class Molecules(Measured):
         captions = [f"off by {off[i]:.3g}" for i in worst]
         return [
             Picture("Parity plot", "Answers against the truth; a perfect network is on the line.", parity(pairs)),
-            Picture("Worst mistakes", f"The largest errors of the {name}.", _drawn(inputs[worst], captions)),
+            Picture("Worst mistakes", f"The largest errors of the {name}.", drawn_points(inputs[worst], captions)),
         ]
 
 
@@ -182,7 +179,7 @@ def _check_reach(network, dataset):
             )
 
 
-def _drawn(rows, captions):
+def drawn_points(rows, captions):
     """Molecules of `Rows` with captions; the kind of an atom is the largest of its values."""
     masks = rows.arrays["mask"].astype(bool)
     d = space_of(rows.arrays["positions"].shape[-1])

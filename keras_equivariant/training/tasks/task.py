@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_equivariant.data import Rows
+
 
 def without_xla():
     """`jit_compile` for a model that XLA takes minutes to compile: off on TensorFlow, which has graphs without it.
@@ -100,7 +102,7 @@ class Task:
 
     def certified(self, model, inputs):
         """A few inputs as the model itself takes them, to certify it on; None where no group moves them."""
-        return inputs
+        return list(inputs.arrays.values()) if isinstance(inputs, Rows) else inputs
 
     def summary(self, scores, by_angle):
         """The results as plain numbers with telling names, for summary.json."""

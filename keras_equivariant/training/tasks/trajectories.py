@@ -8,7 +8,7 @@ from keras_equivariant.training.losses import ScaledError
 from keras_equivariant.training.report.answers import by_step
 from keras_equivariant.training.report.figures import Picture
 from keras_equivariant.training.report.points import paths
-from keras_equivariant.training.tasks.molecules import rotated_rows
+from keras_equivariant.training.tasks.molecules import joined, rotated_rows
 from keras_equivariant.training.tasks.task import Measured, without_xla
 from keras_equivariant.training.tasks.vectors import about_last_axis
 
@@ -19,7 +19,8 @@ class Trajectories(Measured):
     """A network that is a potential energy, or a time derivative, of (state, parameters) with states as targets.
 
     A potential moves the particles by Hamilton's equations, a derivative outright; errors are those of a roll-out over
-    as many steps as the targets have, relative to the size of the states: sum |z - z'|^2 / sum |z|^2, its root.
+    as many steps as the targets have, relative to the size of the states: sum |z - z'|^2 / sum |z|^2, its root. Where
+    the targets are positions alone, the error is the mean of their squared differences.
     """
 
     name = "trajectories"
@@ -27,19 +28,26 @@ class Trajectories(Measured):
     losses = ("squared_error", "absolute_error")
     result = ("rollout_error", "relative error of the roll-out")
 
-    def __init__(self, dt=0.05, steps=4):
-        self.dt, self.steps = dt, steps
+    def __init__(self, dt=0.05, steps=4, target="states", substeps=1, test_substeps=None, integrator="rk4"):
+        self.dt, self.steps, self.target = dt, steps, target
+        self.substeps, self.test_substeps, self.integrator = substeps, test_substeps or substeps, integrator
+        if target == "positions":
+            self.score, self.score_text = "position_mse", "mean squared error of the positions"
+            self.result = (self.score, self.score_text)
 
     def of(self, dataset):
-        return Trajectories(float(dataset.options.get("dt", 0.05)), dataset.y_train.arrays["states"].shape[1])
+        ((target, values),) = dataset.y_train.arrays.items()
+        options = {"dt": 0.05, **dataset.options}
+        return Trajectories(float(options.pop("dt")), values.shape[1], target, **options)
 
-    def motion(self, model, steps=None):
+    def motion(self, model, steps, substeps):
         """The motion whose potential, or derivative, is the model."""
         kind = HamiltonianNetwork if model.output_shape[-1] == 1 else DynamicsNetwork
-        return kind(model, steps=steps or self.steps, dt=self.dt)
+        integrator = self.integrator if self.integrator in kind.integrators else kind.integrators[0]
+        return kind(model, steps=steps, dt=self.dt, substeps=substeps, integrator=integrator)
 
     def trained(self, model, dataset):
-        return self.motion(model)
+        return self.motion(model, self.steps, self.substeps)
 
     def compile(self, model, optimizer="adam", loss=None, targets=None):
         model.compile(
@@ -50,10 +58,13 @@ class Trajectories(Measured):
         )
 
     def make_loss(self, name, targets):
-        scale = 1.0 if targets is None else float(np.sqrt(np.mean(np.square(targets.arrays["states"]))))
-        return ScaledError(scale, power=1 if name == "absolute_error" else 2)
+        scale = 1.0 if targets is None else float(np.sqrt(np.mean(np.square(targets.arrays[self.target]))))
+        kind = ScaledError if self.target == "states" else PositionError
+        return kind(scale, power=1 if name == "absolute_error" else 2)
 
     def metrics(self):
+        if self.target == "positions":
+            return []
         return [keras.metrics.MeanAbsoluteError(name="mae")]
 
     def check(self, network, dataset):
@@ -69,14 +80,24 @@ class Trajectories(Measured):
             )
 
     def scores(self, model, images, targets, preprocess=None):
-        states = targets.arrays["states"]
-        return {"rollout_error": float(np.mean(_errors(self._rollout(model, images, states.shape[1]), states)))}
+        wanted = targets.arrays[self.target]
+        errors = self._errors(self._rollout(model, images, wanted.shape[1]), wanted)
+        found = {self.score: float(np.mean(errors))}
+        return found if self.target == "states" else {**found, "median_position_mse": float(np.median(errors))}
 
     def _rollout(self, model, rows, steps):
-        """The states after the first, `(B, steps, 2, n, d)`."""
-        motion = self.motion(model, steps=1)
+        """What comes after the first states, as the targets are: `(B, steps, 2, n, d)`, or `(B, steps, n, d)`."""
+        motion = self.motion(model, 1, self.test_substeps)
         motion.compile(jit_compile=without_xla())
-        return np.asarray(motion.rollout(*rows.arrays.values(), steps))[:, 1:]
+        found = np.asarray(motion.rollout(*rows.arrays.values(), steps))[:, 1:]
+        return found if self.target == "states" else found[:, :, 0]
+
+    def _errors(self, found, wanted):
+        """Of each motion the size of the difference, relative to that of the states; of positions its mean square."""
+        axes = tuple(range(1, wanted.ndim))
+        if self.target == "positions":
+            return np.mean((found - wanted) ** 2, axis=axes)
+        return np.sqrt(np.sum((found - wanted) ** 2, axis=axes) / np.sum(wanted**2, axis=axes))
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
         """Rotated about the last axis, all angles in one roll-out."""
@@ -84,11 +105,9 @@ class Trajectories(Measured):
         if d < 2:
             return {}
         moved = [(rotated_rows(images, m), rotated_rows(targets, m)) for m in (about_last_axis(a, d) for a in angles)]
-        states = np.concatenate([y.arrays["states"] for _, y in moved])
-        inputs = [np.concatenate([x.arrays[name] for x, _ in moved]) for name in ("state", "parameters")]
-        motion = self.motion(model, steps=1)
-        motion.compile(jit_compile=without_xla())
-        errors = _errors(motion.rollout(*inputs, states.shape[1])[:, 1:], states).reshape(len(angles), -1)
+        wanted = np.concatenate([y.arrays[self.target] for _, y in moved])
+        inputs = joined([x for x, _ in moved])
+        errors = self._errors(self._rollout(model, inputs, wanted.shape[1]), wanted).reshape(len(angles), -1)
         return {float(angle): float(error) for angle, error in zip(angles, errors.mean(axis=1), strict=True)}
 
     def certified(self, model, inputs):
@@ -98,19 +117,19 @@ class Trajectories(Measured):
         return [q, parameters, np.ones(q.shape[:2], bool)]
 
     def data_pictures(self, dataset, seed=0):
-        _, targets = dataset.sample("train", SAMPLES, seed)
-        positions = targets.arrays["states"][:, :, 0]
+        inputs, targets = dataset.sample("train", SAMPLES, seed)
+        positions = self._paths(inputs, targets.arrays[self.target])
         text = "Training examples: the paths of the particles, of one dimension against the time."
         return [Picture("Samples", text, paths(positions, None, [""] * len(positions)))]
 
     def answer_pictures(self, model, inputs, targets, dataset, preprocess=None):
-        states = targets.arrays["states"]
-        found = self._rollout(model, inputs, states.shape[1])
-        errors, axes = _errors(found, states), (2, 3, 4)
-        steps = np.sqrt(np.sum((found - states) ** 2, axis=axes) / np.maximum(np.sum(states**2, axis=axes), 1e-12))
+        wanted = targets.arrays[self.target]
+        found = self._rollout(model, inputs, wanted.shape[1])
+        errors, axes = self._errors(found, wanted), tuple(range(2, wanted.ndim))
+        steps = np.sqrt(np.sum((found - wanted) ** 2, axis=axes) / np.maximum(np.sum(wanted**2, axis=axes), 1e-12))
         worst = np.argsort(-errors, kind="stable")[:SAMPLES]
         captions = [f"error {errors[i]:.3g}" for i in worst]
-        drawn = paths(states[worst][:, :, 0], found[worst][:, :, 0], captions)
+        drawn = paths(*(self._paths(inputs[worst], states[worst]) for states in (wanted, found)), captions)
         return [
             Picture(
                 "Roll-out", "The relative error at each step: mean, and nine in ten.", by_step(steps, "relative error")
@@ -118,8 +137,16 @@ class Trajectories(Measured):
             Picture("Worst mistakes", "The truth in gray, the roll-out in red.", drawn),
         ]
 
+    def _paths(self, inputs, found):
+        """Positions at each step, the first ones before those of which no more is known."""
+        if self.target == "states":
+            return found[:, :, 0]
+        return np.concatenate([inputs.arrays["state"][:, :1], found], axis=1)
 
-def _errors(found, states):
-    """Of each motion the size of the difference, relative to that of the states."""
-    axes = (1, 2, 3, 4)
-    return np.sqrt(np.sum((found - states) ** 2, axis=axes) / np.sum(states**2, axis=axes))
+
+@keras.saving.register_keras_serializable("keras_equivariant")
+class PositionError(ScaledError):
+    """`ScaledError` of the positions in states `(B, T, 2, N, d)`, against positions `(B, T, N, d)`."""
+
+    def call(self, y_true, y_pred):
+        return super().call(y_true, y_pred[:, :, 0])
