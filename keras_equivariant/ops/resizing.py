@@ -21,11 +21,13 @@ class Resampled:
         length: number of outputs, or None where `factor` gives it.
         factor: outputs for each pixel, where `length` is None.
         matrix: function of the sizes before and after that gives the weights, `(after, before)`.
+        enlarges: whether there may be more outputs than pixels.
     """
 
     length: int | None
     factor: fractions.Fraction | None
     matrix: Callable
+    enlarges: bool = True
 
     extent = period = 1
     label = ()
@@ -39,7 +41,7 @@ class Resampled:
         return int(size * self.factor) if (size * self.factor).denominator == 1 else None
 
     def fits(self, size):
-        return size > 0 and bool(self.after(size))
+        return size > 0 and bool(self.after(size)) and (self.enlarges or self.after(size) <= size)
 
     def steps(self, size):
         weights = self.matrix(size, self.after(size))

@@ -92,3 +92,9 @@ def test_the_strongest_orientation_rotates_along():
     np.testing.assert_allclose(layer(x), 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1), atol=1e-12)
     np.testing.assert_allclose(layer(np.ones((1, 8))), 0.0, atol=1e-12)  # none is preferred
     np.testing.assert_allclose(layer(-x - 1.0), 0.0, atol=1e-12)
+
+
+def test_a_pooling_names_no_size_that_would_enlarge():
+    layer = ke.layers.AdaptiveMaxPooling2D((5, 2), group="C8")
+    with pytest.raises(ValueError, match="use output_size=2[.]"):
+        layer.build((6, 10, 3, 1))

@@ -37,7 +37,7 @@ class AdaptivePooling(Resampling):
         return {"output_size": self.output_size}
 
     def windows(self, output_size):
-        return tuple(resizing.Resampled(length, None, resizing.mean_matrix) for length in output_size)
+        return tuple(resizing.Resampled(length, None, resizing.mean_matrix, enlarges=False) for length in output_size)
 
     def compute(self, x):
         if not self.linear:
