@@ -47,9 +47,8 @@ class SampledActivation(Sampled):
 
     Example:
         >>> import numpy as np, keras_equivariant as ke
-        >>> angles = np.arange(0, 360, 45) * np.pi / 180
-        >>> samples = np.stack([np.ones(8), np.cos(angles), np.sin(angles)], axis=1)
-        >>> layer = ke.layers.SampledActivation("4x0 + 4x1", samples, group="SO2", activation="elu")
+        >>> # 1, cos t and sin t at four angles
+        >>> layer = ke.layers.SampledActivation("4x0 + 4x1", [[1, 1, 0], [1, 0, 1], [1, -1, 0], [1, 0, -1]], "SO2")
         >>> layer(np.zeros((1, 9, 9, 12), "float32")).shape
         TensorShape([1, 9, 9, 12])
 
