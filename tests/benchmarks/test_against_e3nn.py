@@ -14,7 +14,7 @@ import keras_equivariant as ke
 
 pytestmark = pytest.mark.benchmark
 BATCH, ATOMS, RADIUS, RINGS, UNITS, DEGREE = 32, 20, 5.0, 8, 32, 2
-WIDTHS = {"16 of each degree 0 and 1": (16, 16), "32 scalars, 8 vectors": (32, 8), "64 scalars, 16 vectors": (64, 16)}
+WIDTHS = {"16x0e+16x1o": (16, 16), "32x0e+8x1o": (32, 8), "64x0e+16x1o": (64, 16)}
 
 
 def molecules(channels):

@@ -50,5 +50,5 @@ def test_latency(name, tmp_path):
     for row, numbers in found.items():
         print(f"\n{name}, {row}: {numbers[SHOWN]} ms, {numbers['tflite_bytes']:,} bytes")
     if os.environ.get("KERAS_EQUIVARIANT_RECORD"):
-        command = f"pytest -n 0 -m benchmark -s 'tests/benchmarks/test_shipped_files.py::test_latency[{name}]'"
+        command = "pytest -n 0 -m benchmark -s tests/benchmarks/test_shipped_files.py"
         add_times(RESULTS / f"{name}.yaml", found, command)

@@ -35,12 +35,12 @@ def keep(name, numbers):
 
 
 def record(path, name, numbers):
-    """Write what a benchmark measured into a file of results, under the name of the test that runs."""
+    """Write what a benchmark measured into a file of results, with the command that runs the test."""
     from keras_equivariant.results import record_timing
     from keras_equivariant.training.run_folder import versions
 
-    test = os.environ["PYTEST_CURRENT_TEST"].partition(" ")[0]
-    command = f"pytest -n 0 -m benchmark -s {test!r}"
+    test = os.environ["PYTEST_CURRENT_TEST"].partition("::")[0]
+    command = f"pytest -n 0 -m benchmark -s {test}"
     record_timing(path, name, numbers, command, {k: v for k, v in versions().items() if k != "machine"})
 
 
