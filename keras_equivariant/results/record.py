@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+from collections.abc import Sequence
 
 import yaml
 
@@ -69,11 +70,30 @@ def record_run(
     return row
 
 
-def record_timing(path: str | os.PathLike[str], name: str, numbers: dict, command: str, versions: dict) -> None:
-    """Write what a benchmark measured into the file of an experiment: a row that names no spec."""
-    none = {"spec": "none", "parameters": "–", "data": "none", "seeds": [], "published": _NO_SOURCE}
-    fields = {"command": command, **none, "versions": versions, **provenance(), "numbers": numbers}
-    write_row(pathlib.Path(path), name, fields, title=pathlib.Path(path).stem)
+def record_timing(
+    path: str | os.PathLike[str],
+    name: str,
+    numbers: dict,
+    command: str,
+    versions: dict,
+    *,
+    label: str | None = None,
+    data: str = "none",
+    seeds: Sequence[int] = (),
+) -> None:
+    """Write what a benchmark or a script measured into the file of an experiment: a row that names no spec.
+
+    Args:
+        path: the experiment's YAML file.
+        name, label: of the row.
+        numbers, command, versions: what was measured, by what, with what.
+        data, seeds: that it was measured on.
+    """
+    none = {"spec": "none", "parameters": "–", "published": _NO_SOURCE}
+    fields = {"command": command, **none, "data": data, "seeds": list(seeds), "versions": versions, **provenance()}
+    fields |= {"numbers": numbers} | ({} if label is None else {"label": label})
+    path = pathlib.Path(path)
+    write_row(path, name, fields, title=path.stem)
 
 
 def add_times(path: str | os.PathLike[str], times: dict[str, dict], command: str) -> None:

@@ -17,11 +17,12 @@ import numpy as np  # noqa: E402
 
 import keras_equivariant as ke  # noqa: E402
 from keras_equivariant.groups.grid import centered_points  # noqa: E402
-from keras_equivariant.results.record import write_row  # noqa: E402
+from keras_equivariant.results import record_timing  # noqa: E402
 from keras_equivariant.training.run_folder import versions  # noqa: E402
-from keras_equivariant.utils.provenance import provenance  # noqa: E402
 
 FILE = pathlib.Path(__file__).with_suffix(".yaml")
+COMMAND = f"python tutorials/results/{pathlib.Path(__file__).name}"
+VERSIONS = {key: value for key, value in versions().items() if key != "machine"}
 BASES = {
     "bilinear": "bilinear",
     "gaussian": "Gaussian",
@@ -49,20 +50,10 @@ def main():
             "error_without_mean": error(layer, images - images.mean(), 1),
             "quarter_turns": error(layer, images, 2),
         }
-        fields = {
-            "command": "python tutorials/results/learned_bases.py",
-            "spec": "none",
-            "parameters": "–",
-            "data": {"name": "crchisto27, 64 test images"},
-            "seeds": [0],
-            "versions": {key: value for key, value in versions().items() if key != "machine"},
-            **provenance(),
-            "numbers": {key: float(f"{value:.3g}") for key, value in numbers.items()},
-            "published": {"text": "–", "source": "none"},
-            "label": label,
-        }
+        numbers = {key: float(f"{value:.3g}") for key, value in numbers.items()}
         print(basis, numbers, flush=True)
-        write_row(FILE, basis, fields, title="Learned bases, one layer")
+        on = {"label": label, "data": "crchisto27, 64 test images", "seeds": [0]}
+        record_timing(FILE, basis, numbers, COMMAND, VERSIONS, **on)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,12 @@ import numpy as np  # noqa: E402
 
 import keras_equivariant as ke  # noqa: E402
 from keras_equivariant.groups.grid import centered_points  # noqa: E402
-from keras_equivariant.results.record import write_row  # noqa: E402
+from keras_equivariant.results import record_timing  # noqa: E402
 from keras_equivariant.training.run_folder import versions  # noqa: E402
-from keras_equivariant.utils.provenance import provenance  # noqa: E402
 
 FILE = pathlib.Path(__file__).with_suffix(".yaml")
+COMMAND = f"python tutorials/results/{pathlib.Path(__file__).name}"
+VERSIONS = {key: value for key, value in versions().items() if key != "machine"}
 INPUTS, WAVES, SHORTEST = 200, 40, 8
 L = ke.layers
 
@@ -99,27 +100,16 @@ def rows():
 
 
 def main():
+    keras.utils.set_random_seed(0)  # layers draw their seeds when they are made
     for name, label, size, layer, transform in rows():
-        keras.utils.set_random_seed(0)
         if "3D" in label:
             matrices = [ke.groups.rotation_matrix(35, (1, 2, 3))]
         else:
             matrices = [ke.groups.rotation_matrix(degrees) for degrees in range(0, 91, 5)]
         worst = max(error(layer, transform, size, matrix) for matrix in matrices)
-        fields = {
-            "command": "python tutorials/results/one_layer.py",
-            "spec": "none",
-            "parameters": "–",
-            "data": {"name": "sums of plane waves"},
-            "seeds": [0],
-            "versions": {key: value for key, value in versions().items() if key != "machine"},
-            **provenance(),
-            "numbers": {"error": float(f"{worst:.3g}")},
-            "published": {"text": "–", "source": "none"},
-            "label": label,
-        }
         print(name, worst, flush=True)
-        write_row(FILE, name, fields, title="One layer at any angle")
+        on = {"label": label, "data": "sums of plane waves", "seeds": [0]}
+        record_timing(FILE, name, {"error": float(f"{worst:.3g}")}, COMMAND, VERSIONS, **on)
 
 
 if __name__ == "__main__":

@@ -18,12 +18,13 @@ from sklearn.linear_model import LinearRegression
 
 from keras_equivariant.data.archive import needed
 from keras_equivariant.data.sets.qm9 import EV, of_atoms
-from keras_equivariant.results.record import write_row
+from keras_equivariant.results import record_timing
 from keras_equivariant.training.run_folder import versions
 from keras_equivariant.utils.arrays import read_arrays
-from keras_equivariant.utils.provenance import provenance
 
 FILE = pathlib.Path(__file__).with_name("qm9.yaml")
+COMMAND = f"python tutorials/results/{pathlib.Path(__file__).name}"
+VERSIONS = {key: value for key, value in versions().items() if key != "machine"}
 TARGETS = {"homo": "eV", "u0": "eV", "mu": "D"}
 FRACTIONS = {0.01: ("kernel", "trees"), 0.1: ("kernel", "trees"), 1.0: ("trees",)}
 GAMMAS, PENALTIES = (3e-4, 1e-3, 3e-3), (1e-6, 1e-3)
@@ -93,20 +94,9 @@ def main():
                 numbers = {"property": target, "unit": unit, "fraction": fraction, "test_mae": float(f"{error:.4g}")}
                 numbers |= {"composition_alone": float(f"{np.abs(left[test]).mean():.4g}")}
                 numbers |= {"training_seconds": round(time.perf_counter() - start, 1)}
-                fields = {
-                    "command": "python tutorials/results/qm9_baselines.py",
-                    "spec": "none",
-                    "parameters": "–",
-                    "data": {"name": "qm9"},
-                    "seeds": [0],
-                    "versions": {key: value for key, value in versions().items() if key != "machine"},
-                    **provenance(),
-                    "numbers": numbers,
-                    "published": {"text": "–", "source": "none"},
-                    "label": LABELS[kind],
-                }
-                write_row(FILE, f"{target}_{kind}_{fraction:g}", fields, title="QM9")
                 print(target, kind, fraction, numbers, flush=True)
+                on = {"label": LABELS[kind], "data": "qm9", "seeds": [0]}
+                record_timing(FILE, f"{target}_{kind}_{fraction:g}", numbers, COMMAND, VERSIONS, **on)
 
 
 if __name__ == "__main__":
