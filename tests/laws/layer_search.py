@@ -68,7 +68,14 @@ def draw(rng):
     kinds = (
         *("LiftingConv", "GroupConv", "GroupConv", "GroupConvTranspose", "SteerableConv", "SteerableConvTranspose"),
         *("HarmonicConv", "MaxPooling", "AveragePooling", "AveragePooling", "NormMaxPooling", "UpSampling"),
-        *("GroupDepthwiseConv", "AdaptiveAveragePooling", "AdaptiveMaxPooling", "Resizing", "RadialMask"),
+        *(
+            "GroupDepthwiseConv",
+            "AdaptiveAveragePooling",
+            "AdaptiveMaxPooling",
+            "Resizing",
+            "RadialMask",
+            "GaussianBlur",
+        ),
     )
     kind = str(rng.choice(kinds))
     rank = 2 if kind == "HarmonicConv" or rng.random() < 0.65 else 3
@@ -80,6 +87,10 @@ def draw(rng):
         arguments = {"size": window(1, 3), "interpolation": str(rng.choice(["nearest", smooth]))}
     elif kind == "RadialMask":
         arguments = {"margin": float(rng.choice([0.0, 0.2])), "sigma": float(rng.choice([0.5, 2.0]))}
+    elif kind == "GaussianBlur":
+        size = None if rng.random() < 0.5 else window(1, 4)
+        arguments = {"sigma": float(rng.choice([0.3, 0.66])), "kernel_size": size, "strides": window(1, 3)}
+        arguments["padding"] = _padding(rng)
     elif kind.startswith("Adaptive"):
         arguments = {"output_size": window(1, 5)}
     elif kind == "Resizing":

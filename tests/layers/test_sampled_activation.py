@@ -53,5 +53,6 @@ def test_matrices_that_do_not_fit():
         layers.SampledActivation("2x0 + 2x1", [1.0, 2.0], group="SO2")
     with pytest.raises(ValueError, match=r"samples of shape \(8, 3\), back of shape \(2, 8\)"):
         sampled(8, back=np.ones((2, 8)))
-    with pytest.raises(ValueError, match="`sigma` must be a positive number"):
-        layers.GaussianBlur2D(sigma=0.0)
+    for sigma in (0.0, 1e4, float("inf")):
+        with pytest.raises(ValueError, match="`sigma` must be a number of pixels above 0, at most 100"):
+            layers.GaussianBlur2D(sigma=sigma)

@@ -9,6 +9,8 @@ from keras_equivariant.ops import pooling
 from keras_equivariant.ops.windows import Sliding
 from keras_equivariant.utils.checks import tuple_of
 
+LARGEST_SIGMA = 100  # whose window has 601 pixels to a side; it is made whole
+
 
 class GaussianBlur(Windows, PixelwiseLayer):
     """A fixed Gaussian filter of every channel, of any rank; not a layer of its own."""
@@ -25,8 +27,11 @@ class GaussianBlur(Windows, PixelwiseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
-        if isinstance(sigma, bool) or not isinstance(sigma, (int, float)) or not sigma > 0:
-            raise ValueError(f"`sigma` must be a positive number of pixels. Received: sigma={sigma!r}; use e.g. 0.66")
+        if isinstance(sigma, bool) or not isinstance(sigma, (int, float)) or not 0 < sigma <= LARGEST_SIGMA:
+            raise ValueError(
+                f"`sigma` must be a number of pixels above 0, at most {LARGEST_SIGMA}. Received: sigma={sigma!r}; use "
+                "e.g. 0.66, or make the input smaller first"
+            )
         self.sigma = float(sigma)
         size = 2 * round(3 * sigma) + 1 if kernel_size is None else kernel_size
         self._set_windows(size, strides, padding, data_format)
@@ -35,8 +40,11 @@ class GaussianBlur(Windows, PixelwiseLayer):
     def compute(self, x):
         return pooling.gaussian_blur(x, self.sigma, self.pool_size, self.strides, self.padding)
 
-    def windows(self, pool_size, strides, padding):
-        sliding = zip(pool_size, strides, strict=True)
+    def window_arguments(self):
+        return {"kernel_size": self.pool_size, "strides": self.strides, "padding": self.padding}
+
+    def windows(self, kernel_size, strides, padding):
+        sliding = zip(kernel_size, strides, strict=True)
         return tuple(Sliding(size, stride, padding=padding, even=True) for size, stride in sliding)
 
     def fold(self, input_shape):
