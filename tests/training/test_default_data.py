@@ -47,3 +47,10 @@ def test_a_motion_is_trained_by_its_spec_alone(tmp_path, capsys):
 def test_an_error_says_which_data_fit(capsys):
     assert main(["train", "hfc_springs", "--data", "digits", "--epochs", "1"]) == 2
     assert "such as springs, --data springs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted({*GENERATED.values(), *ALSO_GENERATED}))
+def test_what_is_called_generated_needs_no_file(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_EQUIVARIANT_DATA", str(tmp_path))
+    few = {"nbody": FEW["nbody"], "springs": {"systems": 20}, "pendulums": {"systems": 20}}
+    assert len(ke.data.load(name, **few.get(name, {})).x_train)
