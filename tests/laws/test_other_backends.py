@@ -44,7 +44,7 @@ def run(backend, code, **other):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
 
 
-@pytest.mark.parametrize(("backend", "count"), [("torch", 40), ("jax", 8)])
+@pytest.mark.parametrize(("backend", "count"), [("torch", 40), ("jax", 16)])
 def test_random_layers(backend, count):
     run(backend, LAYERS.format(count=count))
 
