@@ -3,8 +3,8 @@
 import keras
 
 from keras_equivariant import layers
-from keras_equivariant.conversion import rules, spatial
-from keras_equivariant.conversion.plan import IMAGE, INVARIANT, REGULAR
+from keras_equivariant.conversion import reshaping, rules, spatial
+from keras_equivariant.conversion.kinds import FLAT, IMAGE, INVARIANT, REGULAR, SPLIT
 from keras_equivariant.conversion.problems import RULE, NoCounterpart, describe
 from keras_equivariant.conversion.report import ConvertedLayer
 from keras_equivariant.conversion.windows import Exact
@@ -73,6 +73,10 @@ class Converter:
                 return self.mark(new(*args, **kwargs), self.kind(args[0]))
         if operation in self.plan.free:
             return rules.free(self, call, args, kwargs)
+        if operation in self.plan.heads:
+            return reshaping.as_it_is(self, call, args, kwargs)
+        if SPLIT in (self.plan[call.outputs[0]].kind, *(self.plan[x].kind for x in call.inputs)):
+            return reshaping.split(self, call, args, kwargs)
         if isinstance(operation, keras.layers.MultiHeadAttention):
             return rules.attention(self, call, args, kwargs)
         if type(operation).__name__ == "Pad":
@@ -84,8 +88,10 @@ class Converter:
 
     def _output(self, tensor, outputs):
         kind = self.kind(tensor)
-        if kind == "flat":
+        if kind == FLAT:
             raise NoCounterpart("A flattened map is no invariant output", "use GlobalAveragePooling before the end")
+        if kind == SPLIT:
+            raise NoCounterpart(*reshaping.OUTPUT)
         if kind == REGULAR and outputs == "pooled":
             return self.pool(tensor, "max", "output")
         return tensor
@@ -93,7 +99,7 @@ class Converter:
     # What the rules build with.
 
     def kind(self, tensor):
-        """`image`, `regular`, `invariant` or `flat`."""
+        """What it is, one of `kinds`."""
         return self._kinds[id(tensor)][1]
 
     def mark(self, tensor, kind):

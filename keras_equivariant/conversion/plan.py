@@ -7,29 +7,15 @@ import keras
 import numpy as np
 
 from keras_equivariant.conversion.channels import Channels, is_depthwise, is_transposed
+from keras_equivariant.conversion.kinds import FLAT, HEAD, IMAGE, INVARIANT, REGULAR, SPLIT, Planned
 from keras_equivariant.conversion.predictions import predictions
 from keras_equivariant.conversion.problems import ATTENTION, RULE, NoCounterpart, describe, unknown
+from keras_equivariant.conversion.reshaping import RESHAPES, is_reshape, plan_other, plan_reshape
 from keras_equivariant.graphs.calls import calls
 from keras_equivariant.stock.operations import padding_of, slices_of
 from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, traits
 
-IMAGE, REGULAR, INVARIANT, FLAT = "image", "regular", "invariant", "flat"
-RESHAPES = ("Reshape", "ExpandDims", "Squeeze")
 REDUCTIONS = {"Mean": "average", "Max": "max"}
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Planned:
-    """A tensor of the original in the twin.
-
-    Attributes:
-        kind: `image` (no group axis), `regular`, `invariant` (no space) or `flat` (a map whose pixels are to be
-            channels of a dense layer).
-        channels: its Channels.
-    """
-
-    kind: str
-    channels: Channels
 
 
 class _Shared(NoCounterpart):
@@ -48,6 +34,7 @@ class Plan:
         calls: its calls.
         predictions: ids of the operations that make the predictions.
         free: operations that stay as they are, for no group moves what they take.
+        heads: operations that stay as they are, for they act on each prediction of each pixel.
         before: dict from ids of tensors that are a range of channels to the Channels in front of it, or None.
         problems: dict from operations to why they have no counterpart.
         normalized: dict from layers inside a SpectralNormalization to that.
@@ -59,7 +46,8 @@ class Plan:
         self.calls = [self._unwrapped(call) for call in calls(graph)]
         self._planned, self.channels = {}, []
         self.problems, self.free, self.before, self._still = {}, set(), {}, {}
-        self.predictions = predictions(graph, self.calls)
+        self.heads = set()
+        self.predictions = predictions(graph, self.calls, rank)
         if not any(map(self.is_map, graph.inputs)):
             raise _without_maps(graph.inputs[0], rank)
         for tensor in graph.inputs:
@@ -87,6 +75,10 @@ class Plan:
         self.channels.append(Channels(size, **flags))
         return self.channels[-1]
 
+    def fixed(self, tensor):
+        """Channels that stay as many as a tensor has."""
+        return self._new(tensor.shape[-1] if len(tensor.shape) > 1 else 1, fixed=True)
+
     def _add(self, call):
         operation, inputs = call.operation, [self[x] for x in call.inputs]
         row = traits(operation)
@@ -96,7 +88,9 @@ class Plan:
             if still and row is not None and row.rank:
                 self._add_free(call, inputs)
                 return
-            if isinstance(operation, self._replaced):
+            if any(one.kind in (HEAD, SPLIT) for one in inputs):
+                found = plan_other(self, call, inputs)
+            elif isinstance(operation, self._replaced):
                 found = self._passed(call, inputs)
             elif getattr(operation, "data_format", None) == "channels_first":
                 raise NoCounterpart('has data_format="channels_first"', 'build the model with "channels_last"')
@@ -132,8 +126,7 @@ class Plan:
         for one in inputs:
             one.channels.fix()
         for tensor in call.outputs:
-            size = tensor.shape[-1] if len(tensor.shape) > 1 else 1
-            self._planned[id(tensor)] = Planned(INVARIANT, self._new(size, fixed=True))
+            self._planned[id(tensor)] = Planned(INVARIANT, self.fixed(tensor))
 
     def _passed(self, call, inputs):
         """The channels stay as many."""
@@ -257,22 +250,26 @@ class Plan:
             if None in before:
                 raise NoCounterpart("flattens a map of unknown size", "use GlobalAveragePooling")
             return Planned(FLAT, inputs[0].channels)
+        found = plan_reshape(self, call, inputs[0])
+        if found is not None:
+            return found
         made = f"makes (B, {', '.join(map(str, after))}) of (B, {', '.join(map(str, before))})"
-        if self.is_map(call.inputs[0]) and tuple(after[: self.rank]) == tuple(before[:-1]):
-            raise NoCounterpart(
-                f"{made}, several axes of the channels, which have one beside the group's",
-                "convert the network without it, and reshape what that gives",
-            )
         raise NoCounterpart(
             f"{made}, which mixes positions and channels",
             "use GlobalAveragePooling, UpSampling or transposed convolutions. For attention between pixels, "
             f"{ATTENTION}",
         )
 
+    def _permute(self, call, inputs):
+        found = plan_reshape(self, call, inputs[0])
+        if found is None:
+            raise NoCounterpart("moves axes of space", "convert the network without it, and transpose what that gives")
+        return found
+
     def _operation(self, call, inputs):
         operation = call.operation
         name = type(operation).__name__
-        if isinstance(operation, keras.layers.Layer):
+        if isinstance(operation, keras.layers.Layer) and not is_reshape(operation):
             raise unknown(operation)
         if name in REDUCTIONS and self._over_space(operation, call.inputs[0]):
             return Planned(IMAGE if operation.keepdims else INVARIANT, inputs[0].channels)
@@ -284,8 +281,12 @@ class Plan:
             return inputs[0]
         if name == "Split":
             return self._split(call, *inputs)
+        if name in ("Softmax", "LogSoftmax"):
+            return self._softmax(call, inputs)
         if name in RESHAPES or only_adds_axes(call):
             return self._reshape(call, inputs)
+        if is_reshape(operation):
+            return self._permute(call, inputs)
         if name == "GetItem":
             return self._taken(call, *inputs)
         if name in ("Cast", "Identity", "StopGradient") or (name == "Resize" and self.is_map(call.inputs[0])):
@@ -342,10 +343,15 @@ class Plan:
 
 
 def _without_maps(tensor, rank):
+    wanted = "images (B, H, W, C)" if rank == 2 else "volumes (B, D, H, W, C)"
+    remedy = "name a group of the plane, such as D4"
+    if rank == 2:
+        remedy = "name a group of space, such as O, for volumes"
+    if rank == 2 and len(tensor.shape) == 5:
+        remedy += "; of frames convert what sees one of them, and call that in keras.layers.TimeDistributed"
     return ValueError(
-        f"The inputs must be {'images (B, H, W, C)' if rank == 2 else 'volumes (B, D, H, W, C)'} for a group of {rank} "
-        f"axes, perhaps others beside them. Received: an input of shape {tuple(tensor.shape)}; name a group of "
-        f"{'the plane, such as D4' if rank == 3 else 'space, such as O, for volumes'}"
+        f"The inputs must be {wanted} for a group of {rank} axes, perhaps others beside them. "
+        f"Received: an input of shape {tuple(tensor.shape)}; {remedy}"
     )
 
 

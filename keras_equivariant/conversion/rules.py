@@ -4,17 +4,10 @@ from functools import partial
 
 import keras
 
-from keras_equivariant.conversion.plan import (
-    FLAT,
-    IMAGE,
-    INVARIANT,
-    REDUCTIONS,
-    REGULAR,
-    RESHAPES,
-    only_adds_axes,
-    over_channels,
-)
+from keras_equivariant.conversion.kinds import FLAT, IMAGE, INVARIANT, REGULAR
+from keras_equivariant.conversion.plan import REDUCTIONS, only_adds_axes, over_channels
 from keras_equivariant.conversion.problems import unknown
+from keras_equivariant.conversion.reshaping import RESHAPES
 from keras_equivariant.conversion.spatial import resized, taken
 from keras_equivariant.stock.traits import is_linear, traits
 
@@ -214,6 +207,8 @@ def operation(walk, call, args, kwargs):
         return [walk.mark(part, walk.kind(args[0])) for part in parts]
     if name == "Resize":
         return resized(walk, call, args, kwargs)
+    if name in ("Softmax", "LogSoftmax"):
+        return walk.mark(walk.again(type(call.operation)(axis=-1), args[0]), walk.kind(args[0]))
     flat = keras.tree.flatten((args, kwargs))
     tensors = [x for x in flat if isinstance(x, keras.KerasTensor)]
     if not tensors:

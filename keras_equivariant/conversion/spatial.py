@@ -6,7 +6,7 @@ import keras
 
 from keras_equivariant import layers
 from keras_equivariant.conversion.channels import is_depthwise, is_transposed
-from keras_equivariant.conversion.plan import IMAGE, REGULAR
+from keras_equivariant.conversion.kinds import IMAGE, REGULAR
 from keras_equivariant.conversion.problems import NoCounterpart
 from keras_equivariant.layers.core.options import declared
 from keras_equivariant.ops.resizing import Centered

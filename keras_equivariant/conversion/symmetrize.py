@@ -107,7 +107,8 @@ def _layouts(graph, outputs, group):
         shapes = [tuple(x.shape) for x in tensors]
         raise ValueError(
             f"The layout of an output must follow from its shape, or be given. Received: outputs of shapes {shapes}; "
-            'pass outputs="image", "invariant" or a field type'
+            'pass outputs="image", "invariant" or a field type; of a map in another shape symmetrize what comes before '
+            "its Reshape"
         )
     return named
 

@@ -9,6 +9,8 @@
 | `Typed`     | a field type      | (B, *space, D), (B, D)       | moves pixels, multiplies the channels by rho(g)   |
 | `Folded`    | `folded`          | (B, *space, fiber C)         | as the layout with the fiber on axes of its own   |
 | `Frames`    | -                 | (B, T, ...)                  | as the layout of each of the T frames             |
+| `Reshaped`  | -                 | (B, H W, C), ...             | as the layout before a Reshape                    |
+| `Joined`    | -                 | (B, N + N', C)               | as each of several along axis 1                   |
 | `Positions` | `positions`       | (B, N, d)                    | moves the positions                               |
 | `Points`    | `points`          | elements, values, mask       | multiplies the elements from the left             |
 | `Vectors`   | `vectors`         | (B, d C), components first   | rotates the vectors                               |
@@ -49,6 +51,7 @@ from keras_equivariant.groups.layout import (
 from keras_equivariant.groups.point_layouts import Points, Positions, Vectors
 from keras_equivariant.groups.registry import get
 from keras_equivariant.groups.representations import quotient
+from keras_equivariant.groups.reshaped import Joined, OnOtherAxes, Reshaped
 from keras_equivariant.groups.restriction import orbits, restriction
 
 __all__ = [
@@ -61,11 +64,14 @@ __all__ = [
     "Harmonic",
     "Image",
     "Invariant",
+    "Joined",
     "Layout",
+    "OnOtherAxes",
     "Points",
     "Positions",
     "Quotient",
     "Regular",
+    "Reshaped",
     "Typed",
     "Vectors",
     "WrongFeatures",

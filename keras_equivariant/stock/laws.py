@@ -25,6 +25,7 @@ from keras_equivariant.stock import resizing, traits, windows
 from keras_equivariant.stock.features import check_features, mean, ours
 from keras_equivariant.stock.merging import join, merge
 from keras_equivariant.stock.operations import UnknownLaw, operation_law
+from keras_equivariant.stock.reshaping import check_reshape, on_other_axes, reshaped
 
 COMPLEX = "harmonic features rotate as complex numbers, and "
 
@@ -58,6 +59,9 @@ def output_layout(layer, layouts, shapes, group=None, arguments=None):
         return _on_frames(row, layer, layouts, shapes, group)
     if row is None:
         return operation_law(layer, layouts, shapes, group, arguments)
+    found = on_other_axes(row, layer, layouts, shapes)
+    if found is not None:
+        return found
     if len(layouts) > 1 or row.merges:
         if row.kind == "join":
             return join(layouts, shapes, layer.axis)
@@ -94,10 +98,10 @@ def _behind(row, layer, layout, shape):
             return Typed.of(layout.type, 2)
         return Invariant(layout.group)
     if row.kind in ("flatten", "reshape"):
-        new = layer.compute_output_shape(shape)
-        if tuple(new) == shape:
-            return layout
-        return Invariant(layout.group) if layout.is_still(shape) or len(new) < 3 else Image(layout.group)
+        new = tuple(layer.compute_output_shape(shape))
+        if new != shape and (layout.is_still(shape) or len(new) < 3):
+            return Invariant(layout.group)
+        return reshaped(layout, shape, new) or Image(layout.group)
     if row.kind == "global" and isinstance(layout, Regular):
         return Image(layout.group)
     return layout
@@ -324,12 +328,7 @@ def _global(row, layer, layout, shape, group):
 def _flatten(row, layer, layout, shape, group):
     if tuple(layer.compute_output_shape(shape)) == shape:
         return
-    if isinstance(layout, Typed):
-        raise mixes(layer, layout.type)
-    if isinstance(layout, Harmonic):
-        raise BreaksSymmetry(
-            f"{COMPLEX}Flatten acts on real and imaginary parts by themselves", "use HarmonicMagnitude before it"
-        )
+    _check_numbers(layer, layout)
     fix = ("" if isinstance(layout, Image) else "GroupPooling, then ") + mean(layout, shape)
     raise BreaksSymmetry(
         f"makes each position and group element a channel of its own. {received(layout, shape)}", f"use {fix}"
@@ -337,17 +336,18 @@ def _flatten(row, layer, layout, shape, group):
 
 
 def _reshape(row, layer, layout, shape, group):
-    if tuple(layer.compute_output_shape(shape)) == shape:
-        return
+    if tuple(layer.compute_output_shape(shape)) != shape:
+        _check_numbers(layer, layout)
+        check_reshape(layer, layout, shape)
+
+
+def _check_numbers(layer, layout):
+    """BreaksSymmetry where the group mixes the numbers of a pixel."""
     if isinstance(layout, Typed):
         raise mixes(layer, layout.type)
     if isinstance(layout, Harmonic):
-        raise BreaksSymmetry(
-            f"{COMPLEX}Reshape acts on real and imaginary parts by themselves", "use HarmonicMagnitude before it"
-        )
-    raise BreaksSymmetry(
-        f"mixes positions, group elements and channels. {received(layout, shape)}", "pool to (B, C) before it"
-    )
+        reason = f"{COMPLEX}{type(layer).__name__} acts on real and imaginary parts by themselves"
+        raise BreaksSymmetry(reason, "use HarmonicMagnitude before it")
 
 
 _JUDGES = {

@@ -4,9 +4,19 @@ import keras
 import numpy as np
 
 from keras_equivariant.groups import channels, grid
-from keras_equivariant.groups.layouts import BreaksSymmetry, Frames, Harmonic, Image, Invariant, Regular, Typed
+from keras_equivariant.groups.layouts import (
+    BreaksSymmetry,
+    Frames,
+    Harmonic,
+    Image,
+    Invariant,
+    OnOtherAxes,
+    Regular,
+    Typed,
+)
 from keras_equivariant.stock import resizing, traits, windows
 from keras_equivariant.stock.merging import join, merge
+from keras_equivariant.stock.reshaping import frames, joined, order_of, permuted, reshaped
 
 
 def operation_law(operation, layouts, shapes, group, arguments):
@@ -15,6 +25,8 @@ def operation_law(operation, layouts, shapes, group, arguments):
     if all(isinstance(one, Invariant) for one in layouts):  # any function of what does not move
         return layout
     constants = _constants(arguments)
+    if name in ("Permute", "Transpose"):
+        return _known(permuted(layout, shape, order_of(operation, len(shape))), operation, layout)
     if isinstance(operation, keras.layers.Layer):
         raise UnknownLaw(operation, layout)
     if name in traits.ELEMENTWISE_OPERATIONS:
@@ -22,7 +34,8 @@ def operation_law(operation, layouts, shapes, group, arguments):
             return merge(layouts, linear=name in traits.LINEAR_OPERATIONS, name=name)
         return _elementwise(name, constants, layout, shape)
     if name == "Concatenate":
-        return join(layouts, shapes, operation.axis)
+        of = joined if any(isinstance(one, OnOtherAxes) for one in layouts) else join
+        return of(layouts, shapes, operation.axis)
     if name == "GetItem":
         return _taken(arguments[0][1], layout, shape, group or layout.group)
     if name == "Pad":
@@ -33,10 +46,15 @@ def operation_law(operation, layouts, shapes, group, arguments):
         return _reduced(operation, name, layout, shape, group or layout.group)
     if name in ("Cast", "Identity", "StopGradient"):
         return layout
+    if name in ("Softmax", "LogSoftmax"):
+        plain = layout.permutes and not isinstance(layout, Typed) and operation.axis in (-1, len(shape) - 1)
+        return _known(layout if plain else None, operation, layout)
     if name == "Resize":
         return _resized(operation, layout, shape, group or layout.group)
     if name == "Reshape":
-        return _frames(operation, layout, shape)
+        after = tuple(operation.compute_output_spec(keras.KerasTensor(shape)).shape)
+        found = layout if after == shape else frames(layout, shape, after) or reshaped(layout, shape, after)
+        return _known(found, operation, layout)
     raise UnknownLaw(operation, layout)
 
 
@@ -77,16 +95,10 @@ def _resized(operation, layout, shape, group):
     return layout
 
 
-def _frames(operation, layout, shape):
-    """A batch of features (B T, ...) as frames (B, T, ...), or back."""
-    after = tuple(operation.compute_output_spec(keras.KerasTensor(shape)).shape)
-    if after == shape:
-        return layout
-    if isinstance(layout, Frames) and after[1:] == shape[2:]:
-        return layout.layout
-    if after[2:] == shape[1:] and not isinstance(layout, Frames):
-        return Frames(layout)
-    raise UnknownLaw(operation, layout)
+def _known(found, operation, layout):
+    if found is None:
+        raise UnknownLaw(operation, layout)
+    return found
 
 
 def _elementwise(name, constants, layout, shape):
@@ -140,10 +152,14 @@ def _taken(key, layout, shape, group):
         if not taken:
             raise BreaksSymmetry(f"takes part of an axis of unknown size. Received: {key!r}", "use Cropping layers")
         sides.append((taken[0], shape[axis] - 1 - taken[-1]))
-    if group is not None and layout.moves and not _even(group, sides):
+    if sides and group is not None and layout.moves and not _even(group, sides):
         raise BreaksSymmetry(f"must treat all sides alike. Received: {key!r}", "cut off as much at every side")
-    if isinstance(layout, Typed) and _is_cut(slices[axes.channels], shape[-1]):
-        return layout.taken(list(range(shape[-1])[slices[axes.channels]]))
+    if _is_cut(slices[axes.channels], shape[-1]):
+        numbers = list(range(shape[-1])[slices[axes.channels]])
+        if isinstance(layout, Typed):
+            return layout.taken(numbers)
+        if isinstance(layout, OnOtherAxes):
+            return layout.with_channels(shape[-1], len(numbers))
     return layout
 
 
@@ -202,7 +218,7 @@ def _split(operation, layout, shape):
     axis = operation.axis % len(shape)
     if axis != len(shape) - 1:
         raise BreaksSymmetry(f"must split channels. Received: axis={operation.axis}", "use axis=-1")
-    if not isinstance(layout, Typed):
+    if not isinstance(layout, Typed | OnOtherAxes):
         return layout
     parts = operation.indices_or_sections
     if isinstance(parts, int):
@@ -210,7 +226,10 @@ def _split(operation, layout, shape):
     else:
         ends = [int(end) for end in parts]
     borders = [0, *ends, shape[-1]]
-    return tuple(layout.taken(list(range(a, b))) for a, b in zip(borders[:-1], borders[1:], strict=True))
+    ranges = [range(a, b) for a, b in zip(borders[:-1], borders[1:], strict=True)]
+    if isinstance(layout, OnOtherAxes):
+        return tuple(layout.with_channels(shape[-1], len(numbers)) for numbers in ranges)
+    return tuple(layout.taken(list(numbers)) for numbers in ranges)
 
 
 def _reduced(operation, name, layout, shape, group):
@@ -223,6 +242,10 @@ def _reduced(operation, name, layout, shape, group):
         chosen = {a % len(shape) for a in (axis if isinstance(axis, list | tuple) else (axis,))}
     inside = chosen & set(space)
     last = len(shape) - 1
+    if isinstance(layout, OnOtherAxes):
+        if chosen != set(fiber) or operation.keepdims:
+            raise UnknownLaw(operation, layout)
+        return Invariant(layout.group)
     linear = name in ("Mean", "Sum")
     whole = inside in (set(), set(space)) and 0 not in chosen and not operation.keepdims
     typed = isinstance(layout, Typed | Harmonic) and (last in chosen or chosen & set(fiber))

@@ -241,7 +241,7 @@ REFUSED = {
     "training": (lambda: behind(layers.Lambda(otherwise_in_training)), "use stock layers or operations"),
     "cropping": (lambda: behind(layers.Cropping2D(((1, 0), (0, 0)))), "crop as much at every side"),
     "recurrent": (lambda: behind(layers.ConvLSTM1D(2, 3)), "TimeDistributed"),
-    "reshape": (lambda: behind(layers.Reshape((4, 16, 4))), "GlobalAveragePooling"),
+    "reshape": (lambda: behind(layers.ReLU(), layers.Reshape((4, 8, 8))), "GlobalAveragePooling"),
     "stride": (lambda: behind(layers.Conv2D(4, 3, strides=(1, 2), padding="same")), "strict=False"),
     "statistics": (lambda: behind(layers.LayerNormalization(axis=[1, 2, 3])), "axis=-1"),
     "slopes": (lambda: behind(layers.PReLU()), r"shared_axes=\[1, 2\]"),

@@ -89,6 +89,48 @@ class Drawn:
             lambda x: ops.image.resize(x, (wanted, wanted)),
         )(self.x)
 
+    def shuffle(self):
+        """The channels in another order, by way of several axes."""
+        height, width, channels = self.x.shape[1:]
+        if channels % 2:
+            return
+        sizes = self.pick((2, channels // 2), (channels // 2, 2))
+        if self.pick(True, False):
+            y = layers.Reshape((height, width, *sizes))(self.x)
+            y = self.pick(layers.Activation("tanh"), layers.Dropout(0.1), lambda y: y)(y)
+            self.x = layers.Reshape((height, width, channels))(layers.Permute((1, 2, 4, 3))(y))
+        else:
+            y = ops.transpose(ops.reshape(self.x, (-1, height, width, *sizes)), (0, 1, 2, 4, 3))
+            self.x = ops.reshape(y, (-1, height, width, channels))
+
+    def detections(self, x):
+        """Predictions of each pixel on other axes, as a detector gives them."""
+        height, width, _ = x.shape[1:]
+        kernel = self.pick(1, 3)
+        y = layers.Conv2D(6, kernel, padding="same", activation=self.pick(None, "sigmoid"))(x)
+        shape = self.pick((height * width, 6), (height * width * 2, 3), (height, width, 2, 3), (-1, 3))
+        y = self.pick(layers.Reshape(shape), lambda y: ops.reshape(y, (-1, *shape)))(y)
+        rank = len(y.shape)
+        return self.pick(
+            lambda y: y,
+            layers.Softmax(),
+            lambda y: ops.softmax(y, axis=-1),
+            layers.Dense(4, activation="tanh"),
+            lambda y: ops.concatenate([ops.sigmoid(y[..., :1]), ops.exp(y[..., 1:])], axis=-1),
+            lambda y: ops.split(y, [1], axis=-1)[1] * 2.0,
+            layers.Permute((*range(1, rank - 2), rank - 1, rank - 2)) if rank == 5 else layers.BatchNormalization(),
+            layers.GlobalAveragePooling1D() if rank == 3 else layers.LayerNormalization(),
+            layers.Flatten(),
+        )(y)
+
+    def scales(self):
+        """The predictions of two maps, one behind the other."""
+        parts = [self.x, layers.AveragePooling2D(2, padding="same")(self.x)]
+        parts = [layers.Conv2D(4, 1)(x) for x in parts]
+        parts = [layers.Reshape((-1, self.pick(2, 2)))(x) for x in parts]
+        join = self.pick(layers.Concatenate(axis=1), lambda tensors: ops.concatenate(tensors, axis=1))
+        return self.pick(layers.Softmax(), layers.Dense(3), lambda x: x)(join(parts))
+
     def head(self):
         x = self.pick(layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D(), layers.Flatten())(self.x)
         x = layers.Dense(4, activation="relu")(x)
@@ -100,7 +142,8 @@ def _expanded(tensor):
     return ops.expand_dims(tensor, (1, 2))
 
 
-STEPS = [name for name, step in vars(Drawn).items() if callable(step) and name not in ("__init__", "pick", "head")]
+_OTHERS = ("__init__", "pick", "head", "detections", "scales")
+STEPS = [name for name, step in vars(Drawn).items() if callable(step) and name not in _OTHERS]
 
 
 def draw(seed):
@@ -112,7 +155,9 @@ def draw(seed):
     try:
         for step in steps:
             getattr(drawn, step)()
-        outputs = drawn.head() if rng.random() < 0.7 else drawn.x
+        kind = rng.random()
+        outputs = drawn.head() if kind < 0.6 else drawn.detections(drawn.x) if kind < 0.8 else drawn.x
+        outputs = drawn.scales() if kind > 0.9 else outputs
         if min(drawn.x.shape[1:3]) < 1:
             return None, steps, None
         return keras.Model(drawn.image, outputs), steps, str(rng.choice(GROUPS))

@@ -8,6 +8,7 @@ from keras_equivariant.groups.layouts import (
     Harmonic,
     Image,
     Invariant,
+    OnOtherAxes,
     Quotient,
     Regular,
     Typed,
@@ -49,6 +50,11 @@ class Lawful:
                 the same.
         """
         layout, shape, found = layouts[0], tuple(shapes[0]), layouts[0]
+        if isinstance(layout, OnOtherAxes):
+            raise BreaksSymmetry(
+                f"works on axes of space, which a Reshape put on others. {received(layout, shape)}",
+                "use it before the Reshape",
+            )
         if not isinstance(layout, Broken):
             self.check_features(layout, shapes)
             if self.group is None and getattr(layout.group, "dimension", None) == self.rank:
@@ -99,7 +105,7 @@ class Lawful:
     def _check_sources(self, tensors):
         """ValueError where symbolic tensors are known to be features that the layer cannot take."""
         source = source_layout(tensors[0])
-        if source is None or isinstance(source, Broken):
+        if source is None or isinstance(source, Broken | OnOtherAxes):
             return
         try:
             self.check_features(source, [tensor.shape for tensor in tensors])
