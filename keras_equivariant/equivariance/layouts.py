@@ -10,7 +10,17 @@ from keras_equivariant import groups
 from keras_equivariant.equivariance import points
 from keras_equivariant.graphs.symmetry import framed_outputs, layout_of, output_layouts
 from keras_equivariant.groups import layouts
-from keras_equivariant.groups.layouts import Frames, Image, Invariant, Layout, Quotient, Regular, Typed, parse
+from keras_equivariant.groups.layouts import (
+    Frames,
+    Image,
+    Invariant,
+    Layout,
+    OnOtherAxes,
+    Quotient,
+    Regular,
+    Typed,
+    parse,
+)
 
 AUTO = "auto"
 NAMES = (AUTO, "image", "regular", "harmonic", "invariant", "regular_vector", "folded")
@@ -113,6 +123,8 @@ def _quotients(group, subgroups):
 
 def windowed(x, layout):
     """`x` times a smooth window, 1 in the middle and 0 outside the disc in the grid; unchanged without a grid."""
+    if isinstance(layout, OnOtherAxes):
+        return layout.on_maps(x, windowed)
     space = layout.axes(x.shape).space
     if not space:
         return x

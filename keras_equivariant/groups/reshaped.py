@@ -19,6 +19,13 @@ class OnOtherAxes(Layout):
     def axes(self, shape):
         return Axes((), tuple(range(1, len(shape) - 1)), len(shape) - 1)
 
+    def act(self, x, group, element, interpolation="cubic"):
+        return self.on_maps(np.asarray(x), lambda part, layout: layout.act(part, group, element, interpolation))
+
+    def on_maps(self, x, function):
+        """What a function of features and their layout makes of those that these were before."""
+        raise NotImplementedError
+
     def with_channels(self, before, after):
         """The layout where the last axis has another size."""
         raise NotImplementedError
@@ -47,10 +54,8 @@ class Reshaped(OnOtherAxes):
     def is_still(self, shape):
         return self.layout.is_still((None, *self.shape))
 
-    def act(self, x, group, element, interpolation="cubic"):
-        x = np.asarray(x)
-        moved = self.layout.act(x.reshape(-1, *self.shape), group, element, interpolation)
-        return moved.reshape(-1, *x.shape[1:])
+    def on_maps(self, x, function):
+        return function(x.reshape(-1, *self.shape), self.layout).reshape(-1, *x.shape[1:])
 
     def restrict(self, subgroup):
         return dataclasses.replace(self, layout=self.layout.restrict(subgroup))
@@ -82,10 +87,10 @@ class Joined(OnOtherAxes):
     def any_element(self):
         return all(layout.any_element for layout in self.layouts)
 
-    def act(self, x, group, element, interpolation="cubic"):
-        parts = np.split(np.asarray(x), np.cumsum(self.sizes)[:-1], axis=1)
-        moved = [one.act(part, group, element, interpolation) for one, part in zip(self.layouts, parts, strict=True)]
-        return np.concatenate(moved, axis=1)
+    def on_maps(self, x, function):
+        parts = np.split(x, np.cumsum(self.sizes)[:-1], axis=1)
+        found = [layout.on_maps(part, function) for layout, part in zip(self.layouts, parts, strict=True)]
+        return np.concatenate(found, axis=1)
 
     def restrict(self, subgroup):
         return dataclasses.replace(self, layouts=tuple(layout.restrict(subgroup) for layout in self.layouts))
