@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_equivariant import groups, layers
+from keras_equivariant.conversion.plan import Plan
 from keras_equivariant.graphs.calls import calls, fresh
-from keras_equivariant.graphs.reading import as_functional
+from keras_equivariant.graphs.reading import as_functional, functional
+from keras_equivariant.graphs.rewriting import inlined
 from keras_equivariant.groups.group import Group
+from keras_equivariant.groups.layouts import Reshaped
 from keras_equivariant.layers.orbits.average import GroupAverage, GroupCopies
 from keras_equivariant.layers.orbits.canonical import TIE, Canonical, GroupChoice
 from keras_equivariant.utils.checks import check_choice
@@ -87,14 +90,14 @@ def symmetrize(
             f'Images must have their channels last. Received: layer "{first.name}" with data_format="channels_first"; '
             'build the model with "channels_last"'
         )
-    wanted = _layouts(graph, outputs, group)
+    wanted = _layouts(model, graph, outputs, group)
     build = _average if how == "average" else _canonical
     found = build(model, inputs, images, wanted, group, scorer)
     return keras.Model(inputs, keras.tree.pack_sequence_as(graph.output, found), name=name or model.name)
 
 
-def _layouts(graph, outputs, group):
-    """A spelling for each output."""
+def _layouts(model, graph, outputs, group):
+    """A spelling for each output; a Reshaped for a map that the model put on other axes."""
     tensors = graph.outputs
     given = outputs if isinstance(outputs, list | tuple) else [outputs] * len(tensors)
     if len(given) != len(tensors):
@@ -103,6 +106,10 @@ def _layouts(graph, outputs, group):
         )
     usual = {group.dimension + 2: "image", 2: "invariant"}
     named = [one or usual.get(len(x.shape)) for one, x in zip(given, tensors, strict=True)]
+    if None in named:
+        plan = Plan(graph := inlined(functional(model, "symmetrized", functions=True)), group.dimension)
+        heads = [plan[x].layout for x in graph.outputs]
+        named = [one or (head if isinstance(head, Reshaped) else None) for one, head in zip(named, heads, strict=True)]
     if None in named:
         shapes = [tuple(x.shape) for x in tensors]
         raise ValueError(
@@ -113,13 +120,26 @@ def _layouts(graph, outputs, group):
     return named
 
 
+def _as_maps(results, wanted, transform):
+    """`transform(y, spelling, number)` of each result; of those on other axes in the shape of the map before."""
+    found = []
+    for i, (y, layout) in enumerate(zip(keras.tree.flatten(results), wanted, strict=True)):
+        number = f"_{i}" if i else ""
+        if not isinstance(layout, Reshaped):
+            found.append(transform(y, layout, number))
+            continue
+        z = transform(keras.layers.Reshape(layout.shape, name=f"map{number}")(y), str(layout.layout), number)
+        found.append(keras.layers.Reshape(y.shape[1:], name=f"predictions{number}")(z))
+    return found
+
+
 def _average(model, inputs, images, wanted, group, scorer):
     copies = keras.tree.map_structure(lambda x: GroupCopies(group, name=f"{x.name}_copies")(x), inputs)
-    results = keras.tree.flatten(model(copies))
-    return [
-        GroupAverage(group, layout, name=f"average{_number(i)}", dtype=y.dtype)(y)
-        for i, (y, layout) in enumerate(zip(results, wanted, strict=True))
-    ]
+    return _as_maps(
+        model(copies),
+        wanted,
+        lambda y, layout, number: GroupAverage(group, layout, name=f"average{number}", dtype=y.dtype)(y),
+    )
 
 
 def _canonical(model, inputs, images, wanted, group, scorer):
@@ -133,15 +153,11 @@ def _canonical(model, inputs, images, wanted, group, scorer):
         ),
         inputs,
     )
-    results = keras.tree.flatten(model(rotated))
-    return [
-        Canonical(group, True, layout, name=f"forth{_number(i)}", dtype=y.dtype)([y, weights])
-        for i, (y, layout) in enumerate(zip(results, wanted, strict=True))
-    ]
-
-
-def _number(i):
-    return f"_{i}" if i else ""
+    return _as_maps(
+        model(rotated),
+        wanted,
+        lambda y, layout, number: Canonical(group, True, layout, name=f"forth{number}", dtype=y.dtype)([y, weights]),
+    )
 
 
 def default_scorer(image, group):

@@ -123,6 +123,18 @@ def test_a_shuffle_mixes_the_fields_of_a_grouped_convolution():
     assert rows[shuffle.name] == "reshaped regular"
 
 
+@pytest.mark.parametrize("how", ["average", "canonical"])
+def test_reshaped_predictions_are_symmetrized(how):
+    exact = ke.symmetrize(classes_of_pixels(), "D4", how=how)
+    report = ke.certify(exact, dtypes=["float64"])
+    assert (report.verdict, exact.output_shape) == ("exact", (None, SIZE * SIZE, 4))
+
+
+def test_predictions_of_several_maps_are_not_symmetrized():
+    with pytest.raises(ValueError, match="symmetrize what comes before its Reshape"):
+        ke.symmetrize(two_scales(), "D4")
+
+
 REFUSED = {
     "pixel shuffle": (
         lambda: boxes(SIZE, SIZE, 3, 3, 3, last=layers.Permute((1, 3, 2, 4, 5))),
