@@ -105,7 +105,8 @@ class Plan:
                 self._add_free(call, inputs)
                 return
             self.problems.setdefault(operation, error)
-            found = Planned(inputs[0].kind if inputs else IMAGE, self._new(call.outputs[0].shape[-1] or 1))
+            kind = inputs[0].kind if inputs else IMAGE
+            found = Planned(HEAD if kind == SPLIT else kind, self._new(call.outputs[0].shape[-1] or 1))
         found = found if isinstance(found, list) else [found] * len(call.outputs)
         for tensor, one in zip(call.outputs, found, strict=True):
             if one.kind == REGULAR:

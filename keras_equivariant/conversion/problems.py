@@ -37,6 +37,13 @@ ATTENTION = (
 )
 
 
+SHUFFLED = (
+    "moves channels to other pixels",
+    "in place of it and the convolution before it use keras.layers.Conv2DTranspose with strides of as many pixels and "
+    "a kernel as many times as large, which computes the same",
+)
+
+
 def unknown(operation):
     """The error of a layer of which nothing is known."""
     name = type(operation).__name__
@@ -47,6 +54,10 @@ def unknown(operation):
             "reads a sequence, which has no symmetry of space",
             "convert the part before it, which sees one frame, and call that in keras.layers.TimeDistributed",
         )
+    if name == "DepthToSpace":
+        return NoCounterpart(*SHUFFLED)
+    if name == "SpaceToDepth":
+        return NoCounterpart("moves pixels to channels", "use a convolution or a mean with strides of as many pixels")
     if isinstance(operation, keras.layers.Attention | keras.layers.AdditiveAttention):
         return NoCounterpart("attends over a sequence", ATTENTION)
     if not isinstance(operation, keras.layers.Layer):

@@ -9,7 +9,7 @@ import math
 import keras
 
 from keras_equivariant.conversion.kinds import HEAD, IMAGE, INVARIANT, REGULAR, SPLIT, Planned
-from keras_equivariant.conversion.problems import NoCounterpart, unknown
+from keras_equivariant.conversion.problems import SHUFFLED, NoCounterpart, unknown
 from keras_equivariant.groups.layouts import BreaksSymmetry, Image, Invariant
 from keras_equivariant.stock.laws import output_layout
 from keras_equivariant.stock.operations import UnknownLaw
@@ -56,13 +56,14 @@ def plan_other(plan, call, inputs):
     row, shape = traits(call.operation), tuple(call.outputs[0].shape)
     if row is not None and row.kind in ("identity", "function"):
         return given
-    if is_reshape(call.operation):
-        if type(call.operation).__name__ in RESHAPES:
-            if shape[1:-1] == tuple(call.inputs[0].shape[1 : 1 + plan.rank]):
-                return Planned(given.within, given.channels)
-        elif order_of(call.operation, len(shape))[: plan.rank + 1] == tuple(range(plan.rank + 1)):
-            return given
-    raise NoCounterpart(*_SPLIT)
+    if not is_reshape(call.operation):
+        raise NoCounterpart(*_SPLIT)
+    if type(call.operation).__name__ in RESHAPES:
+        if shape[1:-1] == tuple(call.inputs[0].shape[1 : 1 + plan.rank]):
+            return Planned(given.within, given.channels)
+    elif order_of(call.operation, len(shape))[: plan.rank + 1] == tuple(range(plan.rank + 1)):
+        return given
+    raise NoCounterpart(*SHUFFLED)
 
 
 def _divide(channels, sizes):
@@ -108,9 +109,7 @@ def _layouts(call, given):
         return output_layout(operation, given, shapes, arguments=(call.args, call.kwargs))
     except UnknownLaw:
         if is_reshape(operation):
-            raise NoCounterpart(
-                "moves channels to other pixels", "use UpSampling or a transposed convolution to enlarge a map"
-            ) from None
+            raise NoCounterpart(*SHUFFLED) from None
         raise unknown(operation) from None
     except BreaksSymmetry as error:
         raise NoCounterpart(error.reason, error.remedy) from None

@@ -81,6 +81,17 @@ def volumes():
     return keras.Model(volume, layers.Reshape((216, 3))(layers.Conv3D(3, 1)(x)))
 
 
+def pixel_shuffle(x):
+    x = ops.reshape(x, (-1, SIZE, SIZE, 2, 2, x.shape[-1] // 4))
+    return ops.reshape(ops.transpose(x, (0, 1, 3, 2, 4, 5)), (-1, 2 * SIZE, 2 * SIZE, x.shape[-1]))
+
+
+def enlarged(enlarge):
+    """Twice as many pixels, from channels, and a convolution of them."""
+    image, x = backbone()
+    return keras.Model(image, layers.Conv2D(3, 3, padding="same")(enlarge(layers.Conv2D(32, 3, padding="same")(x))))
+
+
 CONVERTED = {
     "shufflenet": (shufflenet, "D4"),
     "split halves": (split_halves, "C4"),
@@ -92,6 +103,7 @@ CONVERTED = {
     "mean of pixels": (lambda: boxes(SIZE * SIZE, 27, last=layers.GlobalAveragePooling1D()), "C4"),
     "two scales": (two_scales, "D4"),
     "volumes": (volumes, "O"),
+    "enlarged": (lambda: enlarged(layers.Conv2DTranspose(8, 6, strides=2, padding="same")), "D4"),
 }
 
 
@@ -138,7 +150,13 @@ def test_predictions_of_several_maps_are_not_symmetrized():
 REFUSED = {
     "pixel shuffle": (
         lambda: boxes(SIZE, SIZE, 3, 3, 3, last=layers.Permute((1, 3, 2, 4, 5))),
-        "moves channels to other pixels; use UpSampling",
+        "moves channels to other pixels; in place of it",
+    ),
+    "depth to space": (lambda: enlarged(lambda x: ops.depth_to_space(x, 2)), "keras.layers.Conv2DTranspose"),
+    "pixel shuffle of features": (lambda: enlarged(pixel_shuffle), "keras.layers.Conv2DTranspose"),
+    "space to depth": (
+        lambda: keras.Model(*(lambda image, x: (image, layers.Conv2D(2, 1)(ops.space_to_depth(x, 2))))(*backbone())),
+        "strides of as many pixels",
     ),
     "places": (
         lambda: boxes(SIZE, SIZE, 3, 9, last=lambda y: y + np.random.default_rng(0).normal(size=(SIZE, SIZE, 1, 1))),
@@ -165,8 +183,20 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_reshapes_that_break_the_symmetry_are_named(name):
     build, said = REFUSED[name]
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=said) as caught:
         ke.equivariant(build(), "D4")
+    assert str(caught.value).count("; ") == 1  # what stands behind is no problem of its own
+
+
+def test_a_transposed_convolution_computes_what_a_pixel_shuffle_does():
+    x = np.random.default_rng(0).normal(size=(1, 5, 5, 3)).astype("float32")
+    convolution = layers.Conv2D(8, 3, padding="same", use_bias=False)
+    shuffled = ops.depth_to_space(convolution(x), 2)
+    kernel = ops.convert_to_numpy(convolution.kernel).reshape(3, 3, 3, 2, 2, 2)  # (y, x, in, row, column, out)
+    spread = layers.Conv2DTranspose(2, 6, strides=2, padding="same", use_bias=False)
+    spread.build(x.shape)
+    spread.set_weights([kernel[::-1, ::-1].transpose(0, 3, 1, 4, 5, 2).reshape(6, 6, 2, 3)])
+    assert np.allclose(spread(x), shuffled, atol=1e-5)
 
 
 def test_layouts_on_other_axes_act_as_the_map_does():
