@@ -34,7 +34,7 @@ class Plan:
         calls: its calls.
         predictions: ids of the operations that make the predictions.
         free: operations that stay as they are, for no group moves what they take.
-        heads: operations that stay as they are, for they act on each prediction of each pixel.
+        heads: ids of the outputs of calls that stay as they are, for they act on each prediction of each pixel.
         before: dict from ids of tensors that are a range of channels to the Channels in front of it, or None.
         problems: dict from operations to why they have no counterpart.
         normalized: dict from layers inside a SpectralNormalization to that.
@@ -84,7 +84,7 @@ class Plan:
         row = traits(operation)
         still = bool(inputs) and all(one.kind == INVARIANT for one in inputs)
         try:
-            self._check_shared(operation, still)
+            self._check_shared(operation, still, any(one.kind == HEAD for one in inputs))
             if still and row is not None and row.rank:
                 self._add_free(call, inputs)
                 return
@@ -113,10 +113,11 @@ class Plan:
                 one.channels.root.regular = True
             self._planned[id(tensor)] = one
 
-    def _check_shared(self, operation, still):
-        """NoCounterpart for a layer on features of both kinds, which would have to become two layers."""
-        before = self._still.setdefault(operation, still)
-        if before != still and (operation in self.free or getattr(traits(operation), "rank", None)):
+    def _check_shared(self, operation, still, head):
+        """NoCounterpart for a layer on features of two kinds, which would have to become two layers."""
+        before = self._still.setdefault(operation, (still, head))
+        changed = operation in self.free or getattr(traits(operation), "rank", None)
+        if (before[0] != still and changed) or (before[1] != head and getattr(operation, "weights", ())):
             raise _Shared(
                 "is shared by features that the group moves and some that it does not", "use a layer for each"
             )

@@ -29,19 +29,22 @@ def is_reshape(operation):
 
 def plan_reshape(plan, call, given):
     """The Planned of a map in another shape; None where it is neither."""
+    if given.kind not in (IMAGE, REGULAR) or not plan.is_map(call.inputs[0]):
+        return None
     before, after = (tuple(x.shape[1:]) for x in (call.inputs[0], call.outputs[0]))
-    if given.kind == IMAGE and given.channels.root.fixed and None not in (*before, *after):
-        try:
-            return _head(plan, call, [_as_head(given)])[0]
-        except NoCounterpart:
-            pass
-    names = type(call.operation).__name__ in RESHAPES
-    if names and given.kind in (IMAGE, REGULAR) and plan.is_map(call.inputs[0]):
-        if len(after) > len(before) and after[: plan.rank] == before[:-1]:
-            sizes = after[plan.rank :]
-            _divide(given.channels, sizes)
-            return Planned(SPLIT, given.channels, split=sizes, within=given.kind)
-    return None
+    splits = (
+        type(call.operation).__name__ in RESHAPES and len(after) > len(before) and after[: plan.rank] == before[:-1]
+    )
+    if splits and not given.channels.root.fixed:
+        sizes = after[plan.rank :]
+        _divide(given.channels, sizes)
+        return Planned(SPLIT, given.channels, split=sizes, within=given.kind)
+    try:
+        found = _head(plan, call, [Planned(HEAD, given.channels, Image())])[0]
+    except NoCounterpart:
+        return None
+    given.channels.fix()
+    return found
 
 
 def plan_other(plan, call, inputs):
@@ -87,7 +90,7 @@ def _head(plan, call, inputs):
         raise NoCounterpart("joins predictions on other axes with features", "join them before the Reshape")
     layouts = _layouts(call, [one.layout for one in inputs])
     layouts = layouts if isinstance(layouts, tuple) else (layouts,) * len(call.outputs)
-    plan.heads.add(call.operation)
+    plan.heads.add(id(call.outputs[0]))
     found = []
     for tensor, layout in zip(call.outputs, layouts, strict=True):
         kind = IMAGE if isinstance(layout, Image) else INVARIANT if isinstance(layout, Invariant) else HEAD
@@ -117,8 +120,12 @@ def _layouts(call, given):
 
 def as_it_is(walk, call, args, kwargs):
     """An operation on predictions as they are in the original."""
-    operation = call.operation
+    operation, pooled = call.operation, {}
     given = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
+    for x in given:
+        pooled[id(x)] = walk.pool(x, "max", operation.name) if walk.kind(x) == REGULAR else x
+    args, kwargs = keras.tree.map_structure(lambda x: pooled.get(id(x), x), (args, kwargs))
+    given = [pooled[id(x)] for x in given]
     for x, old in zip(given, call.inputs, strict=True):
         if tuple(x.shape) != tuple(old.shape):
             raise NoCounterpart(

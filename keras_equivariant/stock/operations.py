@@ -16,7 +16,16 @@ from keras_equivariant.groups.layouts import (
 )
 from keras_equivariant.stock import resizing, traits, windows
 from keras_equivariant.stock.merging import join, merge
-from keras_equivariant.stock.reshaping import frames, joined, order_of, permuted, reshaped
+from keras_equivariant.stock.reshaping import (
+    attended,
+    frames,
+    joined,
+    merged,
+    order_of,
+    permuted,
+    reshaped,
+    sums_over_places,
+)
 
 
 def operation_law(operation, layouts, shapes, group, arguments):
@@ -27,9 +36,13 @@ def operation_law(operation, layouts, shapes, group, arguments):
     constants = _constants(arguments)
     if name in ("Permute", "Transpose"):
         return _known(permuted(layout, shape, order_of(operation, len(shape))), operation, layout)
+    if name == "MultiHeadAttention":
+        return _known(attended(operation, layouts, shapes, arguments), operation, layout)
     if isinstance(operation, keras.layers.Layer):
         raise UnknownLaw(operation, layout)
     if name in traits.ELEMENTWISE_OPERATIONS:
+        if len(layouts) > 1 and any(isinstance(one, OnOtherAxes) for one in layouts):
+            return merged(layouts, shapes)
         if len(layouts) > 1:
             return merge(layouts, linear=name in traits.LINEAR_OPERATIONS, name=name)
         return _elementwise(name, constants, layout, shape)
@@ -48,7 +61,8 @@ def operation_law(operation, layouts, shapes, group, arguments):
         return layout
     if name in ("Softmax", "LogSoftmax"):
         plain = layout.permutes and not isinstance(layout, Typed) and operation.axis in (-1, len(shape) - 1)
-        return _known(layout if plain else None, operation, layout)
+        axes = {a % len(shape) for a in (operation.axis if isinstance(operation.axis, tuple) else (operation.axis,))}
+        return _known(layout if plain or sums_over_places(layout, shape, axes) else None, operation, layout)
     if name == "Resize":
         return _resized(operation, layout, shape, group or layout.group)
     if name == "Reshape":

@@ -18,7 +18,7 @@ from keras_equivariant.groups.layouts import (
     received,
 )
 from keras_equivariant.groups.reshaped import channel_axes
-from keras_equivariant.stock.merging import differ, merge
+from keras_equivariant.stock.merging import differ
 
 _REMEDY = "pool to (B, C) before it, or let its last axis hold channels of one pixel, a size that divides {channels}"
 
@@ -93,6 +93,37 @@ def joined(layouts, shapes, axis):
     return Joined(tuple(parts), tuple(sizes))
 
 
+def merged(layouts, shapes):
+    """The layout of a function of the same number in features on other axes, of which some may have one channel."""
+    widest = max(shape[-1] for shape in shapes)
+    found = [
+        one.with_channels(shape[-1], widest) if isinstance(one, OnOtherAxes) else one
+        for one, shape in zip(layouts, shapes, strict=True)
+    ]
+    if any(other != found[0] for other in found):
+        raise differ(layouts)
+    return found[0]
+
+
+def sums_over_places(layout, shape, axes):
+    """Whether axes are all but that of the channels, so that a sum over them is one over all places."""
+    return isinstance(layout, OnOtherAxes) and set(axes) == set(range(1, len(shape) - 1))
+
+
+def attended(layer, layouts, shapes, arguments):
+    """The layout of what attention makes of features on other axes, each place among all; None for other attention."""
+    _, kwargs = arguments or ((), {})
+    axes = {axis % len(shapes[0]) for axis in layer.get_config()["attention_axes"] or range(1, len(shapes[0]) - 1)}
+    plain = not kwargs.get("use_causal_mask") and kwargs.get("attention_mask") is None
+    if len(shapes[0]) != 3 or not plain or not sums_over_places(layouts[0], shapes[0], axes):
+        return None
+    if not all(isinstance(other, OnOtherAxes | Invariant) for other in layouts):
+        raise differ(layouts)
+    after = layer.get_config()["output_shape"]
+    after = shapes[0][-1] if after is None else after if isinstance(after, int) else after[-1]
+    return layouts[0].with_channels(shapes[0][-1], after)
+
+
 def on_other_axes(row, layer, layouts, shapes):
     """The layout behind a stock layer of features that a Reshape put on other axes; None where that tells no more.
 
@@ -106,14 +137,15 @@ def on_other_axes(row, layer, layouts, shapes):
     if row.kind == "join":
         return joined(layouts, shapes, layer.axis)
     if row.kind == "merge":
-        return merge(layouts, linear=row.linear, name=type(layer).__name__)
+        return merged(layouts, shapes)
     if row.kind == "dense":
         return layout.with_channels(shape[-1], layer.units)
     if row.kind == "global" and not layer.keepdims and len(shape) == row.rank + 2:
         return Invariant(layout.group)
     if row.kind in ("softmax", "unit", "normalization"):
         axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
-        if {a % len(shape) for a in axes if a is not None} == {len(shape) - 1}:
+        axes = {a % len(shape) for a in axes if a is not None}
+        if axes == {len(shape) - 1} or (row.kind == "softmax" and sums_over_places(layout, shape, axes)):
             return layout
         raise BreaksSymmetry(f"treats positions differently. Received: axis={layer.axis}", "use axis=-1")
     if row.kind in ("flatten", "reshape"):

@@ -92,6 +92,32 @@ def enlarged(enlarge):
     return keras.Model(image, layers.Conv2D(3, 3, padding="same")(enlarge(layers.Conv2D(32, 3, padding="same")(x))))
 
 
+def tokens(**options):
+    """A transformer on the pixels of a map, without places, pooled by attention (arXiv 2104.05704)."""
+    image, x = backbone()
+    x = layers.Reshape((-1, 16))(layers.MaxPooling2D(2)(x))
+    y = layers.LayerNormalization()(x)
+    x = layers.Add()([x, layers.MultiHeadAttention(2, 8)(y, y, **options)])
+    x = x + layers.Dense(16)(layers.Dense(32, activation="gelu")(layers.LayerNormalization()(x)))
+    weights = ops.softmax(layers.Dense(1)(x), axis=1)
+    return keras.Model(image, layers.Dense(3)(ops.sum(weights * x, axis=1)))
+
+
+def shared():
+    """The same function of features and of predictions."""
+    image = keras.Input((SIZE, SIZE, 3))
+    function = layers.Activation("tanh")
+    x = layers.Conv2D(6, 1)(function(layers.Conv2D(16, 3, padding="same")(image)))
+    return keras.Model(image, function(layers.Reshape((SIZE * SIZE, 6))(x)))
+
+
+def shared_weights():
+    image = keras.Input((SIZE, SIZE, 3))
+    dense = layers.Dense(6)
+    x = dense(layers.Conv2D(6, 3, padding="same", activation="relu")(image))
+    return keras.Model(image, dense(layers.Reshape((SIZE * SIZE, 6))(layers.Conv2D(6, 1)(x))))
+
+
 CONVERTED = {
     "shufflenet": (shufflenet, "D4"),
     "split halves": (split_halves, "C4"),
@@ -103,6 +129,15 @@ CONVERTED = {
     "mean of pixels": (lambda: boxes(SIZE * SIZE, 27, last=layers.GlobalAveragePooling1D()), "C4"),
     "two scales": (two_scales, "D4"),
     "volumes": (volumes, "O"),
+    "softmax of pixels": (lambda: boxes(SIZE * SIZE, 27, last=layers.Softmax(axis=1)), "D4"),
+    "dense on pixels": (
+        lambda: keras.Model(
+            *(lambda image, x: (image, layers.Dense(4)(layers.Reshape((SIZE * SIZE, 16))(x))))(*backbone())
+        ),
+        "D4",
+    ),
+    "tokens": (tokens, "D4"),
+    "shared": (shared, "D4"),
     "enlarged": (lambda: enlarged(layers.Conv2DTranspose(8, 6, strides=2, padding="same")), "D4"),
 }
 
@@ -164,11 +199,13 @@ REFUSED = {
     ),
     "flat": (lambda: boxes(SIZE, SIZE, 3, 9, last=layers.Flatten()), "mixes positions"),
     "mixed": (lambda: boxes(SIZE, 27 * SIZE), "mixes positions and channels"),
-    "softmax of pixels": (lambda: boxes(SIZE * SIZE, 27, last=layers.Softmax(axis=1)), "axis=-1"),
+    "softmax of anchors": (lambda: boxes(SIZE, SIZE, 3, 9, last=layers.Softmax(axis=3)), "axis=-1"),
+    "causal": (lambda: tokens(use_causal_mask=True), "attends over a sequence|no equivariant counterpart"),
     "channels first": (
         lambda: keras.Model(*(lambda image, x: (image, layers.Permute((3, 1, 2))(x)))(*backbone())),
         "transpose what that gives",
     ),
+    "shared weights": (shared_weights, "use a layer for each"),
     "split features": (
         lambda: keras.Model(*(lambda image, x: (image, layers.Reshape((SIZE, SIZE, 2, 8))(x)))(*backbone())),
         "reshape what that gives",

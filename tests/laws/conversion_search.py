@@ -123,6 +123,18 @@ class Drawn:
             layers.Flatten(),
         )(y)
 
+    def tokens(self, x):
+        """Features of each pixel as a sequence without places, and attention between them."""
+        height, width, channels = x.shape[1:]
+        y = layers.Reshape((height * width, channels))(x)
+        y = self.pick(layers.LayerNormalization(), layers.Dense(5, activation="gelu"), layers.UnitNormalization())(y)
+        y = self.pick(layers.MultiHeadAttention(2, 3), layers.MultiHeadAttention(1, 4, output_shape=6))(y, y)
+        weights = self.pick(lambda y: ops.softmax(layers.Dense(1)(y), axis=1), lambda y: layers.Dense(1)(y))(y)
+        y = self.pick(lambda: y * weights, lambda: layers.Multiply()([weights, y]), lambda: y)()
+        return self.pick(
+            lambda y: ops.sum(y, axis=1), lambda y: ops.max(y, axis=-2), layers.GlobalMaxPooling1D(), lambda y: y
+        )(y)
+
     def scales(self):
         """The predictions of two maps, one behind the other."""
         parts = [self.x, layers.AveragePooling2D(2, padding="same")(self.x)]
@@ -142,7 +154,7 @@ def _expanded(tensor):
     return ops.expand_dims(tensor, (1, 2))
 
 
-_OTHERS = ("__init__", "pick", "head", "detections", "scales")
+_OTHERS = ("__init__", "pick", "head", "detections", "scales", "tokens")
 STEPS = [name for name, step in vars(Drawn).items() if callable(step) and name not in _OTHERS]
 
 
@@ -157,7 +169,7 @@ def draw(seed):
             getattr(drawn, step)()
         kind = rng.random()
         outputs = drawn.head() if kind < 0.6 else drawn.detections(drawn.x) if kind < 0.8 else drawn.x
-        outputs = drawn.scales() if kind > 0.9 else outputs
+        outputs = drawn.scales() if kind > 0.95 else drawn.tokens(drawn.x) if kind > 0.9 else outputs
         if min(drawn.x.shape[1:3]) < 1:
             return None, steps, None
         return keras.Model(drawn.image, outputs), steps, str(rng.choice(GROUPS))
