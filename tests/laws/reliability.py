@@ -190,7 +190,7 @@ def header(shared):
     return {
         "results": 1,
         "title": "Long random searches for broken laws",
-        "about": "The searches of [laws](laws.md) on many more cases, in chunks. Accepted but inexact must not be; "
+        "about": "Random searches for what is inexact and not refused, in chunks. Accepted but inexact must not be; "
         "`folds` counts models that fold to another function as inexact, `int8` answers that differ in any bit.",
         "columns": [{"title": title, "show": show} for title, show in COLUMNS.items()],
         "shared": shared,
