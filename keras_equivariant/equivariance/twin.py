@@ -160,12 +160,8 @@ def in_float64(network, inputs, batch, reference, sizes=None):
     if not has_float64():
         raise NotClonable(f"the {keras.backend.backend()} backend has no float64 on this device")
     try:
-        with warnings.catch_warnings(), float64_policy():
-            warnings.simplefilter("ignore")  # layers said what they had to say when the user built them
-            widening = _Widening()
-            twin = widening.run(network)
-        for old, new in widening.pairs.values():
-            set_weights(new, [w if w.dtype.kind in "iub" else w.astype(np.float64) for w in old.get_weights()])
+        with float64_policy():
+            twin = _rebuilt(network, _Widening())
         outputs = as_callable(twin, inputs)(batch)
     except NotClonable:
         raise
@@ -175,50 +171,93 @@ def in_float64(network, inputs, batch, reference, sizes=None):
         raise NotClonable(f"the model could not be cloned: {why}") from error
     if not rounds_to_float32():
         _check_float64(twin)
-    for ours, theirs, features in zip(outputs, reference, sizes or [0.0] * len(outputs), strict=True):
-        size = max(np.max(np.abs(theirs.astype(np.float64)), initial=0), features)
-        rounding = max(0.05, 3 * TOLERANCE.get(theirs.dtype.name, 0)) * size
-        if np.isfinite(size) and not np.allclose(ours, theirs.astype(np.float64), rtol=0, atol=rounding):
+    if not _alike(outputs, reference, sizes):
+        again = as_callable(_rebuilt(network, _Cloning()), inputs)(batch)
+        if _alike(again, reference, sizes):
             raise NotClonable(
-                "its clone in float64 gives other outputs; some layer's get_config() and weights do not "
-                "describe all of it"
+                "in float64 it gives other outputs, as it does not when it is built again in its own precision: "
+                "rounding decides a comparison in it, such as which of almost equally far points it takes"
             )
+        raise NotClonable(
+            "its clone in float64 gives other outputs; some layer's get_config() and weights do not describe all of it"
+        )
     return twin
 
 
-class _Widening(Rewriter):
-    """The same layers in float64, without their weights.
+def _rebuilt(network, cloning):
+    """The network that a _Cloning makes, with the weights of the original."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # layers said what they had to say when the user built them
+        model = cloning.run(network)
+    for old, new in cloning.pairs.values():
+        set_weights(new, [w if w.dtype.kind in "iub" else cloning.number(w) for w in old.get_weights()])
+    return model
+
+
+def _alike(outputs, reference, sizes):
+    """Whether outputs are those of a model, but for rounding."""
+    for ours, theirs, features in zip(outputs, reference, sizes or [0.0] * len(outputs), strict=True):
+        size = max(np.max(np.abs(theirs.astype(np.float64)), initial=0), features)
+        rounding = max(0.05, 3 * TOLERANCE.get(theirs.dtype.name, 0)) * size
+        if np.isfinite(size) and not np.allclose(
+            ours.astype(np.float64), theirs.astype(np.float64), rtol=0, atol=rounding
+        ):
+            return False
+    return True
+
+
+class _Cloning(Rewriter):
+    """The same layers, without their weights.
 
     Attributes:
         pairs: each layer of the model with the new one.
     """
 
-    purpose = "computed in float64"
+    purpose = "computed again"
 
     def __init__(self):
         super().__init__()
         self.pairs = {}
 
     def input(self, tensor):
-        return fresh(tensor, "float64" if keras.backend.is_float_dtype(tensor.dtype) else None)
+        return fresh(tensor)
 
     def call(self, operation, args, kwargs):
-        args, kwargs = keras.tree.map_structure(_wide, constants((args, kwargs)))
+        args, kwargs = keras.tree.map_structure(self.number, constants((args, kwargs)))
         if not isinstance(operation, keras.Layer):
             return clone_operation(operation, operation.name)(*args, **kwargs)
         if id(operation) not in self.pairs:
-            self.pairs[id(operation)] = operation, _wide_layer(operation)
+            self.pairs[id(operation)] = operation, self.layer(operation)
         return self.pairs[id(operation)][1](*args, **kwargs)
+
+    def number(self, x):
+        """A constant or weight as the new layers have it."""
+        return x
+
+    def layer(self, layer):
+        """The new layer."""
+        return type(layer).from_config(layer.get_config())
+
+
+class _Widening(_Cloning):
+    """The same layers in float64, without their weights."""
+
+    purpose = "computed in float64"
+
+    def input(self, tensor):
+        return fresh(tensor, "float64" if keras.backend.is_float_dtype(tensor.dtype) else None)
+
+    def number(self, x):
+        return _wide(x)
+
+    def layer(self, layer):
+        if isinstance(layer, keras.layers.Lambda):  # its function may be one that cannot be serialized
+            return keras.layers.Lambda(layer.function, mask=layer.mask, arguments=layer.arguments, name=layer.name)
+        return type(layer).from_config(_float64_config(layer.get_config()))
 
 
 def _wide(x):
     return x.astype(np.float64) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
-
-
-def _wide_layer(layer):
-    if isinstance(layer, keras.layers.Lambda):  # its function may be one that cannot be serialized
-        return keras.layers.Lambda(layer.function, mask=layer.mask, arguments=layer.arguments, name=layer.name)
-    return type(layer).from_config(_float64_config(layer.get_config()))
 
 
 def _float64_config(config):
