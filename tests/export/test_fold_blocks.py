@@ -241,6 +241,15 @@ def test_the_rules_choose_what_was_measured_to_be_quicker(format):
 
 
 @pytest.mark.parametrize("format", ["tflite", "saved_model", "onnx", "openvino"])
+def test_where_the_rules_take_blocks_they_are_quicker_on_another_machine(format):
+    for row in load_experiment(RESULTS.with_name("blocks_amd.yaml")).rows.values():
+        group, fields, size = row.name.split("_")
+        pixels = int(size) ** ke.groups.get(group).dimension
+        if registry.get(format).pointwise.pays(fast_fourier(group), int(fields), int(fields), pixels):
+            assert row.numbers[format] <= 1.02, row.name
+
+
+@pytest.mark.parametrize("format", ["tflite", "saved_model", "onnx", "openvino"])
 def test_the_rules_take_only_windows_that_were_measured_to_be_quicker(format):
     for row in load_experiment(RESULTS.with_name("window_blocks.yaml")).rows.values():
         group, *numbers = row.name.split("_")
