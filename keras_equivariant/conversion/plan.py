@@ -88,10 +88,10 @@ class Plan:
             if still and row is not None and row.rank:
                 self._add_free(call, inputs)
                 return
-            if any(one.kind in (HEAD, SPLIT) for one in inputs):
-                found = plan_other(self, call, inputs)
-            elif isinstance(operation, self._replaced):
+            if isinstance(operation, self._replaced):
                 found = self._passed(call, inputs)
+            elif any(one.kind in (HEAD, SPLIT) for one in inputs):
+                found = plan_other(self, call, inputs)
             elif getattr(operation, "data_format", None) == "channels_first":
                 raise NoCounterpart('has data_format="channels_first"', 'build the model with "channels_last"')
             elif isinstance(operation, keras.layers.MultiHeadAttention):

@@ -13,6 +13,7 @@ from keras_equivariant.groups.layouts import (
     Harmonic,
     Image,
     Invariant,
+    OnOtherAxes,
     Points,
     Regular,
     Typed,
@@ -69,7 +70,7 @@ def output_layout(layer, layouts, shapes, group=None, arguments=None):
     layout, shape = layouts[0], tuple(shapes[0])
     check_features(row, layer, layout, shape)
     judge = group or layout.group
-    if judge is not None and not layout.is_still(shape):
+    if (judge is not None or isinstance(layout, OnOtherAxes)) and not layout.is_still(shape):
         _JUDGES[row.kind](row, layer, layout, shape, judge)
     return _behind(row, layer, layout, shape)
 

@@ -61,7 +61,8 @@ def operation_law(operation, layouts, shapes, group, arguments):
         return layout
     if name in ("Softmax", "LogSoftmax"):
         plain = layout.permutes and not isinstance(layout, Typed) and operation.axis in (-1, len(shape) - 1)
-        axes = {a % len(shape) for a in (operation.axis if isinstance(operation.axis, tuple) else (operation.axis,))}
+        axes = operation.axis if isinstance(operation.axis, tuple | list) else [operation.axis]
+        axes = {a % len(shape) for a in axes if a is not None}
         return _known(layout if plain or sums_over_places(layout, shape, axes) else None, operation, layout)
     if name == "Resize":
         return _resized(operation, layout, shape, group or layout.group)

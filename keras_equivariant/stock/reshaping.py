@@ -100,7 +100,7 @@ def merged(layouts, shapes):
         one.with_channels(shape[-1], widest) if isinstance(one, OnOtherAxes) else one
         for one, shape in zip(layouts, shapes, strict=True)
     ]
-    if any(other != found[0] for other in found):
+    if any(other != found[0] for other in found) or any(shape[1:-1] != shapes[0][1:-1] for shape in shapes):
         raise differ(layouts)
     return found[0]
 
@@ -111,14 +111,17 @@ def sums_over_places(layout, shape, axes):
 
 
 def attended(layer, layouts, shapes, arguments):
-    """The layout of what attention makes of features on other axes, each place among all; None for other attention."""
-    _, kwargs = arguments or ((), {})
+    """The layout of attention, without masks, between all places of features on other axes; None for any other."""
+    args, kwargs = arguments or ((), {})
     axes = {axis % len(shapes[0]) for axis in layer.get_config()["attention_axes"] or range(1, len(shapes[0]) - 1)}
-    plain = not kwargs.get("use_causal_mask") and kwargs.get("attention_mask") is None
-    if len(shapes[0]) != 3 or not plain or not sums_over_places(layouts[0], shapes[0], axes):
+    others = [value for key, value in kwargs.items() if key not in ("query", "value", "key", "training")]
+    masked = any(value is not None and value is not False for value in (*args[3:], *others))
+    if len(shapes[0]) != 3 or masked or not sums_over_places(layouts[0], shapes[0], axes):
         return None
-    if not all(isinstance(other, OnOtherAxes | Invariant) for other in layouts):
-        raise differ(layouts)
+    try:
+        merged(layouts, shapes)
+    except BreaksSymmetry as error:
+        raise BreaksSymmetry(f"attends to other places, {error.reason}", "use one map for all it attends to") from None
     after = layer.get_config()["output_shape"]
     after = shapes[0][-1] if after is None else after if isinstance(after, int) else after[-1]
     return layouts[0].with_channels(shapes[0][-1], after)

@@ -103,6 +103,16 @@ def tokens(**options):
     return keras.Model(image, layers.Dense(3)(ops.sum(weights * x, axis=1)))
 
 
+def of_two(attend):
+    """Attention of pixels to as many vectors that no rotation moves."""
+    image, x = backbone()
+    x = layers.Reshape((SIZE * SIZE, 16))(x)
+    still = layers.Reshape((SIZE * SIZE, 1))(
+        layers.Dense(SIZE * SIZE)(layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(image)))
+    )
+    return keras.Model(image, layers.GlobalAveragePooling1D()(attend(x, still)))
+
+
 def shared():
     """The same function of features and of predictions."""
     image = keras.Input((SIZE, SIZE, 3))
@@ -137,6 +147,7 @@ CONVERTED = {
         "D4",
     ),
     "tokens": (tokens, "D4"),
+    "slopes of channels": (lambda: boxes(SIZE * SIZE, 27, last=layers.PReLU(shared_axes=[1])), "D4"),
     "shared": (shared, "D4"),
     "enlarged": (lambda: enlarged(layers.Conv2DTranspose(8, 6, strides=2, padding="same")), "D4"),
 }
@@ -200,6 +211,15 @@ REFUSED = {
     "flat": (lambda: boxes(SIZE, SIZE, 3, 9, last=layers.Flatten()), "mixes positions"),
     "mixed": (lambda: boxes(SIZE, 27 * SIZE), "mixes positions and channels"),
     "softmax of anchors": (lambda: boxes(SIZE, SIZE, 3, 9, last=layers.Softmax(axis=3)), "axis=-1"),
+    "slopes of places": (lambda: boxes(SIZE * SIZE, 27, last=layers.PReLU()), "shared_axes"),
+    "scales of places": (
+        lambda: boxes(SIZE * SIZE, 27, last=layers.Rescaling(np.random.default_rng(0).normal(size=(SIZE * SIZE, 1)))),
+        "one number for each channel",
+    ),
+    "keys that stand still": (
+        lambda: of_two(lambda x, still: layers.MultiHeadAttention(1, 4)(x, x, still)),
+        "transform differently.* use one map",
+    ),
     "causal": (lambda: tokens(use_causal_mask=True), "attends over a sequence|no equivariant counterpart"),
     "channels first": (
         lambda: keras.Model(*(lambda image, x: (image, layers.Permute((3, 1, 2))(x)))(*backbone())),

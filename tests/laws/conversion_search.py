@@ -120,6 +120,8 @@ class Drawn:
             lambda y: ops.split(y, [1], axis=-1)[1] * 2.0,
             layers.Permute((*range(1, rank - 2), rank - 1, rank - 2)) if rank == 5 else layers.BatchNormalization(),
             layers.GlobalAveragePooling1D() if rank == 3 else layers.LayerNormalization(),
+            layers.PReLU(alpha_initializer="random_normal", shared_axes=self.pick(None, list(range(1, rank - 1)))),
+            layers.Rescaling(self.rng.normal(size=(y.shape[1], *(1,) * (rank - 2)))),
             layers.Flatten(),
         )(y)
 
