@@ -5,7 +5,7 @@ from functools import partial
 import keras
 
 from keras_equivariant.conversion.kinds import FLAT, IMAGE, INVARIANT, REGULAR
-from keras_equivariant.conversion.plan import REDUCTIONS, only_adds_axes, over_channels
+from keras_equivariant.conversion.plan_operations import REDUCTIONS, only_adds_axes, over_channels
 from keras_equivariant.conversion.problems import unknown
 from keras_equivariant.conversion.reshaping import RESHAPES
 from keras_equivariant.conversion.spatial import resized, taken

@@ -11,7 +11,7 @@ import math
 import keras
 import numpy as np
 
-from keras_equivariant.conversion.plan import FLAT
+from keras_equivariant.conversion.kinds import FLAT
 from keras_equivariant.conversion.selection import Selection
 from keras_equivariant.graphs.weights import finalize
 from keras_equivariant.layers.core.rotated_conv import RotatedConv
