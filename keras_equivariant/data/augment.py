@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_equivariant.data.motion import ORDERS, draw_planar, draw_spatial, move
+from keras_equivariant.data.motion import ORDERS, check_axis, draw_planar, draw_spatial, move
 from keras_equivariant.data.vectors import rotated
 
 FLIPS = {None: (False, False), "horizontal": (True, False), "vertical": (False, True), "both": (True, True)}
@@ -21,13 +21,15 @@ class Augment:
 
     Args:
         rotate: Largest rotation either way, in degrees: uniform in [-rotate, rotate]; 180 is the full circle. Volumes
-            rotate about an axis that is drawn uniformly, too.
+            and points in space rotate about an axis that is drawn uniformly, too.
         quarter_turns: Whether to rotate by 0, 90, 180 or 270 degrees, besides, for square images; cubes by one of their
-            24 rotations.
+            24 rotations, or of the four about `axis`.
         flip: None, "horizontal" (left-right), "vertical" (top-bottom) or "both"; each with probability 1/2. Of volumes
             the first axis and the last.
         translate: Largest shift either way, in whole pixels along each axis.
         fill: What lies outside the image: "reflect" or "constant" (zero).
+        axis: The axis of space, 0, 1 or 2, that volumes and points rotate about, where one of them is upright or sampled
+            otherwise than the others; None for any.
         interpolation: Of rotated images: "cubic" (a spline), which does not blur, "linear" or "nearest".
 
     Without `rotate` every output pixel is an input pixel. Masks take the nearest pixel of the same transformation as
@@ -39,6 +41,7 @@ class Augment:
     translate: int = 0
     fill: str | None = None
     quarter_turns: bool = False
+    axis: int | None = None
     interpolation: str = "cubic"
 
     def __post_init__(self):
@@ -60,6 +63,8 @@ class Augment:
             object.__setattr__(self, "fill", "constant" if self.rotate else "reflect")
         if self.fill not in ("reflect", "constant"):
             raise ValueError(f'`fill` must be "reflect" or "constant". Received: fill={self.fill!r}. Choose one.')
+        if self.axis not in (None, 0, 1, 2):
+            raise ValueError(f"`axis` is an axis of space, 0, 1 or 2. Received: axis={self.axis!r}. Choose one, or None.")
         if self.interpolation not in ORDERS:
             raise ValueError(
                 f"`interpolation` must be one of {', '.join(ORDERS)}. Received: interpolation={self.interpolation!r}. "
@@ -91,9 +96,9 @@ class Augment:
         right and y up in the plane, the order of the axes in space."""
         first, of = part or (0, len(images))
         volumes = images.ndim == 5
-        self._check_sides(images.shape[1:-1], "cubes" if volumes else "square images")
-        draw = draw_spatial if volumes else draw_planar
+        self._check_sides(images.shape[1:-1])
         own = (self.rotate, FLIPS[self.flip], self.translate, self.quarter_turns)
+        draw, own = (draw_spatial, (*own, self.axis)) if volumes else (draw_planar, own)
         matrices, shifts = draw((int(first), len(images), int(of)), seed, *own)
 
         def move_like(array, interpolation):
@@ -101,8 +106,11 @@ class Augment:
 
         return move_like(images, self.interpolation), move_like, matrices
 
-    def _check_sides(self, sizes, wanted):
-        if self.quarter_turns and len(set(sizes)) > 1:
+    def _check_sides(self, sizes):
+        check_axis(self.axis, len(sizes))
+        rotating = [size for axis, size in enumerate(sizes) if axis != self.axis]
+        if self.quarter_turns and len(set(rotating)) > 1:
+            wanted = "square images" if len(sizes) == 2 else "cubes" if self.axis is None else "equal sides beside it"
             raise ValueError(
                 f"`quarter_turns` needs {wanted}. Received: images of {'x'.join(map(str, sizes))}. Cut or pad them to "
                 "one size, or use rotate=180."

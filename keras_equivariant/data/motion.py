@@ -42,25 +42,42 @@ def draw_planar(part, seed, rotate, mirrors, translate, quarters):
     return signs[:, :, None] * matrices, _shifts(draws[[4, 3]], translate)
 
 
-def draw_spatial(part, seed, rotate, mirrors, translate, quarters):
+def draw_spatial(part, seed, rotate, mirrors, translate, quarters, axis=None):
     """Orthogonal matrices `(count, 3, 3)` and shifts `(count, 3)`, in the order of the axes.
 
     Args:
-        part, seed, rotate, translate: as in `draw_planar`; the axis is uniform over the sphere.
+        part, seed, rotate, translate: as in `draw_planar`.
         mirrors: whether to mirror the first axis, and the last.
-        quarters: whether to rotate by one of the 24 rotations of the cube besides.
+        quarters: whether to rotate by one of the 24 rotations of the cube besides, or by a quarter turn about `axis`.
+        axis: which of the three to rotate about; None for one that is uniform over the sphere.
     """
     first, count, of = part
     random = generator(seed)
     draws, axes = random.random((7, of))[:, first : first + count], random.normal(size=(of, 3))[first : first + count]
+    axes = axes if axis is None else np.broadcast_to(np.eye(3)[axis], axes.shape)
     matrices = about(axes, np.deg2rad((2 * draws[0] - 1) * rotate))
     signs = np.ones((count, 3))
-    for axis, draw, on in ((0, draws[1], mirrors[0]), (2, draws[2], mirrors[1])):
-        signs[:, axis] = np.where((draw < 0.5) & on, -1.0, 1.0)
+    for mirrored, draw, on in ((0, draws[1], mirrors[0]), (2, draws[2], mirrors[1])):
+        signs[:, mirrored] = np.where((draw < 0.5) & on, -1.0, 1.0)
     matrices = signs[:, :, None] * matrices
     if quarters:
-        matrices = groups.get("O").matrices[(24 * draws[3]).astype(int)] @ matrices
+        rotations = groups.get("O").matrices if axis is None else quarter_turns(axis)
+        matrices = rotations[(len(rotations) * draws[3]).astype(int)] @ matrices
     return matrices, _shifts(draws[4:7], translate)
+
+
+def quarter_turns(axis):
+    """The four rotations about an axis of space that map voxels onto voxels, `(4, 3, 3)`."""
+    return np.rint(about(np.broadcast_to(np.eye(3)[axis], (4, 3)), np.arange(4) * np.pi / 2))
+
+
+def check_axis(axis, dimension):
+    """ValueError where an axis of space is named for something else."""
+    if axis is not None and dimension != 3:
+        raise ValueError(
+            f"`axis` is one of space. Received: axis={axis} for {dimension} axes. Leave it out: in the plane there is one "
+            "way to rotate."
+        )
 
 
 def _shifts(draws, translate):

@@ -110,7 +110,7 @@ def _on_tensorflow():
 def _moved(augment, points, target_type, x, y, draw, place):
     """Dicts of arrays, augmented by the random numbers of `draw`; `place` as `part` of `Augment`."""
     if points:
-        return augment_points(x, y, draw, augment.rotate, bool(augment.flip), place)
+        return augment_points(x, y, draw, augment.rotate, bool(augment.flip), place, augment.axis)
     images, targets = augment.with_targets(x["x"], y["x"], draw, place, target_type)
     return {"x": images}, {"x": targets}
 

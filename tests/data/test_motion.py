@@ -77,6 +77,11 @@ def test_forces_rotate_with_their_points():
     assert np.abs(moved["positions"] - x["positions"]).max() > 0.5
     for name, part in (("values", moved), ("energy", answers)):
         np.testing.assert_array_equal(part[name], {**x, **y}[name])
+    moved, _ = augment_points(x, y, (0, 1), 180, False, axis=2)
+    np.testing.assert_allclose(moved["positions"][..., 2], x["positions"][..., 2])
+    assert np.abs(moved["positions"] - x["positions"]).max() > 0.5
+    with pytest.raises(ValueError, match="one of space. Received: axis=0 for 2 axes"):
+        augment_points({"positions": x["positions"][..., :2]}, y, (0, 1), 180, False, axis=0)
 
 
 def test_batches_in_numpy_are_permutations_that_go_on_where_one_begins(monkeypatch):

@@ -154,3 +154,26 @@ def test_augmented_volumes():
     assert not np.array_equal(every(x, (3, 1)), every(x, (3, 2)))
     with pytest.raises(ValueError, match="needs cubes. Received: images of 7x7x4"):
         Augment(quarter_turns=True)(x[:, :, :, :4], (0, 1))
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_volumes_about_one_axis(axis):
+    x = np.moveaxis(volumes(24)[:, :, :, :4], 3, 1 + axis).astype("float32")  # the axis is shorter than the others
+    moved = Augment(quarter_turns=True, axis=axis)(x, (0, 1))
+    plane = tuple(1 + other for other in range(3) if other != axis)
+    turns = [np.rot90(x, k, plane) for k in range(4)]
+    found = [{k for k in range(4) if np.array_equal(moved[i], turns[k][i])} for i in range(len(x))]
+    assert all(found) and set().union(*found) == {0, 1, 2, 3}
+    level = np.broadcast_to(np.arange(9.0).reshape((1, *(9 if a == axis else 1 for a in range(3)), 1)), (4, 9, 9, 9, 1))
+    disc = np.sum((np.indices((9, 9, 9)) - 4) ** 2 * (np.arange(3) != axis)[:, None, None, None], axis=0)[..., None] < 9
+    rotated = Augment(rotate=180, axis=axis, fill="reflect")(level.astype("float32"), (0, 1))
+    np.testing.assert_allclose(np.where(disc, rotated, 0), np.where(disc, level, 0), atol=1e-4)
+    with pytest.raises(ValueError, match="needs equal sides beside it. Received: images of"):
+        Augment(quarter_turns=True, axis=(axis + 1) % 3)(x, (0, 1))
+
+
+def test_an_axis_is_one_of_space():
+    with pytest.raises(ValueError, match="one of space. Received: axis=2 for 2 axes. Leave it out"):
+        Augment(rotate=180, axis=2)(np.zeros((2, 5, 5, 1)), (0, 1))
+    with pytest.raises(ValueError, match="an axis of space, 0, 1 or 2. Received: axis=3"):
+        Augment(rotate=180, axis=3)

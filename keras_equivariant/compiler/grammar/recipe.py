@@ -40,6 +40,7 @@ AUGMENT = {
     "translate": rules.whole(0),
     "fill": rules.one_of(FILLS),
     "quarter_turns": rules.flag(),
+    "axis": rules.value("0, 1 or 2", lambda v: v in (0, 1, 2) and not isinstance(v, bool), {"enum": [0, 1, 2]}),
     "interpolation": rules.one_of(INTERPOLATIONS),
 }
 
@@ -82,8 +83,8 @@ class Recipe:
         None,
         rules.mapping("augment", AUGMENT),
         "{rotate: 180, flip: horizontal, translate: 2, fill: reflect}: largest rotation in degrees, largest shift in "
-        "pixels; quarter_turns: true rotates by 0, 90, 180 or 270 degrees, without interpolation; interpolation: "
-        "cubic, linear or nearest at other angles",
+        "pixels; quarter_turns: true rotates by 0, 90, 180 or 270 degrees, without interpolation; axis: 2 rotates "
+        "volumes and points about that axis alone; interpolation: cubic, linear or nearest at other angles",
     )
     preprocess: tuple = _key(
         (), rules.steps("preprocess", ("contrast", "zca"), ("resize",)), "[contrast, zca, {resize: 32}], in this order"
