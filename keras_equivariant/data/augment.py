@@ -28,8 +28,8 @@ class Augment:
             the first axis and the last.
         translate: Largest shift either way, in whole pixels along each axis.
         fill: What lies outside the image: "reflect" or "constant" (zero).
-        axis: The axis of space, 0, 1 or 2, that volumes and points rotate about, where one of them is upright or sampled
-            otherwise than the others; None for any.
+        axis: The axis of space, 0, 1 or 2, that volumes and points rotate about, where one of the three is upright or
+            sampled otherwise than the others; None for any.
         interpolation: Of rotated images: "cubic" (a spline), which does not blur, "linear" or "nearest".
 
     Without `rotate` every output pixel is an input pixel. Masks take the nearest pixel of the same transformation as
@@ -64,7 +64,7 @@ class Augment:
         if self.fill not in ("reflect", "constant"):
             raise ValueError(f'`fill` must be "reflect" or "constant". Received: fill={self.fill!r}. Choose one.')
         if self.axis not in (None, 0, 1, 2):
-            raise ValueError(f"`axis` is an axis of space, 0, 1 or 2. Received: axis={self.axis!r}. Choose one, or None.")
+            raise ValueError(f"`axis` is an axis of space: 0, 1 or 2. Received: axis={self.axis!r}. None is for any.")
         if self.interpolation not in ORDERS:
             raise ValueError(
                 f"`interpolation` must be one of {', '.join(ORDERS)}. Received: interpolation={self.interpolation!r}. "

@@ -175,5 +175,5 @@ def test_volumes_about_one_axis(axis):
 def test_an_axis_is_one_of_space():
     with pytest.raises(ValueError, match="one of space. Received: axis=2 for 2 axes. Leave it out"):
         Augment(rotate=180, axis=2)(np.zeros((2, 5, 5, 1)), (0, 1))
-    with pytest.raises(ValueError, match="an axis of space, 0, 1 or 2. Received: axis=3"):
+    with pytest.raises(ValueError, match="an axis of space: 0, 1 or 2. Received: axis=3"):
         Augment(rotate=180, axis=3)
