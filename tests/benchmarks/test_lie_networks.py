@@ -4,6 +4,7 @@ Run by hand, on a machine with nothing else to do: `pytest -n 0 -m benchmark -s 
 """
 
 import json
+import math
 import subprocess
 import sys
 
@@ -36,12 +37,12 @@ MEASURE = """
 import json, sys, time
 import numpy as np, tensorflow as tf
 import keras_equivariant as ke
-n = int(sys.argv[1])
+n, options = int(sys.argv[1]), json.loads(sys.argv[2])
 def peak_kib():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
-x = np.random.default_rng(0).normal(size=(1, n, 3)).astype("float32")
+x = n ** (1 / 3) * np.random.default_rng(0).random((1, n, 3), "float32")  # one in a unit of volume
 inputs = [x, np.ones((1, n, 8), "float32"), np.ones((1, n), bool)]
-conv = ke.layers.LieConv(8, "T3", neighbors=16)
+conv = ke.layers.LieConv(8, "T3", **options)
 run = tf.function(lambda x, f, mask: conv(ke.layers.LieLift("T3")([x, f, mask]))[1])
 conv.build([(1, n, 3), (1, n, 8), (1, n)])
 before = peak_kib()
@@ -54,14 +55,24 @@ print(json.dumps([seconds, peak / 1024, (peak - before) / 1024]))
 """
 
 
-@pytest.mark.parametrize("points", [1_000, 10_000, 100_000])
-def test_time_and_memory(points):
+def nearest(points):
+    return {"neighbors": 16}
+
+
+def ball(points):
+    """A ball of 32 points on average."""
+    return {"neighbors": 32, "neighborhood": "ball", "fill": 32 / points, "radius": (24 / math.pi) ** (1 / 3)}
+
+
+@pytest.mark.parametrize("points", [1_000, 10_000, 30_000, 100_000])
+@pytest.mark.parametrize("neighborhood", [nearest, ball])
+def test_time_and_memory(neighborhood, points):
     """A process of its own for each size, so that its peak is its own."""
-    run = subprocess.run([sys.executable, "-c", MEASURE, str(points)], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", MEASURE, str(points), json.dumps(neighborhood(points))]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
     seconds, peak, own = json.loads(run.stdout.strip().splitlines()[-1])
-    print(f"\n{points} points, 16 neighbors: {seconds:.2f} s, peak {peak:.0f} MiB, {own:.0f} MiB above the start")
-    keep(
-        f"{points} points, 16 neighbors",
-        {"seconds": seconds, "peak_mib": round(peak), "above_the_start_mib": round(own)},
-    )
+    name = f"{neighborhood.__name__}_{points}"
+    print(f"\n{name}: {seconds:.2f} s, peak {peak:.0f} MiB, {own:.0f} MiB above the start")
+    numbers = {"neighborhood": neighborhood.__name__, "points": points, "seconds": float(f"{seconds:.3g}")}
+    keep(name, numbers | {"mebibytes": round(own), "mebibytes_in_all": round(peak)})
     assert peak < 4096
