@@ -85,7 +85,7 @@ def in_radius(queries, points, mask, k, radius, order, chunk_size=None, width=No
         present: `(B, M)` booleans, which queries are there; None for all.
     """
     queries, points = ops.stop_gradient(queries), ops.stop_gradient(points)
-    grid = _Grid(points, mask, width or room(k), 1.02 * radius)
+    grid = Grid(points, mask, width or room(k), 1.02 * radius)
 
     def choose(queries, numbers):
         return grid.choose(queries, numbers, k, radius, order)
@@ -113,7 +113,7 @@ def _of_all_pairs(queries, points, mask, k, radius, chunk_size):
     return neighborhoods.nearest(queries, points, mask, k, neighborhoods.euclidean, *within, chunk_size)[:2]
 
 
-class _Grid:
+class Grid:
     """Points sorted by the number of their cell."""
 
     def __init__(self, points, mask, width, side):

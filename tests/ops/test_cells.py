@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from keras_equivariant import layers
-from keras_equivariant.ops import cells, neighborhoods
+from keras_equivariant.ops import cells, nearest_in_cells, neighborhoods
 
 COUNT, K, RADIUS = 300, 9, 0.8
 CLOUDS = {
@@ -59,6 +59,72 @@ def test_a_convolution_is_the_same_by_cells(monkeypatch):
     monkeypatch.setattr(cells, "LEAST", 10)
     np.testing.assert_allclose(ops.convert_to_numpy(layer(inputs)[1]), plain, atol=1e-12)
     assert np.abs(plain).max() > 1e-2
+
+
+NEAREST = {
+    **CLOUDS,
+    "normal": lambda rng, d: rng.normal(size=(2, COUNT, d)),
+    "two scales": lambda rng, d: rng.normal(size=(2, COUNT, d)) * np.where(np.arange(COUNT) % 2, 1.0, 1e-3)[:, None],
+}
+
+
+@pytest.mark.parametrize("cloud", NEAREST)
+@pytest.mark.parametrize(("dimension", "queries"), [(2, COUNT), (3, COUNT), (3, 70)])
+def test_the_nearest_are_those_of_all_pairs(cloud, dimension, queries, monkeypatch):
+    monkeypatch.setattr(nearest_in_cells, "_SAMPLE", 20)
+    rng = np.random.default_rng(0)
+    x = ops.convert_to_tensor(NEAREST[cloud](rng, dimension))
+    mask = ops.convert_to_tensor(rng.random((2, COUNT)) < (0.0 if cloud == "nobody" else 0.9))
+    options = (x[:, :queries], x, mask, K)
+    expected = neighborhoods.nearest(*options, neighborhoods.euclidean)
+    for chunk_size in (None, 32):
+        found = nearest_in_cells.nearest_in_cells(*options, chunk_size=chunk_size)
+        for one, other in zip(found[1:], expected[1:], strict=True):
+            np.testing.assert_array_equal(*map(ops.convert_to_numpy, (one, other)))
+        numbers, there = (ops.convert_to_numpy(part) for part in found[:2])
+        points = ops.convert_to_numpy(x)[np.arange(2)[:, None, None], numbers]
+        far = np.linalg.norm(points - ops.convert_to_numpy(x)[:, :queries, None], axis=-1)
+        np.testing.assert_allclose(far[there], ops.convert_to_numpy(found[3])[there], atol=1e-12)
+        assert all(
+            len(set(row[:n])) == n
+            for rows, ns in zip(numbers, there.sum(-1), strict=True)
+            for row, n in zip(rows, ns, strict=True)
+        )
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("cloud", ["even", "normal"])
+def test_few_look_at_all_points(cloud, monkeypatch):
+    """The sample does, and who is left in the end."""
+    monkeypatch.setattr(nearest_in_cells, "_SAMPLE", 20)
+    asked = []
+    monkeypatch.setattr(
+        neighborhoods,
+        "nearest",
+        lambda some, *a, of=neighborhoods.nearest, **k: asked.append(some.shape[1]) or of(some, *a, **k),
+    )
+    x = ops.convert_to_tensor(NEAREST[cloud](np.random.default_rng(0), 3))
+    nearest_in_cells.nearest_in_cells(x, x, ops.ones((2, COUNT), "bool"), K, chunk_size=10)
+    assert sum(asked) <= 20 + 60
+
+
+@pytest.mark.tensorflow
+def test_a_convolution_of_the_nearest_is_the_same_by_cells(monkeypatch):
+    rng = np.random.default_rng(0)
+    inputs = [CLOUDS["even"](rng, 3), rng.normal(size=(2, COUNT, 1)), rng.random((2, COUNT)) < 0.9]
+    inputs, found = [ops.convert_to_tensor(x) for x in inputs], []
+    for pays in (False, True):
+        monkeypatch.setattr(nearest_in_cells, "pays", lambda *_, pays=pays: pays)
+        keras.utils.set_random_seed(0)
+        layer = layers.LieConv(2, "T3", neighbors=8, fraction=0.5, kernel_units=(4,), dtype="float64")
+        found.append(ops.convert_to_numpy(layer(inputs)[1]))
+    np.testing.assert_allclose(*found, atol=1e-12)
+    assert np.abs(found[0]).max() > 1e-2
+
+
+def test_cells_are_for_many_points():
+    assert nearest_in_cells.pays(100_000, 100_000, 3, 17)
+    assert not nearest_in_cells.pays(4_000, 4_000, 3, 17)
 
 
 @pytest.mark.tensorflow

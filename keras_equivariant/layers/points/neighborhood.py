@@ -13,7 +13,7 @@ from keras import ops
 from keras_equivariant.groups import rotation_grids
 from keras_equivariant.layers.core.options import ActivationName, Count, Counts, GroupLike, Seed, Whole
 from keras_equivariant.layers.points.features import OnPoints, arithmetic, checked_group, element_width
-from keras_equivariant.ops import cells, lie, neighborhoods, thinning
+from keras_equivariant.ops import cells, lie, nearest_in_cells, neighborhoods, thinning
 from keras_equivariant.ops.compiled import compiled
 from keras_equivariant.ops.lie_distance import LeftInvariant
 from keras_equivariant.ops.sums import plus
@@ -126,7 +126,15 @@ class Neighborhoods(OnPoints):
             radius, order = self.radius, cells.by_distance
         elif radius is not None:
             order = self._drawn(centers.shape[1], offsets) if drawn else _in_rings(radius)
-        if self._by_cells(elements, count, radius):
+        if (
+            self._in_space(elements)
+            and radius is None
+            and nearest_in_cells.pays(centers.shape[1], total, self.group.dimension, count)
+        ):
+            found, there, share, keys = nearest_in_cells.nearest_in_cells(
+                centers, elements, mask, count, self.chunk_size
+            )
+        elif self._by_cells(elements, count, radius):
             width = cells.room(count if smooth else math.ceil(self.fill * total))
             found, there, share, keys = cells.in_radius(
                 centers, elements, mask, count, radius, order, self.chunk_size, width
@@ -160,13 +168,16 @@ class Neighborhoods(OnPoints):
         orbits = tuple(x * ops.ones_like(like) for x in (*u[size:], *v[size:]))
         return found, log, orbits, weights, share
 
-    def _by_cells(self, elements, count, radius):
-        """Whether neighbors are looked for in cells: within a radius, by distances of space, where it is fewer work."""
-        group, total = self.group, elements.shape[1]
+    def _in_space(self, elements):
+        """Whether distances are those of space, in a graph that may have branches; an exported one has none."""
+        group = self.group
         in_space = len(group.axes) == group.dimension == element_width(group) > 1 and set(group.metric) <= {1}
-        if (
-            radius is None or not in_space or isinstance(elements, keras.KerasTensor)
-        ):  # an exported graph has no branches
+        return in_space and not isinstance(elements, keras.KerasTensor)
+
+    def _by_cells(self, elements, count, radius):
+        """Whether neighbors within a radius are looked for in cells, where that is less work."""
+        group, total = self.group, elements.shape[1]
+        if radius is None or not self._in_space(elements):
             return False
         expected = count if self.neighborhood == "cutoff" else math.ceil(self.fill * total)
         return cells.pays(total, group.dimension, cells.room(expected))
