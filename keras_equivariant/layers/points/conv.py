@@ -63,8 +63,8 @@ class LieConv(Neighborhoods, Weighted):
         kernel_activation: name of their activation.
         batch_normalization: whether s normalizes before each activation.
         chunk_size: points whose neighbors are looked for at a time; chosen by itself where None. Changes no result.
-            On T(2) and T(3) those of a ball or a cutoff are looked for in cells where that is less work: in linear time
-            for `fill=n / N`, the n points of a ball out of N.
+            On T(2) and T(3) they are looked for in cells where that is less work: in linear time, of a ball for
+            `fill=n / N`, the n points in it out of N.
         seed: of the draw within a ball.
         activation, use_bias, the initializers, regularizers and constraints: of the linear map W, as in
             `keras.layers.Dense`.
