@@ -63,7 +63,12 @@ class Augment:
             object.__setattr__(self, "fill", "constant" if self.rotate else "reflect")
         if self.fill not in ("reflect", "constant"):
             raise ValueError(f'`fill` must be "reflect" or "constant". Received: fill={self.fill!r}. Choose one.')
-        if self.axis not in (None, 0, 1, 2):
+        if self.axis is not None and not (self.rotate or self.quarter_turns):
+            raise ValueError(
+                f"`axis` is that of a rotation. Received: axis={self.axis} without one. Use rotate=180 or "
+                "quarter_turns=True with it."
+            )
+        if self.axis not in (None, 0, 1, 2) or isinstance(self.axis, bool | float):
             raise ValueError(f"`axis` is an axis of space: 0, 1 or 2. Received: axis={self.axis!r}. None is for any.")
         if self.interpolation not in ORDERS:
             raise ValueError(

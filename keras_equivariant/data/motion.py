@@ -75,8 +75,7 @@ def check_axis(axis, dimension):
     """ValueError where an axis of space is named for something else."""
     if axis is not None and dimension != 3:
         raise ValueError(
-            f"`axis` is one of space. Received: axis={axis} for {dimension} axes. Leave it out: in the plane there is "
-            "one way to rotate."
+            f"`axis` is one of space. Received: axis={axis} for {dimension} axes. Leave it out: only space has several."
         )
 
 

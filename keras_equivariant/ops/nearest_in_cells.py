@@ -40,7 +40,7 @@ def nearest_in_cells(queries, points, mask, k, chunk_size=None):
 
         rows = _Rows(left)
         *new, done = rows.each(in_cells, queries, points, k, chunk_size, grid.candidates, grid.fits)
-        return *rows.merged(new, (indices, keys), done), ops.logical_and(left, ops.logical_not(done))
+        return *_merged(new, (indices, keys), done), ops.logical_and(left, ops.logical_not(done))
 
     def many(indices, keys, left):
         return ops.max(ops.sum(ops.cast(left, "int32"), axis=1)) > _SAMPLE
@@ -54,7 +54,7 @@ def nearest_in_cells(queries, points, mask, k, chunk_size=None):
         return indices, keys, keys[..., 0] >= 0
 
     rows = _Rows(left)
-    indices, keys = rows.merged(rows.each(in_pairs, queries, points, k, chunk_size)[:2], found, left)
+    indices, keys = _merged(rows.each(in_pairs, queries, points, k, chunk_size)[:2], found, left)
     return indices, keys < neighborhoods.FAR / 2, ops.ones_like(keys[..., 0]), keys
 
 
@@ -102,14 +102,15 @@ class _Rows:
         indices, keys, done = map(self._back, neighborhoods.in_chunks(some, first, points, chunk_size, candidates))
         return indices, keys, ops.logical_and(self._chosen, done)
 
-    def merged(self, new, old, taken):
-        """`old` with those rows of `new` that are taken."""
-        return [ops.where(ops.expand_dims(taken, -1), a, b) for a, b in zip(new, old, strict=True)]
-
     def _back(self, x):
         """Rows in the order of the first as they were."""
         flat = ops.reshape(x, (-1, self.count, math.prod(x.shape[2:])))
         return ops.reshape(neighborhoods.take(flat, self._rank), (-1, self.count, *x.shape[2:]))
+
+
+def _merged(new, old, taken):
+    """`old` with those rows of `new` that are taken."""
+    return [ops.where(ops.expand_dims(taken, -1), a, b) for a, b in zip(new, old, strict=True)]
 
 
 def _times(x, k):

@@ -177,3 +177,5 @@ def test_an_axis_is_one_of_space():
         Augment(rotate=180, axis=2)(np.zeros((2, 5, 5, 1)), (0, 1))
     with pytest.raises(ValueError, match="an axis of space: 0, 1 or 2. Received: axis=3"):
         Augment(rotate=180, axis=3)
+    with pytest.raises(ValueError, match="that of a rotation. Received: axis=2 without one. Use rotate=180"):
+        Augment(flip="horizontal", axis=2)
