@@ -101,7 +101,7 @@ class Augment:
         right and y up in the plane, the order of the axes in space."""
         first, of = part or (0, len(images))
         volumes = images.ndim == 5
-        self._check_sides(images.shape[1:-1])
+        self.check_sides(images.shape[1:-1])
         own = (self.rotate, FLIPS[self.flip], self.translate, self.quarter_turns)
         draw, own = (draw_spatial, (*own, self.axis)) if volumes else (draw_planar, own)
         matrices, shifts = draw((int(first), len(images), int(of)), seed, *own)
@@ -111,7 +111,8 @@ class Augment:
 
         return move_like(images, self.interpolation), move_like, matrices
 
-    def _check_sides(self, sizes):
+    def check_sides(self, sizes):
+        """ValueError where images of these sizes cannot be rotated so."""
         check_axis(self.axis, len(sizes))
         rotating = [size for axis, size in enumerate(sizes) if axis != self.axis]
         if self.quarter_turns and len(set(rotating)) > 1:

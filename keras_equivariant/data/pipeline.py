@@ -9,9 +9,11 @@ import functools
 
 import numpy as np
 
-from keras_equivariant.data.point_augment import augment_points
+from keras_equivariant.data.motion import check_axis
+from keras_equivariant.data.point_augment import MOVING, augment_points
 from keras_equivariant.data.rows import Rows, as_inputs, as_targets, parts_of, rows_of
 from keras_equivariant.data.stored import Stored
+from keras_equivariant.utils.periodic import space_of
 
 
 def training_pipeline(
@@ -60,6 +62,7 @@ def training_pipeline(
     batch_size = min(batch_size, count)
     move = None
     if augment:
+        _check(augment, images)
         move = functools.partial(_moved, augment, isinstance(images, Rows), target_type)
     if not _on_tensorflow():
         from keras_equivariant.data.batches import training_batches
@@ -105,6 +108,16 @@ def _on_tensorflow():
     import keras
 
     return keras.backend.backend() == "tensorflow"
+
+
+def _check(augment, images):
+    """ValueError, before anything is trained, where an augmentation is not one of such images or points."""
+    if not isinstance(images, Rows):
+        augment.check_sides(images.shape[1:-1])
+        return
+    for name, array in parts_of(images).items():
+        if name in MOVING:
+            check_axis(augment.axis, space_of(array.shape[-1]))
 
 
 def _moved(augment, points, target_type, x, y, draw, place):

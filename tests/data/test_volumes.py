@@ -6,6 +6,7 @@ import pytest
 from keras_equivariant import data, groups
 from keras_equivariant.data import Augment, Preprocess, rotate_images, rotate_volumes
 from keras_equivariant.data.motion import move
+from keras_equivariant.data.pipeline import training_pipeline
 
 
 def volumes(count=6, size=7, channels=1):
@@ -175,6 +176,9 @@ def test_volumes_about_one_axis(axis):
 def test_an_axis_is_one_of_space():
     with pytest.raises(ValueError, match="one of space. Received: axis=2 for 2 axes. Leave it out"):
         Augment(rotate=180, axis=2)(np.zeros((2, 5, 5, 1)), (0, 1))
+    for options in ({"rotate": 180, "axis": 2}, {"quarter_turns": True}):  # before a batch is asked for
+        with pytest.raises(ValueError, match="axis=2 for 2 axes|needs square images"):
+            training_pipeline(np.zeros((8, 5, 6, 1)), np.zeros(8), 4, 0, Augment(**options))
     with pytest.raises(ValueError, match="an axis of space: 0, 1 or 2. Received: axis=3"):
         Augment(rotate=180, axis=3)
     with pytest.raises(ValueError, match="that of a rotation. Received: axis=2 without one. Use rotate=180"):
