@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from small_specs import SMALL
 
 import keras_equivariant as ke
 from keras_equivariant.compiler import build_from_spec, lint
@@ -116,6 +117,19 @@ def test_forces_of_positions_and_orientations():
 
 
 @pytest.mark.tensorflow
+@pytest.mark.parametrize(("reduction", "factor"), [("sum", 2.0), ("mean", 1.0)])
+@pytest.mark.parametrize("name", ["ponita_molecules", "tfn_molecules"])
+def test_two_molecules_far_apart(name, reduction, factor):
+    """What is a sum over atoms doubles with a second copy far away; a mean stays."""
+    small = {**SMALL[name], "points": 8, "neighbors": 4, "channels": 2}
+    model = build_from_spec(name, **small, reduction=reduction)
+    rng = np.random.default_rng(0)
+    x, f, mask = rng.normal(size=(1, 8, 3)), rng.normal(size=(1, 8, 2)), np.arange(8)[None] < 4
+    x[:, 4:], f[:, 4:] = x[:, :4] + 100.0, f[:, :4]
+    one, two = (np.asarray(model([x.astype("float32"), f.astype("float32"), m])) for m in (mask, mask | True))
+    np.testing.assert_allclose(two, factor * one, rtol=1e-4, atol=1e-5)
+
+
 def test_classes_of_points_in_tflite(tmp_path):
     data = ke.data.load("tetris_points", draws=2, places=1)
     inputs = list(data.x_test.arrays.values())
