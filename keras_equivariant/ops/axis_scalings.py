@@ -15,6 +15,8 @@ class AxisScalings:
     any other. What the group leaves alone are the signs of the coordinates, and their sizes across the generators.
     """
 
+    shifts = 0
+
     def __init__(self, generators):
         self._rows = np.array(generators, dtype=np.float64)
         self._inverse = np.linalg.pinv(self._rows)

@@ -19,6 +19,8 @@ The origin, which rotations and scalings leave where it is, has no element of it
 the elements that leave it there (over scalings the limit of the small ones). A logarithm to or from it is 0, and so is
 every vector in its frame, as no other would keep the law.
 
+The last `shifts` coordinates of an element grow as the points move away; of a user's own all may.
+
 All branches of a `where` stay finite, so first and second derivatives do too.
 """
 
@@ -41,7 +43,7 @@ class Translations:
 
     def __init__(self, dimension, axes):
         self.dimension, self.axes = dimension, axes
-        self.size = len(axes)
+        self.size = self.shifts = len(axes)
 
     def lift(self, points, rotation=None):
         """Elements that move the origin of each point's orbit to the point, and the orbits."""
@@ -71,6 +73,7 @@ class Rotations2D:
 
     def __init__(self, moves):
         self.moves, self.dimension, self.size = moves, 2, 4 if moves else 2
+        self.shifts = 2 if moves else 0
 
     def lift(self, points, rotation=None):
         x, y = points
@@ -124,6 +127,8 @@ class Scalings2D:
     The origin, which every element leaves where it is, is 0, and so is the logarithm of it to any other.
     """
 
+    shifts = 0
+
     def __init__(self, rotates):
         self.rotates, self.dimension, self.size = rotates, 2, 2 if rotates else 1
 
@@ -169,6 +174,7 @@ class Rotations3D:
 
     def __init__(self, moves):
         self.moves, self.dimension, self.size = moves, 3, 7 if moves else 4
+        self.shifts = 3 if moves else 0
 
     def lift(self, points, rotation=None):
         if self.moves:
@@ -246,7 +252,7 @@ class Matrices:
     def __init__(self, dimension, exp, log, lift):
         self.dimension, self._exp, self._log, self._lift = dimension, exp, log, lift
         self.side = dimension + 1
-        self.size = self.side**2
+        self.size = self.shifts = self.side**2
 
     def lift(self, points, rotation=None):
         coordinates, orbit = self._lift(ops.stack(points, axis=-1))

@@ -2,6 +2,8 @@
 
 import functools
 
+import keras
+import numpy as np
 from keras import ops
 
 from keras_equivariant.ops.neighborhoods import root
@@ -42,6 +44,27 @@ class LeftInvariant:
         of one scale."""
         log, size = self.log(v, u), self.arithmetic.size
         return self._length(log, v[size:], u[size:]) + sum((_TILT / (1 + i)) * x for i, x in enumerate(log))
+
+    def rounding(self, centers, elements, mask):
+        """How much distances from the centers may differ by rounding, `(B, M, 1)`: the same wherever the points are.
+
+        Of coordinates that grow with the translation it is how far the center is from the middle of all points that
+        counts; of others, which are of order 1 or make no difference but by their ratios, nothing.
+        """
+        size, shifts = self.arithmetic.size, self.arithmetic.shifts
+        first = size - shifts
+        centers, elements = ops.stop_gradient(centers), ops.stop_gradient(elements)
+        total = ops.full_like(centers[..., :1], float(first > 0))
+        if centers.shape[-1] > size:  # orbits
+            total = total + ops.sum(ops.abs(centers[..., size:]), axis=-1, keepdims=True)
+        if shifts:
+            there = ops.expand_dims(mask, -1)
+            own = ops.where(there, elements[..., first:size], 0.0)
+            count = ops.maximum(ops.sum(ops.cast(there, own.dtype), axis=1, keepdims=True), 1.0)
+            away = centers[..., first:size] - ops.sum(own, axis=1, keepdims=True) / count
+            total = total + ops.sqrt(ops.sum(away * away, axis=-1, keepdims=True))
+        unit = np.finfo(keras.backend.standardize_dtype(total.dtype)).eps
+        return total * float(16 * unit)
 
     def length(self, log, v, u):
         """The distance from the logarithm of the two."""

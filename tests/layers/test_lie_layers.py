@@ -448,3 +448,28 @@ def test_options_go_by_their_old_names_for_now(layer):
     config = {k.replace("neighbor", "neighbour"): v for k, v in old.get_config().items()}
     with pytest.warns(DeprecationWarning):
         assert layer.from_config(config).get_config() == old.get_config()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_the_largest_value_of_the_points_that_are_there(dtype):
+    """However low it is, and whatever stands where there is no point."""
+    low = 3e4 if dtype == "float16" else 1e30
+    values = np.full((2, 3, 2), -low, dtype)
+    values[:, 2] = np.nan
+    mask = np.array([[True, True, False], [False, False, False]])
+    found = ops.convert_to_numpy(layers.LiePooling("max", dtype=dtype)([np.zeros((2, 3, 2), "float32"), values, mask]))
+    np.testing.assert_allclose(found, [[-low, -low], [0, 0]], rtol=1e-3)
+
+
+@pytest.mark.parametrize("neighborhood", ["nearest", "ball", "cutoff"])
+@pytest.mark.parametrize("group", ["T2", "T3", "SE2", "SE3"])
+def test_no_difference_how_far_away_the_points_are(group, neighborhood):
+    """Offsets between the points are the same number by number, so that every point has the same neighbors."""
+    rng, d = np.random.default_rng(0), int(group[-1])
+    x = (np.round(rng.normal(size=(1, 24, d)) * 1024) / 1024).astype("float32")
+    f, mask = rng.normal(size=(1, 24, 2)).astype("float32"), np.arange(24)[None] < 20
+    x[:, 20:] = 1e20
+    layer = layers.LieConv(4, group, 6, neighborhood, kernel_units=(8,), batch_normalization=False)
+    lift = layers.LieLift(group)
+    near, far = (ops.convert_to_numpy(layer(lift([x + np.float32(t), f, mask]))[1]) for t in (0, 1024))
+    assert np.abs(far - near)[mask].max() <= 1e-5 * np.abs(near[mask]).max()

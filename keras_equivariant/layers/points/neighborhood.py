@@ -7,7 +7,6 @@ import math
 from typing import Any, Literal
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_equivariant.groups import rotation_grids
@@ -16,7 +15,6 @@ from keras_equivariant.layers.points.features import OnPoints, arithmetic, check
 from keras_equivariant.ops import cells, lie, nearest_in_cells, neighborhoods, thinning
 from keras_equivariant.ops.compiled import compiled
 from keras_equivariant.ops.lie_distance import LeftInvariant
-from keras_equivariant.ops.sums import plus
 from keras_equivariant.utils.checks import check_choice, check_number, tuple_of
 
 _PLACES = 13  # a point and the twelve that can touch it in space
@@ -162,7 +160,7 @@ class Neighborhoods(OnPoints):
                 keys = ops.where(there, keys, neighborhoods.FAR)  # again, with a gradient
                 if count == places:
                     beyond = ops.full_like(keys[..., :1], neighborhoods.FAR)
-                weights = weights * neighborhoods.whole_shells(keys, k, beyond, _rounding(u))
+                weights = weights * neighborhoods.whole_shells(keys, k, beyond, distance.rounding(centers, elements, mask))
             weights = weights if radius is None else weights * neighborhoods.ball(far, radius)
         like = v[0]
         orbits = tuple(x * ops.ones_like(like) for x in (*u[size:], *v[size:]))
@@ -206,13 +204,6 @@ def _spread(count, chunk_size, *arguments):
 
 def _in_rings(radius):
     return lambda _, distances, chosen=None: neighborhoods.from_rings(distances, radius)
-
-
-def _rounding(planes):
-    """How much distances from these elements (B, M, 1) may differ by rounding."""
-    total = functools.reduce(plus, (ops.abs(ops.stop_gradient(x)) for x in planes))
-    unit = np.finfo(keras.backend.standardize_dtype(total.dtype)).eps
-    return total * float(16 * unit)
 
 
 def kept(points, chosen):

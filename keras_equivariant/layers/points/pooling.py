@@ -78,12 +78,12 @@ class LiePooling(OnPoints, EquivariantLayer):
     def call(self, inputs):
         elements, values, mask = inputs
         values = ops.cast(values, self.compute_dtype)
-        if self.reduction == "max":
-            there = ops.expand_dims(mask, -1)
-            lowest = ops.where(there, values, ops.cast(-6e4, values.dtype))
-            highest = ops.max(lowest, axis=1)
-            return ops.where(ops.any(there, axis=1), highest, ops.zeros_like(highest))
         values = zero_where_absent(values, mask)
+        if self.reduction == "max":
+            below = ops.stop_gradient(ops.min(values, axis=1, keepdims=True)) - 1
+            there = ops.expand_dims(mask, -1)
+            highest = ops.max(ops.where(there, values, below), axis=1)
+            return ops.where(ops.any(there, axis=1), highest, ops.zeros_like(highest))
         if self.vectors:
             values = self._rotated(self.full(elements), values)
         total = ops.sum(values, axis=1)
