@@ -160,7 +160,8 @@ class Neighborhoods(OnPoints):
                 keys = ops.where(there, keys, neighborhoods.FAR)  # again, with a gradient
                 if count == places:
                     beyond = ops.full_like(keys[..., :1], neighborhoods.FAR)
-                weights = weights * neighborhoods.whole_shells(keys, k, beyond, distance.rounding(centers, elements, mask))
+                slack = distance.rounding(centers, elements, mask)
+                weights = weights * neighborhoods.whole_shells(keys, k, beyond, slack)
             weights = weights if radius is None else weights * neighborhoods.ball(far, radius)
         like = v[0]
         orbits = tuple(x * ops.ones_like(like) for x in (*u[size:], *v[size:]))
