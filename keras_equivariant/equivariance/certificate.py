@@ -58,6 +58,7 @@ class Setting:
     sizes: list | None = None  # for each output that of the features of which it is a mean
     lie: bool = False  # whether to measure Lie derivatives
     claimed: Group | None = None  # the group itself where another stands for it
+    on_points: bool = False
 
     def measure(self, fn):
         """The law at the outputs of `fn`, for all elements."""
@@ -70,7 +71,15 @@ class Setting:
             self.output_layouts,
             self.batch_size,
             self.sizes,
+            points.there if self.on_points else None,
         )
+
+    def fitting(self, found, fn):
+        """The setting in which each output has, of the layouts found for it, the first that fits as well as any."""
+        if any(len(some) > 1 for some in found):
+            parts = dataclasses.replace(self, output_layouts=lambda shapes: found).measure(fn)
+            found = [[some[output.likeliest]] for some, output in zip(found, parts[0].outputs, strict=True)]
+        return dataclasses.replace(self, output_layouts=lambda shapes: found)
 
 
 @float64_kept()
@@ -182,8 +191,8 @@ def certify(
         input_layout = [known or layout for known, layout in zip(input_types(network), input_layout, strict=True)]
     if network is not None and on_points and _is_auto(input_layout):
         input_layout = points.own_inputs(network, group)
-    if network is not None and _is_auto(output_layout):
-        output_layout = own_layouts(network, on_points)
+    if network is not None and not on_points and _is_auto(output_layout):
+        output_layout = own_layouts(network)
     setting = Setting(
         group,
         inputs,
@@ -196,9 +205,12 @@ def certify(
         None if network is None else sizes(network, network.outputs, inputs, next(batches(arrays, batch_size))[0]),
         bool(angles) and not on_points,
         claimed,
+        on_points,
     )
 
     own = model if isinstance(model, keras.Model) or network is None else network
+    if network is not None and on_points and law == "equivariance" and _is_auto(output_layout):
+        setting = setting.fitting(points.output_layouts(network), own)
     own_dtype = twin.compute_dtype(model) if is_keras else None
     measured, unavailable, located, own_rounding = {}, {}, (), 0.0
     in_float64 = own if own_dtype == "float64" and network is not None else None

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 
 from keras_equivariant import groups
-from keras_equivariant.equivariance import points
 from keras_equivariant.graphs.symmetry import framed_outputs, layout_of, output_layouts
 from keras_equivariant.groups import layouts
 from keras_equivariant.groups.layouts import (
@@ -26,10 +25,8 @@ AUTO = "auto"
 NAMES = (AUTO, "image", "regular", "harmonic", "invariant", "regular_vector", "folded")
 
 
-def own_layouts(network, on_points=False):
+def own_layouts(network):
     """For each output of a functional model the layout that its layers give it; "auto" where they say nothing."""
-    if on_points:
-        return points.output_layouts(network)
     known = zip(output_layouts(network), framed_outputs(network), strict=True)
     return [(_told(layout) or AUTO) if frames is None else Frames(_told(layout_of(frames))) for layout, frames in known]
 
@@ -97,7 +94,8 @@ def resolve(layout, shapes, group, argument, subgroups=()):
             return Frames(_inferred((shape[0], *shape[2:]), group, argument, subgroups))
         if isinstance(name, str) and name == AUTO:
             return _inferred(shape, group, argument, subgroups)
-        return parse(name, group)
+        found = parse(name, group)
+        return Frames(found) if isinstance(found, Typed) and len(shape) == 3 and group.dimension > 1 else found
 
     return [one_of(name, shape) for name, shape in zip(given, shapes, strict=True)]
 

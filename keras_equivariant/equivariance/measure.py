@@ -13,6 +13,9 @@ import numpy as np
 from keras_equivariant.equivariance.layouts import windowed
 from keras_equivariant.groups.layouts import Invariant
 
+# With a larger error a layout does not fit at all.
+LARGEST_FIT = 0.1
+
 
 @dataclasses.dataclass
 class Measurement:
@@ -50,6 +53,12 @@ class Measurement:
             return None
         return int(np.argmin(np.nan_to_num(self.errors.max(axis=1), nan=np.inf)))
 
+    @property
+    def likeliest(self):
+        """The first row of which the worst error is that of the best one, but for rounding; the first if none fits."""
+        worst = np.nan_to_num(self.errors.max(axis=1), nan=np.inf)
+        return int(np.argmax(worst <= np.maximum(10 * worst.min(), 1e-5))) if worst.min() < LARGEST_FIT else 0
+
 
 @dataclasses.dataclass
 class Part:
@@ -61,7 +70,7 @@ class Part:
     moves: np.ndarray  # |gx - x| / |x| per element
 
 
-def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_size, sizes=None):
+def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_size, sizes=None, counting=None):
     """Compares f(g x) with g f(x) for every element g, exact and interpolated ones apart.
 
     For the interpolated elements the inputs are taken on a disc, so that nothing rotates out of the grid, and the
@@ -76,10 +85,13 @@ def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_si
         output_layouts: from the list of output shapes to a list of candidate layouts per output.
         batch_size: the most samples in one call.
         sizes: for each output the least root mean square that errors are relative to; by default only its own.
+        counting: function of the batch, an output and its layout that gives the output with zeros where it does not
+            count; by default all counts.
 
     Returns:
         One or two Parts.
     """
+    counting = counting or (lambda batch, y, layout: y)
     exact = [e for e in elements if e in group.grid_elements]
     others = [e for e in elements if e not in group.grid_elements]
     parts = []
@@ -88,15 +100,15 @@ def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_si
             Part(
                 exact,
                 False,
-                *_sums(fn, group, inputs, exact, input_layouts, output_layouts, batch_size, lambda y, layout: y, sizes),
+                *_sums(fn, group, inputs, exact, input_layouts, output_layouts, batch_size, counting, sizes),
             )
         )
     if others:
 
-        def window(y, layout):
-            return windowed(y, layout)
+        def window(batch, y, layout):
+            return windowed(counting(batch, y, layout), layout)
 
-        disc = [window(x, layout) for x, layout in zip(inputs, input_layouts, strict=True)]
+        disc = [windowed(x, layout) for x, layout in zip(inputs, input_layouts, strict=True)]
         parts.append(
             Part(
                 others, True, *_sums(fn, group, disc, others, input_layouts, output_layouts, batch_size, window, sizes)
@@ -110,11 +122,12 @@ def _sums(fn, group, inputs, elements, input_layouts, output_layouts, batch_size
     moving = [layout.moves for layout in input_layouts]
     for batch, rows in batches(inputs, batch_size):
         reference = evaluate(fn, batch, rows)
+        seen = functools.partial(window, batch)
         if found is None:
             layouts = output_layouts([y.shape for y in reference])
             found = [_empty(y, names, len(elements)) for y, names in zip(reference, layouts, strict=True)]
         for output, y in zip(found, reference, strict=True):
-            output.norm += square(window(y, output.layouts[0] if output.layouts else Invariant()))
+            output.norm += square(seen(y, output.layouts[0] if output.layouts else Invariant()))
             output.entries += y.size
             output.finite &= bool(np.isfinite(y).all())
         total += sum(square(x[:rows]) for x, moves_it in zip(batch, moving, strict=True) if moves_it)
@@ -123,10 +136,10 @@ def _sums(fn, group, inputs, elements, input_layouts, output_layouts, batch_size
             moves[column] += sum(distance(a[:rows], b[:rows]) for a, b in zip(moved, batch, strict=True))
             for output, y, image in zip(found, reference, evaluate(fn, moved, rows), strict=True):
                 likeliest = output.layouts[0] if output.layouts else Invariant()
-                output.control[column] += distance(window(image, likeliest), window(y, likeliest))
+                output.control[column] += distance(seen(image, likeliest), seen(y, likeliest))
                 for row, layout in enumerate(output.layouts):
                     expected = layout.act(y, group, element)
-                    output.law[row, column] += distance(window(image, layout), window(expected, layout))
+                    output.law[row, column] += distance(seen(image, layout), seen(expected, layout))
         distorted = [_distorted(x) if moves_it else x for x, moves_it in zip(batch, moving, strict=True)]
         for output, y, image in zip(found, reference, evaluate(fn, distorted, rows), strict=True):
             output.change += distance(image, y)

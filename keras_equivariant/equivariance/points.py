@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.graphs.reading import walk
-from keras_equivariant.graphs.symmetry import input_types, layout_of, moves_points, rotates_points
+from keras_equivariant.graphs.symmetry import field_types, input_types, layout_of, moves_points, rotates_points
 from keras_equivariant.groups.layouts import Frames, Invariant, Points, Positions, Typed, Vectors
 from keras_equivariant.layers.points.features import OnPoints
 from keras_equivariant.layers.points.image_to_points import ImageToPoints
@@ -82,16 +82,41 @@ def in_cells(inputs, model, generator):
 
 
 def output_layouts(network):
-    """For each output how it moves: positions, vectors and fields do, of all points or of each; nothing else."""
-    return [_of_output(tensor) for tensor in network.outputs]
+    """For each output the layouts that it may have, the likeliest first: positions, vectors and fields move, of all
+    points or of each; nothing else. More than one where an operation stands before it of which nothing is known."""
+    typed = next((layer for layer in walk(network) if rotates_points(layer)), None)
+    types, d = field_types(network), typed and typed.group.dimension
+    return [_of_output(tensor, types, d) for tensor in network.outputs]
 
 
-def _of_output(tensor):
+def _of_output(tensor, types, d):
     known, history = layout_of(tensor), tensor._keras_history
-    if isinstance(known, Points) and known.group is None:
-        positions = history.tensor_index == 0 and isinstance(history.operation, OnPoints)
-        rotating = None if history.tensor_index == 2 else known.rotating
-        return Positions() if positions else Invariant() if rotating is None else Frames(Typed(rotating))
+    if isinstance(known, Points) and known.group is None and isinstance(history.operation, OnPoints):
+        own = Invariant() if known.rotating is None else Frames(Typed(known.rotating))
+        return [(Positions(), own, Invariant())[history.tensor_index]]
     if isinstance(known, Typed):
-        return Frames(known) if len(tensor.shape) == 3 else known
-    return Vectors() if getattr(history.operation, "vectors", False) else Invariant()
+        return [Frames(known) if len(tensor.shape) == 3 else known]
+    if getattr(history.operation, "vectors", False):
+        return [Vectors()]
+    if known is not None and not isinstance(known, Points):
+        return [Invariant()]
+    moving = [] if d is None else _moving(tensor.shape, types, d)
+    own = Frames(Typed(known.rotating)) if isinstance(known, Points) and known.rotating is not None else None
+    return [own, *moving] if own in moving else [Invariant(), *moving]
+
+
+def _moving(shape, types, d):
+    """The layouts in which features of this shape move behind layers with these field types."""
+    if len(shape) not in (2, 3):
+        return []
+    of_each = [Typed(field_type) for field_type in types if field_type.size == shape[-1]]
+    of_each += [Vectors()] * (shape[-1] == d)
+    return of_each if len(shape) == 2 else [*map(Frames, of_each), *[Positions()] * (shape[-1] == d)]
+
+
+def there(batch, y, layout):
+    """Outputs that are positions with those of absent points zero: where these are means nothing."""
+    mask = batch[2][: len(y)] if isinstance(layout, Positions) and len(batch) == 3 else None
+    if mask is None or mask.shape != y.shape[:2]:
+        return y
+    return np.where(mask[..., None], y, 0)

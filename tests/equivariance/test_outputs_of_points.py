@@ -1,0 +1,63 @@
+"""How the outputs of networks on points transform, whatever stands behind the last layer of this package."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_equivariant as ke
+
+TYPE = "3x0 + 2x1"
+OUTPUTS = {
+    "positions": (lambda x, f, m, v: x, "positions"),
+    "moved positions": (lambda x, f, m, v: x + v, "positions"),
+    "all three": (lambda x, f, m, v: [x, f, m], f"frames of {TYPE}"),
+    "values": (lambda x, f, m, v: f, f"frames of {TYPE}"),
+    "scaled values": (lambda x, f, m, v: 2 * f, f"frames of {TYPE}"),
+    "vectors": (lambda x, f, m, v: v, "frames of 1x1"),
+    "their sum": (lambda x, f, m, v: ops.sum(f, axis=1), TYPE),
+    "their mean": (lambda x, f, m, v: keras.layers.GlobalAveragePooling1D()(f), TYPE),
+    "the mean vector": (lambda x, f, m, v: ops.mean(v, axis=1), "1x1"),
+    "the largest norm": (lambda x, f, m, v: ops.max(ke.layers.NormPooling(TYPE, "SO3")(f), axis=1), "invariant"),
+}
+BROKEN = {
+    "a function of components": lambda x, f, m, v: ops.relu(f),
+    "its sum": lambda x, f, m, v: ops.sum(ops.relu(f), axis=1),
+    "the largest component": lambda x, f, m, v: ops.max(f, axis=1),
+    "offsets from a mean with absent points": lambda x, f, m, v: x - ops.mean(x, axis=1, keepdims=True),
+    "the size of positions": lambda x, f, m, v: ops.sum(x * x, axis=-1),
+}
+
+
+def network(make):
+    keras.utils.set_random_seed(0)
+    inputs = [keras.Input((5, 3)), keras.Input((5, 2)), keras.Input((5,), dtype="bool")]
+    x, f, mask = ke.layers.SteerablePointConv("2x0", TYPE, "SO3", radius=2.0)(inputs)
+    return keras.Model(inputs, make(x, f, mask, ke.layers.SteerableDense(TYPE, "1x1", "SO3")(f)))
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_the_law_of_an_output_is_found(name):
+    make, law = OUTPUTS[name]
+    report = ke.certify(network(make))
+    assert report.exact, report
+    assert any(output.endswith(f") {law}") for output in report.outputs)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_none_is_found_where_none_holds(name):
+    assert ke.certify(network(BROKEN[name])).verdict == "broken"
+
+
+@pytest.mark.parametrize(("layout", "exact"), [("positions", True), ("1x1", False), ("invariant", False)])
+def test_a_law_that_is_named_is_the_one_that_is_tested(layout, exact):
+    report = ke.certify(network(OUTPUTS["moved positions"][0]), output_layout=layout)
+    assert report.exact is exact
+
+
+def test_where_absent_points_are_does_not_count():
+    model = network(OUTPUTS["positions"][0])
+    rng = np.random.default_rng(0)
+    x, f = rng.normal(size=(2, 5, 3)), rng.normal(size=(2, 5, 2))
+    for mask in (np.ones((2, 5), bool), np.arange(10).reshape(2, 5) % 3 > 0):
+        assert ke.certify(model, inputs=[x, f, mask]).exact
