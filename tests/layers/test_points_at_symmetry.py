@@ -121,6 +121,19 @@ def test_averages_over_frames_rotate_vectors_and_come_back_from_a_file(tmp_path)
         layers.FrameAveraging(inner, "SO3")
 
 
+def test_frames_leave_out_what_is_no_position():
+    """A point that is NaN or infinite counts as one that the mask leaves out."""
+    average = layers.FrameAveraging(network(5), "SE3", dtype="float64")
+    rng = np.random.default_rng(0)
+    x, f, mask = rng.normal(size=(2, 5, 3)), rng.normal(size=(2, 5, 2)), np.ones((2, 5), bool)
+    mask[:, 4] = False
+    wanted = ops.convert_to_numpy(average([x, f, mask]))
+    x[:, 4] = [[np.nan, 0.0, 0.0], [0.0, np.inf, 0.0]]
+    found = ops.convert_to_numpy(average([x, f, mask | True]))
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    assert np.abs(wanted).min() > 0
+
+
 def test_shells_count_as_wholes():
     """Benzene at k = 3: its carbons have two as far as the last one; moved by little, the output changes little."""
     x = MOLECULES["benzene"]

@@ -22,6 +22,8 @@ from keras_equivariant.layers.core.source_layout import source_layout
 from keras_equivariant.ops import lie
 from keras_equivariant.utils.periodic import space_of
 
+_LARGEST = 1e30  # of a coordinate that is a number
+
 
 class OnPoints:
     """A layer that takes (elements, values, mask); mixed into one.
@@ -135,6 +137,13 @@ class OnPoints:
     def full(self, x):
         """Positions or elements in float32 at least."""
         return ops.cast(x, "float64" if keras.backend.standardize_dtype(x.dtype) == "float64" else "float32")
+
+    def present(self, positions, mask):
+        """Positions in full precision and the mask of those that are numbers; zeros for the others."""
+        positions = self.full(positions)
+        there = ops.all(ops.abs(positions) < _LARGEST, axis=-1)  # false for NaN
+        mask = ops.logical_and(ops.cast(mask, "bool"), there)
+        return zero_where_absent(positions, mask), mask
 
 
 def points_source(tensors):

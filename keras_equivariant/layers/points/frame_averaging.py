@@ -34,7 +34,8 @@ class FrameAveraging(OnPoints, EquivariantLayer):
         **kwargs: those of `keras.layers.Layer`.
 
     Input shape:
-        positions `(B, N, d)`, values `(B, N, C)`, mask `(B, N)`.
+        positions `(B, N, d)`, values `(B, N, C)`, mask `(B, N)`. A point with a position that is NaN or infinite counts
+        as one that is not there.
 
     Output shape:
         `(B, D)`, as that of the network.
@@ -77,8 +78,8 @@ class FrameAveraging(OnPoints, EquivariantLayer):
 
     def call(self, inputs, training=None):
         positions, values, mask = inputs
-        mask = ops.cast(mask, "bool")
-        planes = centered(self.full(positions), mask)
+        positions, mask = self.present(positions, mask)
+        planes = centered(positions, mask)
         rotation, weights, lines = weighted_frames(planes, mask)
         own = arithmetic(self.group)
         back = tuple(ops.expand_dims(x, -1) for x in own.inverse(rotation))

@@ -23,7 +23,6 @@ from keras_equivariant.ops.principal_axes import principal_rotation
 from keras_equivariant.utils.checks import check_choice, tuple_of
 
 SAMPLING = ("grid", "uniform", "shared", "principal")
-_LARGEST = 1e30
 
 
 @register
@@ -126,10 +125,7 @@ class LieLift(OnPoints, EquivariantLayer):
 
     def call(self, inputs, training=None):
         positions, values, mask = inputs
-        positions = self.full(positions)
-        there = ops.all(ops.abs(positions) < _LARGEST, axis=-1)  # false for NaN
-        mask = ops.logical_and(ops.cast(mask, "bool"), there)
-        positions = zero_where_absent(positions, mask)
+        positions, mask = self.present(positions, mask)
         values = zero_where_absent(ops.cast(values, self.compute_dtype), mask)
         rotation = self._about_points(positions, mask, training)
         planes = lie.unstack(positions)

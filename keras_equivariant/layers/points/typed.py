@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras import ops
-
 from keras_equivariant.groups.layouts import Broken, Points, WrongFeatures
 from keras_equivariant.layers.core.options import FieldsLike, GroupLike
 from keras_equivariant.layers.core.source_layout import source_layout
 from keras_equivariant.layers.core.typed import Typed, as_type
-from keras_equivariant.layers.points.features import OnPoints, points_source, zero_where_absent
-
-_LARGEST = 1e30
+from keras_equivariant.layers.points.features import OnPoints, points_source
 
 
 class OnTypedPoints(OnPoints, Typed):
@@ -71,10 +67,3 @@ class OnTypedPoints(OnPoints, Typed):
         """The coordinates, and the lattice vectors `(B, N, d d)`, None where there are none."""
         d = self.group.dimension
         return (positions, None) if positions.shape[-1] == d else (positions[..., :d], positions[..., d:])
-
-    def present(self, positions, mask):
-        """Positions in full precision and the mask of those that are numbers; zeros for the others."""
-        positions = self.full(positions)
-        there = ops.all(ops.abs(positions) < _LARGEST, axis=-1)  # false for NaN
-        mask = ops.logical_and(ops.cast(mask, "bool"), there)
-        return zero_where_absent(positions, mask), mask
