@@ -33,6 +33,11 @@ class EnergyAndForces(keras.Model):
         TensorShape([2, 5, 3])
     """
 
+    untraceable = (
+        "takes the gradient of its network. Use the network, model.network, which gives the energy, and take its "
+        "gradient where it runs; for Keras save the model itself, model.save"
+    )
+
     def __init__(self, network, **kwargs):
         super().__init__(**kwargs)
         self.network = network
@@ -47,6 +52,16 @@ class EnergyAndForces(keras.Model):
         slope = gradient(lambda x: self.network([x, values, mask], training=training), positions)
         there = keras.ops.cast(mask, slope.dtype)[..., None]
         return {"energy": energy, "forces": -slope[..., : space_of(slope.shape[-1])] * there}
+
+    def compute_output_spec(self, inputs, training=None):
+        # Symbols have no gradient.
+        found = self.compute_output_shape([x.shape for x in inputs])
+        return {name: keras.KerasTensor(shape, self.compute_dtype) for name, shape in found.items()}
+
+    @property
+    def symbolic_inputs(self):
+        """What the network takes, for whoever calls it on symbols."""
+        return self.network.input
 
     def compute_output_shape(self, input_shape):
         return {"energy": (input_shape[0][0], 1), "forces": (*input_shape[0][:-1], space_of(input_shape[0][-1]))}

@@ -16,7 +16,7 @@ from keras_equivariant.equivariance.errors import check_law, checked_inputs, inp
 from keras_equivariant.equivariance.layouts import AUTO, Frames, finite, own_layouts, parsed
 from keras_equivariant.equivariance.lie_derivative import lie_derivative
 from keras_equivariant.equivariance.localize import localize, sizes
-from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure, rounding
+from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, fitting, measure, rounding
 from keras_equivariant.equivariance.report import Report
 from keras_equivariant.equivariance.sizes import on_both_parities
 from keras_equivariant.equivariance.verdict import (
@@ -75,11 +75,9 @@ class Setting:
         )
 
     def fitting(self, found, fn):
-        """The setting in which each output has, of the layouts found for it, the first that fits as well as any."""
-        if any(len(some) > 1 for some in found):
-            parts = dataclasses.replace(self, output_layouts=lambda shapes: found).measure(fn)
-            found = [[some[output.likeliest]] for some, output in zip(found, parts[0].outputs, strict=True)]
-        return dataclasses.replace(self, output_layouts=lambda shapes: found)
+        """The setting in which each output has, of the layouts found for it, the one that fits `fn`."""
+        chosen = fitting(found, lambda some: dataclasses.replace(self, output_layouts=lambda _: some).measure(fn))
+        return dataclasses.replace(self, output_layouts=lambda _: [[layout] for layout in chosen])
 
 
 @float64_kept()
@@ -210,7 +208,7 @@ def certify(
 
     own = model if isinstance(model, keras.Model) or network is None else network
     if network is not None and on_points and law == "equivariance" and _is_auto(output_layout):
-        setting = setting.fitting(points.output_layouts(network), own)
+        setting = setting.fitting(points.output_layouts(network, group.dimension), own)
     own_dtype = twin.compute_dtype(model) if is_keras else None
     measured, unavailable, located, own_rounding = {}, {}, (), 0.0
     in_float64 = own if own_dtype == "float64" and network is not None else None

@@ -175,6 +175,7 @@ def _measure(fn, group, x, law, elements, input_layout, output_layout, batch_siz
         input_layouts(arrays, group, input_layout),
         functools.partial(output_layouts, output_layout, group, law, ()),
         batch_size,
+        counting=None if group.orthogonal else points.there,
     )
 
 

@@ -117,6 +117,18 @@ def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_si
     return parts
 
 
+def fitting(found, measured):
+    """Of the layouts that each output may have the first under which the law fits as well as under any.
+
+    Args:
+        found: for each output a list of layouts.
+        measured: function of such a list that gives Parts.
+    """
+    if all(len(some) == 1 for some in found):
+        return [some[0] for some in found]
+    return [some[output.likeliest] for some, output in zip(found, measured(found)[0].outputs, strict=True)]
+
+
 def _sums(fn, group, inputs, elements, input_layouts, output_layouts, batch_size, window, sizes):
     found, moves, total = None, np.zeros(len(elements)), 0.0
     moving = [layout.moves for layout in input_layouts]

@@ -81,11 +81,11 @@ def in_cells(inputs, model, generator):
     return [positions, *others]
 
 
-def output_layouts(network):
-    """For each output the layouts that it may have, the likeliest first: positions, vectors and fields move, of all
-    points or of each; nothing else. More than one where an operation stands before it of which nothing is known."""
-    typed = next((layer for layer in walk(network) if rotates_points(layer)), None)
-    types, d = field_types(network), typed and typed.group.dimension
+def output_layouts(network, d):
+    """For each output the layouts that it may have in a space of d axes, the likeliest first: positions, vectors and
+    fields move, of all points or of each; nothing else. More than one where an operation stands before it of which
+    nothing is known."""
+    types = field_types(network)
     return [_of_output(tensor, types, d) for tensor in network.outputs]
 
 
@@ -100,7 +100,7 @@ def _of_output(tensor, types, d):
         return [Vectors()]
     if known is not None and not isinstance(known, Points):
         return [Invariant()]
-    moving = [] if d is None else _moving(tensor.shape, types, d)
+    moving = _moving(tensor.shape, types, d)
     own = Frames(Typed(known.rotating)) if isinstance(known, Points) and known.rotating is not None else None
     return [own, *moving] if own in moving else [Invariant(), *moving]
 

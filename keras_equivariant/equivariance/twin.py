@@ -12,7 +12,7 @@ from keras_equivariant.equivariance import points
 from keras_equivariant.equivariance.measure import as_callable
 from keras_equivariant.equivariance.verdict import TOLERANCE, lowest_precision
 from keras_equivariant.graphs.calls import calls, fresh
-from keras_equivariant.graphs.reading import walk
+from keras_equivariant.graphs.reading import is_plain, walk
 from keras_equivariant.graphs.rewriting import Rewriter, inlined
 from keras_equivariant.graphs.symmetry import framed_inputs
 from keras_equivariant.graphs.weights import clone_operation, constants, set_weights
@@ -276,7 +276,7 @@ def _is_float(policy):
 
 
 def _check_float64(model):
-    for graph in (layer for layer in walk(model) if isinstance(layer, keras.Model)):
+    for graph in (layer for layer in walk(model) if is_plain(layer)):
         for call in calls(graph):
             for tensor in call.outputs:
                 if keras.backend.is_float_dtype(tensor.dtype) and tensor.dtype != "float64":

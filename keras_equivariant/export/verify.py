@@ -8,8 +8,9 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.equivariance import equivariance_error, points
+from keras_equivariant.equivariance.errors import input_layouts
 from keras_equivariant.equivariance.layouts import own_layouts
-from keras_equivariant.equivariance.measure import as_callable
+from keras_equivariant.equivariance.measure import as_callable, fitting, measure
 from keras_equivariant.equivariance.twin import NotClonable, in_float64, random_inputs
 from keras_equivariant.equivariance.verdict import raised_by_rounding
 from keras_equivariant.export import representative
@@ -97,8 +98,23 @@ class Reference:
         """Errors by exact grid element; None where nothing is known about the symmetry."""
         if self.group is None or self.note is not None:
             return None
-        layouts = own_layouts(self._graph, on_points=not self.group.orthogonal)
-        return dict(equivariance_error(function, self.group, self.inputs, elements="exact", output_layout=layouts))
+        given, found = self.layouts
+        options = {"input_layout": given, "output_layout": found}
+        return dict(equivariance_error(function, self.group, self.inputs, elements="exact", **options))
+
+    @functools.cached_property
+    def layouts(self):
+        """Those of the inputs and of the outputs."""
+        if self.group.orthogonal:
+            return "auto", own_layouts(self._graph)
+        given = points.own_inputs(self._graph, self.group)
+        given = input_layouts(self.inputs, self.group, given)
+        elements = range(self.group.order)
+
+        def measured(found):
+            return measure(self.run, self.group, self.inputs, elements, given, lambda _: found, len(self.inputs[0]))
+
+        return given, fitting(points.output_layouts(self._graph, self.group.dimension), measured)
 
 
 def _kept(group, inputs):

@@ -24,7 +24,7 @@ def as_functional(model, inputs=None, purpose="read", opened=True, functions=Fal
     """A plain functional model over the same layers.
 
     A functional or sequential model is read. A subclassed one is called once on symbolic tensors; what it does where
-    `training` is None is what counts.
+    `training` is None is what counts. One that has `symbolic_inputs` stays one call.
 
     Args:
         model: a Keras model or layer.
@@ -57,7 +57,8 @@ def as_functional(model, inputs=None, purpose="read", opened=True, functions=Fal
         )
     if graph is None:
         symbols = _symbols(model, inputs, purpose)
-        call = follow if isinstance(model, keras.Model) else (lambda layer, args, *_: layer(*args))
+        followed = isinstance(model, keras.Model) and not hasattr(model, "symbolic_inputs")
+        call = follow if followed else (lambda layer, args, *_: layer(*args))
         graph = keras.Model(symbols, call(model, (symbols,), {}, purpose), name=model.name)
     return _opened(graph, functions, tuple(closed)) if opened else graph
 
@@ -130,6 +131,8 @@ def _symbols(model, inputs, purpose):
         raise ValueError(f"A layer has no input shape of its own: pass inputs=. Received: {model!r}")
     if isinstance(model, keras.Function):  # a functional model with a call of its own
         return keras.tree.map_structure(fresh, model.input)
+    if hasattr(model, "symbolic_inputs"):
+        return keras.tree.map_structure(fresh, model.symbolic_inputs)
     shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
     if shape is None:
         raise Untraceable(

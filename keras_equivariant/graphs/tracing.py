@@ -24,12 +24,17 @@ def follow(operation, args, kwargs, purpose):
     """What the `call` of a layer gives for symbolic tensors, each call inside it on the record.
 
     Args:
-        operation: a layer or model that is built.
+        operation: a layer or model that is built. One with `untraceable` says itself why it is not, and what to do.
         purpose: what the model is wanted for, as the error says it.
 
     Raises:
         Untraceable: with the line of `call` that does not take symbolic tensors.
     """
+    if hasattr(operation, "untraceable"):
+        raise Untraceable(
+            f"The calls inside a model must be known to have it {purpose}. Received: "
+            f'"{operation.name}" of class {type(operation).__name__}, which {operation.untraceable}'
+        )
     accepted = inspect.signature(operation.call).parameters
     given = {key: value for key, value in kwargs.items() if value is not None and key != "training" and key in accepted}
     try:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from small_specs import SMALL
 
 import keras_equivariant as ke
 
@@ -61,3 +62,15 @@ def test_where_absent_points_are_does_not_count():
     x, f = rng.normal(size=(2, 5, 3)), rng.normal(size=(2, 5, 2))
     for mask in (np.ones((2, 5), bool), np.arange(10).reshape(2, 5) % 3 > 0):
         assert ke.certify(model, inputs=[x, f, mask]).exact
+
+
+@pytest.mark.parametrize(("name", "options"), [("tfn_molecules", {"radius": 4.0}), ("lieconv_molecules", {})])
+def test_forces_are_vectors_of_each_point(name, options):
+    keras.utils.set_random_seed(0)
+    network = ke.build_from_spec(name, **{**SMALL[name], "channels": 6, **options})
+    learner = ke.dynamics.EnergyAndForces(network)
+    report = ke.certify(learner)
+    assert report.exact and "float64" in {p.dtype for p in report.precisions if p.error is not None}, report
+    assert ke.certify(learner, dtypes=("float32",), law="invariance").exact is (name == "lieconv_molecules")  # of T(3)
+    with pytest.raises(ValueError, match=r"model\.network"):
+        ke.export(learner, "nowhere")
