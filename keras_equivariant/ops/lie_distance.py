@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_equivariant.ops.lie import unstack
 from keras_equivariant.ops.neighborhoods import root
 
 _TILT = 1e-2
@@ -51,20 +52,17 @@ class LeftInvariant:
         Of coordinates that grow with the translation it is how far the center is from the middle of all points that
         counts; of others, which are of order 1 or make no difference but by their ratios, nothing.
         """
-        size, shifts = self.arithmetic.size, self.arithmetic.shifts
-        first = size - shifts
-        centers, elements = ops.stop_gradient(centers), ops.stop_gradient(elements)
-        total = ops.full_like(centers[..., :1], float(first > 0))
-        if centers.shape[-1] > size:  # orbits
-            total = total + ops.sum(ops.abs(centers[..., size:]), axis=-1, keepdims=True)
-        if shifts:
-            there = ops.expand_dims(mask, -1)
-            own = ops.where(there, elements[..., first:size], 0.0)
-            count = ops.maximum(ops.sum(ops.cast(there, own.dtype), axis=1, keepdims=True), 1.0)
-            away = centers[..., first:size] - ops.sum(own, axis=1, keepdims=True) / count
-            total = total + ops.sqrt(ops.sum(away * away, axis=-1, keepdims=True))
+        size, first = self.arithmetic.size, self.arithmetic.size - self.arithmetic.shifts
+        center, points = (unstack(ops.stop_gradient(x)) for x in (centers, elements))
+        total = ops.full_like(center[0], float(first > 0))
+        for orbit in center[size:]:
+            total = total + ops.abs(orbit)
+        if first < size:
+            count = ops.maximum(ops.sum(ops.cast(mask, total.dtype), axis=1, keepdims=True), 1.0)
+            means = [ops.sum(ops.where(mask, x, 0.0), axis=1, keepdims=True) / count for x in points[first:size]]
+            total = total + root(_squares([x - mean for x, mean in zip(center[first:size], means, strict=True)]))
         unit = np.finfo(keras.backend.standardize_dtype(total.dtype)).eps
-        return total * float(16 * unit)
+        return ops.expand_dims(total * float(16 * unit), -1)
 
     def length(self, log, v, u):
         """The distance from the logarithm of the two."""
