@@ -44,18 +44,17 @@ def run_train(arguments):
 
 
 def run_evaluate(arguments):
-    from keras_equivariant import data
     from keras_equivariant.training.evaluation import angles_of
     from keras_equivariant.training.reporting import THINGS
     from keras_equivariant.training.saved import load_trained
     from keras_equivariant.training.tasks import task_of
 
     trained = load_trained(arguments.run)
-    name = arguments.data or trained.settings.get("data", "digits")
+    name = arguments.data or (None if "data" in trained.settings else "digits")
     seed = trained.settings.get("seed", 0) if arguments.seed is None else arguments.seed
-    options = {**trained.settings.get("data_options", {}), **_data_options(arguments)}
-    dataset = data.load(name, seed, **options).limited(arguments.limit, seed)
-    trained.check_images(dataset.x_test, name)
+    dataset = trained.load_data(name, _data_options(arguments), seed)
+    trained.check_images(dataset.x_test, dataset.name)
+    dataset = trained.with_own_classes(dataset).limited(arguments.limit, seed)
     task = task_of(dataset)
     scores = task.scores(trained.model, dataset.x_test, dataset.y_test, trained.preprocess)
     rotated = dataset.sample("test", arguments.angle_samples or None, seed)
@@ -125,7 +124,6 @@ def run_summary(arguments):
 def run_export(arguments):
     import numpy as np
 
-    from keras_equivariant import data
     from keras_equivariant.export import arguments as checks
     from keras_equivariant.export import export
     from keras_equivariant.training.results import REPRESENTATIVE_IMAGES
@@ -135,13 +133,12 @@ def run_export(arguments):
     formats = checks.checked_formats(arguments.formats)
 
     trained = load_trained(arguments.run)
-    name = arguments.data or trained.settings.get("data")
+    has_data = arguments.data is not None or "data" in trained.settings
     images = None
-    if name is not None and any(format.needs_data for format in formats):
-        seed = trained.settings.get("seed", 0)
-        dataset = data.load(name, seed, **trained.settings.get("data_options", {}))
-        trained.check_images(dataset.x_train, name)
-        inputs, _ = dataset.sample("train", REPRESENTATIVE_IMAGES, seed)
+    if has_data and any(format.needs_data for format in formats):
+        dataset = trained.load_data(arguments.data)
+        trained.check_images(dataset.x_train, dataset.name)
+        inputs, _ = dataset.sample("train", REPRESENTATIVE_IMAGES, trained.settings.get("seed", 0))
         images = task_of(dataset).certified(trained.model, trained.preprocess(inputs))
         images = images if isinstance(images, list) else np.asarray(images, "float32")
     report = export(
@@ -338,8 +335,8 @@ def run_schema(arguments):
 def _data_options(arguments):
     """The options of the data set that were given."""
     size = arguments.size and (tuple(arguments.size) if len(arguments.size) > 1 else arguments.size[0])
-    found = {"size": size, "fit": arguments.fit, "target": arguments.target, **_pairs(arguments.option, "--option")}
-    return {key: value for key, value in found.items() if value is not None}
+    found = {"size": size, "fit": arguments.fit, "target": arguments.target}
+    return {k: v for k, v in found.items() if v is not None} | _pairs(arguments.option, "--option")
 
 
 def _pairs(texts, option):

@@ -103,7 +103,12 @@ def _amount(text):
 
 def _add_evaluate(evaluate):
     evaluate.add_argument("run", metavar="RUN", help="a run folder or a .keras file")
-    _add_data(evaluate, "that of the run")
+    drawn = "what --limit and --angle-samples draw, and other data that are generated or divided"
+    _add_data(
+        evaluate,
+        "that of the run",
+        seed_text=f"seed of {drawn} (default: the run's; its own data stay as it divided them)",
+    )
     _add_angles(evaluate)
     evaluate.add_argument("--json", metavar="FILE", help="also write the results as JSON")
 
@@ -214,13 +219,13 @@ def _add_spec(parser):
     )
 
 
-def _add_data(parser, default_text, seed=None):
+def _add_data(parser, default_text, seed=None, seed_text="seed of everything random (default: 0)"):
     from keras_equivariant.data.registry import names
 
     what = f"{', '.join(names())}, a plugin's, or the path of a folder of images or of an .npz, .csv or .xyz file"
     option = parser.add_argument("--data", metavar="NAME", help=f"{what} (default: {default_text})")
     option.completer = completion.data_sets
-    parser.add_argument("--seed", type=int, default=seed, metavar="N", help="seed of everything random (default: 0)")
+    parser.add_argument("--seed", type=int, default=seed, metavar="N", help=seed_text)
     parser.add_argument("--limit", type=int, metavar="N", help="use at most N training and N test images")
     parser.add_argument(
         "--size", type=int, nargs="+", metavar="N", help="height and width (and depth) to bring all images to"

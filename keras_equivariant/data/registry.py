@@ -164,8 +164,7 @@ def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset
     options = {key: value for key, value in options.items() if value is not None}
     if name in _loaders:
         return _load_named(name, seed, options)
-    path = Path(name).expanduser()
-    shards = any(mark in str(name) for mark in "*?[") and not path.is_file()
+    path, shards = _place_of(name)
     loader, known = _loader_of(path, shards)
     unknown = [key for key in options if key not in known]
     if unknown:
@@ -174,6 +173,22 @@ def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset
         )
     with naming(name if shards else path):
         return loader(name if shards else path, **({"seed": seed} if loader in _DRAWN else {}), **options)
+
+
+def options_of(name):
+    """The names of the options that `load` takes for a data set; None where it takes any."""
+    check_name(name)
+    if name not in _loaders:
+        return _loader_of(*_place_of(name))[1]
+    parameters = inspect.signature(_loaders[name]).parameters
+    anything = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return None if anything else tuple(key for key in parameters if key != "seed")
+
+
+def _place_of(name):
+    """The path of a file or a folder, and whether it is the pattern of several files."""
+    path = Path(name).expanduser()
+    return path, any(mark in str(name) for mark in "*?[") and not path.is_file()
 
 
 _DRAWN = (load_folder, load_table, load_extended_xyz, load_molecule_set)  # of which a part for testing may be drawn
@@ -198,16 +213,15 @@ def _loader_of(path, shards):
 
 
 def _load_named(name, seed, options):
-    loader = _loaders[name]
-    parameters = inspect.signature(loader).parameters
-    known = [key for key in parameters if key != "seed"]
-    unknown = [key for key in options if key not in known]
-    if unknown and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+    loader, known = _loaders[name], options_of(name)
+    unknown = [] if known is None else [key for key in options if key not in known]
+    if unknown:
         raise ValueError(
             f'Unknown option of a data set. Received: {unknown[0]} for "{name}". '
             f"It takes {', '.join(known) or 'none but `seed`'}."
         )
-    dataset = loader(**({"seed": seed} if "seed" in parameters else {}), **options)
+    seeded = {"seed": seed} if "seed" in inspect.signature(loader).parameters else {}
+    dataset = loader(**seeded, **options)
     if not isinstance(dataset, Dataset):
         raise TypeError(
             "The loader of a data set must return a keras_equivariant.data.Dataset. "

@@ -1,9 +1,11 @@
 """Where the numbers of a run come from: its command, its data, the machine and the commit."""
 
+import glob
 import json
 import os
 import shlex
 
+from keras_equivariant.data import registry
 from keras_equivariant.data.rows import parts_of
 from keras_equivariant.data.stored import Stored
 from keras_equivariant.utils.provenance import UNKNOWN, digest, provenance
@@ -61,6 +63,14 @@ def _option_words(options):
 
 DEFAULTS = {"inference_type": "float32", "seed": 0, "validation": 0, "angle_step": 15, "angle_samples": 2000}
 DEFAULTS["export_formats"] = ("saved_model", "tflite")
+
+
+def data_path(data):
+    """The absolute path of the file, the folder or the pattern that `data` names here; None for what is none."""
+    if not isinstance(data, str | os.PathLike) or str(data) in registry.names():
+        return None
+    path = os.path.abspath(os.path.expanduser(data))
+    return path if os.path.exists(path) or glob.glob(path) else None
 
 
 def origin_of(dataset):

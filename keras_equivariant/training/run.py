@@ -27,7 +27,7 @@ from keras_equivariant.training.distribution import Distribution, make_distribut
 from keras_equivariant.training.evaluation import angles_of
 from keras_equivariant.training.fit import fit_network
 from keras_equivariant.training.network import Network, data_of, make_network, recipe_of
-from keras_equivariant.training.origin import command_line, origin_of
+from keras_equivariant.training.origin import command_line, data_path, origin_of
 from keras_equivariant.training.results import TrainResult, check_exportable, checked_formats, finish
 from keras_equivariant.training.run_folder import RunFolder, write_json, write_text
 from keras_equivariant.training.seeds import SeedResults, train_seeds
@@ -131,6 +131,7 @@ def train(
         there = run_dir or default_folder(_name_of(spec), data, f"{seed}x{seeds}")
         return train_seeds(train, seeds, {**arguments, "run_dir": there}, command_line(arguments))
     origin = {"command": command_line(arguments), "spec": spec if isinstance(spec, str) else None}
+    origin["data_path"] = data_path(data)
     angles = angles_of(angle_step)
     require("matplotlib", "Plotting the results")
     if tensorboard:

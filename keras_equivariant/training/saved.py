@@ -1,24 +1,77 @@
 """A trained network on disk: a run folder or a .keras file."""
 
-from dataclasses import dataclass, field
+import logging
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import keras
+import numpy as np
 
+from keras_equivariant import data as datasets
 from keras_equivariant.data import Preprocess
+from keras_equivariant.training.origin import data_path
 from keras_equivariant.training.run_folder import CONFIG, read_json
 from keras_equivariant.training.summaries import by_seed
 from keras_equivariant.utils.arrays import read_arrays
 from keras_equivariant.utils.keras_files import load_model
 
+log = logging.getLogger("keras_equivariant.training")
+
 
 @dataclass(frozen=True)
 class Trained:
-    """A model with what its run knew: the preprocessing in front of it and the settings (empty for a bare file)."""
+    """A model with what its run knew: the preprocessing in front of it, the settings (empty for a bare file) and the
+    absolute path of its data, where they had one."""
 
     model: keras.Model
     preprocess: Preprocess = field(default_factory=Preprocess)
     settings: dict = field(default_factory=dict)
+    data_path: str | None = None
+
+    def load_data(self, name=None, options=None, seed=None):
+        """The run's own data, divided by the seed of the run into what it was trained on and the rest; or other data.
+
+        Args:
+            name: of other data. Default: None, the run's own.
+            options: of the data set. Those of the run hold for its own data, and for others that take them.
+            seed: of other data that are generated or divided. Default: that of the run.
+        """
+        kept, own = dict(self.settings.get("data_options") or {}), self.settings.get("data")
+        at_first = self.settings.get("seed", 0)
+        if name is None or (data_path(name) == self.data_path if self.data_path else str(name) == own):
+            dataset = datasets.load(data_path(self.data_path) or own, at_first, **{**kept, **(options or {})})
+            return dataset if dataset.name == own else replace(dataset, name=own)
+        known = datasets.registry.options_of(name)
+        left = {} if known is None else {key: kept.pop(key) for key in [*kept] if key not in known}
+        if left:
+            log.info("Options of the run's data that %s does not take are left out: %s.", name, left)
+        return datasets.load(name, at_first if seed is None else seed, **{**kept, **(options or {})})
+
+    def with_own_classes(self, dataset):
+        """The data set with its labels as the numbers that the network gives to the classes of the same names.
+
+        Raises:
+            ValueError: classes that the network does not know.
+        """
+        if dataset.task != "classification" or not isinstance(self.model.output_shape, tuple):
+            return dataset
+        count, own = self.model.output_shape[-1], [*map(str, self.settings.get("classes") or ())]
+        names = [*map(str, dataset.class_names)]
+        if names and not own and len(names) == count and not all(map(str.isdecimal, names)):
+            return dataset  # of a file that names none, in the order of the data
+        names, known = (names, own) if names else ([*map(str, range(dataset.num_classes))], [])
+        numbers = {name: number for number, name in enumerate(known or map(str, range(count)))}
+        unknown = [name for name in names if name not in numbers]
+        if unknown:
+            raise ValueError(
+                f"Classes are those that the network was trained on, by their names. Received: {dataset.name} with "
+                f"{', '.join(unknown[:10])}; the network knows {', '.join([*numbers][:30])}. Leave the others out, or "
+                "train on them."
+            )
+        table = np.array([numbers[name] for name in names])
+        parts = ("y_train", "y_test", *(["y_val"] if dataset.y_val is not None else []))
+        mapped = {part: table[getattr(dataset, part)] for part in parts}
+        return replace(dataset, **mapped, num_classes=count, class_names=tuple(own))
 
     def check_images(self, images, name):
         """ValueError where images of a data set do not have the shape that the network takes."""
@@ -59,7 +112,8 @@ def load_trained(path):
             f"A run must end before its network is used. Received: {path}, which has no model.keras. "
             "Repeat the train command with --resume."
         )
-    settings = read_json(path / CONFIG, "settings")["settings"]
+    config = read_json(path / CONFIG, "settings")
+    settings, origin = config["settings"], config.get("origin") or {}
     try:
         preprocess = Preprocess(settings["recipe"]["preprocess"])
     except (KeyError, TypeError) as error:
@@ -68,4 +122,4 @@ def load_trained(path):
         ) from error
     if (path / "preprocess.npz").is_file():
         preprocess.state.update(read_arrays(path / "preprocess.npz", what="The state of the preprocessing"))
-    return Trained(load_model(path / "model.keras"), preprocess, settings)
+    return Trained(load_model(path / "model.keras"), preprocess, settings, origin.get("data_path"))

@@ -1,0 +1,106 @@
+"""A trained network meets data again: its own, divided as they were, and others, whose classes it knows by name."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+from tiny_training import SPEC
+
+import keras_equivariant as ke
+from keras_equivariant.cli import main
+from keras_equivariant.training.saved import load_trained
+
+RNG = np.random.default_rng(0)
+GRAYS = {"ant": 20, "cat": 20, "dog": 120, "eel": 220}
+QUICK = {"angle_step": 180, "export_formats": (), "verbose": 0}
+
+
+def folder_of(path, classes, count=20, size=8):
+    image = pytest.importorskip("PIL.Image")
+    for name in classes:
+        (path / name).mkdir(parents=True)
+        for i in range(count):
+            noise = RNG.integers(0, 20, (size, size), "uint8")
+            image.fromarray(noise + np.uint8(GRAYS[name])).save(path / name / f"{i}.png")
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A network that tells cat, dog and eel apart, trained on a folder named by a relative path."""
+    place = tmp_path_factory.mktemp("zoo")
+    folder_of(place / "zoo", ("cat", "dog", "eel"))
+    recipe = {"optimizer": {"Adam": {"learning_rate": 0.1}}}
+    (place / "tiny.yaml").write_text(yaml.safe_dump(SPEC))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        found = ke.train(
+            "tiny.yaml", "zoo", "run", recipe=recipe, epochs=15, batch_size=8, data_options={"size": 8}, **QUICK
+        )
+    assert found.test_accuracy == 1
+    return place / "run"
+
+
+def evaluate(run, capsys, *options):
+    status = main(["evaluate", str(run), "--angle-step", "180", *map(str, options)])
+    printed = capsys.readouterr()
+    return status, printed.out + printed.err
+
+
+def test_classes_are_matched_by_name(run, capsys, tmp_path):
+    status, text = evaluate(run, capsys, "--data", folder_of(tmp_path / "two", ("dog", "eel")))
+    assert status == 0 and "Test error 0.00 %" in text
+    status, text = evaluate(run, capsys, "--data", folder_of(tmp_path / "four", ("ant", "cat", "dog", "eel")))
+    assert status == 2 and "with ant; the network knows cat, dog, eel" in text
+
+
+def test_numbers_and_names_of_numbers(run):
+    trained, images = load_trained(run), np.zeros((4, 8, 8, 1), "uint8")
+    numbered = ke.data.Dataset("a", "a", images, np.arange(4) % 3, images, np.arange(4) % 3)
+    assert trained.with_own_classes(numbered).y_test.tolist() == [0, 1, 2, 0]
+    with pytest.raises(ValueError, match="with 3; the network knows 0, 1, 2"):
+        trained.with_own_classes(ke.data.Dataset("a", "a", images, np.arange(4), images, np.arange(4)))
+    bare = load_trained(run / "model.keras")
+    for names, expected in (("021", [0, 2, 1, 0]), ("xyz", [0, 1, 2, 0])):
+        labels = np.array([*names, names[0]])
+        found = bare.with_own_classes(ke.data.Dataset("a", "a", images, labels, images, labels))
+        assert found.y_test.tolist() == expected
+    with pytest.raises(ValueError, match="with x, y; the network knows 0, 1, 2"):
+        bare.with_own_classes(ke.data.Dataset("a", "a", images, [*"xyxy"], images, [*"xyxy"]))
+
+
+def test_own_data_are_divided_as_the_run_divided_them(run, capsys, tmp_path):
+    trained = load_trained(run)
+    seen = {image.tobytes() for image in ke.data.load(run.parent / "zoo").x_train}
+    for name in (None, run.parent / "zoo"):
+        found = trained.load_data(name, seed=5)
+        assert found.name == "zoo" and not seen & {image.tobytes() for image in found.x_test}
+    copy = shutil.copytree(run.parent / "zoo", tmp_path / "zoo")
+    assert seen & {image.tobytes() for image in trained.load_data(copy, seed=5).x_test}, "the seed divides other data"
+    status, text = evaluate(run, capsys, "--seed", 5)
+    assert status == 0 and "12 test images" in text
+
+
+def test_own_data_are_found_from_another_folder(run, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert evaluate(run, capsys)[0] == 0
+    assert main(["export", str(run), "--output", "out", "--formats", "tflite_int8"]) == 0
+    config = json.loads((run / "config.json").read_text())
+    assert config["settings"]["data"] == "zoo" and "--data zoo" in config["origin"]["command"]
+    summary = (run / "summary.json").read_text()
+    assert str(run.parent) not in summary, "results name the data as they were given"
+
+
+def test_options_of_the_run_hold_for_other_data_that_take_them(run, capsys, tmp_path):
+    status, text = evaluate(run, capsys, "--data", folder_of(tmp_path / "large", ("cat", "eel"), size=12))
+    assert status == 0 and "Test error 0.00 %" in text, "size=8 was not handed on"
+    images, labels = np.full((4, 8, 8, 1), 120, "uint8"), np.array([1, 1, 1, 1])
+    ke.data.register("dogs", lambda: ke.data.Dataset("dogs", "dogs", images, labels, images, labels))
+    status, text = evaluate(run, capsys, "--data", "dogs")
+    assert status == 0 and "dogs does not take are left out: {'size': 8}" in text and "Test error 0.00 %" in text
+    status, text = evaluate(run, capsys, "--data", "dogs", "--size", 8)
+    assert status == 2 and "Unknown option" in text
+    status, text = evaluate(run, capsys, "--option", "size=null")
+    assert status == 0, "an option of the run can be taken off"
