@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from keras_equivariant.compiler.grammar import recipe as grammar
-from keras_equivariant.data import Augment, Preprocess
-from keras_equivariant.utils.text import nearest
+from keras_equivariant.compiler.grammar.errors import Where
+from keras_equivariant.compiler.grammar.nodes import from_python
+from keras_equivariant.data import Augment
 
 
 @dataclass(frozen=True)
@@ -17,31 +18,24 @@ class Recipe(grammar.Recipe):
 
     @classmethod
     def from_dict(cls, training):
-        """Read the `training` block of a spec; unknown keys raise a ValueError with the nearest right name."""
-        training = dict(training or {})
-        check_keys("training", training, grammar.KEYS)
-        if training.get("augment") is not None:
-            check_keys("training.augment", training["augment"], grammar.AUGMENT)
-        if isinstance(training.get("optimizer"), str):
-            training["optimizer"] = {training["optimizer"]: {}}
-        for name, arguments in (training.get("schedule") or {}).items():
-            check_keys("training.schedule", {name}, grammar.SCHEDULES)
-            check_keys(f"training.schedule.{name}", arguments, grammar.SCHEDULES[name])
-        training["preprocess"] = Preprocess(training.get("preprocess") or ()).steps
-        return cls(**{key: value for key, value in training.items() if value is not None})
+        """The recipe of a dict, as the `training` block of a spec: what is left out, or None, is as declared.
+
+        Raises:
+            SpecError: an unknown key, or a value that the grammar of specs does not allow.
+        """
+        read = grammar.read_recipe(from_python(_given(training or {}), Where("recipe")), {})
+        return cls(**{**read, "preprocess": tuple(read.get("preprocess", ()))})
 
     def make_optimizer(self, steps_per_epoch, epochs):
         """The Keras optimizer, with its schedule counted in steps."""
         import keras
 
         name, config = next(iter(self.optimizer.items()))
-        optimizers = {n: c for n, c in vars(keras.optimizers).items() if isinstance(c, type) and n != "Optimizer"}
-        check_keys("training.optimizer", {name}, optimizers)
         config = dict(config or {})
         if self.schedule:
             rate = config.get("learning_rate", 1e-3)
             config["learning_rate"] = _schedule(self.schedule, rate, steps_per_epoch, epochs)
-        return optimizers[name](**config)
+        return getattr(keras.optimizers, name)(**config)
 
 
 def _schedule(schedule, rate, steps, epochs):
@@ -68,9 +62,8 @@ def _schedule(schedule, rate, steps, epochs):
     )
 
 
-def check_keys(place, given, known):
-    """Raise a ValueError for the first key of `given` that is not in `known`."""
-    for key in given:
-        if key not in known:
-            hint = nearest(key, known, f"Use one of {', '.join(known)}.")
-            raise ValueError(f'Unknown name in `{place}`. Received: "{key}". {hint}')
+def _given(training):
+    """The entries of a recipe that say something."""
+    if not isinstance(training, dict):
+        return training
+    return {key: _given(value) for key, value in training.items() if value is not None}

@@ -143,6 +143,7 @@ def test_specs_and_schema(capsys):
         (["train", "p4_cnn", "--set", "filter=3"], "filters"),
         (["train", "p4_cnn", "--set", "filters"], "--set takes KEY=VALUE. Received: 'filters'"),
         (["train", "p4_cnn", "--recipe", "epoch=3"], 'Did you mean "epochs"?'),
+        (["train", "p4_cnn", "--recipe", "keep_best=no"], "keep_best: must be true or false. Received: 'no'"),
         (["train", "p4_cnn", "--data", "none.npz"], "No such data file. Received: none.npz"),
         (["train", "p4_cnn", "--limit", "0"], "limit=0"),
         (["train", "p4_cnn", "--epochs", "0"], "epochs=0"),

@@ -57,18 +57,40 @@ def test_cosine_falls_from_the_rate_to_the_final_fraction():
 @pytest.mark.parametrize(
     ("training", "message"),
     [
-        ({"epoch": 3}, 'Unknown name in `training`. Received: "epoch". Did you mean "epochs"?'),
-        ({"augment": {"rotation": 3}}, 'training.augment`. Received: "rotation". Did you mean "rotate"?'),
+        ({"epoch": 3}, 'recipe: epoch: unknown key. Did you mean "epochs"?'),
+        ({"augment": {"rotation": 3}}, 'augment.rotation: unknown key. Did you mean "rotate"?'),
         ({"schedule": {"cosin": {}}}, 'Did you mean "cosine"?'),
+        ({"schedule": "cosin"}, 'Did you mean "cosine"?'),
+        ({"schedule": "piecewise"}, '`piecewise` needs the key "epochs"'),
         ({"schedule": {"piecewise": {"epoch": [1]}}}, 'Did you mean "epochs"?'),
+        ({"optimizer": {"Adamm": {}}}, 'Did you mean "Adam"?'),
+        ({"optimizer": ["Adam"]}, "optimizer: must be one optimizer"),
+        ({"class_weight": "blanced"}, "class_weight: must be one of balanced. Received: 'blanced'"),
+        ({"class_weight": {0: 5, 1: 1}}, "class_weight: must be one of balanced. Received: a mapping"),
+        ({"epochs": 2.5}, "epochs: must be a whole number from 1. Received: 2.5"),
+        ({"batch_size": "big"}, "batch_size: must be a whole number from 1. Received: 'big'"),
+        ({"keep_best": "no"}, "keep_best: must be true or false. Received: 'no'"),
+        ({"refit_head": "no"}, "refit_head: must be true or false. Received: 'no'"),
+        ({"early_stopping": 0}, "early_stopping: must be a whole number from 1. Received: 0"),
+        ({"early_stopping": -1}, "early_stopping: must be a whole number from 1. Received: -1"),
+        ({"shuffle_block": 0}, "shuffle_block: must be a whole number from 1. Received: 0"),
+        ({"lie_derivative_penalty": -1}, "lie_derivative_penalty: must be a number from 0. Received: -1"),
+        ({"augment": {"rotate": "full"}}, "augment.rotate: must be degrees from 0 to 180. Received: 'full'"),
+        ({"preprocess": [{"resize": 0}]}, "preprocess[0]: must be contrast, zca or {resize: pixels}"),
+        ([3], "must be a mapping"),
     ],
 )
-def test_wrong_names(training, message):
+def test_mistakes(training, message):
     with pytest.raises(ValueError) as error:
         Recipe.from_dict(training)
     assert message in str(error.value)
 
 
-def test_an_unknown_optimizer():
-    with pytest.raises(ValueError, match='Received: "Adma". Did you mean "Adam"?'):
-        Recipe.from_dict({"optimizer": {"Adma": {}}}).make_optimizer(1, 1)
+def test_what_is_none_is_as_declared():
+    given = {"loss": None, "epochs": None, "augment": {"rotate": 90, "flip": None}, "preprocess": None}
+    assert Recipe.from_dict(given) == Recipe(augment=Augment(rotate=90)) and Recipe.from_dict(None) == Recipe()
+
+
+def test_a_schedule_by_its_name_alone():
+    for short in ("cosine", {"cosine": {}}):
+        assert Recipe.from_dict({"schedule": short}).schedule == {"cosine": {}}

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 from keras_equivariant.compiler.grammar.expressions import resolve
-from keras_equivariant.compiler.grammar.nodes import kind_of
+from keras_equivariant.compiler.grammar.nodes import Node, kind_of
 from keras_equivariant.utils.text import nearest
 
 EXPRESSION = {"$ref": "#/$defs/expression"}
@@ -77,15 +77,19 @@ def mapping(what, rules, required=()):
 
 
 def one_entry(what, rules):
-    """A mapping with exactly one of the keys of `rules`."""
+    """A mapping with exactly one of the keys of `rules`, or that key alone where nothing in it is required."""
+    alone = [name for name, rule in rules.items() if not rule.schema.get("required")]
 
     def read(node, scope):
+        if isinstance(node.value, str):
+            node = Node({node.value: Node({}, node.where.key(node.value))}, node.where)
         found = node.mapping(f"a {what}", tuple(rules))
         if len(found) != 1:
             raise node.error(f"must be one {what}: {', '.join(rules)}. Received: {len(found)}")
         return {key: rules[key].read(child, scope) for key, child in found.items()}
 
-    return Rule(read, {**mapping(what, rules).schema, "minProperties": 1, "maxProperties": 1})
+    whole = {**mapping(what, rules).schema, "minProperties": 1, "maxProperties": 1}
+    return Rule(read, {"anyOf": [{"enum": alone}, whole]})
 
 
 def steps(key, plain, sized):
