@@ -53,16 +53,10 @@ def training_pipeline(
     Raises:
         ValueError: if `block` does not divide N.
     """
-    count = len(images)
-    if count % block:
-        raise ValueError(
-            "The number of images to train on must be a multiple of `shuffle_block`. "
-            f"Received: {count} images, shuffle_block={block}. Use shuffle_block=1, or fill the blocks."
-        )
+    check_pipeline(images, augment, block)
+    count, move = len(images), None
     batch_size = min(batch_size, count)
-    move = None
     if augment:
-        _check(augment, images)
         move = functools.partial(_moved, augment, isinstance(images, Rows), target_type)
     if not _on_tensorflow():
         from keras_equivariant.data.batches import training_batches
@@ -110,10 +104,21 @@ def _on_tensorflow():
     return keras.backend.backend() == "tensorflow"
 
 
-def _check(augment, images):
-    """ValueError, before anything is trained, where an augmentation is not one of such images or points."""
+def check_pipeline(images, augment=None, block=1, sizes=None):
+    """ValueError where `training_pipeline` cannot shuffle or augment such images or points.
+
+    Args:
+        sizes: what they are preprocessed to along each axis. Default: None, as they are.
+    """
+    if len(images) % block:
+        raise ValueError(
+            "The number of images to train on must be a multiple of `shuffle_block`. "
+            f"Received: {len(images)} images, shuffle_block={block}. Use shuffle_block=1, or fill the blocks."
+        )
+    if not augment:
+        return
     if not isinstance(images, Rows):
-        augment.check_sides(images.shape[1:-1])
+        augment.check_sides(sizes or images.shape[1:-1])
         return
     for name, array in parts_of(images).items():
         if name in MOVING:

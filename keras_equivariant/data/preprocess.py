@@ -39,19 +39,26 @@ class Preprocess:
 
     def fit(self, images):
         """Learn from the training images and return them transformed."""
+        self.check(images)
         if isinstance(images, Rows):
-            return self(images)
+            return images
+        for name, value in map(_parts, self.steps):
+            if name == "zca":
+                self.state |= dict(zip(("zca_mean", "zca_matrix"), _fit_zca(images), strict=True))
+            images = self._apply(name, value, images)
+        return images
+
+    def check(self, images):
+        """ValueError where the steps are none for such images."""
+        if isinstance(images, Rows):
+            self(images)
+            return
         if self.steps and isinstance(images, Stored):
             raise ValueError(
                 f"Images that stay on disk are not preprocessed. Received: preprocess={list(self.steps)} for a data "
                 "set of several files. Save them preprocessed, or as one file."
             )
-        for name, value in map(_parts, self.steps):
-            _check_planar(name, images.shape[1:])
-            if name == "zca":
-                self.state |= dict(zip(("zca_mean", "zca_matrix"), _fit_zca(images), strict=True))
-            images = self._apply(name, value, images)
-        return images
+        self.output_shape(images.shape[1:])
 
     def __call__(self, images):
         if isinstance(images, Rows):
@@ -72,6 +79,8 @@ class Preprocess:
         """`(H, W, C)` after the steps; of volumes, which none changes in size, `(D, H, W, C)`."""
         for name, value in map(_parts, self.steps):
             _check_planar(name, shape)
+            if name == "zca":
+                _check_square(*shape[:2])
             shape = (value, value, shape[-1]) if name == "resize" else tuple(shape)
         return shape
 
@@ -112,6 +121,14 @@ def _check_planar(name, shape):
         )
 
 
+def _check_square(height, width):
+    if height != width:
+        raise ValueError(
+            "Whitening that keeps rotations exact needs square images. "
+            f"Received: {height}x{width}. Crop or pad them to a square, or leave out `zca`."
+        )
+
+
 def _resize(images, size):
     import keras
 
@@ -126,11 +143,6 @@ def _resize(images, size):
 
 def _fit_zca(images):
     height, width, channels = images.shape[1:]
-    if height != width:
-        raise ValueError(
-            "Whitening that keeps rotations exact needs square images. "
-            f"Received: {height}x{width}. Crop or pad them to a square, or leave out `zca`."
-        )
     flat = images.reshape(len(images), -1).astype("float32")
     mean = flat.mean(axis=0)
     centered = flat - mean

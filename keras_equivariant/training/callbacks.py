@@ -19,8 +19,9 @@ class EpochRecord(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if not np.isfinite(logs["loss"]):
             raise FloatingPointError(
-                f"Training needs a finite loss. Received: loss={logs['loss']} in epoch {epoch + 1}. The state before "
-                "that epoch is kept; use a smaller learning rate, or no --mixed-precision."
+                f"Training needs a finite loss. Received: loss={logs['loss']} in epoch {epoch + 1}. Train with a "
+                "smaller learning rate, or no --mixed-precision"
+                + ("." if epoch == 0 else "; this folder keeps the state before that epoch, name another: --run-dir.")
             )
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         logs["learning_rate"] = float(f"{rate:.6g}")  # 0.001, not float32's 0.0010000000474974513

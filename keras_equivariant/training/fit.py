@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_equivariant.data import evaluation_parts, training_pipeline
 from keras_equivariant.data.cuts import drawn
+from keras_equivariant.data.pipeline import check_pipeline
 from keras_equivariant.equivariance.lie_penalty import with_lie_penalty
 from keras_equivariant.graphs.weights import finalize
 from keras_equivariant.training.callbacks import Best, Checkpoint, EpochRecord
@@ -28,6 +29,23 @@ ROWS_AT_A_TIME = 250
 LARGEST_DIFFERENCE = 0.1
 
 log = logging.getLogger("keras_equivariant.training")
+
+
+def check_fit(network, preprocess, dataset, epochs, batch_size, distribution):
+    """Raises what `fit_network` would raise of a recipe that cannot be carried out on such data, before it is begun."""
+    recipe = network.recipe
+    preprocess.check(dataset.x_train)
+    sizes = None if dataset.layout in ("points", "states") else preprocess.output_shape(dataset.image_shape)[:-1]
+    check_pipeline(dataset.x_train, recipe.augment, recipe.shuffle_block, sizes)
+    sample_weights(recipe, dataset)
+    Best.of(recipe, dataset, None)
+    count = distribution.divide("batch_size", min(batch_size, len(dataset.x_train)))
+    if dataset.x_val is not None:
+        distribution.divide("validation", len(dataset.x_val))
+    if recipe.refit_head:
+        check_head(network.model, dataset.y_train)
+    with distribution.scope():
+        recipe.make_optimizer(len(dataset.x_train) // count, epochs)
 
 
 def fit_network(
@@ -61,8 +79,6 @@ def fit_network(
     """
     distribution = distribution or Distribution()
     model, recipe = network.model, network.recipe
-    if recipe.refit_head:
-        check_head(model, dataset.y_train)
     images = preprocess.fit(dataset.x_train)
     if preprocess.state and distribution.is_chief:
         with replaced(folder / "preprocess.npz") as path, open(path, "wb") as file:

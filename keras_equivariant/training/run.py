@@ -25,7 +25,7 @@ from keras_equivariant.training import reporting
 from keras_equivariant.training.agreement import certified_group
 from keras_equivariant.training.distribution import Distribution, make_distribution
 from keras_equivariant.training.evaluation import angles_of
-from keras_equivariant.training.fit import fit_network
+from keras_equivariant.training.fit import check_fit, fit_network
 from keras_equivariant.training.network import Network, data_of, make_network, recipe_of
 from keras_equivariant.training.origin import command_line, data_path, origin_of
 from keras_equivariant.training.results import TrainResult, check_exportable, checked_formats, finish
@@ -156,6 +156,8 @@ def train(
     if compare is not None:
         shared = {"epochs": epochs, "batch_size": batch_size}
         jobs.append(_Job.prepare(compare, dataset, jobs[0].folder / "compare", **shared, **common))
+    for job in jobs:
+        job.check(dataset)
     check_exportable(jobs[0].network.model, formats)
     group = certified_group(jobs[0].network.model, dataset)
     with room(jobs[0].folder.path, "Free some and continue with --resume"), contextlib.ExitStack() as stack:
@@ -228,6 +230,11 @@ class _Job:
                 )
         folder = RunFolder(run_dir or default_folder(network.name, dataset, seed))
         return cls(network, folder, settings, Preprocess(network.recipe.preprocess), distribution)
+
+    def check(self, dataset):
+        """Raises what can be known to go wrong before the folder is opened."""
+        own = self.settings
+        check_fit(self.network, self.preprocess, dataset, own["epochs"], own["batch_size"], self.distribution)
 
     def open(self, resume, origin):
         self.folder.open(self.settings, resume, {**origin, "params": self.network.params})

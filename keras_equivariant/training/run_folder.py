@@ -13,6 +13,8 @@ import numpy as np
 from keras_equivariant.utils.files import write_text
 
 CONFIG = "config.json"
+OF_EPOCHS = ("checkpoint.npz", "model.keras")
+BEFORE_AN_EPOCH = ("spec.yaml", "preprocess.npz", "log.csv", "best.npz")
 
 
 class RunFolder:
@@ -42,27 +44,36 @@ class RunFolder:
     def open(self, settings, resume, origin=None):
         """Create the folder, or reopen it for `resume`; nothing is written over. `origin` is kept beside the settings.
 
+        A run that finished no epoch is begun anew, with any settings.
+
         Raises:
             FileExistsError: It holds a run already, and `resume` is false; or another process works in it.
             ValueError: `resume` with other settings than the run was started with (more epochs are allowed).
             OSError: The folder cannot be written.
         """
         config = self / CONFIG
-        if config.exists():
+        begun, started = self.has_epochs(), config.exists()
+        if begun and started:
             if not resume:
                 raise FileExistsError(
                     f"A run folder is never written over. Received: {self.path}, which holds a run. "
                     "Continue it with --resume, or name another folder with --run-dir."
                 )
             self._check_same(read_json(config, "settings")["settings"], settings)
-        elif self.path.is_dir() and any(not path.name.startswith(".") for path in self.path.iterdir()):
+        elif not started and self.path.is_dir() and any(not path.name.startswith(".") for path in self.path.iterdir()):
             raise FileExistsError(
                 f"A new run needs an empty folder. Received: {self.path}, which holds other files. "
                 "Name another folder with --run-dir."
             )
         check_writable(self.path)
         self._lock_folder()
+        for name in () if begun else BEFORE_AN_EPOCH:
+            (self / name).unlink(missing_ok=True)
         write_json(config, {"settings": settings, "versions": versions(), "origin": origin or {}})
+
+    def has_epochs(self):
+        """Whether a run left the state of an epoch here."""
+        return any((self / name).exists() for name in OF_EPOCHS)
 
     def close(self):
         """Let another process open the folder; the end of the process, however it ends, does the same."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from keras_equivariant.training.compare import compare_runs
-from keras_equivariant.training.run_folder import write_json
+from keras_equivariant.training.run_folder import CONFIG, RunFolder, write_json
 from keras_equivariant.training.summaries import together
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def train_seeds(train, seeds, arguments, command):
             f'"{models[0].name}". Give a spec (ke.spec_of(model) writes one), or call train once for each model.'
         )
     first, folder = arguments["seed"], Path(arguments["run_dir"]).expanduser()
-    if not arguments["resume"] and folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
+    if not arguments["resume"] and folder.is_dir() and not all(map(_is_no_run, folder.iterdir())):
         raise FileExistsError(
             f"Runs with several seeds need an empty folder. Received: {folder}, which holds other files. Continue its "
             "runs with --resume, or name another folder with --run-dir."
@@ -80,6 +80,12 @@ def train_seeds(train, seeds, arguments, command):
     if results[0] is None:
         return None
     return _gathered(folder, results, command)
+
+
+def _is_no_run(path):
+    """Whether a path in the folder of all is hidden, or the folder of a seed whose run finished no epoch."""
+    unused = path.name.startswith("seed") and (path / CONFIG).exists() and not RunFolder(path).has_epochs()
+    return path.name.startswith(".") or unused
 
 
 def _gathered(folder, results, command):

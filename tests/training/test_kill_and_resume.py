@@ -125,6 +125,7 @@ def test_a_run_of_a_version_without_a_setting_is_resumed(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.open({"seed": 1, "recipe": {"augment": {"rotate": 5}}}, resume=False)
     folder.close()
+    (folder / "checkpoint.npz").touch()
     folder.open({"seed": 1, "recipe": {"loss": None, "augment": {"rotate": 5, "quarter_turns": False}}}, resume=True)
     folder.close()
     with pytest.raises(ValueError, match="recipe: .* then"):

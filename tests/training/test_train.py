@@ -136,6 +136,41 @@ def test_a_diverging_run_says_so_and_keeps_the_last_good_state(shapes, tmp_path)
     assert not (tmp_path / "run" / "model.keras").exists()
 
 
+def test_a_run_that_finished_no_epoch_is_begun_anew_with_other_settings(shapes, tmp_path):
+    folder, diverging = tmp_path / "run", {"batch_size": 16, "optimizer": {"SGD": {"learning_rate": 1e38}}}
+    with pytest.raises(FloatingPointError, match="finite loss"):
+        quiet(plain(), shapes, folder, recipe=diverging, epochs=2)
+    (folder / "best.npz").write_bytes(b"of the run that failed")
+    recipe = {"batch_size": 16, "keep_best": True}
+    result = quiet(plain(), shapes, folder, recipe=recipe, epochs=2, validation=12)
+    assert len(result.history["loss"]) == 2 and (folder / "model.keras").exists()
+    with pytest.raises(FileExistsError, match="never written over"):
+        quiet(plain(), shapes, folder, recipe=recipe, epochs=2, validation=12)
+    for seed in (0, 1):
+        with pytest.raises(FloatingPointError, match="finite loss"):
+            quiet(SPEC, shapes, tmp_path / "seeds", recipe=diverging, epochs=1, seed=seed, seeds=2)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ({"early_stopping": 2}, "Use --validation 0.2"),
+        ({"augment": {"quarter_turns": True}}, "`quarter_turns` needs square images"),
+        ({"preprocess": ["zca"]}, "needs square images"),
+        ({"optimizer": {"SGD": {"momentum": 2}}}, "momentum"),
+        ({"shuffle_block": 7}, "multiple of `shuffle_block`"),
+        ({"refit_head": True}, "all classes from 0 to 9"),
+    ],
+)
+def test_a_recipe_that_cannot_be_carried_out_leaves_no_folder(recipe, message, tmp_path):
+    images, labels = np.random.default_rng(0).uniform(size=(60, 8, 12, 1)).astype("float32"), np.arange(60) % 3
+    oblong = ke.data.Dataset("oblong", "oblong", images, labels, images, labels)
+    spec = {**SPEC, "params": {**SPEC["params"], "size": [8, 12]}, "input": {"shape": [8, 12, "${channels}"]}}
+    with pytest.raises(ValueError, match=message):
+        quiet(spec, oblong, tmp_path / "run", params={"classes": 10}, recipe=recipe)
+    assert not (tmp_path / "run").exists()
+
+
 def test_mixed_precision_trains_and_leaves_the_global_policy_alone(shapes, tmp_path):
     before = keras.config.dtype_policy()
     result = quiet(SPEC, shapes, tmp_path / "run", epochs=1, mixed_precision="bfloat16")
