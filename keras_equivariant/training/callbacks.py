@@ -104,7 +104,7 @@ class Best(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         best, loss = self._found()
-        if logs["val_loss"] < loss or best > epoch:  # a resumed run does an epoch again
+        if logs["val_loss"] < loss or best >= epoch:  # a resumed run does an epoch again
             write_arrays(self.path, epoch=epoch, loss=logs["val_loss"], **_weights(self.model))
             best = epoch
         if self.patience and epoch - best >= self.patience:

@@ -112,9 +112,11 @@ def fit_network(
     callbacks = [keras.callbacks.TerminateOnNaN(), EpochRecord()]
     if distribution.is_chief:
         folder.trim_log(done)
-        callbacks += [keras.callbacks.CSVLogger(folder / "log.csv", append=True), checkpoint]
-    if best:
+        callbacks.append(keras.callbacks.CSVLogger(folder / "log.csv", append=True))
+    if best:  # before the checkpoint, behind which no epoch is done again
         callbacks.append(best)
+    if distribution.is_chief:
+        callbacks.append(checkpoint)
     if tensorboard and distribution.is_chief:
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
     if done < epochs and not (best and best.has_stopped(done)):

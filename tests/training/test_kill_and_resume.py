@@ -12,8 +12,9 @@ import pytest
 import yaml
 from tiny_training import SPEC, plain, save_shapes
 
+import keras_equivariant as ke
 from keras_equivariant.cli import main
-from keras_equivariant.training.callbacks import Checkpoint
+from keras_equivariant.training.callbacks import Best, Checkpoint
 from keras_equivariant.training.run_folder import RunFolder
 from keras_equivariant.training.tasks.classification import Classification
 
@@ -86,6 +87,27 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path):
     assert [int(row["epoch"]) for row in logs[0]] == list(range(EPOCHS))
     for column in ("loss", "accuracy", "learning_rate"):
         np.testing.assert_allclose(*([float(row[column]) for row in log] for log in logs), rtol=1e-4)
+
+
+def test_wherever_the_end_of_the_best_epoch_is_cut_off_it_is_not_lost(tmp_path):
+    data, recipe = save_shapes(tmp_path / "shapes.npz"), {"batch_size": 16, "keep_best": True}
+    options = {"recipe": recipe, "epochs": 2, "validation": 12, "angle_step": 180, "export_formats": (), "verbose": 0}
+    whole = ke.train(plain(), data, tmp_path / "whole", **options)
+    assert np.argmin(whole.history["val_loss"]) == 1, "without the last epoch another network would be kept"
+    for kind in (Best, Checkpoint):
+        written, folder = kind.on_epoch_end, tmp_path / kind.__name__
+
+        def killed(self, number, logs=None, written=written):
+            if number == 1:
+                raise KeyboardInterrupt
+            written(self, number, logs)
+
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(kind, "on_epoch_end", killed)
+            ke.train(plain(), data, folder, **options)
+        resumed = ke.train(plain(), data, folder, resume=True, **options)
+        for found, expected in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_the_log_is_trimmed_to_the_checkpoint(tmp_path):
