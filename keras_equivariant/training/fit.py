@@ -101,7 +101,7 @@ def fit_network(
         trained = task.trained(trained, dataset)
         if recipe.lie_derivative_penalty:
             trained = with_lie_penalty(trained, recipe.lie_derivative_penalty)
-        task.compile(trained, recipe.make_optimizer(steps, epochs), recipe.loss, dataset.y_train)
+        task.compile(trained, _optimizer(model, recipe, steps, epochs), recipe.loss, dataset.y_train)
         if keras.backend.backend() == "tensorflow":  # which else traces the first step twice
             trained.optimizer.build(trained.trainable_variables)
         done = distribution.agree(trained, checkpoint.restore(trained) if distribution.is_chief else 0)
@@ -149,6 +149,18 @@ def fit_network(
     if recipe.refit_head:
         save_model(refit_head(model, images, dataset.y_train), folder / "model.keras")
     return model
+
+
+def _optimizer(model, recipe, steps, epochs):
+    """The optimizer of the recipe; where layers compute in float16 its loss is scaled, lest small gradients vanish.
+
+    Keras does so where the model it compiles has that policy. What is compiled here may be made of the network: with
+    its answer in the units of the targets, its forces, its motion.
+    """
+    optimizer = recipe.make_optimizer(steps, epochs)
+    if any(layer.dtype_policy.name == "mixed_float16" for layer in model._flatten_layers()):
+        return keras.optimizers.LossScaleOptimizer(optimizer, name="loss_scale_optimizer")
+    return optimizer
 
 
 def sample_weights(recipe, dataset):

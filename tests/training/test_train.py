@@ -181,6 +181,29 @@ def test_mixed_precision_trains_and_leaves_the_global_policy_alone(shapes, tmp_p
         quiet(SPEC, shapes, tmp_path / "other", mixed_precision="float8")
 
 
+@pytest.mark.parametrize("task", ["classification", "regression", "molecules"])
+def test_float16_scales_the_loss_of_every_task(task, tmp_path, monkeypatch):
+    compiled, compile_ = [], keras.Model.compile
+
+    def watched(self, *arguments, **options):
+        compile_(self, *arguments, **options)
+        compiled.append(type(self.optimizer).__name__)
+
+    monkeypatch.setattr(keras.Model, "compile", watched)
+    if task == "molecules":
+        spec, data = "lieconv_molecules", ke.data.load("clusters").limited(16)
+        options = {"params": {"width": 8, "layers": 1, "neighbors": 4}, "batch_size": 8}
+    else:
+        images = np.random.default_rng(0).integers(0, 255, (32, 8, 8, 1)).astype("uint8")
+        y = np.arange(32) % 3 if task == "classification" else 1000.5 + 100 * np.random.default_rng(1).normal(size=32)
+        spec, data = SPEC, ke.data.Dataset("own", "own", images, y, images, y, task=task)
+        options = {"batch_size": 16}
+    found = quiet(spec, data, tmp_path / "run", epochs=1, mixed_precision="float16", angle_step=180, **options)
+    assert compiled[0] == "LossScaleOptimizer"
+    assert np.isfinite(found.history["loss"]).all()
+    assert task == "classification" or found.model.outputs[0].dtype == "float32", "units of the data need the digits"
+
+
 def test_networks_that_do_not_fit_the_data(shapes, tmp_path):
     with pytest.raises(ValueError, match=r'network "plain" for 9x9x1, data ".*" of 8x8x1.*resize: 9'):
         quiet(plain(size=9), shapes, tmp_path / "run")
