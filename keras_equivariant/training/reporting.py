@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 
+from keras_equivariant.utils.drawing import literal_texts
 from keras_equivariant.utils.files import replaced
 from keras_equivariant.utils.optional import require
 
@@ -42,6 +43,7 @@ def summarize(settings, dataset, task, results, history):
     }
 
 
+@literal_texts()
 def plot_by_angle(curves, title, score, path, unit="%", scale=100, chance=None, deviations=None):
     """Draw a score against the angle the test images are rotated by, one line a network.
 

@@ -96,7 +96,8 @@ def finish(job, results, dataset, export_formats, inference_type="float32"):
     """
     inputs, _ = dataset.sample("train", REPRESENTATIVE_IMAGES, job.settings["seed"])
     result, comparison = results[0], results[1] if len(results) > 1 else None
-    task, curves = task_of(dataset), {r.summary["network"]: r.score_by_angle for r in results}
+    task, names = task_of(dataset), names_of(results)
+    curves = {name: found.score_by_angle for name, found in zip(names, results, strict=True)}
     if any(curves.values()):
         title = f"Test {task.score_text}, rotated ({dataset.description})"
         plot = job.folder / f"{task.score}_by_angle.png"
@@ -119,16 +120,22 @@ def finish(job, results, dataset, export_formats, inference_type="float32"):
     write_json(job.folder / "summary.json", summary)
     report = write_report(job, results, dataset, task, exported, served)
     log.info("Everything about the run is in %s; open %s in a browser.", job.folder.path, report)
-    for found in results:
-        name, report = found.summary["network"], found.certificate
+    for name, found in zip(names, results, strict=True):
+        report = found.certificate
         log.info(
             "%s: %s", name, "no certificate: no group moves its inputs." if report is None else f"{report.headline}."
         )
-    for found in results:
-        log.info("%s: %s", found.summary["network"], task.text(found.summary))
+    for name, found in zip(names, results, strict=True):
+        log.info("%s: %s", name, task.text(found.summary))
     if failure:
         raise failure
     return replace(result, comparison=comparison, summary=summary)
+
+
+def names_of(results):
+    """The names of the network and of the one that it is compared with, which may be the same spec's."""
+    first, *others = (result.summary["network"] for result in results)
+    return [first, *(f"{name} (compared)" if name == first else name for name in others)]
 
 
 def _as_float(images):

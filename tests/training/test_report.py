@@ -11,6 +11,7 @@ from tiny_training import SPEC, save_shapes
 
 import keras_equivariant as ke
 from keras_equivariant.data import Dataset, Rows
+from keras_equivariant.training import reporting
 from keras_equivariant.training.report import page
 from keras_equivariant.training.tasks import TASKS, task_of
 
@@ -148,6 +149,23 @@ CASES = {
     "a field": ("vectors", images(normal(8, 8, 2)), fields(2), "Errors"),
     "dipoles": ("molecules", *atoms(), "Parity plot"),
 }
+
+
+def test_names_are_drawn_as_they_are_written(tmp_path):
+    images = np.random.default_rng(0).integers(0, 255, (30, 8, 8, 1)).astype("uint8")
+    labels = np.array(["$_$", "$5 to $10", "plain"])[np.arange(30) % 3]
+    data = Dataset("own", r"the folder $\frac$", images, labels, images, labels)
+    result = run(data, tmp_path / "run", epochs=1)
+    assert "Confusion matrix" in checked(result.run_dir).titles["h3"]
+
+
+def test_a_network_beside_itself_has_a_curve_of_its_own(tmp_path, monkeypatch, caplog):
+    drawn = []
+    monkeypatch.setattr(reporting, "plot_by_angle", lambda curves, *rest: drawn.append(list(curves)))
+    data = save_shapes(tmp_path / "shapes.npz")
+    with caplog.at_level("INFO", logger="keras_equivariant"):
+        run(data, tmp_path / "run", compare=SPEC, epochs=1)
+    assert drawn == [["tiny", "tiny (compared)"]] and "tiny (compared): Test error" in caplog.text
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -13,6 +13,7 @@ from keras_equivariant.training.report.certificate import sentences
 from keras_equivariant.training.report.features import feature_maps
 from keras_equivariant.training.report.template import PAGE
 from keras_equivariant.training.served import TESTED_ROWS
+from keras_equivariant.utils.drawing import literal_texts
 from keras_equivariant.utils.files import write_text
 from keras_equivariant.utils.text import number
 
@@ -20,6 +21,7 @@ WATCHED = 2000  # test rows whose answers are looked at
 DPI = 125
 
 
+@literal_texts()
 def write_report(job, results, dataset, task, exported=None, served=()):
     """Writes report.html into the run's folder and returns its path.
 
