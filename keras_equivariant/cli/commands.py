@@ -167,6 +167,7 @@ def run_equivariant(arguments):
     from keras_equivariant.export import export
 
     formats = checks.checked_formats(arguments.formats)
+    checks.check_inference_type(formats, arguments.inference_type)
     if "keras" in arguments.formats:
         raise ValueError(
             "The network to train is written as a .keras file. Received: --formats keras, whose file has the same "

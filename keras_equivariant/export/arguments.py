@@ -57,14 +57,25 @@ def check_input_names(graph):
         )
 
 
+def check_inference_type(formats, inference_type):
+    """ValueError for what is no type, or one that none of the formats takes and returns."""
+    if inference_type not in ("float32", "int8"):
+        raise ValueError(f'`inference_type` must be "float32" or "int8". Received: {inference_type!r}')
+    names = [format.name for format in formats]
+    if inference_type == "int8" and not any(format.needs_data for format in formats):
+        raise ValueError(
+            '`inference_type` is what the format "tflite_int8" takes and returns. Received: inference_type="int8" with '
+            f"the formats {names}. Add tflite_int8 to the formats, or leave `inference_type` out."
+        )
+
+
 def check_version(version):
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ValueError(f"`version` must be a positive integer. Received: version={version!r}")
 
 
 def checked_data(graph, data, formats, inference_type):
-    if inference_type not in ("float32", "int8"):
-        raise ValueError(f'`inference_type` must be "float32" or "int8". Received: {inference_type!r}')
+    check_inference_type(formats, inference_type)
     needing = [format.name for format in formats if format.needs_data]
     if needing and data is None:
         raise ValueError(

@@ -55,11 +55,12 @@ class TrainResult:
         return self.score_by_angle
 
 
-def checked_formats(formats):
+def checked_formats(formats, inference_type="float32"):
     """The `Format`s of these names; raises before the training what would stop the export after it."""
-    if not formats:
+    found, backend = arguments.checked_formats(formats) if formats else (), keras.backend.backend()
+    arguments.check_inference_type(found, inference_type)
+    if not found:
         return ()
-    found, backend = arguments.checked_formats(formats), keras.backend.backend()
     other = [format.backend for format in found if format.backend not in (None, backend)]
     if other:
         raise ValueError(

@@ -136,7 +136,7 @@ def train(
     require("matplotlib", "Plotting the results")
     if tensorboard:
         require("tensorboard", "Logging for TensorBoard")
-    formats = checked_formats(export_formats)
+    formats = checked_formats(export_formats, inference_type)
     distribution = make_distribution(distribute or declared.distribute)
     own_options = dict(data_options or {})
     loaded = data if isinstance(data, datasets.Dataset) else datasets.load(data, seed, **own_options)

@@ -125,6 +125,8 @@ def test_export_the_formats_asked_for(run, capsys, tmp_path):
     assert main(command) == 0
     assert (tmp_path / "tiny_int8.tflite").is_file() and "tiny_int8.tflite" in capsys.readouterr().out
     assert "tiny_int8.tflite" in failure(capsys, *command)
+    other = ["export", run, "--output", tmp_path / "other", "--inference-type", "int8"]
+    assert "Add tflite_int8 to the formats" in failure(capsys, *other)
     assert main([*command, "--overwrite"]) == 0
 
 
@@ -144,6 +146,9 @@ def test_specs_and_schema(capsys):
         (["train", "p4_cnn", "--set", "filters"], "--set takes KEY=VALUE. Received: 'filters'"),
         (["train", "p4_cnn", "--recipe", "epoch=3"], 'Did you mean "epochs"?'),
         (["train", "p4_cnn", "--recipe", "keep_best=no"], "keep_best: must be true or false. Received: 'no'"),
+        (["train", "p4_cnn", "--inference-type", "int8"], "Add tflite_int8 to the formats"),
+        (["train", "p4_cnn", "--inference-type", "int8", "--no-export"], "Add tflite_int8 to the formats"),
+        (["equivariant", "a.keras", "--inference-type", "int8"], "Add tflite_int8 to the formats"),
         (["train", "p4_cnn", "--data", "none.npz"], "No such data file. Received: none.npz"),
         (["train", "p4_cnn", "--limit", "0"], "limit=0"),
         (["train", "p4_cnn", "--epochs", "0"], "epochs=0"),
