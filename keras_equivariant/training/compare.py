@@ -7,6 +7,11 @@ from keras_equivariant.training.summaries import DEVIATION, mean_and_deviation, 
 from keras_equivariant.training.tasks import TASKS
 from keras_equivariant.utils.text import aligned
 
+IMAGES = {"training_images": "training images", "test_images": "test images"}  # shown where runs differ in them
+OTHER_TEST = (
+    "The runs were tested on unlike sets, so that their scores are none beside each other; evaluate RUN tests one on "
+    "all test images."
+)
 NEEDED = ("parameters", "data", "data_description", "certificate")
 
 
@@ -16,7 +21,8 @@ def compare_runs(folders, plot=None):
     Args:
         folders: run folders of `train`, all for one task; a run is named after its folder. A folder of runs with
             several seeds is one line: mean ± standard deviation. `runs/a/compare` is the network that the run `runs/a`
-            was compared with, with each of its seeds.
+            was compared with, with each of its seeds. Where some were tested on fewer images than others, the table
+            says so.
         plot: PNG file to write.
 
     Returns:
@@ -56,21 +62,24 @@ def compare_runs(folders, plot=None):
     keys, several = task.summary_keys(), any(len(found) > 1 for found in runs.values())
     head = ("run", "parameters", f"{task.result[1]} {task.unit}".rstrip(), "mean over angles", "worst angle")
     further = [key for key in task.further if any(key in run for run in together.values())]
-    data = len({found[0].get("training_images") for found in runs.values()}) > 1
-    head += (*(task.further[key] for key in further), *(["training images"] if data else []))
+    unlike = [(key, words) for key, words in IMAGES.items() if len({found[0].get(key) for found in runs.values()}) > 1]
+    head += (*(task.further[key] for key in further), *(words for _, words in unlike))
     head += ("certificate", *(["seeds"] if several else []))
     rows = [
         (
             name,
             f"{found[0]['parameters']:,}",
             *(_number(together[name], key, task, len(found) > 1) for key in (*keys, *further)),
-            *([_images(found[0])] if data else []),
+            *(_images(found[0], key) for key, _ in unlike),
             " ".join(dict.fromkeys(f"{run['certificate']['group']}: {run['certificate']['verdict']}" for run in found)),
             *([str(len(found))] if several else []),
         )
         for name, found in runs.items()
     ]
-    return "\n".join(aligned([head, *rows]))
+    lines = aligned([head, *rows])
+    if "test_images" in dict(unlike):
+        lines.append(OTHER_TEST)
+    return "\n".join(lines)
 
 
 def _named(folders):
@@ -115,9 +124,9 @@ def _task(run):
     return next((task for task in TASKS.values() if task.summary_keys()[0] in run), TASKS["classification"])
 
 
-def _images(run):
-    share = f" ({100 * run['fraction']:g} %)" if run.get("fraction") else ""
-    return f"{run['training_images']:,}{share}" if "training_images" in run else "–"
+def _images(run, key):
+    share = f" ({100 * run['fraction']:g} %)" if key == "training_images" and run.get("fraction") else ""
+    return f"{run[key]:,}{share}" if key in run else "–"
 
 
 def _number(run, key, task, several):

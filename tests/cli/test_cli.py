@@ -69,6 +69,10 @@ def test_compare_puts_runs_side_by_side(run, tmp_path, capsys):
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
     assert "summary.json" in failure(capsys, "compare", tmp_path)
     assert "must differ" in failure(capsys, "compare", run, run)
+    (twin / "summary.json").write_text(json.dumps({**summary, "test_images": 1}))
+    assert main(["compare", str(run), str(twin)]) == 0
+    head, first, second, last = capsys.readouterr().out.splitlines()
+    assert "test images" in head and " 30 " in first and " 1 " in second and "unlike sets" in last
     other = {**summary, "data": "elsewhere"}
     (twin / "summary.json").write_text(json.dumps(other))
     assert "same data" in failure(capsys, "compare", run, twin)
