@@ -5,10 +5,9 @@ import logging
 
 import numpy as np
 
-from keras_equivariant.data import files, resampling, sizes
+from keras_equivariant.data import files, pictures, resampling, sizes
 from keras_equivariant.data.cuts import drawn, others
 from keras_equivariant.data.dataset import Dataset
-from keras_equivariant.utils.optional import require
 
 TEST_SHARE = 0.2
 PARTS = {
@@ -114,7 +113,7 @@ def _kinds(paths, wanted=None):
     shapes, depths, voxels = (collections.Counter() for _ in range(3))
     for path in paths:
         if files.suffix_of(path) in files.PICTURES:
-            shape, depth = _header(path)
+            shape, depth = pictures.header(path)
         else:
             array, voxel = files.read(path)
             shape, depth = resampling.resampled_shape(array.shape, voxel, wanted), array.dtype
@@ -143,21 +142,6 @@ def _depth(name, depths):
     if deep:
         log.info("Images of 16 bits stand beside some of 8: the numbers of the first are divided by %d.", _DEEPER)
     return "uint8" if set(depths) == {"uint8"} else "float32", deep
-
-
-def _header(path):
-    pillow = require("PIL.Image", "Reading pictures", "files")
-    try:
-        with pillow.open(path) as picture:
-            height, width = picture.size if files.lies(picture) else picture.size[::-1]
-            mode = picture.mode
-    except Exception as error:
-        raise ValueError(
-            f"A data file must be whole. Received: {path} ({error}). Remove it or make it again."
-        ) from error
-    gray = mode in ("1", "L", "LA") or mode.startswith(("I", "F"))
-    depth = {"I": "uint16", "F": "float32"}.get(mode[0], "uint8")
-    return (height, width, 1 if gray else 3), np.dtype(depth)
 
 
 def _common_size(name, shapes, size, fit):

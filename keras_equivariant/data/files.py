@@ -4,15 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_equivariant.data import resampling
+from keras_equivariant.data import pictures, resampling, tiffs
 from keras_equivariant.data.stored import Stored
 from keras_equivariant.utils.optional import require
 
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".pnm")
 TIFFS = (".tif", ".tiff")
 NIFTIS = (".nii", ".nii.gz")
 SUFFIXES = (*PICTURES, *TIFFS, *NIFTIS, ".npy")
-_ORIENTATION = 0x0112  # of the EXIF standard
 IN_MEMORY = 2**30  # bytes; larger sets stay on disk
 
 
@@ -35,21 +34,22 @@ def listed(folder):
 def read(path, mask=False):
     """`(array, voxel size or None)` of one file: an image `(H, W, C)`, or a volume `(D, H, W, C)`.
 
-    Pictures become gray or red, green and blue, upright as their camera noted it; palettes and transparency are
-    dissolved, but for masks, whose numbers are classes and stay. NIfTI volumes have the axes of the file, x, y, z.
+    Pictures, .tif among them, become gray or red, green and blue, upright as their camera noted it; palettes and
+    transparency are dissolved, but for masks, whose numbers are classes and stay. NIfTI volumes have the axes of the
+    file, x, y, z.
 
     Raises:
         ValueError: the file is damaged, or holds something else; a mask in several colors.
     """
-    suffix, size = suffix_of(path), None
+    suffix, size, image = suffix_of(path), None, None
     try:
         if suffix in PICTURES:
-            array = _picture(path, mask)
+            array = pictures.read(path, mask)
         elif suffix in TIFFS:
-            array = np.asarray(require("tifffile", "Reading .tif files", "files").imread(path))
+            array, image = tiffs.read(path, mask)
         elif suffix in NIFTIS:
-            image = require("nibabel", "Reading NIfTI volumes", "medical").load(path)
-            array, size = np.asarray(image.dataobj), tuple(float(round(z, 6)) for z in image.header.get_zooms()[:3])
+            volume = require("nibabel", "Reading NIfTI volumes", "medical").load(path)
+            array, size = np.asarray(volume.dataobj), tuple(float(round(z, 6)) for z in volume.header.get_zooms()[:3])
         else:
             array = np.load(path, allow_pickle=False)
     except ImportError:
@@ -57,7 +57,7 @@ def read(path, mask=False):
     except Exception as error:  # what the readers raise on damaged files has no common base
         raise ValueError(
             f"A data file must be whole. Received: {path} ({str(error).splitlines()[0] if str(error) else error!r}). "
-            "Remove it or make it again."
+            "Save it again, or remove it."
         ) from error
     if array.dtype.kind not in "buif" or array.ndim not in (2, 3, 4) or 0 in array.shape:
         raise ValueError(
@@ -65,31 +65,11 @@ def read(path, mask=False):
             f"{array.shape} and dtype {array.dtype}. Remove it, or save it as such."
         )
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    image = suffix not in NIFTIS and array.ndim == 3 and array.shape[-1] in (1, 3, 4)
+    if image is None:
+        image = suffix not in NIFTIS and array.ndim == 3 and array.shape[-1] in (1, 3, 4)
     if mask:
         return _one_channel(array, image, path)[..., None], size
-    if image:
-        return array[..., :3] if suffix in TIFFS and array.shape[-1] == 4 else array, size
-    return array if array.ndim == 4 else array[..., None], size
-
-
-def lies(picture):
-    """Whether a picture's camera noted that it was held sideways, so that height and width change places."""
-    return picture.getexif().get(_ORIENTATION) in (5, 6, 7, 8)
-
-
-def _picture(path, mask):
-    pillow = require("PIL.Image", "Reading pictures", "files")
-    with pillow.open(path) as opened:
-        picture = require("PIL.ImageOps", "Reading pictures", "files").exif_transpose(opened)
-        if mask and picture.mode == "P":
-            return np.asarray(picture)
-        if picture.mode in ("P", "RGBA", "LA", "CMYK", "YCbCr", "HSV", "PA"):
-            picture = picture.convert("L" if picture.mode == "LA" else "RGB")
-        if picture.mode == "1" and not mask:
-            picture = picture.convert("L")
-        array = np.asarray(picture)
-        return array.astype("uint16") if picture.mode == "I" else array  # how some readers call 16 bits
+    return array if image or array.ndim == 4 else array[..., None], size
 
 
 def _one_channel(array, image, path):

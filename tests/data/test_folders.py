@@ -293,3 +293,70 @@ def test_images_of_16_bits_beside_some_of_8(tmp_path, caplog):
     np.save(tmp_path / "a" / "9.npy", np.zeros((6, 6)))
     with pytest.raises(ValueError, match="numbers of one kind.*float64.*Save them alike"):
         data.load(tmp_path)
+
+
+RGB = np.zeros((6, 9, 3), "uint8")
+RGB[..., 0], RGB[:3, :, 1], RGB[:, 4:, 2] = 200, 100, 50
+GRAY = RGB[..., 0] // 2 + RGB[..., 1]
+INK = np.concatenate([255 - RGB, np.zeros((6, 9, 1), "uint8")], axis=-1)
+WITH_ALPHA = np.concatenate([RGB, np.full((6, 9, 1), 7, "uint8")], axis=-1)
+TIFFS = {
+    "gray": (GRAY, GRAY, {}),
+    "rgb": (RGB, RGB, {"photometric": "rgb"}),
+    "planes of colors": (RGB, RGB.transpose(2, 0, 1), {"photometric": "rgb", "planarconfig": "separate"}),
+    "alpha": (RGB, WITH_ALPHA, {"photometric": "rgb", "extrasamples": ["unassalpha"]}),
+    "gray and alpha": (
+        GRAY,
+        np.stack([GRAY, np.full_like(GRAY, 9)], axis=-1),
+        {"photometric": "minisblack", "planarconfig": "contig", "extrasamples": ["unassalpha"]},
+    ),
+    "cmyk": (RGB, INK, {"photometric": "separated"}),
+    "counted from white": (GRAY, 255 - GRAY, {"photometric": "miniswhite"}),
+    "16 bits from white": (257 * GRAY.astype("uint16"), 65535 - 257 * GRAY.astype("uint16"), {"photometric": 0}),
+    "bits": (255 * (GRAY > 150).astype("uint8"), GRAY > 150, {"photometric": "minisblack"}),
+    "bits from white": (255 * (GRAY > 150).astype("uint8"), GRAY <= 150, {"photometric": "miniswhite"}),
+    "floats": (GRAY / np.float32(256), GRAY / np.float32(256), {"photometric": "minisblack"}),
+    "channels of a microscope": (RGB, RGB.transpose(2, 0, 1), {"imagej": True, "metadata": {"axes": "CYX"}}),
+    "volume": (np.stack([GRAY] * 5), np.stack([GRAY] * 5), {"photometric": "minisblack"}),
+    "volume of colors": (np.stack([RGB] * 4), np.stack([RGB] * 4), {"photometric": "rgb"}),
+}
+for number in range(1, 9):  # what is stored, so that it is seen as GRAY
+    stored = GRAY[:, ::-1] if number in (2, 3, 6, 7) else GRAY
+    stored = stored[::-1] if number in (3, 4, 7, 8) else stored
+    stored = stored.T if number > 4 else stored
+    TIFFS[f"orientation {number}"] = (GRAY, stored.copy(), {"extratags": [(274, 3, 1, number, True)]})
+colors, codes = np.unique(RGB.reshape(-1, 3), axis=0, return_inverse=True)
+colormap = np.zeros((3, 256), "uint16")
+colormap[:, : len(colors)] = 257 * colors.T.astype("uint16")
+TIFFS["palette"] = (RGB, codes.reshape(6, 9).astype("uint8"), {"photometric": "palette", "colormap": colormap})
+
+
+@pytest.mark.parametrize("kind", TIFFS)
+def test_tiffs_are_read_as_they_are_seen(tmp_path, kind):
+    tifffile = pytest.importorskip("tifffile")
+    shown, stored, options = TIFFS[kind]
+    tifffile.imwrite(tmp_path / "a.tif", stored, **options)
+    found, _ = files.read(tmp_path / "a.tif")
+    shown = shown if shown.shape[-1] == 3 else shown[..., None]
+    assert found.dtype == shown.dtype
+    np.testing.assert_array_equal(found, shown)
+
+
+def test_the_numbers_of_masks_in_tiffs_stay(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    for kind in ("palette", "counted from white", "bits from white", "gray", "orientation 6"):
+        shown, stored, options = TIFFS[kind]
+        tifffile.imwrite(tmp_path / "a.tif", stored, **options)
+        wanted = shown if "orientation" in kind else stored
+        np.testing.assert_array_equal(files.read(tmp_path / "a.tif", mask=True)[0][..., 0], wanted)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "jpeg", "group4"])
+def test_compressed_tiffs_are_read_without_further_packages(tmp_path, compression):
+    from PIL import Image
+
+    pytest.importorskip("tifffile")
+    shown = {"group4": GRAY > 150, "jpeg": np.full((16, 16, 3), (200, 100, 50), "uint8")}.get(compression, RGB)
+    Image.fromarray(shown).save(tmp_path / "a.tif", compression=compression)
+    found = files.read(tmp_path / "a.tif")[0]
+    np.testing.assert_allclose(found.squeeze(), 255.0 * shown if compression == "group4" else shown, atol=3)
