@@ -2,10 +2,12 @@
 
 import collections
 import logging
+import os
 
 import numpy as np
 
 from keras_equivariant.data import files, pictures, resampling, sizes
+from keras_equivariant.data import masks as masks_of_files
 from keras_equivariant.data.cuts import drawn, others
 from keras_equivariant.data.dataset import Dataset
 
@@ -16,9 +18,7 @@ PARTS = {
     "test": ("test", "testing"),
 }
 
-MOST_GRAYS = 32  # of masks whose gray values are taken for classes
 _DEEPER = 257  # white of 16 bits by white of 8
-_NOISE = 40  # gray values by which a lossy compression changes black and white
 
 log = logging.getLogger("keras_equivariant.data")
 
@@ -50,13 +50,22 @@ def assembled(name, parts, masks=None, size=None, fit="pad", seed=0, description
             f"A data set needs files to train on. Received: {name} with the parts {', '.join(parts) or 'none'}. Name "
             "the folder of the training files `train`, or leave out the folders of parts."
         )
+    _check_apart(name, parts)
+    classes = fields.get("task") == "classification"
+    names = fields.get("class_names", ())
     if "test" not in parts:
-        _draw_test(name, parts, masks, seed)
+        _draw_test(name, parts, masks, seed, names if classes else None)
+    if classes:
+        _check_trained(name, parts, names)
+    of = _numbers_of(parts["train"][0])
+    if of.max() + 1 < len(of):  # so that parts cut later do not share a file either
+        fields["groups"] = of
     every = [path for paths, _ in parts.values() for path in paths]
     wanted = resampling.check_voxels(voxel_size)
-    shapes, depths, voxels = _kinds(every, wanted)
+    by_path, depths, voxels = _kinds(name, every, wanted)
     dtype, deep = _depth(name, depths)
-    channels = max(shape[-1] for shape in shapes)
+    shapes = collections.Counter(by_path[path] for path in every)
+    channels = _channels(name, shapes)
     target_size = _common_size(name, shapes, sizes.check_size(size, fit), fit)
 
     def bring(array, path):
@@ -66,33 +75,75 @@ def assembled(name, parts, masks=None, size=None, fit="pad", seed=0, description
             array = np.repeat(array[..., :1], channels, axis=-1)
         return sizes.fitted(array, target_size, fit)
 
-    def bring_mask(array, path):
-        return sizes.fitted(array, target_size, fit, mask=True)
-
     arrays = {}
     for part, (paths, targets) in parts.items():
         arrays[f"x_{part}"] = files.Files(paths, bring, (*target_size, channels), dtype, voxel_size=wanted).loaded()
-        if masks:
-            kind = _mask_dtype(masks[part][0])
-            stored = files.Files(masks[part], bring_mask, (*target_size, 1), kind, mask=True, voxel_size=wanted)
-            arrays[f"y_{part}"] = np.asarray(stored)
-        else:
-            arrays[f"y_{part}"] = np.asarray(targets)
+        arrays[f"y_{part}"] = None if masks else np.asarray(targets)
     if masks:
-        arrays |= _ranked({key: array for key, array in arrays.items() if key.startswith("y_")})
+        images = {part: paths for part, (paths, _) in parts.items()}
+        found = masks_of_files.beside(
+            masks, images, by_path, lambda mask: sizes.fitted(mask, target_size, fit, mask=True), wanted
+        )
+        arrays |= {f"y_{part}": array for part, array in found.items()}
     what = f"{len(every):,} files of {name}" if description is None else description
     return Dataset(name=str(name), description=what, voxel_size=voxels, **arrays, **fields)
 
 
-def _draw_test(name, parts, masks, seed):
+def _numbers_of(paths):
+    """For each path the number of its file, by first appearance, whatever the name or link it is given by."""
+    numbers = {}
+    return np.array([numbers.setdefault(os.path.realpath(path), len(numbers)) for path in paths], "int64")
+
+
+def _check_apart(name, parts):
+    found = {}
+    for part, (paths, _) in parts.items():
+        for path in paths:
+            other = found.setdefault(os.path.realpath(path), part)
+            if other != part:
+                raise ValueError(
+                    f"A file is in one part only, else a network is tested on what it has seen. Received: {name} with "
+                    f"{path} in {other} and in {part}. Take it out of one."
+                )
+
+
+def _check_trained(name, parts, names):
+    trained = set(np.asarray(parts["train"][1]).tolist())
+    lost = {label for _, labels in parts.values() for label in np.asarray(labels).tolist()} - trained
+    if lost:
+        raise ValueError(
+            f"Every class has images to train on. Received: {name} without any of {_listed(sorted(lost), names)} in "
+            "train. Add some, or take the class out of the other parts."
+        )
+
+
+def _draw_test(name, parts, masks, seed, names):
+    """Move a fifth of the training files to a test part; rows of one file stay together.
+
+    Args:
+        names: of the classes, of which each keeps a file to train on; None where targets are no classes.
+    """
     paths, targets = parts["train"]
-    count = round(TEST_SHARE * len(paths))
+    of = _numbers_of(paths)
+    total, first = int(of.max()) + 1, np.unique(of, return_index=True)[1]
+    count = round(TEST_SHARE * total)
     if count < 1:
         raise ValueError(
-            f"A data set needs files to train on and to test on. Received: {name} with {len(paths)} in all. Add more."
+            f"A data set needs files to train on and to test on. Received: {name} with {total} in all. Add more."
         )
     labels = np.zeros((len(paths), 1)) if targets is None else np.asarray(targets)
-    test = drawn(labels, count, seed)
+    chosen = drawn(labels[first], count, seed, leave=names is not None)
+    if names is not None:
+        found, times = np.unique(labels[first], return_counts=True)
+        if not len(chosen):
+            raise ValueError(
+                f"A class needs a file to train on and one to test on. Received: {name} with {len(found)} classes of "
+                "one file each. Add more, or a part for testing."
+            )
+        if (times == 1).any():
+            alone = _listed(found[times == 1].tolist(), names)
+            log.info("Classes of one file alone are trained on, but not tested: %s.", alone)
+    test = np.flatnonzero(np.isin(of, chosen))
     kept = others(test, len(paths))
     for part, rows in (("test", test), ("train", kept)):
         parts[part] = [paths[i] for i in rows], None if targets is None else labels[rows]
@@ -101,24 +152,36 @@ def _draw_test(name, parts, masks, seed):
     if masks:
         masks["train"] = [masks["train"][i] for i in kept]
     log.info(
-        "No folder or column says what is for testing: %d of %d files are drawn (seed %d).", count, len(paths), seed
+        "No folder or column says what is for testing: %d of %d files are drawn (seed %d).", len(chosen), total, seed
     )
 
 
-def _kinds(paths, wanted=None):
-    """`(Counter of shapes, Counter of dtypes, voxel size)` of all files, brought to a voxel size where one is wanted.
+def _listed(labels, names, most=8):
+    """The first of some classes by their names."""
+    said = ", ".join(str(names[label] if len(names) else label) for label in labels[:most])
+    return said + (f" and {len(labels) - most} more" if len(labels) > most else "")
+
+
+def _kinds(name, paths, wanted=None):
+    """`({path: shape}, Counter of dtypes, voxel size)` of all files, brought to a voxel size where one is wanted.
 
     Pictures are not decoded for that. NIfTI files hold numbers of one scale, whatever their type.
     """
-    shapes, depths, voxels = (collections.Counter() for _ in range(3))
-    for path in paths:
+    shapes, (depths, voxels) = {}, (collections.Counter() for _ in range(2))
+    for path in dict.fromkeys(paths):
+        voxel = None
         if files.suffix_of(path) in files.PICTURES:
             shape, depth = pictures.header(path)
         else:
             array, voxel = files.read(path)
             shape, depth = resampling.resampled_shape(array.shape, voxel, wanted), array.dtype
-            voxels[voxel if voxel is None or wanted is None else wanted] += 1
-        shapes[shape] += 1
+        if wanted is not None and voxel is None:
+            raise ValueError(
+                f"`voxel_size` resamples NIfTI volumes, whose files know how large their voxels are. Received: "
+                f"{path} of {name} with voxel_size={wanted}. Leave it out, or save the volumes as NIfTI."
+            )
+        voxels[voxel if wanted is None else wanted] += 1
+        shapes[path] = shape
         depths["float32" if files.suffix_of(path) in files.NIFTIS else np.dtype(depth).name] += 1
     voxels.pop(None, None)
     if len(voxels) > 1:
@@ -127,6 +190,22 @@ def _kinds(paths, wanted=None):
             "one with voxel_size=1.0 (--option voxel_size=1.0), in the units of the files."
         )
     return shapes, depths, next(iter(voxels), None)
+
+
+def _channels(name, shapes):
+    """The number of channels of all images: that of each, or three where some are gray and some are colored."""
+    found = collections.Counter()
+    for shape, count in shapes.items():
+        found[shape[-1]] += count
+    if len(found) > 1 and set(found) != {1, 3}:
+        listed = ", ".join(f"{channels} channels ({count:,})" for channels, count in sorted(found.items()))
+        raise ValueError(
+            f"Images of a data set have the same channels, or are gray and in three colors. Received: {name} with "
+            f"{listed}. Save them alike."
+        )
+    if len(found) > 1:
+        log.info("Gray images stand beside colored ones: the gray ones are given three equal channels.")
+    return max(found)
 
 
 def _depth(name, depths):
@@ -155,8 +234,6 @@ def _common_size(name, shapes, size, fit):
             "Received: "
             f"{name} with {', '.join(_by(s) for s in list(spaces)[:4])} and size={size}. Sort them, or correct --size."
         )
-    if len({shape[-1] for shape in shapes}) > 1:
-        log.info("Gray images stand beside colored ones: the gray ones are given three equal channels.")
     if size is None:
         if len(spaces) > 1:
             listed = ", ".join(f"{_by(space)} ({count:,})" for space, count in spaces.most_common(4))
@@ -170,36 +247,6 @@ def _common_size(name, shapes, size, fit):
         return next(iter(spaces))
     sizes.announce(spaces, size, fit)
     return size
-
-
-def _mask_dtype(path):
-    dtype = files.read(path, mask=True)[0].dtype
-    return (
-        np.dtype("int32")
-        if dtype.kind in "iu" and dtype.itemsize > 1
-        else np.dtype(dtype if dtype.kind != "b" else "u1")
-    )
-
-
-def _ranked(masks):
-    """Masks of a few gray values that do not count from 0 as class numbers; 0 and 255 stay as they are.
-
-    Many values of which nearly all lie near 0 and 255 are those two behind a lossy compression.
-    """
-    found = [np.unique(mask, return_counts=True) for mask in masks.values()]
-    values, where = np.unique(np.concatenate([values for values, _ in found]), return_inverse=True)
-    counts = np.bincount(where, np.concatenate([counts for _, counts in found]))
-    counted = np.array_equal(values, np.arange(len(values))) or set(values.tolist()) <= {0, 255}
-    if values.dtype.kind not in "iu" or counted or len(values) < 2:
-        return masks
-    if len(values) <= MOST_GRAYS:
-        log.info("The gray values %s of the masks are the classes 0 to %d.", values.tolist(), len(values) - 1)
-        return {key: np.searchsorted(values, mask).astype("int32") for key, mask in masks.items()}
-    black, white = values <= _NOISE, (values >= 255 - _NOISE) & (values <= 255)
-    if counts[black].any() and counts[white].any() and counts[black | white].sum() > 0.9 * counts.sum():
-        log.info("The masks are black and white but for a lossy compression: values above 127 count as 255.")
-        return {key: np.where(mask > 127, 255, 0).astype("uint8") for key, mask in masks.items()}
-    return masks
 
 
 def _by(space):

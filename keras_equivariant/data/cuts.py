@@ -5,7 +5,7 @@ import numpy as np
 from keras_equivariant.data.rows import Rows
 
 
-def drawn(labels, count, seed=0, block=1, groups=None):
+def drawn(labels, count, seed=0, block=1, groups=None, leave=False):
     """Numbers of `count` rows, in rising order: drawn without replacement, of each class as many as its share.
 
     A file sorted by class has all its classes in every cut. Shares are rounded so that they add up; where there are
@@ -13,19 +13,25 @@ def drawn(labels, count, seed=0, block=1, groups=None):
     are drawn without regard to what they say.
 
     Args:
-        labels: array with one entry a row; integers `(rows,)` are classes.
-        count: how many rows, at most all.
+        labels: array with one entry a row; integers and texts `(rows,)` are classes.
+        count: how many rows, at least 1, at most all.
         seed: of the draw.
         block: rows that stay together, such as one of each class; `count` is rounded down to whole blocks.
         groups: one number a row; rows with the same one, such as those of a patient, are drawn together or not at all,
             as many as come nearest to `count`, whatever their classes. One group at least is drawn, and of
             several one is left.
+        leave: whether a row of each class is left, if need be with fewer rows drawn than `count`, perhaps none.
+
+    Raises:
+        ValueError: a `count` below 1.
 
     Example:
         >>> from keras_equivariant.data.cuts import drawn
         >>> drawn([0, 0, 0, 0, 1, 1], 3).size
         3
     """
+    if count < 1:
+        raise ValueError(f"A draw takes at least one row. Received: {count} of {len(labels)}. Ask for 1 or more.")
     total, rng = len(labels), np.random.default_rng(seed)
     count = min(count, total)
     if groups is not None and count < total:
@@ -38,13 +44,17 @@ def drawn(labels, count, seed=0, block=1, groups=None):
         return (first[:, None] + np.arange(block)).ravel()
     order = rng.permutation(total)
     labels = np.zeros((total, 1)) if isinstance(labels, Rows) else np.asarray(labels)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+    if labels.ndim != 1 or labels.dtype.kind not in "iuUS":
         return np.sort(order[:count])
-    classes, which = np.unique(labels, return_inverse=True)
-    share = np.bincount(which, minlength=len(classes)) * (count / total)
+    classes, which, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    share = sizes * (count / total)
     wanted = np.floor(share + 1e-9).astype(int)
     # What rounding left over goes to the largest remainders.
     wanted[np.argsort(wanted - share, kind="stable")[: count - wanted.sum()]] += 1
+    if leave:
+        wanted = np.minimum(wanted, sizes - 1)
+        while wanted.sum() < count and (wanted < sizes - 1).any():
+            wanted[np.argmin(np.where(wanted < sizes - 1, wanted - share, np.inf))] += 1
     shuffled = which[order]
     rows = [order[shuffled == k][:n] for k, n in enumerate(wanted)]
     return np.sort(np.concatenate(rows))

@@ -1,5 +1,6 @@
 """The data set every loader returns: checked arrays, images or volumes with a channel axis, and labels or masks."""
 
+import logging
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +11,8 @@ from keras_equivariant.data.rows import Rows
 from keras_equivariant.data.stored import Stored
 from keras_equivariant.data.targets import check_targets, class_numbers
 from keras_equivariant.utils.arrays import as_numbers
+
+log = logging.getLogger("keras_equivariant.data")
 
 
 @dataclass(frozen=True)
@@ -164,23 +167,41 @@ class Dataset:
     def with_validation(self, amount, seed=0, block=1):
         """The same set with so many training images, or such a fraction of them, held out for validation.
 
-        They are drawn with the seed, each class in its share, or by `groups`.
+        They are drawn with the seed, each class in its share, or by `groups`. A class keeps an image to train on. A
+        validation part that the set has is not used then, which is logged.
 
         Raises:
-            ValueError: nothing would be left, or there is a single group.
+            ValueError: nothing would be left, or there is a single group, or one image of each class.
         """
         if not amount:
             return self
         total = len(self.x_train)
-        held = drawn(self.y_train, count_of(amount, total, "validation"), seed, block, self.groups)
+        count = count_of(amount, total, "validation")
+        classes = self.task == "classification"
+        held = drawn(self.y_train, count, seed, block, self.groups, leave=classes)
+        if not len(held):
+            raise ValueError(
+                f"A class keeps an image to train on. Received: {self.name} with one training image of each class, of "
+                f"which {count} were to be held out for validation. Leave the validation part out, or use more images."
+            )
         if len(held) == total:
             raise ValueError(
                 f"A validation part needs several groups. Received: {self.name} with {total} training images of one "
                 "group. Leave the validation part out, or give a set that has one."
             )
+        kept = others(held, total)
+        if self.x_val is not None:
+            log.warning(
+                "%s has a validation part of its own, of %d, which is not used: %d training images are held out.",
+                self.name,
+                len(self.x_val),
+                len(held),
+            )
+        if classes and len(lost := np.setdiff1d(self.y_train, self.y_train[kept])):
+            log.warning("All images of the classes %s are held out for validation, none is trained on.", lost.tolist())
         return replace(
             self,
-            **self._training_rows(others(held, total)),
+            **self._training_rows(kept),
             x_val=self.x_train[held],
             y_val=self.y_train[held],
         )

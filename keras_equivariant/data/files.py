@@ -95,20 +95,18 @@ class Files(Stored):
         paths: the files.
         fit: function of `(array, path)` that brings an array to the common shape.
         row_shape, dtype: of the result.
-        mask: as in `read`.
         voxel_size: what voxels are brought to before that, or None.
     """
 
-    def __init__(self, paths, fit, row_shape, dtype, mask=False, voxel_size=None):
-        self.paths, self.fit, self.mask, self.voxel_size = list(paths), fit, mask, voxel_size
+    def __init__(self, paths, fit, row_shape, dtype, voxel_size=None):
+        self.paths, self.fit, self.voxel_size = list(paths), fit, voxel_size
         super().__init__(len(self.paths), row_shape, dtype)
 
     def read(self, numbers):
         found = np.empty((len(numbers), *self.row_shape), self.dtype)
         for i, number in enumerate(numbers):
             path = self.paths[number]
-            array = resampling.resampled(*read(path, self.mask), self.voxel_size, self.mask)
-            found[i] = self.fit(array, path)
+            found[i] = self.fit(resampling.resampled(*read(path), self.voxel_size), path)
         return found
 
     def loaded(self):

@@ -46,3 +46,9 @@ def orientation(picture):
     """How a picture's camera noted that it was held, 1 (upright) to 8; above 4 height and width change places."""
     found = picture.getexif().get(_ORIENTATION, 1)
     return found if found in range(1, 9) else 1
+
+
+def orientation_of(path):
+    """`orientation` of a file that is whole."""
+    with require("PIL.Image", "Reading pictures", "files").open(path) as picture:
+        return orientation(picture)

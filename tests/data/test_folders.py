@@ -25,7 +25,7 @@ def save(path, array):
 def classes(folder, counts=(("dog", 20), ("cat", 10), ("eel", 5)), shape=(12, 18, 3)):
     for k, (name, count) in enumerate(counts):
         for i in range(count):
-            array = np.full(shape, 60 * (k + 1), "uint8")
+            array = np.full(shape, 60 * (k + 1) % 256, "uint8")
             save(folder / name / f"{i}.{'jpg' if i % 2 else 'png'}", array)
     return folder
 
@@ -360,3 +360,126 @@ def test_compressed_tiffs_are_read_without_further_packages(tmp_path, compressio
     Image.fromarray(shown).save(tmp_path / "a.tif", compression=compression)
     found = files.read(tmp_path / "a.tif")[0]
     np.testing.assert_allclose(found.squeeze(), 255.0 * shown if compression == "group4" else shown, atol=3)
+
+
+def with_masks(folder, masks, suffix="png", images=None):
+    """A folder of images beside these masks."""
+    (folder / "masks").mkdir(parents=True)
+    for i, mask in enumerate(masks):
+        image = RNG.integers(0, 99, mask.shape, dtype=np.uint8) if images is None else images[i]
+        save(folder / "images" / f"{i}.png", image)
+        if suffix == "npy":
+            np.save(folder / "masks" / f"{i}.npy", mask)
+        else:
+            save(folder / "masks" / f"{i}.{suffix}", mask)
+    return folder
+
+
+def upper(shape, value=255, dtype="uint8"):
+    mask = np.zeros(shape, dtype)
+    mask[: shape[0] // 2] = value
+    return mask
+
+
+@pytest.mark.parametrize("size", [None, (8, 8)])
+def test_a_mask_of_another_size_than_its_image_is_refused(tmp_path, size):
+    masks = [upper((16, 16))] * 4 + [upper((32, 32))]
+    with_masks(tmp_path, masks, images=[np.zeros((16, 16), "uint8")] * 5)
+    with pytest.raises(ValueError, match=r"size of its image.*masks/4\.png of 32x32 for .*images/4\.png of 16x16"):
+        data.load(tmp_path, size=size)
+
+
+def test_masks_of_rotated_photographs_lie_as_these_are_shown(tmp_path, caplog):
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with_masks(tmp_path, [upper((12, 8))] * 6)
+    for i in range(6):
+        Image.fromarray(np.zeros((8, 12), "uint8")).save(tmp_path / "images" / f"{i}.png", exif=exif)
+    with caplog.at_level("INFO", logger="keras_equivariant"):
+        assert data.load(tmp_path).y_train.shape[1:] == (12, 8, 1)
+    assert "6 images are shown as their camera noted, rotated" in caplog.text
+    save(tmp_path / "masks" / "3.png", upper((8, 12)))
+    with pytest.raises(ValueError, match="of 8x12 for .* of 12x8. A picture is taken as it is shown.*rotate the mask"):
+        data.load(tmp_path)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_masks_have_a_type_that_holds_the_numbers_of_every_file(tmp_path, reverse):
+    soft = [upper((8, 8), 1)] + [upper((8, 8), 0.75, "float32")] * 5
+    deep = [upper((8, 8), 1)] + [upper((8, 8), 258, "uint16") // (1 + upper((8, 8), 0))] * 5
+    bits = [upper((8, 8))] + [upper((8, 8), True, "bool")] * 5
+    found = {}
+    for name, masks in (("soft", soft), ("deep", deep), ("bits", bits)):
+        found[name] = data.load(with_masks(tmp_path / name, masks[:: -1 if reverse else 1], "npy"))
+    every = {name: np.concatenate([d.y_train, d.y_test]) for name, d in found.items()}
+    assert sorted(y.max() for y in every["soft"]) == [0.75] * 5 + [1]
+    assert found["deep"].num_classes == 3 and sorted(y.max() for y in every["deep"]) == [1] + [2] * 5
+    assert found["bits"].num_classes == 1 and (every["bits"].max(axis=(1, 2, 3)) == 1).all()
+
+
+def test_gray_alone_is_repeated(tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        for i in range(5):
+            np.save(tmp_path / name / f"{i}.npy", np.full((8, 8, 3 if i == 4 else 4), 9, "uint8"))
+    with pytest.raises(ValueError, match=r"the same channels.*3 channels \(2\), 4 channels \(8\). Save them alike"):
+        data.load(tmp_path)
+
+
+def test_texts_are_drawn_by_class(tmp_path):
+    classes(tmp_path, (("x", 100),), (4, 4))
+    paths = [f"x/{i}.{'jpg' if i % 2 else 'png'}" for i in range(100)]
+    rows = [(path, "rare" if i < 10 else "common") for i, path in enumerate(paths)]
+    for seed in range(3):
+        found = data.load(table(tmp_path, ["file", "kind"], rows), seed=seed)
+        assert np.bincount(found.y_test).tolist() == [18, 2]
+
+
+def test_every_class_keeps_an_image_to_train_on(tmp_path, caplog):
+    classes(tmp_path, [*((f"c{i}", 1) for i in range(10)), ("d", 10), ("e", 2)], (4, 4))
+    with caplog.at_level("INFO", logger="keras_equivariant"):
+        found = data.load(tmp_path)
+    assert set(found.y_train) == set(range(12)) and set(found.y_test) == {10, 11}
+    assert "trained on, but not tested: c0, c1, c2, c3, c4, c5, c6, c7 and 2 more" in caplog.text
+    held = found.with_validation(0.3)
+    assert set(held.y_train) == set(range(12)) and set(held.y_val) == {10}
+    classes(tmp_path / "alone", [(f"c{i}", 1) for i in range(6)], (4, 4))
+    with pytest.raises(ValueError, match="6 classes of one file each"):
+        data.load(tmp_path / "alone")
+    x = np.zeros((6, 4, 4, 1), "uint8")
+    with pytest.raises(ValueError, match="one training image of each class"):
+        data.Dataset("d", "", x, np.arange(6), x, np.arange(6)).with_validation(0.5)
+    rows = [(f"c{i}/0.png", "ab"[i % 2], "train") for i in range(9)] + [("d/0.png", "z", "test")]
+    with pytest.raises(ValueError, match="without any of z in train"):
+        data.load(table(tmp_path, ["file", "kind", "split"], rows))
+
+
+def test_a_validation_part_that_is_not_used_is_named(tmp_path, caplog):
+    for part in ("train", "val", "test"):
+        classes(tmp_path / part, (("a", 10), ("b", 10)), (4, 4))
+    found = data.load(tmp_path)
+    assert len(found.x_val) == 20 and len(found.with_validation(0.2).x_val) == 4
+    assert "has a validation part of its own, of 20, which is not used: 4 training images" in caplog.text
+
+
+def test_a_file_is_in_one_part_only(tmp_path):
+    classes(tmp_path, (("x", 25),), (4, 4))
+    for i in range(25):
+        save(tmp_path / "x" / f"{i}.png", np.full((4, 4), i, "uint8"))
+    rows = [(f"x/{i % 25}.png" if i < 75 else f"x/../x/{i % 25}.png", i % 25 % 2) for i in range(100)]
+    found = data.load(table(tmp_path, ["file", "label"], rows))
+    held = found.with_validation(0.2)
+    parts = [set(x[:, 0, 0, 0].tolist()) for x in (held.x_train, held.x_val, held.x_test)]
+    assert [len(part) for part in parts] == [16, 4, 5] and len(set.union(*parts)) == 25
+    assert len(held.x_test) == 20 and len(held.x_train) == 64
+    split = [(*row, "train" if i < 50 else "test") for i, row in enumerate(rows)]
+    with pytest.raises(ValueError, match=r"A file is in one part only.*x/0\.png in train and in test"):
+        data.load(table(tmp_path, ["file", "label", "split"], split))
+
+
+@pytest.mark.parametrize("count", [-3, 0])
+def test_a_draw_takes_at_least_one_row(count):
+    with pytest.raises(ValueError, match=f"at least one row. Received: {count} of 10"):
+        drawn(np.arange(10) % 2, count)
