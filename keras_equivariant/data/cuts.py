@@ -30,8 +30,7 @@ def drawn(labels, count, seed=0, block=1, groups=None, leave=False):
         >>> drawn([0, 0, 0, 0, 1, 1], 3).size
         3
     """
-    if count < 1:
-        raise ValueError(f"A draw takes at least one row. Received: {count} of {len(labels)}. Ask for 1 or more.")
+    check_count("count", count)
     total, rng = len(labels), np.random.default_rng(seed)
     count = min(count, total)
     if groups is not None and count < total:
@@ -58,6 +57,12 @@ def drawn(labels, count, seed=0, block=1, groups=None, leave=False):
     shuffled = which[order]
     rows = [order[shuffled == k][:n] for k, n in enumerate(wanted)]
     return np.sort(np.concatenate(rows))
+
+
+def check_count(what, count):
+    """Raise where a number of rows to draw is below 1; None stands for all."""
+    if count is not None and count < 1:
+        raise ValueError(f"`{what}` is how many rows to draw, at least 1. Received: {what}={count}. Give more.")
 
 
 def others(rows, total):

@@ -125,6 +125,16 @@ def check_name(name):
     raise ValueError(f'Unknown data set. Received: "{name}". {hint}')
 
 
+def check_options(options):
+    """Raise where options of a data set name an argument of `load` itself."""
+    for key in ("name", "seed"):
+        if key in options:
+            raise ValueError(
+                f"`{key}` is no option of a data set. Received: {key}={options[key]!r} among its options. "
+                + ("Write --seed, or seed=, by itself." if key == "seed" else "Write --data, or data=, by itself.")
+            )
+
+
 def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset:
     """Load a data set.
 

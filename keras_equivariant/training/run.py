@@ -19,6 +19,7 @@ import numpy as np
 from keras_equivariant import data as datasets
 from keras_equivariant.compiler import load_spec
 from keras_equivariant.data import Preprocess
+from keras_equivariant.data.cuts import check_count
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.equivariance import certify
 from keras_equivariant.training import reporting
@@ -125,6 +126,8 @@ def train(
     arguments = dict(locals())
     if not isinstance(data, datasets.Dataset):
         datasets.registry.check_name(data)
+    datasets.registry.check_options(data_options or {})
+    check_count("angle_samples", angle_samples)
     declared = recipe_of(spec, params, recipe)
     seeds = declared.seeds if seeds is None else seeds
     if seeds != 1:

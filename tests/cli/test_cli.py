@@ -155,6 +155,8 @@ def test_specs_and_schema(capsys):
         (["equivariant", "a.keras", "--inference-type", "int8"], "Add tflite_int8 to the formats"),
         (["train", "p4_cnn", "--data", "none.npz"], "No such data file. Received: none.npz"),
         (["train", "p4_cnn", "--limit", "0"], "limit=0"),
+        (["train", "p4_cnn", "--angle-samples", "-3"], "angle_samples=-3"),
+        (["train", "p4_cnn", "--option", "seed=3"], "`seed` is no option of a data set. Received: seed=3"),
         (["train", "p4_cnn", "--epochs", "0"], "epochs=0"),
         (["train", "p4_cnn", "--angle-step", "0"], "Received: 0"),
         (["train", "p4_cnn", "--validation", "5000"], "validation=5000 of 1297"),
