@@ -16,11 +16,16 @@ def check_size(size, fit="pad"):
     """A size as a tuple of positive integers; None stays.
 
     Raises:
-        ValueError: other numbers, or an unknown way to fit.
+        ValueError: other numbers, an unknown way to fit, or one without a size.
     """
     if fit not in FITS:
         raise ValueError(f"`fit` must be one of {', '.join(FITS)}. Received: fit={fit!r}. Choose one.")
     if size is None:
+        if fit != "pad":
+            raise ValueError(
+                f"`fit` is how images are brought to `size`. Received: fit={fit!r} without it. Give a size, as in "
+                "--size 96 128 or size=(96, 128), or leave `fit` out."
+            )
         return None
     size = (size,) * 2 if isinstance(size, int) else tuple(size)
     if len(size) not in (2, 3) or any(not isinstance(n, int) or isinstance(n, bool) or n < 1 for n in size):

@@ -12,7 +12,7 @@ ARCHIVE, KEYS = "dsb2018_nuclei.npz", ("x", "instances", "split")
 SMALLEST = 10  # pixels of a piece that counts as a nucleus; the smallest of the file has 21
 
 
-def load_dsb2018_nuclei(seed=0, size=None, fit="resize"):
+def load_dsb2018_nuclei(seed=0, size=None, fit=None):
     """Nuclei under a fluorescence microscope (Data Science Bowl 2018): images (256, 256, 1), uint8; 1 in the mask =
     nucleus.
 
@@ -23,7 +23,7 @@ def load_dsb2018_nuclei(seed=0, size=None, fit="resize"):
     Args:
         seed: not used.
         size: height and width to bring all images to, None for those of the file.
-        fit: "resize" scales them, masks by the nearest pixel; "pad" cuts the middle out, or pads.
+        fit: "resize", which a size alone means, scales them, masks by the nearest pixel; "pad" cuts the middle out, or pads.
 
     Raises:
         FileNotFoundError: dsb2018_nuclei.npz is not in the folder KERAS_EQUIVARIANT_DATA.
@@ -40,6 +40,7 @@ def load_dsb2018_nuclei(seed=0, size=None, fit="resize"):
             f"{path} with {shapes}. The file is another one: fetch it again."
         )
     images, instances, scale = arrays["x"][..., None], arrays["instances"][..., None], 1.0
+    fit = fit or ("pad" if size is None else "resize")
     size = sizes.check_size(size, fit)
     if size is not None:
         sizes.announce({x[1:]: len(images)}, size, fit)
