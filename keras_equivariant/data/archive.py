@@ -8,9 +8,10 @@ import numpy as np
 
 from keras_equivariant.data import sizes
 from keras_equivariant.data.dataset import Dataset, check_images
+from keras_equivariant.data.masks import ranked
 from keras_equivariant.data.shards import Shards, stored_array
 from keras_equivariant.data.tables import TARGETS, as_targets
-from keras_equivariant.data.targets import task_of
+from keras_equivariant.data.targets import several_classes, task_of
 from keras_equivariant.utils.arrays import array_names, read_arrays
 
 REQUIRED = ("x_train", "y_train", "x_test", "y_test")
@@ -92,6 +93,9 @@ def load_archive(path, size=None, fit="pad", target=None, **details):
         )
     chosen = {key: arrays[key] for key in REQUIRED + OPTIONAL if key in arrays}
     found = {"task": task_of(chosen["x_train"], chosen["y_train"]), **_told(path, chosen, target)}
+    sizes.check_size(size, fit)
+    if found["task"] == "segmentation":
+        chosen |= _grays({key: chosen[key] for key in chosen if key[:2] == "y_"})
     if size is not None:
         _resize(chosen, sizes.check_size(size, fit), fit, found["task"])
     return Dataset(**{"name": str(path), "description": f"images of {path.name}", **found, **chosen, **details})
@@ -112,6 +116,13 @@ def _told(path, arrays, target):
         numbers = numbers.reshape(len(numbers), -1)
         arrays[key], fields = as_targets(numbers, target, [f"y{i}" for i in range(numbers.shape[1])], str(path))
     return fields if target != "number" else {**fields, "target_names": ()}
+
+
+def _grays(masks):
+    """Masks of all parts, of which gray values up to white become class numbers."""
+    arrays = {key: np.asarray(mask) for key, mask in masks.items()}
+    white = all(mask.dtype.kind in "bui" for mask in arrays.values()) and max(map(np.max, arrays.values())) == 255
+    return ranked(arrays) if white and several_classes(arrays.values()) else masks
 
 
 def _resize(arrays, size, fit, task):

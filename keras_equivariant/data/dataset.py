@@ -9,7 +9,7 @@ import numpy as np
 from keras_equivariant.data.cuts import count_of, drawn, others, taken
 from keras_equivariant.data.rows import Rows
 from keras_equivariant.data.stored import Stored
-from keras_equivariant.data.targets import check_targets, class_numbers
+from keras_equivariant.data.targets import check_targets, class_numbers, several_classes
 from keras_equivariant.utils.arrays import as_numbers
 
 log = logging.getLogger("keras_equivariant.data")
@@ -72,11 +72,12 @@ class Dataset:
             for part, labels in numbered.items():
                 object.__setattr__(self, f"y_{part}", labels)
             object.__setattr__(self, "class_names", self.class_names or names)
+        several = self.task == "segmentation" and self._several_classes(parts)
         for part in parts:
             images = getattr(self, f"x_{part}")
             if not isinstance(images, Stored | Rows):  # else its loader has checked them, file by file
                 images = check_images(self.name, part, images)
-            targets = check_targets(self.task, self.name, part, getattr(self, f"y_{part}"), images)
+            targets = check_targets(self.task, self.name, part, getattr(self, f"y_{part}"), images, several)
             object.__setattr__(self, f"x_{part}", images)
             object.__setattr__(self, f"y_{part}", targets)
         if self.groups is not None and np.shape(self.groups) != (len(self.x_train),):
@@ -92,13 +93,20 @@ class Dataset:
             )
         object.__setattr__(self, "num_classes", self._count_classes(parts))
 
+    def _several_classes(self, parts):
+        """Whether masks are class numbers; of a few rows of such masks it is known."""
+        masks = [np.asarray(getattr(self, f"y_{part}")) for part in parts]
+        return (self.num_classes > 1 and all(m.dtype == "int32" for m in masks)) or several_classes(masks)
+
     def _count_classes(self, parts):
         targets = [getattr(self, f"y_{part}") for part in parts]
-        if self.task == "segmentation" and any(y.dtype.kind == "i" for y in targets):
-            for part in parts:  # a part may show two classes only
-                object.__setattr__(self, f"y_{part}", getattr(self, f"y_{part}").astype("int32"))
-        elif self.task != "classification":
+        if not (self.task == "classification" or self.task == "segmentation" and targets[0].dtype.kind == "i"):
             return 1
+        if self.task == "classification" and not self.num_classes and len(set().union(*map(np.unique, targets))) < 2:
+            raise ValueError(
+                f"Classes are two or more. Received: {self.name} with the class {targets[0][0]} alone. Add images of "
+                "another, or say target='number' (--target number) if these are no classes."
+            )
         return max(self.num_classes, len(self.class_names), 1 + max(int(y.max()) for y in targets))
 
     @property

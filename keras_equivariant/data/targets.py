@@ -44,17 +44,31 @@ def class_numbers(parts):
     return {key: np.searchsorted(names, y.astype(str)) for key, y in flat.items()}, tuple(map(str, names))
 
 
-def check_targets(task, name, part, targets, images):
+def several_classes(parts):
+    """Whether masks are class numbers: those of one part at least are whole numbers that are neither 0 and 1 nor 0 and
+    255. All parts are judged together, so that a number means the same in each."""
+    found = [np.unique(masks) for masks in map(np.asarray, parts) if masks.dtype.kind in "ui" and masks.size]
+    return any(len(values) > 1 and values[-1] > 1 and not set(values.tolist()) <= {0, 255} for values in found)
+
+
+def check_targets(task, name, part, targets, images, several=None):
     """Targets of a task in their one form; anything else raises a ValueError.
 
     Labels are `(B,)` int32; masks `(B, *space, 1)`, float32 from 0 to 1, or int32 class numbers where there are several
     classes; numbers `(B, n)` and vectors `(B, n)` or `(B, *space, n)` float32; those of `Rows` float32 each.
+
+    Args:
+        task, name, part: of the data set.
+        targets, images: of the part.
+        several: whether masks are class numbers; None where these alone tell.
     """
     if task not in _CHECKS:
         raise ValueError(
             f"`task` must be one of {', '.join(_CHECKS)}. Received: {name} with task={task!r}. Choose one."
         )
-    return _CHECKS[task](name, part, targets if isinstance(targets, Rows) else np.asarray(targets), images)
+    targets = targets if isinstance(targets, Rows) else np.asarray(targets)
+    more = {"several": several_classes([targets]) if several is None else several} if task == "segmentation" else {}
+    return _CHECKS[task](name, part, targets, images, **more)
 
 
 def _check_labels(name, part, labels, images):
@@ -75,7 +89,7 @@ def _check_labels(name, part, labels, images):
     return as_numbers(labels, "int32", f"Labels, y_{part} of {name},")
 
 
-def _check_masks(name, part, masks, images):
+def _check_masks(name, part, masks, images, several):
     if masks.ndim == images.ndim - 1:
         masks = masks[..., np.newaxis]
     if masks.shape != (*images.shape[:-1], 1):
@@ -83,12 +97,10 @@ def _check_masks(name, part, masks, images):
             f"There must be one mask for each image, as high and wide as it is. Received: {name} with x_{part} of "
             f"shape {images.shape} and y_{part} of shape {masks.shape}. Save masks (count, height, width)."
         )
-    if masks.dtype.kind in "ui":
-        values = np.unique(masks)
-        if set(values) <= {0, 255}:
-            masks = masks > 0
-        elif len(values) > 1 and values[-1] > 1:
-            return _check_classes(name, part, masks, values)
+    if several:
+        return _check_classes(name, part, masks)
+    if masks.dtype.kind in "ui" and np.isin(masks, (0, 255)).all():
+        masks = masks > 0
     low, high = (masks.min(), masks.max()) if masks.dtype.kind in "buif" else (np.nan, np.nan)
     if not 0 <= low <= high <= 1:
         raise ValueError(
@@ -104,11 +116,14 @@ def _check_masks(name, part, masks, images):
     return masks.astype("float32")
 
 
-def _check_classes(name, part, masks, values):
-    if values[0] < 0 or values[-1] >= MOST_CLASSES:
+def _check_classes(name, part, masks):
+    whole = masks.dtype.kind in "bui" or (masks.dtype.kind == "f" and np.array_equal(masks, np.floor(masks)))
+    low, high = (masks.min(), masks.max()) if whole else (np.nan, np.nan)
+    if not 0 <= low <= high < MOST_CLASSES:
         raise ValueError(
             f"Masks of several classes hold class numbers from 0 to {MOST_CLASSES - 1}. Received: {name} with y_{part} "
-            f"from {values[0]} to {values[-1]}. Number the classes from 0."
+            f"of dtype {masks.dtype}, {f'from {low} to {high}' if whole else 'of which some are no whole numbers'}. "
+            "Number the classes from 0, in all parts alike."
         )
     return masks.astype("int32")
 

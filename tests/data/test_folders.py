@@ -481,5 +481,27 @@ def test_a_file_is_in_one_part_only(tmp_path):
 
 @pytest.mark.parametrize("count", [-3, 0])
 def test_a_draw_takes_at_least_one_row(count):
-    with pytest.raises(ValueError, match=f"at least one row. Received: {count} of 10"):
+    with pytest.raises(ValueError, match=f"rows to draw, at least 1. Received: count={count}"):
         drawn(np.arange(10) % 2, count)
+
+
+def test_classes_are_two_or_more(tmp_path):
+    x = np.zeros((6, 5, 5, 1), "uint8")
+    np.savez(tmp_path / "one.npz", x_train=x, y_train=np.zeros(6, int), x_test=x, y_test=np.zeros(6, int))
+    with pytest.raises(ValueError, match="two or more.*the class 0 alone.*--target number"):
+        data.load(tmp_path / "one.npz")
+    assert data.load(tmp_path / "one.npz", target="number").task == "regression"
+    classes(tmp_path, (("x", 10),), (4, 4))
+    rows = [(f"x/{i}.{'jpg' if i % 2 else 'png'}", "same") for i in range(10)]
+    with pytest.raises(ValueError, match="two or more"):
+        data.load(table(tmp_path, ["file", "kind"], rows))
+
+
+def test_options_that_would_do_nothing_are_refused(tmp_path):
+    classes(tmp_path, (("a", 5), ("b", 5)), (6, 6))
+    for options, message in (
+        ({"fit": "resize"}, "how images are brought to `size`.*fit='resize' without it"),
+        ({"voxel_size": 2.0}, "whose files know how large their voxels are"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            data.load(tmp_path, **options)

@@ -170,3 +170,18 @@ def test_the_pipeline_gives_pairs_of_fixed_shapes(cells):
     assert steps == 20 and x.shape == (8, 64, 64, 1) and y.shape == (8, 64, 64, 1)
     x, y = x.numpy(), y.numpy()
     assert x[y == 1].mean() + 30 < x[y == 0].mean(), "masks and images do not belong together"
+
+
+def test_masks_of_all_parts_are_judged_together(tmp_path):
+    two, three = np.zeros((6, 8, 8), "uint8"), np.zeros((3, 8, 8), "uint8")
+    two[:, :4], three[:, :4], three[:, 6:] = 255, 255, 128
+    found = data.load(save(tmp_path / "set.npz", y_train=two, y_test=three))
+    assert found.num_classes == 3, "gray values are classes, whatever part they are in"
+    assert set(np.unique(found.y_train)) == {0, 2} and set(np.unique(found.y_test)) == {0, 1, 2}
+    found = data.load(save(tmp_path / "set.npz", y_train=two // 255, y_test=three // 64))
+    assert found.num_classes == 4 and found.y_train.dtype == "int32" and found.y_train.max() == 1
+    few = found.limited(1)
+    assert few.num_classes == 4 and few.y_train.dtype == "int32"
+    assert data.load(save(tmp_path / "set.npz", y_train=two // 255, y_test=two[:3])).num_classes == 1
+    with pytest.raises(ValueError, match="some are no whole numbers. Number the classes from 0, in all parts alike"):
+        data.load(save(tmp_path / "set.npz", y_train=0.5 * (two > 0), y_test=three // 64))
