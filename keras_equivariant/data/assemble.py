@@ -2,7 +2,6 @@
 
 import collections
 import logging
-import os
 
 import numpy as np
 
@@ -92,14 +91,14 @@ def assembled(name, parts, masks=None, size=None, fit="pad", seed=0, description
 def _numbers_of(paths):
     """For each path the number of its file, by first appearance, whatever the name or link it is given by."""
     numbers = {}
-    return np.array([numbers.setdefault(os.path.realpath(path), len(numbers)) for path in paths], "int64")
+    return np.array([numbers.setdefault(file, len(numbers)) for file in files.identities(paths)], "int64")
 
 
 def _check_apart(name, parts):
     found = {}
     for part, (paths, _) in parts.items():
-        for path in paths:
-            other = found.setdefault(os.path.realpath(path), part)
+        for path, file in zip(paths, files.identities(paths), strict=True):
+            other = found.setdefault(file, part)
             if other != part:
                 raise ValueError(
                     f"A file is in one part only, else a network is tested on what it has seen. Received: {name} with "

@@ -1,5 +1,6 @@
 """Pictures and volumes in files of their own: which there are, how one is read, and many as one array on disk."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,16 @@ def stem_of(path):
 def listed(folder):
     """The files of a folder that can be read, by name; hidden ones are left out."""
     return sorted(p for p in Path(folder).iterdir() if p.is_file() and p.name[0] != "." and suffix_of(p))
+
+
+def identities(paths):
+    """What each path leads to in the end, so that a file is known by each of its links and names."""
+    folders = {}
+    for path in map(str, paths):
+        folder, name = os.path.split(path)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        yield os.path.realpath(path) if os.path.islink(path) else os.path.join(folders[folder], name)
 
 
 def read(path, mask=False):

@@ -1,5 +1,7 @@
 """Data sets from folders: a folder for each class, or images beside their masks, in parts or to be cut."""
 
+import logging
+import os
 import re
 from pathlib import Path
 
@@ -8,14 +10,19 @@ from keras_equivariant.data.assemble import assembled, part_of
 
 IMAGES = ("images", "image", "imgs", "img", "x", "volumes")
 MASKS = ("masks", "mask", "labels", "label", "annotations", "segmentations", "y")
+_LETTERS = ("x", "y")  # which may be classes, too
+_OF_SYSTEMS = ("thumbs.db", "desktop.ini", "__macosx")
+
+log = logging.getLogger("keras_equivariant.data")
 
 
 def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None):
     """A data set from a folder of files: pictures, .tif, .npy, or volumes as NIfTI or .npy.
 
     Either with a folder for each class, whose name is that of the class; or with a folder `images` and one `masks`, in
-    which a mask has the name of its image (or that name and `_mask`). Both may lie inside `train`, `val` and `test`;
-    without `test` a fifth of the files is drawn.
+    which a mask has the name of its image (or that name and `_mask`), in folders of the same names where there are
+    some. Both may lie inside `train`, `val` and `test`; without `test` a fifth of the files is drawn. Hidden files and
+    folders, whose names begin with a dot, are passed over; any other file that is left out is named in the log.
 
     Args:
         path: the folder.
@@ -29,60 +36,159 @@ def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None):
         `size`.
     """
     path = Path(path).expanduser()
-    folders = _subfolders(path)
-    by_part = {part_of(folder.name): folder for folder in folders if part_of(folder.name)}
-    roots = by_part if "train" in by_part else {"train": path}
+    roots = _roots(path)
     pairs = {part: _pair(root) for part, root in roots.items()}
     options = {"size": size, "fit": fit, "seed": seed, "voxel_size": voxel_size}
-    if all(pairs.values()):
+    if _all_paired(path, pairs):
         found = {part: _with_masks(*pair) for part, pair in pairs.items()}
+        _log_left_out(path, [file for lists in found.values() for files_ in lists for file in files_])
         images = {part: (images, None) for part, (images, _) in found.items()}
         return assembled(
             path, images, {part: masks for part, (_, masks) in found.items()}, task="segmentation", **options
         )
-    classes = sorted({f.name for root in roots.values() for f in _subfolders(root) if _deep(f)})
+    deep = {part: {f.name: _deep(f) for f in _subfolders(root)} for part, root in roots.items()}
+    classes = sorted({name for found in deep.values() for name, listed in found.items() if listed})
     if len(classes) < 2:
+        folders = _subfolders(path)
         raise ValueError(
             "A data folder holds a folder for each class, or the folders `images` and `masks`, perhaps inside `train`, "
             f"`val` and `test`. Received: {path} with the folders {', '.join(f.name for f in folders) or 'none'} and "
             f"{len(files.listed(path))} images of its own. Sort the files so, or give a CSV file of file names "
             "and numbers."
         )
+    _check_parts_above(path, [root / name for root in roots.values() for name in classes if (root / name).is_dir()])
     parts = {}
-    for part, root in roots.items():
-        found = [(file, classes.index(f.name)) for f in _subfolders(root) for file in _deep(f)]
-        parts[part] = [file for file, _ in found], [label for _, label in found]
+    for part, found in deep.items():
+        labeled = [(file, classes.index(name)) for name, listed in found.items() for file in listed]
+        parts[part] = [file for file, _ in labeled], [label for _, label in labeled]
+    _log_left_out(path, [file for found, _ in parts.values() for file in found])
     return assembled(path, parts, task="classification", class_names=tuple(classes), **options)
 
 
 def _subfolders(path):
-    return sorted(p for p in path.iterdir() if p.is_dir() and p.name[0] not in "._")
+    return sorted(p for p in path.iterdir() if p.is_dir() and p.name[0] != "." and p.name.lower() not in _OF_SYSTEMS)
 
 
-def _deep(folder):
+def _deep(folder, above=()):
+    """The files below a folder that can be read; a link back to a folder above is not followed."""
+    here = os.path.realpath(folder)
+    if here in above:
+        return []
     found = files.listed(folder)
     for inner in _subfolders(folder):
-        found += _deep(inner)
+        found += _deep(inner, (*above, here))
     return found
 
 
+def _roots(path):
+    """`{part: folder}`; one folder for training alone where there are no parts.
+
+    A single folder called `train` beside others, in which there are files alone, is a class of that name.
+    """
+    found = {}
+    for folder in _subfolders(path):
+        if part_of(folder.name):
+            found.setdefault(part_of(folder.name), []).append(folder)
+    inside = any(_deep(inner) for inner in _subfolders(found["train"][0])) if "train" in found else False
+    if not found or (len(found) == 1 and not inside):
+        return {"train": path}
+    for part, folders in found.items():
+        if len(folders) > 1:
+            raise ValueError(
+                f"A part is one folder. Received: {path} with {' and '.join(f.name for f in folders)}, which both mean "
+                f"`{part}`. Put their files into one, or move one elsewhere."
+            )
+    return {part: folders[0] for part, folders in found.items()}
+
+
 def _pair(root):
-    """The folders of images and of masks, or None."""
-    names = {folder.name.lower(): folder for folder in _subfolders(root)}
+    """The folders of images and of masks, or None. Letters are classes where there are others beside them."""
+    folders = _subfolders(root)
+    names = {folder.name.lower(): folder for folder in folders}
     pair = [next((names[n] for n in wanted if n in names), None) for wanted in (IMAGES, MASKS)]
-    return tuple(pair) if all(pair) else None
+    if not all(pair):
+        return None
+    beside = [folder.name for folder in folders if folder not in pair and _deep(folder)]
+    if beside and any(folder.name.lower() in _LETTERS for folder in pair):
+        return None
+    if beside:
+        images, masks = (folder.name for folder in pair)
+        raise ValueError(
+            f"The folders of images and of masks stand alone, else it is not known what the others are. Received: "
+            f"{root} with {images} and {masks} beside {', '.join(beside[:4])}. Move those elsewhere, or, where all "
+            f"are classes, give {images} and {masks} other names."
+        )
+    return tuple(pair)
+
+
+def _all_paired(path, pairs):
+    """Whether each part has images and masks."""
+    words = [pair for pair in pairs.values() if pair and not any(folder.name.lower() in _LETTERS for folder in pair)]
+    if words and not all(pairs.values()):
+        lacking = ", ".join(part for part, pair in pairs.items() if not pair)
+        raise ValueError(
+            f"Every part has folders of images and of masks. Received: {path} without such in {lacking}. Add them, or "
+            "move that part elsewhere."
+        )
+    return all(pairs.values())
+
+
+def _check_parts_above(path, folders):
+    inside = [{part_of(inner.name) for inner in _subfolders(folder)} - {None} for folder in folders]
+    if inside and all("train" in parts and len(parts) > 1 for parts in inside):
+        raise ValueError(
+            "The folders `train`, `val` and `test` lie above those of classes, or of images and masks. Received: "
+            f"{path} with {', '.join(sorted(inside[0]))} inside {folders[0].name}. Turn them about: "
+            f"train/{folders[0].name} in place of {folders[0].name}/train."
+        )
 
 
 def _with_masks(images, masks):
-    by_stem = {
-        re.sub(r"[_-](mask|seg|label)s?$", "", files.stem_of(path), flags=re.I): path for path in files.listed(masks)
-    }
-    found = files.listed(images)
-    missing = [path.name for path in found if files.stem_of(path) not in by_stem]
-    if missing or not found:
+    _check_parts_above(images.parent, [images, masks])
+    found = _by_place(images, _deep(images))
+    exact = _by_place(masks, _deep(masks))
+    shortened = {}
+    for (place, stem), path in exact.items():
+        shortened.setdefault((place, re.sub(r"[_-](mask|seg|label)s?$", "", stem, flags=re.I)), path)
+    pairs = [(path, exact.get(place) or shortened.get(place)) for place, path in found.items()]
+    missing = [path.relative_to(images) for path, mask in pairs if mask is None]
+    if not found:
+        raise ValueError(f"A data set needs images. Received: {images} without a file that can be read. Add some.")
+    if missing:
         raise ValueError(
-            f"Every image has a mask of its name. Received: {images} with {len(found)} images, of which "
-            f"{len(missing)} have "
-            f"none in {masks}{f', such as {missing[0]}' if missing else ''}. Add them, or take the images away."
+            "Every image has a mask of its name, in a folder of the same name where it lies in one. Received: "
+            f"{images} with {len(found)} images, of which {len(missing)} have none in {masks}, such as {missing[0]}. "
+            "Add them, or take the images away."
         )
-    return found, [by_stem[files.stem_of(path)] for path in found]
+    return [path for path, _ in pairs], [mask for _, mask in pairs]
+
+
+def _by_place(root, paths):
+    """`{(folder inside the root, name without its ending): file}`."""
+    found = {}
+    for path in paths:
+        place = path.parent.relative_to(root).as_posix(), files.stem_of(path)
+        other = found.setdefault(place, path)
+        if other is not path:
+            raise ValueError(
+                "Images and masks are paired by their names without the endings, so that each is there once. Received: "
+                f"{other} and {path.name}. Give one another name, or take it away."
+            )
+    return found
+
+
+def _log_left_out(path, read):
+    """Name what lies below the folder and was not read."""
+    read, left = set(files.identities(read)), []
+    for folder, inner, names in os.walk(path):
+        inner[:] = sorted(n for n in inner if n[0] != "." and n.lower() not in _OF_SYSTEMS)
+        shown = [os.path.join(folder, n) for n in sorted(names) if n[0] != "." and n.lower() not in _OF_SYSTEMS]
+        left += [f for f, file in zip(shown, files.identities(shown), strict=True) if file not in read]
+    if left:
+        more = f" and {len(left) - 3:,} more" if len(left) > 3 else ""
+        log.warning(
+            "Files below %s that are left out: %s%s.",
+            path,
+            ", ".join(os.path.relpath(file, path) for file in left[:3]),
+            more,
+        )

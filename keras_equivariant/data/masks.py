@@ -33,7 +33,9 @@ def beside(masks, images, shapes, fit, voxel_size=None):
             turned += _turned(image) and not _turned(path)
             found[part].append(fit(mask))
     if turned:
-        log.info("%d images are shown as their camera noted, rotated: their masks must be as they are shown.", turned)
+        log.warning(
+            "%d images are shown as their camera noted, rotated: their masks must be as they are shown.", turned
+        )
     return ranked(_of_one_kind(found))
 
 

@@ -505,3 +505,78 @@ def test_options_that_would_do_nothing_are_refused(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             data.load(tmp_path, **options)
+
+
+def some(folder, *names, count=5, ending="png"):
+    """Folders of a few pictures each."""
+    for name in names:
+        for i in range(count):
+            save(folder / name / f"{i}.{ending}", upper((6, 6)))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "names",
+    [list("ABCXYZ"), ["_background", "cat"], ["car", "plane", "train"], ["x", "y", "z"], ["a/upper", "a/lower", "b"]],
+)
+def test_every_folder_is_a_class(tmp_path, names):
+    found = data.load(some(tmp_path, *names))
+    assert found.task == "classification" and len(found.x_train) + len(found.x_test) == 5 * len(names)
+    assert found.class_names == tuple(sorted({name.split("/")[0] for name in names}))
+    assert data.load(some(tmp_path / "pair", "X", "y")).task == "segmentation"
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: some(p, "images", "masks", "previews"), "stand alone.*images and masks beside previews"),
+        (lambda p: some(p, "train/images", "train/masks", "test/images"), "Every part has.*without such in test"),
+        (lambda p: some(p, "train/a", "train/b", "val/a", "validation/a"), "val and validation, which both mean `val`"),
+        (lambda p: some(p, "images/train", "images/test", "masks/train", "masks/test"), "train/images in place of"),
+        (lambda p: some(p, "a/train", "a/val", "b/train", "b/val"), "train/a in place of a/train"),
+        (lambda p: some(p, "train", "test"), "holds a folder for each class"),
+        (lambda p: some(some(p, "images", "masks"), "images", ending="jpg"), "each is there once.*0.jpg and 0.png"),
+        (lambda p: some(some(p, "images", "masks"), "masks", ending="tif"), "each is there once.*0.png and 0.tif"),
+        (lambda p: some(p, "images/p1", "masks/p2"), "5 images, of which 5 have none in .*such as p1.0.png"),
+        (lambda p: some(p, "masks") and (p / "images").mkdir(), "images without a file that can be read"),
+    ],
+)
+def test_folders_of_which_some_would_be_lost_are_refused(tmp_path, make, message):
+    make(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        data.load(tmp_path)
+
+
+def test_masks_are_paired_in_folders_of_the_same_name(tmp_path):
+    for patient, rows in (("p1", 2), ("p2", 4)):
+        for i in range(5):
+            save(tmp_path / "images" / patient / f"{i}.png", np.full((6, 6), rows, "uint8"))
+            mask = np.zeros((6, 6), "uint8")
+            mask[:rows] = 255
+            save(tmp_path / "masks" / patient / f"{i}_mask.png", mask)
+    found = data.load(tmp_path)
+    assert len(found.x_train) + len(found.x_test) == 10
+    np.testing.assert_array_equal(found.y_train.sum(axis=(1, 2, 3)), 6.0 * found.x_train[:, 0, 0, 0])
+
+
+def test_what_is_left_out_is_named(tmp_path, caplog):
+    some(tmp_path, "a", "b", "c", ".hidden")
+    (tmp_path / "c" / "5.heic").write_bytes(b"")
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "0.heic").write_bytes(b"")
+    (tmp_path / "d" / "Thumbs.db").write_bytes(b"")
+    save(tmp_path / "own.png", upper((6, 6)))
+    assert data.load(tmp_path).class_names == ("a", "b", "c")
+    assert "left out: own.png, c/5.heic, d/0.heic." in caplog.text
+    caplog.clear()
+    assert data.load(some(tmp_path / "ppm", "a", "b", ending="ppm")).image_shape == (6, 6, 1)
+    assert "left out" not in caplog.text
+
+
+def test_links_back_are_not_followed(tmp_path, caplog):
+    some(tmp_path, "a", "b")
+    (tmp_path / "a" / "again").symlink_to(tmp_path / "a")
+    (tmp_path / "b" / "twice.png").symlink_to(tmp_path / "b" / "0.png")
+    found = data.load(tmp_path)
+    assert len(found.x_train) + len(found.x_test) == 11
+    assert "left out" not in caplog.text

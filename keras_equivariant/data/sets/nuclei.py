@@ -23,7 +23,8 @@ def load_dsb2018_nuclei(seed=0, size=None, fit=None):
     Args:
         seed: not used.
         size: height and width to bring all images to, None for those of the file.
-        fit: "resize", which a size alone means, scales them, masks by the nearest pixel; "pad" cuts the middle out, or pads.
+        fit: "resize", the one meant by a size alone, scales them, masks by the nearest pixel; "pad" cuts the middle
+            out, or pads.
 
     Raises:
         FileNotFoundError: dsb2018_nuclei.npz is not in the folder KERAS_EQUIVARIANT_DATA.
