@@ -335,12 +335,9 @@ def run_schema(arguments):
 
 def _data_options(arguments):
     """The options of the data set that were given."""
-    from keras_equivariant.data.registry import check_options
-
     size = arguments.size and (tuple(arguments.size) if len(arguments.size) > 1 else arguments.size[0])
     found = {"size": size, "fit": arguments.fit, "target": arguments.target}
     found = {k: v for k, v in found.items() if v is not None} | _pairs(arguments.option, "--option")
-    check_options(found)
     return found
 
 

@@ -38,6 +38,7 @@ class Trained:
         """
         kept, own = dict(self.settings.get("data_options") or {}), self.settings.get("data")
         at_first = self.settings.get("seed", 0)
+        datasets.registry.check_options(options or {})
         if name is None or (data_path(name) == self.data_path if self.data_path else str(name) == own):
             dataset = datasets.load(data_path(self.data_path) or own, at_first, **{**kept, **(options or {})})
             return dataset if dataset.name == own else replace(dataset, name=own)
