@@ -1,12 +1,14 @@
 """Data sets from a CSV file: names of image files, and what they show."""
 
 import csv
+import io
+import re
 from pathlib import Path
 
 import numpy as np
 
 from keras_equivariant.data import files, vectors
-from keras_equivariant.data.assemble import assembled, part_of
+from keras_equivariant.data.assemble import PARTS, assembled, part_of
 
 TARGETS = ("class", "number", "angle", "axis", "vector")
 CLASS_COLUMNS = ("class", "label", "category", "target_class", "diagnosis")
@@ -26,32 +28,29 @@ def load_table(path, seed=0, size=None, fit="pad", target=None):
         size, fit: as in `load_folder`.
         target: what the columns are: `"class"`, `"number"`, `"angle"` (degrees), `"axis"` (degrees, of a direction that
             half a turn leaves as it is), `"vector"` (two columns, x to the right and y up; of volumes three); by
-            default
-            what they look like.
+            default what they look like.
 
     Raises:
-        ValueError: no such columns, a file that is missing, or cells that are no numbers.
+        ValueError: no such columns, a file that is missing, or cells that are empty or no numbers, with their line.
     """
     path = Path(path).expanduser()
-    rows, columns = _read(path)
+    rows, lines, columns = _read(path)
     named = next((c for c in columns if all(files.suffix_of(row[c]) for row in rows)), None)
     if named is None:
         raise ValueError(
             f"One column of a CSV file names image files. Received: {path} with the columns {', '.join(columns)}. "
-            "Write "
-            "names with their ending, such as cell_17.png."
+            "Write names with their ending, such as cell_17.png."
         )
     paths = [path.parent / row[named] for row in rows]
     missing = [p for p in paths if not p.is_file()]
     if missing:
         raise ValueError(
             f"Every file of a CSV file exists, relative to its folder. Received: {path}, {len(missing)} of "
-            f"{len(paths)} are "
-            f"missing, such as {missing[0]}. Correct the names."
+            f"{len(paths)} are missing, such as {missing[0]}. Correct the names."
         )
-    split = next((c for c in columns if c.lower() in PART_COLUMNS and all(part_of(row[c]) for row in rows)), None)
+    split = _part_column(path, rows, lines, [c for c in columns if c != named])
     wanted = [c for c in columns if c not in (named, split)]
-    values, fields = _targets(path, rows, wanted, target)
+    values, fields = _targets(path, rows, lines, wanted, target)
     where = [part_of(row[split]) if split else "train" for row in rows]
     parts = {}
     for part in dict.fromkeys(where):
@@ -65,18 +64,49 @@ def _read(path):
         with open(path, newline="", encoding="utf-8-sig") as file:
             text = file.read()
         dialect = _dialect(text)
-        reader = csv.DictReader(text.splitlines(), dialect=dialect, skipinitialspace=True)
-        rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
+        reader = csv.DictReader(io.StringIO(text, newline=""), dialect=dialect, skipinitialspace=True)
+        found = [(reader.line_num, row) for row in reader]
+        columns = [name for name in reader.fieldnames or () if name]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(
             f"A CSV file is text with a header. Received: {path} ({error}). Save it as CSV (UTF-8)."
         ) from error
-    if not rows or len(rows[0]) < 2:
+    for line, row in found:
+        if any(cell.strip() for cell in row.pop(None, None) or ()):
+            raise ValueError(
+                f"A row of a CSV file has a cell for each column. Received: {path}, line {line}, with more than the "
+                f"columns {', '.join(columns)}. Write numbers with a decimal point, and texts with commas in quotes."
+            )
+    found = [(line, {key: (row[key] or "").strip() for key in columns}) for line, row in found]
+    lines, rows = [line for line, row in found if any(row.values())], [row for _, row in found if any(row.values())]
+    if not rows or len(columns) < 2:
         raise ValueError(
             f"A CSV file has a header, a column of file names, and one of what they show. Received: {path} with "
-            f"{len(rows)} rows and {len(rows[0]) if rows else 0} columns. Add them."
+            f"{len(rows)} rows and {len(columns)} columns. Add them."
         )
-    return rows, list(rows[0])
+    if len(set(columns)) < len(columns):
+        raise ValueError(
+            f"Each column of a CSV file has a name of its own. Received: {path} with {', '.join(columns)}. Rename one."
+        )
+    return rows, lines, columns
+
+
+def _part_column(path, rows, lines, columns):
+    """The column that says what is for training and for testing, or None."""
+    found = [c for c in columns if c.lower() in PART_COLUMNS]
+    known = [c for c in found if all(part_of(row[c]) for row in rows)]
+    others = [c for c in found if c not in known[:1]]
+    if others and len(columns) > len(others) + len(known[:1]):  # alone it is what the images show
+        line, cell = next(
+            ((n, row[others[0]]) for n, row in zip(lines, rows, strict=True) if not part_of(row[others[0]])),
+            (lines[0], rows[0][others[0]]),
+        )
+        raise ValueError(
+            f"One column says the part of each row: {', '.join(name for names in PARTS.values() for name in names)}. "
+            f"Received: {path}, line {line}, with {others[0]}={cell!r}{f' beside {known[0]}' if known else ''}. Write "
+            "one of these, take the column away, or rename it if the images show what it says."
+        )
+    return known[0] if known else None
 
 
 def _dialect(text):
@@ -87,33 +117,59 @@ def _dialect(text):
         return csv.excel
 
 
-def _targets(path, rows, columns, target):
+def _targets(path, rows, lines, columns, target):
     if target not in (None, *TARGETS):
         raise ValueError(f"`target` must be one of {', '.join(TARGETS)}. Received: target={target!r}. Choose one.")
     if not columns:
         raise ValueError(f"A CSV file says what the images show. Received: {path} with file names alone. Add a column.")
     cells = [[row[c] for c in columns] for row in rows]
-    numbers = _numbers(cells)
+    numbers = [[_number(cell) for cell in row] for row in cells]
+    _check_filled(path, lines, columns, cells)
+    name = columns[0].lower()
+    texts = target == "class" or (target is None and len(columns) == 1 and name in CLASS_COLUMNS)
+    every = all(value is not None for row in numbers for value in row)
+    if not texts and not every:
+        texts = _only_texts(path, lines, columns, cells, numbers, target)
     if target is None:
-        target = "class" if len(columns) == 1 and numbers is None else "number"
-        if len(columns) == 1 and numbers is not None:
-            name = columns[0].lower()
-            target = "class" if name in CLASS_COLUMNS else "angle" if name.startswith("angle") else "number"
-    if target == "class":
-        if len(columns) > 1:
-            raise ValueError(
-                f"Classes are one column. Received: {path} with {', '.join(columns)}. Take the others away."
-            )
-        whole = numbers is not None and np.array_equal(numbers, np.floor(numbers)) and numbers.min() >= 0
-        labels = numbers[:, 0].astype("int64") if whole else np.array([c[0] for c in cells])
-        return labels, {"task": "classification"}
-    if numbers is None:
-        bad = next(cell for row in cells for cell in row if _number(cell) is None)
-        raise ValueError(
-            f"The columns {', '.join(columns)} hold numbers. Received: {path} with {bad!r}. Correct it, or say "
-            "--target class."
-        )
-    return as_targets(numbers, target, columns, str(path))
+        target = "class" if texts else "angle" if len(columns) == 1 and name.startswith("angle") else "number"
+    if target != "class":
+        return as_targets(np.asarray(numbers, "float64"), target, columns, str(path))
+    if len(columns) > 1:
+        raise ValueError(f"Classes are one column. Received: {path} with {', '.join(columns)}. Take the others away.")
+    values = np.asarray(numbers, "float64")[:, 0] if every else None
+    whole = every and np.array_equal(values, np.floor(values)) and values.min() >= 0
+    labels = values.astype("int64") if whole else np.array([c[0] for c in cells])
+    return labels, {"task": "classification"}
+
+
+def _check_filled(path, lines, columns, cells):
+    for line, row in zip(lines, cells, strict=True):
+        for column, cell in zip(columns, row, strict=True):
+            if cell.lower() in ("", "nan"):
+                raise ValueError(
+                    f"Every row of a CSV file says what its image shows. Received: {path}, line {line}, with "
+                    f"{column}={cell!r}. Fill it in, or take the row away."
+                )
+
+
+def _only_texts(path, lines, columns, cells, numbers, target):
+    """True where cells of one column are all texts that may be classes; else the first that is no number is named."""
+    line, column, cell = next(
+        (line, column, cell)
+        for line, row, values in zip(lines, cells, numbers, strict=True)
+        for column, cell, value in zip(columns, row, values, strict=True)
+        if value is None
+    )
+    comma = re.fullmatch(r"[-+]?\d*,\d+", cell)
+    alone = len(columns) == 1 and target is None
+    if alone and not comma and all(value is None for row in numbers for value in row):
+        return True
+    remedy = f"Write a decimal point, {cell.replace(',', '.')}" if comma else "Correct it, or take its row away"
+    remedy += ", or say --target class if all are names of classes" if len(columns) == 1 else ""
+    raise ValueError(
+        f"The column{'s' if len(columns) > 1 else ''} {', '.join(columns)} hold{'s' if len(columns) == 1 else ''} "
+        f"numbers. Received: {path}, line {line}, with {column}={cell!r}. {remedy}."
+    )
 
 
 def as_targets(numbers, target, columns, name):
@@ -133,11 +189,6 @@ def as_targets(numbers, target, columns, name):
         )
     frequency = 2 if target == "axis" else 1
     return vectors.directions(numbers, frequency), {"task": "vectors", "target_type": f"1x{frequency}"}
-
-
-def _numbers(cells):
-    found = [[_number(cell) for cell in row] for row in cells]
-    return None if any(v is None for row in found for v in row) else np.asarray(found, "float64")
 
 
 def _number(cell):

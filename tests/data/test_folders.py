@@ -580,3 +580,47 @@ def test_links_back_are_not_followed(tmp_path, caplog):
     found = data.load(tmp_path)
     assert len(found.x_train) + len(found.x_test) == 11
     assert "left out" not in caplog.text
+
+
+def plain(folder, header, *rows, separator=",", options=None):
+    """What twenty pictures are by a table with these rows; a row is repeated, until there are twenty."""
+    some(folder, "x", count=20)
+    wanted = [rows[i] if i < len(rows) else rows[0] for i in range(20)]
+    lines = [separator.join([f"x/{i}.png", *map(str, row)]) for i, row in enumerate(wanted)]
+    (folder / "table.csv").write_text("\n".join([separator.join(["file", *header]), *lines]))
+    return data.load(folder / "table.csv", **(options or {}))
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "separator", "message"),
+    [
+        (["weight"], [[0.5], [""]], ",", "what its image shows.*line 3, with weight=''. Fill it in, or take the row"),
+        (["weight"], [[0.5], ["NaN"]], ",", "line 3, with weight='NaN'"),
+        (["kind"], [["a"], ["b"], [""]], ",", "line 4, with kind=''"),
+        (["label"], [[0], [1], [""]], ",", "line 4, with label=''"),
+        (["weight", "height"], [[0.5, 2], [1, ""]], ",", "line 3, with height=''"),
+        (["weight"], [[0.5], ["n/a"]], ",", "holds numbers.*line 3, with weight='n/a'. Correct it.*--target class"),
+        (["angle"], [["3,5"], ["4,5"]], ";", "line 2, with angle='3,5'. Write a decimal point, 3.5"),
+        (["weight"], [["3,5"]], ",", "line 2, with more than the columns file, weight. Write .* decimal point"),
+        (["weight", "weight"], [[1, 2]], ",", "a name of its own.*weight, weight"),
+        (["a", "b"], [[1, 2], [1, "x"]], ",", "columns a, b hold numbers.*b='x'. Correct it, or take its row away.$"),
+        (["label", "split"], [[0, "train"], [1, "holdout"]], ",", "train, training.*line 3, with split='holdout'"),
+        (["label", "fold"], [[0, 1], [1, 2]], ",", "line 2, with fold='1'.*take the column away"),
+        (["label", "split", "set"], [[0, "train", "a"]], ",", "set='a' beside split"),
+    ],
+)
+def test_cells_that_would_be_misread_are_named_by_their_line(tmp_path, header, rows, separator, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        plain(tmp_path, header, *rows, separator=separator)
+    if "--target class" in str(caught.value):
+        assert data.load(tmp_path / "table.csv", target="class").task == "classification"
+
+
+def test_rows_of_nothing_are_passed_over(tmp_path):
+    plain(tmp_path, ["weight"], [0.5])
+    with open(tmp_path / "table.csv", "a") as file:
+        file.write("\n,\n\n")
+    found = data.load(tmp_path / "table.csv")
+    assert found.task == "regression" and len(found.x_train) + len(found.x_test) == 20
+    assert plain(tmp_path, ["label"], [1], ["2b"]).class_names == ("1", "2b")
+    assert plain(tmp_path, ["set"], ["a"], ["b"]).class_names == ("a", "b"), "the only column is what they show"
