@@ -68,7 +68,7 @@ def read(path, mask=False):
     except Exception as error:  # what the readers raise on damaged files has no common base
         raise ValueError(
             f"A data file must be whole. Received: {path} ({str(error).splitlines()[0] if str(error) else error!r}). "
-            "Save it again, or remove it."
+            "Remove it or make it again."
         ) from error
     if array.dtype.kind not in "buif" or array.ndim not in (2, 3, 4) or 0 in array.shape:
         raise ValueError(

@@ -42,7 +42,7 @@ def beside(masks, images, shapes, fit, voxel_size=None):
 def _check_size(path, size, image, wanted):
     if size == wanted:
         return
-    how = "Save it so."
+    how = "Save it in that size."
     if size == wanted[::-1]:
         how = "A picture is taken as it is shown, as its camera noted: rotate the mask likewise."
     raise ValueError(
@@ -57,17 +57,23 @@ def _turned(path):
 def _of_one_kind(masks):
     """The masks of each part as one array, all of a type that holds the numbers of every file.
 
-    Masks of bits are black and white: 0 and 255 beside others that are so, else 0 and 1.
+    Where each is in black and white, be it bits, 0 and 1, or 0 and 255, white is the same in all.
     """
     every = [mask for part in masks.values() for mask in part]
-    grays = [mask for mask in every if mask.dtype.kind != "b"]
-    mixed = 0 < len(grays) < len(every)
-    white = 255 if mixed and all(np.isin(mask, (0, 255)).all() for mask in grays) else 1
-    dtype = np.result_type(*({mask.dtype for mask in grays} or {np.dtype("uint8")}), *(["uint8"] if mixed else []))
+    whites = {_white(mask) for mask in every} - {0}
+    white = 255 if whites == {1, 255} else 1  # what white becomes where it is 1
+    dtype = np.result_type(*{np.dtype("uint8") if mask.dtype.kind == "b" else mask.dtype for mask in every})
     return {
-        part: np.stack([(mask * dtype.type(white) if mask.dtype.kind == "b" else mask).astype(dtype) for mask in found])
+        part: np.stack([mask.astype(dtype) * dtype.type(white if _white(mask) == 1 else 1) for mask in found])
         for part, found in masks.items()
     }
+
+
+def _white(mask):
+    """1 of a mask of 0 and 1, 255 of one of 0 and 255, 0 of an empty one, None of others."""
+    top = mask.max()
+    two = mask.dtype.kind in "bui" and top in (0, 1, 255) and np.isin(mask, (0, top)).all()
+    return int(top) if two else None
 
 
 def ranked(masks):
