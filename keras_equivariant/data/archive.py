@@ -93,11 +93,11 @@ def load_archive(path, size=None, fit="pad", target=None, **details):
         )
     chosen = {key: arrays[key] for key in REQUIRED + OPTIONAL if key in arrays}
     found = {"task": task_of(chosen["x_train"], chosen["y_train"]), **_told(path, chosen, target)}
-    sizes.check_size(size, fit)
+    size = sizes.check_size(size, fit)
     if found["task"] == "segmentation":
         chosen |= _grays({key: chosen[key] for key in chosen if key[:2] == "y_"})
     if size is not None:
-        _resize(chosen, sizes.check_size(size, fit), fit, found["task"])
+        _resize(chosen, size, fit, found["task"])
     return Dataset(**{"name": str(path), "description": f"images of {path.name}", **found, **chosen, **details})
 
 
@@ -126,6 +126,13 @@ def _grays(masks):
 
 
 def _resize(arrays, size, fit, task):
+    for key in [key for key in arrays if key[:2] == "y_" and task == "segmentation"]:
+        images, masks = arrays[f"x_{key[2:]}"].shape, arrays[key].shape
+        if masks[: 1 + len(size)] != images[: 1 + len(size)]:
+            raise ValueError(
+                f"A mask has the size of its image. Received: {key} of shape {masks} for images of shape {images}. "
+                "Save masks (count, height, width)."
+            )
     for key in [key for key in arrays if key[:2] == "x_" or task == "segmentation"]:
         axes = arrays[key].ndim - 1
         images = arrays[key][..., None] if axes == len(size) else arrays[key]

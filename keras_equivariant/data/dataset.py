@@ -168,7 +168,17 @@ class Dataset:
                 f"fraction={fraction}. Use 0.1 for a tenth."
             )
         count = max(1, round(fraction * len(self.x_train)))
-        return replace(self, **self._training_rows(drawn(self.y_train, count, seed, block, self.groups)))
+        rows = drawn(self.y_train, count, seed, block, self.groups)
+        self._log_lost(rows, f"a fraction of {fraction}")
+        return replace(self, **self._training_rows(rows))
+
+    def _log_lost(self, rows, behind):
+        """Name the classes of which none of these training rows is."""
+        if self.task == "classification" and len(lost := np.setdiff1d(self.y_train, self.y_train[rows])):
+            names = [str(self.class_names[k] if self.class_names else k) for k in lost[:8]]
+            log.warning(
+                "Behind %s no image is left to train on of %d classes: %s.", behind, len(lost), ", ".join(names)
+            )
 
     def _training_rows(self, rows):
         groups = None if self.groups is None else self.groups[rows]
@@ -187,8 +197,7 @@ class Dataset:
             return self
         total = len(self.x_train)
         count = count_of(amount, total, "validation")
-        classes = self.task == "classification"
-        held = drawn(self.y_train, count, seed, block, self.groups, leave=classes)
+        held = drawn(self.y_train, count, seed, block, self.groups, leave=self.task == "classification")
         if not len(held):
             raise ValueError(
                 f"A class keeps an image to train on. Received: {self.name} with one training image of each class, of "
@@ -207,8 +216,7 @@ class Dataset:
                 len(self.x_val),
                 len(held),
             )
-        if classes and len(lost := np.setdiff1d(self.y_train, self.y_train[kept])):
-            log.warning("All images of the classes %s are held out for validation, none is trained on.", lost.tolist())
+        self._log_lost(kept, f"{len(held)} images held out for validation")
         return replace(
             self,
             **self._training_rows(kept),

@@ -14,6 +14,8 @@ TARGETS = ("class", "number", "angle", "axis", "vector")
 CLASS_COLUMNS = ("class", "label", "category", "target_class", "diagnosis")
 PART_COLUMNS = ("part", "split", "set", "subset", "fold")
 
+_COMMA = re.compile(r"[-+]?\d*,\d+")  # a decimal comma
+
 
 def load_table(path, seed=0, size=None, fit="pad", target=None):
     """A data set from a CSV file with a header: one column of file names, and one or more of what the images show.
@@ -127,6 +129,7 @@ def _targets(path, rows, lines, columns, target):
     _check_filled(path, lines, columns, cells)
     name = columns[0].lower()
     texts = target == "class" or (target is None and len(columns) == 1 and name in CLASS_COLUMNS)
+    texts = texts and (target == "class" or not any(_is_fraction(row[0]) for row in cells))
     every = all(value is not None for row in numbers for value in row)
     if not texts and not every:
         texts = _only_texts(path, lines, columns, cells, numbers, target)
@@ -160,7 +163,7 @@ def _only_texts(path, lines, columns, cells, numbers, target):
         for column, cell, value in zip(columns, row, values, strict=True)
         if value is None
     )
-    comma = re.fullmatch(r"[-+]?\d*,\d+", cell)
+    comma = _COMMA.fullmatch(cell)
     alone = len(columns) == 1 and target is None
     if alone and not comma and all(value is None for row in numbers for value in row):
         return True
@@ -189,6 +192,12 @@ def as_targets(numbers, target, columns, name):
         )
     frequency = 2 if target == "axis" else 1
     return vectors.directions(numbers, frequency), {"task": "vectors", "target_type": f"1x{frequency}"}
+
+
+def _is_fraction(cell):
+    """Whether a cell holds a number that is not whole, with a decimal point or a comma."""
+    value = _number(cell)
+    return bool(_COMMA.fullmatch(cell)) if value is None else value != np.floor(value)
 
 
 def _number(cell):

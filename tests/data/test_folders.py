@@ -1,6 +1,7 @@
 """Data as people have them: folders of pictures, images with masks, CSV files, sizes, labels as texts and one-hot."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -443,8 +444,12 @@ def test_every_class_keeps_an_image_to_train_on(tmp_path, caplog):
         found = data.load(tmp_path)
     assert set(found.y_train) == set(range(12)) and set(found.y_test) == {10, 11}
     assert "trained on, but not tested: c0, c1, c2, c3, c4, c5, c6, c7 and 2 more" in caplog.text
+    assert len(found.with_fraction(0.2).x_train) == 4
+    assert "Behind a fraction of 0.2 no image is left to train on of " in caplog.text
     held = found.with_validation(0.3)
     assert set(held.y_train) == set(range(12)) and set(held.y_val) == {10}
+    apart = replace(found, groups=np.where(found.y_train < 10, 0, 1)).with_validation(0.5)
+    assert ("validation no image is left to train on of " in caplog.text) and len(set(apart.groups)) == 1
     classes(tmp_path / "alone", [(f"c{i}", 1) for i in range(6)], (4, 4))
     with pytest.raises(ValueError, match="6 classes of one file each"):
         data.load(tmp_path / "alone")
@@ -601,6 +606,8 @@ def plain(folder, header, *rows, separator=",", options=None):
         (["weight", "height"], [[0.5, 2], [1, ""]], ",", "line 3, with height=''"),
         (["weight"], [[0.5], ["n/a"]], ",", "holds numbers.*line 3, with weight='n/a'. Correct it.*--target class"),
         (["angle"], [["3,5"], ["4,5"]], ";", "line 2, with angle='3,5'. Write a decimal point, 3.5"),
+        (["label"], [["3,5"], ["4,5"]], ";", "line 2, with label='3,5'. Write a decimal point, 3.5"),
+        (["label"], [[0.5], [2], ["n/a"]], ",", "line 4, with label='n/a'. Correct it.*--target class"),
         (["weight"], [["3,5"]], ",", "line 2, with more than the columns file, weight. Write .* decimal point"),
         (["weight", "weight"], [[1, 2]], ",", "a name of its own.*weight, weight"),
         (["a", "b"], [[1, 2], [1, "x"]], ",", "columns a, b hold numbers.*b='x'. Correct it, or take its row away.$"),
@@ -623,4 +630,5 @@ def test_rows_of_nothing_are_passed_over(tmp_path):
     found = data.load(tmp_path / "table.csv")
     assert found.task == "regression" and len(found.x_train) + len(found.x_test) == 20
     assert plain(tmp_path, ["label"], [1], ["2b"]).class_names == ("1", "2b")
+    assert plain(tmp_path, ["label"], [0.5], [0.7]).task == "regression", "classes are whole numbers"
     assert plain(tmp_path, ["set"], ["a"], ["b"]).class_names == ("a", "b"), "the only column is what they show"

@@ -68,6 +68,11 @@ def test_wrong_masks_are_named(tmp_path, changes, message):
         data.load(save(tmp_path / "set.npz", **changes))
 
 
+def test_a_size_does_not_make_masks_of_other_sizes_fit(tmp_path):
+    with pytest.raises(ValueError, match=r"the size of its image.*y_test of shape \(3, 8, 7\)"):
+        data.load(save(tmp_path / "set.npz", y_test=np.zeros((3, 8, 7))), size=(8, 8))
+
+
 def test_micrographs_are_split_by_slice_and_membrane_is_one(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_EQUIVARIANT_DATA", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="no isbi2012_em.npz.*--data cells"):
