@@ -10,7 +10,6 @@ from keras_equivariant.data.rotation import rotate_images, rotate_volumes
 from keras_equivariant.data.rows import Rows
 from keras_equivariant.data.sets.atoms import density
 from keras_equivariant.data.sets.dead_leaves import dead_leaves
-from keras_equivariant.data.sets.molecules import load_extended_xyz
 from keras_equivariant.data.sets.points import (
     PointSet,
     in_cells,
@@ -19,6 +18,7 @@ from keras_equivariant.data.sets.points import (
     load_xyz,
     points_of_images,
 )
+from keras_equivariant.data.sets.xyz import load_extended_xyz
 from keras_equivariant.data.shards import Shards
 from keras_equivariant.data.stored import Stored
 from keras_equivariant.data.tables import load_table

@@ -41,6 +41,8 @@ class Dataset:
         groups: For each training image a number of what it belongs to, such as its patient, or None. Parts of the
             training set (`with_fraction`, `with_validation`) are drawn by groups, so that none is in two of them.
         options: What a task needs besides, such as the time `dt` between the states of trajectories.
+        reading: Options of `load` by which other files are read as these were, such as the elements of molecules; a run
+            keeps them.
         references: What is known of the test images besides y_test, one entry each, or None: an object with `len`,
             `subset(rows)` and `scores(answer, threshold)`, such as `HumanMaps` or `ObjectCounts`.
     """
@@ -64,6 +66,7 @@ class Dataset:
     options: dict = field(default_factory=dict)
     references: Any = None
     groups: np.ndarray | None = None
+    reading: dict = field(default_factory=dict)
 
     def __post_init__(self):
         parts = ("train", "test") if self.x_val is None else ("train", "val", "test")

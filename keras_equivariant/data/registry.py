@@ -21,12 +21,7 @@ from keras_equivariant.data.sets.flows import load_flows
 from keras_equivariant.data.sets.histology import load_crchisto27
 from keras_equivariant.data.sets.membranes import load_isbi2012_em
 from keras_equivariant.data.sets.mnist import load_mnist
-from keras_equivariant.data.sets.molecules import (
-    holds_molecules,
-    load_clusters,
-    load_extended_xyz,
-    load_molecule_set,
-)
+from keras_equivariant.data.sets.molecules import holds_molecules, load_clusters, load_molecule_set
 from keras_equivariant.data.sets.nuclei import load_dsb2018_nuclei
 from keras_equivariant.data.sets.oriented import load_oriented_digits
 from keras_equivariant.data.sets.photographs import load_bsds500
@@ -34,6 +29,7 @@ from keras_equivariant.data.sets.qm9 import load_qm9
 from keras_equivariant.data.sets.rotated_mnist import load_rotated_mnist
 from keras_equivariant.data.sets.tetris import load_tetris, load_tetris_points
 from keras_equivariant.data.sets.voxels import load_adrenalmnist3d, load_modelnet10, load_shapes
+from keras_equivariant.data.sets.xyz import load_extended_xyz
 from keras_equivariant.data.tables import load_table
 from keras_equivariant.utils.arrays import naming
 from keras_equivariant.utils.text import nearest
@@ -155,7 +151,10 @@ def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset
             "bsds500"; `target` of "bsds500", "crchisto27" and "qm9"; `draws` and `places` of "tetris" and
             "tetris_points"; `voxel_size` of densities, and of volumes in a folder, which are resampled to it. Of files:
             `size=(height, width)` and `fit="pad"` or `"resize"` for images of other sizes; `target`, what numbers are:
-            "class", "number", "angle", "axis", "vector", of molecules the name of an array.
+            "class", "number", "angle", "axis", "vector", of molecules the name of an array, or of what the frames of an
+            .xyz file say; `test` of an .xyz file, another to test on, and `periodic`, whether its cells count. Of all
+            molecules: `elements`, the charges that a network is to tell apart, and `points`, places for their atoms,
+            which a run keeps, so that other files are read as its own.
 
     Returns:
         A `Dataset`.
@@ -214,11 +213,11 @@ def _loader_of(path, shards):
     if suffix == ".csv":
         return load_table, ("size", "fit", "target")
     if suffix in (".xyz", ".extxyz"):
-        return load_extended_xyz, ("test", "periodic")
+        return load_extended_xyz, ("test", "periodic", "target", "elements", "points")
     if holds_atoms(path):
         return load_atoms, ("size", "voxel_size")
     if holds_molecules(find(str(path)) or path):
-        return load_molecule_set, ("target",)
+        return load_molecule_set, ("target", "elements", "points")
     return load_archive, ("size", "fit", "target")
 
 

@@ -55,7 +55,8 @@ def check_targets(task, name, part, targets, images, several=None):
     """Targets of a task in their one form; anything else raises a ValueError.
 
     Labels are `(B,)` int32; masks `(B, *space, 1)`, float32 from 0 to 1, or int32 class numbers where there are several
-    classes; numbers `(B, n)` and vectors `(B, n)` or `(B, *space, n)` float32; those of `Rows` float32 each.
+    classes; numbers `(B, n)` and vectors `(B, n)` or `(B, *space, n)` float32; those of `Rows` float32 each, but for
+    energies, float64: what differs between molecules is less than what their atoms have alone by many digits.
 
     Args:
         task, name, part: of the data set.
@@ -156,7 +157,7 @@ def _check_rows(name, part, targets, images):
         )
     return Rows(
         **{
-            k: as_numbers(a, "float32", f"Targets, {k} of the {part} part of {name},")
+            k: as_numbers(a, "float64" if k == "energy" else "float32", f"Targets, {k} of the {part} part of {name},")
             for k, a in targets.arrays.items()
         }
     )

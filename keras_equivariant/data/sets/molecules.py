@@ -1,28 +1,18 @@
-"""Molecules with energies, forces or dipoles as data sets: archives, extended xyz, and one that is generated."""
+"""Molecules with energies, forces or dipoles as data sets: archives, and one that is generated."""
 
-import logging
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 
-from keras_equivariant.data.archive import find
 from keras_equivariant.data.cuts import drawn, others
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.data.rows import Rows
-from keras_equivariant.data.sets.points import PointSet, charge_values, in_cells, load_molecules
-from keras_equivariant.utils.arrays import array_names
-from keras_equivariant.utils.optional import require
+from keras_equivariant.data.sets.points import NAMES, load_molecules, molecules_of
+from keras_equivariant.utils.arrays import array_names, as_numbers
 from keras_equivariant.utils.periodic import space_of
 
 TEST_SHARE = 0.1
-# What the arrays of archives are called, the likeliest first.
-NAMES = {
-    "energy": ("energy", "energy_pbe0_kcal", "binding_energy_kcal", "energies", "E"),
-    "forces": ("forces", "F"),
-    "dipole": ("dipole", "dipole_au"),
-}
-
-log = logging.getLogger("keras_equivariant.data")
 
 
 def holds_molecules(path):
@@ -33,32 +23,48 @@ def holds_molecules(path):
         return False
 
 
-def load_molecule_set(path, seed=0, target=None):
+def load_molecule_set(path, seed=0, target=None, elements=None, points=None):
     """Molecules of an .npz file with `z`, `pos` and energies, forces or dipoles; a tenth is drawn for testing.
 
     Args:
         path: the file, or the name of one in the folder that KERAS_EQUIVARIANT_DATA names.
         seed: of the draw.
-        target: name of the array to learn; by default an energy, with forces if there are any, else a dipole.
+        target: name of the array to learn, "energy" for an energy alone; by default an energy, with forces if there are
+            any, else a dipole.
+        elements: charges of the elements that a network is to tell apart, by default those of the file.
+        points: places for atoms, by default as many as the file has.
 
     Raises:
-        ValueError: no array of that name, or none that is an energy, forces or a dipole.
+        ValueError: no array of that name, none that is an energy or a dipole, or one of another shape; atoms of other
+            elements, or more than there are places.
     """
-    points = load_molecules(path)
-    return as_dataset(str(path), points, seed, target, f"molecules of {Path(path).name}")
+    found = load_molecules(path, elements, points)
+    return as_dataset(str(path), found, seed, target, f"molecules of {Path(path).name}")
 
 
 def as_dataset(name, points, seed=0, target=None, description=None, test=None):
-    """A `Dataset` of a `PointSet`, whose targets it chooses; `test` is a `PointSet` to test on, else a tenth is "
-    "drawn."""
-    keys = _chosen(name, points.targets, target)
+    """A `Dataset` of a `PointSet` of molecules, whose targets it chooses.
+
+    Args:
+        name, description: of the data set.
+        points: the molecules, with the `elements` of their values.
+        seed: of the draw of a tenth for testing.
+        target: name of the array to learn; None as in `load_molecule_set`.
+        test: a `PointSet` to test on instead.
+    """
+    keys = _chosen(name, points, target)
+    points, test = (found and _learnable(name, found, keys) for found in (points, test))
     if test is None:
+        if len(points) < 2:
+            raise ValueError(
+                f"Molecules are divided into some to train on and some to test on. Received: {name} with one. Add more."
+            )
         rows = drawn(np.zeros((len(points), 1)), max(1, round(TEST_SHARE * len(points))), seed)
         test, points = points.take(rows), points.take(others(rows, len(points)))
     parts = {}
     for part, found in (("train", points), ("test", test)):
         parts[f"x_{part}"] = centered(found)
-        parts[f"y_{part}"] = Rows(**{kind: _shaped(kind, found.targets[key]) for kind, key in keys.items()})
+        parts[f"y_{part}"] = Rows(**{kind: found.targets[kind] for kind in keys})
     atoms = points.positions.shape[1]
     return Dataset(
         name=name,
@@ -66,6 +72,7 @@ def as_dataset(name, points, seed=0, target=None, description=None, test=None):
         task="molecules",
         target_names=tuple(keys.values()),
         default_batch_size=50,
+        reading={"elements": list(points.elements), "points": atoms},
         **parts,
     )
 
@@ -78,113 +85,62 @@ def centered(points):
     return Rows(positions=((points.positions - mean) * there).astype("float32"), values=points.values, mask=points.mask)
 
 
-def _chosen(name, targets, target):
-    if target is not None:
-        if target not in targets:
-            raise ValueError(
-                f"`target` names an array of the data. Received: target={target!r} for {name} with "
-                f"{', '.join(targets)}. Choose one."
-            )
-        kind = "dipole" if targets[target].ndim == 2 and targets[target].shape[1] == 3 else "energy"
-        return {kind: target}
+def _chosen(name, points, target):
+    """`{kind: name of an array}` of what is learned."""
+    targets = points.targets
+    if target is not None and target not in targets:
+        raise ValueError(
+            "`target` names an array of the data with an entry a molecule. Received: "
+            f"target={target!r} for {name} with {', '.join(targets) or 'none'}. Choose one."
+        )
     found = {kind: next((n for n in names if n in targets), None) for kind, names in NAMES.items()}
-    if found["energy"]:
-        return {kind: found[kind] for kind in ("energy", "forces") if found[kind]}
-    if found["dipole"]:
+    kind = None if target is None else _kind(target, np.shape(targets[target]), points.mask.shape)
+    if kind in ("energy", "dipole"):
+        return {kind: target}
+    energy, forces = found["energy"], target or found["forces"]
+    own = str(energy).removesuffix("_kcal") + "_ha"
+    if forces and own in targets and not forces.endswith("_kcal"):
+        energy = own  # forces beside an energy in hartree are in its units
+    if energy:
+        return {"energy": energy} | ({"forces": forces} if forces else {})
+    if found["dipole"] and target is None:
         return {"dipole": found["dipole"]}
     raise ValueError(
-        f"Molecules need something to learn: an energy, forces or a dipole. Received: {name} with "
-        f"{', '.join(targets) or 'none'}. Name the array, --target NAME."
+        "Molecules need something to learn: an energy, with or without forces, which are its gradient, or a dipole. "
+        f"Received: {name} with {', '.join(targets) or 'none'}. Name an array of one number or one vector a molecule, "
+        "--target NAME, or add an array `energy`."
     )
 
 
-def _shaped(kind, array):
-    array = np.asarray(array, "float64")
-    if kind == "energy":
-        return array.reshape(len(array), 1)
-    return array.reshape(len(array), 3) if kind == "dipole" else array
+def _kind(key, shape, places):
+    """What an array of this name and shape is: "energy", or another number, "forces" or "dipole"."""
+    named = next((kind for kind, names in NAMES.items() if key in names), None)
+    return named or ("dipole" if shape[1:] == (3,) else "forces" if shape == (*places, 3) else "energy")
 
 
-def load_extended_xyz(paths, seed=0, test=None, periodic=None):
-    """Molecules of plain or extended xyz files, read by ASE: energies, and forces if the files have them.
+def _learnable(name, points, keys):
+    """The same `PointSet` with what is learned as its targets, checked before anything is drawn."""
+    targets = {kind: _shaped(name, kind, key, points) for kind, key in keys.items()}
+    return dataclasses.replace(points, targets=targets)
 
-    Where a frame has a `Lattice`, positions come with the lattice vectors of its cell, zeros where `pbc` says that
-    there is no period.
 
-    Args:
-        paths: file, or files, of any number of frames each.
-        seed: of the draw of a tenth for testing.
-        test: file, or files, to test on instead.
-        periodic: whether positions come with a cell; None where a frame has one. False leaves cells out.
-
-    Raises:
-        ValueError: a damaged file, frames without energies, or `periodic` where no frame has a cell.
-    """
-    paths, test_paths = ([p] if isinstance(p, str | Path) else list(p or ()) for p in (paths, test))
-    frames, test_frames = ([f for p in group for f in read_frames(p)] for group in (paths, test_paths))
-    places = max(len(f["z"]) for f in frames + test_frames)
-    elements = np.unique(np.concatenate([f["z"] for f in frames + test_frames]))
-    name = str(paths[0])
-    found = any(frame["cell"].any() for frame in frames + test_frames)
-    if periodic and not found:
+def _shaped(name, kind, key, points):
+    """The array of a target in its one shape; ValueError for others, and for what are no numbers."""
+    array, count, mask = np.asarray(points.targets[key]), len(points), points.mask
+    shapes = {"energy": (count, 1), "dipole": (count, 3), "forces": (*mask.shape, 3)}
+    if array.shape != shapes[kind] and not (kind == "energy" and array.shape == (count,)):
         raise ValueError(
-            f"`periodic` needs frames with a cell. Received: periodic={periodic} for {name} without any. Leave it out, "
-            'or write Lattice="…" into the comment lines (extended xyz).'
+            "A target of molecules is a number each, such as an energy, (samples,), a vector each, such as a dipole, "
+            f"(samples, 3), or forces on the atoms, (samples, N, 3). Received: {name} with {key} of shape "
+            f"{array.shape} for {count} samples of up to {mask.shape[1]} atoms. Save it so, or choose another, "
+            "--target NAME."
         )
-    periodic = found if periodic is None else periodic
-    points = _as_points(name, frames, places, elements, periodic)
-    held_out = _as_points(name, test_frames, places, elements, periodic) if test_frames else None
-    return as_dataset(name, points, seed, test=held_out, description=f"molecules of {Path(name).name}")
+    if kind == "forces" and array.dtype.kind == "f":
+        array = np.where(mask[..., None], array, 0)
+    return as_numbers(array, "float64", f"Targets, {key} of {name},").reshape(shapes[kind])
 
 
-def read_frames(path):
-    """The molecules of an xyz file, each a dict of `z`, `positions`, `energy`, `cell`, lattice vectors as rows, zeros
-    where there is no period, and `forces` where it has them."""
-    path = find(str(path)) or Path(path).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f"No such data file. Received: {path}. Give the path of an .xyz file.")
-    reader = require("ase.io", "Reading xyz files", "molecules")
-    try:
-        atoms = reader.read(path, index=":")
-    except Exception as error:
-        raise ValueError(f"An xyz file must be whole. Received: {path} ({error}). Make or fetch it again.") from error
-    found = []
-    for frame in atoms:
-        results = getattr(frame.calc, "results", {})
-        energy = results.get("energy", frame.info.get("energy", frame.info.get("Energy")))
-        if energy is None:
-            raise ValueError(
-                f"Frames of an xyz file say their energy. Received: {path}, frame {len(found)} with "
-                f"{', '.join(frame.info) or 'nothing'}. Write energy=... into the comment lines (extended xyz)."
-            )
-        forces = results.get("forces", frame.arrays.get("forces"))
-        kept = {} if forces is None else {"forces": np.asarray(forces)}
-        cell = np.where(frame.pbc[:, None], frame.cell.array, 0.0)
-        found.append({"z": frame.numbers, "positions": frame.positions, "energy": float(energy), "cell": cell, **kept})
-    if not found:
-        raise ValueError(f"An xyz file holds molecules. Received: {path} with none. Make or fetch it again.")
-    return found
-
-
-def _as_points(name, frames, places, elements, periodic):
-    z = np.zeros((len(frames), places), "int64")
-    positions = np.zeros((*z.shape, 3))
-    forces = np.zeros((*z.shape, 3))
-    with_forces = all("forces" in frame for frame in frames)
-    for i, frame in enumerate(frames):
-        count = len(frame["z"])
-        z[i, :count], positions[i, :count] = frame["z"], frame["positions"]
-        if with_forces:
-            forces[i, :count] = frame["forces"]
-    if periodic:
-        positions = in_cells(positions, np.stack([frame["cell"] for frame in frames]))
-    targets = {"energy": np.array([frame["energy"] for frame in frames])}
-    return PointSet(
-        name, positions, charge_values(z, elements), z > 0, targets | ({"forces": forces} if with_forces else {})
-    )
-
-
-def load_clusters(seed=0, count=500, atoms=6, target="forces"):
+def load_clusters(seed=0, count=500, atoms=6, target="forces", elements=(1, 2), points=None):
     """Generated clusters of two kinds of atoms, of 3 to `atoms` each, with what they have to be learned; needs no file.
 
     Energy: E = sum over pairs of c_i c_j (exp(-2 a) - 2 exp(-a)), a = 2 (r - 1.2), a Morse potential, with charges c of
@@ -195,6 +151,8 @@ def load_clusters(seed=0, count=500, atoms=6, target="forces"):
         count: molecules, of which a tenth is for testing.
         atoms: the most in one.
         target: "energy", "forces" (and energy) or "dipole".
+        elements: charges that a network is to tell apart.
+        points: places for atoms; by default as many as `atoms`.
     """
     if target not in ("energy", "forces", "dipole"):
         raise ValueError(f"`target` must be energy, forces or dipole. Received: target={target!r}. Choose one.")
@@ -213,9 +171,8 @@ def load_clusters(seed=0, count=500, atoms=6, target="forces"):
         "dipole": {"dipole": ((charges - mean[:, None]) * mask)[..., None].transpose(0, 2, 1) @ positions},
     }[target]
     targets = {key: array.reshape(count, 3) if key == "dipole" else array for key, array in targets.items()}
-    points = PointSet("clusters", positions, charge_values(charges, np.array([1, 2])), mask, targets)
-    found = as_dataset("clusters", points, seed, description=f"generated clusters of up to {atoms} atoms (seed {seed})")
-    return found
+    found = molecules_of("clusters", charges, positions, targets, elements, points)
+    return as_dataset("clusters", found, seed, description=f"generated clusters of up to {atoms} atoms (seed {seed})")
 
 
 def morse(positions, charges):

@@ -1,21 +1,30 @@
 """Sets of points with values and targets: molecules from archives and xyz files, point clouds, pixels of images."""
 
 import dataclasses
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from keras_equivariant.data.archive import find
+from keras_equivariant.data.sets.elements import ELEMENTS, charge_values, checked_elements, with_places
 from keras_equivariant.utils.arrays import as_numbers, naming, read_arrays
 from keras_equivariant.utils.periodic import space_of
 
-ELEMENTS = {"H": 1, "C": 6, "N": 7, "O": 8, "F": 9, "S": 16, "Cl": 17, "Br": 35}
 HARTREE = 627.509474  # kcal/mol
 QM9_PROPERTIES = ("A", "B", "C", "mu", "alpha", "homo", "lumo", "gap", "r2", "zpve", "U0", "U", "H", "G", "Cv")
 _FORMATS = {
     "qm7.npz": ("z", "pos", "energy_pbe0_kcal"),
     "qm9_mp2_10k.npz": ("z", "pos", "binding_energy_ha", "homo_ha", "dipole_au"),
 }
+# What the targets of archives are called, the likeliest first.
+NAMES = {
+    "energy": ("energy", "energy_kcal", "energy_pbe0_kcal", "binding_energy_kcal", "energies", "E", "energy_ha"),
+    "forces": ("forces", "F", "forces_kcal"),
+    "dipole": ("dipole", "dipole_au"),
+}
+
+log = logging.getLogger("keras_equivariant.data")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +38,7 @@ class PointSet:
         values: `(samples, N, C)` float32, what is known of each point.
         mask: `(samples, N)` booleans, which places hold a point.
         targets: dict of arrays, the samples on axis 0.
+        elements: charges of the elements that the values of atoms tell apart; empty where the points are no atoms.
     """
 
     name: str
@@ -36,6 +46,7 @@ class PointSet:
     values: np.ndarray
     mask: np.ndarray
     targets: dict
+    elements: tuple = ()
 
     def __post_init__(self):
         shape = np.shape(self.positions)
@@ -98,7 +109,7 @@ class PointSet:
         """The samples with these numbers."""
         targets = {key: target[rows] for key, target in self.targets.items()}
         parts = (self.positions[rows], self.values[rows], self.mask[rows])
-        return PointSet(self.name, *parts, targets)
+        return PointSet(self.name, *parts, targets, self.elements)
 
     def split(self, test, seed=0):
         """(training, test) sets, `test` samples in the second, drawn at random."""
@@ -112,11 +123,14 @@ def in_cells(positions, cells):
     """Positions of points with the lattice vectors of their cell behind them, as `SteerablePointConv` takes them.
 
     Args:
-        positions: `(samples, N, d)`.
-        cells: `(samples, d, d)`, lattice vectors as rows, zeros where there is no period.
+        positions: `(samples, N, d)`; whole numbers become floating ones.
+        cells: `(samples, d, d)`, lattice vectors as rows, zeros where there is no period; or `(d, d)`, one for all.
 
     Returns:
         An array `(samples, N, d + d d)`.
+
+    Raises:
+        ValueError: arrays of other shapes.
 
     Example:
         >>> import numpy as np
@@ -124,9 +138,17 @@ def in_cells(positions, cells):
         >>> in_cells(np.zeros((2, 5, 3)), np.tile(np.eye(3), (2, 1, 1))).shape
         (2, 5, 12)
     """
-    positions = np.asarray(positions)
-    d = positions.shape[-1]
-    flat = np.asarray(cells, positions.dtype).reshape(len(positions), 1, d * d)
+    positions, cells = np.asarray(positions), np.asarray(cells)
+    if positions.dtype.kind in "bui":  # else the lattice vectors would lose what is behind the point
+        positions = positions.astype(np.result_type(cells, "float32"))
+    d = positions.shape[-1] if positions.ndim else 0
+    if positions.ndim != 3 or cells.shape not in ((d, d), (1, d, d), (len(positions), d, d)):
+        raise ValueError(
+            "Cells are the lattice vectors of each sample, (samples, d, d), or of all, (d, d), beside positions "
+            f"(samples, N, d). Received: positions of shape {positions.shape} and cells of shape {cells.shape}. Give "
+            "one or as many as there are samples, zeros where there is no period."
+        )
+    flat = cells.astype(positions.dtype).reshape(-1, 1, d * d)
     return np.concatenate([positions, np.broadcast_to(flat, (*positions.shape[:2], d * d))], axis=-1)
 
 
@@ -141,28 +163,38 @@ def least_heights(cells):
     return np.array(heights)
 
 
-def charge_values(numbers, elements=None):
-    """Values of atoms `(..., 3 E)`: one-hot of the E elements that occur, times 1, c and c^2, c = charge / largest.
+def molecules_of(name, z, positions, targets, elements=None, points=None):
+    """A `PointSet` of atoms, with values by their elements.
 
     Args:
-        numbers: `(...)` integers, the charges, 0 where there is no atom.
-        elements: the E charges; by default those that occur.
+        name: where it comes from.
+        z: charges `(samples, N)`, 0 where there is no atom.
+        positions: `(samples, N, ...)`.
+        targets: dict of arrays; those of several numbers an atom have the atoms on axis 1.
+        elements, points: as of `load_molecules`.
     """
-    found = np.unique(numbers[numbers > 0]) if elements is None else np.asarray(elements)
-    one_hot = (numbers[..., None] == found).astype("float32")
-    scale = (numbers / found.max()).astype("float32")[..., None]
-    return np.concatenate([one_hot, one_hot * scale, one_hot * scale**2], axis=-1)
+    count = z.shape[1]
+    elements = np.unique(z[z > 0]) if elements is None else checked_elements(elements)
+    targets = {
+        key: with_places(array, points) if np.ndim(array) > 2 and np.shape(array)[1] == count else array
+        for key, array in targets.items()
+    }
+    z, positions = with_places(z, points), with_places(positions, points)
+    return PointSet(name, positions, charge_values(z, elements), z > 0, targets, tuple(map(int, elements)))
 
 
-def load_molecules(path):
+def load_molecules(path, elements=None, points=None):
     """Molecules from an archive: QM7 (`qm7.npz`) or 10,000 of QM9 (`qm9_mp2_10k.npz`), or one in their form.
 
     The archive holds `z` (samples, N), charges with 0 where there is no atom, `pos` (samples, N, 3), and arrays of
     targets with the samples on axis 0. With `cell` (samples, 3, 3), lattice vectors as rows, zeros where there is no
-    period, the positions come with them. Energies in hartree (`*_ha`) are given in kcal/mol too (`*_kcal`).
+    period, or (3, 3) for all samples, the positions come with them. Energies in hartree (`*_ha`) are given in kcal/mol
+    too (`*_kcal`).
 
     Args:
         path: an .npz file, or the name of one in the folder that KERAS_EQUIVARIANT_DATA names.
+        elements: charges of the elements that the values tell apart; by default those that occur.
+        points: places for atoms; by default as many as `z` has.
     """
     path = find(str(path)) or Path(path).expanduser()
     if not path.is_file():
@@ -181,23 +213,40 @@ def load_molecules(path):
             f"Received: {path} with z of shape {z.shape} from {z.min(initial=0)}. Save them so."
         )
     positions = np.asarray(arrays.pop("pos"))
-    cells = arrays.pop("cell", None)
-    if cells is not None:
-        if np.shape(cells) != (len(z), 3, 3):
-            raise ValueError(
-                f"Cells of molecules must be arrays of lattice vectors (samples, 3, 3). Received: {path} with cell of "
-                f"shape {np.shape(cells)} for {len(z)} samples. Save them so, zeros where there is no period."
-            )
-        positions = in_cells(positions, cells)
-    targets = {key: array for key, array in arrays.items() if np.ndim(array) and len(array) == len(z)}
-    targets |= {
-        key.removesuffix("_ha") + "_kcal": array * HARTREE for key, array in targets.items() if key.endswith("_ha")
-    }
+    if positions.shape != (*z.shape, 3):
+        raise ValueError(
+            "Positions of atoms must be an array (samples, N, 3) for charges (samples, N). Received: "
+            f"{path} with pos of shape {positions.shape} and z of shape {z.shape}. Save them so, lattice vectors as "
+            "`cell`."
+        )
+    cell, targets = arrays.pop("cell", None), _targets(path, arrays, len(z))
     with naming(path):
-        return PointSet(path.stem, positions, charge_values(z), z > 0, targets)
+        positions = positions if cell is None else in_cells(positions, cell)
+        return molecules_of(path.stem, z, positions, targets, elements, points)
 
 
-def load_xyz(paths, points=None):
+def _targets(path, arrays, count):
+    """The arrays of `count` samples, energies in hartree in kcal/mol too; what else there is stays behind, and no
+    target may."""
+    whole = {key: array for key, array in arrays.items() if np.ndim(array) and len(array) == count}
+    left = {key: np.shape(array) for key, array in arrays.items() if np.ndim(array) and key not in whole}
+    known = {name for names in NAMES.values() for name in names}
+    for key, shape in left.items():
+        if key in known or key.endswith("_ha"):
+            raise ValueError(
+                f"There must be one target a sample. Received: {path} with {key} of shape {shape} for {count} samples. "
+                "Save as many as there are charges z, or leave the array out."
+            )
+    if left:
+        log.info("Arrays of %s that have no entry a molecule are left out: %s.", path.name, ", ".join(left))
+    return whole | {
+        key.removesuffix("_ha") + "_kcal": array * HARTREE
+        for key, array in whole.items()
+        if key.endswith("_ha") and array.dtype.kind in "buif"
+    }
+
+
+def load_xyz(paths, points=None, elements=None):
     """Molecules from files in the published xyz format of QM9, one a file.
 
     A file has the number of atoms, a line `gdb <id>` with fifteen properties, and a line an atom: symbol, x, y, z in
@@ -206,6 +255,7 @@ def load_xyz(paths, points=None):
     Args:
         paths: the files, or one.
         points: places for atoms; by default as many as the largest molecule has.
+        elements: charges of the elements that the values tell apart; by default those that occur.
 
     Returns:
         A PointSet; its targets are the properties, as the files give them.
@@ -214,16 +264,13 @@ def load_xyz(paths, points=None):
     molecules = [_read_xyz(Path(path)) for path in paths]
     if not molecules:
         raise ValueError("There must be a file at least. Received: none. Give the paths of .xyz files.")
-    largest = max(len(numbers) for numbers, _, _ in molecules)
-    if points is not None and points < largest:
-        raise ValueError(f"`points` must hold the largest molecule. Received: points={points} for {largest} atoms")
-    z = np.zeros((len(molecules), points or largest), "int64")
+    z = np.zeros((len(molecules), max(len(numbers) for numbers, _, _ in molecules)), "int64")
     positions = np.zeros((*z.shape, 3), "float32")
     for i, (numbers, places, _) in enumerate(molecules):
         z[i, : len(numbers)], positions[i, : len(numbers)] = numbers, places
     properties = np.array([found for _, _, found in molecules], "float64")
     targets = {name: properties[:, i] for i, name in enumerate(QM9_PROPERTIES)}
-    return PointSet(f"{len(molecules)} xyz files", positions, charge_values(z), z > 0, targets)
+    return molecules_of(f"{len(molecules)} xyz files", z, positions, targets, elements, points)
 
 
 def _read_xyz(path):
@@ -232,13 +279,19 @@ def _read_xyz(path):
         count = int(lines[0])
         properties = [_number(word) for word in lines[1].split()[2:17]]
         rows = [line.split() for line in lines[2 : 2 + count]]
+        if count < 1 or len(rows) != count or len(properties) != len(QM9_PROPERTIES):
+            raise ValueError("an atom, a line or a property is missing")
+        if any(len(row) < 4 for row in rows):
+            raise ValueError("a line has no symbol and three coordinates")
+        unknown = [row[0] for row in rows if row[0] not in ELEMENTS]
+        if unknown:
+            raise ValueError(f"{unknown[0]} is no element")
         numbers = [ELEMENTS[row[0]] for row in rows]
         places = [[_number(word) for word in row[1:4]] for row in rows]
-        if len(rows) != count or len(properties) != len(QM9_PROPERTIES):
-            raise ValueError("a line or a property is missing")
-    except (ValueError, IndexError, KeyError) as error:
+    except (ValueError, IndexError) as error:
         raise ValueError(
-            f"An xyz file must be as QM9's are: atoms, properties, one line an atom. Received: {path} ({error!r})."
+            "An xyz file must be as QM9's are: atoms, properties, one line an atom. Received: "
+            f"{path} ({error}). Correct it, or read extended xyz files with ke.data.load."
         ) from error
     return numbers, places, properties
 
@@ -279,8 +332,17 @@ def points_of_images(images, spacing=1.0, threshold=0.0):
         images: `(samples, H, W, C)`.
         spacing: distance of two pixels.
         threshold: a pixel is a point where its largest channel is above it.
+
+    Raises:
+        ValueError: an array of another shape, or of no numbers; an image without a pixel above the threshold.
     """
-    images = np.asarray(images, "float32")
+    images = np.asarray(images)
+    if images.ndim != 4 or 0 in images.shape or images.dtype.kind not in "buif":
+        raise ValueError(
+            "Images are an array of numbers (samples, H, W, channels). Received: an array of shape "
+            f"{images.shape} and dtype {images.dtype}. Give gray ones an axis of one channel, images[..., None]."
+        )
+    images = images.astype("float32")
     _, height, width, channels = images.shape
     y, x = np.meshgrid((height - 1) / 2 - np.arange(height), np.arange(width) - (width - 1) / 2, indexing="ij")
     grid = spacing * np.stack([x.ravel(), y.ravel()], axis=-1)

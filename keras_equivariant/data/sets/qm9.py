@@ -7,7 +7,7 @@ import numpy as np
 from keras_equivariant.data.archive import needed
 from keras_equivariant.data.rows import Rows
 from keras_equivariant.data.sets.molecules import as_dataset, centered
-from keras_equivariant.data.sets.points import PointSet, charge_values
+from keras_equivariant.data.sets.points import molecules_of
 from keras_equivariant.utils.arrays import read_arrays
 
 ARCHIVE, PARTS = "qm9.npz", ("train", "validation", "test")
@@ -15,7 +15,7 @@ KEYS = ("z", "positions", "properties", "property_names", "property_units", "ato
 EV = 27.211386245988  # electronvolts of a hartree
 
 
-def load_qm9(seed=0, target="gap"):
+def load_qm9(seed=0, target="gap", elements=None, points=None):
     """One property of each of 130,831 molecules of up to 29 atoms (QM9, B3LYP): 110,000 for training, 10,000 for
     validation, 10,831 for testing, as the file draws them.
 
@@ -24,6 +24,8 @@ def load_qm9(seed=0, target="gap"):
     Args:
         seed: not used.
         target: "mu", "alpha", "homo", "lumo", "gap", "r2", "zpve", "u0", "u298", "h298", "g298", "cv", "A", "B" or "C".
+        elements: charges of the elements that a network is to tell apart; by default those of the file.
+        points: places for atoms; by default as many as the file has.
 
     Raises:
         FileNotFoundError: qm9.npz is not in the folder KERAS_EQUIVARIANT_DATA.
@@ -45,13 +47,10 @@ def load_qm9(seed=0, target="gap"):
     z, unit = arrays["z"].astype("int64"), str(arrays["property_units"][names.index(target)])
     numbers = arrays["properties"][:, names.index(target)] - of_atoms(arrays, z, target)
     numbers, unit = (numbers * EV, "eV") if unit == "Ha" else (numbers, unit)
-    elements = np.unique(z[z > 0])
+    elements = np.unique(z[z > 0]) if elements is None else elements
 
     def part(rows):
-        there = z[rows]
-        return PointSet(
-            "qm9", arrays["positions"][rows], charge_values(there, elements), there > 0, {target: numbers[rows]}
-        )
+        return molecules_of("qm9", z[rows], arrays["positions"][rows], {target: numbers[rows]}, elements, points)
 
     train, validation, test = (part(arrays[name]) for name in PARTS)
     dataset = as_dataset("qm9", train, target=target, description=f"QM9, {target} in {unit}", test=test)
