@@ -98,7 +98,7 @@ def fit_network(
         set_seed(seed)
         trained = rematerialize(model, batch_size=batch_size) if recipe.rematerialize else model
         task = task_of(dataset)
-        trained = task.trained(trained, dataset)
+        trained, targets = task.trained(trained, dataset), task.learned(model, images, dataset.y_train)
         if recipe.lie_derivative_penalty:
             trained = with_lie_penalty(trained, recipe.lie_derivative_penalty)
         task.compile(trained, _optimizer(model, recipe, steps, epochs), recipe.loss, dataset.y_train)
@@ -124,7 +124,7 @@ def fit_network(
             trained.fit(
                 distribution.batches(
                     lambda part: training_pipeline(
-                        images, dataset.y_train, batch_size, seed, first_epoch=done, part=part, **rows
+                        images, targets, batch_size, seed, first_epoch=done, part=part, **rows
                     )[0]
                 ),
                 steps_per_epoch=steps,
@@ -133,7 +133,7 @@ def fit_network(
                 callbacks=callbacks,
                 shuffle=False,  # the pipeline has shuffled
                 verbose=verbose,
-                **_validation(dataset, preprocess, distribution),
+                **_validation(task, model, dataset, preprocess, distribution),
             )
     if not distribution.is_chief:
         return None
@@ -142,7 +142,7 @@ def fit_network(
     save_model(model, folder / "model.keras")
     if distribution.kind != "none":
         model = load_model(folder / "model.keras")
-    batches, _ = training_pipeline(images, dataset.y_train, batch_size, seed, **{**rows, "weights": None})
+    batches, _ = training_pipeline(images, targets, batch_size, seed, **{**rows, "weights": None})
     if recompute_statistics(model, itertools.islice(batches, min(steps, -(-LARGEST_SAMPLE // batch_size)))):
         save_model(model, folder / "model.keras")
     _warn_of_difference(model, images, dataset, folder)
@@ -195,14 +195,15 @@ def _warn_of_difference(model, images, dataset, folder):
         )
 
 
-def _validation(dataset, preprocess, distribution):
+def _validation(task, model, dataset, preprocess, distribution):
     """The arguments of `fit` for the validation part, if there is one."""
     if dataset.x_val is None:
         return {}
     images = preprocess(dataset.x_val)
+    targets = task.learned(model, images, dataset.y_val)
     count = distribution.divide("validation", len(images))
     size = max(1, batch_of(images) // distribution.replicas) * distribution.replicas
-    batches = distribution.batches(lambda part: evaluation_parts(images, dataset.y_val, size, part))
+    batches = distribution.batches(lambda part: evaluation_parts(images, targets, size, part))
     return {"validation_data": batches, "validation_steps": -(-count // size)}
 
 

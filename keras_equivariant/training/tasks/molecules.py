@@ -1,13 +1,15 @@
 """Molecules: energies, forces as their gradients, dipoles; mean absolute errors in the units of the data."""
 
+import logging
+
 import keras
 import numpy as np
-from keras import ops
 
 from keras_equivariant.data import Rows
 from keras_equivariant.data.point_augment import MOVING
 from keras_equivariant.data.sets.points import least_heights
 from keras_equivariant.dynamics import EnergyAndForces
+from keras_equivariant.layers import LiePooling
 from keras_equivariant.training.losses import ScaledError
 from keras_equivariant.training.prediction import predict
 from keras_equivariant.training.report.answers import parity
@@ -20,13 +22,19 @@ from keras_equivariant.utils.periodic import space_of
 
 FORCE_WEIGHT = 10.0  # of a molecule there is one energy and three forces an atom, which say more
 SAMPLES = 12  # molecules drawn in the report
+COMPOSITION, ENERGY = "composition", "energy"  # layers behind a network of energies
+COARSE = 0.01  # steps of an energy, in deviations of what there is to learn
+
+log = logging.getLogger("keras_equivariant.training")
 
 
 class Molecules(Measured):
     """A network of (positions, values, mask) that answers with an energy `(B, 1)` or a dipole `(B, 3)`.
 
     The energy is the network's, times the deviation of the training energies, plus what a linear fit says of the
-    composition. Forces are the exact negative gradient of the energy.
+    composition. Forces are the exact negative gradient of the energy. What a molecule has by its composition is often
+    larger than what there is to learn by more digits than float32 has: it is taken from the targets in float64, where
+    the network is trained and judged.
     """
 
     name = "molecules"
@@ -49,15 +57,26 @@ class Molecules(Measured):
             return model
         energies = np.asarray(dataset.y_train.arrays["energy"], "float64")
         weights, rest = composition_fit(dataset.x_train, energies)
-        own = rescaled(model, spread(rest), 0.0)
-        values = model.inputs[1]
-        linear = keras.layers.Dense(energies.shape[1], name="composition", trainable=False, dtype="float32")
-        total = keras.layers.Add(name="energy")([own.output, ops.sum(linear(values), axis=1)])
-        made = keras.Model(model.inputs, total, name=model.name)
-        linear.set_weights([weights.astype("float32"), np.zeros(energies.shape[1], "float32")])
+        rounded = weights.astype("float32")
+        # What the rounded fit leaves over is the same for like molecules, and may be many deviations of the rest.
+        offset = of_composition(dataset.x_train, weights - rounded).mean()
+        own = rescaled(model, spread(rest), offset)
+        positions, values, mask = model.inputs
+        linear = keras.layers.Dense(1, use_bias=False, name=COMPOSITION, trainable=False, dtype="float32")
+        atoms = LiePooling("sum", name="atoms", dtype="float32")([positions, linear(values), mask])
+        made = keras.Model(model.inputs, keras.layers.Add(name=ENERGY)([own.output, atoms]), name=model.name)
+        linear.set_weights([rounded])
+        _warn_of_rounding(energies, rest, dataset.name)
         return made
 
+    def learned(self, model, inputs, targets):
+        if "energy" not in self.targets:
+            return targets
+        energies = targets.arrays["energy"] - of_composition(inputs, parts_of_energy(model)[1])
+        return Rows(**{**targets.arrays, "energy": energies.astype("float32")})
+
     def trained(self, model, dataset):
+        model = parts_of_energy(model)[0]
         return EnergyAndForces(model) if "forces" in self.targets else model
 
     def compile(self, model, optimizer="adam", loss=None, targets=None):
@@ -88,7 +107,8 @@ class Molecules(Measured):
 
     def check(self, network, dataset):
         super().check(network, dataset)
-        _check_reach(network, dataset)
+        parts = [rows for rows in (dataset.x_train, dataset.x_val, dataset.x_test) if rows is not None]
+        _check_reach(network.model, joined([Rows(positions=rows.arrays["positions"]) for rows in parts]), dataset.name)
         outputs = tuple(network.model.output_shape[1:])
         first = dataset.y_train.arrays[self.targets[0]]
         if outputs != first.shape[1:]:
@@ -101,6 +121,7 @@ class Molecules(Measured):
             )
 
     def scores(self, model, images, targets, preprocess=None):
+        _check_reach(model, images, "to test on")
         found = self._answers(model, images)
         name = self.targets[0]
         scores = {"mae": _error(found[name], targets.arrays[name])}
@@ -110,11 +131,15 @@ class Molecules(Measured):
         return scores
 
     def _answers(self, model, images):
+        model, weights = parts_of_energy(model)
         if "forces" in self.targets:
             model = EnergyAndForces(model)
             model.compile(jit_compile=without_xla())
         found = predict(model, images)
-        return found if isinstance(found, dict) else {self.targets[0]: found}
+        found = found if isinstance(found, dict) else {self.targets[0]: found}
+        if "energy" in self.targets:
+            found["energy"] = found["energy"] + of_composition(images, weights)
+        return found
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
         """Rotated about the last axis, targets with them."""
@@ -164,18 +189,18 @@ class Molecules(Measured):
         ]
 
 
-def _check_reach(network, dataset):
+def _check_reach(model, rows, name):
     """ValueError where layers would need more copies of a cell than they look at."""
-    positions = dataset.x_train.arrays["positions"]
-    d = space_of(positions.shape[-1])
-    heights = least_heights(positions[:, :, d:].reshape(*positions.shape[:2], -1, d)[:, 0])
-    for layer in network.model.layers:
+    first = rows.arrays["positions"][:, 0]
+    d = space_of(first.shape[-1])
+    heights = least_heights(first[:, d:].reshape(len(first), -1, d))
+    for layer in getattr(model, "layers", ()):
         needed = int(np.ceil(getattr(layer, "radius", 0) / heights.min(initial=np.inf)))
         if getattr(layer, "images", needed) < needed:
             raise ValueError(
                 "A radius must end within the copies of the cell. Received: "
-                f'radius={layer.radius:g} with images={layer.images} in layer "{layer.name}", data "{dataset.name}" '
-                f"with cells of height {heights.min():.3g}. Use images={needed}, --set images={needed}."
+                f'radius={layer.radius:g} with images={layer.images} in layer "{layer.name}", data "{name}" '
+                f"with cells of height {heights.min():.3g}. Train with images={needed}, --set images={needed}."
             )
 
 
@@ -204,9 +229,45 @@ def joined(rows):
 
 def composition_fit(inputs, energies):
     """`(weights (C, n), rest)` of the linear fit of energies on the sums of the atoms' values, and what it leaves."""
-    sums = np.asarray(inputs.arrays["values"], "float64").sum(axis=1)
-    weights = np.linalg.lstsq(sums, energies, rcond=1e-8)[0]
-    return weights, energies - sums @ weights
+    weights = np.linalg.lstsq(_sums(inputs), energies, rcond=1e-8)[0]
+    return weights, energies - of_composition(inputs, weights)
+
+
+def of_composition(inputs, weights):
+    """What molecules have by their composition `(B, n)`, in float64; 0 without weights."""
+    return 0.0 if weights is None else _sums(inputs) @ np.asarray(weights, "float64")
+
+
+def _sums(inputs):
+    """The sums `(B, C)` of the values of the atoms."""
+    there = inputs.arrays["mask"].astype(bool)[..., None]
+    return np.where(there, inputs.arrays["values"], 0).sum(axis=1, dtype="float64")
+
+
+def parts_of_energy(model):
+    """`(the model without the composition, weights of the composition)` of an energy from `Molecules.scaled`; `(model,
+    None)` of any other."""
+    layers = {layer.name: layer for layer in getattr(model, "layers", ())}
+    if not {COMPOSITION, ENERGY} <= set(layers):
+        return model, None
+    own, _ = layers[ENERGY].input
+    return keras.Model(model.inputs, own, name=model.name), layers[COMPOSITION].get_weights()[0]
+
+
+def _warn_of_rounding(energies, rest, name):
+    """A warning where float32 has too few digits for what a network answers."""
+    largest, differ = np.abs(energies).max(), float(np.min(spread(rest)))
+    step = float(np.spacing(np.float32(largest)))
+    if step > COARSE * differ:
+        log.warning(
+            "Energies of %s of up to %.6g differ by %.3g where the composition is the same, and a network answers in "
+            "steps of %.2g, those of float32. What it learns, its forces and its test results are finer. For finer "
+            "answers take from the energies of the data what the atoms have alone.",
+            name,
+            largest,
+            differ,
+            step,
+        )
 
 
 def _error(found, wanted):

@@ -53,6 +53,10 @@ class Task:
         """The model with its answer in the units of the targets, before it is trained; by default as it is."""
         return model
 
+    def learned(self, model, inputs, targets):
+        """What `fit` compares with the answers of what it sees: by default the targets as they are."""
+        return targets
+
     def trained(self, model, dataset):
         """What `fit` sees, made of the model: with forces, or as the motion of particles; by default itself."""
         return model
