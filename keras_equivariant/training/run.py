@@ -152,7 +152,7 @@ def train(
         "validation": validation,
         "limit": limit,
         "fraction": fraction,
-        "data_options": own_options,
+        "data_options": {**own_options, **loaded.reading},
     }
     own = {"params": params, "recipe": recipe, "epochs": epochs, "batch_size": batch_size}
     jobs = [_Job.prepare(spec, dataset, run_dir, **own, **common)]

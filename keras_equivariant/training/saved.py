@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_equivariant import data as datasets
-from keras_equivariant.data import Preprocess
+from keras_equivariant.data import Preprocess, Rows
 from keras_equivariant.training.origin import data_path
 from keras_equivariant.training.run_folder import CONFIG, read_json
 from keras_equivariant.training.summaries import by_seed
@@ -42,6 +42,7 @@ class Trained:
         if name is None or (data_path(name) == self.data_path if self.data_path else str(name) == own):
             dataset = datasets.load(data_path(self.data_path) or own, at_first, **{**kept, **(options or {})})
             return dataset if dataset.name == own else replace(dataset, name=own)
+        kept.pop("test", None)  # a file of the run's own data
         known = datasets.registry.options_of(name)
         left = {} if known is None else {key: kept.pop(key) for key in [*kept] if key not in known}
         if left:
@@ -75,10 +76,18 @@ class Trained:
         return replace(dataset, **mapped, num_classes=count, class_names=tuple(own))
 
     def check_images(self, images, name):
-        """ValueError where images of a data set do not have the shape that the network takes."""
+        """ValueError where images, or points, of a data set do not have the shape that the network takes."""
         shape = self.model.input_shape
         if not isinstance(shape, tuple):
-            return  # several inputs
+            arrays = images.arrays if isinstance(images, Rows) else {}
+            wanted, found = [s[1:] for s in shape], [array.shape[1:] for array in arrays.values()]
+            if "positions" in arrays and found != wanted:
+                raise ValueError(
+                    f"Points must have the shapes that the network was trained on, {wanted}. Received: {name} with "
+                    f"{found}. Give the run's folder, which knows its elements and places, leave out cells that it has "
+                    "not seen, --option periodic=false, or train on such data."
+                )
+            return
         found = self.preprocess(images[:1]).shape[1:]
         if len(found) != len(shape) - 1 or any(w not in (None, f) for w, f in zip(shape[1:], found, strict=True)):
             wanted = tuple(size if size is not None else "any" for size in shape[1:])
