@@ -96,7 +96,8 @@ def test_own_data_are_found_from_another_folder(run, capsys, tmp_path, monkeypat
 def test_options_of_the_run_hold_for_other_data_that_take_them(run, capsys, tmp_path):
     status, text = evaluate(run, capsys, "--data", folder_of(tmp_path / "large", ("cat", "eel"), size=12))
     assert status == 0 and "Test error 0.00 %" in text, "size=8 was not handed on"
-    images, labels = np.full((4, 8, 8, 1), 120, "uint8"), np.array([1, 1, 1, 1])
+    labels = np.array([0, 1, 1, 1])
+    images = np.broadcast_to(np.array([20, 120], "uint8")[labels, None, None, None], (4, 8, 8, 1))
     ke.data.register("dogs", lambda: ke.data.Dataset("dogs", "dogs", images, labels, images, labels))
     status, text = evaluate(run, capsys, "--data", "dogs")
     assert status == 0 and "dogs does not take are left out: {'size': 8}" in text and "Test error 0.00 %" in text
