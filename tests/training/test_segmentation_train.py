@@ -109,7 +109,7 @@ def test_networks_and_recipes_that_do_not_fit(cells, tmp_path):
     with pytest.raises(ValueError, match="not resized.*resize"):
         quiet(SPEC, cells, tmp_path / "run", recipe={"preprocess": [{"resize": 16}]})
     with pytest.raises(ValueError, match="for segmentation. Use balanced_crossentropy or crossentropy"):
-        quiet(SPEC, cells, tmp_path / "run", recipe={"loss": "mse"})
+        quiet(SPEC, cells, tmp_path / "run", recipe={"loss": "squared_error"})
     shapes = save_shapes(tmp_path / "shapes.npz")
     with pytest.raises(ValueError, match="for classification. Use crossentropy"):
         network = answer([keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)], size=8)
