@@ -35,7 +35,7 @@ def test_other_backend(backend, reference, tmp_path):
         REFERENCE: reference,
         "JAX_ENABLE_X64": "1",
         # Most of JAX's time here is compilation: quick, and once for all models that compute the same.
-        "XLA_FLAGS": "--xla_backend_optimization_level=0",
+        "XLA_FLAGS": "--xla_backend_optimization_level=1",
         "JAX_COMPILATION_CACHE_DIR": str(tmp_path),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",

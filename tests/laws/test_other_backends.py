@@ -36,7 +36,7 @@ def run(backend, code, **other):
         **os.environ,
         "KERAS_BACKEND": backend,
         "JAX_ENABLE_X64": "1",
-        "XLA_FLAGS": "--xla_backend_optimization_level=0",  # most of JAX's time is compilation
+        "XLA_FLAGS": "--xla_backend_optimization_level=1",  # most of JAX's time is compilation
         "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1])]),
         **other,
     }

@@ -5,6 +5,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
+from small_specs import SMALL
 from tiny_training import SPEC, save_shapes
 
 import keras_equivariant as ke
@@ -275,3 +276,20 @@ def test_a_subclassed_model_is_refused():
 
     with pytest.raises(ValueError, match="must be functional or sequential"):
         ke.rematerialize(Own())
+
+
+@pytest.mark.parametrize("slices", [1, 2])
+@pytest.mark.parametrize("name", ["lieconv_molecules", "tfn_molecules"])
+def test_points_with_masks_train_the_same(name, slices):
+    """Masks enter and leave runs: they have no gradient."""
+    rng = np.random.default_rng(0)
+    x, f = rng.normal(size=(4, 9, 3)).astype("float32"), rng.normal(size=(4, 9, 5)).astype("float32")
+    given, y = [x, f, np.arange(9) < rng.integers(3, 9, (4, 1))], rng.normal(size=(4, 1)).astype("float32")
+    losses = []
+    for change in (lambda m: m, lambda m: ke.rematerialize(m, slices=slices, batch_size=4)):
+        keras.utils.set_random_seed(0)
+        model = change(ke.build_from_spec(name, **{**SMALL[name], "channels": 5}))
+        model.compile(keras.optimizers.SGD(0.01), loss="mse")
+        losses.append([np.ravel(model.train_on_batch(given, y))[0] for _ in range(3)])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
+    assert any(isinstance(layer, Rematerialized) for layer in model.layers)

@@ -98,14 +98,15 @@ class Rematerialized(keras.layers.Layer):
         weights = list(map(keras.ops.copy, self.body.trainable_variables))
         variables = self.body.non_trainable_variables
         states = list(map(keras.ops.copy, variables))  # the second pass comes after the update
+        inputs = list(map(_as_number, inputs))
         if self.slices > 1:
-            return self._in_slices(inputs, weights, states)
+            return _as_before(self._in_slices(inputs, weights, states), self.body.outputs)
         outputs, losses, states = self._run(inputs, weights, states)
         for loss in losses:
             self.add_loss(loss)
         for variable, value in zip(variables, states, strict=True):
             variable.assign(value)
-        return outputs
+        return _as_before(outputs, self.body.outputs)
 
     def _in_slices(self, inputs, weights, states):
         """Slice by slice: a generator of random numbers, a seed and a counter, draws at most once in each call."""
@@ -124,7 +125,7 @@ class Rematerialized(keras.layers.Layer):
 
         for variable, state in zip(variables, after(self.slices), strict=True):
             variable.assign(state)
-        return slice_by_slice(run, inputs, self.body.outputs, self.slices)
+        return slice_by_slice(run, inputs, list(map(_as_number, self.body.outputs)), self.slices)
 
     def _run(self, inputs, weights, states):
         """(outputs, losses, states), of which the backward pass keeps the inputs only."""
@@ -134,9 +135,10 @@ class Rematerialized(keras.layers.Layer):
         def run(*tensors):
             values = _after(tensors[len(inputs) :], tensors[: len(inputs)])
             mapping = before + list(zip(self.body.trainable_variables, values, strict=True))
-            given = [keras.ops.stop_gradient(t) if i in self.data else t for i, t in enumerate(tensors[: len(inputs)])]
+            given = _as_before(tensors[: len(inputs)], self.body.inputs)
+            given = [keras.ops.stop_gradient(t) if i in self.data else t for i, t in enumerate(given)]
             with keras.StatelessScope(mapping, collect_losses=True) as scope:
-                outputs = keras.tree.flatten(self.body(given, training=True))
+                outputs = list(map(_as_number, keras.tree.flatten(self.body(given, training=True))))
             if self.slices > 1:  # a gradient by whole numbers would stop TensorFlow's loop
                 return tuple(outputs)
             losses[:] = scope.losses
@@ -145,6 +147,18 @@ class Rematerialized(keras.layers.Layer):
         results = list(keras.remat(run)(*inputs, *weights))
         first, last = len(self.body.outputs), len(self.body.outputs) + len(losses)
         return results[:first], results[first:last], results[last:]
+
+
+def _as_number(tensor):
+    """A mask as 0 and 1: TensorFlow computes nothing twice through tensors of booleans."""
+    boolean = keras.backend.standardize_dtype(tensor.dtype) == "bool"
+    return keras.ops.cast(tensor, "float32") if boolean else tensor
+
+
+def _as_before(tensors, like):
+    """Masks of the numbers that `_as_number` made of them."""
+    pairs = zip(tensors, like, strict=True)
+    return [keras.ops.cast(x, "bool") if keras.backend.standardize_dtype(y.dtype) == "bool" else x for x, y in pairs]
 
 
 def _after(tensors, others):

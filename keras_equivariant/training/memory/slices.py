@@ -17,7 +17,9 @@ def slice_by_slice(function, inputs, like, slices):
     each = (batch + slices - 1) // slices
     count = (batch + each - 1) // each
     index = keras.ops.minimum(keras.ops.arange(count * each), batch - 1)
-    cut = [keras.ops.reshape(keras.ops.take(x, index, axis=0), (count, each, *x.shape[1:])) for x in inputs]
+    # What comes before a reshape gets a gradient of all rows; that of chosen ones alone is none that TensorFlow adds up.
+    whole = [keras.ops.reshape(x, (batch, *x.shape[1:])) for x in inputs]
+    cut = [keras.ops.reshape(keras.ops.take(x, index, axis=0), (count, each, *x.shape[1:])) for x in whole]
     outputs = _in_turn(lambda part: function(part[0], part[1:]), [keras.ops.arange(count), *cut], like)
     return [keras.ops.reshape(y, (count * each, *y.shape[2:]))[:batch] for y in outputs]
 
