@@ -17,7 +17,7 @@ def slice_by_slice(function, inputs, like, slices):
     each = (batch + slices - 1) // slices
     count = (batch + each - 1) // each
     index = keras.ops.minimum(keras.ops.arange(count * each), batch - 1)
-    # What comes before a reshape gets a gradient of all rows; that of chosen ones alone is none that TensorFlow adds up.
+    # What is before a reshape gets a gradient of all rows; that of chosen ones alone is none that TensorFlow adds up.
     whole = [keras.ops.reshape(x, (batch, *x.shape[1:])) for x in inputs]
     cut = [keras.ops.reshape(keras.ops.take(x, index, axis=0), (count, each, *x.shape[1:])) for x in whole]
     outputs = _in_turn(lambda part: function(part[0], part[1:]), [keras.ops.arange(count), *cut], like)
