@@ -105,13 +105,6 @@ class Dataset:
         targets = [getattr(self, f"y_{part}") for part in parts]
         if not (self.task == "classification" or self.task == "segmentation" and targets[0].dtype.kind == "i"):
             return 1
-        if self.task == "classification" and not self.num_classes and len(set().union(*map(np.unique, targets))) < 2:
-            label = targets[0][0]
-            raise ValueError(
-                f"Classes are two or more. Received: {self.name} with the class "
-                f"{self.class_names[label] if self.class_names else label} alone. Add images of another"
-                f"{'' if self.class_names else ', or say --target number if these are no classes'}."
-            )
         return max(self.num_classes, len(self.class_names), 1 + max(int(y.max()) for y in targets))
 
     @property

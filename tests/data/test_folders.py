@@ -490,18 +490,6 @@ def test_a_draw_takes_at_least_one_row(count):
         drawn(np.arange(10) % 2, count)
 
 
-def test_classes_are_two_or_more(tmp_path):
-    x = np.zeros((6, 5, 5, 1), "uint8")
-    np.savez(tmp_path / "one.npz", x_train=x, y_train=np.zeros(6, int), x_test=x, y_test=np.zeros(6, int))
-    with pytest.raises(ValueError, match="two or more.*the class 0 alone.*--target number"):
-        data.load(tmp_path / "one.npz")
-    assert data.load(tmp_path / "one.npz", target="number").task == "regression"
-    classes(tmp_path, (("x", 10),), (4, 4))
-    rows = [(f"x/{i}.{'jpg' if i % 2 else 'png'}", "same") for i in range(10)]
-    with pytest.raises(ValueError, match="two or more"):
-        data.load(table(tmp_path, ["file", "kind"], rows))
-
-
 def test_options_that_would_do_nothing_are_refused(tmp_path):
     classes(tmp_path, (("a", 5), ("b", 5)), (6, 6))
     for options, message in (

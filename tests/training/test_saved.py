@@ -105,3 +105,16 @@ def test_options_of_the_run_hold_for_other_data_that_take_them(run, capsys, tmp_
     assert status == 2 and "Unknown option" in text
     status, text = evaluate(run, capsys, "--option", "size=null")
     assert status == 0, "an option of the run can be taken off"
+
+
+def test_one_class_is_none_to_learn_but_may_be_tested_on(run, capsys, tmp_path):
+    x = np.full((6, 8, 8, 1), 20, "uint8")
+    np.savez(tmp_path / "one.npz", x_train=x, y_train=np.zeros(6, int), x_test=x, y_test=np.zeros(6, int))
+    with pytest.raises(ValueError, match=r"two or more.*the class 0 alone.*--target number"):
+        ke.train(SPEC, tmp_path / "one.npz", tmp_path / "run", epochs=1, **QUICK)
+    assert ke.data.load(tmp_path / "one.npz", target="number").task == "regression"
+    images = np.full((4, 8, 8, 1), 120, "uint8")
+    alone = ke.data.Dataset("dogs_alone", "dogs", images, np.ones(4, int), images, np.ones(4, int))
+    ke.data.register("dogs_alone", lambda: alone)
+    status, text = evaluate(run, capsys, "--data", "dogs_alone")
+    assert status == 0 and "Test error 0.00 %" in text

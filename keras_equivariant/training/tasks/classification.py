@@ -45,6 +45,12 @@ class Classification(Task):
 
     def check(self, network, dataset):
         super().check(network, dataset)
+        if dataset.num_classes < 2:
+            alone = dataset.class_names[0] if dataset.class_names else 0
+            raise ValueError(
+                f"Classes are two or more. Received: {dataset.name} with the class {alone} alone. Add images of another"
+                f"{'' if dataset.class_names else ', or say --target number if these are no classes'}."
+            )
         outputs = tuple(network.model.output_shape[1:])
         if len(outputs) != 1 or outputs[0] < dataset.num_classes:
             raise ValueError(
