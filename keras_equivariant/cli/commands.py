@@ -337,8 +337,7 @@ def _data_options(arguments):
     """The options of the data set that were given."""
     size = arguments.size and (tuple(arguments.size) if len(arguments.size) > 1 else arguments.size[0])
     found = {"size": size, "fit": arguments.fit, "target": arguments.target}
-    found = {k: v for k, v in found.items() if v is not None} | _pairs(arguments.option, "--option")
-    return found
+    return {key: value for key, value in found.items() if value is not None} | _pairs(arguments.option, "--option")
 
 
 def _pairs(texts, option):

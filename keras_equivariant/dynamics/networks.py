@@ -102,6 +102,10 @@ class HamiltonianNetwork(_Dynamics):
     """
 
     integrators = ("rk4", "leapfrog")
+    untraceable = (
+        "takes the gradient of its network. Use the network, model.network, which gives the potential energy, and take "
+        "its gradient where it runs; for Keras save the model itself, model.save"
+    )
 
     def __init__(self, network, steps=4, dt=0.05, substeps=1, integrator="rk4", center=False, **kwargs):
         super().__init__(network, steps, dt, substeps, integrator, **kwargs)

@@ -55,9 +55,9 @@ class Measurement:
 
     @property
     def likeliest(self):
-        """The first row of which the worst error is that of the best one, but for rounding; the first if none fits."""
+        """The first row that fits as well as the best one, but for rounding; the first of all if none fits."""
         worst = np.nan_to_num(self.errors.max(axis=1), nan=np.inf)
-        return int(np.argmax(worst <= np.maximum(10 * worst.min(), 1e-5))) if worst.min() < LARGEST_FIT else 0
+        return int(np.argmax(worst <= 10 * worst.min())) if worst.min() < LARGEST_FIT else 0
 
 
 @dataclasses.dataclass

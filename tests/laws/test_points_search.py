@@ -1,7 +1,8 @@
 """A random search: clouds of points, symmetric ones among them, x groups x options; each moved and permuted.
 
 What is judged in float64: (1) convolution, thinning and pooling on lifted points, for every element of every group;
-(2) the same from the positions on, wherever LieLift promises it. The order of the points changes in each trial.
+(2) the same from the positions on, wherever LieLift promises it; (3) the same cloud far from the origin. The order of
+the points changes in each trial.
 """
 
 import keras
@@ -12,6 +13,7 @@ from keras import ops
 from keras_equivariant import groups, layers
 from keras_equivariant.layers.points.features import arithmetic
 from keras_equivariant.ops import lie, neighborhoods
+from keras_equivariant.ops.lie_distance import LeftInvariant
 
 pytestmark = pytest.mark.tensorflow
 EXACT = 1e-11
@@ -116,6 +118,13 @@ class Trial:
             # Moved with the order changed; a point that is not there (NaN) stays so.
             z = self.answer(*self.lifted(groups.move_points(self.x, matrix), self.rng.permutation(len(order))))
             found.append((z, self.expected(y, matrix)))
+        if self.group.axes:
+            # Offsets from point to point that are the same number by number, however far away all of them are.
+            near = np.round(self.x * 2**20) / 2**20
+            far = near.copy()
+            far[..., list(self.group.axes)] += 2.0 ** self.rng.integers(4, 20)
+            z, wanted = (self.answer(*self.lifted(x, order)) for x in (far, near))
+            found.append((z, wanted))
         return max([np.linalg.norm(z - wanted) / size for z, wanted in found], default=0.0)
 
 
@@ -139,6 +148,13 @@ def test_the_search_finds_shells_that_are_cut(monkeypatch):
     cut = lambda keys, k, *_: ops.cast(ops.arange(keys.shape[-1]) < k, keys.dtype)  # noqa: E731
     monkeypatch.setattr(neighborhoods, "whole_shells", cut)
     assert search(range(20))
+
+
+def test_the_search_finds_edges_that_depend_on_the_place(monkeypatch):
+    """Negative control: rounding that grows with the distance from the origin."""
+    slack = lambda self, centers, *_: 4e-15 * ops.sum(ops.abs(centers), axis=-1, keepdims=True)  # noqa: E731
+    monkeypatch.setattr(LeftInvariant, "rounding", slack)
+    assert search(range(50))
 
 
 @pytest.mark.parametrize("fraction", [1.0, 0.5])
