@@ -138,7 +138,7 @@ def _check_parts_above(path, folders):
     if inside and all("train" in parts and len(parts) > 1 for parts in inside):
         raise ValueError(
             "The folders `train`, `val` and `test` lie above those of classes, or of images and masks. Received: "
-            f"{path} with {', '.join(sorted(inside[0]))} inside {folders[0].name}. Turn them about: "
+            f"{path} with {', '.join(sorted(inside[0]))} inside {folders[0].name}. Swap them: "
             f"train/{folders[0].name} in place of {folders[0].name}/train."
         )
 

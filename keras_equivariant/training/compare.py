@@ -9,8 +9,8 @@ from keras_equivariant.utils.text import aligned
 
 IMAGES = {"training_images": "training images", "test_images": "test images"}  # shown where runs differ in them
 OTHER_TEST = (
-    "The runs were tested on unlike sets, so that their scores are none beside each other; evaluate RUN tests one on "
-    "all test images."
+    "The runs were tested on unlike sets, so that their scores cannot be compared; evaluate RUN tests one on all test "
+    "images."
 )
 NEEDED = ("parameters", "data", "data_description", "certificate")
 
