@@ -142,7 +142,7 @@ def run_export(arguments):
         images = task_of(dataset).certified(trained.model, trained.preprocess(inputs))
         images = images if isinstance(images, list) else np.asarray(images, "float32")
     report = export(
-        trained.model,
+        trained.served,
         arguments.output,
         tuple(arguments.formats),
         name=trained.settings.get("network"),

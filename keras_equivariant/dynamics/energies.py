@@ -34,8 +34,8 @@ class EnergyAndForces(keras.Model):
     """
 
     untraceable = (
-        "takes the gradient of its network. Use the network, model.network, which gives the energy, and take its "
-        "gradient where it runs; for Keras save the model itself, model.save"
+        "takes the gradient of its network. Use the network, model.network, which gives the energy, and put "
+        "ke.dynamics.EnergyAndForces around what comes of it"
     )
 
     def __init__(self, network, **kwargs):
@@ -62,6 +62,10 @@ class EnergyAndForces(keras.Model):
     def symbolic_inputs(self):
         """What the network takes, for whoever calls it on symbols."""
         return self.network.input
+
+    def around(self, network, name):
+        """The same around another network, in its precision."""
+        return EnergyAndForces(network, name=name, dtype=network.outputs[0].dtype)
 
     def compute_output_shape(self, input_shape):
         return {"energy": (input_shape[0][0], 1), "forces": (*input_shape[0][:-1], space_of(input_shape[0][-1]))}

@@ -103,13 +103,18 @@ class HamiltonianNetwork(_Dynamics):
 
     integrators = ("rk4", "leapfrog")
     untraceable = (
-        "takes the gradient of its network. Use the network, model.network, which gives the potential energy, and take "
-        "its gradient where it runs; for Keras save the model itself, model.save"
+        "takes the gradient of its network. Use the network, model.network, which gives the potential energy, and put "
+        "ke.dynamics.HamiltonianNetwork around what comes of it"
     )
 
     def __init__(self, network, steps=4, dt=0.05, substeps=1, integrator="rk4", center=False, **kwargs):
         super().__init__(network, steps, dt, substeps, integrator, **kwargs)
         self.center = bool(center)
+
+    def around(self, network, name):
+        """The same around another network, in its precision."""
+        settings = {key: getattr(self, key) for key in ("steps", "dt", "substeps", "integrator", "center")}
+        return HamiltonianNetwork(network, **settings, name=name, dtype=network.outputs[0].dtype)
 
     def potential(self, q, parameters):
         """V of positions `(B, N, d)`, `(B, 1)`."""

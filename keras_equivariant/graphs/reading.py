@@ -24,7 +24,7 @@ def as_functional(model, inputs=None, purpose="read", opened=True, functions=Fal
     """A plain functional model over the same layers.
 
     A functional or sequential model is read. A subclassed one is called once on symbolic tensors; what it does where
-    `training` is None is what counts. One that has `symbolic_inputs` stays one call.
+    `training` is None is what counts. One that takes the gradient of its network, with `around`, stays one call.
 
     Args:
         model: a Keras model or layer.
@@ -57,7 +57,7 @@ def as_functional(model, inputs=None, purpose="read", opened=True, functions=Fal
         )
     if graph is None:
         symbols = _symbols(model, inputs, purpose)
-        followed = isinstance(model, keras.Model) and not hasattr(model, "symbolic_inputs")
+        followed = isinstance(model, keras.Model) and not hasattr(model, "around")
         call = follow if followed else (lambda layer, args, *_: layer(*args))
         graph = keras.Model(symbols, call(model, (symbols,), {}, purpose), name=model.name)
     return _opened(graph, functions, tuple(closed)) if opened else graph

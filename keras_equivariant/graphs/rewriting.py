@@ -12,6 +12,8 @@ from keras_equivariant.graphs.reading import as_functional, is_plain
 class Rewriter:
     """A model built again, call by call; models inside it become models of their own, shared ones once.
 
+    What takes the gradient of a network says with `network` and `around(network, name)` what it is around another one.
+
     Subclasses say in `call` what comes of a call. Where the new tensors may have several forms, such as features
     without their group axis, they keep them: `form`, `mark` and `crossing`.
 
@@ -73,7 +75,16 @@ class Rewriter:
         kwargs = {key: value for key, value in kwargs.items() if not is_empty(value)}
         if isinstance(operation, keras.Model) and is_plain(operation):
             return self._call_model(operation, *args, **kwargs)
+        if hasattr(operation, "around"):
+            return self._around(operation)(*args)
         return self.call(operation, args, kwargs)
+
+    def _around(self, model):
+        """A model that takes the gradient of its network, around the new network."""
+        if id(model) not in self._models:
+            network = self.run(as_functional(model.network, purpose=self.purpose))
+            self._models[id(model)] = model, model.around(network, self.own_name(model.name))
+        return self._models[id(model)][1]
 
     def _call_model(self, model, inputs, training=None):
         flat = list(map(self.crossing, keras.tree.flatten(inputs)))

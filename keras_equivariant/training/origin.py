@@ -6,7 +6,7 @@ import os
 import shlex
 
 from keras_equivariant.data import registry
-from keras_equivariant.data.rows import parts_of
+from keras_equivariant.data.rows import Rows, parts_of
 from keras_equivariant.data.stored import Stored
 from keras_equivariant.utils.provenance import UNKNOWN, digest, provenance
 
@@ -74,8 +74,9 @@ def data_path(data):
 
 
 def origin_of(dataset):
-    """The data's hash, and what is known of this process."""
+    """The data's hash, what is learned of them, and what is known of this process."""
     parts = (dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
     arrays = [array for part in parts for array in parts_of(part).values()]
     on_disk = any(isinstance(array, Stored) for array in arrays)
-    return {"data_sha256": UNKNOWN if on_disk else digest(*arrays), **provenance()}
+    learned = {"task": dataset.task, "targets": [*dataset.y_train.arrays] if isinstance(dataset.y_train, Rows) else []}
+    return {"data_sha256": UNKNOWN if on_disk else digest(*arrays), **learned, **provenance()}

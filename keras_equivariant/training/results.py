@@ -110,13 +110,13 @@ def finish(job, results, dataset, export_formats, inference_type="float32"):
         summary["compared_with"] = comparison.summary
     if export_formats:
         try:
-            inputs = task.certified(result.model, job.preprocess(inputs))
-            exported = _export(job, inputs, export_formats, inference_type)
+            inputs, served_model = task.certified(result.model, job.preprocess(inputs)), task.served(result.model)
+            exported = _export(job, served_model, inputs, export_formats, inference_type)
         except ExportError as error:  # raised again when the report is written, which tells more
             exported, failure = error.report, error
         else:
             summary["export"] = [artifact.path for artifact in exported.artifacts]
-            served = served_scores(exported, result.model, dataset, task, job.preprocess, job.settings["seed"])
+            served = served_scores(exported, served_model, dataset, task, job.preprocess, job.settings["seed"])
             summary["served"] = served
     write_json(job.folder / "summary.json", summary)
     report = write_report(job, results, dataset, task, exported, served)
@@ -144,11 +144,11 @@ def _as_float(images):
     return images if isinstance(images, list) else np.asarray(images, "float32")
 
 
-def _export(job, images, formats, inference_type):
+def _export(job, model, images, formats, inference_type):
     if job.network.recipe.preprocess:
         log.info("The exported model takes images after the steps %s.", list(job.network.recipe.preprocess))
     written = export(
-        job.network.model,
+        model,
         job.folder / "export",
         formats,
         name=job.network.name,

@@ -161,7 +161,7 @@ def train(
         jobs.append(_Job.prepare(compare, dataset, jobs[0].folder / "compare", **shared, **common))
     for job in jobs:
         job.check(dataset)
-    check_exportable(jobs[0].network.model, formats)
+    check_exportable(task_of(dataset).served(jobs[0].network.model), formats)
     group = certified_group(jobs[0].network.model, dataset)
     with room(jobs[0].folder.path, "Free some and continue with --resume"), contextlib.ExitStack() as stack:
         for job in jobs if distribution.is_chief else ():

@@ -12,6 +12,7 @@ from keras_equivariant.data import Preprocess, Rows
 from keras_equivariant.training.origin import data_path
 from keras_equivariant.training.run_folder import CONFIG, read_json
 from keras_equivariant.training.summaries import by_seed
+from keras_equivariant.training.tasks import TASKS
 from keras_equivariant.utils.arrays import read_arrays
 from keras_equivariant.utils.keras_files import load_model
 
@@ -20,13 +21,20 @@ log = logging.getLogger("keras_equivariant.training")
 
 @dataclass(frozen=True)
 class Trained:
-    """A model with what its run knew: the preprocessing in front of it, the settings (empty for a bare file) and the
-    absolute path of its data, where they had one."""
+    """A model with what its run knew: the preprocessing in front of it, the settings (empty for a bare file), the
+    absolute path of its data, where they had one, its task and the names of what was learned."""
 
     model: keras.Model
     preprocess: Preprocess = field(default_factory=Preprocess)
     settings: dict = field(default_factory=dict)
     data_path: str | None = None
+    task: str | None = None
+    targets: tuple = ()
+
+    @property
+    def served(self):
+        """The model as it is exported: with all that was learned, such as the forces beside an energy."""
+        return TASKS[self.task].learning(self.targets).served(self.model) if self.task else self.model
 
     def load_data(self, name=None, options=None, seed=None):
         """The run's own data, divided by the seed of the run into what it was trained on and the rest; or other data.
@@ -132,4 +140,5 @@ def load_trained(path):
         ) from error
     if (path / "preprocess.npz").is_file():
         preprocess.state.update(read_arrays(path / "preprocess.npz", what="The state of the preprocessing"))
-    return Trained(load_model(path / "model.keras"), preprocess, settings, origin.get("data_path"))
+    learned = origin.get("task"), tuple(origin.get("targets") or ())
+    return Trained(load_model(path / "model.keras"), preprocess, settings, origin.get("data_path"), *learned)

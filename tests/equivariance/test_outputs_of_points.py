@@ -72,14 +72,3 @@ def test_forces_are_vectors_of_each_point(name, options):
     report = ke.certify(learner)
     assert report.exact and "float64" in {p.dtype for p in report.precisions if p.error is not None}, report
     assert ke.certify(learner, dtypes=("float32",), law="invariance").exact is (name == "lieconv_molecules")  # of T(3)
-    with pytest.raises(ValueError, match=r"model\.network"):
-        ke.export(learner, "nowhere")
-
-
-def test_a_motion_says_what_of_it_is_exported():
-    network = ke.build_from_spec("hlieconv_springs", width=8, layers=1)
-    model = ke.dynamics.HamiltonianNetwork(network, steps=1)
-    (states, parameters), _ = ke.dynamics.springs(2, duration=0.5, seed=0).chunks(1)
-    model([states, parameters])
-    with pytest.raises(ValueError, match=r"model\.network, which gives the potential energy"):
-        ke.export(model, "nowhere")

@@ -36,7 +36,8 @@ def fold(
     A group convolution is block diagonal in the Fourier basis of its group, one with a window as a 1x1 convolution of
     the patches that it reads: wide ones become additions with one small 1x1 convolution for each irrep between, a
     fraction of the multiplications (D4 5.3x, O 8.5x, Oh 17x fewer) and of the weights.
-    The result is frozen, and its `.keras` file loads where keras_equivariant is not installed.
+    What takes the gradient of a network, such as `ke.dynamics.EnergyAndForces`, is that around the folded network.
+    The result is frozen, and its `.keras` file loads where keras_equivariant is not installed, if there is no gradient.
 
     Args:
         model: a built `keras.Model`; nested and shared models and layers made of layers are fine. A subclassed model

@@ -2,6 +2,7 @@
 
 from keras_equivariant.export.folding.block_rule import TENSORFLOW
 from keras_equivariant.export.formats.format import Format
+from keras_equivariant.stock import copies
 
 
 def write(source, path):
@@ -12,6 +13,16 @@ def write(source, path):
             "A .keras file holds layers and operations without functions of their own. Received: a model with a "
             'loop, such as the subsampling of points; export it as "saved_model" or "tflite"'
         ) from error
+
+
+def refused(model):
+    """Why a folded model is not of stock layers alone: it takes the gradient of one that is; else None."""
+    own = next((layer for layer in model.layers if not copies.is_stock(layer)), None)
+    return own and (
+        "A .keras file for Keras alone holds stock layers, and none of them takes a gradient. Received: the format "
+        f'keras for a model with {copies.describe(own)}; export it as "saved_model", "tflite" or "onnx", or save '
+        'the model itself, model.save("model.keras")'
+    )
 
 
 def load(path, source):
@@ -26,5 +37,6 @@ FORMAT = Format(
     purpose="Keras without keras_equivariant",
     write=write,
     load=load,
+    refuses=refused,
     pointwise=TENSORFLOW,
 )

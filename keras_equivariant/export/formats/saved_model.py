@@ -7,6 +7,7 @@ from keras_equivariant.export.folding.block_rule import TENSORFLOW
 from keras_equivariant.export.formats import warmup
 from keras_equivariant.export.formats.backend import tensorflow
 from keras_equivariant.export.formats.format import Format
+from keras_equivariant.ops.portable_gradient import portable_gradients
 
 SIGNATURE = "serving_default"
 
@@ -19,7 +20,7 @@ def write(source, folder):
         folder: the version folder, `<name>/<version>`.
     """
     tf = tensorflow(["saved_model"])
-    with _quiet(tf.get_logger()):
+    with _quiet(tf.get_logger()), portable_gradients():
         source.model.export(str(folder), format="tf_saved_model", verbose=False)
     extra = pathlib.Path(folder) / "assets.extra"
     extra.mkdir()

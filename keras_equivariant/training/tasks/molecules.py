@@ -46,7 +46,10 @@ class Molecules(Measured):
         self.targets = targets
 
     def of(self, dataset):
-        return Molecules(tuple(dataset.y_train.arrays))
+        return self.learning(dataset.y_train.arrays)
+
+    def learning(self, targets):
+        return Molecules(tuple(targets))
 
     def parameters(self, dataset):
         # What a batch has to do with a molecule's energy would be part of its forces.
@@ -78,6 +81,9 @@ class Molecules(Measured):
     def trained(self, model, dataset):
         model = parts_of_energy(model)[0]
         return EnergyAndForces(model) if "forces" in self.targets else model
+
+    def served(self, model):
+        return EnergyAndForces(model, name=model.name) if "forces" in self.targets else model
 
     def compile(self, model, optimizer="adam", loss=None, targets=None):
         if "forces" not in self.targets:

@@ -61,6 +61,14 @@ class Task:
         """What `fit` sees, made of the model: with forces, or as the motion of particles; by default itself."""
         return model
 
+    def learning(self, targets):
+        """The task where targets of these names are learned."""
+        return self
+
+    def served(self, model):
+        """What is exported of the trained model: all that was learned; by default itself."""
+        return model
+
     def make_loss(self, name, targets):
         raise NotImplementedError
 
