@@ -52,6 +52,7 @@ BACKEND_SWITCHES = (
     "ops/precision.py",
     "ops/compiled.py",
     "ops/gradient.py",
+    "ops/portable_gradient.py",
     "export/",
     "transfer/escnn_trace.py",
     "transfer/escnn_writer.py",

@@ -44,22 +44,25 @@ def run_train(arguments):
 
 
 def run_evaluate(arguments):
+    from keras_equivariant.data.cuts import check_count
     from keras_equivariant.training.evaluation import angles_of
     from keras_equivariant.training.reporting import THINGS
     from keras_equivariant.training.saved import load_trained
     from keras_equivariant.training.tasks import task_of
 
+    samples, angles = arguments.angle_samples or None, angles_of(arguments.angle_step)
+    check_count("angle_samples", samples)
     trained = load_trained(arguments.run)
     name = arguments.data or (None if "data" in trained.settings else "digits")
     seed = trained.settings.get("seed", 0) if arguments.seed is None else arguments.seed
     dataset = trained.load_data(name, _data_options(arguments), seed)
+    trained.check_task(dataset)
     trained.check_images(dataset.x_test, dataset.name)
     dataset = trained.with_own_classes(dataset).limited(arguments.limit, seed)
     task = task_of(dataset)
     scores = task.scores(trained.model, dataset.x_test, dataset.y_test, trained.preprocess)
-    rotated = dataset.sample("test", arguments.angle_samples or None, seed)
+    rotated = dataset.sample("test", samples, seed)
     scores |= task.scores_rotated(trained.model, *rotated, trained.preprocess)
-    angles = angles_of(arguments.angle_step)
     by_angle = task.score_by_angle(trained.model, *rotated, angles, trained.preprocess, scores)
     results = task.summary(scores, by_angle)
     results |= task.against_references(trained.model, dataset, trained.preprocess, scores)

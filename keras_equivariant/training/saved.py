@@ -83,6 +83,14 @@ class Trained:
         mapped = {part: table[getattr(dataset, part)] for part in parts}
         return replace(dataset, **mapped, num_classes=count, class_names=tuple(own))
 
+    def check_task(self, dataset):
+        """ValueError where a data set asks for something else than the run learned."""
+        if self.task not in (None, dataset.task):
+            raise ValueError(
+                f"A network is tested on what it learned, {self.task}. Received: {dataset.name}, data for "
+                f"{dataset.task}. Give data of the same kind, or train on these."
+            )
+
     def check_images(self, images, name):
         """ValueError where images, or points, of a data set do not have the shape that the network takes."""
         shape = self.model.input_shape

@@ -111,6 +111,8 @@ def test_evaluate_a_run_and_a_file(run, work, capsys, tmp_path):
     data = ["--data", str(work / "noise.npz"), "--angle-step", "180", "--limit", "10"]
     assert main(["evaluate", str(run / "model.keras"), *data]) == 0
     assert "10 test images" in capsys.readouterr().out
+    message = failure(capsys, "evaluate", run, "--data", "cells", "--angle-step", "180")
+    assert "what it learned, classification" in message and "for segmentation" in message
 
 
 def test_check_tells_exact_from_broken(work, capsys, tmp_path):
@@ -162,6 +164,8 @@ def test_specs_and_schema(capsys):
         (["train", "p4_cnn", "--validation", "5000"], "validation=5000 of 1297"),
         (["train", "p4_cnn", "--set", "classes=2"], "--set classes=10"),
         (["evaluate", "nowhere"], "a run folder or a .keras file. Received: nowhere"),
+        (["evaluate", "nowhere", "--angle-samples", "-3"], "angle_samples=-3"),
+        (["evaluate", "nowhere", "--angle-step", "-90"], "Received: -90"),
         (["export", "nowhere", "--output", "x"], "Received: nowhere"),
         (["check", "nothing.yaml"], "nothing"),
         (["check", "p4_cnn", "--group", "X9"], "X9"),
