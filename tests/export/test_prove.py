@@ -367,3 +367,78 @@ def test_forms_of_representative_data(form, tmp_path):
     report = ke.export(model, tmp_path / "a", "tflite_int8", representative_data=given)
     expected = ke.export(model, tmp_path / "b", "tflite_int8", representative_data=data)
     assert report.path("tflite_int8").read_bytes() == expected.path("tflite_int8").read_bytes()
+
+
+def test_a_layer_that_is_off_on_all_representative_data(tmp_path):
+    """A runtime ends the process where it would rescale its integers."""
+    image = keras.Input((8, 8, 2))
+    x = keras.layers.Conv2D(4, 3, activation="relu")(image)
+    off = keras.layers.Conv2D(3, 1, activation="relu", bias_initializer=keras.initializers.Constant(-100.0))(x)
+    model = keras.Model(image, keras.layers.Conv2D(2, 1, name="last")(off), name="off")
+    data = np.random.default_rng(0).normal(size=(8, 8, 8, 2)).astype("float32")
+    with pytest.raises(ValueError, match="with more than zeros.*tflite_float16"):
+        ke.export(model, tmp_path, "tflite_int8", representative_data=data, group="C1")
+    assert ke.export(model, tmp_path, "tflite_float16", group="C1").passed
+
+
+VECTORS = {"beside": lambda x, v: keras.layers.Concatenate()([x, keras.layers.Dense(3, activation="relu")(v)])}
+VECTORS["scales"] = lambda x, v: x * keras.layers.Dense(x.shape[-1], activation="sigmoid")(v)
+
+
+@pytest.mark.parametrize("how", VECTORS)
+def test_vectors_beside_images_stay_as_they_are(how, tmp_path):
+    """Whatever the order of the inputs in a file."""
+    vector, image = keras.Input((5,), name="b"), keras.Input((8, 8, 2), name="a")
+    x = keras.layers.Conv2D(8, 3, activation="relu")(image)
+    plain = keras.Model(
+        [vector, image], keras.layers.Dense(3)(VECTORS[how](keras.layers.GlobalMaxPooling2D()(x), vector))
+    )
+    report = ke.export(ke.equivariant(plain, "D4"), tmp_path, ["tflite", "onnx", "keras"], name="both")
+    assert [a.proof.verdict for a in report.artifacts] == ["proved"] * 3
+    assert ke.prove(tmp_path / "both.tflite", "D4").verdict == "proved"
+    report = ke.export(plain, tmp_path / "plain", ["tflite", "onnx"], name="plain", group="D4")
+    assert [a.proof.verdict for a in report.artifacts] == ["not proved"] * 2
+    only = keras.Model(vector, keras.layers.Dense(3)(vector))
+    assert ke.prove(only, "D4").verdict == "not covered"
+    with pytest.raises(ValueError, match=r"`input_shape` must be that of the file's inputs"):
+        ke.prove(tmp_path / "both.tflite", "D4", input_shape=[(None, 5), (None, 5)])
+
+
+@pytest.mark.parametrize("convolution", [keras.layers.Conv2D, keras.layers.DepthwiseConv2D], ids=["conv", "depthwise"])
+def test_dilated_convolutions_and_pooled_branches_are_proved(convolution, tmp_path):
+    """DeepLab's head: dilated convolutions, and the mean of all pixels enlarged to a map."""
+    image = keras.Input((12, 12, 2))
+    x = keras.layers.Conv2D(8, 3, padding="same", activation="relu")(image)
+    options = {"padding": "same", "activation": "relu"}
+    own = {} if convolution is keras.layers.DepthwiseConv2D else {"filters": 8}
+    branches = [convolution(kernel_size=3, dilation_rate=d, **own, **options)(x) for d in (2, 3)]
+    pooled = keras.layers.Conv2D(4, 1)(keras.layers.GlobalAveragePooling2D(keepdims=True)(x))
+    branches.append(keras.layers.UpSampling2D(12, interpolation="bilinear")(pooled))
+    plain = keras.Model(image, keras.layers.Conv2D(2, 1)(keras.layers.Concatenate()(branches)), name="head")
+    data = np.random.default_rng(0).normal(size=(20, 12, 12, 2)).astype("float32")
+    formats = ["tflite", "onnx", "keras", "tflite_int8"]
+    report = ke.export(ke.equivariant(plain, "D4"), tmp_path, formats, name="head", representative_data=data)
+    assert [a.proof.verdict for a in report.artifacts] == ["proved"] * 4
+    assert not [op for a in report.artifacts for op in a.operations if "SPACE" in op]
+    report = ke.export(plain, tmp_path / "plain", formats[:3], group="D4")
+    assert [a.proof.verdict for a in report.artifacts] == ["not proved"] * 3
+    dilated = [layer for layer in plain.layers if getattr(layer, "dilation_rate", (1, 1)) != (1, 1)]
+    assert len(dilated) == 2 and not {"convolution_op", "call"} & {key for layer in dilated for key in vars(layer)}
+
+
+@pytest.mark.parametrize("normalization", [keras.layers.LayerNormalization, keras.layers.GroupNormalization])
+def test_normalizations_over_channels_are_proved(normalization, tmp_path):
+    """Their scales are wider than the one number of each pixel that they multiply."""
+    image = keras.Input((8, 8, 3))
+    x = normalization(**({"groups": 2} if normalization is keras.layers.GroupNormalization else {}))(
+        keras.layers.Conv2D(8, 3, padding="same")(image)
+    )
+    plain = keras.Model(image, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x)), name="plain")
+    twin = ke.equivariant(plain, "D4", match=1.0)
+    for model in (plain, twin):
+        rng = np.random.default_rng(0)
+        model.set_weights([w + rng.normal(size=w.shape) for w in model.get_weights()])
+    report = ke.export(twin, tmp_path, ["tflite", "onnx"])
+    assert [a.proof.verdict for a in report.artifacts] == ["proved"] * 2
+    report = ke.export(plain, tmp_path, ["tflite", "onnx"], group="D4")
+    assert [a.proof.verdict for a in report.artifacts] == ["not proved"] * 2

@@ -5,11 +5,17 @@ import numpy as np
 from keras_equivariant.export.formats.backend import litert
 
 _LARGEST_SCALE = 1e12  # of one step of an integer
+_LARGEST_RESCALING = 256  # from a sum of products to the integers of an output
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 
 
 def check_ranges(content):
-    """ValueError for numbers that stand for infinity: a runtime ends the process where it cannot rescale them."""
-    _, model = _parsed(content)
+    """ValueError for numbers that stand for infinity, and outputs of nothing but zeros: a runtime ends the process where
+    it cannot rescale them."""
+    schema, model = _parsed(content)
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            _check_rescaling(schema, model, graph, operator)
     for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
         scales = None if tensor.quantization is None else tensor.quantization.scale
         if scales is not None and len(scales) and max(scales) > _LARGEST_SCALE:
@@ -18,6 +24,24 @@ def check_ranges(content):
                 f"tflite_int8 for a model with numbers of {256 * float(max(scales)):.0e} at "
                 f'"{tensor.name.decode()}", as a mask has them. Use tflite_float16'
             )
+
+
+def _check_rescaling(schema, model, graph, operator):
+    code = model.operatorCodes[operator.opcodeIndex]
+    if max(code.builtinCode, code.deprecatedBuiltinCode) not in {getattr(schema.BuiltinOperator, n) for n in _WEIGHTED}:
+        return
+    tensors = [graph.tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]
+    integers = [tensor for tensor in tensors if tensor.type == schema.TensorType.INT8]  # not the bias
+    if len(integers) != 3:
+        return
+    *given, last = (float(max(tensor.quantization.scale)) for tensor in integers)
+    if np.prod(given) >= _LARGEST_RESCALING * last:
+        raise ValueError(
+            "The ranges of integers are those of the representative data, on which each layer has to answer with more "
+            f"than zeros. Received: the format tflite_int8 for a model with at most {255 * last:.1g} at "
+            f'"{integers[-1].name.decode().split(";")[0]}", such as units behind a relu that are all off. Give data '
+            "that they answer to, train on, or use tflite_float16"
+        )
 
 
 def refused(model):

@@ -81,12 +81,18 @@ def aligned(proof, values):
             there = {field.axes[axis] for field in fields if field.shape[axis] > 1}
             if len(there) > 1:
                 raise NotCovered("its inputs have axes of different kinds")
-        axes.append(there.pop() if there else fields[0].axes[axis])
+        widest = max((v.shape[axis - rank] for v in values if _reaches(v, axis - rank)), default=1)
+        alone = fields[0].axes[axis] if widest == 1 else ((INDEX, widest),)
+        axes.append(there.pop() if there else alone)
     whole = Field(axes, np.zeros((1, *(size if role == INDEX else 1 for a in axes for role, size in a)), np.int64))
     found, rest = [], iter(fields)
     for value in values:
         found.append(_stretched(proof, next(rest), axes) if isinstance(value, Field) else constant(proof, value, whole))
     return found
+
+
+def _reaches(value, axis):
+    return not isinstance(value, Field) and np.ndim(value) >= -axis
 
 
 def constant(proof, array, like):

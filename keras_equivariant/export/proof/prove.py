@@ -35,7 +35,8 @@ def prove(artifact, group=None, input_shape=None):
             gives it.
         group: group name or FiniteGroup; what is proved are its elements that map the pixel grid onto itself. By
             default the largest group that is found.
-        input_shape: shape of the input, batch included, where the file leaves the sizes of images open.
+        input_shape: shape of the input, batch included, or a list of those of all inputs, where the file leaves the
+            sizes of images open. Inputs that are vectors stay as they are where images move.
 
     Returns:
         A `Proof`: `verdict` is `"proved"`, `"not proved"` with the first layer that breaks the law, or `"not covered"`
@@ -216,7 +217,7 @@ def _shapes(graph, input_shape):
     if input_shape is not None:
         single = all(size is None or isinstance(size, int) for size in input_shape)
         given = [input_shape] if single else list(input_shape)
-        shapes = {key: tuple(shape) for key, shape in zip(shapes, given, strict=True)}
+        shapes = _assigned(shapes, [tuple(shape) for shape in given], graph.name)
     unknown = [shape for shape in shapes.values() if None in tuple(shape)[1:]]
     if unknown:
         raise ValueError(
@@ -224,6 +225,20 @@ def _shapes(graph, input_shape):
             f"shape {unknown[0]}; pass one, such as input_shape=(None, 28, 28, 1)"
         )
     return shapes
+
+
+def _assigned(inputs, given, name):
+    """`{input: shape}` of a file that may have its inputs in another order: each takes the first that fits."""
+    found, left = {}, list(given)
+    for key, shape in inputs.items():
+        fits = (x for x in left if len(x) == len(shape) and all(n in (None, m) for n, m in zip(shape[1:], x[1:])))
+        found[key] = next(fits, None)
+        if found[key] is None or len(given) != len(inputs):
+            raise ValueError(
+                f"`input_shape` must be that of the file's inputs, {[*inputs.values()]}. Received: {given} for {name}"
+            )
+        left.remove(found[key])
+    return found
 
 
 def _read(artifact):

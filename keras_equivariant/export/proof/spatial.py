@@ -56,8 +56,10 @@ def crop(proof, x, edges, steps):
 def resize(proof, node, x):
     """Maps of another size by interpolation."""
     options = node.options
-    ends = [None] * proof.dimension
-    for axis, size in zip(options["axes"], options["sizes"](x.shape), strict=True):
+    ends, grown = [None] * proof.dimension, dict(zip(options["axes"], options["sizes"](x.shape), strict=True))
+    if len(grown) == proof.dimension and not x.space and all(x.shape[axis] == 1 for axis in grown):
+        return _spread(proof, node, x, {axis: int(size) for axis, size in grown.items()})
+    for axis, size in grown.items():
         role = x.role(axis)
         if role is None:
             raise NotCovered("it resizes an axis that is not one of space")
@@ -73,6 +75,19 @@ def resize(proof, node, x):
         return proof.table.linear("resized", mode, there, any(flips or ()) and flips, node.scales, number)
 
     return _with_sizes(x.like(proof.each(one, x.ids)), {role: end[1] for role, end in enumerate(ends) if end})
+
+
+def _spread(proof, node, x, sizes):
+    """Maps of one number everywhere, made of one pixel."""
+
+    def one(move, number):
+        there = tuple([*sizes.values()][a] for a in move.source)
+        return proof.table.linear("spread", there, node.scales, number)
+
+    axes = list(x.axes)
+    for role, (axis, size) in enumerate(sizes.items()):
+        axes[axis] = ((role, size),)
+    return Field(axes, proof.each(one, x.ids))
 
 
 def reduce(proof, node, x, axes=None):

@@ -62,8 +62,9 @@ class Walk:
         self.reasons = {}
         self.steps = []
         self.sums_floats = False
+        images = any(len(shape) == self.dimension + 2 for shape in shapes.values())
         for key, shape in shapes.items():
-            self._enter(key, shape)
+            self._enter(key, shape, images)
         for node in graph.nodes:
             self._step(node)
 
@@ -76,13 +77,14 @@ class Walk:
             ]
         )
 
-    def _enter(self, key, shape):
-        space = range(self.dimension)
-        if len(shape) != self.dimension + 2:
+    def _enter(self, key, shape, beside_images):
+        """Images, or vectors beside them, which stay as they are where images move."""
+        space = range(self.dimension) if len(shape) == self.dimension + 2 else ()
+        if not space and not (beside_images and len(shape) == 2):
             self.reasons[key] = f"an input of shape {tuple(shape)} holds no images of {self.dimension} axes of space"
             return
         numbers = [self.table.number("input", key, c) for c in range(shape[-1])]
-        ids = np.broadcast_to(np.array(numbers), (len(self.moves), *[1] * (self.dimension + 1), shape[-1]))
+        ids = np.broadcast_to(np.array(numbers), (len(self.moves), *[1] * (len(space) + 1), shape[-1]))
         axes = [[(SAMPLES, BATCH)], *([(a, shape[1 + a])] for a in space), [(INDEX, shape[-1])]]
         self.values[key] = Field(axes, ids)
 
