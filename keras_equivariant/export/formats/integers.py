@@ -10,7 +10,7 @@ _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"
 
 
 def check_ranges(content):
-    """ValueError for numbers that stand for infinity, and outputs of nothing but zeros: a runtime ends the process where
+    """ValueError for numbers that stand for infinity, and outputs of zeros alone: a runtime ends the process where
     it cannot rescale them."""
     schema, model = _parsed(content)
     for graph in model.subgraphs:

@@ -231,7 +231,11 @@ def _assigned(inputs, given, name):
     """`{input: shape}` of a file that may have its inputs in another order: each takes the first that fits."""
     found, left = {}, list(given)
     for key, shape in inputs.items():
-        fits = (x for x in left if len(x) == len(shape) and all(n in (None, m) for n, m in zip(shape[1:], x[1:])))
+        fits = (
+            x
+            for x in left
+            if len(x) == len(shape) and all(n in (None, m) for n, m in zip(shape[1:], x[1:], strict=True))
+        )
         found[key] = next(fits, None)
         if found[key] is None or len(given) != len(inputs):
             raise ValueError(
