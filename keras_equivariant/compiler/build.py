@@ -52,6 +52,7 @@ def build_from_spec(source: str | os.PathLike[str] | Mapping[str, Any] | Spec, /
     with warnings.catch_warnings():
         # Said above, with file and line.
         warnings.filterwarnings("ignore", message=".*loses its exact symmetry")
+        warnings.filterwarnings("ignore", message=".*built without that symmetry")
         warnings.filterwarnings("ignore", message=".*has frequencies that the pixels cannot rotate")
         outputs = _connect(spec.layers, tuple(inputs) if isinstance(inputs, list) else inputs, iter(traced.layers))
     return keras.Model(inputs, outputs, name=spec.name)

@@ -20,17 +20,17 @@ def check_features(row, layer, layout, shape):
     if least is not None and axes < least:
         raise WrongFeatures(f"takes features with {least} axes or more. {received(layout, shape)}")
     rank = layout.rank(shape)
-    if row.kind == "convolution" and rank and row.rank != rank:
-        raise other_rank(type(layer).__name__, row.rank, layout, shape)
+    of_pixels = layout.fiber and set(getattr(layer, "kernel_size", ())) == {1}  # a map of the channels
+    if row.kind == "convolution" and rank and row.rank != rank and not of_pixels:
+        raise other_rank(type(layer).__name__, row.rank, layout, shape, instead(row, layer, layout, shape))
 
 
-def other_rank(name, rank, layout, shape):
+def other_rank(name, rank, layout, shape, remedy=""):
     """The error of a layer on so many axes of space that gets features with others."""
     found = layout.rank(shape)
     fitting = name.replace(f"{rank}D", f"{found}D")
-    return WrongFeatures(
-        f"works on {kind_of(rank)}. {received(layout, shape)}", f"use {fitting}" if fitting != name else ""
-    )
+    remedy = remedy or (f"use {fitting}" if fitting != name else "")
+    return WrongFeatures(f"works on {kind_of(rank)}. {received(layout, shape)}", remedy)
 
 
 def kind_of(rank):

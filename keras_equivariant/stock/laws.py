@@ -60,7 +60,7 @@ def output_layout(layer, layouts, shapes, group=None, arguments=None):
     if len(layouts) > 1 or row.merges:
         if row.kind == "join":
             return join(layouts, shapes, layer.axis)
-        return merge(layouts, linear=row.linear, name=type(layer).__name__)
+        return merge(layouts, shapes, linear=row.linear, name=type(layer).__name__)
     layout, shape = layouts[0], tuple(shapes[0])
     check_features(row, layer, layout, shape)
     judge = group or layout.group
@@ -89,7 +89,7 @@ def _behind(row, layer, layout, shape):
             return Invariant(layout.group)
         return reshaped(layout, shape, new) or Image(layout.group)
     if row.kind == "global" and isinstance(layout, Regular):
-        return Image(layout.group)
+        return Invariant(layout.group)
     return layout
 
 

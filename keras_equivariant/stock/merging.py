@@ -3,23 +3,35 @@
 import functools
 
 from keras_equivariant.groups import FieldType
-from keras_equivariant.groups.layouts import BreaksSymmetry, Image, Invariant, Typed
+from keras_equivariant.groups.layouts import (
+    BreaksSymmetry,
+    Image,
+    Invariant,
+    Quotient,
+    Regular,
+    Reshaped,
+    Typed,
+)
 
 
-def merge(layouts, linear, name):
+def merge(layouts, shapes, linear, name):
     """The layout of a function of the same number in several tensors.
 
+    Beside maps and regular features may stand such as are the same at all positions, or for all group elements.
+
     Args:
-        layouts: theirs.
+        layouts, shapes: theirs.
         linear: whether the function is linear.
         name: of the layer, for the message.
 
     Raises:
         BreaksSymmetry: layouts that differ, or a function of numbers that the group mixes.
     """
-    layout = layouts[0]
-    if any(other != layout for other in layouts):
-        raise differ(layouts)
+    leader = _leader(layouts, shapes)
+    layout = layouts[leader]
+    for other, shape in zip(layouts, shapes, strict=True):
+        if other != layout and not _spread(other, shape, layout, shapes[leader]):
+            raise differ(layouts)
     if not linear and not layout.permutes:
         if isinstance(layout, Typed):
             raise BreaksSymmetry(
@@ -31,6 +43,30 @@ def merge(layouts, linear, name):
             "use HarmonicActivation",
         )
     return layout
+
+
+def _leader(layouts, shapes):
+    """The number of the features that others may be spread over: regular ones, else a map, else the first."""
+    for kind in (Regular | Quotient, Image):
+        for i, (layout, shape) in enumerate(zip(layouts, shapes, strict=True)):
+            if isinstance(layout, kind) and not layout.is_still(shape):
+                return i
+    return 0
+
+
+def _spread(layout, shape, leader, whole):
+    """Whether features have one pixel, or one group element, for all of those that others have, and move like them."""
+    if not isinstance(leader, Regular | Quotient | Image) or len(shape) > len(whole):
+        return False
+    one = layout.layout if isinstance(layout, Reshaped) else layout
+    if not isinstance(one, Image | Invariant):
+        return False
+    inner, space = tuple(shape[1:-1]), tuple(whole[1:-1])
+    if set(inner) <= {1}:
+        return True
+    space = space[: len(space) - leader.fiber]
+    unsqueezed = isinstance(layout, Reshaped) and tuple(layout.shape[:-1]) == space
+    return unsqueezed and inner == (*space, *(1,) * leader.fiber)
 
 
 def join(layouts, shapes, axis):

@@ -44,7 +44,9 @@ def operation_law(operation, layouts, shapes, group, arguments):
         if len(layouts) > 1 and any(isinstance(one, OnOtherAxes) for one in layouts):
             return merged(layouts, shapes)
         if len(layouts) > 1:
-            return merge(layouts, linear=name in traits.LINEAR_OPERATIONS, name=name)
+            if len(set(map(len, shapes))) > 1 and any(one != layout for one in layouts):
+                raise UnknownLaw(operation, layout)  # it counts axes from the last
+            return merge(layouts, shapes, linear=name in traits.LINEAR_OPERATIONS, name=name)
         return _elementwise(name, constants, layout, shape)
     if name == "Concatenate":
         of = joined if any(isinstance(one, OnOtherAxes) for one in layouts) else join

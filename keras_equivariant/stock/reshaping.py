@@ -18,7 +18,7 @@ from keras_equivariant.groups.layouts import (
     received,
 )
 from keras_equivariant.groups.reshaped import channel_axes
-from keras_equivariant.stock.merging import differ
+from keras_equivariant.stock.merging import differ, merge
 
 _REMEDY = "pool to (B, C) before it, or let its last axis hold channels of one pixel, a size that divides {channels}"
 
@@ -95,6 +95,8 @@ def joined(layouts, shapes, axis):
 
 def merged(layouts, shapes):
     """The layout of a function of the same number in features on other axes, of which some may have one channel."""
+    if any(isinstance(one, Regular | Quotient) for one in layouts):
+        return merge(layouts, shapes, linear=False, name="")
     widest = max(shape[-1] for shape in shapes)
     found = [
         one.with_channels(shape[-1], widest) if isinstance(one, OnOtherAxes) else one

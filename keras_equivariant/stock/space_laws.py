@@ -16,8 +16,9 @@ def convolution(row, layer, layout, shape, group):
     if isinstance(layout, Typed):
         raise mixes(layer, layout.type)
     name, moved = type(layer).__name__, grid.moved_axes(group)
+    moved = (*moved, *(True,) * (row.rank - len(moved)))  # the group permutes its own axis
     pointwise = all(k == 1 or not moves for k, moves in zip(layer.kernel_size, moved, strict=True))
-    if pointwise and windows.keeps(layer, shape[1 : 1 + row.rank], [group]):
+    if pointwise and _keep(layer, layout, shape, group):
         return
     reason = f"a stock {name} does not commute with {group.name}"
     if pointwise:
@@ -33,7 +34,7 @@ def pooling(row, layer, layout, shape, group):
     if not _keep(layer, layout, shape, group):
         raise BreaksSymmetry(
             f"its windows do not treat all sides alike. Received: {sizes}",
-            "use the layer of this package with its name, which says what sizes are right",
+            f"use {ours(type(layer).__name__[:-2], layout, shape)} of this package, which says what sizes are right",
         )
 
 

@@ -47,11 +47,12 @@ TO_VECTOR = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*built without that symmetry")
 @pytest.mark.parametrize("case", STAY_4D)
 def test_layer_stays_4d(case, check_fold):
     image, x = lifted(activation="relu")
     x = STAY_4D[case]()(x)
-    x = ke.layers.GroupConv2D(2, 3, group="C4", padding="same")(x)
+    x = ke.layers.GroupConv2D(2, 3, group="C4", padding="same", strict=False)(x)  # some break the symmetry
     folded = check_fold(keras.Model(image, layers.Flatten()(x)))
     assert all(len(layer.output.shape) == 4 for layer in folded.layers[:-1])
 

@@ -22,7 +22,7 @@ from keras_equivariant.compiler.linter.bounds import (
     held,
 )
 from keras_equivariant.compiler.linter.rules import Features
-from keras_equivariant.groups.layouts import BreaksSymmetry, Points, Quotient, Regular, WrongFeatures
+from keras_equivariant.groups.layouts import BreaksSymmetry, Broken, Points, Quotient, Regular, WrongFeatures
 from keras_equivariant.layers.points.features import OnPoints
 from keras_equivariant.utils.text import aligned
 
@@ -217,6 +217,8 @@ class _Walker:
             inferred["group"] = self._assumed_group(entry, features)
         if typed.takes_type(entry.layer):
             inferred["in_type"] = typed.given_type(entry, features)
+        if isinstance(features.layout, Broken) and "strict" not in own and registry.has_strict(entry.layer):
+            inferred["strict"] = False  # said of the layer that broke them, which is allowed to
         if not own.get("name"):
             inferred["name"] = self._unique_name(entry.layer)
         key = entry.layer, repr(own), repr(inferred)

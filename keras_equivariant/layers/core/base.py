@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
-import pathlib
-import sys
 import warnings
 from typing import Any
 
@@ -14,8 +11,9 @@ import keras
 from keras_equivariant.groups import grid
 from keras_equivariant.layers.core.law import Lawful
 from keras_equivariant.layers.core.options import check_given, configuration
-from keras_equivariant.layers.core.source_layout import source_group
+from keras_equivariant.layers.core.source_layout import source_groups
 from keras_equivariant.ops import window_remedies, windows
+from keras_equivariant.utils.frames import users_frame
 
 PACKAGE = "keras_equivariant"
 register = keras.saving.register_keras_serializable(package=PACKAGE)
@@ -127,7 +125,8 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
     def _judge_call(self, inputs):
         shape = getattr(inputs, "shape", None)
         if isinstance(inputs, keras.KerasTensor) and self.group is None:
-            self._source = source_group(inputs, self.rank)
+            found = source_groups(inputs, self.rank)
+            self._source = found[0] if len(found) == 1 else None
         if self.built and shape is not None and len(shape) >= self.rank + 2:
             self.check_symmetry(tuple(shape))
 
@@ -146,7 +145,7 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
     def _warn_once(self, text):
         if not self._has_warned:
             self._has_warned = True
-            warnings.warn(text, stacklevel=_users_frame())
+            warnings.warn(text, stacklevel=users_frame())
 
     def add_loss(self, loss):
         """Adds a regularization loss, in `floatx`: Keras's `fit` sums no losses of different precision."""
@@ -184,16 +183,6 @@ def _in_floatx(loss):
 
 def _regularized(regularizer, weight):
     return _in_floatx(regularizer(weight))
-
-
-def _users_frame():
-    """The `stacklevel` of the first frame that belongs neither to Keras nor to this package, seen from the caller."""
-    folders = pathlib.Path(keras.__file__).parent, pathlib.Path(__file__).parents[2]
-    libraries = tuple(f"{folder}{os.sep}" for folder in folders)
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(libraries):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def stock(stem, rank):

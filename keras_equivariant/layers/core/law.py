@@ -1,7 +1,10 @@
 """The law of a layer: which layout of features it takes, and which it makes of it; not a layer of its own."""
 
+import warnings
+
 import keras
 
+from keras_equivariant.groups.intersection import intersection
 from keras_equivariant.groups.layouts import (
     BreaksSymmetry,
     Broken,
@@ -15,8 +18,9 @@ from keras_equivariant.groups.layouts import (
     WrongFeatures,
     received,
 )
-from keras_equivariant.layers.core.source_layout import source_layout
+from keras_equivariant.layers.core.source_layout import source_groups, source_layout
 from keras_equivariant.stock.features import other_rank
+from keras_equivariant.utils.frames import users_frame
 
 
 class Lawful:
@@ -28,6 +32,7 @@ class Lawful:
 
     group = None
     rank = None
+    takes = "features of which the layers before it have kept the symmetry"
 
     @classmethod
     def claimed_group(cls, arguments):
@@ -51,10 +56,7 @@ class Lawful:
         """
         layout, shape, found = layouts[0], tuple(shapes[0]), layouts[0]
         if isinstance(layout, OnOtherAxes):
-            raise BreaksSymmetry(
-                f"works on axes of space, which a Reshape put on others. {received(layout, shape)}",
-                "use it before the Reshape",
-            )
+            raise _needs_space(layout, shape)
         if not isinstance(layout, Broken):
             self.check_features(layout, shapes)
             if self.group is None and getattr(layout.group, "dimension", None) == self.rank:
@@ -103,14 +105,51 @@ class Lawful:
         return super().__call__(inputs, *args, **kwargs)
 
     def _check_sources(self, tensors):
-        """ValueError where symbolic tensors are known to be features that the layer cannot take."""
-        source = source_layout(tensors[0])
-        if source is None or isinstance(source, Broken | OnOtherAxes):
+        """Refuses symbolic tensors that are known to be no features for the layer, by the layers that made them."""
+        source, shapes = self._source_layout(tensors[0]), [tensor.shape for tensor in tensors]
+        if source is None:
+            return
+        if isinstance(source, Broken):
+            refuse(self, f"takes {self.takes}. Received: {source.reason}")
             return
         try:
-            self.check_features(source, [tensor.shape for tensor in tensors])
+            if not isinstance(source, OnOtherAxes):
+                self.check_features(source, shapes)
+                self.law(source, shapes)
+            elif self.rank:
+                raise _needs_space(source, shapes[0])
         except WrongFeatures as error:
             raise ValueError(f"{type(self).__name__} {error}") from None
+        except BreaksSymmetry as error:
+            if isinstance(error.layout, Broken):  # else the group of the layer keeps it
+                refuse(self, f"loses the symmetry of its features: {error}")
+
+    def _source_layout(self, tensor):
+        """The layout of what comes in: `Broken` where not even the elements that the groups share are kept."""
+        found = source_layout(tensor)
+        dimension = self.rank or getattr(self.group, "dimension", None)
+        if not isinstance(found, Broken) or dimension is None:
+            return found
+        groups = source_groups(tensor, dimension)
+        shared = intersection(*groups, *([] if self.group is None else [self.group])) if groups else None
+        if shared is None or shared.order == 1 or shared in groups:
+            return found
+        return source_layout(tensor, group=shared)
+
+
+def refuse(layer, problem):
+    """ValueError, or a warning if the layer's `strict` is False, for features that have lost their symmetry."""
+    text = f'{type(layer).__name__} "{layer.name}" {problem}'
+    if layer.strict:
+        raise ValueError(f"{text}. With strict=False it is built all the same, without that symmetry") from None
+    warnings.warn(f"{text}. It is built without that symmetry (strict=False)", stacklevel=users_frame())
+
+
+def _needs_space(layout, shape):
+    return BreaksSymmetry(
+        f"works on axes of space, which a Reshape put on others. {received(layout, shape)}",
+        "use it before the Reshape",
+    )
 
 
 def check_group_axis(layer, layout, shape):

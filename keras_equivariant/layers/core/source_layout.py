@@ -8,12 +8,13 @@ from keras_equivariant.stock.copies import is_stock
 from keras_equivariant.stock.operations import UnknownLaw
 
 
-def source_layout(tensor, seen=None):
+def source_layout(tensor, seen=None, group=None):
     """How the features in a symbolic tensor transform.
 
     Args:
         tensor: a KerasTensor.
         seen: layouts that were found, by the tensor's id.
+        group: of which the symmetry is to be kept, where it is smaller than those of the layers.
 
     Returns:
         A Layout, `Broken` with the reason where a layer broke it; None where nothing is known.
@@ -29,7 +30,7 @@ def source_layout(tensor, seen=None):
         if before:
             waiting += [one, *before]
         else:
-            seen[id(one)] = _found(one, seen)
+            seen[id(one)] = _found(one, seen, group)
     return seen[id(tensor)]
 
 
@@ -42,7 +43,7 @@ def _sources(tensor):
     return operation._inbound_nodes[history.node_index].arguments.keras_tensors
 
 
-def _found(tensor, seen):
+def _found(tensor, seen, group):
     history = getattr(tensor, "_keras_history", None)
     operation = getattr(history, "operation", None)
     if operation is None or isinstance(operation, keras.layers.InputLayer | keras.Model):
@@ -52,13 +53,14 @@ def _found(tensor, seen):
     try:
         if hasattr(operation, "output_layout"):
             return _of_ours(operation, inputs, seen)
-        return _of_stock(operation, inputs, history.tensor_index, arguments, seen)
+        return _of_stock(operation, inputs, history.tensor_index, arguments, seen, group)
     except UnknownLaw as error:
         known = source_layout(inputs[0], seen)
         known = known.layout if isinstance(known, Frames) else known
         return _broken(operation, error) if isinstance(known, Typed) else None
     except BreaksSymmetry as error:
-        return error.layout if not isinstance(error.layout, Broken) else _broken(operation, error)
+        lost = isinstance(error.layout, Broken) or not hasattr(operation, "check_symmetry")
+        return _broken(operation, error) if lost else error.layout  # one of ours has said so, and is built all the same
 
 
 def _of_ours(operation, inputs, seen):
@@ -72,7 +74,7 @@ def _of_ours(operation, inputs, seen):
     return operation.output_layout([layout] * len(inputs), shapes)
 
 
-def _of_stock(operation, inputs, index, arguments, seen):
+def _of_stock(operation, inputs, index, arguments, seen, group):
     layouts = [source_layout(tensor, seen) for tensor in inputs]
     known = [layout for layout in layouts if layout is not None]
     joins = type(operation).__name__ == "Concatenate"
@@ -82,17 +84,17 @@ def _of_stock(operation, inputs, index, arguments, seen):
         raise UnknownLaw(operation, known[0])
     layouts = [layout or known[0] for layout in layouts]
     shapes = [tensor.shape for tensor in inputs]
-    found = laws.output_layout(operation, layouts, shapes, arguments=(arguments.args, arguments.kwargs))
+    found = laws.output_layout(operation, layouts, shapes, group, (arguments.args, arguments.kwargs))
     return found[index] if isinstance(found, tuple) else found
 
 
 def _broken(operation, error):
     name = type(operation).__name__
-    return Broken(f'what the layer "{operation.name}" ({name}) made of them: it {error}')
+    return Broken(f'what the layer "{operation.name}" ({name}) made of them: {error}')
 
 
-def source_group(tensor, dimension):
-    """The group that the layers before this tensor work on, of so many axes; None where there is none, or several."""
+def source_groups(tensor, dimension):
+    """The groups that the nearest layers before this tensor work on, of so many axes."""
     found, seen, waiting = {}, set(), [tensor]
     while waiting:
         history = getattr(waiting.pop(), "_keras_history", None)
@@ -107,4 +109,4 @@ def source_group(tensor, dimension):
             waiting.append(operation.outputs[history.tensor_index])
         else:
             waiting += keras.tree.flatten(operation._inbound_nodes[history.node_index].arguments.keras_tensors)
-    return next(iter(found.values())) if len(found) == 1 else None
+    return list(found.values())

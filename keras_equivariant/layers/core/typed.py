@@ -1,12 +1,10 @@
 """What the layers on field types share: the types, and that nothing untyped came between; not a layer of its own."""
 
 import dataclasses
-import warnings
 
 from keras_equivariant.groups import FieldType, channels
 from keras_equivariant.groups import layouts as _layouts
 from keras_equivariant.groups.layouts import (
-    Broken,
     Image,
     Invariant,
     Points,
@@ -15,7 +13,6 @@ from keras_equivariant.groups.layouts import (
     of_values,
     received,
 )
-from keras_equivariant.layers.core.source_layout import source_layout
 from keras_equivariant.stock import traits
 
 
@@ -37,6 +34,7 @@ class Typed:
     Subclasses set `in_type` and, where there is one, `out_type`.
     """
 
+    takes = "features of a field type"
     out_type: FieldType | None = None
     on_points = False  # whether it acts on each point's values by themselves
 
@@ -90,15 +88,6 @@ class Typed:
         if self.on_points and len(shape) == 3:  # no grid has one axis
             return Points(None, self.group.dimension, False, self.in_type)
         return _layouts.Typed.of(self.in_type, len(shape))
-
-    def _check_sources(self, tensors):
-        source = source_layout(tensors[0])
-        if isinstance(source, Broken):
-            text = f"{type(self).__name__} takes features of a field type. Received: {source.reason}"
-            if self.strict:
-                raise ValueError(text)
-            warnings.warn(text, stacklevel=3)
-        super()._check_sources(tensors)
 
 
 def check_activation(activation, field_type):

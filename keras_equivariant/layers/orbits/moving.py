@@ -68,6 +68,9 @@ class OnOrbits(EquivariantLayer):
     def check_features(self, layout, shapes):
         """Takes any features."""
 
+    def _check_sources(self, tensors):
+        """Takes any features, those of a network without a symmetry, too."""
+
     def expected_layout(self, shape):
         return layouts.parse(self.layout, self.group)
 

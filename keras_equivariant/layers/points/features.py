@@ -88,7 +88,7 @@ class OnPoints:
             except WrongFeatures as error:
                 raise ValueError(f"{type(self).__name__} {error}") from None
         else:
-            super()._check_sources(tensors)
+            super()._check_sources(tensors[1:2] if isinstance(source, Broken) else tensors)
 
     def compute_mask(self, inputs, previous_mask):
         return None

@@ -6,14 +6,22 @@ import keras
 from keras import ops
 
 from keras_equivariant.layers.core.base import register
-from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer, passed_on
+from keras_equivariant.layers.core.law import Lawful
+from keras_equivariant.layers.core.options import (
+    Activation,
+    Constraint,
+    Initializer,
+    Regularizer,
+    configuration,
+    passed_on,
+)
 from keras_equivariant.ops.normalization import normalize_with_statistics
 from keras_equivariant.stock import laws
 from keras_equivariant.stock.inference import at_inference
 
 
 @register
-class BatchNormalization(keras.layers.BatchNormalization):
+class BatchNormalization(Lawful, keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` and an activation in one compiled pass over memory.
 
     y = activation(gamma (x - mean) / sqrt(variance + epsilon) + beta)
@@ -25,6 +33,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         activation: name or function applied to the result; None for none.
         axis, momentum, epsilon, center, scale, the initializers, regularizers and constraints, **kwargs: as in
             `keras.layers.BatchNormalization`.
+        strict: raise where the symmetry of the features is lost; with False warn.
         synchronized: take the statistics over the replicas of `tf.distribute`, by the stock layer's arithmetic.
 
     Input shape:
@@ -34,6 +43,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         The same.
 
     Equivariance: exact on regular features and images: one mean and one scale for all orientations of a field.
+
+    Raises:
+        ValueError: harmonic features, features with a field type, another `axis` than that of the channels.
 
     Example:
         >>> import numpy as np, keras_equivariant as ke
@@ -61,9 +73,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
         synchronized: bool = False,
         *,
         activation: Activation | None = None,
+        strict: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
+        self.strict = strict
         self.activation = keras.activations.get(activation)
 
     def call(self, inputs, training=None, mask=None):
@@ -92,9 +106,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
         """The layout of what the layer makes of features; as of the stock layer, for an activation acts on channels."""
         return laws.output_layout(self, layouts, shapes)
 
-    def expected_layout(self, shape):
-        """None: the layer takes features of several layouts."""
-        return None
+    def check_features(self, layout, shapes):
+        """Takes any features: `law` says what becomes of their symmetry."""
+
+    def law(self, layout, shapes):
+        return self.output_layout([layout], shapes)
 
     def fold(self, input_shape):
         """Stock BatchNormalization along the same axis, and the activation."""
@@ -105,4 +121,4 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return steps
 
     def get_config(self):
-        return {**super().get_config(), "activation": keras.activations.serialize(self.activation)}
+        return {**super().get_config(), **configuration(self)}

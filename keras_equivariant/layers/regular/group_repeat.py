@@ -22,7 +22,7 @@ class GroupRepeat(EquivariantLayer):
 
     Args:
         group: symmetry of the output: `"C4"`, `"D4"`, `"O"`, ... or a `groups.FiniteGroup`.
-        strict: without effect; as in the other layers.
+        strict: raise where a layer before it has broken the symmetry; with False warn.
 
     Input shape:
         `(B, *space, C)`

@@ -21,7 +21,7 @@ class LayerScale(EquivariantLayer):
     Args:
         init_values: what all factors begin with.
         gamma_regularizer, gamma_constraint: as in `keras.layers.BatchNormalization`.
-        strict: without effect; as in the other layers.
+        strict: raise where a layer before it has broken the symmetry; with False warn.
 
     Input shape:
         `(..., C)`

@@ -51,7 +51,7 @@ class RadialMask2D(RadialMask):
         sigma: width of the fall outside, in pixels.
         group: symmetry of the input; None takes that of the layers before it in a functional model, and is any symmetry
             where there is none.
-        strict: without effect; as in the other layers.
+        strict: raise where a layer before it has broken the symmetry; with False warn.
 
     Input shape:
         `(B, H, W, C)`, `(B, H, W, |group|, C)` or `(B, H, W, M+1, 2, C)`, of known H and W

@@ -144,6 +144,9 @@ class Relaxed(EquivariantLayer):
     def check_features(self, layout, shapes):
         self.layer.check_features(layout, shapes)
 
+    def _check_sources(self, tensors):
+        self.layer._check_sources(tensors)  # it has its own `strict`
+
     def law(self, layout, shapes):
         return self.layer.law(layout, shapes)
 

@@ -11,6 +11,7 @@ from keras_equivariant.groups import layouts as _layouts
 from keras_equivariant.groups.irreps import is_irrep_label
 from keras_equivariant.groups.layouts import WrongFeatures, of_values
 from keras_equivariant.layers.core.base import EquivariantLayer, register
+from keras_equivariant.layers.core.law import refuse
 from keras_equivariant.layers.core.options import (
     Constraint,
     FieldsLike,
@@ -140,6 +141,8 @@ class SteerableTensorProduct(Typed, EquivariantLayer):
     def _check_sources(self, tensors):
         for tensor, field_type in zip(tensors, (self.in_type, self.second_type), strict=False):
             found = of_values(source_layout(tensor))
+            if isinstance(found, _layouts.Broken):
+                refuse(self, f"takes {self.takes}. Received: {found.reason}")
             if isinstance(found, _layouts.Typed) and found.type != field_type:
                 raise WrongFeatures(
                     f'{type(self).__name__} takes features of type "{field_type}". Received: features of type '
