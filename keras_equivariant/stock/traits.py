@@ -189,6 +189,8 @@ ELEMENTWISE = (
 )
 # And those that look at all numbers of the last axis, and treat them alike.
 SYMMETRIC = ("softmax", "log_softmax", "sparsemax")
+# And those that make one channel of two.
+HALVING = ("glu",)
 
 # Operations of keras.ops by their class's name, of each number by itself.
 LINEAR_OPERATIONS = ("Add", "Negative", "Subtract")

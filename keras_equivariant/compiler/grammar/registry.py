@@ -12,6 +12,7 @@ import keras
 
 from keras_equivariant import layers
 from keras_equivariant.compiler.grammar import stock_options
+from keras_equivariant.layers.core.activations import more_arguments
 from keras_equivariant.layers.core.base import EquivariantLayer
 from keras_equivariant.layers.core.options import declared
 from keras_equivariant.stock import traits
@@ -184,6 +185,7 @@ def snake_case(name):
 
 @functools.cache
 def activations():
-    """Names of Keras's activation functions."""
-    helpers = ("serialize", "deserialize", "get")
-    return tuple(name for name in sorted(vars(keras.activations)) if name[0] != "_" and name not in helpers)
+    """Names of Keras's activation functions that take features alone, and give as many."""
+    left_out = ("serialize", "deserialize", "get", *traits.HALVING)
+    found = {n: f for n, f in sorted(vars(keras.activations).items()) if n[0] != "_" and n not in left_out}
+    return tuple(name for name, function in found.items() if not more_arguments(function))

@@ -9,6 +9,8 @@ from typing import Any
 import keras
 
 from keras_equivariant.groups import grid
+from keras_equivariant.groups.layouts import BreaksSymmetry
+from keras_equivariant.layers.core.activations import check_activated
 from keras_equivariant.layers.core.law import Lawful
 from keras_equivariant.layers.core.options import check_given, configuration
 from keras_equivariant.layers.core.source_layout import source_groups
@@ -83,7 +85,20 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
         Unknown sizes (None) count as symmetric where any size is. Works on a layer that is not built.
         """
         problem = self.window_problem(input_shape)
-        return [] if problem is None else [problem.text(self._received(input_shape))]
+        found = [] if problem is None else [problem.text(self._received(input_shape))]
+        return found + self.activation_problems(input_shape)
+
+    def activation_problems(self, input_shape):
+        """What of the symmetry an activation breaks that is a Keras layer, as `symmetry_problems` says it."""
+        activation = getattr(self, "activation", None)
+        if not isinstance(activation, keras.Layer):
+            return []
+        try:
+            layout = self.law(self.expected_layout(input_shape), [input_shape])
+            check_activated(activation, layout, self.compute_output_shape(input_shape))
+        except BreaksSymmetry as error:
+            return [f"its activation {type(activation).__name__}: {error}"]
+        return []
 
     def rotation_problem(self):
         """What makes rotations between those of the grid worse than they need be: a sentence with a remedy, or None."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from keras_equivariant.layers.core.activations import activation_of
 from keras_equivariant.layers.core.base import EquivariantLayer
 from keras_equivariant.layers.core.biased import Biased
 from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, passed_on
@@ -31,6 +32,7 @@ class Fiberwise(Typed, EquivariantLayer):
 
     def build(self, input_shape):
         self.compute_output_shape(input_shape)
+        self.check_symmetry(input_shape)
 
     def call(self, inputs, training=None):
         return self.compute(inputs, training=bool(training))
@@ -53,7 +55,7 @@ class BiasedActivation(Fiberwise, Biased):
 
     def __init__(self, in_type: FieldsLike, group: GroupLike, activation: Activation, **kwargs: Any) -> None:
         super().__init__(**passed_on(locals()))
-        self.activation = keras.activations.get(activation)
+        self.activation = activation_of(activation, alone=True)
 
     def build(self, input_shape):
         super().build(input_shape)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_equivariant.layers.core.activations import activation_of
 from keras_equivariant.layers.core.base import stock
 from keras_equivariant.layers.core.fiberwise import Fiberwise
 from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, passed_on
@@ -25,11 +26,7 @@ class Sampled(Fiberwise):
 
     def __init__(self, in_type: FieldsLike, group: GroupLike | None, activation: Activation, **kwargs: Any) -> None:
         super().__init__(**passed_on(locals()))
-        self.activation = keras.activations.get(activation)
-
-    def build(self, input_shape):
-        super().build(input_shape)
-        self.check_symmetry(input_shape)
+        self.activation = activation_of(activation, alone=True)
 
     def symmetry_problems(self, input_shape):
         over_pixels = len(input_shape) == 2 + self.group.dimension

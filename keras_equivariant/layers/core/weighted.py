@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from keras_equivariant.layers.core.activations import activation_of
 from keras_equivariant.layers.core.biased import Biased
 from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer, passed_on
 
@@ -15,6 +16,8 @@ class Weighted(Biased):
 
     Subclasses add the weights `kernel` and `bias` by `_add_kernel` and `_add_bias`.
     """
+
+    activates_each = False  # whether the activation must be a function of each number
 
     def __init__(
         self,
@@ -26,7 +29,7 @@ class Weighted(Biased):
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
-        self.activation = keras.activations.get(activation)
+        self.activation = activation_of(activation, self.activates_each)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.kernel_constraint = keras.constraints.get(kernel_constraint)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_equivariant.layers.core.activations import activation_of
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.biased import Biased
 from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer, passed_on
@@ -64,7 +65,7 @@ class HarmonicActivation(OnHarmonic, Biased):
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
-        self.activation = keras.activations.get(activation)
+        self.activation = activation_of(activation, alone=True)
         self.epsilon = check_epsilon(epsilon)
 
     def build(self, input_shape):

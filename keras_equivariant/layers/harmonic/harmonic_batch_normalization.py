@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_equivariant.layers.core.activations import activation_of
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.options import (
     Activation,
@@ -85,7 +86,7 @@ class HarmonicBatchNormalization(OnHarmonic, EquivariantLayer):
     ) -> None:
         super().__init__(**passed_on(locals()))
         check_epsilon(epsilon)
-        self.activation = keras.activations.get(activation)
+        self.activation = activation_of(activation, alone=True)
         self.normalization = BatchNormalization(
             **part_of(locals(), BatchNormalization),
             dtype=self.dtype_policy,

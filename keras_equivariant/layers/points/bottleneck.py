@@ -5,6 +5,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from keras_equivariant.layers.core.activations import activation_of
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.dense import dense
 from keras_equivariant.layers.core.options import (
@@ -93,7 +94,7 @@ class LieBottleneck(Neighborhoods, EquivariantLayer):
         shared = {option: getattr(self, option) for option in declared(Neighborhoods.__init__)}
         (self.filters,) = tuple_of(filters, 1, "filters")
         (self.ratio,) = tuple_of(ratio, 1, "ratio")
-        self.activation = keras.activations.get(activation)
+        self.activation = activation_of(activation, alone=True)
         # The activation in front of the convolution must not see what the mask leaves out; the convolution drops it.
         self.conv = LieConv(max(1, self.filters // self.ratio), **shared, dtype=self.dtype_policy, name="conv")
         self.expand = keras.layers.Dense(self.filters, dtype=self.dtype_policy, name="expand")

@@ -32,6 +32,7 @@ class OnPoints:
     """
 
     takes_positions = takes_types = takes_cells = False
+    activates_each = True
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

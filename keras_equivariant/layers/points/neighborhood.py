@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from keras_equivariant.groups import rotation_grids
+from keras_equivariant.layers.core.activations import activation_of
 from keras_equivariant.layers.core.options import ActivationName, Count, Counts, GroupLike, Seed, Whole
 from keras_equivariant.layers.points.features import OnPoints, arithmetic, checked_group, element_width
 from keras_equivariant.ops import cells, lie, nearest_in_cells, neighborhoods, thinning
@@ -59,6 +60,7 @@ class Neighborhoods(OnPoints):
         self.kernel_units = tuple_of(units, len(units), "kernel_units")
         if not units:
             raise ValueError("`kernel_units` must name a layer or more. Received: kernel_units=(); use (32, 32, 16)")
+        activation_of(kernel_activation)  # for its errors
         self.kernel_activation = kernel_activation
         self.batch_normalization = bool(batch_normalization)
         self.chunk_size = None if chunk_size is None else tuple_of(chunk_size, 1, "chunk_size")[0]

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from keras_equivariant.layers.core.activations import activation_of
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.dense import dense
 from keras_equivariant.layers.core.options import (
@@ -84,7 +85,7 @@ class PositionOrientationBlock(OnOrientations, EquivariantLayer):
     ) -> None:
         super().__init__(**passed_on(locals()))
         (self.expansion,) = tuple_of(expansion, 1, "expansion")
-        self.activation = keras.activations.get(activation)
+        self.activation = activation_of(activation, alone=True)
         options = {"dtype": self.dtype_policy}
         self.normalization = keras.layers.LayerNormalization(epsilon=1e-6, name="normalization", **options)
         self.expand = keras.layers.Dense(self.expansion * self.fields, self.activation, name="expand", **options)

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_equivariant.layers.core.activations import activation_of, check_activated
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.law import Lawful
 from keras_equivariant.layers.core.options import (
@@ -78,7 +79,7 @@ class BatchNormalization(Lawful, keras.layers.BatchNormalization):
     ) -> None:
         super().__init__(**passed_on(locals()))
         self.strict = strict
-        self.activation = keras.activations.get(activation)
+        self.activation = activation_of(activation)
 
     def call(self, inputs, training=None, mask=None):
         if not (training and self.trainable and self._fusable(inputs, mask)):
@@ -104,7 +105,9 @@ class BatchNormalization(Lawful, keras.layers.BatchNormalization):
 
     def output_layout(self, layouts, shapes):
         """The layout of what the layer makes of features; as of the stock layer, for an activation acts on channels."""
-        return laws.output_layout(self, layouts, shapes)
+        found = laws.output_layout(self, layouts, shapes)
+        check_activated(self.activation, found, shapes[0])
+        return found
 
     def check_features(self, layout, shapes):
         """Takes any features: `law` says what becomes of their symmetry."""

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 
 from keras_equivariant.groups import FieldType, Representation, channels, orbits
+from keras_equivariant.layers.core.activations import activation_of
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fiberwise import Fiberwise
 from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, passed_on
@@ -62,7 +62,7 @@ class ConcatenatedReLU(Fiberwise):
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
-        self.activation = keras.activations.get(activation)
+        self.activation = activation_of(activation, alone=True)
         terms, self._sources = [], []
         for index, block in enumerate(self.in_type.blocks):
             for name, maps in self._signed_orbits(index):

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import keras
-
 from keras_equivariant.groups import FieldType
+from keras_equivariant.layers.core.activations import activation_of
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fiberwise import BiasedActivation
 from keras_equivariant.layers.core.options import (
@@ -81,7 +80,7 @@ class GatedActivation(BiasedActivation):
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
-        self.gate = keras.activations.get(gate)
+        self.gate = activation_of(gate, alone=True)
         self.scalars = check_choice(scalars, "scalars", ("activation", "gate"))
         self._kept = _without_gates(self.in_type, self.scalars)
         terms = zip(self._kept, self.in_type.terms, strict=True)

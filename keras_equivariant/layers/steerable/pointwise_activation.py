@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from keras_equivariant.layers.core.activations import activation_of
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.fiberwise import Fiberwise
 from keras_equivariant.layers.core.options import Activation, FieldsLike, GroupLike, passed_on
@@ -55,7 +56,7 @@ class PointwiseActivation(Fiberwise):
         **kwargs: Any,
     ) -> None:
         super().__init__(**passed_on(locals()))
-        self.activation = keras.activations.get(activation)
+        self.activation = activation_of(activation)
         check_activation(self.activation, self.in_type)
 
     def compute(self, x, training=False):

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_equivariant.layers.core.activations import activation_of
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.options import (
     Activation,
@@ -106,7 +107,7 @@ class SteerableBatchNormalization(TypedNormalization):
             )
         self.synchronized = bool(synchronized)
         self.momentum = float(momentum)
-        self.activation = keras.activations.get(activation)
+        self.activation = activation_of(activation)
         check_activation(self.activation, self.in_type)
         self.moving_mean_initializer = keras.initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = keras.initializers.get(moving_variance_initializer)

@@ -95,6 +95,7 @@ class SteerableDense(Typed, Weighted):
 
     def build(self, input_shape):
         self.compute_output_shape(input_shape)
+        self.check_symmetry(input_shape)
         shapes = list(self._basis.shapes.values())
         self._add_kernel((self._basis.size,), per_pair(self.kernel_initializer, shapes))
         self._add_bias(bias_size(self.out_type))
