@@ -28,6 +28,34 @@ def network(kind="regular"):
     return keras.Model(image, keras.layers.Dense(2)(x))
 
 
+def test_a_layer_is_copied_as_it_is():
+    inner = L.LiftingConv2D(2, 3, "C4", activation="relu")
+    x = RNG.normal(size=(1, 7, 7, 1)).astype("float32")
+    before = inner(x)
+    relaxed = L.Relaxed(inner)
+    np.testing.assert_array_equal(relaxed(x), before)
+    assert inner.activation is keras.activations.relu
+    relaxed.layer.kernel.assign(0 * relaxed.layer.kernel)
+    np.testing.assert_array_equal(inner(x), before)
+    same = L.Relaxed.from_config(relaxed.get_config())
+    assert same.activation is keras.activations.relu and same(x).shape == before.shape
+
+
+@pytest.mark.parametrize(("inside", "outside"), [("float32", "mixed_bfloat16"), ("mixed_float16", "float64")])
+def test_the_layer_inside_has_its_dtype(inside, outside):
+    relaxed = L.Relaxed(L.LiftingConv2D(2, 3, "C4", dtype=inside), dtype=outside)
+    assert relaxed(RNG.normal(size=(1, 7, 7, 1))).dtype == relaxed.compute_dtype == relaxed.layer.compute_dtype
+    assert L.Relaxed.from_config(relaxed.get_config()).layer.dtype_policy.name == outside
+
+
+def test_the_activation_is_judged_as_that_of_the_layer_inside():
+    vectors = L.SteerableConv2D("2x0", "2x0 + 1x1", 3, group="SO2")
+    with pytest.raises(ValueError, match="A pointwise activation commutes only .*use NormActivation"):
+        L.Relaxed(vectors, activation="relu")
+    assert L.Relaxed(vectors).activation is keras.activations.linear
+    assert L.Relaxed(L.SteerableConv2D("2x0", "2xregular", 3, group="C4"), activation="relu").group.name == "C4"
+
+
 def data(model, samples=4):
     return RNG.normal(size=(samples, *model.input_shape[1:])).astype("float32")
 

@@ -7,8 +7,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_equivariant.layers.core.activations import activation_of
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.options import Activation, Anything, passed_on
+from keras_equivariant.layers.core.typed import Typed, check_activation
 from keras_equivariant.ops import expansion
 from keras_equivariant.utils.text import share
 
@@ -24,11 +26,13 @@ class Relaxed(EquivariantLayer):
     at any time; `ke.relax` puts such layers into a model, `ke.project` takes them out again.
 
     Args:
-        layer: a lifting, group or steerable convolution, or a `SteerableDense`; its activation becomes this layer's.
+        layer: a lifting, group or steerable convolution, or a `SteerableDense`. A copy of it without its activation is
+            taken, with its weights where it is built.
         penalty: of the free kernel: how much symmetry is worth, from 0. The larger, the nearer to exact.
-        activation: by default that of `layer`.
-        strict: without effect; as in the other layers. The layer inside has its own.
-        **kwargs: those of `keras.layers.Layer`; `dtype` is by default that of `layer`.
+        activation: by default that of `layer`, on a field type one that its `layer` would take.
+        strict: raise where the activation breaks the exact symmetry; with False warn once. The layer inside has its
+            own.
+        **kwargs: those of `keras.layers.Layer`; `dtype` is by default that of `layer`, and the copy has it, too.
 
     Input shape:
         That of `layer`.
@@ -39,7 +43,8 @@ class Relaxed(EquivariantLayer):
     Equivariance: that of `layer` where w R is 0; else broken by what `certify` measures and `gain` bounds.
 
     Raises:
-        ValueError: another layer, one with a trainable basis or with `antialias`, a negative penalty.
+        ValueError: another layer, one with a trainable basis or with `antialias`, a negative penalty, an activation
+            that does not commute with the type of the features.
 
     Example:
         >>> import numpy as np, keras_equivariant as ke
@@ -68,12 +73,16 @@ class Relaxed(EquivariantLayer):
             )
         if not 0 <= penalty < math.inf:
             raise ValueError(f"`penalty` must be a number from 0. Received: penalty={penalty}")
-        self.layer, self.penalty = layer, float(penalty)
-        self.activation = layer.activation if activation is None else keras.activations.get(activation)
-        layer.activation = keras.activations.linear
+        self.penalty = float(penalty)
+        self.activation = layer.activation if activation is None else activation_of(activation)
+        if isinstance(layer, Typed):
+            check_activation(self.activation, layer.out_type)
+        self.layer = _copied(layer, self.dtype_policy)
         self.group, self.rank = layer.group, getattr(layer, "rank", None)
 
     def build(self, input_shape):
+        if self.activation_problems(input_shape):
+            self.check_symmetry(input_shape)
         if not self.layer.built:
             self.layer.build(input_shape)
         self.strength = self.add_weight(name="strength", shape=(), initializer="ones")
@@ -154,7 +163,7 @@ class Relaxed(EquivariantLayer):
         return self.layer.expected_layout(shape)
 
     def symmetry_problems(self, input_shape):
-        found = self.layer.symmetry_problems(input_shape)
+        found = self.layer.symmetry_problems(input_shape) + self.activation_problems(input_shape)
         if self.built and np.any(keras.ops.convert_to_numpy(self.free_kernel())):
             found = [
                 *found,
@@ -183,6 +192,15 @@ class Relaxed(EquivariantLayer):
     @classmethod
     def from_config(cls, config):
         return cls(**{**config, "layer": keras.saving.deserialize_keras_object(config["layer"])})
+
+
+def _copied(layer, dtype):
+    """A layer like this one, of another dtype and without its activation."""
+    found = type(layer).from_config({**layer.get_config(), "activation": None, "dtype": dtype})
+    if layer.built:
+        found.build(layer.get_build_config()["input_shape"])
+        found.set_weights(layer.get_weights())
+    return found
 
 
 def relaxes(layer):
