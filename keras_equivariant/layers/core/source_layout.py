@@ -40,7 +40,13 @@ def _sources(tensor):
     operation = getattr(history, "operation", None)
     if operation is None or isinstance(operation, keras.layers.InputLayer | keras.Model):
         return []
-    return operation._inbound_nodes[history.node_index].arguments.keras_tensors
+    inputs = operation._inbound_nodes[history.node_index].arguments.keras_tensors
+    return [] if hasattr(operation, "output_layout") and _tells(operation, inputs[0].shape) else inputs
+
+
+def _tells(operation, shape):
+    """Whether a layer of ours tells by itself how features of this shape transform: what was before does not matter."""
+    return len(shape) > 3 and operation.expected_layout(shape) is not None  # on fewer axes they may be points
 
 
 def _found(tensor, seen, group):
@@ -66,7 +72,7 @@ def _found(tensor, seen, group):
 def _of_ours(operation, inputs, seen):
     shapes = [tensor.shape for tensor in inputs]
     layout = operation.expected_layout(shapes[0])
-    if not isinstance(layout, Points):
+    if not isinstance(layout, Points) and not _tells(operation, shapes[0]):
         source = source_layout(inputs[0], seen)
         layout = source if layout is None or isinstance(source, Points) else layout
     if layout is None or isinstance(layout, Broken):
