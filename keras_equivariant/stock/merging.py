@@ -5,6 +5,7 @@ import functools
 from keras_equivariant.groups import FieldType
 from keras_equivariant.groups.layouts import (
     BreaksSymmetry,
+    Harmonic,
     Image,
     Invariant,
     Quotient,
@@ -17,7 +18,8 @@ from keras_equivariant.groups.layouts import (
 def merge(layouts, shapes, linear, name):
     """The layout of a function of the same number in several tensors.
 
-    Beside maps and regular features may stand such as are the same at all positions, or for all group elements.
+    Beside maps and regular features may stand such as are the same at all positions, or for all group elements; beside
+    features that rotate factors for each of their positions, or for all.
 
     Args:
         layouts, shapes: theirs.
@@ -29,10 +31,13 @@ def merge(layouts, shapes, linear, name):
     """
     leader = _leader(layouts, shapes)
     layout = layouts[leader]
-    for other, shape in zip(layouts, shapes, strict=True):
-        if other != layout and not _spread(other, shape, layout, shapes[leader]):
+    free = layout.permutes and not isinstance(layout, Typed)
+    alike = [other == layout for other in layouts]
+    for other, shape, same in zip(layouts, shapes, alike, strict=True):
+        if not same and not (_spread(other, shape, layout, shapes[leader]) and (free or name == "Multiply")):
             raise differ(layouts)
-    if not linear and not layout.permutes:
+    factors = name == "Multiply" and sum(alike) == 1  # of all components of a field or a complex number alike
+    if not linear and not layout.permutes and not factors:
         if isinstance(layout, Typed):
             raise BreaksSymmetry(
                 f"mixes the components of features of type {layout.described}",
@@ -46,8 +51,8 @@ def merge(layouts, shapes, linear, name):
 
 
 def _leader(layouts, shapes):
-    """The number of the features that others may be spread over: regular ones, else a map, else the first."""
-    for kind in (Regular | Quotient, Image):
+    """The number of the features that others may be spread over: those with fibers, else a map, else the first."""
+    for kind in (Regular | Quotient | Harmonic | Typed, Image):
         for i, (layout, shape) in enumerate(zip(layouts, shapes, strict=True)):
             if isinstance(layout, kind) and not layout.is_still(shape):
                 return i
@@ -55,18 +60,17 @@ def _leader(layouts, shapes):
 
 
 def _spread(layout, shape, leader, whole):
-    """Whether features have one pixel, or one group element, for all of those that others have, and move like them."""
-    if not isinstance(leader, Regular | Quotient | Image) or len(shape) > len(whole):
-        return False
+    """Whether features have one pixel, or one number of a fiber, for all that others have, and move like them."""
     one = layout.layout if isinstance(layout, Reshaped) else layout
-    if not isinstance(one, Image | Invariant):
+    fits = isinstance(leader, Regular | Quotient | Harmonic | Typed | Image) and len(shape) <= len(whole)
+    if not fits or not isinstance(one, Image | Invariant) or (isinstance(leader, Typed) and shape[-1] != 1):
         return False
     inner, space = tuple(shape[1:-1]), tuple(whole[1:-1])
     if set(inner) <= {1}:
         return True
     space = space[: len(space) - leader.fiber]
-    unsqueezed = isinstance(layout, Reshaped) and tuple(layout.shape[:-1]) == space
-    return unsqueezed and inner == (*space, *(1,) * leader.fiber)
+    map_of = tuple(layout.shape[:-1]) if isinstance(layout, Reshaped) else inner if isinstance(layout, Image) else None
+    return map_of == space and inner == (*space, *(1,) * leader.fiber)
 
 
 def join(layouts, shapes, axis):

@@ -42,7 +42,7 @@ def operation_law(operation, layouts, shapes, group, arguments):
         raise UnknownLaw(operation, layout)
     if name in traits.ELEMENTWISE_OPERATIONS:
         if len(layouts) > 1 and any(isinstance(one, OnOtherAxes) for one in layouts):
-            return merged(layouts, shapes)
+            return merged(layouts, shapes, name in traits.LINEAR_OPERATIONS, name)
         if len(layouts) > 1:
             if len(set(map(len, shapes))) > 1 and any(one != layout for one in layouts):
                 raise UnknownLaw(operation, layout)  # it counts axes from the last

@@ -7,6 +7,7 @@ import keras
 from keras_equivariant.groups.layouts import (
     BreaksSymmetry,
     Frames,
+    Harmonic,
     Image,
     Invariant,
     Joined,
@@ -14,6 +15,7 @@ from keras_equivariant.groups.layouts import (
     Quotient,
     Regular,
     Reshaped,
+    Typed,
     WrongFeatures,
     received,
 )
@@ -93,10 +95,14 @@ def joined(layouts, shapes, axis):
     return Joined(tuple(parts), tuple(sizes))
 
 
-def merged(layouts, shapes):
-    """The layout of a function of the same number in features on other axes, of which some may have one channel."""
-    if any(isinstance(one, Regular | Quotient) for one in layouts):
-        return merge(layouts, shapes, linear=False, name="")
+def merged(layouts, shapes, linear=False, name=""):
+    """The layout of a function of the same number in features on other axes, of which some may have one channel.
+
+    Args:
+        layouts, shapes, linear, name: as in `merge`.
+    """
+    if any(isinstance(one, Regular | Quotient | Harmonic | Typed) for one in layouts):
+        return merge(layouts, shapes, linear, name)
     widest = max(shape[-1] for shape in shapes)
     found = [
         one.with_channels(shape[-1], widest) if isinstance(one, OnOtherAxes) else one
@@ -142,7 +148,7 @@ def on_other_axes(row, layer, layouts, shapes):
     if row.kind == "join":
         return joined(layouts, shapes, layer.axis)
     if row.kind == "merge":
-        return merged(layouts, shapes)
+        return merged(layouts, shapes, row.linear, type(layer).__name__)
     if row.kind == "dense":
         return layout.with_channels(shape[-1], layer.units)
     if row.kind == "global" and not layer.keepdims and len(shape) == row.rank + 2:

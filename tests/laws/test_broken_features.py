@@ -127,6 +127,13 @@ def attended(x):
     return x * STOCK.Reshape((8, 8, 1, 1))(gate)
 
 
+def gated_harmonics(image):
+    """A real factor for each pixel and channel."""
+    x = layers.HarmonicConv2D(3, 3, padding="same")(image)
+    gate = STOCK.Dense(3, activation="sigmoid")(layers.HarmonicMagnitude()(x))
+    return STOCK.Multiply()([STOCK.Reshape((8, 8, 1, 1, 3))(gate), x])
+
+
 def squeezed_map(x):
     y = layers.GroupPooling()(x)
     gate = STOCK.Reshape((1, 1, 2))(STOCK.Dense(2)(STOCK.GlobalAveragePooling2D()(y)))
@@ -148,6 +155,19 @@ TAKEN = {
     "even windows": (lambda x: STOCK.MaxPooling3D((2, 2, 1))(x), group_conv),
     "of no known law": (lambda x: STOCK.EinsumDense("bhwgc,cd->bhwgd", output_shape=(8, 8, 4, 3))(x), group_conv),
 }
+
+
+def test_factors_of_complex_numbers_and_of_fields_are_taken_and_others_are_not():
+    assert broken_by(gated_harmonics, harmonic_conv) < 1e-5
+    x = vectors()
+    gate = STOCK.Dense(1)(layers.NormPooling("4x1", group="C4")(x))
+    pooled = STOCK.Reshape((1, 1, 1))(STOCK.Dense(1)(STOCK.GlobalAveragePooling2D()(gate)))
+    for factor in (gate, pooled):
+        assert layers.NormPooling("4x1", group="C4")(STOCK.Multiply()([x, factor])).shape[-1] == 4
+        with pytest.raises(ValueError, match="merges features that transform differently"):
+            layers.NormPooling("4x1", group="C4")(STOCK.Add()([x, factor]))
+    with pytest.raises(ValueError, match="merges features that transform differently"):
+        layers.NormPooling("4x1", group="C4")(STOCK.Multiply()([x, STOCK.Dense(8)(gate)]))
 
 
 @pytest.mark.parametrize("case", TAKEN)
