@@ -393,3 +393,23 @@ def test_errors_name_the_layer_and_what_to_do_instead():
             fold(model)
     with pytest.raises(ValueError, match="float32.*Received: dtype='float16'"):
         fold(randomize(keras.Model(image, x)), dtype="float16")
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [
+        lambda: layers.LeakyReLU(0.3),
+        lambda: layers.PReLU(shared_axes=[1, 2, 3]),
+        lambda: layers.Softmax(),
+        lambda: layers.Activation("swish"),
+    ],
+    ids=["leaky", "slopes", "softmax", "function"],
+)
+def test_activations_that_are_layers(activation, check_fold):
+    image = keras.Input((9, 9, 1))
+    x = ke.layers.LiftingConv2D(3, 3, group="C4", activation=activation())(image)
+    x = ke.layers.GroupConv2D(2, 3, group="C4", activation=activation())(x)
+    model = keras.Model(image, [x, ke.layers.GroupPooling("max")(x)])
+    generator = np.random.default_rng(0)
+    model.set_weights([w + generator.normal(size=w.shape) for w in model.get_weights()])
+    check_fold(model)

@@ -111,8 +111,10 @@ def _apply_own(emitter, layer, inputs):
     output_shape = layer.compute_output_shape(input_shape)
     steps = [(step, [keras.ops.convert_to_numpy(w) for w in weights]) for step, weights in layer.fold(input_shape)]
     tensor, activation = inputs, None
-    if len(output_shape) > 2 + rank and steps:
-        steps, activation = _split_activation(steps)
+    if steps:
+        steps, activation = _split_activation(steps, len(output_shape) > 2 + rank)
+        own = getattr(layer, "activation", None)  # with its weights, of which a step has a copy without
+        activation = own if type(activation) is type(own) and isinstance(own, keras.Layer) else activation
     if len(input_shape) > 2 + rank:
         if known and known.tensor is None and _only_unpacks(steps, input_shape):
             steps, tensor = steps[1:], known.full
@@ -128,22 +130,27 @@ def _apply_own(emitter, layer, inputs):
             weights = _permute(step, weights, order, sections)
         tensor = emitter.apply((id(layer), i, input_shape, sections), step, weights, tensor)
     if len(output_shape) < 3 + rank:
-        return emitter.view(tensor) if features.get(tensor) else tensor
+        tensor = emitter.view(tensor) if features.get(tensor) else tensor
+        return tensor if activation is None else apply_rule(emitter, activation, (tensor,), {})
     if len(input_shape) < 3 + rank or not _keeps_order(steps):
         sections = (output_shape[-1],)
         tensor = emitter.view(tensor) if tensor is inputs else tensor
     packed = Packed(tuple(output_shape[1 + rank : -1]), sections, rank, tensor=tensor)
     tensor = features.add(packed)
-    return tensor if activation is None else _unpacked(emitter, activation, (tensor,), {}, packed)
+    if type(activation) is keras.layers.Activation:
+        return _unpacked(emitter, activation, (tensor,), {}, packed)
+    return tensor if activation is None else apply_rule(emitter, activation, (tensor,), {})
 
 
-def _split_activation(steps):
-    """The steps, and apart an activation that looks at all fields at once (softmax) and needs the 5-D form."""
+def _split_activation(steps, has_fields):
+    """The steps, and apart an activation that is a layer, or that looks at all fields at once (softmax) and needs the
+    5-D form."""
     last, weights = steps[-1]
     activation = getattr(last, "activation", None)
-    if activation is None or is_elementwise(activation):
+    alone = isinstance(activation, keras.Layer)
+    if activation is None or (not alone and (not has_fields or is_elementwise(activation))):
         return steps, None
-    apart = keras.layers.Activation(activation, name=f"{last.name}_{activation.__name__}")
+    apart = activation if alone else keras.layers.Activation(activation, name=f"{last.name}_{activation.__name__}")
     if isinstance(last, keras.layers.Activation):
         return steps[:-1], apart
     linear = type(last).from_config({**last.get_config(), "activation": "linear"})

@@ -135,6 +135,9 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
             )
         elif found := self.rotation_problem():
             self._warn_once(f"{own} {found}")
+        activation = getattr(self, "activation", None)
+        if isinstance(activation, keras.Layer) and not activation.built:
+            activation.build(self.compute_output_shape(input_shape))
         self._judged = self._judged | {asked}
 
     def _judge_call(self, inputs):
