@@ -16,6 +16,7 @@ from keras_equivariant.layers.core.law import Lawful
 from keras_equivariant.layers.core.options import check_given, configuration
 from keras_equivariant.layers.core.source_layout import source_group
 from keras_equivariant.ops import window_remedies, windows
+from keras_equivariant.stock import making
 
 PACKAGE = "keras_equivariant"
 register = keras.saving.register_keras_serializable(package=PACKAGE)
@@ -197,8 +198,9 @@ def _users_frame():
 
 
 def stock(stem, rank):
-    """The stock Keras layer of this name for so many axes of space: `stock("Conv", 3)` is `keras.layers.Conv3D`."""
-    return getattr(keras.layers, stem.replace("Transpose", "") + f"{rank}D" + "Transpose" * stem.endswith("Transpose"))
+    """What makes the Keras layer of this name for so many axes of space: `stock("Conv", 3)` a `keras.layers.Conv3D`."""
+    name = stem.replace("Transpose", "") + f"{rank}D" + "Transpose" * stem.endswith("Transpose")
+    return functools.partial(making.make, getattr(keras.layers, name))
 
 
 def space_rank(layer):
