@@ -13,6 +13,7 @@ import keras
 
 from keras_equivariant.groups import grid
 from keras_equivariant.layers.core.law import Lawful
+from keras_equivariant.layers.core.losses import LossesInFloatx
 from keras_equivariant.layers.core.options import check_given, configuration
 from keras_equivariant.layers.core.source_layout import source_group
 from keras_equivariant.ops import window_remedies, windows
@@ -22,7 +23,7 @@ PACKAGE = "keras_equivariant"
 register = keras.saving.register_keras_serializable(package=PACKAGE)
 
 
-class EquivariantLayer(Lawful, keras.layers.Layer):
+class EquivariantLayer(Lawful, LossesInFloatx, keras.layers.Layer):
     """Base of the layers: nobody loses equivariance silently, and every layer can be folded to stock Keras layers.
 
     A subclass says in `windows` and `window_arguments` how its windows lie over space, adds to `symmetry_problems`
@@ -149,17 +150,6 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
             self._has_warned = True
             warnings.warn(text, stacklevel=_users_frame())
 
-    def add_loss(self, loss):
-        """Adds a regularization loss, in `floatx`: Keras's `fit` sums no losses of different precision."""
-        super().add_loss(keras.tree.map_structure(_in_floatx, loss))
-
-    def add_weight(self, *args, **kwargs):
-        """Adds a weight; its regularizer answers in `floatx`, as `add_loss` does."""
-        weight = super().add_weight(*args, **kwargs)
-        if weight.regularizer is not None and weight.dtype != keras.config.floatx():
-            weight.regularizer = functools.partial(_regularized, weight.regularizer)
-        return weight
-
     def fold(self, input_shape):
         """The stock layers that compute the same on 4-D features (B, H, W, |G| C), group axis slowest.
 
@@ -177,14 +167,6 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), **configuration(self)}
-
-
-def _in_floatx(loss):
-    return keras.ops.cast(loss, keras.config.floatx())
-
-
-def _regularized(regularizer, weight):
-    return _in_floatx(regularizer(weight))
 
 
 def _users_frame():

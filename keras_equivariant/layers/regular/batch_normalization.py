@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.losses import LossesInFloatx
 from keras_equivariant.layers.core.options import Activation, Constraint, Initializer, Regularizer, passed_on
 from keras_equivariant.ops.normalization import normalize_with_statistics
 from keras_equivariant.stock import laws
@@ -13,7 +14,7 @@ from keras_equivariant.stock.inference import at_inference
 
 
 @register
-class BatchNormalization(keras.layers.BatchNormalization):
+class BatchNormalization(LossesInFloatx, keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` and an activation in one compiled pass over memory.
 
     y = activation(gamma (x - mean) / sqrt(variance + epsilon) + beta)
