@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import pathlib
@@ -45,12 +46,30 @@ class EquivariantLayer(Lawful, LossesInFloatx, keras.layers.Layer):
         self.strict = strict
         self._source = None  # the group of what comes in, where the layer has none of its own
         self._judged = frozenset()
+        self._fitting = frozenset()
         self._has_warned = False
 
     def __call__(self, *args, **kwargs):
+        inputs, *others = (*args, *kwargs.values()) or (None,)
+        if self.built and not any(map(keras.ops.is_tensor, others)):
+            self._check_shapes(inputs)
         if self._sees_windows:
-            self._judge_call(args[0] if args else next(iter(kwargs.values()), None))
+            self._judge_call(inputs)
         return super().__call__(*args, **kwargs)
+
+    def _check_shapes(self, inputs):
+        """ValueError where a layer that is built is used on shapes that it does not take: asked once for each."""
+        tensors = inputs if isinstance(inputs, tuple | list) else [inputs]
+        shapes = [getattr(tensor, "shape", None) for tensor in tensors]
+        if any(shape is None or getattr(shape, "rank", 0) is None for shape in shapes):
+            return
+        shapes = tuple((None, *tuple(shape)[1:]) for shape in shapes)
+        # Channels, and of points their number, may be unknown in a graph: then nobody can tell.
+        if shapes in self._fitting or any(shape[-1] is None for shape in shapes):
+            return
+        with contextlib.suppress(NotImplementedError):
+            self.compute_output_shape(list(shapes) if tensors is inputs else shapes[0])
+        self._fitting = self._fitting | {shapes}
 
     def window_arguments(self):
         """The arguments that say how windows lie over space, as `windows` takes them; None for a layer without."""
