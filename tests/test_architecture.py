@@ -6,11 +6,13 @@ import pathlib
 import re
 import sys
 
+import keras
 import pytest
 
 import keras_equivariant as ke
 from keras_equivariant.compiler.grammar import kinds, registry, stock_options
 from keras_equivariant.layers.core.options import OF_EVERY_LAYER, declared, of
+from keras_equivariant.stock.making import channels_last
 
 PACKAGE = pathlib.Path(ke.__file__).parent
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "conformance"))
@@ -372,3 +374,22 @@ def test_docstrings_say_what_every_option_is(layer):
     for name in declared(layer.__init__):
         plural = next((words for suffix, words in together.items() if name.endswith(suffix)), name)
         assert re.search(rf"\b({name}|{plural})\b", text), f"the docstring of {layer.__name__} lacks `{name}`"
+
+
+def _makes_without_format(path):
+    """Calls in a file that make a layer of Keras, or a convolution, for which Keras's global format would decide."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call) or any(word.arg == "data_format" for word in node.keywords):
+            continue
+        name = ast.unparse(node.func)
+        owner, _, last = name.rpartition(".")
+        made = getattr(keras.layers, last, None) if owner in ("keras.layers", "layers") else None
+        ours = owner == "layers" and hasattr(ke.layers, last)
+        if isinstance(made, type) and not ours and channels_last(made):
+            yield f"{path.name}:{node.lineno}: {name}"
+        elif owner in ("ops", "keras.ops", "kops") and last in ("conv", "conv_transpose", "depthwise_conv", "max_pool"):
+            yield f"{path.name}:{node.lineno}: {name}"
+
+
+def test_stock_layers_are_made_with_their_channels_last():
+    assert not [found for path in sources() for found in _makes_without_format(path)]

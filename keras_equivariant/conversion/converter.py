@@ -11,6 +11,7 @@ from keras_equivariant.conversion.windows import Exact
 from keras_equivariant.graphs.calls import fresh, is_empty
 from keras_equivariant.graphs.rewriting import Names
 from keras_equivariant.graphs.weights import DeferredWeights, clone_operation, clone_with
+from keras_equivariant.layers.core.base import stock
 from keras_equivariant.stock.traits import traits
 
 
@@ -121,8 +122,8 @@ class Converter:
         return getattr(layers, stem.replace("Transpose", "") + suffix + "Transpose" * stem.endswith("Transpose"))
 
     def stock(self, stem):
-        """The stock class with this stem, for the rank of space."""
-        return getattr(keras.layers, f"{stem}{self.rank}D")
+        """What makes the stock layer with this stem, for the rank of space."""
+        return stock(stem, self.rank)
 
     def make(self, operation, role, build, name=""):
         """The new layer for one of the original and a role, made once: shared layers stay shared.

@@ -9,6 +9,7 @@ from keras_equivariant.conversion.plan_operations import REDUCTIONS, only_adds_a
 from keras_equivariant.conversion.problems import unknown
 from keras_equivariant.conversion.reshaping import RESHAPES
 from keras_equivariant.conversion.spatial import resized, taken
+from keras_equivariant.stock import making
 from keras_equivariant.stock.traits import is_linear, traits
 
 POINT = "mixes pixels alone, as a convolution of one"
@@ -136,7 +137,7 @@ def _over_map(walk, call, x):
     filters = walk.filters(call.outputs[0])
     new = walk.make(layer, "", lambda name: _as_convolution(walk, layer, name, filters, sizes, lifting, **changes))
     y = walk.pool(walk.mark(new(x), REGULAR), "mean" if final else "max", layer.name)
-    y = keras.layers.Flatten(name=walk.names.new(f"{layer.name}_flatten"))(y)
+    y = making.make(keras.layers.Flatten, name=walk.names.new(f"{layer.name}_flatten"))(y)
     if final and not is_linear(layer.activation):
         name = walk.names.new(f"{layer.name}_activation")
         y = keras.layers.Activation(layer.activation, name=name, dtype=layer.dtype_policy)(y)

@@ -8,6 +8,7 @@ from keras_equivariant import layers
 from keras_equivariant.conversion.channels import is_depthwise, is_transposed
 from keras_equivariant.conversion.kinds import IMAGE, REGULAR
 from keras_equivariant.conversion.problems import NoCounterpart
+from keras_equivariant.layers.core.base import stock
 from keras_equivariant.layers.core.options import declared
 from keras_equivariant.ops.resizing import Centered
 from keras_equivariant.stock import resizing
@@ -82,8 +83,7 @@ def _window(walk, call, x):
 def _pooled(walk, call, x, before, after):
     """The mean over the pixels of which a convolution of one pixel takes the first; None where there is none."""
     layer, strides = call.operation, call.operation.strides
-    pooling = keras.layers.AveragePooling2D if walk.rank == 2 else keras.layers.AveragePooling3D
-    guess = pooling(1, strides=strides, padding=layer.padding)
+    guess = walk.stock("AveragePooling")(1, strides=strides, padding=layer.padding)
     change = walk.exact.sliding(guess, walk.space(x), before, after, "pool_size", taps=False)
     if change is None:
         return None
@@ -266,10 +266,10 @@ def _bordered(walk, layer, x, sides, role=""):
             "changes the borders of volumes with a group axis, for which Keras has no layer",
             'use padding="same" in the convolutions',
         )
-    cls = getattr(keras.layers, f"{'Cropping' if cropping else 'ZeroPadding'}{walk.rank + deeper}D")
+    border = stock("Cropping" if cropping else "ZeroPadding", walk.rank + deeper)
     amounts = tuple(sides) + ((0, 0),) * deeper
     policy = getattr(layer, "dtype_policy", x.dtype)  # an operation has none
-    new = walk.make(layer, role, lambda name: cls(amounts, name=name, dtype=policy))
+    new = walk.make(layer, role, lambda name: border(amounts, name=name, dtype=policy))
     return walk.mark(new(x), walk.kind(x))
 
 

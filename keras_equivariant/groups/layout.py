@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import numbers
 
 import numpy as np
 
@@ -118,8 +119,12 @@ def matrix_of(group, element):
     if np.ndim(element) == 2:
         return np.asarray(element)
     count = len(group.matrices)
-    if not 0 <= element < count:
-        raise ValueError(f"`element` must be from 0 to {count - 1} in {group.name}. Received: {element}")
+    whole = isinstance(element, numbers.Integral) and not isinstance(element, bool)
+    if not whole or not 0 <= element < count:
+        raise ValueError(
+            f"`element` must be a whole number from 0 to {count - 1} in {group.name}, or a matrix. "
+            f"Received: {element!r}"
+        )
     return group.matrices[element]
 
 

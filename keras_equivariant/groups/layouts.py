@@ -289,7 +289,7 @@ def parse(layout, group):
 def act(
     x: np.ndarray,
     group: str | Group,
-    element: int | str,
+    element: int | np.ndarray,
     layout: Any,
     interpolation: Literal["cubic", "linear"] = "cubic",
 ) -> np.ndarray:
@@ -298,7 +298,7 @@ def act(
     Args:
         x: NumPy array in one of the layouts above.
         group: group name or FiniteGroup.
-        element: index of the element g.
+        element: index of the element g, or its matrix.
         layout: a Layout or one of the spellings above; a FieldType may be of a larger group that contains this one.
         interpolation: `"nearest"`, `"linear"` or `"cubic"`, used only for elements that do not map the pixel grid
             onto itself; the others are exact permutations of pixels.

@@ -138,12 +138,32 @@ def _get(group, fits, rule, listed=False):
     if found is not None and fits(found):
         return found
     known = [name for name in (*_examples, *_registered) if fits(_find(name))]
-    near = closest(group if found is None else found.name, known, cutoff=0.5)
-    hint = f'Did you mean "{near}"? ' if near else f"Use one of {', '.join(known)}. " if listed else ""
     if found is None:
+        near = closest(group, known, cutoff=0.5)
+        hint = f'Did you mean "{near}"? ' if near else f"Use one of {', '.join(known)}. " if listed else ""
         raise ValueError(f"`group` must be {rule}, or a registered group. Received: {group!r}. {hint}{REGISTER}")
-    use = "layers on points take it" if found.is_lie else "layers on images and volumes take it"
-    raise ValueError(f"`group` must be {rule}. Received: {found.name!r}; {use}. {hint}".rstrip())
+    use, hint = ("points", _on_grid(found)) if found.is_lie else ("images and volumes", _on_points(found))
+    raise ValueError(f"`group` must be {rule}. Received: {found.name!r}; layers on {use} take it. {hint}".rstrip())
+
+
+def _on_grid(group):
+    """What to use on a grid, where translations are no part of the group, in place of a group that moves points."""
+    rotations = {2: ("SO2", "C8"), 3: ("SO3", "O")}.get(group.dimension)
+    if rotations is None or group.custom or group.scales or group.generators:
+        return ""
+    if not group.rotates:
+        return f'On a grid all layers commute with translations; use "Z{group.dimension}"'
+    return 'On a grid all layers commute with translations; use its rotations, "{}", or so many of them, "{}"'.format(
+        *rotations
+    )
+
+
+def _on_points(group):
+    """The Lie group that holds the rotations of a group of a grid, in words."""
+    if group.dimension not in (2, 3):
+        return ""
+    loss = ", without its mirrors" if group.mirrors else ""
+    return f'Use "SE{group.dimension}", which holds its rotations about any point{loss}'
 
 
 def _find(name):

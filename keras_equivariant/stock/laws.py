@@ -65,8 +65,18 @@ def output_layout(layer, layouts, shapes, group=None, arguments=None):
     check_features(row, layer, layout, shape)
     judge = group or layout.group
     if (judge is not None or isinstance(layout, OnOtherAxes)) and not layout.is_still(shape):
+        _check_format(layer)
         _JUDGES[row.kind](row, layer, layout, shape, judge)
     return _behind(row, layer, layout, shape)
+
+
+def _check_format(layer):
+    """BreaksSymmetry where a layer takes an axis of space for the channels."""
+    if getattr(layer, "data_format", None) == "channels_first":
+        raise BreaksSymmetry(
+            'takes the first axis of space for the channels. Received: data_format="channels_first"',
+            'give it data_format="channels_last", which Keras leaves to `keras.config.image_data_format()`',
+        )
 
 
 def _on_frames(row, layer, layouts, shapes, group):

@@ -78,6 +78,8 @@ def join(layouts, shapes, axis):
     last = len(shapes[0]) - 1
     typed = [layout for layout in layouts if isinstance(layout, Typed)]
     same = all(other == layouts[0] for other in layouts)
+    if axis in (0, -1 - last):
+        raise BreaksSymmetry(f"must join channels, not examples of a batch. Received: axis={axis}", "use axis=-1")
     if axis not in (-1, last) and not (same and isinstance(layouts[0], Invariant)):
         raise BreaksSymmetry(f"must join channels. Received: axis={axis}", "use axis=-1")
     if typed:

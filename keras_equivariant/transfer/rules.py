@@ -11,6 +11,7 @@ from keras_equivariant.layers.core.typed import Typed
 from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
 from keras_equivariant.layers.harmonic.features import OnHarmonic
 from keras_equivariant.layers.points.features import OnPoints
+from keras_equivariant.stock import making
 from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, has, is_elementwise, traits
 from keras_equivariant.transfer import typed_rules
 from keras_equivariant.transfer.convolutions import restrict_rotated
@@ -123,7 +124,7 @@ def _on_split(walk, operation, args, kwargs, form):
         over_space = getattr(keras.layers, type(operation).__name__.replace("3D", "2D"))
         options = {"mode": "mean" if traits(operation).linear else "max", "orbits": form.orbits}
         pool = walk.make(operation, ("group", form), lambda name: layers.GroupPooling(**options, name=name))
-        return walk.make(operation, ("space", form), lambda name: over_space(name=name))(pool(x))
+        return walk.make(operation, ("space", form), lambda name: making.make(over_space, name=name))(pool(x))
     change = _changed(operation, form.orbits, rank)
     if change is None:
         raise ValueError(

@@ -1,5 +1,8 @@
 """Arguments checked: each function returns the value in its one form, or raises a ValueError that names it."""
 
+import math
+import numbers
+
 PADDINGS = ("valid", "same")
 
 
@@ -34,6 +37,14 @@ def check_number(value, name, low, high, text):
     good = isinstance(value, int | float) and not isinstance(value, bool) and low < value <= high
     if not good:
         raise ValueError(f"`{name}` must be {text}. Received: {name}={value!r}")
+    return float(value)
+
+
+def not_negative(value, name):
+    """The number as a float; ValueError unless finite and at least 0."""
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or not 0 <= value < math.inf:
+        raise ValueError(f"`{name}` must be a number from 0. Received: {name}={value!r}")
     return float(value)
 
 

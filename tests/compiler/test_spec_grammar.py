@@ -7,6 +7,7 @@ import pytest
 import keras_equivariant as ke
 from keras_equivariant.compiler import Spec, SpecError, build_from_spec, load_spec
 from keras_equivariant.compiler.grammar import registry
+from keras_equivariant.costs import estimate
 
 
 def spec_of(layers, **others):
@@ -217,3 +218,21 @@ def test_transposed_convolutions_take_their_arguments(name):
     model = build_from_spec(spec)
     assert type(model.layers[-1]).__name__ == name
     assert ke.certify(model, angles=0, layers=False).max_error <= 1e-12
+
+
+@pytest.mark.parametrize("name", ["source", "spec", "params", "data", "seed", "value", "x"])
+def test_a_parameter_may_have_any_name(name):
+    spec = spec_of([{"Dense": "${" + name + "}"}], params={name: 2})
+    assert load_spec(spec, **{name: 4}).params == {name: 4}
+    assert build_from_spec(spec, **{name: 4}).output_shape == (None, 8, 8, 4)
+    assert ke.lint(spec, **{name: 4}) == []
+    assert estimate(spec, **{name: 4}).parameters == 16
+
+
+@pytest.mark.parametrize(
+    "note", ["a\nb: 1", "a\u2028b: 1", "a\u2029b", "a\x85b: 1", "a\rb: 1", "tab\t", "\x07", "ü # ]"]
+)
+def test_text_of_any_kind_is_kept_by_the_resolved_spec(note, write):
+    spec = load_spec(spec_of([{"Dense": 2}], params={"note": note, "notes": [note]}, description=note))
+    again = load_spec(write(spec.to_yaml(), "again.yaml"))
+    assert again.to_dict() == spec.to_dict()

@@ -36,6 +36,7 @@ BROKEN = {
     "strided pointwise": ("- GroupPooling: max\n- Conv2D: {filters: 4, kernel_size: 1, strides: 2}", "a stock Conv2D does not commute with D4"),
     "uneven border": ("- GroupPooling: max\n- ZeroPadding2D: [[0, 1], [0, 1]]", "must treat all sides alike. Received: ((0, 1), (0, 1))"),
     "unequal border": ("- GroupPooling: max\n- Cropping2D: [1, 0]", "must treat all sides alike. Received: ((1, 1), (0, 0))"),
+    **{f"batch {axis}": (f"- parallel: {{branches: [[], []], merge: {{Concatenate: {{axis: {axis}}}}}}}", f"not examples of a batch. Received: axis={axis}; use axis=-1") for axis in (0, -5)},
     "lost features": ("- parallel: {branches: [[GroupPooling: max], [GroupPooling: max, {LiftingConv2D: {filters: 1, kernel_size: 3}}, {Reshape: [8, 8, 8]}]], merge: Concatenate}", "mixes positions, group elements and channels"),
 }  # fmt: skip
 

@@ -30,3 +30,10 @@ def test_mixed_precision_trains(case, policy, network, sample):
     model.optimizer.build(model.trainable_variables)  # else TensorFlow traces the step twice
     loss = model.train_on_batch(x, np.zeros((2, *model.output_shape[1:]), "float32"))
     assert np.isfinite(float(np.asarray(loss)))
+
+
+def test_float64_computes_on_float32(case, sample):
+    inputs = keras.Input(case.shape)
+    model = keras.Model(inputs, case.connect(case.make(dtype="float64"), inputs))
+    y = forward(model, sample(case))
+    assert keras.backend.standardize_dtype(y.dtype) == model.output.dtype == "float64"

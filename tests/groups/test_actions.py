@@ -72,5 +72,8 @@ def test_shapes_name_their_layouts():
 def test_wrong_features_are_refused(shape, layout, message):
     with pytest.raises(ValueError, match=message):
         groups.act(np.zeros(shape), "D4", 1, layout)
+    for element in ("r90", True, None, 1.0, [1]):
+        with pytest.raises(ValueError, match="whole number from 0 to 7 in D4, or a matrix"):
+            groups.act(np.zeros((2, 5, 5, 3)), "D4", element, "image")
     with pytest.raises(ValueError, match="from 0 to 7"):
         groups.act(np.zeros((1, 5, 5, 1)), "D4", 8, "image")

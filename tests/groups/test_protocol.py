@@ -1,5 +1,8 @@
 """What every group answers, finite, continuous or Lie, and that a name stands for one object."""
 
+import re
+
+import keras
 import numpy as np
 import pytest
 
@@ -139,9 +142,43 @@ def test_rotations_move_points_and_fields():
 def test_groups_of_points_are_refused_on_grids(make):
     with pytest.raises(ValueError, match="Received: 'SE2'; layers on points take it") as error:
         make("SE2")
-    assert 'Did you mean "SO2"' in str(error.value)
-    layers.SteerableConv2D("1x0", "1x0", 3, group="SO2")  # the remedy
+    assert str(error.value).endswith('use its rotations, "SO2", or so many of them, "C8"')
+    layers.SteerableConv2D("1x0", "1x0", 3, group="SO2")  # the remedies
+    layers.LiftingConv2D(4, 3, group="C8")
     layers.LieConv(4, group="SE2")
+
+
+@pytest.mark.parametrize(
+    ("group", "remedies"), [("T2", ["Z2"]), ("T3", ["Z3"]), ("SE3", ["O"]), ("SE2", ["C8"]), ("SQ", []), ("T1", [])]
+)
+def test_groups_that_are_named_in_place_of_those_of_points_make_convolutions(group, remedies):
+    rank = 3 if group.endswith("3") else 2
+    make = layers.LiftingConv3D if rank == 3 else layers.LiftingConv2D
+    with pytest.raises(ValueError, match="layers on points take it") as error:
+        make(2, 3, group)
+    named = re.findall('"([A-Za-z0-9]+)"', str(error.value).split("layers on points take it")[1])
+    assert named[-1:] == remedies
+    for name in remedies:
+        make(2, 3, name)
+
+
+@pytest.mark.parametrize(("group", "remedy"), [("O2", "SE2"), ("O3", "SE3"), ("C4", "SE2"), ("Dinfh", "SE3")])
+@pytest.mark.parametrize("make", [layers.LieLift, lambda name: layers.LieConv(4, name)], ids=["lift", "conv"])
+def test_groups_of_points_that_are_named_in_place_of_those_with_mirrors(make, group, remedy):
+    with pytest.raises(ValueError, match=f'Use "{remedy}", which holds its rotations') as error:
+        make(group)
+    assert ("without its mirrors" in str(error.value)) == groups.get(group).mirrors
+    make(remedy)
+
+
+@pytest.mark.parametrize("group", ["O3", "C4", "SO3", "T3", "nothing"])
+def test_frames_are_of_motions(group):
+    network = keras.layers.Dense(1)
+    with pytest.raises(ValueError, match='must be "SE2" or "SE3"') as error:
+        layers.FrameAveraging(network, group)
+    if "use LieLift" in str(error.value):
+        layers.LieLift(group)
+    layers.FrameAveraging(network, "SE(3)")
 
 
 @pytest.mark.parametrize("name", ["C4", "O2", "Oh"])

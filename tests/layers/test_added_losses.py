@@ -12,6 +12,11 @@ LAYERS = {
     "penalty": lambda dtype: L.Relaxed(L.LiftingConv2D(2, 3, "C4", dtype=dtype), penalty=0.1),
     "weights": lambda dtype: L.LiftingConv2D(2, 3, "C4", dtype=dtype, kernel_regularizer="l2"),
     "activity": lambda dtype: L.SteerableConv2D("1x0", "1x1", 3, "SO2", dtype=dtype, activity_regularizer="l2"),
+    "normalization": lambda dtype: L.BatchNormalization(dtype=dtype, gamma_regularizer="l2", beta_regularizer="l1"),
+    "activity of a normalization": lambda dtype: L.BatchNormalization(dtype=dtype, activity_regularizer="l2"),
+    "normalization of magnitudes": lambda dtype: keras.Sequential(
+        [L.HarmonicConv2D(1, 3, dtype=dtype), L.HarmonicBatchNormalization(dtype=dtype, gamma_regularizer="l2")]
+    ),
     "basis": lambda dtype: L.LiftingConv2D(2, 3, "C8", dtype=dtype, basis="learned", trainable_basis=True),
 }
 

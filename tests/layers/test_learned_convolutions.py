@@ -249,3 +249,10 @@ def test_scales_in_a_network_that_is_folded(tmp_path):
     assert max(ke.equivariance_error(model, "C8", x, law="invariance", elements="exact").values()) < 1e-5
     with pytest.raises(ValueError, match="trained on one scale"):
         ke.layers.LiftingConv2D(2, **options, trainable_basis=True)
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf"), "1", True])
+def test_the_weight_of_the_loss_is_a_number_from_0(weight):
+    options = {"basis": "learned", "trainable_basis": True, "equivariance_weight": weight}
+    with pytest.raises(ValueError, match="`equivariance_weight` must be a number from 0"):
+        ke.layers.LiftingConv2D(2, 3, "C8", **options)

@@ -94,6 +94,15 @@ def test_in_a_network(tmp_path):
             lambda: L.SteerableTensorProduct("1x0", "1x1", "1x1", group="SO3")(np.zeros((1, 1))),
             "takes a list of features",
         ),
+        *(
+            (
+                lambda second=second: L.SteerableTensorProduct("1x0 + 1x1", "1x1", "1x1", group="SO3")(
+                    [keras.Input((5, 5, 4)), keras.Input(second)]
+                ),
+                "same axes but the last",
+            )
+            for second in ((4, 5, 3), (1, 1, 3))
+        ),
     ],
 )
 def test_errors(call, message):
@@ -110,3 +119,13 @@ def test_values_of_points_are_multiplied():
     assert ke.certify(model, dtypes=("float64",)).exact
     with pytest.raises(ValueError, match=r'takes features of type "5x0 \+ 1x1"'):
         L.SteerableTensorProduct("5x0 + 1x1", "2x0 + 2x1", "1x0 + 1x1", "SO3")([f, f])
+
+
+def test_inputs_of_one_place_are_multiplied():
+    layer = L.SteerableTensorProduct("1x0 + 1x1", "1x1", "1x1", group="SO3")
+    x, z = RNG.normal(size=(2, 5, 5, 4)).astype("float32"), RNG.normal(size=(2, 1, 1, 3)).astype("float32")
+    assert layer.compute_output_shape([(None, None, 5, 4), (2, 5, None, 3)]) == (2, 5, 5, 3)
+    whole = layer([x, np.broadcast_to(z, (2, 5, 5, 3))])  # the remedy
+    assert tuple(whole.shape) == (2, 5, 5, 3)
+    with pytest.raises(ValueError, match="keras.ops.broadcast_to"):
+        layer([x, z])

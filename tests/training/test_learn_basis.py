@@ -129,6 +129,8 @@ def test_images_are_made_grey_and_cut_to_size(images):
         (("C8", 3), {"scales": (1, 2, 3)}, "`scales` must begin with 1"),
         (("C8", 3), {"epochs": 0}, "`epochs` must be a positive integer"),
         (("C8", 3), {"batch_size": 1000}, "use a smaller batch_size"),
+        (("C8", 3), {"equivariance_weight": -1.0}, "`equivariance_weight` must be a number from 0"),
+        (("C8", 3), {"orthogonality_weight": float("nan")}, "`orthogonality_weight` must be a number from 0"),
         (("C8", 3), {"validation": 1.0}, "`validation` must be a fraction"),
         (("C8", 3), {"path": "basis.dat"}, 'must end with ".npz"'),
         (("C8", 9), {}, "large enough to rotate: 28 pixels or more"),

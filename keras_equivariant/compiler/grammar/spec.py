@@ -34,6 +34,13 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data):  # specs have none
         return True
 
+    def represent_text(self, text):  # PyYAML folds some line breaks of Unicode to spaces, where it writes them as such
+        plain = text.replace("\n", "").isprintable()
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
@@ -101,11 +108,17 @@ class Spec:
 
     def to_yaml(self) -> str:
         """`to_dict()` as text, with the parameters' values in a comment; `load_spec` reads it back."""
-        values = "".join(f"# {name}: {value}\n" for name, value in self.params.items())
+        values = "".join(f"# {name}: {_on_a_line(value)}\n" for name, value in self.params.items())
         return values + yaml.dump(self.to_dict(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
-def load_spec(source: str | os.PathLike[str] | Mapping[str, Any], **params: Any) -> Spec:
+def _on_a_line(value):
+    """A value as a comment holds it: line breaks, and what YAML does not take, are written as escapes."""
+    text = str(value)
+    return text if text.isprintable() else json.dumps(text)
+
+
+def load_spec(source: str | os.PathLike[str] | Mapping[str, Any], /, **params: Any) -> Spec:
     """Reads a spec and fills in its parameters; builds nothing.
 
     Args:

@@ -24,6 +24,7 @@ from keras_equivariant.compiler.linter.bounds import (
 from keras_equivariant.compiler.linter.rules import Features
 from keras_equivariant.groups.layouts import BreaksSymmetry, Broken, Points, Quotient, Regular, WrongFeatures
 from keras_equivariant.layers.points.features import OnPoints
+from keras_equivariant.stock.making import channels_last
 from keras_equivariant.utils.text import aligned
 
 INPUT_NAME = "input_layer"
@@ -230,8 +231,9 @@ class _Walker:
         given = made(entry.layer, entry.arguments) | inferred
         if not registry.has_strict(entry.layer):
             given.pop("strict", None)
+        layer_class = registry.layer_classes()[entry.layer]
         try:
-            return registry.layer_classes()[entry.layer](**given)
+            return layer_class(**channels_last(layer_class) | given)
         except Exception as error:  # what stock layers raise on options that they do not take has no common base
             raise entry.where.error(str(error)) from error
 

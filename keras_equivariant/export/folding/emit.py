@@ -10,7 +10,7 @@ from keras_equivariant.export.folding import merge
 from keras_equivariant.export.folding.features import Features
 from keras_equivariant.graphs.rewriting import Names, advance_automatic_names
 from keras_equivariant.graphs.weights import clone_operation, constants, set_weights
-from keras_equivariant.stock import copies
+from keras_equivariant.stock import copies, making
 from keras_equivariant.stock.inference import at_inference
 
 _SAFE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
@@ -88,7 +88,7 @@ class Emitter:
         return self._make(layer_class, self.own_name(layer.name), *args, **kwargs)
 
     def _make(self, layer_class, name, *args, **kwargs):
-        return layer_class(*args, name=name, dtype=self.dtype, trainable=False, **kwargs)
+        return making.make(layer_class, *args, name=name, dtype=self.dtype, trainable=False, **kwargs)
 
     def steps(self, layer, input_shape):
         """The built stock layers that a layer folds to, for its inputs as they are; made once."""

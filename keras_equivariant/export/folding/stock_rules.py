@@ -7,6 +7,7 @@ import numpy as np
 from keras import layers
 
 from keras_equivariant.export.folding.features import in_packed_order
+from keras_equivariant.layers.core.base import stock
 from keras_equivariant.stock.inference import at_inference
 from keras_equivariant.stock.traits import TABLE, is_elementwise
 
@@ -99,7 +100,7 @@ def _dense(emitter, layer, x):
     kernel = in_packed_order(kernel, features.order, features.sections, axis=0)
     kernel = kernel.reshape((1,) * features.rank + kernel.shape)
     weights = [kernel, *(np.tile(b, features.order) for b in bias)]
-    convolution = {2: layers.Conv2D, 3: layers.Conv3D}[features.rank](
+    convolution = stock("Conv", features.rank)(
         features.order * layer.units, 1, activation=layer.activation, use_bias=layer.use_bias, name=layer.name
     )
     source = (id(layer), features.order, features.sections)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import warnings
 from typing import Any
@@ -12,16 +13,18 @@ from keras_equivariant.groups import grid
 from keras_equivariant.groups.layouts import BreaksSymmetry
 from keras_equivariant.layers.core.activations import check_activated
 from keras_equivariant.layers.core.law import Lawful
+from keras_equivariant.layers.core.losses import LossesInFloatx
 from keras_equivariant.layers.core.options import check_given, configuration
 from keras_equivariant.layers.core.source_layout import source_groups
 from keras_equivariant.ops import window_remedies, windows
+from keras_equivariant.stock import making
 from keras_equivariant.utils.frames import users_frame
 
 PACKAGE = "keras_equivariant"
 register = keras.saving.register_keras_serializable(package=PACKAGE)
 
 
-class EquivariantLayer(Lawful, keras.layers.Layer):
+class EquivariantLayer(Lawful, LossesInFloatx, keras.layers.Layer):
     """Base of the layers: nobody loses equivariance silently, and every layer can be folded to stock Keras layers.
 
     A subclass says in `windows` and `window_arguments` how its windows lie over space, adds to `symmetry_problems`
@@ -43,12 +46,30 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
         self.strict = strict
         self._source = None  # the group of what comes in, where the layer has none of its own
         self._judged = frozenset()
+        self._fitting = frozenset()
         self._has_warned = False
 
     def __call__(self, *args, **kwargs):
+        inputs, *others = (*args, *kwargs.values()) or (None,)
+        if self.built and not any(map(keras.ops.is_tensor, others)):
+            self._check_shapes(inputs)
         if self._sees_windows:
-            self._judge_call(args[0] if args else next(iter(kwargs.values()), None))
+            self._judge_call(inputs)
         return super().__call__(*args, **kwargs)
+
+    def _check_shapes(self, inputs):
+        """ValueError where a layer that is built is used on shapes that it does not take: asked once for each."""
+        tensors = inputs if isinstance(inputs, tuple | list) else [inputs]
+        shapes = [getattr(tensor, "shape", None) for tensor in tensors]
+        if any(shape is None or getattr(shape, "rank", 0) is None for shape in shapes):
+            return
+        shapes = tuple((None, *tuple(shape)[1:]) for shape in shapes)
+        # Channels, and of points their number, may be unknown in a graph: then nobody can tell.
+        if shapes in self._fitting or any(shape[-1] is None for shape in shapes):
+            return
+        with contextlib.suppress(NotImplementedError):
+            self.compute_output_shape(list(shapes) if tensors is inputs else shapes[0])
+        self._fitting = self._fitting | {shapes}
 
     def window_arguments(self):
         """The arguments that say how windows lie over space, as `windows` takes them; None for a layer without."""
@@ -165,17 +186,6 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
             self._has_warned = True
             warnings.warn(text, stacklevel=users_frame())
 
-    def add_loss(self, loss):
-        """Adds a regularization loss, in `floatx`: Keras's `fit` sums no losses of different precision."""
-        super().add_loss(keras.tree.map_structure(_in_floatx, loss))
-
-    def add_weight(self, *args, **kwargs):
-        """Adds a weight; its regularizer answers in `floatx`, as `add_loss` does."""
-        weight = super().add_weight(*args, **kwargs)
-        if weight.regularizer is not None and weight.dtype != keras.config.floatx():
-            weight.regularizer = functools.partial(_regularized, weight.regularizer)
-        return weight
-
     def fold(self, input_shape):
         """The stock layers that compute the same on 4-D features (B, H, W, |G| C), group axis slowest.
 
@@ -195,17 +205,10 @@ class EquivariantLayer(Lawful, keras.layers.Layer):
         return {**super().get_config(), **configuration(self)}
 
 
-def _in_floatx(loss):
-    return keras.ops.cast(loss, keras.config.floatx())
-
-
-def _regularized(regularizer, weight):
-    return _in_floatx(regularizer(weight))
-
-
 def stock(stem, rank):
-    """The stock Keras layer of this name for so many axes of space: `stock("Conv", 3)` is `keras.layers.Conv3D`."""
-    return getattr(keras.layers, stem.replace("Transpose", "") + f"{rank}D" + "Transpose" * stem.endswith("Transpose"))
+    """What makes the Keras layer of this name for so many axes of space: `stock("Conv", 3)` a `keras.layers.Conv3D`."""
+    name = stem.replace("Transpose", "") + f"{rank}D" + "Transpose" * stem.endswith("Transpose")
+    return functools.partial(making.make, getattr(keras.layers, name))
 
 
 def space_rank(layer):

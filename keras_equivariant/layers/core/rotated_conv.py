@@ -39,7 +39,7 @@ from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_grou
 from keras_equivariant.ops import convolution, expansion, learned, spectral
 from keras_equivariant.ops.compiled import fuses, on_accelerator
 from keras_equivariant.stock.features import kind_of
-from keras_equivariant.utils.checks import positive
+from keras_equivariant.utils.checks import not_negative, positive
 
 
 class RotatedConv(WindowedConv):
@@ -83,7 +83,7 @@ class RotatedConv(WindowedConv):
         self.basis = basis if isinstance(basis, str) else os.fspath(basis)
         self._basis = rotated_basis(self.group, self.kernel_size, self.basis)
         self.trainable_basis = bool(trainable_basis)
-        self.equivariance_weight = float(equivariance_weight)
+        self.equivariance_weight = not_negative(equivariance_weight, "equivariance_weight")
         if self.trainable_basis and self._basis.pixels is not None:
             raise ValueError(
                 "An exact basis holds every kernel there is, so there is nothing to train in it. Received: "

@@ -28,7 +28,8 @@ _LARGEST = 1e30  # of a coordinate that is a number
 class OnPoints:
     """A layer that takes (elements, values, mask); mixed into one.
 
-    Elements keep their precision whatever the dtype policy: positions rounded to half precision would move.
+    Elements have float32 at least, whatever the dtype policy, as positions rounded to half precision would move, and
+    float64 where they come in it or the layer computes in it.
     """
 
     takes_positions = takes_types = takes_cells = False
@@ -96,10 +97,9 @@ class OnPoints:
 
     def compute_output_spec(self, inputs, training=None):
         shapes = self.compute_output_shape([x.shape for x in inputs])
-        full = "float64" if inputs[0].dtype == "float64" else "float32"
         if not isinstance(shapes[0], tuple | list):
             return keras.KerasTensor(shapes, self.compute_dtype)
-        dtypes = (full, self.compute_dtype, "bool")
+        dtypes = (self._full_dtype(inputs[0]), self.compute_dtype, "bool")
         return tuple(keras.KerasTensor(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True))
 
     def checked_shapes(self, shapes, width):
@@ -136,8 +136,11 @@ class OnPoints:
         return found
 
     def full(self, x):
-        """Positions or elements in float32 at least."""
-        return ops.cast(x, "float64" if keras.backend.standardize_dtype(x.dtype) == "float64" else "float32")
+        """Positions or elements in float32 at least, in float64 where the layer computes in it."""
+        return ops.cast(x, self._full_dtype(x))
+
+    def _full_dtype(self, x):
+        return "float64" if "float64" in (keras.backend.standardize_dtype(x.dtype), self.compute_dtype) else "float32"
 
     def present(self, positions, mask):
         """Positions in full precision and the mask of those that are numbers; zeros for the others."""

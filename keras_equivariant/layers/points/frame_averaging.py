@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_equivariant.groups.layouts import Invariant, Vectors
+from keras_equivariant.groups.registry import is_lie_name, plain_name
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.options import Anything, GroupLike, passed_on
 from keras_equivariant.layers.points.features import OnPoints, arithmetic, checked_group
@@ -65,13 +66,14 @@ class FrameAveraging(OnPoints, EquivariantLayer):
     ) -> None:
         super().__init__(**passed_on(locals()))
         self.network = network
-        self.group = checked_group(group)
         self.vectors = bool(vectors)
-        if self.group.name not in ("SE2", "SE3"):
+        if plain_name(getattr(group, "name", group)) not in ("se2", "se3"):
+            remedy = "use LieLift, which needs no frames" if is_lie_name(group) else "use one of them"
             raise ValueError(
-                f'`group` must be "SE2" or "SE3", of rotations about any point. Received: group={group!r}; other '
-                "groups need no frames: use LieLift"
+                '`group` must be "SE2" or "SE3", of rotations about any point and no mirrors. '
+                f"Received: group={group!r}; {remedy}"
             )
+        self.group = checked_group(group)
 
     def build(self, input_shape):
         self.compute_output_shape(input_shape)

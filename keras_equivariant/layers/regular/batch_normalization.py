@@ -8,6 +8,7 @@ from keras import ops
 from keras_equivariant.layers.core.activations import activation_of, check_activated
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.law import Lawful
+from keras_equivariant.layers.core.losses import LossesInFloatx
 from keras_equivariant.layers.core.options import (
     Activation,
     Constraint,
@@ -22,7 +23,7 @@ from keras_equivariant.stock.inference import at_inference
 
 
 @register
-class BatchNormalization(Lawful, keras.layers.BatchNormalization):
+class BatchNormalization(Lawful, LossesInFloatx, keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` and an activation in one compiled pass over memory.
 
     y = activation(gamma (x - mean) / sqrt(variance + epsilon) + beta)

@@ -30,6 +30,7 @@ from keras_equivariant.layers.core.windowed_conv import WindowedConv, symmetry_g
 from keras_equivariant.ops import convolution, expansion
 from keras_equivariant.ops.depthwise import depthwise_convolve
 from keras_equivariant.ops.padding import pad
+from keras_equivariant.stock import making
 from keras_equivariant.utils.checks import positive
 
 
@@ -196,7 +197,8 @@ class GroupDepthwiseConv2D(GroupDepthwiseConv):
     def fold(self, input_shape):
         extents = [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True)]
         dilated = max(self.strides) > 1 and max(self.dilation_rate) > 1
-        layer = keras.layers.DepthwiseConv2D(
+        layer = making.make(
+            keras.layers.DepthwiseConv2D,
             self.kernel_size,
             strides=1 if dilated else self.strides,
             padding="valid" if self._pads else self.padding,
@@ -266,7 +268,8 @@ class GroupDepthwiseConv3D(GroupDepthwiseConv):
 
         def planes(flat, tap_kernel, strides, padding, data_format, dilation_rate):
             tap = next(taps)
-            layer = keras.layers.DepthwiseConv2D(
+            layer = making.make(
+                keras.layers.DepthwiseConv2D,
                 self.kernel_size[1:],
                 strides=strides,
                 padding=padding,

@@ -64,6 +64,7 @@ class LayerScale(EquivariantLayer):
                 f"LayerScale has a factor for each channel. Received: input_shape={tuple(input_shape)}; give the input "
                 "a known number of channels"
             )
+        self.input_spec = keras.layers.InputSpec(axes={-1: input_shape[-1]})
         self.gamma = self.add_weight(
             name="gamma",
             shape=(input_shape[-1],),

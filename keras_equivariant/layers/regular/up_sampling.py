@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import keras
 from keras import ops as kops
 
-from keras_equivariant.layers.core.base import register
+from keras_equivariant.layers.core.base import register, stock
 from keras_equivariant.layers.core.options import DataFormat, GroupLike, Size, passed_on
 from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
 from keras_equivariant.ops import pooling
@@ -53,9 +52,9 @@ class UpSampling(PixelwiseLayer):
 
     def fold(self, input_shape):
         if self.rank == 2:
-            return [(keras.layers.UpSampling2D(self.size, interpolation=self.interpolation, name=self.name), [])]
+            return [(stock("UpSampling", 2)(self.size, interpolation=self.interpolation, name=self.name), [])]
         if self.interpolation == "nearest":
-            return [(keras.layers.UpSampling3D(self.size, name=self.name), [])]
+            return [(stock("UpSampling", 3)(self.size, name=self.name), [])]
         if None in input_shape[1:4]:
             raise ValueError(
                 f'UpSampling3D "{self.name}" with interpolation="trilinear" folds on known sizes only. Received: '

@@ -136,7 +136,14 @@ class SteerableTensorProduct(Typed, EquivariantLayer):
                 f'{type(self).__name__} takes a list of features (..., {sizes[0]}) of type "{self.in_type}" and '
                 f'(..., {sizes[1]}) of type "{self.second_type}". Received: input_shape={input_shape}'
             )
-        return (*shapes[0][:-1], self.out_type.size)
+        pairs = list(zip(*(shape[:-1] for shape in shapes), strict=True))
+        if any(None not in pair and len(set(pair)) > 1 for pair in pairs):
+            raise ValueError(
+                f"{type(self).__name__} multiplies the features of each place with those of the same place, so that "
+                f"both inputs must have the same axes but the last. Received: input_shape={input_shape}; bring them to "
+                "one size before it, e.g. by keras.ops.broadcast_to"
+            )
+        return (*(first if second is None else second for first, second in pairs), self.out_type.size)
 
     def _check_sources(self, tensors):
         for tensor, field_type in zip(tensors, (self.in_type, self.second_type), strict=False):

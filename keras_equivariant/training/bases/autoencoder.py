@@ -131,14 +131,17 @@ class BasisAutoEncoder(keras.Model):
 
     def _patches(self, flat, images):
         """What each pixel's window sees, `(B, pixels, taps)`."""
-        planes = ops.conv(ops.reshape(flat, ops.shape(images)), self._gather, padding="same")
+        planes = ops.conv(
+            ops.reshape(flat, ops.shape(images)), self._gather, padding="same", data_format="channels_last"
+        )
         return ops.reshape(planes, (ops.shape(images)[0], -1, self.kernel_size**2))
 
     def _overlap(self, patches, images):
         """The adjoint of `_patches`."""
         batch, rows, columns, _ = ops.shape(images)
         planes = ops.reshape(patches, (batch, rows, columns, self.kernel_size**2))
-        return ops.reshape(ops.conv(planes, self._scatter, padding="same"), (batch, rows * columns, 1))
+        whole = ops.conv(planes, self._scatter, padding="same", data_format="channels_last")
+        return ops.reshape(whole, (batch, rows * columns, 1))
 
     def _move(self, flat, elements):
         """Planes `(B, pixels, C)`, each moved by its element."""

@@ -22,6 +22,7 @@ from keras_equivariant.kernels.learned import SUFFIX, VARIANTS
 from keras_equivariant.training.bases.autoencoder import BasisAutoEncoder
 from keras_equivariant.training.run_folder import versions
 from keras_equivariant.training.seeding import set_seed
+from keras_equivariant.utils.checks import not_negative
 
 IMAGES, IMAGE_SIZE = 1500, 32  # of the generated ones, and the size that others are cropped to
 LARGEST_KERNEL = 11
@@ -105,7 +106,10 @@ def learn_basis(
             f"{len(images)} images, {held_out} of them held out, batch_size={batch_size}; use a smaller batch_size"
         )
     set_seed(seed)
-    weights = float(equivariance_weight), float(orthogonality_weight)
+    weights = (
+        not_negative(equivariance_weight, "equivariance_weight"),
+        not_negative(orthogonality_weight, "orthogonality_weight"),
+    )
     model = BasisAutoEncoder(group, kernel_size, variant, size, sigma, *weights, scales, images.shape[1], seed)
     batches, steps = training_pipeline(images[:-held_out], np.zeros(len(images) - held_out, "int32"), batch_size, seed)
     unseen = evaluation_pipeline(images[-held_out:], batch_size=min(batch_size, held_out), fixed=True)
