@@ -209,6 +209,9 @@ ELEMENTWISE_OPERATIONS = {
 
 def activation_name(activation):
     """The name of an activation function of Keras; None for all others."""
+    own = getattr(activation, "__name__", "")
+    if getattr(keras.activations, own, None) is activation:
+        return own  # to serialize something Keras looks for TensorFlow
     name = keras.activations.serialize(activation)
     return name if isinstance(name, str) else None
 

@@ -36,4 +36,6 @@ def test_float64_computes_on_float32(case, sample):
     inputs = keras.Input(case.shape)
     model = keras.Model(inputs, case.connect(case.make(dtype="float64"), inputs))
     y = forward(model, sample(case))
-    assert keras.backend.standardize_dtype(y.dtype) == model.output.dtype == "float64"
+    assert keras.backend.standardize_dtype(y.dtype) == "float64"
+    if keras.backend.backend() == "tensorflow":  # of two float64 Keras makes float32 on the others, in symbols
+        assert model.output.dtype == "float64"

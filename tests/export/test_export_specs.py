@@ -116,7 +116,7 @@ def test_a_spec_in_a_format(name, format, exported):
 
 
 # What no permutation of channels describes: points and the states of springs; and means of the channels of a field.
-NOT_COVERED = ("fc_springs", "group_convnext", "hfc_springs")
+NOT_COVERED = ("fc_springs", "hfc_springs")
 NO_SYMMETRY = ("unet_segmentation", "z2_cnn")
 INTEGERS = [name for name in SMALL if (name, "tflite_int8") not in UNSUPPORTED]
 

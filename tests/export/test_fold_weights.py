@@ -49,7 +49,8 @@ def test_renormalization_leaves_nothing_behind(make):
 @pytest.mark.parametrize("activation", [None, "relu"])
 def test_statistics_along_any_axis(make, axis, activation):
     image, x = lifted(activation=activation)
-    check(keras.Model(image, make(axis=axis)(x)))
+    loose = {"strict": False} if make is L.BatchNormalization else {}  # statistics of each pixel or element
+    check(keras.Model(image, make(axis=axis, **loose)(x)))
     image = keras.Input((8, 8, 2))
     x = layers.Conv2D(8, 3, padding="same", activation=activation)(image)
     check(keras.Model(image, make(axis=min(axis, 3))(x)))  # 8 pixels and 8 channels
