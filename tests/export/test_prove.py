@@ -442,3 +442,13 @@ def test_normalizations_over_channels_are_proved(normalization, tmp_path):
     assert [a.proof.verdict for a in report.artifacts] == ["proved"] * 2
     report = ke.export(plain, tmp_path, ["tflite", "onnx"], group="D4")
     assert [a.proof.verdict for a in report.artifacts] == ["not proved"] * 2
+
+
+def test_constants_of_places_are_no_maps_that_move():
+    """One number of an image times a fixed map: it stays as it is, and beside a map that moves nothing is proved."""
+    image = keras.Input((4, 4, 1))
+    places = np.arange(16.0, dtype="float32").reshape(1, 4, 4, 1)
+    fixed = keras.layers.GlobalAveragePooling2D(keepdims=True)(image) * places
+    assert ke.prove(keras.Model(image, fixed), "D4").outputs in ({"output_0": "invariant"}, {"output_0": None})
+    assert ke.prove(keras.Model(image, keras.layers.Add()([fixed, image])), "D4").verdict != "proved"
+    assert ke.prove(keras.Model(image, keras.layers.Conv2D(1, 3)(fixed)), "D4").verdict != "proved"
