@@ -14,6 +14,11 @@ def pytest_configure(config):
             os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=1".strip()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    keras.utils.set_random_seed(0)  # each test sees the same weights, in whatever order and process it runs
+
+
 def pytest_collection_finish():
     gc.freeze()  # half a million objects of TensorFlow and Keras, which every full collection would walk through
 

@@ -1,4 +1,3 @@
-import keras
 import pytest
 
 from keras_equivariant.compiler import SpecError, build_from_spec
@@ -22,11 +21,6 @@ layers:
   - GroupPooling: max
   - GlobalAveragePooling2D
 """
-
-
-@pytest.fixture(autouse=True)
-def _seed():
-    keras.utils.set_random_seed(0)
 
 
 @pytest.fixture

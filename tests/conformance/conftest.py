@@ -13,11 +13,6 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture(autouse=True)
-def _seed():
-    keras.utils.set_random_seed(0)
-
-
-@pytest.fixture(autouse=True)
 def _first_weights(request, monkeypatch):
     """JAX compiles a generator for each shape of a weight, and `network` sets all weights anyway: NumPy draws here."""
     case = getattr(request.node, "callspec", None) and request.node.callspec.params.get("case")

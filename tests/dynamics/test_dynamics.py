@@ -9,11 +9,6 @@ import keras_equivariant as ke
 from keras_equivariant import dynamics
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    keras.utils.set_random_seed(0)
-
-
 def scale(states):
     return np.abs(states[:, 0, 1]).sum(axis=(1, 2))
 

@@ -4,7 +4,6 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _double():
-    keras.utils.set_random_seed(1)
     policy = keras.config.dtype_policy()
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
