@@ -20,14 +20,15 @@ def broken_by(between, make, strict=True, size=8):
     """The error of the network of a lifting, something in between and a layer of ours, for any weights."""
     image = keras.Input((size, size, 1))
     y = make(strict)(between(image))
-    y = layers.HarmonicMagnitude(strict=False)(y) if len(y.shape) == 6 else layers.GroupPooling()(y)
+    field_pooling = layers.FieldPooling("2xregular", group="C4")
+    y = {6: layers.HarmonicMagnitude(strict=False), 5: layers.GroupPooling(), 4: field_pooling}[len(y.shape)](y)
     model, rng = keras.Model(image, y), np.random.default_rng(0)
     for weight in model.weights:
         signs = 1 if "variance" in weight.path else rng.choice([-1, 1], weight.shape)
         weight.assign(rng.uniform(0.1, 1, weight.shape) * signs)
     images = rng.normal(size=(2, size, size, 1)).astype("float32")
-    y = keras.ops.convert_to_numpy(model(images))
-    turned = keras.ops.convert_to_numpy(model(np.rot90(images, 1, (1, 2)).copy()))
+    y = keras.ops.convert_to_numpy(model(images, training=False))
+    turned = keras.ops.convert_to_numpy(model(np.rot90(images, 1, (1, 2)).copy(), training=False))
     return float(np.abs(turned - np.rot90(y, 1, (1, 2))).max() / np.abs(y).max())
 
 
@@ -41,6 +42,14 @@ def lifting(strict):
 
 def harmonic_conv(strict):
     return layers.HarmonicConv2D(2, 3, padding="same", strict=strict)
+
+
+def steerable_conv(strict):
+    return layers.SteerableConv2D("1x0", "2xregular", 3, group="C4", padding="same", strict=strict)
+
+
+def on_input(layer):
+    return lambda image: layer()(image)
 
 
 def after_lifting(layer):
@@ -90,6 +99,11 @@ REFUSED = {
         lifting,
         "use LiftingConv2D or GroupConv2D",
     ),
+    "convolution of the input": (on_input(lambda: STOCK.Conv2D(2, 3, padding="same")), lifting, "use LiftingConv2D"),
+    "one side of the input": (on_input(lambda: STOCK.ZeroPadding2D(((1, 0), (1, 0)))), lifting, "use one number"),
+    "slopes of the input": (on_input(STOCK.PReLU), harmonic_conv, r"use shared_axes=\[1, 2\]"),
+    "patches of the input": (on_input(lambda: STOCK.Conv2D(1, 2, 2)), steerable_conv, "use LiftingConv2D"),
+    "ramp on the input": (lambda image: image + np.arange(8.0)[:, None, None], lifting, "one number for each channel"),
     "harmonic relu": (after_harmonic(STOCK.ReLU), harmonic_conv, "use HarmonicActivation"),
     "harmonic bias": (
         after_harmonic(lambda: STOCK.Dense(3, bias_initializer="ones")),
@@ -176,6 +190,24 @@ def test_what_keeps_it_is_taken_and_exact(case):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         assert broken_by(lambda image: between(lifted(image)), make) < 1e-5
+
+
+BEFORE = {
+    "scale and statistics": lambda x: STOCK.Rescaling(1 / 255)(STOCK.BatchNormalization()(x)),
+    "a mixture of channels": lambda x: STOCK.Conv2D(1, 1, activation="relu", bias_initializer="ones")(x),
+    "even windows": lambda x: STOCK.AveragePooling2D(2)(x),
+    "other sizes": lambda x: STOCK.Resizing(16, 16)(x),
+    "random images": lambda x: STOCK.RandomFlip()(STOCK.RandomRotation(0.5)(x)),
+}
+
+
+@pytest.mark.parametrize("make", [lifting, harmonic_conv, steerable_conv])
+@pytest.mark.parametrize("case", BEFORE)
+def test_what_may_stand_before_the_first_layer(case, make):
+    between = BEFORE[case]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        assert broken_by(between, make) < 1e-5
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 4, 2), (8, 1, 1, 2)])

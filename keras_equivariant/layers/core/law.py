@@ -126,7 +126,8 @@ class Lawful:
 
     def _source_layout(self, tensor):
         """The layout of what comes in: `Broken` where not even the elements that the groups share are kept."""
-        found = source_layout(tensor)
+        expected = self.expected_layout(tensor.shape)
+        found = source_layout(tensor, images=expected if isinstance(expected, Image) else None)
         dimension = self.rank or getattr(self.group, "dimension", None)
         if not isinstance(found, Broken) or dimension is None:
             return found

@@ -8,13 +8,14 @@ from keras_equivariant.stock.copies import is_stock
 from keras_equivariant.stock.operations import UnknownLaw
 
 
-def source_layout(tensor, seen=None, group=None):
+def source_layout(tensor, seen=None, group=None, images=None):
     """How the features in a symbolic tensor transform.
 
     Args:
         tensor: a KerasTensor.
         seen: layouts that were found, by the tensor's id.
         group: of which the symmetry is to be kept, where it is smaller than those of the layers.
+        images: the layout of inputs with as many axes as this tensor, where one is known; else None.
 
     Returns:
         A Layout, `Broken` with the reason where a layer broke it; None where nothing is known.
@@ -30,7 +31,7 @@ def source_layout(tensor, seen=None, group=None):
         if before:
             waiting += [one, *before]
         else:
-            seen[id(one)] = _found(one, seen, group)
+            seen[id(one)] = _found(one, seen, group, images if len(one.shape) == len(tensor.shape) else None)
     return seen[id(tensor)]
 
 
@@ -49,10 +50,12 @@ def _tells(operation, shape):
     return len(shape) > 3 and operation.expected_layout(shape) is not None  # on fewer axes they may be points
 
 
-def _found(tensor, seen, group):
+def _found(tensor, seen, group, images):
     history = getattr(tensor, "_keras_history", None)
     operation = getattr(history, "operation", None)
-    if operation is None or isinstance(operation, keras.layers.InputLayer | keras.Model):
+    if isinstance(operation, keras.layers.InputLayer):
+        return images
+    if operation is None or isinstance(operation, keras.Model):
         return None
     arguments = operation._inbound_nodes[history.node_index].arguments
     inputs = list(arguments.keras_tensors)
