@@ -7,10 +7,10 @@ from keras_equivariant.conversion.kinds import FLAT, IMAGE, INVARIANT, Planned
 from keras_equivariant.conversion.plan_layers import plan_flat, plan_join, plan_merge, plan_softmax
 from keras_equivariant.conversion.problems import NoCounterpart, unknown
 from keras_equivariant.conversion.reshaping import RESHAPES, is_reshape, plan_reshape
-from keras_equivariant.stock.operations import padding_of, slices_of
+from keras_equivariant.stock.operations import REDUCED, padding_of, slices_of
 from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS
 
-REDUCTIONS = {"Mean": "average", "Max": "max"}
+REDUCTIONS = {**dict.fromkeys(REDUCED, "mean"), "Max": "max"}  # by their names, how the group axis is pooled before
 
 
 def plan_operation(plan, call, inputs):

@@ -186,12 +186,7 @@ def operation(walk, call, args, kwargs):
     if over_channels(call):
         return walk.mark(walk.again(type(call.operation)(axis=-1, keepdims=True), args[0]), walk.kind(args[0]))
     if name in REDUCTIONS:
-        x = args[0]
-        x = (
-            walk.pool(x, {"average": "mean", "max": "max"}[REDUCTIONS[name]], "pooled")
-            if walk.kind(x) == REGULAR
-            else x
-        )
+        x = walk.pool(args[0], REDUCTIONS[name], "pooled") if walk.kind(args[0]) == REGULAR else args[0]
         kind = IMAGE if call.operation.keepdims else INVARIANT
         return walk.mark(walk.again(call.operation, x), kind)
     if name == "Concatenate":

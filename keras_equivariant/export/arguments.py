@@ -1,5 +1,6 @@
 """What `export` accepts: each argument checked before anything is written."""
 
+import pathlib
 import re
 
 import keras
@@ -67,6 +68,18 @@ def check_inference_type(formats, inference_type):
             '`inference_type` is what the format "tflite_int8" takes and returns. Received: inference_type="int8" with '
             f"the formats {names}. Add tflite_int8 to the formats, or leave `inference_type` out."
         )
+
+
+def checked_folder(path):
+    """The folder to write to; ValueError for the name of a file."""
+    folder = pathlib.Path(path)
+    endings = {pathlib.PurePath(registry.get(name).path("x", 1)).suffix: name for name in registry.format_names()[::-1]}
+    if folder.suffix and folder.suffix in endings and not folder.is_dir():
+        raise ValueError(
+            f"`path` is the folder that the files are written to. Received: path={str(path)!r}; for a file of this "
+            f"name use export(model, {str(folder.parent)!r}, {endings[folder.suffix]!r}, name={folder.stem!r})"
+        )
+    return folder
 
 
 def check_version(version):

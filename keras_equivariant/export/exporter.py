@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -120,7 +119,7 @@ def export(
     data = arguments.checked_data(graph, representative_data, formats, inference_type)
     arguments.check_writable(formats, verify)
     tolerance = arguments.checked_tolerance(tolerance)
-    folder = pathlib.Path(path)
+    folder = arguments.checked_folder(path)
     targets = {format: folder / format.path(name, version) for format in formats}
     files.check_free(list(targets.values()), overwrite)
 

@@ -27,6 +27,8 @@ from keras_equivariant.stock.reshaping import (
     sums_over_places,
 )
 
+REDUCED = ("Mean", "Sum", "Max", "Min", "Std", "Var", "Logsumexp")  # functions of all numbers along axes, in any order
+
 
 def operation_law(operation, layouts, shapes, group, arguments):
     """The layout behind an operation; as `laws.output_layout`."""
@@ -57,7 +59,7 @@ def operation_law(operation, layouts, shapes, group, arguments):
         return _padded(operation, arguments, layout, shape, group or layout.group)
     if name == "Split":
         return _split(operation, layout, shape)
-    if name in ("Mean", "Sum", "Max", "Min"):
+    if name in REDUCED:
         return _reduced(operation, name, layout, shape, group or layout.group)
     if name in ("Cast", "Identity", "StopGradient"):
         return layout
@@ -250,7 +252,7 @@ def _split(operation, layout, shape):
 
 
 def _reduced(operation, name, layout, shape, group):
-    """A mean, sum, maximum or minimum over all of space, the group axis or both."""
+    """One of `REDUCED` over all of space, the group axis or both."""
     axis, space = operation.axis, layout.axes(shape).space
     fiber = layout.axes(shape).fiber
     if axis is None:
@@ -264,12 +266,12 @@ def _reduced(operation, name, layout, shape, group):
             raise UnknownLaw(operation, layout)
         return Invariant(layout.group)
     linear = name in ("Mean", "Sum")
-    whole = inside in (set(), set(space)) and 0 not in chosen and not operation.keepdims
+    whole = inside in (set(), set(space)) and 0 not in chosen and not (operation.keepdims and chosen & set(fiber))
     typed = isinstance(layout, Typed | Harmonic) and (last in chosen or chosen & set(fiber))
     if not whole or typed or last in chosen or not (linear or layout.permutes):
         raise UnknownLaw(operation, layout)
     if chosen & set(fiber):
         return Invariant(layout.group) if inside == set(space) else Image(layout.group)
-    if not inside or isinstance(layout, Regular):
+    if not inside or operation.keepdims or isinstance(layout, Regular):
         return layout
     return Typed.of(layout.type, 2) if isinstance(layout, Typed) else Invariant(layout.group)

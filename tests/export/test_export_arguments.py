@@ -52,6 +52,17 @@ def test_models_that_cannot_be_folded(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_names_of_files_are_no_folders(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"is the folder .*net\.keras'; .* use export\(model, '.*', 'keras', name='net'"
+    ):
+        export(small_cnn(), tmp_path / "net.keras", "keras")
+    export(small_cnn(), tmp_path, "keras", name="net", verify=False)
+    assert (tmp_path / "net.keras").is_file()
+    (tmp_path / "was.onnx").mkdir()
+    export(small_cnn(), tmp_path / "was.onnx", "keras", name="net", verify=False)
+
+
 def test_folder_that_is_a_file(tmp_path):
     (tmp_path / "file").write_text("here first")
     with pytest.raises(OSError, match="The folder of a target must be a folder. Received: the file"):

@@ -252,7 +252,7 @@ def test_what_is_not_covered_is_said():
     proof = ke.prove(keras.Model(points, layers.Dense(3)(points)))
     assert proof.verdict == "not covered" and "no images" in proof.reason
     image = keras.Input((8, 8, 1))
-    model = keras.Model(image, layers.LayerNormalization(name="strange")(image))
+    model = keras.Model(image, layers.Lambda(lambda x: x + 1, name="strange")(image))
     assert (ke.prove(model).verdict, ke.prove(model).layer) == ("not covered", "strange")
 
 
@@ -424,24 +424,6 @@ def test_dilated_convolutions_and_pooled_branches_are_proved(convolution, tmp_pa
     assert [a.proof.verdict for a in report.artifacts] == ["not proved"] * 3
     dilated = [layer for layer in plain.layers if getattr(layer, "dilation_rate", (1, 1)) != (1, 1)]
     assert len(dilated) == 2 and not {"convolution_op", "call"} & {key for layer in dilated for key in vars(layer)}
-
-
-@pytest.mark.parametrize("normalization", [keras.layers.LayerNormalization, keras.layers.GroupNormalization])
-def test_normalizations_over_channels_are_proved(normalization, tmp_path):
-    """Their scales are wider than the one number of each pixel that they multiply."""
-    image = keras.Input((8, 8, 3))
-    x = normalization(**({"groups": 2} if normalization is keras.layers.GroupNormalization else {}))(
-        keras.layers.Conv2D(8, 3, padding="same")(image)
-    )
-    plain = keras.Model(image, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x)), name="plain")
-    twin = ke.equivariant(plain, "D4", match=1.0)
-    for model in (plain, twin):
-        rng = np.random.default_rng(0)
-        model.set_weights([w + rng.normal(size=w.shape) for w in model.get_weights()])
-    report = ke.export(twin, tmp_path, ["tflite", "onnx"])
-    assert [a.proof.verdict for a in report.artifacts] == ["proved"] * 2
-    report = ke.export(plain, tmp_path, ["tflite", "onnx"], group="D4")
-    assert [a.proof.verdict for a in report.artifacts] == ["not proved"] * 2
 
 
 def test_constants_of_places_are_no_maps_that_move():

@@ -61,7 +61,8 @@ class Drawn:
         self.x = value * ops.sigmoid(gate)
 
     def excitation(self):
-        pooled = self.pick(layers.GlobalAveragePooling2D(), lambda x: ops.mean(x, axis=(1, 2)))(self.x)
+        of_space = [lambda x, reduce=reduce: reduce(x, axis=(1, 2)) for reduce in (ops.mean, ops.sum, ops.var, ops.min)]
+        pooled = self.pick(layers.GlobalAveragePooling2D(), *of_space)(self.x)
         scale = layers.Dense(self.channels, "sigmoid")(layers.Dense(3, "relu")(pooled))
         wide = self.pick(layers.Reshape((1, 1, self.channels)), lambda s: s[:, None, None], _expanded)(scale)
         self.x = self.pick(layers.Multiply(), lambda pair: pair[0] * pair[1])([self.x, wide])

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_equivariant.export.proof import keras_normalizations
 from keras_equivariant.export.proof.keras_nodes import as_tuple, function, reshaped
 from keras_equivariant.graphs.weights import scale_and_offset
 from keras_equivariant.stock.traits import TABLE
@@ -86,6 +87,8 @@ def _scale(reader, node, layer, call):
 def _normalization(reader, node, layer, call):
     if isinstance(layer, keras.layers.Normalization):
         _scale(reader, node, layer, call)
+    elif isinstance(layer, keras_normalizations.OF_EXAMPLES):
+        keras_normalizations.normalization(reader, node, layer, call)
     elif isinstance(layer, keras.layers.BatchNormalization) and layer.axis in (-1, len(call.inputs[0].shape) - 1):
         weights = sorted(layer.weights, key=lambda weight: weight.name)
         names = tuple(weight.name for weight in weights)
@@ -138,6 +141,7 @@ LAYERS = {
     "scale": _scale,
     "slopes": _slopes,
     "softmax": _softmax,
+    "unit": _normalization,
     "upsampling": _upsampling,
 }
 _MERGES = {

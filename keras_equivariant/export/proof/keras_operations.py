@@ -5,6 +5,7 @@ import numpy as np
 
 from keras_equivariant.export.proof.graph import Node
 from keras_equivariant.export.proof.keras_nodes import as_tuple, reshaped
+from keras_equivariant.export.proof.keras_normalizations import spread
 from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS
 
 
@@ -147,7 +148,8 @@ _LIKE |= {"Maximum": "maximum", "Minimum": "minimum", "Negative": "negative", "S
 OPERATIONS = {
     **{name: _pointwise(_LIKE.get(name, name)) for name in (*ELEMENTWISE_OPERATIONS, "ReLU", "Rsqrt", "Cast")},
     **{"Max": _reduce("max"), "Min": _reduce("min"), "Mean": _reduce("mean"), "Sum": _reduce("sum")},
-    **{"Amax": _reduce("max"), "Amin": _reduce("min"), "Prod": _reduce("product")},
+    **{"Std": spread, "Var": spread},
+    **{"Amax": _reduce("max"), "Amin": _reduce("min"), "Prod": _reduce("product"), "Logsumexp": _reduce("logsumexp")},
     **{"Split": _split, "Unstack": _unstack, "Stack": _stack, "Concatenate": _concatenate},
     **{"Reshape": _reshape, "ExpandDims": _reshape, "Squeeze": _reshape, "Transpose": _transpose},
     **{"Pad": _pad, "GetItem": _getitem, "Take": _take},

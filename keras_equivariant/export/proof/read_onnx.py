@@ -12,8 +12,12 @@ _POINTWISE = {
     **{"Softplus": "softplus", "Softsign": "softsign", "Abs": "abs", "Exp": "exp", "Log": "log", "Sqrt": "sqrt"},
     **{"Reciprocal": "reciprocal", "Erf": "erf", "Sin": "sin", "Cos": "cos", "Clip": "clip", "Cast": "cast"},
     **{"PRelu": "prelu", "HardSigmoid": "hard sigmoid", "HardSwish": "hard swish", "Identity": "identity"},
+    **{"Mish": "mish", "Sign": "sign", "Floor": "floor", "Ceil": "ceil", "Round": "round", "Where": "where"},
+    **{"Equal": "equal", "Greater": "greater", "GreaterOrEqual": "greater or equal", "Less": "less", "Not": "not"},
+    **{"LessOrEqual": "less or equal", "And": "and", "Or": "or", "IsNaN": "is nan", "IsInf": "is inf", "Atan": "atan"},
 }
 _REDUCE = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "max", "ReduceMin": "min", "ReduceProd": "product"}
+_REDUCE |= {"ReduceL1": "l1", "ReduceL2": "l2", "ReduceSumSquare": "squares", "ReduceLogSumExp": "logsumexp"}
 _SOFTMAX_OF_ONE_AXIS = 13  # the opset from which on Softmax is of one axis
 _ALONG = {"Softmax": "softmax", "LogSoftmax": "log softmax"}
 

@@ -17,7 +17,10 @@ _POINTWISE = {
     **{"RELU": "relu", "RELU6": "relu6", "RELU_N1_TO_1": "relu_n1_to_1", "ELU": "elu", "GELU": "gelu"},
     **{"LEAKY_RELU": "leaky relu", "LOGISTIC": "sigmoid", "TANH": "tanh", "HARD_SWISH": "hard swish", "ABS": "abs"},
     **{"EXP": "exp", "LOG": "log", "SQRT": "sqrt", "RSQRT": "rsqrt", "SIN": "sin", "COS": "cos", "FLOOR": "floor"},
-    **{"QUANTIZE": "quantize", "DEQUANTIZE": "dequantize", "CAST": "cast", "PRELU": "prelu"},
+    **{"QUANTIZE": "quantize", "DEQUANTIZE": "dequantize", "CAST": "cast", "PRELU": "prelu", "SIGN": "sign"},
+    **{"EQUAL": "equal", "NOT_EQUAL": "unequal", "GREATER": "greater", "GREATER_EQUAL": "greater or equal"},
+    **{"LESS": "less", "LESS_EQUAL": "less or equal", "LOGICAL_AND": "and", "LOGICAL_OR": "or", "LOGICAL_NOT": "not"},
+    **{"SELECT_V2": "where", "CEIL": "ceil", "ROUND": "round", "ATAN2": "atan2"},
 }
 _WEIGHTED = ("CONV", "DEPTHWISE", "FULLY", "TRANSPOSE_CONV")
 _REDUCE = {"MEAN": "mean", "SUM": "sum", "REDUCE_MAX": "max", "REDUCE_MIN": "min", "REDUCE_PROD": "product"}
