@@ -30,7 +30,8 @@ class Dataset:
         description: One line that says where the images come from, for reports.
         x_train, y_train, x_test, y_test: The arrays; x_train may be `Stored`, images that stay on disk.
         x_val, y_val: A validation part, or None.
-        num_classes: One more than the largest label; 1 for masks of one class, and for numbers and vectors.
+        num_classes: The number of classes, given where some have no image; 1 for masks of one class, and for numbers
+            and vectors.
         task: "classification", "segmentation", "regression", "vectors", "molecules" or "trajectories".
         default_epochs, default_batch_size: What suits this set when a recipe was written for a larger one, or None.
         class_names: The names of the classes, or empty.
@@ -71,7 +72,8 @@ class Dataset:
     def __post_init__(self):
         parts = ("train", "test") if self.x_val is None else ("train", "val", "test")
         if self.task == "classification":
-            numbered, names = class_numbers({part: getattr(self, f"y_{part}") for part in parts})
+            given = {part: getattr(self, f"y_{part}") for part in parts}
+            numbered, names = class_numbers(given, dense=not (self.num_classes or self.class_names))
             for part, labels in numbered.items():
                 object.__setattr__(self, f"y_{part}", labels)
             object.__setattr__(self, "class_names", self.class_names or names)

@@ -27,21 +27,35 @@ def is_one_hot(targets):
     return bool(np.isin(targets, (0, 1)).all() and (targets.sum(axis=1) == 1).all())
 
 
-def class_numbers(parts):
-    """Labels of all parts as class numbers, and the names of the classes (empty where the labels are numbers).
+def class_numbers(parts, dense=True):
+    """Labels of all parts as class numbers, and the names of the classes (empty where the labels are 0, 1, 2, …).
 
-    Texts become the places of the names in their order, one-hot rows the place of the one.
+    Texts, and numbers of which some are left out (1, 2, 3), become the places of the names in their order, one-hot rows
+    the place of the one.
 
     Args:
         parts: dict of arrays of labels.
+        dense: False for numbers that are known to be class numbers, whichever of them there are.
     """
     parts = {key: np.asarray(labels) for key, labels in parts.items()}
     parts = {key: np.argmax(y, axis=1) if is_one_hot(y) else y for key, y in parts.items()}
     flat = {key: y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y for key, y in parts.items()}
-    if not all(y.dtype.kind in "US" for y in flat.values()):
+    if all(y.dtype.kind in "US" for y in flat.values()):
+        names = np.unique(np.concatenate([y.astype(str) for y in flat.values()]))
+        return {key: np.searchsorted(names, y.astype(str)) for key, y in flat.items()}, tuple(map(str, names))
+    if not dense or not all(map(_are_numbers, flat.values())):
         return parts, ()
-    names = np.unique(np.concatenate([y.astype(str) for y in flat.values()]))
-    return {key: np.searchsorted(names, y.astype(str)) for key, y in flat.items()}, tuple(map(str, names))
+    names = np.unique(flat["train"]).astype("int64")
+    if names[-1] == len(names) - 1 or not all(np.isin(y, names).all() for y in flat.values()):
+        return parts, ()
+    return {key: np.searchsorted(names, y) for key, y in flat.items()}, tuple(map(str, names))
+
+
+def _are_numbers(labels):
+    """Whether labels are whole numbers from 0 on."""
+    if labels.ndim != 1 or not labels.size or labels.dtype.kind not in "buif":
+        return False
+    return labels.min() >= 0 and np.array_equal(labels, np.floor(labels))
 
 
 def several_classes(parts):

@@ -66,10 +66,11 @@ class Trained:
         if dataset.task != "classification" or not isinstance(self.model.output_shape, tuple):
             return dataset
         count, own = self.model.output_shape[-1], [*map(str, self.settings.get("classes") or ())]
-        names = [*map(str, dataset.class_names)]
-        if names and not own and len(names) == count and not all(map(str.isdecimal, names)):
+        names = [*map(str, dataset.class_names)] or [*map(str, range(dataset.num_classes))]
+        counted = all(map(str.isdecimal, names))  # by numbers, which a network that has names knows, too
+        if not own and len(names) == count and not counted:
             return dataset  # of a file that names none, in the order of the data
-        names, known = (names, own) if names else ([*map(str, range(dataset.num_classes))], [])
+        known = own if not counted or all(map(str.isdecimal, own)) else []
         numbers = {name: number for number, name in enumerate(known or map(str, range(count)))}
         unknown = [name for name in names if name not in numbers]
         if unknown:

@@ -71,6 +71,29 @@ def test_numbers_and_names_of_numbers(run):
         bare.with_own_classes(ke.data.Dataset("a", "a", images, [*"xyxy"], images, [*"xyxy"]))
 
 
+def test_numbers_with_gaps_are_names(run, caplog):
+    images, labels = np.zeros((6, 8, 8, 1), "uint8"), np.array([3, 1, 7, 1, 3, 7])
+    found = ke.data.Dataset("a", "a", images, labels, images[:2], labels[:2])
+    assert (found.num_classes, found.class_names) == (3, ("1", "3", "7"))
+    assert found.y_train.tolist() == [1, 0, 2, 0, 1, 2] and found.y_test.tolist() == [1, 0]
+    left = found.with_fraction(0.3)
+    assert (left.num_classes, left.class_names) == (3, ("1", "3", "7"))
+    assert set(left.y_train) <= {0, 1, 2}
+    full = ke.data.Dataset("a", "a", images, np.arange(6), images, np.arange(6))
+    assert full.with_fraction(0.3).num_classes == 6, "what is left out of a part is no gap"
+    given = ke.data.Dataset("a", "a", images, labels, images, labels, num_classes=9)
+    assert (given.num_classes, given.y_train.tolist()) == (9, labels.tolist())
+    unknown = ke.data.Dataset("a", "a", images[:5], labels[:5], images, np.array([3, 1, 7, 9, 9, 9]))
+    assert unknown.num_classes == 10, "a class that is not trained on"
+    trained = load_trained(run)
+    some = ke.data.Dataset("a", "a", images, np.array([0, 2] * 3), images, np.array([2, 0] * 3))
+    assert trained.with_own_classes(some).y_test.tolist() == [2, 0] * 3
+    trained.settings["classes"] = ["1", "3", "7"]
+    assert trained.with_own_classes(found).y_test.tolist() == [1, 0]
+    with pytest.raises(ValueError, match="with 0, 2; the network knows 1, 3, 7"):
+        trained.with_own_classes(some)
+
+
 def test_own_data_are_divided_as_the_run_divided_them(run, capsys, tmp_path):
     trained = load_trained(run)
     seen = {image.tobytes() for image in ke.data.load(run.parent / "zoo").x_train}
