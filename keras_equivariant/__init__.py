@@ -16,6 +16,7 @@ if not _startup.is_light(__name__):
     from keras_equivariant.training import refit_head, train
     from keras_equivariant.training.bases import learn_basis
     from keras_equivariant.training.memory import rematerialize
+    from keras_equivariant.training.predict_files import predict_files
     from keras_equivariant.training.statistics import recompute_statistics
     from keras_equivariant.training.volumes import predict_volume
     from keras_equivariant.transfer import (
@@ -64,6 +65,7 @@ __all__ = [
     "list_presets",
     "list_specs",
     "load_spec",
+    "predict_files",
     "predict_volume",
     "preset_info",
     "project",

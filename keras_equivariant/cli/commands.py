@@ -77,6 +77,12 @@ def run_evaluate(arguments):
         write_json(arguments.json, {"network": network, "data": dataset.name, **results})
 
 
+def run_predict(arguments):
+    from keras_equivariant.training.predict_files import predict_files
+
+    _echo(predict_files(arguments.run, arguments.files, arguments.output))
+
+
 def run_compare(arguments):
     from keras_equivariant.training import compare_runs
 

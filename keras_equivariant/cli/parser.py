@@ -113,6 +113,14 @@ def _add_evaluate(evaluate):
     evaluate.add_argument("--json", metavar="FILE", help="also write the results as JSON")
 
 
+def _add_predict(predict):
+    predict.add_argument("run", metavar="RUN", help="a run folder or a .keras file")
+    predict.add_argument("files", nargs="+", metavar="FILE", help="pictures, volumes or folders of them")
+    predict.add_argument(
+        "--output", metavar="PATH", help="a .csv file for one answer a file, a folder for masks and fields"
+    )
+
+
 def _add_compare(compare):
     compare.add_argument("runs", nargs="+", metavar="RUN", help="run folders, also of several seeds")
     compare.add_argument("--plot", metavar="FILE", help="also draw the scores by angle, e.g. compare.png")
@@ -309,6 +317,13 @@ COMMANDS = {
         commands.run_evaluate,
         "test a trained network, upright and at all angles",
         None,
+    ),
+    "predict": (
+        _add_predict,
+        commands.run_predict,
+        "what a trained network says of pictures and volumes in files",
+        "Classes by their names, numbers and angles as a table, masks as pictures, for files that nobody has labeled. "
+        "They are brought to the form of the run's own data.",
     ),
     "compare": (
         _add_compare,

@@ -1,12 +1,12 @@
 """Data sets from lists of files: one size, one number of channels, parts for training and testing."""
 
-import collections
 import logging
 
 import numpy as np
 
-from keras_equivariant.data import files, pictures, resampling, sizes
+from keras_equivariant.data import files
 from keras_equivariant.data import masks as masks_of_files
+from keras_equivariant.data.common_form import CommonForm
 from keras_equivariant.data.cuts import drawn, others
 from keras_equivariant.data.dataset import Dataset
 
@@ -17,8 +17,6 @@ PARTS = {
     "test": ("test", "testing"),
 }
 
-_DEEPER = 257  # white of 16 bits by white of 8
-
 log = logging.getLogger("keras_equivariant.data")
 
 
@@ -27,7 +25,9 @@ def part_of(name):
     return next((part for part, names in PARTS.items() if str(name).strip().lower() in names), None)
 
 
-def assembled(name, parts, masks=None, size=None, fit="pad", seed=0, description=None, voxel_size=None, **fields):
+def assembled(
+    name, parts, masks=None, size=None, fit="pad", seed=0, description=None, voxel_size=None, bits=None, **fields
+):
     """A `Dataset` of files.
 
     Args:
@@ -37,6 +37,7 @@ def assembled(name, parts, masks=None, size=None, fit="pad", seed=0, description
         size, fit: as in `sizes.fitted`; None where all files have one size.
         seed: of the draw.
         voxel_size: what the voxels of volumes are brought to, in the files' own units; None leaves them.
+        bits: of the scale of pictures, 8 or 16; None for 8 where some have them.
         fields: of the `Dataset`.
 
     Raises:
@@ -60,32 +61,18 @@ def assembled(name, parts, masks=None, size=None, fit="pad", seed=0, description
     if of.max() + 1 < len(of):  # so that parts cut later do not share a file either
         fields["groups"] = of
     every = [path for paths, _ in parts.values() for path in paths]
-    wanted = resampling.check_voxels(voxel_size)
-    by_path, depths, voxels = _kinds(name, every, wanted)
-    dtype, deep = _depth(name, depths)
-    shapes = collections.Counter(by_path[path] for path in every)
-    channels = _channels(name, shapes)
-    target_size = _common_size(name, shapes, sizes.check_size(size, fit), fit)
-
-    def bring(array, path):
-        if deep and array.dtype == np.uint16:
-            array = array / np.float32(_DEEPER)
-        if array.shape[-1] != channels:
-            array = np.repeat(array[..., :1], channels, axis=-1)
-        return sizes.fitted(array, target_size, fit)
-
+    form = CommonForm(name, every, size, fit, voxel_size, bits)
     arrays = {}
     for part, (paths, targets) in parts.items():
-        arrays[f"x_{part}"] = files.Files(paths, bring, (*target_size, channels), dtype, voxel_size=wanted).loaded()
+        arrays[f"x_{part}"] = form.files(paths).loaded()
         arrays[f"y_{part}"] = None if masks else np.asarray(targets)
     if masks:
         images = {part: paths for part, (paths, _) in parts.items()}
-        found = masks_of_files.beside(
-            masks, images, by_path, lambda mask: sizes.fitted(mask, target_size, fit, mask=True), wanted
-        )
+        found = masks_of_files.beside(masks, images, form.shapes, form.mask, form.wanted)
         arrays |= {f"y_{part}": array for part, array in found.items()}
     what = f"{len(every):,} files of {name}" if description is None else description
-    return Dataset(name=str(name), description=what, voxel_size=voxels, **arrays, **fields)
+    reading = {"bits": form.bits} if form.bits else {}
+    return Dataset(name=str(name), description=what, voxel_size=form.voxel_size, reading=reading, **arrays, **fields)
 
 
 def _numbers_of(paths):
@@ -159,94 +146,3 @@ def _listed(labels, names, most=8):
     """The first of some classes by their names."""
     said = ", ".join(str(names[label] if len(names) else label) for label in labels[:most])
     return said + (f" and {len(labels) - most} more" if len(labels) > most else "")
-
-
-def _kinds(name, paths, wanted=None):
-    """`({path: shape}, Counter of dtypes, voxel size)` of all files, brought to a voxel size where one is wanted.
-
-    Pictures are not decoded for that. NIfTI files hold numbers of one scale, whatever their type.
-    """
-    shapes, (depths, voxels) = {}, (collections.Counter() for _ in range(2))
-    for path in dict.fromkeys(paths):
-        voxel = None
-        if files.suffix_of(path) in files.PICTURES:
-            shape, depth = pictures.header(path)
-        else:
-            array, voxel = files.read(path)
-            shape, depth = resampling.resampled_shape(array.shape, voxel, wanted), array.dtype
-        if wanted is not None and voxel is None:
-            raise ValueError(
-                f"`voxel_size` resamples NIfTI volumes, whose files know how large their voxels are. Received: "
-                f"{path} of {name} with voxel_size={wanted}. Leave it out, or save the volumes as NIfTI."
-            )
-        voxels[voxel if wanted is None else wanted] += 1
-        shapes[path] = shape
-        depths["float32" if files.suffix_of(path) in files.NIFTIS else np.dtype(depth).name] += 1
-    voxels.pop(None, None)
-    if len(voxels) > 1:
-        raise ValueError(
-            f"Volumes of a data set have voxels of one size. Received: {', '.join(map(str, voxels))}. Bring them to "
-            "one with voxel_size=1.0 (--option voxel_size=1.0), in the units of the files."
-        )
-    return shapes, depths, next(iter(voxels), None)
-
-
-def _channels(name, shapes):
-    """The number of channels of all images: that of each, or three where some are gray and some are colored."""
-    found = collections.Counter()
-    for shape, count in shapes.items():
-        found[shape[-1]] += count
-    if len(found) > 1 and set(found) != {1, 3}:
-        listed = ", ".join(f"{channels} channels ({count:,})" for channels, count in sorted(found.items()))
-        raise ValueError(
-            f"Images of a data set have the same channels, or are gray and in three colors. Received: {name} with "
-            f"{listed}. Save them alike."
-        )
-    if len(found) > 1:
-        log.info("Gray images stand beside colored ones: the gray ones are given three equal channels.")
-    return max(found)
-
-
-def _depth(name, depths):
-    """`(dtype of all images, whether those of 16 bits are divided by 257)`."""
-    kinds = {np.dtype(depth).kind.replace("u", "i").replace("b", "i") for depth in depths}
-    if len(kinds) > 1:
-        listed = ", ".join(f"{depth} ({count:,})" for depth, count in depths.most_common())
-        raise ValueError(
-            f"Images of a data set have numbers of one kind, else they are of several scales. Received: {name} with "
-            f"{listed}. Save them alike."
-        )
-    deep = {"uint8", "uint16"} <= set(depths)
-    if deep:
-        log.info("Images of 16 bits stand beside some of 8: the numbers of the first are divided by %d.", _DEEPER)
-    return "uint8" if set(depths) == {"uint8"} else "float32", deep
-
-
-def _common_size(name, shapes, size, fit):
-    spaces = collections.Counter()
-    for shape, count in shapes.items():
-        spaces[shape[:-1]] += count
-    ranks = {len(space) for space in spaces}
-    if len(ranks) > 1 or (size is not None and ranks != {len(size)}):
-        raise ValueError(
-            "Files of a data set are all images or all volumes, and `size` has a number for each of their axes. "
-            "Received: "
-            f"{name} with {', '.join(_by(s) for s in list(spaces)[:4])} and size={size}. Sort them, or correct --size."
-        )
-    if size is None:
-        if len(spaces) > 1:
-            listed = ", ".join(f"{_by(space)} ({count:,})" for space, count in spaces.most_common(4))
-            common = spaces.most_common(1)[0][0]
-            raise ValueError(
-                f"Images of a data set have one size. Received: {name} with {listed}"
-                f"{' and others' if len(spaces) > 4 else ''}. Use --size {' '.join(map(str, common))}, which cuts "
-                "and pads "
-                "(with --fit resize it scales, proportions kept)."
-            )
-        return next(iter(spaces))
-    sizes.announce(spaces, size, fit)
-    return size
-
-
-def _by(space):
-    return "x".join(map(str, space))

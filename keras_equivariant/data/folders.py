@@ -16,7 +16,7 @@ _OF_SYSTEMS = ("thumbs.db", "desktop.ini", "__macosx")
 log = logging.getLogger("keras_equivariant.data")
 
 
-def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None):
+def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None, bits=None):
     """A data set from a folder of files: pictures, .tif, .npy, or volumes as NIfTI or .npy.
 
     Either with a folder for each class, whose name is that of the class; or with a folder `images` and one `masks`, in
@@ -30,6 +30,7 @@ def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None):
         size: height and width (and depth) to bring all to; None where they have one size.
         fit: `"pad"` cuts and pads about the middle, `"resize"` scales with the proportions kept.
         voxel_size: of NIfTI volumes, a length or three, in the units of the files: all are resampled to it first.
+        bits: of the scale of the pictures, 8 or 16, to which others are brought; by default 8 where some have 8.
 
     Raises:
         ValueError: a folder with nothing of that kind, an image without its mask, files of several sizes without
@@ -38,7 +39,7 @@ def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None):
     path = Path(path).expanduser()
     roots = _roots(path)
     pairs = {part: _pair(root) for part, root in roots.items()}
-    options = {"size": size, "fit": fit, "seed": seed, "voxel_size": voxel_size}
+    options = {"size": size, "fit": fit, "seed": seed, "voxel_size": voxel_size, "bits": bits}
     if _all_paired(path, pairs):
         found = {part: _with_masks(*pair) for part, pair in pairs.items()}
         _log_left_out(path, [file for lists in found.values() for files_ in lists for file in files_])

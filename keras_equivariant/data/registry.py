@@ -209,9 +209,9 @@ def _loader_of(path, shards):
     if shards:
         return load_shards, ()
     if path.is_dir():
-        return load_folder, ("size", "fit", "voxel_size")
+        return load_folder, ("size", "fit", "voxel_size", "bits")
     if suffix == ".csv":
-        return load_table, ("size", "fit", "target")
+        return load_table, ("size", "fit", "target", "bits")
     if suffix in (".xyz", ".extxyz"):
         return load_extended_xyz, ("test", "periodic", "target", "elements", "points")
     if holds_atoms(path):

@@ -60,6 +60,23 @@ def fitted(array, size, fit="pad", mask=False):
     return array
 
 
+def restored(array, size):
+    """What lies on the pixels of a `fitted(…, fit="resize")` image, `(*space, C)`, on those that the image had before.
+
+    Args:
+        array: `(*space, C)`.
+        size: of the image before.
+    """
+    space = array.shape[:-1]
+    if space == tuple(size):
+        return array
+    factor = min(n / s for n, s in zip(space, size, strict=True))
+    inside = [min(n, max(1, round(s * factor))) for n, s in zip(space, size, strict=True)]
+    for axis, n in enumerate(inside):
+        array = _cut_or_padded(array, axis, n)
+    return _scaled(array, size, mask=False)
+
+
 def _scaled(array, sizes, mask):
     zoom = require("scipy.ndimage", "Resizing images").zoom
     factors = [n / s for n, s in zip(sizes, array.shape[:-1], strict=True)]

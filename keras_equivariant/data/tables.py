@@ -17,7 +17,7 @@ PART_COLUMNS = ("part", "split", "set", "subset", "fold")
 _COMMA = re.compile(r"[-+]?\d*,\d+")  # a decimal comma
 
 
-def load_table(path, seed=0, size=None, fit="pad", target=None):
+def load_table(path, seed=0, size=None, fit="pad", target=None, bits=None):
     """A data set from a CSV file with a header: one column of file names, and one or more of what the images show.
 
     Texts, and whole numbers in a column called class or label, are classes; other numbers are numbers, of which each
@@ -31,6 +31,7 @@ def load_table(path, seed=0, size=None, fit="pad", target=None):
         target: what the columns are: `"class"`, `"number"`, `"angle"` (degrees), `"axis"` (degrees, of a direction that
             half a turn leaves as it is), `"vector"` (two columns, x to the right and y up; of volumes three); by
             default what they look like.
+        bits: as in `load_folder`.
 
     Raises:
         ValueError: no such columns, a file that is missing, or cells that are empty or no numbers, with their line.
@@ -58,7 +59,7 @@ def load_table(path, seed=0, size=None, fit="pad", target=None):
     for part in dict.fromkeys(where):
         chosen = [i for i, p in enumerate(where) if p == part]
         parts[part] = [paths[i] for i in chosen], values[chosen]
-    return assembled(path, parts, size=size, fit=fit, seed=seed, **fields)
+    return assembled(path, parts, size=size, fit=fit, seed=seed, bits=bits, **fields)
 
 
 def _read(path):

@@ -78,5 +78,6 @@ def origin_of(dataset):
     parts = (dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
     arrays = [array for part in parts for array in parts_of(part).values()]
     on_disk = any(isinstance(array, Stored) for array in arrays)
-    learned = {"task": dataset.task, "targets": [*dataset.y_train.arrays] if isinstance(dataset.y_train, Rows) else []}
+    names = dataset.y_train.arrays if isinstance(dataset.y_train, Rows) else dataset.target_names
+    learned = {"task": dataset.task, "targets": [*map(str, names)], "target_type": dataset.target_type}
     return {"data_sha256": UNKNOWN if on_disk else digest(*arrays), **learned, **provenance()}

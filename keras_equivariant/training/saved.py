@@ -22,7 +22,8 @@ log = logging.getLogger("keras_equivariant.training")
 @dataclass(frozen=True)
 class Trained:
     """A model with what its run knew: the preprocessing in front of it, the settings (empty for a bare file), the
-    absolute path of its data, where they had one, its task and the names of what was learned."""
+    absolute path of its data, where they had one, its task, the names of what was learned, how vectors among it rotate,
+    and the probability from which on a pixel counts as found."""
 
     model: keras.Model
     preprocess: Preprocess = field(default_factory=Preprocess)
@@ -30,6 +31,8 @@ class Trained:
     data_path: str | None = None
     task: str | None = None
     targets: tuple = ()
+    target_type: str = ""
+    threshold: float = 0.5
 
     @property
     def served(self):
@@ -149,5 +152,13 @@ def load_trained(path):
         ) from error
     if (path / "preprocess.npz").is_file():
         preprocess.state.update(read_arrays(path / "preprocess.npz", what="The state of the preprocessing"))
-    learned = origin.get("task"), tuple(origin.get("targets") or ())
-    return Trained(load_model(path / "model.keras"), preprocess, settings, origin.get("data_path"), *learned)
+    learned = origin.get("task"), tuple(origin.get("targets") or ()), origin.get("target_type") or ""
+    summary = read_json(path / "summary.json") if (path / "summary.json").is_file() else {}
+    return Trained(
+        load_model(path / "model.keras"),
+        preprocess,
+        settings,
+        origin.get("data_path"),
+        *learned,
+        threshold=summary.get("threshold", 0.5),
+    )

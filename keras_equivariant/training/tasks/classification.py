@@ -103,6 +103,14 @@ class Classification(Task):
             text += f" Over {what} {summary[key]:.2f} %." if key in summary else ""
         return text
 
+    def answers(self, outputs, trained):
+        names = [*(trained.settings.get("classes") or ()), *range(outputs.shape[-1])][: outputs.shape[-1]]
+        logits = np.asarray(outputs, "float64")
+        shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        shares /= shares.sum(axis=-1, keepdims=True)
+        chosen = np.argmax(logits, axis=-1)
+        return {"class": [str(names[i]) for i in chosen], "probability": shares.max(axis=-1).tolist()}
+
     def chance(self, targets):
         """The share of the most frequent class."""
         return float(np.bincount(targets).max() / len(targets))

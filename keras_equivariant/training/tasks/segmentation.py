@@ -94,6 +94,15 @@ class Segmentation(Task):
 
         return dataset.references.scores(answer, (scores or {}).get("threshold", 0.5))
 
+    def map_of(self, outputs, trained):
+        """The mask of the best threshold on the run's test images, 0 and 255, or the class numbers."""
+        if outputs.shape[-1] > 1:
+            mask = np.argmax(outputs, axis=-1).astype("uint8")
+            shares = np.bincount(mask.ravel(), minlength=outputs.shape[-1]) / mask.size
+            return mask, {f"share of {i}": float(share) for i, share in enumerate(shares)}
+        found = _probability(outputs[..., 0]) >= trained.threshold
+        return np.where(found, 255, 0).astype("uint8"), {"share found": float(found.mean())}
+
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
         """F1 where images and masks are rotated, within the disc that stays inside the image, at one threshold.
 

@@ -116,6 +116,20 @@ class Task:
         """A few inputs as the model itself takes them, to certify it on; None where no group moves them."""
         return list(inputs.arrays.values()) if isinstance(inputs, Rows) else inputs
 
+    def answers(self, outputs, trained):
+        """What outputs `(B, n)` say of each input, as columns of a table: `{name: B values}`.
+
+        Args:
+            trained: the `Trained` that has the names.
+        """
+        names = trained.targets if len(trained.targets) == outputs.shape[-1] else ()
+        names = names or [f"output {i + 1}" for i in range(outputs.shape[-1])]
+        return {str(name): outputs[:, i].tolist() for i, name in enumerate(names)}
+
+    def map_of(self, outputs, trained):
+        """What is kept of outputs `(*space, n)` at every pixel of one input, and numbers on it as a dict."""
+        return outputs, {"mean": float(outputs.mean()), "largest": float(outputs.max())}
+
     def summary(self, scores, by_angle):
         """The results as plain numbers with telling names, for summary.json."""
         raise NotImplementedError

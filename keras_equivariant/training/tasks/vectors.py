@@ -86,6 +86,15 @@ class Vectors(Measured):
             found[float(angle)] = self._scores(answers, wanted)["angle_error"]
         return found
 
+    def answers(self, outputs, trained):
+        frequency = Vectors(trained.target_type or self.target_type).frequency
+        names = ("x", "y") if outputs.shape[-1] == 2 else [f"axis {i}" for i in range(outputs.shape[-1])]
+        found = {name: outputs[:, i].tolist() for i, name in enumerate(names)}
+        if outputs.shape[-1] != 2:
+            return found
+        what = "angle" if frequency == 1 else "axis"
+        return {f"{what} (degrees)": vectors.degrees_of(outputs, frequency).tolist(), **found}
+
     def chance(self, targets):
         return 90.0 / self.frequency
 
