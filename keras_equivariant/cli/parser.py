@@ -116,9 +116,7 @@ def _add_evaluate(evaluate):
 def _add_predict(predict):
     predict.add_argument("run", metavar="RUN", help="a run folder or a .keras file")
     predict.add_argument("files", nargs="+", metavar="FILE", help="pictures, volumes or folders of them")
-    predict.add_argument(
-        "--output", metavar="PATH", help="a .csv file for one answer a file, a folder for masks and fields"
-    )
+    predict.add_argument("--output", metavar="PATH", help="a .csv file, or of masks and fields a folder")
 
 
 def _add_compare(compare):
@@ -322,8 +320,7 @@ COMMANDS = {
         _add_predict,
         commands.run_predict,
         "what a trained network says of pictures and volumes in files",
-        "Classes by their names, numbers and angles as a table, masks as pictures, for files that nobody has labeled. "
-        "They are brought to the form of the run's own data.",
+        "Classes by their names, numbers and angles as a table, masks as pictures; files become as the run's data are.",
     ),
     "compare": (
         _add_compare,

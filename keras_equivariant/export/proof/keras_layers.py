@@ -87,9 +87,9 @@ def _scale(reader, node, layer, call):
 def _normalization(reader, node, layer, call):
     if isinstance(layer, keras.layers.Normalization):
         _scale(reader, node, layer, call)
-    elif isinstance(layer, keras_normalizations.OF_EXAMPLES):
+    elif not isinstance(layer, keras.layers.BatchNormalization):
         keras_normalizations.normalization(reader, node, layer, call)
-    elif isinstance(layer, keras.layers.BatchNormalization) and layer.axis in (-1, len(call.inputs[0].shape) - 1):
+    elif layer.axis in (-1, len(call.inputs[0].shape) - 1):
         weights = sorted(layer.weights, key=lambda weight: weight.name)
         names = tuple(weight.name for weight in weights)
         node.kind, node.options = "pointwise", {"name": ("batch normalization", layer.epsilon, names)}

@@ -5,16 +5,8 @@ import numpy as np
 
 from keras_equivariant.export.proof.graph import Node
 
-OF_EXAMPLES = (
-    keras.layers.GroupNormalization,
-    keras.layers.LayerNormalization,
-    keras.layers.RMSNormalization,
-    keras.layers.UnitNormalization,
-)
-
-
 def normalization(reader, node, layer, call):
-    """One of these layers as statistics over its axes, and a function of a number, of these and of the weights."""
+    """A layer as statistics over its axes, and a function of a number, of these and of the weights."""
     rank = len(call.inputs[0].shape)
     if isinstance(layer, keras.layers.GroupNormalization):
         _in_groups(reader, node, layer, rank)
