@@ -1,14 +1,16 @@
 """The twin of a network, call by call."""
 
+import warnings
+
 import keras
 
 from keras_equivariant import layers
 from keras_equivariant.conversion import reshaping, rules, spatial
 from keras_equivariant.conversion.kinds import FLAT, IMAGE, INVARIANT, REGULAR, SPLIT
-from keras_equivariant.conversion.problems import RULE, NoCounterpart, describe
+from keras_equivariant.conversion.problems import RULE, STILL, NoCounterpart, describe
 from keras_equivariant.conversion.report import ConvertedLayer
 from keras_equivariant.conversion.windows import Exact
-from keras_equivariant.graphs.calls import fresh, is_empty
+from keras_equivariant.graphs.calls import call_of, fresh, is_empty
 from keras_equivariant.graphs.rewriting import Names
 from keras_equivariant.graphs.weights import DeferredWeights, clone_operation, clone_with
 from keras_equivariant.layers.core.base import stock
@@ -56,7 +58,7 @@ class Converter:
             results = keras.tree.flatten(result)
             self._end(call, results[0])
             tensors.update(zip(map(id, call.outputs), results, strict=True))
-        found = [self._output(tensors[id(tensor)], outputs) for tensor in self.graph.outputs]
+        found = [self._output(tensors[id(tensor)], tensor, outputs) for tensor in self.graph.outputs]
         outputs = keras.tree.pack_sequence_as(self.graph.output, found)
         inputs = keras.tree.map_structure(lambda x: tensors[id(x)], self.graph.input)
         return keras.Model(inputs, outputs, name=name)
@@ -87,8 +89,10 @@ class Converter:
         rule = table.get(row.kind if row else None, rules.operation)
         return rule(self, call, args, kwargs)
 
-    def _output(self, tensor, outputs):
+    def _output(self, tensor, original, outputs):
         kind = self.kind(tensor)
+        if self.group.order > 1 and self.plan.is_still_map(original):
+            self._still(f"{RULE} Received: {describe(call_of(original).operation)} {STILL[0]}")
         if kind == FLAT:
             raise NoCounterpart("A flattened map is no invariant output", "use GlobalAveragePooling before the end")
         if kind == SPLIT:
@@ -96,6 +100,11 @@ class Converter:
         if kind == REGULAR and outputs == "pooled":
             return self.pool(tensor, "max", "output")
         return tensor
+
+    def _still(self, text):
+        if self.strict:
+            raise NoCounterpart(text, f"{STILL[1]}; strict=False keeps it, the same for all orientations")
+        warnings.warn(f"{text}. With strict=False it stays the same for all orientations", stacklevel=5)
 
     # What the rules build with.
 

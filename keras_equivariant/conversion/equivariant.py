@@ -11,6 +11,7 @@ from keras_equivariant import groups
 from keras_equivariant.conversion.channels import Widths
 from keras_equivariant.conversion.converter import Converter
 from keras_equivariant.conversion.matching import MATCHES, cost, matched
+from keras_equivariant.conversion.output_names import output_names, with_output_names
 from keras_equivariant.conversion.plan import Plan, check
 from keras_equivariant.conversion.report import Conversion
 from keras_equivariant.conversion.weights import project
@@ -50,7 +51,8 @@ def equivariant(
         weights: None for random ones; `"project"` starts from those of `model`: as many of its channels as there are
             fields, those with the largest kernels, without mixing of orientations. With `match=1.0` nothing is cut off,
             and the twin begins as the mean of `model` over the group, as far as its windows are those of `model`.
-        strict: replace windows that are not symmetric, and raise where none fits; with False keep them, and warn.
+        strict: replace windows that are not symmetric, and raise where none fits or where a map that is an output does
+            not move with the image, such as one decoded from a vector; with False keep them, and warn.
         outputs: `"pooled"`: feature maps come out without the group axis; `"regular"`: with it.
         replacements: dict from classes of layers of your own to functions of such a layer that give the layer in its
             place, on features (B, *space, |G|, C).
@@ -94,11 +96,11 @@ def equivariant(
     graph = inlined(functional(model, "converted", functions=True, closed=replacements))
     plan = Plan(graph, group.dimension, replacements)
     check(plan)
-    name = name or f"{model.name}_{group.name.lower()}"
+    name, names = name or f"{model.name}_{group.name.lower()}", output_names(model, graph)
 
     def build(width):
         walk = Converter(graph, plan, Widths(plan.channels, width), group, strict, replacements)
-        return walk.run(name, outputs), walk
+        return with_output_names(walk.run(name, outputs), names, walk.names.new), walk
 
     width, (twin, walk) = matched(match, group, model, build)
     lost = project(walk, walk.widths) if weights else {}

@@ -9,10 +9,12 @@ from keras_equivariant.conversion.kinds import HEAD, IMAGE, INVARIANT, REGULAR, 
 from keras_equivariant.conversion.plan_layers import plan_attention, plan_layer
 from keras_equivariant.conversion.plan_operations import plan_operation
 from keras_equivariant.conversion.predictions import predictions
-from keras_equivariant.conversion.problems import RULE, NoCounterpart, describe
+from keras_equivariant.conversion.problems import RULE, STILL, NoCounterpart, describe
 from keras_equivariant.conversion.reshaping import plan_other
 from keras_equivariant.graphs.calls import calls
 from keras_equivariant.stock.traits import traits
+
+_MADE = "a map of numbers that do not, made behind a Flatten or a pooling over all pixels"
 
 
 class _Shared(NoCounterpart):
@@ -68,6 +70,10 @@ class Plan:
         """Whether a tensor has axes of space."""
         return len(tensor.shape) == self.rank + 2
 
+    def is_still_map(self, tensor):
+        """Whether a tensor has axes of space, of more than one pixel, that no rotation moves."""
+        return self.is_map(tensor) and self[tensor].kind == INVARIANT and set(tensor.shape[1:-1]) != {1}
+
     def new(self, size, **flags):
         """Channels of their own; flags are the arguments of Channels."""
         self.channels.append(Channels(size, **flags))
@@ -82,6 +88,8 @@ class Plan:
         row = traits(operation)
         still = bool(inputs) and all(one.kind == INVARIANT for one in inputs)
         try:
+            if not still and any(map(self.is_still_map, call.inputs)):
+                raise NoCounterpart(f"takes features that move with the image and {_MADE}", STILL[1])
             self._check_shared(operation, still, any(one.kind == HEAD for one in inputs))
             if still and row is not None and row.rank:
                 self._add_free(call, inputs)

@@ -44,6 +44,14 @@ SHUFFLED = (
 )
 
 
+STILL = (
+    "makes a map of numbers that do not move with the image, behind a Flatten or a pooling over all pixels, so that it "
+    "cannot rotate with the image",
+    "keep a map all the way, with convolutions and strides in place of Flatten and Dense, or make the trained model "
+    "exact as it is with ke.symmetrize",
+)
+
+
 def unknown(operation):
     """The error of a layer of which nothing is known."""
     name = type(operation).__name__

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_equivariant import groups, layers
+from keras_equivariant.conversion.output_names import output_names, with_output_names
 from keras_equivariant.conversion.plan import Plan
 from keras_equivariant.graphs.calls import calls, fresh
 from keras_equivariant.graphs.reading import as_functional, functional
@@ -93,7 +94,8 @@ def symmetrize(
     wanted = _layouts(model, graph, outputs, group)
     build = _average if how == "average" else _canonical
     found = build(model, inputs, images, wanted, group, scorer)
-    return keras.Model(inputs, keras.tree.pack_sequence_as(graph.output, found), name=name or model.name)
+    symmetric = keras.Model(inputs, keras.tree.pack_sequence_as(graph.output, found), name=name or model.name)
+    return with_output_names(symmetric, output_names(model, graph), lambda taken: taken)
 
 
 def _layouts(model, graph, outputs, group):
@@ -143,21 +145,28 @@ def _average(model, inputs, images, wanted, group, scorer):
 
 
 def _canonical(model, inputs, images, wanted, group, scorer):
+    default = scorer is None
     scorer = scorer or default_scorer(images[0], group)
-    weights = GroupChoice(group, name="choice")(scorer(images[0]))
-    rotated = keras.tree.map_structure(
-        lambda x: (
-            Canonical(group, name=f"{x.name}_canonical", dtype=x.dtype)([x, weights])
-            if any(x is image for image in images)
-            else x
-        ),
-        inputs,
-    )
+    weights = GroupChoice(group, name="choice")(scorer(_real(images[0]) if default else images[0]))
+
+    def upright(x):
+        if not any(x is image for image in images):
+            return x
+        real = _real(x)
+        y = Canonical(group, name=f"{x.name}_canonical", dtype=real.dtype)([real, weights])
+        return y if real is x else keras.ops.cast(keras.ops.round(y), x.dtype)
+
+    rotated = keras.tree.map_structure(upright, inputs)
     return _as_maps(
         model(rotated),
         wanted,
         lambda y, layout, number: Canonical(group, True, layout, name=f"forth{number}", dtype=y.dtype)([y, weights]),
     )
+
+
+def _real(image):
+    """An image in real numbers: convolutions take no integers, and orientations that share a score are averaged."""
+    return image if keras.backend.is_float_dtype(image.dtype) else keras.ops.cast(image, keras.config.floatx())
 
 
 def default_scorer(image, group):

@@ -112,3 +112,15 @@ def test_arguments_are_checked():
     with pytest.raises(ValueError, match="pad the image to equal sizes"):
         ke.symmetrize(wide, "D4")
     assert ke.certify(ke.symmetrize(wide, "D2"), "D2").verdict == "exact"
+
+
+def test_canonical_form_of_images_of_integers():
+    """Orientations that score alike share an image, which integers by themselves would make zeros of."""
+    image = keras.Input((8, 8, 1), dtype="uint8")
+    x = keras.layers.Conv2D(2, 3, activation="relu", bias_initializer="ones")(keras.layers.Rescaling(1 / 255)(image))
+    stock = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
+    upright = ke.symmetrize(stock, "D4", how="canonical")
+    assert ke.certify(upright, angles=0).verdict == "exact"
+    gray = np.full((1, 8, 8, 1), 200, "uint8")
+    for model in (upright, ke.fold(upright)):
+        np.testing.assert_allclose(model(gray), stock(gray), rtol=1e-5)
