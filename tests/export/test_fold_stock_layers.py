@@ -162,3 +162,25 @@ def test_unfolded_order_of_channels_would_be_noticed():
     parts = [right[..., :3].reshape(2, 8, 8, 12), right[..., 3:].reshape(2, 8, 8, 20)]
     wrong = ops.reshape(ops.concatenate(parts, axis=-1), right.shape)
     assert relative_error(wrong, right) > 0.1
+
+
+def _normalized_slopes(space, group, normalization):
+    """Slopes of each field, behind what leaves the group axis where it is."""
+    rank = len(space)
+    image = keras.Input((*space, 2))
+    lifting, pooling = (getattr(ke.layers, f"LiftingConv{rank}D"), getattr(layers, f"GlobalAveragePooling{rank}D"))
+    x = normalization(lifting(4, 3, group=group, padding="same")(image))
+    x = layers.PReLU(shared_axes=[*range(1, rank + 2)], alpha_initializer="random_normal")(x)
+    return keras.Model(image, pooling()(ke.layers.GroupPooling("mean")(x)))
+
+
+@pytest.mark.parametrize(("space", "group"), [((7, 7), "D4"), ((4, 4, 4), "O")], ids=["images", "volumes"])
+@pytest.mark.parametrize(
+    "normalization", [layers.GroupNormalization(2), layers.GroupNormalization(4), layers.Identity()]
+)
+def test_slopes_and_group_normalization_run_in_tflite(space, group, normalization, tmp_path):
+    """It has PReLU on four axes, and means over no more than Keras's own layers on volumes take."""
+    model = randomize(_normalized_slopes(space, group, type(normalization).from_config(normalization.get_config())))
+    report = ke.export(model, tmp_path, ["tflite", "keras"])
+    assert report.passed
+    assert {ke.prove(path).verdict for path in (*tmp_path.glob("*.tflite"), *tmp_path.glob("*.keras"))} == {"proved"}

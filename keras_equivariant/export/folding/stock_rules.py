@@ -7,6 +7,7 @@ import numpy as np
 from keras import layers
 
 from keras_equivariant.export.folding.features import in_packed_order
+from keras_equivariant.export.folding.volumes import slopes
 from keras_equivariant.layers.core.base import stock
 from keras_equivariant.stock.inference import at_inference
 from keras_equivariant.stock.traits import TABLE, is_elementwise
@@ -63,13 +64,12 @@ def _batch_normalization(emitter, layer, x):
 
 
 def _prelu(emitter, layer, x):
-    features = emitter.features.get(x)
-    if features.tensor is None:
-        return None
-    features = emitter.features.canonical(x)
+    features = emitter.features.canonical(x)  # of four axes, for TFLite has it for no more
     alpha = layer.get_weights()[0]
     space = alpha.shape[: features.rank]
     alpha = np.broadcast_to(alpha, (*space, *features.fiber, features.fields)).reshape(*space, -1)
+    if features.rank == 3:
+        return emitter.features.add(features.holding(slopes(features.tensor, alpha)))
     shared = [axis for axis in (layer.shared_axes or ()) if axis <= features.rank]
     source = (id(layer), features.order, features.sections)
     result = emitter.apply(source, layer, [alpha], features.tensor, shared_axes=shared or None)
@@ -158,6 +158,20 @@ def _layer_normalization(emitter, layer, x):
     )
 
 
+def _group_normalization(emitter, layer, x):
+    """Of volumes: the last axis of space and the fiber as one, for LiteRT has no means over more axes."""
+    features = emitter.features.get(x)
+    last = layer.axis in (-1, len(features.shape) - 1)
+    if features.rank < 3 or not last or None in features.shape[1 : 1 + features.rank]:
+        return None
+    features = emitter.features.canonical(x)
+    *before, width, channels = features.tensor.shape[1:]
+    flat = keras.ops.reshape(features.tensor, (-1, *before, width * features.order, features.fields))
+    overrides, weights = at_inference(layer)
+    result = emitter.apply((id(layer), "last"), layer, weights, flat, **{**overrides, "axis": -1})
+    return emitter.features.add(features.holding(keras.ops.reshape(result, (-1, *before, width, channels))))
+
+
 def _reshape(emitter, layer, x):
     """Row-major order is the same in both forms."""
     return emitter.copy(layer, emitter.features.canonical(x).tensor)
@@ -168,6 +182,7 @@ RULES = {
     layers.BatchNormalization: _batch_normalization,
     layers.Concatenate: _concatenate,
     layers.Dense: _dense,
+    layers.GroupNormalization: _group_normalization,
     layers.LayerNormalization: _layer_normalization,
     layers.PReLU: _prelu,
     layers.Rescaling: _is_elementwise_rescaling,

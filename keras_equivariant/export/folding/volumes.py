@@ -29,8 +29,18 @@ def _convolution(emitter, layer, x):
     return emitter.apply((id(layer),), layer, [kernel, *bias], x, **written_out)
 
 
+def slopes(x, alpha):
+    """PReLU of five axes, in operations that TFLite's converter does not make one of its own of, which takes four."""
+    return ops.relu(x) + ops.minimum(x, 0.0) * ops.convert_to_tensor(alpha, dtype=x.dtype)
+
+
+def _prelu(emitter, layer, x):
+    return slopes(x, layer.get_weights()[0]) if len(x.shape) > 4 else emitter.copy(layer, x)
+
+
 VOLUMES = {
     layers.AveragePooling3D: _pooling("average"),
     layers.MaxPooling3D: _pooling("max"),
     layers.Conv3D: _convolution,
+    layers.PReLU: _prelu,
 }
