@@ -93,7 +93,7 @@ def equivariant(
             f"{'C8 or D8' if group.dimension == 2 else 'O or Oh'}"
         )
     replacements = dict(replacements or {})
-    graph = inlined(functional(model, "converted", functions=True, closed=replacements))
+    graph = inlined(functional(model, "converted", functions=True, closed=replacements), True, replacements)
     plan = Plan(graph, group.dimension, replacements)
     check(plan)
     name, names = name or f"{model.name}_{group.name.lower()}", output_names(model, graph)

@@ -90,7 +90,7 @@ class Plan:
         try:
             if not still and any(map(self.is_still_map, call.inputs)):
                 raise NoCounterpart(f"takes features that move with the image and {_MADE}", STILL[1])
-            self._check_shared(operation, still, any(one.kind == HEAD for one in inputs))
+            self._check_shared(operation, still, *(any(one.kind == k for one in inputs) for k in (HEAD, REGULAR)))
             if still and row is not None and row.rank:
                 self._add_free(call, inputs)
                 return
@@ -119,13 +119,18 @@ class Plan:
                 one.channels.root.regular = True
             self._planned[id(tensor)] = one
 
-    def _check_shared(self, operation, still, head):
+    def _check_shared(self, operation, still, head, lifted):
         """NoCounterpart for a layer on features of two kinds, which would have to become two layers."""
-        before = self._still.setdefault(operation, (still, head))
+        before = self._still.setdefault(operation, (still, head, lifted))
         changed = operation in self.free or getattr(traits(operation), "rank", None)
         if (before[0] != still and changed) or (before[1] != head and getattr(operation, "weights", ())):
             raise _Shared(
                 "is shared by features that the group moves and some that it does not", "use a layer for each"
+            )
+        if before[2] != lifted and not isinstance(operation, self._replaced) and getattr(operation, "weights", ()):
+            raise _Shared(
+                "is shared by the image and by features made of it, which have an axis for the group",
+                "use a layer for each",
             )
 
     def _add_free(self, call, inputs):

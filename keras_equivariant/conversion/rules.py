@@ -9,6 +9,7 @@ from keras_equivariant.conversion.plan_operations import REDUCTIONS, only_adds_a
 from keras_equivariant.conversion.problems import unknown
 from keras_equivariant.conversion.reshaping import RESHAPES
 from keras_equivariant.conversion.spatial import resized, taken
+from keras_equivariant.graphs.weights import settings
 from keras_equivariant.stock import making
 from keras_equivariant.stock.traits import is_linear, traits
 
@@ -116,7 +117,7 @@ def _dense(walk, call, args, kwargs):
 def _as_convolution(walk, layer, name, filters, kernel_size, lifting=False, **changes):
     """A dense layer as a convolution of this package."""
     cls = walk.ours("LiftingConv" if lifting else "GroupConv")
-    config = {key: value for key, value in layer.get_config().items() if key in _DENSE_OPTIONS}
+    config = {key: value for key, value in settings(layer).items() if key in _DENSE_OPTIONS}
     config |= {"filters": filters, "kernel_size": kernel_size, "group": walk.group, "name": name, **changes}
     return cls(**config)
 

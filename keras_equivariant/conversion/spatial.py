@@ -8,6 +8,7 @@ from keras_equivariant import layers
 from keras_equivariant.conversion.channels import is_depthwise, is_transposed
 from keras_equivariant.conversion.kinds import IMAGE, REGULAR
 from keras_equivariant.conversion.problems import NoCounterpart
+from keras_equivariant.graphs.weights import settings
 from keras_equivariant.layers.core.base import stock
 from keras_equivariant.layers.core.options import declared
 from keras_equivariant.ops.resizing import Centered
@@ -48,7 +49,7 @@ def _ours(walk, layer, name, lifting, **changes):
 
 def _with_options(cls, walk, layer, name, **changes):
     known = {*declared(cls.__init__), "dtype", "trainable"} - {"data_format", "basis"}
-    config = {key: value for key, value in layer.get_config().items() if key in known}
+    config = {key: value for key, value in settings(layer).items() if key in known}
     return cls(**{**config, "group": walk.group, "strict": walk.strict, "name": name, **changes})
 
 
@@ -114,7 +115,7 @@ def _depthwise(walk, call, x, change):
 
 def _depthwise_layer(walk, layer, name, multiplier, **changes):
     """A depthwise convolution with the options of a stock one, whose kernel may have another name."""
-    config = layer.get_config()
+    config = settings(layer)
     for option in ("initializer", "regularizer", "constraint"):
         if f"depthwise_{option}" in config:
             changes.setdefault(f"kernel_{option}", config[f"depthwise_{option}"])
@@ -128,7 +129,7 @@ def _separable(walk, call, x):
         raise NoCounterpart("is separable in one axis only", "use two convolutions")
     change, x = _window(walk, call, x)
     x = walk.lift(x, layer.name)
-    multiplier, config = layer.depth_multiplier, layer.get_config()
+    multiplier, config = layer.depth_multiplier, settings(layer)
     plain = {"use_bias": False, "activation": None, **change}
     first = walk.make(layer, "depthwise", lambda name: _depthwise_layer(walk, layer, name, multiplier, **plain))
     own = {f"kernel_{option}": config[f"pointwise_{option}"] for option in ("initializer", "regularizer", "constraint")}

@@ -42,7 +42,7 @@ def spec_of(model: keras.Model) -> str:
         >>> print(ke.spec_of(model).splitlines()[-2:])
         ['  - Conv2D: {filters: 4, kernel_size: 3}', '  - Flatten']
     """
-    graph = inlined(functional(model, "written as a spec", functions=True))
+    graph = inlined(functional(model, "written as a spec", functions=True), functions=True)
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise ValueError(
             f"A spec describes a network of one input and one output. Received: {len(graph.inputs)} and "

@@ -109,7 +109,7 @@ def _layouts(model, graph, outputs, group):
     usual = {group.dimension + 2: "image", 2: "invariant"}
     named = [one or usual.get(len(x.shape)) for one, x in zip(given, tensors, strict=True)]
     if None in named:
-        plan = Plan(graph := inlined(functional(model, "symmetrized", functions=True)), group.dimension)
+        plan = Plan(graph := inlined(functional(model, "symmetrized", functions=True), functions=True), group.dimension)
         heads = [plan[x].layout for x in graph.outputs]
         named = [one or (head if isinstance(head, Reshaped) else None) for one, head in zip(named, heads, strict=True)]
     if None in named:

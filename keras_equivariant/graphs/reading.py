@@ -7,6 +7,8 @@ import keras
 
 from keras_equivariant.graphs.calls import calls, fresh, is_empty, replay_graph
 from keras_equivariant.graphs.tracing import Untraceable, follow, follow_function
+from keras_equivariant.graphs.weights import clone_with, set_weights
+from keras_equivariant.stock.traits import traits
 
 
 def walk(layer):
@@ -34,8 +36,8 @@ def as_functional(model, inputs=None, purpose="read", opened=True, functions=Fal
         opened: whether the calls inside take the place of layers that are made of layers, as far as they can be
             followed, and of subclassed models. A functional or sequential model inside stays one call. With False a
             subclassed model is refused.
-        functions: whether the operations inside a Lambda, and inside the user's own layers that hold nothing, take
-            their place too, as far as they can be followed.
+        functions: whether the operations inside a Lambda, inside the user's own layers that hold nothing, and inside
+            activations of the user's own take their place too, as far as they can be followed.
         closed: classes of layers that are not opened.
 
     Raises:
@@ -156,12 +158,12 @@ def _opened(graph, functions, shut):
     between them.
     """
     framed = any(_is_own_frame(layer) for layer in walk(graph))
-    stuck = set()
+    stuck, plain = set(), {}
 
     def call(operation, *args, **kwargs):
         if isinstance(operation, shut):
             return operation(*args, **kwargs)
-        return _open(stuck, framed, functions, operation, *args, **kwargs)
+        return _open(stuck, plain, framed, functions, operation, *args, **kwargs)
 
     def closed(call):
         known = call.operation in stuck or isinstance(call.operation, shut)
@@ -174,17 +176,22 @@ def _opened(graph, functions, shut):
 
 
 def _can_open(operation, args, framed, functions):
-    inside = is_composed(operation) or (functions and _is_function(operation))
+    inside = is_composed(operation) or (functions and (_is_function(operation) or has_own_activation(operation)))
     return inside or (framed and _frames(operation, args) is not None)
 
 
-def _open(stuck, framed, functions, operation, *args, **kwargs):
+def _open(stuck, plain, framed, functions, operation, *args, **kwargs):
     frames = _frames(operation, args) if framed else None
     if frames is not None and is_empty(kwargs.get("mask")):
         x = keras.ops.reshape(args[0], (-1, *args[0].shape[2:]))
         y = operation.layer(x)
         return keras.tree.map_structure(lambda t: keras.ops.reshape(t, (-1, frames, *t.shape[1:])), y)
     composed = is_composed(operation)
+    if operation not in stuck and functions and has_own_activation(operation):
+        try:
+            return _with_activation(plain, operation, args, kwargs)
+        except Untraceable:
+            stuck.add(operation)
     if operation not in stuck and (composed or (functions and _is_function(operation))):
         try:
             return (follow if composed else follow_function)(operation, args, kwargs, "opened")
@@ -193,6 +200,26 @@ def _open(stuck, framed, functions, operation, *args, **kwargs):
     elif frames is not None:  # with a mask, it stays one call too
         stuck.add(operation)
     return operation(*args, **kwargs)
+
+
+def has_own_activation(operation):
+    """Whether a layer of Keras ends in a function of the user's, which Keras cannot make again from its name."""
+    if not isinstance(operation, keras.Layer) or traits(operation) is None:
+        return False
+    function = getattr(operation, "activation", None)
+    foreign = callable(function) and not isinstance(function, keras.Operation)
+    return foreign and not (getattr(function, "__module__", None) or "").startswith("keras.")
+
+
+def _with_activation(plain, layer, args, kwargs):
+    """What a layer gives, its activation in operations of its own; `plain` has the layers without."""
+    x = args[0]
+    if not isinstance(layer, keras.layers.Activation):
+        new = plain.setdefault(id(layer), (layer, clone_with(layer, layer.name, activation=None)))[1]
+        x = new(*args, **kwargs)
+        set_weights(new, layer.get_weights())
+    function = keras.layers.Lambda(layer.activation, name=layer.name)
+    return follow_function(function, (x,), {}, "opened")
 
 
 def _frames(operation, args):

@@ -19,10 +19,12 @@ class Rewriter:
 
     Attributes:
         purpose: what the model is wanted for, as errors say it.
+        functions: whether functions of the user's are followed in inner models, as `as_functional` does.
         names: the Names in the new model.
     """
 
     purpose = "rewritten"
+    functions = False
 
     def __init__(self):
         self.names = Names()
@@ -82,7 +84,7 @@ class Rewriter:
     def _around(self, model):
         """A model that takes the gradient of its network, around the new network."""
         if id(model) not in self._models:
-            network = self.run(as_functional(model.network, purpose=self.purpose))
+            network = self.run(as_functional(model.network, purpose=self.purpose, functions=self.functions))
             self._models[id(model)] = model, model.around(network, self.own_name(model.name))
         return self._models[id(model)][1]
 
@@ -100,7 +102,7 @@ class Rewriter:
     def _inner(self, model, outside):
         """(the new model for an inner one, the forms of what it gives)."""
         name = self.own_name(model.name)
-        graph = as_functional(model, purpose=self.purpose)
+        graph = as_functional(model, purpose=self.purpose, functions=self.functions)
         with self.scope(graph):
             pairs = zip(graph.inputs, outside, strict=True)
             flat = [self.mark(fresh(x, name=old.name), self.form(x)) for old, x in pairs]
@@ -110,12 +112,15 @@ class Rewriter:
         return new, [self.form(tensor) for tensor in keras.tree.flatten(outputs)]
 
 
-def inlined(graph):
-    """The graph with the calls of inner models in their place."""
+def inlined(graph, functions=False, closed=()):
+    """The graph with the calls of inner models in their place; the options are those of `as_functional`."""
+    inner = {}
 
     def call(operation, *args, **kwargs):
         if isinstance(operation, keras.Model) and is_plain(operation):
-            return replay_graph(as_functional(operation), args[0], call)
+            if id(operation) not in inner:  # read once, so that what it shares stays shared
+                inner[id(operation)] = as_functional(operation, functions=functions, closed=closed)
+            return replay_graph(inner[id(operation)], args[0], call)
         return operation(*args, **kwargs)
 
     inputs = keras.tree.map_structure(fresh, graph.input)

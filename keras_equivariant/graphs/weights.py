@@ -9,7 +9,20 @@ def clone_with(layer, name, **changes):
     if isinstance(layer, keras.layers.Lambda):  # whose function no configuration holds
         options = {"output_shape": layer._output_shape, "arguments": layer.arguments, "name": name, **changes}
         return type(layer)(layer.function, **options)
-    return type(layer).from_config({**layer.get_config(), "name": name, **changes})
+    return type(layer).from_config({**settings(layer), "name": name, **changes})
+
+
+def settings(layer):
+    """The configuration of a layer, with functions and objects of the user's own in place of their description."""
+    config = layer.get_config()
+    return {key: getattr(layer, key, value) if _is_own(value) else value for key, value in config.items()}
+
+
+def _is_own(value):
+    """Whether something serialized is nothing that Keras finds by its name."""
+    if not isinstance(value, dict) or not {"class_name", "value"} & set(value):
+        return False
+    return not str(value.get("module") or "").startswith("keras")
 
 
 def clone_operation(operation, name=None):

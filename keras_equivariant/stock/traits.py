@@ -196,12 +196,28 @@ HALVING = ("glu",)
 LINEAR_OPERATIONS = ("Add", "Negative", "Subtract")
 SCALING_OPERATIONS = ("Divide", "Multiply", "TrueDivide")
 ODD_OPERATIONS = (
-    *("HardShrink", "HardTanh", "Negative", "Sign", "Sin", "Sinh", "SoftShrink", "Softsign", "Tanh", "TanhShrink"),
+    *("Arctan", "Arcsinh", "Erf", "HardShrink", "HardTanh", "Negative", "Sign", "Sin", "Sinh", "SoftShrink"),
+    *("Softsign", "Tan", "Tanh", "TanhShrink"),
 )
 ELEMENTWISE_OPERATIONS = {
     *(*LINEAR_OPERATIONS, *SCALING_OPERATIONS, *ODD_OPERATIONS),
     *("Abs", "Absolute", "Clip", "Exp", "Log", "Log1p", "Maximum", "Minimum", "Power", "Reciprocal", "Sqrt", "Square"),
-    *("Celu", "Elu", "Gelu", "HardSigmoid", "HardSilu", "LeakyRelu", "LogSigmoid", "Mish", "Relu", "Relu6", "Selu"),
+    *("Cos", "Cosh", "Expm1", "Log10", "Log2", "Logaddexp", "Rsqrt", "Where"),
+    *("Equal", "Greater", "GreaterEqual", "Less", "LessEqual", "LogicalAnd", "LogicalNot", "LogicalOr", "NotEqual"),
+    *(
+        "Where",
+        "Celu",
+        "Elu",
+        "Gelu",
+        "HardSigmoid",
+        "HardSilu",
+        "LeakyRelu",
+        "LogSigmoid",
+        "Mish",
+        "Relu",
+        "Relu6",
+        "Selu",
+    ),
     *("Sigmoid", "Silu", "Softplus", "SparsePlus", "SparseSigmoid", "Squareplus", "Threshold"),
     "ReLU",  # what keras.activations.relu makes, where keras.ops.relu makes Relu
 }

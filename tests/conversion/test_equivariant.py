@@ -147,6 +147,72 @@ def test_activation_functions_are_known_as_operations_too():
     assert {name: kind for name, kind in found.items() if kind not in ELEMENTWISE_OPERATIONS} == {}
 
 
+def doubled(x):
+    return 2.0 * keras.ops.tanh(x)
+
+
+@keras.saving.register_keras_serializable("tests")
+def swish(x):
+    return x * keras.ops.sigmoid(x)
+
+
+OWN_ACTIVATIONS = {
+    "lambda": lambda x: keras.ops.sin(x),
+    "function": doubled,
+    "registered": swish,
+    "where": lambda x: keras.ops.where(x > 0, x, 0.1 * x),
+}
+
+
+def with_own_activation(activation):
+    image = keras.Input((9, 9, 2))
+    inner = keras.Sequential([keras.Input((9, 9, 4)), layers.Conv2D(4, 3, padding="same", activation=activation)])
+    x = layers.SeparableConv2D(4, 3, padding="same", activation=activation)(layers.Activation(activation)(image))
+    x = layers.Dense(4, activation=activation)(inner(inner(x)))
+    return keras.Model(image, layers.Dense(2, activation=activation)(layers.Flatten()(x)))
+
+
+@pytest.mark.parametrize("name", OWN_ACTIVATIONS)
+def test_activations_of_your_own_are_followed(name, tmp_path):
+    """Where Keras makes layers of their configuration, in which these are names that it may not know."""
+    stock = shake(with_own_activation(OWN_ACTIVATIONS[name]))
+    x = images(stock)
+    for model in (shake(ke.equivariant(stock, "D4")), ke.symmetrize(stock, "D4")):
+        assert ke.certify(model, angles=0).verdict == "exact"
+        folded = ke.fold(model)
+        np.testing.assert_allclose(answers(folded, x), answers(model, x), rtol=1e-4, atol=1e-5)
+    folded.save(tmp_path / "folded.keras")
+    again = keras.models.load_model(tmp_path / "folded.keras", custom_objects={})
+    np.testing.assert_allclose(answers(again, x), answers(folded, x), rtol=1e-5, atol=1e-6)
+    same = ke.equivariant(stock, "Z2", match=1.0, weights="project")
+    assert same.count_params() == stock.count_params()
+    np.testing.assert_allclose(answers(same, x), answers(stock, x), rtol=1e-5, atol=1e-6)
+
+
+def test_an_activation_of_your_own_that_breaks_the_symmetry_is_named():
+    stock = with_own_activation(lambda x: x * keras.ops.roll(x, 1, axis=1))
+    with pytest.raises(ValueError, match='Roll inside "activation'):
+        ke.equivariant(stock, "D4")
+
+
+def test_regularizers_and_constraints_of_your_own_are_kept():
+    image = keras.Input((9, 9, 1))
+    own = {"kernel_regularizer": lambda w: keras.ops.sum(w**2), "kernel_constraint": lambda w: keras.ops.clip(w, -1, 1)}
+    x = layers.Conv2D(2, 3, activation="relu", **own)(image)
+    x = layers.Dense(3, **own)(layers.SeparableConv2D(2, 3, bias_regularizer=own["kernel_regularizer"])(x))
+    twin = ke.equivariant(keras.Model(image, layers.GlobalAveragePooling2D()(x)), "C4", match=1.0)
+    assert len(twin.losses) == 3
+    assert ke.certify(twin, angles=0).verdict == "exact"
+
+
+def test_a_layer_shared_by_the_image_and_by_features_is_named():
+    image = keras.Input((9, 9, 4))
+    shared = layers.Conv2D(4, 3, padding="same", name="shared")
+    x = layers.Conv2D(4, 3)(shared(shared(image)))
+    with pytest.raises(ValueError, match='"shared" .* is shared by the image and by features made of it'):
+        ke.equivariant(keras.Model(image, layers.GlobalAveragePooling2D()(x)), "D4")
+
+
 def test_what_has_no_counterpart_is_named_once():
     image = keras.Input((8, 8, 1))
     x = keras.ops.cumsum(keras.ops.cumsum(layers.Conv2D(2, 3)(image), axis=1), axis=1)

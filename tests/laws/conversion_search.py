@@ -14,6 +14,11 @@ GROUPS = ("C4", "D4", "D2", "C2")
 EXACT, ROUNDING = 1e-12, 1e-5
 
 
+def _leaky(x):
+    """An activation that Keras does not find by its name."""
+    return ops.where(x > 0, x, 0.1 * x)
+
+
 class Drawn:
     """A network under construction: `x` are its features, `kept` earlier ones of the same size."""
 
@@ -34,7 +39,7 @@ class Drawn:
         options = {"padding": self.pick("same", "valid"), "strides": self.pick(1, 1, 2)}
         kind = self.pick(layers.Conv2D, layers.Conv2D, layers.SeparableConv2D, layers.DepthwiseConv2D)
         count = () if kind is layers.DepthwiseConv2D else (self.pick(4, 6, 8),)
-        self.x = kind(*count, self.pick(1, 2, 3), activation=self.pick(None, "relu", "gelu"), **options)(self.x)
+        self.x = kind(*count, self.pick(1, 2, 3), activation=self.pick(None, "relu", "gelu", _leaky), **options)(self.x)
 
     def transposed(self):
         self.x = layers.Conv2DTranspose(4, self.pick(2, 3, 4), strides=self.pick(1, 2), padding="same")(self.x)
@@ -45,7 +50,8 @@ class Drawn:
 
     def normalization(self):
         kind = self.pick(layers.BatchNormalization, layers.LayerNormalization, lambda: layers.GroupNormalization(1))
-        self.x = layers.Activation(self.pick("relu", "swish", "tanh"))(kind()(self.x))
+        slopes = layers.PReLU(alpha_initializer="random_normal", shared_axes=[1, 2])
+        self.x = self.pick(*map(layers.Activation, ("relu", "swish", "tanh", _leaky)), slopes)(kind()(self.x))
 
     def residual(self):
         y = layers.Conv2D(self.channels, 3, padding="same")(self.x)

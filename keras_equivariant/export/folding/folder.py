@@ -18,6 +18,7 @@ class Folder(Rewriter):
     """
 
     purpose = "folded"
+    functions = True
 
     def __init__(self, emitter):
         super().__init__()
