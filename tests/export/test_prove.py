@@ -66,7 +66,7 @@ def exported(tmp_path_factory):
 
     def export(group, padding="valid"):
         if (group, padding) not in reports:
-            formats = ["tflite", "tflite_int8", "onnx", "keras"]
+            formats = ["tflite", "tflite_float16", "tflite_int8", "onnx", "keras"]
             model, folder = normalized_cnn(group, padding), tmp_path_factory.mktemp("proofs")
             reports[group, padding] = ke.export(model, folder, formats, representative_data=digits_like())
         return reports[group, padding]
@@ -106,7 +106,7 @@ def test_the_proof_stands_in_the_report(exported):
     report = exported("C4")
     saved = json.loads((report.path("keras").parent / "normalized.report.json").read_text())
     verdicts = {artifact["format"]: artifact["proof"]["verdict"] for artifact in saved["artifacts"]}
-    assert set(verdicts.values()) == {"proved"} and len(verdicts) == 4
+    assert set(verdicts.values()) == {"proved"} and len(verdicts) == 5
     assert "bit for bit" in str(report) and "order of sums" in str(report)
 
 
@@ -163,11 +163,27 @@ def test_one_bit_of_a_folded_model_is_found():
     assert (proof.verdict, proof.layer) == ("not proved", layer.name)
 
 
-def test_a_plain_network_is_not_proved():
+def test_a_plain_network_is_not_proved(tmp_path):
     image = keras.Input((12, 12, 1))
     x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, name="plain")(image))
-    proof = ke.prove(keras.Model(image, x))
-    assert (proof.verdict, proof.layer, proof.proved) == ("not proved", "plain", ("e",))
+    model = keras.Model(image, x)
+    ke.export(model, tmp_path, ["tflite_float16"], group="C1", name="halved")
+    for proof in (ke.prove(model), ke.prove(tmp_path / "halved_float16.tflite")):
+        assert proof.verdict == "not proved" and proof.layer.startswith("plain") and proof.proved == ("e",)
+
+
+def test_images_of_unknown_sizes_behind_nearest_pixels(tmp_path):
+    """TFLite's converter does not know how many channels there are; with the remedies it need not."""
+
+    def model(size):
+        image = keras.Input((size, size, 1))
+        x = layers.UpSampling2D(2)(ke.layers.GroupPooling("mean")(ke.layers.LiftingConv2D(2, 3, group="C4")(image)))
+        return keras.Model(image, layers.Conv2D(1, 1)(x), name="open")
+
+    with pytest.raises(ValueError, match="channels.*for images of unknown sizes.*fixed sizes"):
+        ke.export(model(None), tmp_path, ["tflite"])
+    assert ke.export(model(8), tmp_path, ["tflite"]).passed
+    assert ke.export(model(None), tmp_path, ["saved_model"]).passed
 
 
 def test_windows_that_one_end_sees_more_of():

@@ -47,6 +47,12 @@ def convert(saved_model, precision="float32", representative_data=None, inferenc
                     f'({reason[-200:]}). Export it as "saved_model".'
                 ) from error
             listed = ", ".join(f"{operation} of {place}" for place, operation in foreign.items())
+            if re.search(r"tf\.Conv\w*\(tensor<\?x\?x\?x(\?x)?\?x", str(error)):
+                raise ValueError(
+                    "TFLite's converter must know the number of channels that a convolution takes, and Keras's nearest "
+                    f"UpSampling does not tell it for images of unknown sizes. Received: {listed}. Give the input "
+                    'fixed sizes, or export it as "saved_model".'
+                ) from error
             raise ValueError(
                 f"A .tflite file may hold operations that TFLite has built in. Received: {listed}. Build that part of "
                 'the model from other layers, 2-D ones if possible, or export it as "saved_model".'

@@ -46,6 +46,7 @@ class _Reader:
     def graph(self):
         tensors = self.subgraph.tensors
         constants = {i: array for i in range(len(tensors)) if (array := self._constant(i)) is not None}
+        operators = [one for one in self.subgraph.operators if not self._is_widened(one, constants)]
         names = {i: tensors[i].name.decode() for i in self.subgraph.outputs}
         for signature in self.model.signatureDefs or ():
             names |= {entry.tensorIndex: entry.name.decode() for entry in signature.outputs}
@@ -53,7 +54,7 @@ class _Reader:
             name="",
             inputs={int(i): self._shape(i) for i in self.subgraph.inputs},
             outputs={int(i): names[i] for i in self.subgraph.outputs},
-            nodes=[self._node(operator, constants) for operator in self.subgraph.operators],
+            nodes=[self._node(operator, constants) for operator in operators],
             constants=constants,
         )
 
@@ -78,9 +79,21 @@ class _Reader:
         scales, zeros = np.asarray(quantization.scale), np.asarray(quantization.zeroPoint)
         return scales.tobytes(), zeros.tobytes()
 
-    def _node(self, operator, constants):
+    def _is_widened(self, operator, constants):
+        """Whether an operation only makes float32 of stored weights in float16, which become constants here."""
+        given, made = operator.inputs[0] if len(operator.inputs) else -1, operator.outputs[0]
+        stored = constants.get(int(given))
+        if self._operation(operator) != "DEQUANTIZE" or stored is None or stored.dtype != np.float16:
+            return False
+        constants[int(made)] = stored.astype(np.float32)
+        return True
+
+    def _operation(self, operator):
         code = self.model.operatorCodes[operator.opcodeIndex]
-        operation = self.operators[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        return self.operators[max(code.builtinCode, code.deprecatedBuiltinCode)]
+
+    def _node(self, operator, constants):
+        operation = self._operation(operator)
         inputs = tuple(int(i) if i >= 0 else None for i in operator.inputs)
         outputs = tuple(int(i) for i in operator.outputs)
         node = Node("", self._name(outputs[0]), operation, inputs, outputs)
