@@ -5,6 +5,7 @@ import numpy as np
 
 from keras_equivariant.export.proof.graph import Node
 
+
 def normalization(reader, node, layer, call):
     """A layer as statistics over its axes, and a function of a number, of these and of the weights."""
     rank = len(call.inputs[0].shape)
