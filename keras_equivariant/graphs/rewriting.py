@@ -5,7 +5,7 @@ import re
 
 import keras
 
-from keras_equivariant.graphs.calls import fresh, is_empty, replay_graph
+from keras_equivariant.graphs.calls import calls, fresh, is_empty, replay_graph
 from keras_equivariant.graphs.reading import as_functional, is_plain
 
 
@@ -64,6 +64,7 @@ class Rewriter:
 
     def run(self, graph, name=None):
         """The new model of a functional one."""
+        graph = with_masks(graph)
         with self.scope(graph):
             inputs = keras.tree.map_structure(self.input, graph.input)
             outputs = self.outputs(replay_graph(graph, inputs, self._call))
@@ -121,10 +122,24 @@ def inlined(graph, functions=False, closed=()):
             if id(operation) not in inner:  # read once, so that what it shares stays shared
                 inner[id(operation)] = as_functional(operation, functions=functions, closed=closed)
             return replay_graph(inner[id(operation)], args[0], call)
-        return operation(*args, **kwargs)
+        # Where an inner model had no mask there may be one now: Keras finds it, unless it is told that there is none.
+        told = {key: value for key, value in kwargs.items() if not (key.endswith("mask") and is_empty(value))}
+        return operation(*args, **told)
 
     inputs = keras.tree.map_structure(fresh, graph.input)
     return keras.Model(inputs, replay_graph(graph, inputs, call), name=graph.name)
+
+
+def with_masks(graph):
+    """A graph of which each call says the mask that it gets: the graph itself, unless a mask enters an inner model."""
+    return inlined(graph) if _masks_a_model(graph) else graph
+
+
+def _masks_a_model(graph):
+    models = [call for call in calls(graph) if isinstance(call.operation, keras.Model) and is_plain(call.operation)]
+    return any(
+        not is_empty(call.kwargs.get("mask")) or _masks_a_model(as_functional(call.operation)) for call in models
+    )
 
 
 class Names:

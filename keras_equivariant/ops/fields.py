@@ -116,30 +116,46 @@ def _mean(x, axes, keepdims=False):
     return ops.sum(x, axis=axes, keepdims=keepdims) * (1 / math.prod(sizes))
 
 
-def batch_moments(x, means, synchronized=False):
+def batch_moments(x, means, synchronized=False, there=None):
     """Per channel the mean that is subtracted and the mean square of the rest, over all axes but the last.
 
-    With `synchronized`, over the replicas of tf.distribute too.
+    With `synchronized`, over the replicas of tf.distribute too; with `there`, `(..., 1)` of 0 and 1, over the ones.
     """
     axes = tuple(range(len(x.shape) - 1))
     if synchronized:
         return combine(*ops.moments(x, axes, synchronized=True), means)
-    moment = _mean(x, axes)
+    x = _where(there, x)
+    moment = _mean_where(there, x, axes)
     centered = x - moment
-    return combine(moment, _mean(centered * centered, axes), means)
+    return combine(moment, _mean_where(there, centered * centered, axes), means)
 
 
-def batch_maxima(x, means, synchronized=False):
-    """`batch_moments` with the maximum over space of the squares of each field, averaged over the batch."""
-    axes = tuple(range(len(x.shape) - 1))
-    moment = ops.moments(x, axes, synchronized=True)[0] if synchronized else _mean(x, axes)
+def batch_maxima(x, means, synchronized=False, there=None):
+    """`batch_moments` with the maximum over space of the squares of each field, averaged over the batch.
+
+    Images of which nothing is there do not count.
+    """
+    axes, x = tuple(range(len(x.shape) - 1)), _where(there, x)
+    moment = ops.moments(x, axes, synchronized=True)[0] if synchronized else _mean_where(there, x, axes)
     mean = means.project(moment)
-    rest = ops.reshape(x - mean, (-1, x.shape[-1]))
+    rest = ops.reshape(_where(there, x - mean), (-1, x.shape[-1]))
     squares = ops.reshape(means.average(rest * rest), ops.shape(x))
     longest = ops.max(squares, axis=axes[1:]) if axes[1:] else squares
     if synchronized:
         return mean, ops.moments(longest, (0,), synchronized=True)[0]
-    return mean, _mean(longest, (0,))
+    return mean, _mean_where(there if there is None or not axes[1:] else ops.max(there, axis=axes[1:]), longest, (0,))
+
+
+def _mean_where(there, x, axes):
+    """The mean where `there` is 1, or everywhere where it is None; 0 where it is 1 nowhere."""
+    if there is None:
+        return _mean(x, axes)
+    return ops.sum(_where(there, x), axis=axes) / ops.maximum(ops.sum(there), ops.ones((), there.dtype))
+
+
+def _where(there, x):
+    """x, and 0 where `there` is 0: no product, for what is left out may not be a number."""
+    return x if there is None else ops.where(there > 0, x, ops.zeros_like(x))
 
 
 def combine(mean, variance, means):

@@ -14,6 +14,7 @@ from keras_equivariant.export.folding.emit import Emitter
 from keras_equivariant.export.folding.folder import Folder
 from keras_equivariant.graphs.calls import calls
 from keras_equivariant.graphs.reading import functional, walk
+from keras_equivariant.graphs.rewriting import with_masks
 from keras_equivariant.layers.core.base import space_rank
 
 FORMS = ("auto", "dense", "blocks")
@@ -71,7 +72,7 @@ def fold(
     check_pointwise(pointwise)
     if dtype not in ("float32", "float64"):
         raise ValueError(f'`dtype` of a folded model must be "float32" or "float64". Received: dtype={dtype!r}')
-    graph = functional(model, "folded", functions=True)
+    graph = with_masks(functional(model, "folded", functions=True))
     try:
         folded = _fold(graph, name or model.name, dtype)
     except ValueError as error:

@@ -15,7 +15,7 @@ from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, has, is_eleme
 
 def apply_rule(emitter, operation, args, kwargs):
     """Tensors of the folded graph for one call of the unfolded one."""
-    if isinstance(operation, keras.layers.BatchNormalization):
+    if isinstance(operation, keras.layers.BatchNormalization | layers.SteerableBatchNormalization):
         kwargs.pop("mask", None)  # which points there are matters to the statistics of training alone
     if isinstance(operation, (layers.BatchNormalization, layers.LayerScale)):
         return _apply_steps(emitter, operation, args[0])

@@ -25,6 +25,7 @@ class Fiberwise(Typed, EquivariantLayer):
         super().__init__(**kwargs)
         self.in_type = as_type(in_type, group, "in_type")
         self.out_type = self.in_type
+        self.supports_masking = self.on_points  # what acts on each place by itself hands a mask on
 
     @property
     def layout(self):

@@ -54,6 +54,7 @@ class LayerScale(EquivariantLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(strict=strict, **kwargs)
+        self.supports_masking = True
         self.init_values = float(init_values)
         self.gamma_regularizer = keras.regularizers.get(gamma_regularizer)
         self.gamma_constraint = keras.constraints.get(gamma_constraint)

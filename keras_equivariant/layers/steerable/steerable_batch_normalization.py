@@ -51,6 +51,8 @@ class SteerableBatchNormalization(TypedNormalization):
             an image about as long as 1, however few there are; there is more to compute while training.
         **kwargs: those of `keras.layers.Layer`.
 
+    A `mask` `(...)`, given or attached by a Keras layer before it, leaves places out of the statistics of training.
+
     Input shape:
         `(..., D)`
 
@@ -61,7 +63,7 @@ class SteerableBatchNormalization(TypedNormalization):
 
     Raises:
         ValueError: features of another type, an activation that does not commute with it, an epsilon that is not
-            positive, `synchronized` on another backend than TensorFlow.
+            positive, `synchronized` on another backend than TensorFlow, or with a mask; a mask of another shape.
 
     Example:
         >>> import numpy as np, keras_equivariant as ke
@@ -106,6 +108,7 @@ class SteerableBatchNormalization(TypedNormalization):
                 "statistics are of the whole batch."
             )
         self.synchronized = bool(synchronized)
+        self.supports_masking = True
         self.momentum = float(momentum)
         self.activation = activation_of(activation)
         check_activation(self.activation, self.in_type)
@@ -128,12 +131,13 @@ class SteerableBatchNormalization(TypedNormalization):
         settings = {"trainable": False, "autocast": False, "aggregation": "mean"}
         return self.add_weight(name=name, shape=(size,), initializer=initializer, **settings)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs, training=None, mask=None):
         dtype = at_least_float32(inputs).dtype
         gamma, beta = self.affine(dtype)
         if not (training and self.trainable):
             return self._apply(inputs, *self._moving(dtype), gamma, beta)
-        if self.reduction == "mean" and keras.backend.backend() == "tensorflow" and not self.synchronized:
+        fused = keras.backend.backend() == "tensorflow" and not self.synchronized and mask is None
+        if self.reduction == "mean" and fused:
             size = (self.in_type.size,)
             gamma = ops.ones(size, dtype) if gamma is None else gamma
             beta = ops.zeros(size, dtype) if beta is None else beta
@@ -142,10 +146,25 @@ class SteerableBatchNormalization(TypedNormalization):
             # JAX compiles whole training steps, torch has no compiler here: both differentiate plain arithmetic. And a
             # sum over replicas is none that XLA compiles.
             moments = fields.batch_moments if self.reduction == "mean" else fields.batch_maxima
-            statistics = moments(at_least_float32(inputs), self._means, self.synchronized)
+            there = None if mask is None else self._there(mask, inputs)
+            statistics = moments(at_least_float32(inputs), self._means, self.synchronized, there)
             y = self._apply(inputs, *statistics, gamma, beta)
         self._update(*statistics)
         return y
+
+    def _there(self, mask, inputs):
+        """The mask as factors of the features."""
+        if self.synchronized:
+            raise ValueError(
+                "Statistics over replicas count every place. Received: synchronized=True and a mask. Leave out "
+                "`synchronized`, or the mask"
+            )
+        if len(mask.shape) != len(inputs.shape) - 1:
+            raise ValueError(
+                "`mask` must have the shape of the inputs without their last axis. Received: mask of shape "
+                f"{tuple(mask.shape)}, inputs of shape {tuple(inputs.shape)}; give it an entry for each place"
+            )
+        return ops.expand_dims(ops.cast(mask, at_least_float32(inputs).dtype), -1)
 
     def _apply(self, x, mean, variance, gamma, beta):
         slope = ops.rsqrt(variance + self.epsilon)

@@ -91,6 +91,7 @@ class SteerableDense(Typed, Weighted):
         self.out_type = as_type(out_type, group or self.in_type.group, "out_type")
         check_activation(self.activation, self.out_type)
         self.unreached = check_choice(unreached, "unreached", ("error", "zeros"))
+        self.supports_masking = True
         self._basis = scaled(intertwiner_basis(self.in_type, self.out_type, self.unreached))
 
     def build(self, input_shape):
