@@ -10,11 +10,14 @@ from keras_equivariant.graphs.reading import is_composed, walk
 from keras_equivariant.graphs.tracing import follow
 from keras_equivariant.layers.core.base import space_rank
 from keras_equivariant.stock import copies
+from keras_equivariant.stock.inference import check_not_quantized
 from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, has, is_elementwise, traits
 
 
 def apply_rule(emitter, operation, args, kwargs):
     """Tensors of the folded graph for one call of the unfolded one."""
+    if isinstance(operation, keras.layers.Layer):
+        check_not_quantized(operation)
     if isinstance(operation, keras.layers.BatchNormalization | layers.SteerableBatchNormalization):
         kwargs.pop("mask", None)  # which points there are matters to the statistics of training alone
     if isinstance(operation, (layers.BatchNormalization, layers.LayerScale)):

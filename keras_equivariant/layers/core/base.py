@@ -15,6 +15,7 @@ from keras_equivariant.layers.core.activations import check_activated
 from keras_equivariant.layers.core.law import Lawful
 from keras_equivariant.layers.core.losses import LossesInFloatx
 from keras_equivariant.layers.core.options import check_given, configuration
+from keras_equivariant.layers.core.quantized import quantize_when_built, quantized_inside
 from keras_equivariant.layers.core.source_layout import source_groups
 from keras_equivariant.ops import window_remedies, windows
 from keras_equivariant.stock import making
@@ -202,7 +203,15 @@ class EquivariantLayer(Lawful, LossesInFloatx, keras.layers.Layer):
     # `apply(key, stock_layer, weights, tensor)`, where the key is unique in the layer.
 
     def get_config(self):
-        return {**super().get_config(), **configuration(self)}
+        inside = quantized_inside(self)
+        return {**super().get_config(), **configuration(self), **({"quantized": inside} if inside else {})}
+
+    @classmethod
+    def from_config(cls, config):
+        layer = cls(**{key: value for key, value in config.items() if key != "quantized"})
+        if "quantized" in config:
+            quantize_when_built(layer, config["quantized"])
+        return layer
 
 
 def stock(stem, rank):

@@ -118,4 +118,4 @@ class FrameAveraging(OnPoints, EquivariantLayer):
 
     @classmethod
     def from_config(cls, config):
-        return cls(**{**config, "network": keras.saving.deserialize_keras_object(config["network"])})
+        return super().from_config({**config, "network": keras.saving.deserialize_keras_object(config["network"])})

@@ -191,7 +191,7 @@ class Relaxed(EquivariantLayer):
 
     @classmethod
     def from_config(cls, config):
-        return cls(**{**config, "layer": keras.saving.deserialize_keras_object(config["layer"])})
+        return super().from_config({**config, "layer": keras.saving.deserialize_keras_object(config["layer"])})
 
 
 def _copied(layer, dtype):
