@@ -450,3 +450,13 @@ def test_constants_of_places_are_no_maps_that_move():
     assert ke.prove(keras.Model(image, fixed), "D4").outputs in ({"output_0": "invariant"}, {"output_0": None})
     assert ke.prove(keras.Model(image, keras.layers.Add()([fixed, image])), "D4").verdict != "proved"
     assert ke.prove(keras.Model(image, keras.layers.Conv2D(1, 3)(fixed)), "D4").verdict != "proved"
+
+
+def test_a_model_that_is_not_folded_is_told_so_and_the_remedy_works():
+    image = keras.Input((9, 9, 1))
+    x = ke.layers.LiftingConv2D(2, 3, group="C4")(image)
+    model = keras.Model(image, ke.layers.GroupPooling("max")(x))
+    proof = ke.prove(model)
+    assert proof.verdict != "proved"
+    assert "operation LiftingConv2D; prove ke.fold(model), or a file that ke.export wrote" in str(proof)
+    assert ke.prove(ke.fold(model)).verdict == "proved"

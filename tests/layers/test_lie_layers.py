@@ -473,3 +473,10 @@ def test_no_difference_how_far_away_the_points_are(group, neighborhood):
     lift = layers.LieLift(group)
     near, far = (ops.convert_to_numpy(layer(lift([x + np.float32(t), f, mask]))[1]) for t in (0, 1024))
     assert np.abs(far - near)[mask].max() <= 1e-5 * np.abs(near[mask]).max()
+
+
+def test_positions_of_another_width_are_told_how_many_coordinates_they_need():
+    points = np.ones((1, 4, 1), "float32"), np.ones((1, 4, 2), "float32"), np.ones((1, 4), bool)
+    with pytest.raises(ValueError, match="takes positions of width 2. Received: 1 in .*; give each 2 coordinates"):
+        layers.LieLift("Rx")(points)
+    layers.LieLift("Rx")((np.ones((1, 4, 2), "float32"), *points[1:]))

@@ -10,6 +10,7 @@ MAX_NUMBER = 2**53  # whole numbers up to here are exact in float64
 MAX_ITEMS = 10_000  # numbers in one list
 MAX_STEPS = 20_000  # entries visited while blocks and repeats are unrolled
 MAX_LAYERS = 2_000
+MAX_NAME = 100  # letters of the name of a network or an input
 MAX_SIZE = 100_000  # of any whole number that a layer receives (filters, kernel sizes, strides, units)
 MAX_PARAMETERS = 100_000_000  # of one layer, counted on its expanded kernel
 MAX_TOTAL = 500_000_000  # of all layers together, counted likewise

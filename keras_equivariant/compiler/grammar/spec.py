@@ -16,10 +16,11 @@ from keras_equivariant.compiler.grammar import source as sources
 from keras_equivariant.compiler.grammar.expand import expand
 from keras_equivariant.compiler.grammar.expressions import resolve
 from keras_equivariant.compiler.grammar.extends import extended
-from keras_equivariant.compiler.grammar.limits import MAX_SIZE
+from keras_equivariant.compiler.grammar.limits import MAX_NAME, MAX_SIZE
 from keras_equivariant.compiler.grammar.nodes import kind_of
 from keras_equivariant.compiler.grammar.parameters import declared, spec_parameters
 from keras_equivariant.compiler.grammar.recipe import read_recipe
+from keras_equivariant.utils.text import shown
 
 VERSION = 1
 KEYS = (
@@ -163,7 +164,9 @@ def load_spec(source: str | os.PathLike[str] | Mapping[str, Any], /, **params: A
 
 def _name(node, scope):
     name = resolve(node, scope)
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,99}", name):
+    if isinstance(name, str) and len(name) > MAX_NAME:
+        raise node.error(f"must have at most {MAX_NAME} letters. Received: {len(name)}")
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise node.error(f"must be letters, digits and _, beginning with a letter. Received: {kind_of(name)}")
     return name
 
@@ -189,8 +192,8 @@ def _input(node, scope):
     shape = _along_axes(resolve(found["shape"], scope))
     if not isinstance(shape, list) or not shape or not all(_is_size(size) for size in shape):
         raise found["shape"].error(
-            "must be a list of sizes without the batch axis, such as [28, 28, 1], null where unknown. "
-            f"Received: {kind_of(shape)}"
+            f"must be a list of sizes from 1 to {MAX_SIZE} without the batch axis, such as [28, 28, 1], null where "
+            f"unknown. Received: {shown(shape) if isinstance(shape, list) else kind_of(shape)}"
         )
     if shape[-1] is None:
         raise found["shape"].error("the last size, the channels, must be known")

@@ -40,7 +40,7 @@ class Node:
         name: of the layer or operation, as the file has it.
         operation: its type, as the file has it.
         inputs, outputs: keys of tensors; None for an input that is left out.
-        options: see the table above.
+        options: see the table above; `unfolded` of a layer that `fold` would make stock layers.
         scales: how the integers of each input and output are scaled, as hashable values; None for floats.
         evaluate: function of arrays, for an operation on constants.
         activation: name of the function that is applied to the output, or None.

@@ -64,6 +64,8 @@ class _Reader:
         if isinstance(operation, keras.layers.Layer):
             row = TABLE.get(type(operation))
             describe = None if row is None else LAYERS.get(row.kind)
+            if hasattr(operation, "fold") or hasattr(operation, "fold_call"):
+                node.options = {"unfolded": True}
             if describe and getattr(operation, "data_format", "channels_last") == "channels_last":
                 node.described(describe, self, operation, call)
         elif node.operation in OPERATIONS:

@@ -127,7 +127,8 @@ class Walk:
         return [pointwise.activated(self, node.activation, node.scales, field) for field in results]
 
     def _opaque(self, node, values):
-        raise NotCovered(f"nothing is known about the operation {node.operation}")
+        remedy = "; prove ke.fold(model), or a file that ke.export wrote" if node.options.get("unfolded") else ""
+        raise NotCovered(f"nothing is known about the operation {node.operation}{remedy}")
 
     def reached(self):
         """Per step and move: whether each moved number is that of some channel, and the same for the step's inputs."""

@@ -128,7 +128,11 @@ class OnPoints:
                 raise ValueError(f"{type(self).__name__} {periodic_cell()}, of shapes {found}")
         elif width is not None and found[0][2] != width:
             group = self.group.name
-            remedy = f'positions become elements by LieLift(group="{group}")' if what == "elements" else "use its own"
+            remedy = (
+                f'positions become elements by LieLift(group="{group}")'
+                if what == "elements"
+                else f"give each {width} coordinates"
+            )
             raise ValueError(
                 f'{type(self).__name__} on the group "{group}" takes {what} of width {width}. Received: '
                 f"{found[0][2]} in shapes {found}; {remedy}"
