@@ -91,3 +91,27 @@ def test_synchronized_statistics_take_no_mask():
     x, there = masked_rows()
     with pytest.raises(ValueError, match="Received: synchronized=True and a mask"):
         L.SteerableBatchNormalization(TYPE, "SO2", synchronized=True)(x, training=True, mask=there)
+
+
+class Destroys(keras.layers.Layer):
+    """The same as Dense, but for masks, which it does not hand on."""
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1], 2), name="kernel")
+
+    def call(self, inputs):
+        return inputs @ self.kernel
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], 2)
+
+    def fold(self, input_shape):
+        return [(keras.layers.Dense(2, use_bias=False), [self.kernel])]
+
+
+def test_a_folded_model_is_compared_under_masks():
+    inputs = keras.Input((5, 8))
+    x = Destroys()(keras.layers.Masking()(inputs))
+    with pytest.raises(ValueError, match="A folded model must answer as the model does"):
+        ke.fold(keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(x)))
+    assert ke.fold(keras.Model(inputs, keras.layers.GlobalMaxPooling1D()(x)))

@@ -13,7 +13,7 @@ TOLERANCES = {"float64": 1e-6, "float32": 1e-3, "float16": 3e-2, "bfloat16": 2e-
 
 def check_same(model, folded):
     """ValueError where the answers differ by more than rounding explains."""
-    inputs = _inputs(folded)
+    inputs = _partly_masked(folded, _inputs(folded))
     try:
         expected = _answers(model, inputs)
     except Exception:
@@ -43,6 +43,20 @@ def _inputs(model):
         return (generator.normal(size=shape) if numbers else generator.integers(0, 2, shape)).astype(tensor.dtype)
 
     return keras.tree.map_structure(draw, model.input)
+
+
+def _partly_masked(model, inputs):
+    """The inputs with what a layer masks along half of the last sample's first axis, if there is such a layer."""
+    masking = next((layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Masking)), None)
+
+    def mask(x):
+        if masking is None or x.ndim < 3 or x.dtype.kind != "f":
+            return x
+        x = np.array(x)
+        x[-1, x.shape[1] // 2 :] = masking.mask_value
+        return x
+
+    return keras.tree.map_structure(mask, inputs)
 
 
 def _precisions(model):
