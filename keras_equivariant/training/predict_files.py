@@ -67,7 +67,7 @@ def predict_files(
     Raises:
         FileNotFoundError: no such run or file.
         ValueError: a folder without pictures, files of another size or other channels than the network takes, a network
-            for molecules or trajectories, an `output` that does not suit the answers.
+            for molecules or trajectories, an `output` that does not suit the answers or would replace a picture.
 
     Example:
         >>> import tempfile
@@ -84,6 +84,8 @@ def predict_files(
     task = TASKS[trained.task] if trained.task else Task()
     of_pixels = len(trained.model.output_shape) == len(trained.model.input_shape)
     target = _checked_output(output, of_pixels)
+    if target is not None and of_pixels:
+        _check_names(listed, target)
     found = (_maps if of_pixels else _rows)(trained, task, listed, target)
     columns = dict.fromkeys(key for row in found for key in row)
     rows = tuple((str(path), *(row.get(key, "") for key in columns)) for path, row in zip(listed, found, strict=True))
@@ -116,7 +118,26 @@ def _listed(paths):
                 f"Received: {path}. Name the files, or the folder that they lie in."
             )
         found += inside
+    if not found:
+        raise ValueError("There must be a file to predict. Received: none. Name files, or the folder that they lie in.")
     return list(dict.fromkeys(found))
+
+
+def _check_names(paths, folder):
+    """ValueError where an answer would be written over a picture, or over another answer."""
+    beside = [path for path in paths if path.parent.resolve() == folder.resolve()]
+    if beside:
+        raise ValueError(
+            f"Answers are written beside no picture, which they would replace. Received: output={str(folder)!r}, where "
+            f"{beside[0].name} lies. Name another folder."
+        )
+    names = [files.stem_of(path) for path in paths]
+    twice = [path for path, name in zip(paths, names, strict=True) if names.count(name) > 1]
+    if twice:
+        raise ValueError(
+            f"An answer has the name of its file, which must be that of one alone. Received: {twice[0]} and "
+            f"{twice[1]}. Predict them one after the other, into folders of their own."
+        )
 
 
 def _checked_output(output, of_pixels):

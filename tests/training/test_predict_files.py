@@ -132,10 +132,25 @@ def test_what_was_scaled_is_scaled_back(monkeypatch, tmp_path):
     of_model(monkeypatch, [], settings={"data_options": {"size": [8, 8], "fit": "resize"}})
     image = np.kron(np.arange(1, 13).reshape(3, 4), np.ones((4, 4))).astype("uint8")
     path = picture(tmp_path / "wide.png", image)
-    found = ke.predict_files("run", path, tmp_path)
+    found = ke.predict_files("run", path, tmp_path / "out")
     answer = np.load(found.rows[0][-1])
     assert answer.shape == (12, 16, 1)
     np.testing.assert_allclose(answer[1::4, 1::4, 0], image[1::4, 1::4], atol=1.5)
+
+
+def test_no_answer_replaces_a_picture_or_another_answer(monkeypatch, tmp_path):
+    of_model(monkeypatch, [], task="segmentation")
+    first, other = (picture(tmp_path / name / "a.png", squares((8, 8), (1, 1))) for name in ("one", "two"))
+    before = first.read_bytes()
+    with pytest.raises(ValueError, match=r"beside no picture.*Received: output='.*one', where a.png lies"):
+        ke.predict_files("run", [first], tmp_path / "two" / ".." / "one")
+    with pytest.raises(ValueError, match=r"that of one alone. Received: .*one.a.png and .*two.a.png"):
+        ke.predict_files("run", [first, other], tmp_path / "out")
+    for path, folder in ((first, "out1"), (other, "out2")):
+        assert ke.predict_files("run", path, tmp_path / folder).rows[0][-1] == str(tmp_path / folder / "a.png")
+    assert first.read_bytes() == before
+    with pytest.raises(ValueError, match="There must be a file to predict. Received: none"):
+        ke.predict_files("run", [])
 
 
 def test_volumes_keep_their_grid(monkeypatch, tmp_path):
