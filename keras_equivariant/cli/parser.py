@@ -115,8 +115,8 @@ def _add_evaluate(evaluate):
 
 def _add_predict(predict):
     predict.add_argument("run", metavar="RUN", help="a run folder or a .keras file")
-    predict.add_argument("files", nargs="+", metavar="FILE", help="pictures, volumes or folders of them")
-    predict.add_argument("--output", metavar="PATH", help="a .csv file, or of masks and fields a folder")
+    predict.add_argument("files", nargs="+", metavar="FILE", help="pictures, volumes, molecules, or folders of them")
+    predict.add_argument("--output", metavar="PATH", help="a .csv or .extxyz file, or of masks and fields a folder")
 
 
 def _add_compare(compare):
@@ -319,7 +319,7 @@ COMMANDS = {
     "predict": (
         _add_predict,
         commands.run_predict,
-        "what a trained network says of pictures and volumes in files",
+        "what a trained network says of pictures, volumes and molecules in files",
         "Classes by their names, numbers and angles as a table, masks as pictures; files become as the run's data are.",
     ),
     "compare": (

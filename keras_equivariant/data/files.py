@@ -16,10 +16,10 @@ SUFFIXES = (*PICTURES, *TIFFS, *NIFTIS, ".npy")
 IN_MEMORY = 2**30  # bytes; larger sets stay on disk
 
 
-def suffix_of(path):
+def suffix_of(path, suffixes=SUFFIXES):
     """The ending of a file that can be read, in small letters, or ""."""
     name = Path(path).name.lower()
-    return next((s for s in sorted(SUFFIXES, key=len, reverse=True) if name.endswith(s)), "")
+    return next((s for s in sorted(suffixes, key=len, reverse=True) if name.endswith(s)), "")
 
 
 def stem_of(path):
@@ -27,9 +27,9 @@ def stem_of(path):
     return Path(path).name[: len(Path(path).name) - len(suffix_of(path))]
 
 
-def listed(folder):
+def listed(folder, suffixes=SUFFIXES):
     """The files of a folder that can be read, by name; hidden ones are left out."""
-    return sorted(p for p in Path(folder).iterdir() if p.is_file() and p.name[0] != "." and suffix_of(p))
+    return sorted(p for p in Path(folder).iterdir() if p.is_file() and p.name[0] != "." and suffix_of(p, suffixes))
 
 
 def identities(paths):

@@ -80,4 +80,5 @@ def origin_of(dataset):
     on_disk = any(isinstance(array, Stored) for array in arrays)
     names = dataset.y_train.arrays if isinstance(dataset.y_train, Rows) else dataset.target_names
     learned = {"task": dataset.task, "targets": [*map(str, names)], "target_type": dataset.target_type}
+    learned["target_names"] = [*map(str, dataset.target_names)]
     return {"data_sha256": UNKNOWN if on_disk else digest(*arrays), **learned, **provenance()}

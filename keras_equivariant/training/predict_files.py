@@ -1,4 +1,5 @@
-"""predict_files(): what a trained network says of pictures and volumes in files that nobody has labeled."""
+"""predict_files(): what a trained network says of pictures, volumes, molecules and points in files that nobody has
+labeled."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from keras_equivariant.data import files, resampling, sizes
 from keras_equivariant.data.common_form import CommonForm
+from keras_equivariant.training import predict_points
 from keras_equivariant.training.prediction import batch_of, model_of_images, predict
 from keras_equivariant.training.saved import Trained, load_trained
 from keras_equivariant.training.tasks import TASKS, Task
@@ -25,8 +27,8 @@ OVERLAP = 0.5  # of the windows in which larger images are answered
 
 @dataclass(frozen=True)
 class Predictions:
-    """What was said of each file: `columns`, the names of the numbers and texts, and `rows`, one a file; `print` shows
-    a table, `save` writes a CSV file."""
+    """What was said of each file: `columns`, the names of the numbers and texts, and `rows`, one a file, or one a
+    molecule; `print` shows a table, `save` writes a CSV file."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -46,28 +48,33 @@ def predict_files(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     output: str | os.PathLike[str] | None = None,
 ) -> Predictions:
-    """What the network of a run says of pictures or volumes in files.
+    """What the network of a run says of pictures, volumes, molecules or points in files.
 
     The files are brought to the size, the voxels and the scale of the run's own data. Classes have their names, numbers
     their units; an angle is in degrees, counter-clockwise from the right. Masks are as large as their images: those of
     other sizes are answered in overlapping windows, or scaled as the run's images were (`fit="resize"`) and back.
+    Molecules, of .xyz files or of archives with `z` and `pos`, are read by the elements and places of the run; clouds
+    of points are archives with `positions`, and with `values` and `mask` where they have any. No targets are needed.
 
     Args:
         run: a run folder, or a .keras file, of which the outputs are shown as they are.
         paths: a file or a folder, or several.
         output: for one answer a file a .csv file; for answers at every pixel a folder, which gets a file of the same
             name for each: masks as .png (0 and 255, or class numbers), of NIfTI volumes as .nii.gz on the grid of the
-            volume, all else as .npy. Default: None, nothing is written.
+            volume, all else as .npy; for molecules a .csv file, or an .extxyz file, which has the forces on every atom.
+            Default: None, nothing is written.
 
     Returns:
-        `Predictions`, a row a file; of masks the share of the pixels of each class.
+        `Predictions`, a row a file, or a molecule, with its number in the file; of masks the share of the pixels of
+        each class.
 
     Equivariance: that of the network, on files of the size that it was trained on.
 
     Raises:
         FileNotFoundError: no such run or file.
-        ValueError: a folder without pictures, files of another size or other channels than the network takes, a network
-            for molecules or trajectories, an `output` that does not suit the answers or would replace a picture.
+        ValueError: a folder without pictures, files of another size or other channels than the network takes, atoms of
+            elements that it has not seen, a network for trajectories, an `output` that does not suit the answers or
+            would replace a file that is read.
 
     Example:
         >>> import tempfile
@@ -79,9 +86,14 @@ def predict_files(
         >>> ke.predict_files(f"{folder}/net.keras", f"{folder}/image.npy").columns
         ('file', 'output 1', 'output 2')
     """
-    trained, listed = load_trained(run), _listed(paths)
+    trained = load_trained(run)
+    task = TASKS[trained.task].learning(trained.targets) if trained.task else Task()
+    if task.of_files and predict_points.takes_points(trained.model):
+        return _of_points(
+            trained, task, _listed(paths, predict_points.SUFFIXES, "molecules or points"), output, str(run)
+        )
     _check_images_alone(trained, run)
-    task = TASKS[trained.task] if trained.task else Task()
+    listed = _listed(paths, files.SUFFIXES, "a picture or a volume")
     of_pixels = len(trained.model.output_shape) == len(trained.model.input_shape)
     target = _checked_output(output, of_pixels)
     if target is not None and of_pixels:
@@ -95,26 +107,37 @@ def predict_files(
     return result
 
 
+def _of_points(trained, task, listed, output, run):
+    target = predict_points.checked_output(output, trained, listed)
+    answers = predict_points.Answers(trained, task, listed, run)
+    result = Predictions(*answers.table())
+    if target is not None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (result if target.suffix.lower() == ".csv" else answers).save(target)
+    return result
+
+
 def _check_images_alone(trained, run):
-    shapes = trained.model.input_shape, trained.model.output_shape
+    shapes = getattr(trained.model, "input_shape", None), getattr(trained.model, "output_shape", None)
     if not all(isinstance(shape, tuple) for shape in shapes) or len(shapes[0]) not in (4, 5):
         raise ValueError(
-            "Files are predicted by networks that take images or volumes and answer with one tensor. Received: "
-            f"{run} with inputs {shapes[0]} and outputs {shapes[1]}. Use `load_model` and `model.predict` on arrays."
+            "Files are predicted by networks that take images or volumes, or positions, values and a mask of points, "
+            f"and answer with one tensor. Received: {run} with inputs {shapes[0]} and outputs {shapes[1]}. Use "
+            "`load_model` and `model.predict` on arrays."
         )
 
 
-def _listed(paths):
-    """The files, those of folders by name."""
+def _listed(paths, suffixes, what):
+    """The files of such endings, those of folders by name."""
     found = []
     for path in map(Path, [paths] if isinstance(paths, str | os.PathLike) else list(paths)):
         path = path.expanduser()
         if not path.exists():
             raise FileNotFoundError(f"A file to predict must exist. Received: {path}. Correct its name.")
-        inside = files.listed(path) if path.is_dir() else [path] if files.suffix_of(path) else []
+        inside = files.listed(path, suffixes) if path.is_dir() else [path] if files.suffix_of(path, suffixes) else []
         if not inside:
             raise ValueError(
-                f"What is predicted is a picture or a volume ({', '.join(files.SUFFIXES)}), or a folder of such files. "
+                f"What is predicted by this network is {what} ({', '.join(suffixes)}), or a folder of such files. "
                 f"Received: {path}. Name the files, or the folder that they lie in."
             )
         found += inside

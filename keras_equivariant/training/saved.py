@@ -22,8 +22,8 @@ log = logging.getLogger("keras_equivariant.training")
 @dataclass(frozen=True)
 class Trained:
     """A model with what its run knew: the preprocessing in front of it, the settings (empty for a bare file), the
-    absolute path of its data, where they had one, its task, the names of what was learned, how vectors among it rotate,
-    and the probability from which on a pixel counts as found."""
+    absolute path of its data, where they had one, its task, the names of what was learned, what the data call it, how
+    vectors among it rotate, and the probability from which on a pixel counts as found."""
 
     model: keras.Model
     preprocess: Preprocess = field(default_factory=Preprocess)
@@ -33,6 +33,7 @@ class Trained:
     targets: tuple = ()
     target_type: str = ""
     threshold: float = 0.5
+    target_names: tuple = ()
 
     @property
     def served(self):
@@ -101,7 +102,8 @@ class Trained:
         if not isinstance(shape, tuple):
             arrays = images.arrays if isinstance(images, Rows) else {}
             wanted, found = [s[1:] for s in shape], [array.shape[1:] for array in arrays.values()]
-            if "positions" in arrays and found != wanted:
+            fits = len(found) == len(wanted) and all(map(_fits, found, wanted))
+            if "positions" in arrays and not fits:
                 raise ValueError(
                     f"Points must have the shapes that the network was trained on, {wanted}. Received: {name} with "
                     f"{found}. Give the run's folder, which knows its elements and places, leave out cells that it has "
@@ -109,12 +111,17 @@ class Trained:
                 )
             return
         found = self.preprocess(images[:1]).shape[1:]
-        if len(found) != len(shape) - 1 or any(w not in (None, f) for w, f in zip(shape[1:], found, strict=True)):
+        if not _fits(found, shape[1:]):
             wanted = tuple(size if size is not None else "any" for size in shape[1:])
             raise ValueError(
                 f"The images must have the shape that the network was trained on, {wanted}. Received: {name} with "
                 f"images of {tuple(found)}. Resize them, or train on them."
             )
+
+
+def _fits(found, wanted):
+    """Whether a shape is the wanted one, in which None is any size."""
+    return len(found) == len(wanted) and all(w in (None, f) for w, f in zip(wanted, found, strict=True))
 
 
 def load_trained(path):
@@ -161,4 +168,5 @@ def load_trained(path):
         origin.get("data_path"),
         *learned,
         threshold=summary.get("threshold", 0.5),
+        target_names=tuple(origin.get("target_names") or ()),
     )

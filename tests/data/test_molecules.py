@@ -25,6 +25,13 @@ def both(dataset, name):
     return np.sort(np.concatenate(parts), axis=0)
 
 
+def test_places_that_no_molecule_fills_are_none(tmp_path):
+    np.savez(tmp_path / "padded.npz", z=Z, pos=POS, energy=E, forces=ABSENT)
+    data = ke.data.load(tmp_path / "padded.npz", points=3)
+    assert data.x_train.arrays["mask"].all() and data.x_train.shape[1:] == (3, 3)
+    assert data.y_train.arrays["forces"].shape[1:] == (3, 3)
+
+
 @pytest.mark.parametrize(
     ("arrays", "options", "learned"),
     [
@@ -74,7 +81,7 @@ def test_what_an_archive_has_to_learn(arrays, options, learned, tmp_path):
         ({"energy": E[:1], "z": Z[:1], "pos": POS[:1]}, {}, "some to train on and some to test on.*with one"),
         ({"energy": E}, {"elements": [1, 6]}, r"atoms of O beside H, C.*--option elements=\[1,6,8\]"),
         ({"energy": E}, {"elements": ["H"]}, "`elements` are charges"),
-        ({"energy": E}, {"points": 3}, "points=3 for molecules of up to 4 atoms.*--option points=4"),
+        ({"energy": E}, {"points": 2}, "points=2 for molecules of up to 3 atoms.*--option points=3"),
     ],
 )
 def test_what_no_archive_may_hold(arrays, options, text, tmp_path):

@@ -198,5 +198,5 @@ def test_what_cannot_be_predicted_is_said(monkeypatch, classes, tmp_path):
     points = [keras.Input((4, 3)), keras.Input((4, 2))]
     model = keras.Model(points, keras.layers.Dense(1)(points[1]))
     monkeypatch.setattr(module, "load_trained", lambda run: Trained(model, task="molecules"))
-    with pytest.raises(ValueError, match="take images or volumes and answer with one tensor.*model.predict"):
+    with pytest.raises(ValueError, match="take images or volumes, or .* answer with one tensor.*model.predict"):
         ke.predict_files("run", classes / "zoo" / "cat")

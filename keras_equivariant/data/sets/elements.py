@@ -50,14 +50,17 @@ def _listed(charges):
     return ", ".join(SYMBOLS[c - 1] if c <= len(SYMBOLS) else f"charge {c}" for c in map(int, charges))
 
 
-def with_places(array, points=None):
-    """An array `(samples, N, ...)` with places for `points` atoms, zeros in those that are added."""
+def with_places(array, points, there):
+    """An array `(samples, N, ...)` with places for `points` atoms, zeros in those that are added; the last ones of N
+    may be dropped where no molecule has an atom, `there` `(samples, N)`."""
     if points is None or points == array.shape[1]:
         return array
-    if not isinstance(points, int | np.integer) or points < array.shape[1]:
+    used = int(np.flatnonzero(there.any(axis=0)).max(initial=-1)) + 1
+    if not isinstance(points, int | np.integer) or points < used:
         raise ValueError(
             "`points` are the places for atoms, enough for the largest molecule. Received: "
-            f"points={points!r} for molecules of up to {array.shape[1]} atoms. Leave the larger ones out, or train "
-            f"with --option points={array.shape[1]}."
+            f"points={points!r} for molecules of up to {used} atoms. Leave the larger ones out, or train "
+            f"with --option points={used}."
         )
+    array = array[:, :points]
     return np.pad(array, [(0, 0), (0, points - array.shape[1])] + [(0, 0)] * (array.ndim - 2))

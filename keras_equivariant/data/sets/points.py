@@ -173,13 +173,13 @@ def molecules_of(name, z, positions, targets, elements=None, points=None):
         targets: dict of arrays; those of several numbers an atom have the atoms on axis 1.
         elements, points: as of `load_molecules`.
     """
-    count = z.shape[1]
-    elements = np.unique(z[z > 0]) if elements is None else checked_elements(elements)
+    count, there = z.shape[1], z > 0
+    elements = np.unique(z[there]) if elements is None else checked_elements(elements)
     targets = {
-        key: with_places(array, points) if np.ndim(array) > 2 and np.shape(array)[1] == count else array
+        key: with_places(array, points, there) if np.ndim(array) > 2 and np.shape(array)[1] == count else array
         for key, array in targets.items()
     }
-    z, positions = with_places(z, points), with_places(positions, points)
+    z, positions = with_places(z, points, there), with_places(positions, points, there)
     return PointSet(name, positions, charge_values(z, elements), z > 0, targets, tuple(map(int, elements)))
 
 

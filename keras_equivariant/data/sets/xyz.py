@@ -40,10 +40,17 @@ def load_extended_xyz(paths, seed=0, test=None, periodic=None, target=None, elem
         elements = np.unique(np.concatenate([frame["z"] for frame in every]))
     periodic = _periodic(name, every, periodic)
     parts = [
-        molecules_of(name, *_arrays(part, names, periodic), elements, points) if part else None
+        molecules_of_frames(name, part, elements, points, periodic, names) if part else None
         for part in (frames, held_out)
     ]
     return as_dataset(name, parts[0], seed, target, f"molecules of {Path(name).name}", parts[1])
+
+
+def molecules_of_frames(name, frames, elements=None, points=None, periodic=None, names=()):
+    """A `PointSet` of what `read_frames` found, with what each frame says by these `names` as targets; `elements` and
+    `points` as of `load_molecules`, `periodic` as of `load_extended_xyz`."""
+    z, positions, targets = _arrays(frames, names, _periodic(name, frames, periodic))
+    return molecules_of(name, z, positions, targets, elements, points)
 
 
 def read_frames(path):

@@ -136,6 +136,26 @@ class Molecules(Measured):
             scores["force_mae"] = float(np.abs(found["forces"] - targets.arrays["forces"])[mask].mean())
         return scores
 
+    def outputs(self, model, inputs, preprocess=None):
+        _check_reach(model, inputs, "to predict")
+        return self._answers(model, inputs)
+
+    def named(self, outputs, trained):
+        """The arrays of `outputs` by the names that the data gave them, one number a molecule as `(B,)`."""
+        names = dict(zip(self.targets, trained.target_names, strict=False))
+        return {names.get(kind, kind): v[:, 0] if v.shape[1:] == (1,) else v for kind, v in outputs.items()}
+
+    def answers(self, outputs, trained):
+        found = {}
+        for name, values in self.named(outputs, trained).items():
+            if values.ndim == 3:  # of each atom: a table has the length of the largest
+                found[f"largest of {name}"] = np.linalg.norm(values, axis=-1).max(axis=1).tolist()
+            elif values.ndim == 2:
+                found |= {f"{name} {axis}": values[:, i].tolist() for i, axis in enumerate("xyz")}
+            else:
+                found[name] = values.tolist()
+        return found
+
     def _answers(self, model, images):
         model, weights = parts_of_energy(model)
         if "forces" in self.targets:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.data import Rows
+from keras_equivariant.training.prediction import predict
 
 
 def without_xla():
@@ -26,6 +27,7 @@ class Task:
         suffix: The unit in the keys of a summary, `"_percent"`.
         unit: The unit in plots and tables, `"%"`.
         scale: What a score is multiplied by to have that unit.
+        of_files: Whether its inputs may lie in files that nobody has labeled.
         further: Keys of a summary that a table of runs shows, where they are there, with what they are called.
     """
 
@@ -35,6 +37,7 @@ class Task:
     losses: tuple[str, ...] = ()
     result: tuple[str | None, str | None] = (None, None)
     suffix, unit, scale = "_percent", "%", 100
+    of_files = True
     further: dict[str, str] = {}
 
     def of(self, dataset):
@@ -115,6 +118,10 @@ class Task:
     def certified(self, model, inputs):
         """A few inputs as the model itself takes them, to certify it on; None where no group moves them."""
         return list(inputs.arrays.values()) if isinstance(inputs, Rows) else inputs
+
+    def outputs(self, model, inputs, preprocess=None):
+        """What `answers` reads, of inputs as the data has them; by default the outputs of the model."""
+        return predict(model, inputs, preprocess)
 
     def answers(self, outputs, trained):
         """What outputs `(B, n)` say of each input, as columns of a table: `{name: B values}`.

@@ -26,6 +26,7 @@ class Trajectories(Measured):
     name = "trajectories"
     score, score_text = "rollout_error", "relative error of the roll-out"
     losses = ("squared_error", "absolute_error")
+    of_files = False  # a motion begins with a state, not with a file
     result = ("rollout_error", "relative error of the roll-out")
 
     def __init__(self, dt=0.05, steps=4, target="states", substeps=1, test_substeps=None, integrator="rk4"):
