@@ -111,12 +111,12 @@ def _moving(shape, types, d):
         return []
     of_each = [Typed(field_type) for field_type in types if field_type.size == shape[-1]]
     of_each += [Vectors()] * (shape[-1] == d)
-    return of_each if len(shape) == 2 else [*map(Frames, of_each), *[Positions()] * (shape[-1] == d)]
+    return [*(of_each if len(shape) == 2 else map(Frames, of_each)), *[Positions()] * (shape[-1] == d)]
 
 
 def there(batch, y, layout):
     """Outputs that are positions with those of absent points zero: where these are means nothing."""
     mask = batch[2][: len(y)] if isinstance(layout, Positions) and len(batch) == 3 else None
-    if mask is None or mask.shape != y.shape[:2]:
+    if mask is None or y.ndim != 3 or mask.shape != y.shape[:2]:
         return y
     return np.where(mask[..., None], y, 0)

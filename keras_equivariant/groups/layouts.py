@@ -11,7 +11,7 @@
 | `Frames`    | -                 | (B, T, ...)                  | as the layout of each of the T frames             |
 | `Reshaped`  | -                 | (B, H W, C), ...             | as the layout before a Reshape                    |
 | `Joined`    | -                 | (B, N + N', C)               | as each of several along axis 1                   |
-| `Positions` | `positions`       | (B, N, d)                    | moves the positions                               |
+| `Positions` | `positions`       | (B, N, d), or (B, d)         | moves the positions                               |
 | `Points`    | `points`          | elements, values, mask       | multiplies the elements from the left             |
 | `Vectors`   | `vectors`         | (B, d C), components first   | rotates the vectors                               |
 | `Invariant` | `invariant`       | (B, ...)                     | does nothing                                      |

@@ -10,12 +10,13 @@ from keras_equivariant.groups.lie import move_points
 
 @dataclasses.dataclass(frozen=True)
 class Positions(Layout):
-    """Positions of points, (B, N, d), or (B, N, d + d d) with the vectors of a periodic cell that rotates with them."""
+    """Positions of points, (B, N, d), or (B, N, d + d d) with the vectors of a periodic cell that rotates with them; or
+    of one point of each sample, (B, d)."""
 
     any_element = False
 
     def axes(self, shape):
-        return Axes((), (1,), 2)
+        return Axes((), tuple(range(1, len(shape) - 1)), len(shape) - 1)
 
     def act(self, x, group, element, interpolation="cubic"):
         # In float64: rounding the moved positions would be an error of the test.

@@ -9,9 +9,19 @@ from small_specs import SMALL
 import keras_equivariant as ke
 
 TYPE = "3x0 + 2x1"
+
+
+def weighted_mean(x, logits, mask):
+    """One point of each sample; absent points have no part in it."""
+    weights = ops.softmax(ops.where(mask, logits, -1e9), axis=1)
+    return ops.sum(weights[..., None] * x, axis=1)
+
+
 OUTPUTS = {
     "positions": (lambda x, f, m, v: x, "positions"),
     "moved positions": (lambda x, f, m, v: x + v, "positions"),
+    "one of them": (lambda x, f, m, v: x[:, 0] + v[:, 0], "positions"),
+    "a weighted mean": (lambda x, f, m, v: weighted_mean(x, f[..., 0], m), "positions"),
     "all three": (lambda x, f, m, v: [x, f, m], f"frames of {TYPE}"),
     "values": (lambda x, f, m, v: f, f"frames of {TYPE}"),
     "scaled values": (lambda x, f, m, v: 2 * f, f"frames of {TYPE}"),
@@ -22,6 +32,7 @@ OUTPUTS = {
     "the largest norm": (lambda x, f, m, v: ops.max(ke.layers.NormPooling(TYPE, "SO3")(f), axis=1), "invariant"),
 }
 BROKEN = {
+    "a sum of positions": lambda x, f, m, v: ops.sum(x, axis=1),
     "a function of components": lambda x, f, m, v: ops.relu(f),
     "its sum": lambda x, f, m, v: ops.sum(ops.relu(f), axis=1),
     "the largest component": lambda x, f, m, v: ops.max(f, axis=1),
