@@ -264,7 +264,7 @@ def certify(
         angles=sweep(as_callable(own, inputs), setting, names, angles),
         layers=located,
         notes=tuple(notes),
-        grid_group="" if on_points or claimed.on_grid is claimed else claimed.on_grid.name,
+        grid_group=group.exact_part if on_points else "" if claimed.on_grid is claimed else claimed.on_grid.name,
         continuous=not (on_points or claimed.is_finite),
         lie_derivative=lie_derivative(as_callable(best, inputs), setting, names) if setting.lie else None,
         **judge(group, measured, unavailable, tolerances, located, symmetry_problems(network)),

@@ -83,7 +83,8 @@ class Report:
         layers: a LayerError per layer, in order; empty if the layers are not known.
         reasons: what is wrong, in words.
         notes: what else to know.
-        grid_group: name of the subgroup that maps the pixel grid onto itself; empty if that is the whole group.
+        grid_group: name of the subgroup that maps the pixel grid, or the lifts of points, onto itself; empty if that
+            is the whole group.
         continuous: whether the group holds all rotations, so that every angle of the sweep is one of its elements.
         lie_derivative: the relative error of rotations by small angles, per radian: |L f| / |f| with the Lie derivative
             L f = d/dt [exp(-t X) f(exp(t X) x)] at t = 0; None where features do not rotate by any angle.

@@ -22,6 +22,7 @@ class MotionSample(Group):
     """
 
     is_finite, orthogonal, translates = True, False, True
+    exact_part = ""
 
     def __init__(self, group, count=12, seed=0):
         self.group = get(group)

@@ -3,6 +3,7 @@
 import numpy as np
 
 _GOLDEN = (np.sqrt(5) - 1) / 2
+SUBGROUPS_OF_SPACE = (1, 2, 4, 12, 24)
 
 
 def rotations_of_plane(samples):

@@ -83,3 +83,24 @@ def test_forces_are_vectors_of_each_point(name, options):
     report = ke.certify(learner)
     assert report.exact and "float64" in {p.dtype for p in report.precisions if p.error is not None}, report
     assert ke.certify(learner, dtypes=("float32",), law="invariance").exact is (name == "lieconv_molecules")  # of T(3)
+
+
+@pytest.mark.parametrize(
+    ("group", "samples", "exact"),
+    [
+        ("SE3", 4, "translations and 4 rotations"),
+        ("SE3", 8, "translations"),
+        ("SE2", 3, "translations and 3 rotations"),
+        ("SO3", 1, ""),
+        ("SO3", 4, ""),
+    ],
+)
+def test_what_a_grid_of_lifts_keeps_is_said(group, samples, exact):
+    keras.utils.set_random_seed(1)
+    inputs = [keras.Input((6, 3 if group[-1] == "3" else 2)), keras.Input((6, 2)), keras.Input((6,), dtype="bool")]
+    u = ke.layers.LieLift(group, samples)(inputs)
+    u = ke.layers.LieConv(4, group, neighbors=6 * samples)(u)
+    report = ke.certify(keras.Model(inputs, ke.layers.LiePooling("mean")(u)))
+    assert report.verdict in ("approximate", "broken") and not report.exact, report
+    assert (f"exact under {exact} (error" in report.headline) is bool(exact), report
+    assert report.between.error > 1e-3

@@ -7,8 +7,8 @@ from keras_equivariant.utils.text import number
 VERDICTS = {
     "exact": "The network keeps the law of {group} exactly: when its input moves, its output moves, or stays, as it "
     "must, up to rounding.",
-    "approximate": "The network keeps the law of {group} for what the pixel grid carries, and approximately for the "
-    "rest, where images must be interpolated or a lower precision rounds.",
+    "approximate": "The network keeps the law of {group} for what its grid carries, and approximately for the rest, "
+    "where images must be interpolated, points have few rotations each, or a lower precision rounds.",
     "broken": "The network breaks the law of {group}: when its input moves, its output does not move with it.",
 }
 OTHER = "Nothing was shown for {group}: {headline}."
@@ -26,13 +26,8 @@ def _largest(report):
     measured = [p for p in report.precisions if p.error is not None or p.interpolated_error is not None]
     if not measured:
         return "No error was measured."
-    grid = report.grid_group or report.group
-    what = (
-        f"over the elements of {grid}, which map the grid onto itself,"
-        if report.grid_error is not None
-        else f"over the elements of {report.group}"
-    )
-    return f"The largest relative error {what} is {number(report.max_error)}, measured in {measured[0].dtype}."
+    what = report.grid_group if report.grid_group and report.grid_error is not None else report.group
+    return f"The largest relative error under {what} is {number(report.max_error)}, measured in {measured[0].dtype}."
 
 
 def _between(report):
