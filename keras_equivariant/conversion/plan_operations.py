@@ -103,7 +103,7 @@ def _over_space(plan, operation, tensor):
 
 def only_adds_axes(call):
     """Whether a call is `x[:, None, None]`, all of a tensor with further axes."""
-    if type(call.operation).__name__ != "GetItem" or not isinstance(call.args[1], tuple):
+    if type(call.operation).__name__ != "GetItem" or not isinstance(call.args[1], tuple | list):
         return False
     return None in call.args[1] and all(k is None or k is Ellipsis or k == slice(None) for k in call.args[1])
 

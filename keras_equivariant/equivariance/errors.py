@@ -68,7 +68,8 @@ def equivariance_error(
         elements: indices or names of elements; `"exact"` for those that need no interpolation; all by default.
         input_layout, output_layout: how a group element acts on the arrays (`groups.act`): `"image"`, `"regular"`,
             `"quotient(H)"`, `"invariant"`, `"regular_vector"`; `"folded"` for regular features whose group axis is
-            merged into the channels; a FieldType or its text, such as `"8x0 + 4x1"`; or a callable
+            merged into the channels; `"positions"` and `"vectors"`; a FieldType or its text, such as `"8x0 + 4x1"`;
+            or a callable
             `(array, group, element) -> array`. One for all arrays or one per array; `"auto"` reads it off the shape.
         batch_size: the most samples in one call. The last batch is filled up to this size.
 
@@ -192,7 +193,7 @@ def checked_inputs(x):
 
 def input_layouts(arrays, group, layout):
     """A layout per input, at least one of which moves."""
-    if not group.orthogonal:
+    if not group.orthogonal or points.are_points(arrays, group.dimension):
         layout = points.input_layouts(arrays, group, layout)
     layouts = resolve(layout, [x.shape for x in arrays], group, "input_layout")
     if not any(found.moves for found in layouts):

@@ -29,8 +29,8 @@ def sample(group, layers, seed=0):
         return groups.MotionSample(group, 2 * COUNT, seed)
     lifts = [layer for layer in layers if isinstance(layer, LieLift) and layer.group is group]
     rotations = None
-    if group.stabilizer is not None and not (lifts and lifts[0].sampling == "principal"):
-        rotations = lifts[0].samples if lifts and lifts[0].sampling != "uniform" else 1
+    if group.stabilizer is not None and lifts and lifts[0].sampling != "principal":
+        rotations = lifts[0].samples if lifts[0].sampling != "uniform" else 1
     return groups.LieSample(group, COUNT, rotations, seed)
 
 
@@ -39,12 +39,17 @@ def described(sample):
     return f"{sample.order} of its elements" + (", with translations" if getattr(sample, "translates", False) else "")
 
 
+def are_points(arrays, d):
+    """Whether arrays are positions (B, N, d), values (B, N, C) and a mask (B, N), by their shapes."""
+    return [x.ndim for x in arrays] == [3, 3, 2] and space_of(arrays[0].shape[2]) == d
+
+
 def input_layouts(arrays, group, layout):
     """The layouts of (positions, values, mask): the positions move."""
     if not isinstance(layout, str) or layout != "auto":
         return layout
     d = group.dimension
-    if len(arrays) != 3 or arrays[0].ndim != 3 or space_of(arrays[0].shape[2]) != d or arrays[2].ndim != 2:
+    if not are_points(arrays, d):
         raise ValueError(
             f"A network on points takes positions (B, N, {d}), values (B, N, C) and a mask (B, N). Received: shapes "
             f"{[x.shape for x in arrays]}; name the layouts with input_layout="

@@ -248,7 +248,7 @@ def of_values(layout):
     return Invariant() if layout.type is None else Typed.of(layout.type, 2)
 
 
-SPELLINGS = '"image", "regular", "quotient(H)", "harmonic", "invariant" or "regular_vector"'
+SPELLINGS = '"image", "regular", "quotient(H)", "harmonic", "invariant", "regular_vector", "positions" or "vectors"'
 
 
 def parse(layout, group):

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from keras_equivariant.groups.group import homogeneous
 from keras_equivariant.groups.layout import Axes, Layout, matrix_of
 from keras_equivariant.groups.lie import move_points
 
@@ -20,8 +21,8 @@ class Positions(Layout):
 
     def act(self, x, group, element, interpolation="cubic"):
         # In float64: rounding the moved positions would be an error of the test.
-        x, matrix = np.asarray(x).astype("float64"), group.matrices[element]
-        d = group.dimension
+        x, matrix, d = np.asarray(x).astype("float64"), np.asarray(group.matrices[element]), group.dimension
+        matrix = homogeneous(matrix) if matrix.shape[-1] == d else matrix
         vectors = x[..., d:].reshape(*x.shape[:-1], -1, d) @ matrix[:d, :d].T
         return np.concatenate([move_points(x[..., :d], matrix), vectors.reshape(*x.shape[:-1], -1)], axis=-1)
 

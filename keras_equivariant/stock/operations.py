@@ -217,8 +217,8 @@ def _even(group, sides):
 
 
 def slices_of(key, rank):
-    """One slice for each axis; None where the key is of another kind."""
-    key = list(key) if isinstance(key, tuple) else [key]
+    """One slice for each axis; None where the key is of another kind. Keras reads a key back from a file as a list."""
+    key = list(key) if isinstance(key, tuple | list) else [key]
     if key.count(Ellipsis) > 1 or any(not isinstance(k, slice) and k is not Ellipsis for k in key):
         return None
     if Ellipsis in key:

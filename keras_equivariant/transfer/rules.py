@@ -22,6 +22,8 @@ from keras_equivariant.transfer.restricted_layouts import Split
 def apply_rule(walk, operation, args, kwargs):
     """The tensors of the restricted network for one call of the model's."""
     forms = [walk.form(x) for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
+    if isinstance(operation, (OnPoints, layers.ImageToPoints)):
+        return _on_points(walk, operation, args, kwargs)
     if isinstance(operation, Typed):
         return typed_rules.apply(walk, operation, args[0])
     if isinstance(operation, RotatedConv):
@@ -32,7 +34,7 @@ def apply_rule(walk, operation, args, kwargs):
         typed_rules.refuse_flattening(operation)
     if isinstance(operation, PixelwiseLayer):
         return _pixelwise(walk, operation, args[0])
-    if isinstance(operation, (OnHarmonic, layers.HarmonicConv2D, OnPoints, layers.ImageToPoints)):
+    if isinstance(operation, (OnHarmonic, layers.HarmonicConv2D)):
         raise ValueError(
             f'{type(operation).__name__} has no restriction. Received: the layer "{operation.name}"; build the network '
             "with SteerableConv2D on SO2 and restrict that"
@@ -49,6 +51,15 @@ def apply_rule(walk, operation, args, kwargs):
             "group before it"
         )
     return _on_split(walk, operation, args, kwargs, forms[0])
+
+
+def _on_points(walk, operation, args, kwargs):
+    if isinstance(operation, Typed) and not walk.affects(operation):
+        return copy(walk, operation)(*args, **kwargs)
+    raise ValueError(
+        f'{type(operation).__name__} has no restriction. Received: the layer "{operation.name}"; build the network on '
+        "points with layers on the smaller group, and train that"
+    )
 
 
 def _check_inside(walk, operation):

@@ -104,3 +104,17 @@ def test_what_a_grid_of_lifts_keeps_is_said(group, samples, exact):
     assert report.verdict in ("approximate", "broken") and not report.exact, report
     assert (f"exact under {exact} (error" in report.headline) is bool(exact), report
     assert report.between.error > 1e-3
+
+
+def test_functions_of_points():
+    model = network(OUTPUTS["the mean vector"][0])
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=(2, 5, 3)), rng.normal(size=(2, 5, 2)), np.ones((2, 5), bool)]
+    for layouts in ({}, {"input_layout": ["positions", "invariant", "invariant"]}):
+        ke.assert_equivariant(lambda x: model(x), "SO3", arrays, output_layout="1x1", **layouts)
+        assert ke.certify(lambda x: model(x), "SO3", arrays, output_layout="vectors", **layouts).exact
+        with pytest.raises(AssertionError, match="The function must satisfy"):
+            ke.assert_equivariant(model, "SO3", arrays, law="invariance", **layouts)
+    with pytest.raises(ValueError, match='"positions" or "vectors"'):
+        ke.equivariance_error(model, "SO3", arrays, output_layout="position")
+    assert ke.certify(model, "SE3", output_layout="vectors").exact

@@ -98,3 +98,14 @@ def test_certificates_know_types_and_continuous_groups():
     assert max(errors.values()) > 0.1
     restricted = keras.Model(model.input, layers.Restrict("4x0 + 4x1", "C4", group="SO2")(model.output))
     assert ke.certify(restricted, angles=0).group == "C4"
+
+
+def test_what_was_cut_off_is_known_behind_a_file(tmp_path):
+    """Keras reads the key of `x[..., :8]` back as a list."""
+    x = features(group="C4")
+    image = x._keras_history.operation.input
+    model = keras.Model(image, [take(x[..., :8], "8x0", "C4"), take(x[:, 2:-2, 2:-2, 8:], "4x1", "C4")])
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert ke.certify(again, angles=0).exact
+    assert [output.shape for output in ke.fold(again).outputs] == [output.shape for output in model.outputs]

@@ -242,3 +242,14 @@ def test_mistakes():
         ke.restrict(keras.Model(features, L.GroupConv2D(1, 3, "D4")(features)), "C4")
     with pytest.raises(TypeError, match="must be a keras.Model"):
         ke.restrict(L.GroupPooling(), "C4")
+
+
+def test_layers_on_points_are_named():
+    inputs = [keras.Input((5, 3)), keras.Input((5, 2)), keras.Input((5,), dtype="bool")]
+    x, f, mask = L.SteerablePointConv("2xtrivial", "1xT1 + 1xA1", "O", radius=2.0)(inputs)
+    f = L.NormPooling("1xT1 + 1xA1", group="O")(f)
+    model = keras.Model(inputs, f)
+    with pytest.raises(ValueError, match='SteerablePointConv has no restriction.*"steerable_point_conv.*smaller group'):
+        ke.restrict(model, "T")
+    with pytest.raises(ValueError, match="`subgroup` must be smaller"):
+        ke.restrict(model, "O")
