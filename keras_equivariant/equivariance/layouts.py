@@ -77,7 +77,7 @@ def candidates(shape, group, subgroups=(), types=()):
         found.append(layouts.Invariant())
     if rank in (2, group.dimension + 2):
         found += [Typed(field_type) for field_type in types if field_type.size == shape[-1]]
-    return found
+    return [layout for layout in found if layout.knows(group)]
 
 
 def resolve(layout, shapes, group, argument, subgroups=()):
@@ -97,7 +97,15 @@ def resolve(layout, shapes, group, argument, subgroups=()):
         found = parse(name, group)
         return Frames(found) if isinstance(found, Typed) and len(shape) == 3 and group.dimension > 1 else found
 
-    return [one_of(name, shape) for name, shape in zip(given, shapes, strict=True)]
+    found = [one_of(name, shape) for name, shape in zip(given, shapes, strict=True)]
+    for one in found:
+        if not one.knows(group):
+            own = "a group" if one.group is None else f"{one.group.name} or a group"
+            raise ValueError(
+                f"`{argument}`: every element of the group must act on the features. Received: {one.described} "
+                f"features and the group {group.name}; test on {own} whose elements do, or name the layout yourself"
+            )
+    return found
 
 
 def _inferred(shape, group, argument, subgroups):

@@ -21,7 +21,6 @@ from keras_equivariant.equivariance.verdict import LARGEST_APPROXIMATE
 from keras_equivariant.graphs.calls import calls
 from keras_equivariant.graphs.reading import as_functional
 from keras_equivariant.graphs.symmetry import layout_of, summed_up
-from keras_equivariant.groups.layouts import Points
 
 PORTION = 2**28  # bytes of features held at a time
 
@@ -119,8 +118,8 @@ def _candidates(tensor, shape, setting):
     """The layouts that features may have, the one that the layers before them tell first."""
     told = layout_of(tensor)
     found = candidates(shape, setting.group, setting.subgroups, setting.types)
-    acts = told is not None and (told.any_element or (told.group is not None and told.group.contains(setting.group)))
-    return [told, *(x for x in found if x != told)] if acts and not isinstance(told, Points) else found
+    acts = told is not None and told.knows(setting.group)
+    return [told, *(x for x in found if x != told)] if acts else found
 
 
 def sizes(network, tensors, structure, batch):

@@ -96,6 +96,10 @@ class Layout:
         """The layout of the same features where the fiber lies in the channels."""
         return self
 
+    def knows(self, group):
+        """Whether every element of a group, given as a finite one or a sample, has an action on such features."""
+        return True
+
     def restrict(self, subgroup):
         """The layout of the same features, seen by the elements of a subgroup."""
         return self
@@ -126,6 +130,12 @@ def matrix_of(group, element):
             f"Received: {element!r}"
         )
     return group.matrices[element]
+
+
+def holds_all(group, elements):
+    """Whether a group holds the rotations and mirrors of all elements of another, a finite one or a sample."""
+    d = group.dimension
+    return elements.dimension == d and all(group.contains(matrix[:d, :d]) for matrix in elements.matrices)
 
 
 def received(layout, shape):
@@ -193,6 +203,9 @@ class Broken(Layout):
     def act(self, x, group, element, interpolation="cubic"):
         raise ValueError(f"Nothing is known of how these features transform. Received: {self.reason or 'no layout'}")
 
+    def knows(self, group):
+        return False
+
     def __str__(self):
         return "broken"
 
@@ -255,6 +268,9 @@ class Folded(Layout):
         rotated = self.layout.rotate(x.reshape(*x.shape[:-1], *self.sizes, -1), matrix)
         return rotated.reshape(*rotated.shape[: x.ndim - 1], -1)
 
+    def knows(self, group):
+        return self.layout.knows(group)
+
     def restrict(self, subgroup):
         return self.layout.restrict(subgroup).folded
 
@@ -300,6 +316,9 @@ class Harmonic(Layout):
     def folded(self):
         return Folded(self, (self.orders, 2))
 
+    def knows(self, group):
+        return group.dimension == 2 and not group.mirrors
+
     def restrict(self, subgroup):
         check_only_rotations(get(subgroup))
         return self
@@ -343,6 +362,9 @@ class Frames(Layout):
         x = np.asarray(x)
         moved = self.layout.act(x.reshape(-1, *x.shape[2:]), group, element, interpolation)
         return moved.reshape(*x.shape[:2], *moved.shape[1:])
+
+    def knows(self, group):
+        return self.layout is None or self.layout.knows(group)
 
     def restrict(self, subgroup):
         return Frames(self.layout and self.layout.restrict(subgroup))

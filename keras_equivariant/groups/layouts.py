@@ -46,6 +46,7 @@ from keras_equivariant.groups.layout import (
     Layout,
     WrongFeatures,
     check_only_rotations,
+    holds_all,
     received,
 )
 from keras_equivariant.groups.point_layouts import Points, Positions, Vectors
@@ -101,6 +102,9 @@ class _Permuted(Layout):
     @property
     def folded(self):
         return Folded(self, (self.size,))
+
+    def knows(self, group):
+        return holds_all(self.group, group)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,7 +215,12 @@ class Typed(Layout):
     def any_element(self):
         return not self.group.is_finite
 
+    def knows(self, group):
+        return self.type.scalar or holds_all(self.group, group)
+
     def rotate(self, x, matrix):
+        if self.type.scalar:
+            return x
         d = self.group.dimension  # of a motion its rotation
         return self.type.transform(x, np.asarray(matrix)[:d, :d])
 

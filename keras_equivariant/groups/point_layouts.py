@@ -52,6 +52,9 @@ class Points(Layout):
     def axes(self, shape):
         return Axes((), (1,), len(shape) - 1)
 
+    def knows(self, group):
+        return False
+
     def act(self, x, group, element, interpolation="cubic"):
         raise ValueError(
             "A lift gives each point's elements in an order of its own, so that they have no action on an array. "

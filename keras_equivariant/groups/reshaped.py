@@ -51,6 +51,9 @@ class Reshaped(OnOtherAxes):
     def any_element(self):
         return self.layout.any_element
 
+    def knows(self, group):
+        return self.layout.knows(group)
+
     def is_still(self, shape):
         return self.layout.is_still((None, *self.shape))
 
@@ -86,6 +89,9 @@ class Joined(OnOtherAxes):
     @property
     def any_element(self):
         return all(layout.any_element for layout in self.layouts)
+
+    def knows(self, group):
+        return all(layout.knows(group) for layout in self.layouts)
 
     def on_maps(self, x, function):
         parts = np.split(x, np.cumsum(self.sizes)[:-1], axis=1)
