@@ -58,7 +58,8 @@ def data_of(spec, recipe):
     """The name of the data set that a spec is trained on where nobody names one: its recipe's, if that needs no file,
     else one of its kind that needs none."""
     kind = recipe.task or "classification", layout_of(spec)
-    if recipe.dataset in (*GENERATED.values(), *ALSO_GENERATED):
+    # A recipe without `dataset` says the default, which its task may have no use for.
+    if recipe.dataset != DEFAULT_DATA and recipe.dataset in (*GENERATED.values(), *ALSO_GENERATED):
         return recipe.dataset
     return GENERATED.get(kind) or recipe.dataset or DEFAULT_DATA
 

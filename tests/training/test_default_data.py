@@ -37,6 +37,17 @@ def test_a_recipe_s_own_data_come_first_where_they_need_no_file():
     assert data_of("p4_cnn", recipe={"dataset": "cells", "task": "segmentation"}) == "cells"
 
 
+@pytest.mark.parametrize("kind", [kind for kind in GENERATED if kind[1] in ("images", "volumes")])
+def test_a_recipe_that_names_a_task_alone_gets_data_of_its_kind(kind, tmp_path):
+    task, layout = kind
+    path = tmp_path / "own.yaml"
+    shape = [8] * (2 if layout == "images" else 3) + [1]
+    path.write_text(
+        f"spec: 1\nname: own\ninput: {{shape: {shape}}}\nlayers: [Flatten, Dense: 2]\ntraining: {{task: {task}}}\n"
+    )
+    assert data_of(str(path)) == GENERATED[kind]
+
+
 @pytest.mark.tensorflow
 def test_a_motion_is_trained_by_its_spec_alone(tmp_path, capsys):
     command = ["train", "fc_springs", "--set", "width=8", "--epochs", "1", "--limit", "20", "--no-export", "--quiet"]
