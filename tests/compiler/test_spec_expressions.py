@@ -52,6 +52,8 @@ def test_values(text, value):
         ("n / 0", "the expression ${n / 0} has no value: division by zero"),
         ("(0 - 1) ** 0.5", "an expression must have a real value"),
         ("order('Q4')", "has no value: `group` must be"),
+        ("order('SO2') + 1", 'counts the elements of a finite group. Received: "SO2"'),
+        ("max(1, round(32 / order('SO3')))", 'counts the elements of a finite group. Received: "SO3"'),
         ("1 +", "an expression must be arithmetic on parameters. Received: ${1 +}"),
         ("", "an expression must be arithmetic on parameters. Received: ${}"),
     ],

@@ -19,6 +19,19 @@ from keras_equivariant.groups import planar
 from keras_equivariant.groups.registry import plain_name
 from keras_equivariant.utils.text import nearest, shown
 
+
+
+def _order(group):
+    """The number of elements of a group, given by its name."""
+    found = planar.order_of(group) or groups.get(group).order
+    if found == math.inf:
+        raise ValueError(
+            f'`order` counts the elements of a finite group. Received: "{group}", which has no end of them; use one '
+            "that holds some, such as C8 of the rotations of the plane or O of those of space"
+        )
+    return found
+
+
 _WHOLE = re.compile(r"\$\{([^{}]*)\}")
 FUNCTIONS = {
     "abs": abs,
@@ -27,7 +40,7 @@ FUNCTIONS = {
     "len": len,
     "max": max,
     "min": min,
-    "order": lambda group: planar.order_of(group) or groups.get(group).order,
+    "order": _order,
     "round": round,
     "side": lambda size, axis: size[axis] if isinstance(size, list) else size,
 }
