@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_equivariant.data import sizes
 from keras_equivariant.data.dataset import Dataset, check_images
-from keras_equivariant.data.masks import ranked
+from keras_equivariant.data.masks import check_no_values, check_values, numbered, told
 from keras_equivariant.data.shards import Shards, stored_array
 from keras_equivariant.data.tables import TARGETS, as_targets
 from keras_equivariant.data.targets import several_classes, task_of
@@ -60,7 +60,7 @@ def needed(file_name, what, holds="", instead=None):
     return path
 
 
-def load_archive(path, size=None, fit="pad", target=None, **details):
+def load_archive(path, size=None, fit="pad", target=None, mask_values=None, **details):
     """Load an `.npz` file with the arrays x_train, y_train, x_test, y_test and, if wanted, x_val, y_val.
 
     MedMNIST's names of the same arrays (train_images, train_labels, val_images, ...) do as well. Where y is as high and
@@ -70,6 +70,7 @@ def load_archive(path, size=None, fit="pad", target=None, **details):
         path: The file. Pickled arrays are refused, so an archive cannot run code.
         size, fit: Height and width (and depth) to bring all images to, as in `load_folder`.
         target: What y holds, where it does not look like it: "class", "number", "angle" or "axis" (degrees), "vector".
+        mask_values: What the classes have in masks, as in `load_folder`.
         **details: Further fields of `Dataset` (`name`, `description`, `default_epochs`).
 
     Raises:
@@ -94,8 +95,15 @@ def load_archive(path, size=None, fit="pad", target=None, **details):
     chosen = {key: arrays[key] for key in REQUIRED + OPTIONAL if key in arrays}
     found = {"task": task_of(chosen["x_train"], chosen["y_train"]), **_told(path, chosen, target)}
     size = sizes.check_size(size, fit)
+    check_values(mask_values)
     if found["task"] == "segmentation":
-        chosen |= _grays({key: chosen[key] for key in chosen if key[:2] == "y_"})
+        masks, values = _of_classes(
+            {key: chosen[key] for key in chosen if key[:2] == "y_"}, mask_values, len(details.get("class_names", ()))
+        )
+        chosen |= masks
+        found |= told(values) | ({} if values is None else {"reading": {"mask_values": values}})
+    else:
+        check_no_values(path, mask_values)
     if size is not None:
         _resize(chosen, size, fit, found["task"])
     return Dataset(**{"name": str(path), "description": f"images of {path.name}", **found, **chosen, **details})
@@ -118,11 +126,15 @@ def _told(path, arrays, target):
     return fields if target != "number" else {**fields, "target_names": ()}
 
 
-def _grays(masks):
-    """Masks of all parts, of which gray values up to white become class numbers."""
+def _of_classes(masks, values, named):
+    """Masks of all parts as class numbers, and the values of the classes; those of classes with names are numbers."""
     arrays = {key: np.asarray(mask) for key, mask in masks.items()}
-    white = all(mask.dtype.kind in "bui" for mask in arrays.values()) and max(map(np.max, arrays.values())) == 255
-    return ranked(arrays) if white and several_classes(arrays.values()) else masks
+    if values is not None:
+        return numbered(arrays, values)
+    if not all(mask.dtype.kind in "bui" for mask in arrays.values()) or not several_classes(arrays.values()):
+        return masks, None
+    most = max(int(mask.max()) for mask in arrays.values())
+    return (masks, tuple(range(max(named, most + 1)))) if named else numbered(arrays)
 
 
 def _resize(arrays, size, fit, task):

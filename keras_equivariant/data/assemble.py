@@ -26,7 +26,17 @@ def part_of(name):
 
 
 def assembled(
-    name, parts, masks=None, size=None, fit="pad", seed=0, description=None, voxel_size=None, bits=None, **fields
+    name,
+    parts,
+    masks=None,
+    size=None,
+    fit="pad",
+    seed=0,
+    description=None,
+    voxel_size=None,
+    bits=None,
+    mask_values=None,
+    **fields,
 ):
     """A `Dataset` of files.
 
@@ -38,6 +48,7 @@ def assembled(
         seed: of the draw.
         voxel_size: what the voxels of volumes are brought to, in the files' own units; None leaves them.
         bits: of the scale of pictures, 8 or 16; None for 8 where some have them.
+        mask_values: of the classes in the masks, as in `masks.numbered`.
         fields: of the `Dataset`.
 
     Raises:
@@ -66,12 +77,14 @@ def assembled(
     for part, (paths, targets) in parts.items():
         arrays[f"x_{part}"] = form.files(paths).loaded()
         arrays[f"y_{part}"] = None if masks else np.asarray(targets)
+    reading = {"bits": form.bits} if form.bits else {}
     if masks:
         images = {part: paths for part, (paths, _) in parts.items()}
-        found = masks_of_files.beside(masks, images, form.shapes, form.mask, form.wanted)
+        found, values = masks_of_files.beside(masks, images, form.shapes, form.mask, form.wanted, mask_values)
         arrays |= {f"y_{part}": array for part, array in found.items()}
+        fields |= masks_of_files.told(values)
+        reading |= {} if values is None else {"mask_values": values}
     what = f"{len(every):,} files of {name}" if description is None else description
-    reading = {"bits": form.bits} if form.bits else {}
     return Dataset(name=str(name), description=what, voxel_size=form.voxel_size, reading=reading, **arrays, **fields)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from keras_equivariant.data import files
 from keras_equivariant.data.assemble import assembled, part_of
+from keras_equivariant.data.masks import check_no_values, check_values
 
 IMAGES = ("images", "image", "imgs", "img", "x", "volumes")
 MASKS = ("masks", "mask", "labels", "label", "annotations", "segmentations", "y")
@@ -16,7 +17,7 @@ _OF_SYSTEMS = ("thumbs.db", "desktop.ini", "__macosx")
 log = logging.getLogger("keras_equivariant.data")
 
 
-def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None, bits=None):
+def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None, bits=None, mask_values=None):
     """A data set from a folder of files: pictures, .tif, .npy, or volumes as NIfTI or .npy.
 
     Either with a folder for each class, whose name is that of the class; or with a folder `images` and one `masks`, in
@@ -31,11 +32,15 @@ def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None, bits=None):
         fit: `"pad"` cuts and pads about the middle, `"resize"` scales with the proportions kept.
         voxel_size: of NIfTI volumes, a length or three, in the units of the files: all are resampled to it first.
         bits: of the scale of the pictures, 8 or 16, to which others are brought; by default 8 where some have 8.
+        mask_values: what the classes have in the masks, in the order of their numbers, such as [0, 100, 200], of two
+            the second is what is looked for; "objects" where each object has a number of its own, and all are looked
+            for. By default the values that occur.
 
     Raises:
         ValueError: a folder with nothing of that kind, an image without its mask, files of several sizes without
-        `size`.
+        `size`, a mask with a value of no class, `mask_values` for a folder without masks.
     """
+    check_values(mask_values)
     path = Path(path).expanduser()
     roots = _roots(path)
     pairs = {part: _pair(root) for part, root in roots.items()}
@@ -45,8 +50,14 @@ def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None, bits=None):
         _log_left_out(path, [file for lists in found.values() for files_ in lists for file in files_])
         images = {part: (images, None) for part, (images, _) in found.items()}
         return assembled(
-            path, images, {part: masks for part, (_, masks) in found.items()}, task="segmentation", **options
+            path,
+            images,
+            {part: masks for part, (_, masks) in found.items()},
+            task="segmentation",
+            mask_values=mask_values,
+            **options,
         )
+    check_no_values(path, mask_values)
     deep = {part: {f.name: _deep(f) for f in _subfolders(root)} for part, root in roots.items()}
     classes = sorted({name for found in deep.values() for name, listed in found.items() if listed})
     if len(classes) < 2:

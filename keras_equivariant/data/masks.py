@@ -7,22 +7,29 @@ import numpy as np
 from keras_equivariant.data import files, pictures, resampling
 
 MOST_GRAYS = 32  # of masks whose gray values are taken for classes
+OBJECTS = "objects"
 _NOISE = 40  # gray values by which a lossy compression changes black and white
+
+_MANY = (
+    "The masks have %d classes. If their numbers are those of objects, all of which are looked for, read them with the "
+    'option mask_values="objects".'
+)
 
 log = logging.getLogger("keras_equivariant.data")
 
 
-def beside(masks, images, shapes, fit, voxel_size=None):
-    """`{part: array (count, *size, 1)}` of the masks of all parts.
+def beside(masks, images, shapes, fit, voxel_size=None, values=None):
+    """`{part: array (count, *size, 1)}` of the masks of all parts, and the values of their classes as `numbered` says.
 
     Args:
         masks, images: `{part: paths}`, a mask for each image.
         shapes: `{path: (*space, C)}` of the images, with voxels of the size wanted.
         fit: function that brings a mask to the common size.
         voxel_size: what voxels are brought to, or None.
+        values: as in `numbered`.
 
     Raises:
-        ValueError: a mask of another size than its image.
+        ValueError: a mask of another size than its image, or with a value of no class.
     """
     found, turned = {}, 0
     for part, paths in masks.items():
@@ -36,7 +43,7 @@ def beside(masks, images, shapes, fit, voxel_size=None):
         log.warning(
             "%d images are shown as their camera noted, rotated: their masks must be as they are shown.", turned
         )
-    return ranked(_of_one_kind(found))
+    return numbered(_of_one_kind(found, merging=values is None or len(values) == 2), values)
 
 
 def _check_size(path, size, image, wanted):
@@ -54,13 +61,13 @@ def _turned(path):
     return files.suffix_of(path) in files.PICTURES and pictures.orientation_of(path) > 1
 
 
-def _of_one_kind(masks):
+def _of_one_kind(masks, merging):
     """The masks of each part as one array, all of a type that holds the numbers of every file.
 
-    Where each is in black and white, be it bits, 0 and 1, or 0 and 255, white is the same in all.
+    Where each is in black and white, be it bits, 0 and 1, or 0 and 255, white is the same in all if `merging`.
     """
     every = [mask for part in masks.values() for mask in part]
-    whites = {_white(mask) for mask in every} - {0}
+    whites = {_white(mask) for mask in every} - {0} if merging else set()
     white = 255 if whites == {1, 255} else 1  # what white becomes where it is 1
     dtype = np.result_type(*{np.dtype("uint8") if mask.dtype.kind == "b" else mask.dtype for mask in every})
     return {
@@ -76,28 +83,91 @@ def _white(mask):
     return int(top) if two else None
 
 
-def ranked(masks):
-    """Masks of a few gray values that do not count from 0 as class numbers; 0 and 255 stay as they are.
+def numbered(masks, values=None):
+    """Masks as class numbers, and the values that the classes have in the files.
 
-    Many values of which nearly all lie near 0 and 255 are those two behind a lossy compression.
+    A few gray values that do not count from 0 are numbered by size; 0 and 255 stay as they are. Many values of which
+    nearly all lie near 0 and 255 are those two behind a lossy compression.
 
     Args:
         masks: dict of arrays, judged together.
+        values: of the classes, in the order of their numbers, of two the second is what is looked for; "objects" where
+            each object has a number of its own and all are looked for; None for those that occur.
+
+    Returns:
+        The masks, and a tuple of values; None for masks of what is looked for and the rest.
+
+    Raises:
+        ValueError: a value of no class; `values` that are not two whole numbers or more.
     """
+    if values is not None:
+        return _as_given(masks, check_values(values))
     found = [np.unique(mask, return_counts=True) for mask in masks.values()]
     values, where = np.unique(np.concatenate([values for values, _ in found]), return_inverse=True)
     counts = np.bincount(where, np.concatenate([counts for _, counts in found]))
-    counted = np.array_equal(values, np.arange(len(values))) or set(values.tolist()) <= {0, 255}
-    if values.dtype.kind not in "iu" or counted or len(values) < 2:
-        return masks
+    black_and_white = set(values.tolist()) <= {0, 255} or values.tolist() == [0, 1]
+    if values.dtype.kind not in "iu" or len(values) < 2 or black_and_white:
+        return masks, None
+    if np.array_equal(values, np.arange(len(values))):
+        if len(values) > MOST_GRAYS:
+            log.warning(_MANY, len(values))
+        return masks, tuple(values.tolist())
     if len(values) <= MOST_GRAYS:
         log.info("The gray values %s of the masks are the classes 0 to %d.", values.tolist(), len(values) - 1)
-        return {key: np.searchsorted(values, mask).astype("int32") for key, mask in masks.items()}
+        ranks = {key: np.searchsorted(values, mask).astype("int32") for key, mask in masks.items()}
+        return ranks, tuple(values.tolist()) if len(values) > 2 else None
     black, white = values <= _NOISE, (values >= 255 - _NOISE) & (values <= 255)
     if counts[black].any() and counts[white].any() and counts[black | white].sum() > 0.9 * counts.sum():
         log.info("The masks are black and white but for a lossy compression: values above 127 count as 255.")
-        return {key: np.where(mask > 127, 255, 0).astype("uint8") for key, mask in masks.items()}
-    return masks
+        return {key: np.where(mask > 127, 255, 0).astype("uint8") for key, mask in masks.items()}, None
+    log.warning(_MANY, 1 + int(values[-1]))
+    return masks, None
+
+
+def told(values):
+    """The fields of a `Dataset` that the values of the classes decide."""
+    if values is None or values == OBJECTS or len(values) == 2:
+        return {}
+    return {"num_classes": len(values), "class_names": tuple(map(str, values))}
+
+
+def check_values(values):
+    """ "objects", or the values as a tuple of whole numbers; else a ValueError."""
+    if values is None or values == OBJECTS:
+        return values
+    whole = isinstance(values, list | tuple) and all(type(value) is int for value in values)
+    if not whole or len(set(values)) != len(values) or len(values) < 2:
+        raise ValueError(
+            "`mask_values` lists the whole numbers that the classes have in the masks, each once, in the order of the "
+            f'classes. Received: mask_values={values!r}. Give two or more, such as [0, 100, 200], or "{OBJECTS}" where '
+            "every object has a number of its own."
+        )
+    return tuple(values)
+
+
+def check_no_values(name, values):
+    """ValueError where values of masks are given for data that have none."""
+    if values is not None:
+        raise ValueError(
+            f"`mask_values` are those of masks. Received: mask_values={values!r} for {name}, which has none. Leave "
+            "them out."
+        )
+
+
+def _as_given(masks, values):
+    if values == OBJECTS:
+        return {key: (mask > 0).astype("uint8") for key, mask in masks.items()}, OBJECTS
+    order = np.argsort(values)
+    known = np.asarray(values)[order]
+    unknown = sorted({value for mask in masks.values() for value in np.setdiff1d(mask, known).tolist()})
+    if unknown:
+        raise ValueError(
+            f"The values of the masks are those of the classes. Received: {', '.join(map(str, unknown[:10]))}, where "
+            f"the classes have {', '.join(map(str, values))}. Save the masks in these, or train on all with "
+            "mask_values=[…]."
+        )
+    found = {key: order[np.searchsorted(known, mask)].astype("int32") for key, mask in masks.items()}
+    return found, values
 
 
 def _by(space):

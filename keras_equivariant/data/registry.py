@@ -209,7 +209,7 @@ def _loader_of(path, shards):
     if shards:
         return load_shards, ()
     if path.is_dir():
-        return load_folder, ("size", "fit", "voxel_size", "bits")
+        return load_folder, ("size", "fit", "voxel_size", "bits", "mask_values")
     if suffix == ".csv":
         return load_table, ("size", "fit", "target", "bits")
     if suffix in (".xyz", ".extxyz"):
@@ -218,7 +218,7 @@ def _loader_of(path, shards):
         return load_atoms, ("size", "voxel_size")
     if holds_molecules(find(str(path)) or path):
         return load_molecule_set, ("target", "elements", "points")
-    return load_archive, ("size", "fit", "target")
+    return load_archive, ("size", "fit", "target", "mask_values")
 
 
 def _load_named(name, seed, options):

@@ -60,9 +60,9 @@ def predict_files(
         run: a run folder, or a .keras file, of which the outputs are shown as they are.
         paths: a file or a folder, or several.
         output: for one answer a file a .csv file; for answers at every pixel a folder, which gets a file of the same
-            name for each: masks as .png (0 and 255, or class numbers), of NIfTI volumes as .nii.gz on the grid of the
-            volume, all else as .npy; for molecules a .csv file, or an .extxyz file, which has the forces on every atom.
-            Default: None, nothing is written.
+            name for each: masks as .png (0 and 255, or the values of the classes in the masks of the training), of
+            NIfTI volumes as .nii.gz on the grid of the volume, all else as .npy; for molecules a .csv file, or an
+            .extxyz file, which has the forces on every atom. Default: None, nothing is written.
 
     Returns:
         `Predictions`, a row a file, or a molecule, with its number in the file; of masks the share of the pixels of
@@ -226,7 +226,7 @@ def _map(trained, path):
 def _write(answer, path, folder):
     """The path of the file that now holds the answer."""
     target = folder / files.stem_of(path)
-    if files.suffix_of(path) in files.NIFTIS and answer.dtype == np.uint8:
+    if files.suffix_of(path) in files.NIFTIS and answer.dtype.kind in "ui":
         nibabel = require("nibabel", "Writing NIfTI volumes", "medical")
         volume, (array, size) = nibabel.load(path), files.read(path)
         have = [s * n / m for s, n, m in zip(size, array.shape, answer.shape, strict=False)]
@@ -234,7 +234,7 @@ def _write(answer, path, folder):
         answer = sizes.fitted(answer, array.shape[:3], mask=True)[..., 0]
         target = target.with_name(f"{target.name}.nii.gz")
         nibabel.save(nibabel.Nifti1Image(answer, volume.affine), target)
-    elif answer.ndim == 2 and answer.dtype == np.uint8:
+    elif answer.ndim == 2 and answer.dtype in (np.uint8, np.uint16):
         target = target.with_name(f"{target.name}.png")
         require("PIL.Image", "Writing pictures", "files").fromarray(answer).save(target)
     else:

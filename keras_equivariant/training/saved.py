@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_equivariant import data as datasets
 from keras_equivariant.data import Preprocess, Rows
+from keras_equivariant.data.masks import OBJECTS
 from keras_equivariant.training.origin import data_path
 from keras_equivariant.training.run_folder import CONFIG, read_json
 from keras_equivariant.training.summaries import by_seed
@@ -65,8 +66,10 @@ class Trained:
         """The data set with its labels as the numbers that the network gives to the classes of the same names.
 
         Raises:
-            ValueError: classes that the network does not know.
+            ValueError: classes that the network does not know; masks of another number of classes.
         """
+        if dataset.task == "segmentation" and self.task == "segmentation":
+            self._check_masks(dataset)
         if dataset.task != "classification" or not isinstance(self.model.output_shape, tuple):
             return dataset
         count, own = self.model.output_shape[-1], [*map(str, self.settings.get("classes") or ())]
@@ -87,6 +90,21 @@ class Trained:
         parts = ("y_train", "y_test", *(["y_val"] if dataset.y_val is not None else []))
         mapped = {part: table[getattr(dataset, part)] for part in parts}
         return replace(dataset, **mapped, num_classes=count, class_names=tuple(own))
+
+    @property
+    def mask_values(self):
+        """What its classes have in the masks that it was trained on; None where these were black and white."""
+        values = (self.settings.get("data_options") or {}).get("mask_values")
+        return None if values == OBJECTS else values
+
+    def _check_masks(self, dataset):
+        answers = self.model.output_shape[-1]
+        if dataset.num_classes != answers:
+            raise ValueError(
+                f"Masks have the classes that the network was trained on, {answers}. Received: {dataset.name} with "
+                f"{dataset.num_classes}. Say what the classes have in these masks, "
+                f"--option mask_values={[*(self.mask_values or (0, 255))]}, or train on them."
+            )
 
     def check_task(self, dataset):
         """ValueError where a data set asks for something else than the run learned."""

@@ -20,7 +20,6 @@ from keras_equivariant.groups.registry import plain_name
 from keras_equivariant.utils.text import nearest, shown
 
 
-
 def _order(group):
     """The number of elements of a group, given by its name."""
     found = planar.order_of(group) or groups.get(group).order

@@ -95,13 +95,16 @@ class Segmentation(Task):
         return dataset.references.scores(answer, (scores or {}).get("threshold", 0.5))
 
     def map_of(self, outputs, trained):
-        """The mask of the best threshold on the run's test images, 0 and 255, or the class numbers."""
+        """The mask of the best threshold on the run's test images, 0 and 255, or of several classes; in the values of
+        the masks that the run was trained on."""
         if outputs.shape[-1] > 1:
-            mask = np.argmax(outputs, axis=-1).astype("uint8")
-            shares = np.bincount(mask.ravel(), minlength=outputs.shape[-1]) / mask.size
-            return mask, {f"share of {i}": float(share) for i, share in enumerate(shares)}
+            values = trained.mask_values or range(outputs.shape[-1])
+            numbers = np.argmax(outputs, axis=-1)
+            shares = np.bincount(numbers.ravel(), minlength=outputs.shape[-1]) / numbers.size
+            columns = {f"share of {value}": float(share) for value, share in zip(values, shares, strict=True)}
+            return _valued(numbers, values), columns
         found = _probability(outputs[..., 0]) >= trained.threshold
-        return np.where(found, 255, 0).astype("uint8"), {"share found": float(found.mean())}
+        return _valued(found.astype(int), trained.mask_values or (0, 255)), {"share found": float(found.mean())}
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
         """F1 where images and masks are rotated, within the disc that stays inside the image, at one threshold.
@@ -259,6 +262,12 @@ def disc(sizes):
     """Which pixels `(H, W)` lie within the largest disc inside the image, one pixel off its border."""
     rows, columns = (np.arange(n) - (n - 1) / 2 for n in sizes)
     return np.hypot(rows[:, None], columns) <= min(sizes) / 2 - 1
+
+
+def _valued(numbers, values):
+    """A mask with the values of the classes, in the smallest integers that hold them."""
+    table = np.asarray([*values])
+    return table.astype(np.result_type(*map(np.min_scalar_type, table.tolist())))[numbers]
 
 
 def _probability(logits):
