@@ -58,7 +58,7 @@ def run_evaluate(arguments):
     dataset = trained.load_data(name, _data_options(arguments), seed)
     trained.check_task(dataset)
     trained.check_images(dataset.x_test, dataset.name)
-    dataset = trained.with_own_classes(dataset).limited(arguments.limit, seed)
+    dataset = trained.in_own_terms(dataset).limited(arguments.limit, seed)
     task = task_of(dataset)
     scores = task.scores(trained.model, dataset.x_test, dataset.y_test, trained.preprocess)
     rotated = dataset.sample("test", samples, seed)

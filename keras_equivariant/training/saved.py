@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from keras_equivariant import data as datasets
 from keras_equivariant.data import Preprocess, Rows
@@ -14,6 +13,7 @@ from keras_equivariant.training.origin import data_path
 from keras_equivariant.training.run_folder import CONFIG, read_json
 from keras_equivariant.training.summaries import by_seed
 from keras_equivariant.training.tasks import TASKS
+from keras_equivariant.training.terms import in_terms_of
 from keras_equivariant.utils.arrays import read_arrays
 from keras_equivariant.utils.keras_files import load_model
 
@@ -62,49 +62,19 @@ class Trained:
             log.info("Options of the run's data that %s does not take are left out: %s.", name, left)
         return datasets.load(name, at_first if seed is None else seed, **{**kept, **(options or {})})
 
-    def with_own_classes(self, dataset):
-        """The data set with its labels as the numbers that the network gives to the classes of the same names.
-
-        Raises:
-            ValueError: classes that the network does not know; masks of another number of classes.
-        """
-        if dataset.task == "segmentation" and self.task == "segmentation":
-            self._check_masks(dataset)
-        if dataset.task != "classification" or not isinstance(self.model.output_shape, tuple):
-            return dataset
-        count, own = self.model.output_shape[-1], [*map(str, self.settings.get("classes") or ())]
-        names = [*map(str, dataset.class_names)] or [*map(str, range(dataset.num_classes))]
-        counted = all(map(str.isdecimal, names))  # by numbers, which a network that has names knows, too
-        if not own and len(names) == count and not counted:
-            return dataset  # of a file that names none, in the order of the data
-        known = own if not counted or all(map(str.isdecimal, own)) else []
-        numbers = {name: number for number, name in enumerate(known or map(str, range(count)))}
-        unknown = [name for name in names if name not in numbers]
-        if unknown:
-            raise ValueError(
-                f"Classes are those that the network was trained on, by their names. Received: {dataset.name} with "
-                f"{', '.join(unknown[:10])}; the network knows {', '.join([*numbers][:30])}. Leave the others out, or "
-                "train on them."
-            )
-        table = np.array([numbers[name] for name in names])
-        parts = ("y_train", "y_test", *(["y_val"] if dataset.y_val is not None else []))
-        mapped = {part: table[getattr(dataset, part)] for part in parts}
-        return replace(dataset, **mapped, num_classes=count, class_names=tuple(own))
-
     @property
     def mask_values(self):
         """What its classes have in the masks that it was trained on; None where these were black and white."""
         values = (self.settings.get("data_options") or {}).get("mask_values")
         return None if values == OBJECTS else values
 
-    def _check_masks(self, dataset):
-        answers = self.model.output_shape[-1]
-        if dataset.num_classes != answers:
-            raise ValueError(
-                f"Masks have the classes that the network was trained on, {answers}. Received: {dataset.name} with "
-                f"{dataset.num_classes}. Say what the classes have in these masks, "
-                f"--option mask_values={[*(self.mask_values or (0, 255))]}, or train on them."
-            )
+    def in_own_terms(self, dataset):
+        """The data set with what its images show in the numbers and the order that the network learned.
+
+        Raises:
+            ValueError: classes, masks, numbers or vectors of another kind than it learned.
+        """
+        return in_terms_of(self, dataset)
 
     def check_task(self, dataset):
         """ValueError where a data set asks for something else than the run learned."""

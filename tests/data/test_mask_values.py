@@ -122,7 +122,7 @@ def test_a_run_tests_and_predicts_in_the_values_it_was_trained_on(tmp_path):
     ke.train(tmp_path / "masks.yaml", folder(tmp_path / "three", [0, 100, 200]), tmp_path / "run", **QUICK)
     trained = load_trained(tmp_path / "run")
     assert trained.mask_values == [0, 100, 200]
-    few = trained.with_own_classes(trained.load_data(folder(tmp_path / "few", [0, 200])))
+    few = trained.in_own_terms(trained.load_data(folder(tmp_path / "few", [0, 200])))
     assert few.num_classes == 3 and occurring(few) == {0, 2}
     bias = trained.model.layers[-1].weights[1]
     bias.assign([0.0, 0.0, 1e6])
@@ -140,6 +140,6 @@ def test_masks_of_more_classes_than_the_run_knows_are_refused(tmp_path):
     with pytest.raises(
         ValueError, match="Masks have the classes that the network was trained on, 1. Received: .* with 3"
     ):
-        trained.with_own_classes(trained.load_data(path))
-    as_objects = trained.with_own_classes(trained.load_data(path, {"mask_values": "objects"}))
+        trained.in_own_terms(trained.load_data(path))
+    as_objects = trained.in_own_terms(trained.load_data(path, {"mask_values": "objects"}))
     assert as_objects.num_classes == 1

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 import yaml
@@ -10,7 +11,7 @@ from tiny_training import SPEC
 
 import keras_equivariant as ke
 from keras_equivariant.cli import main
-from keras_equivariant.training.saved import load_trained
+from keras_equivariant.training.saved import Trained, load_trained
 
 RNG = np.random.default_rng(0)
 GRAYS = {"ant": 20, "cat": 20, "dog": 120, "eel": 220}
@@ -59,16 +60,16 @@ def test_classes_are_matched_by_name(run, capsys, tmp_path):
 def test_numbers_and_names_of_numbers(run):
     trained, images = load_trained(run), np.zeros((4, 8, 8, 1), "uint8")
     numbered = ke.data.Dataset("a", "a", images, np.arange(4) % 3, images, np.arange(4) % 3)
-    assert trained.with_own_classes(numbered).y_test.tolist() == [0, 1, 2, 0]
+    assert trained.in_own_terms(numbered).y_test.tolist() == [0, 1, 2, 0]
     with pytest.raises(ValueError, match="with 3; the network knows 0, 1, 2"):
-        trained.with_own_classes(ke.data.Dataset("a", "a", images, np.arange(4), images, np.arange(4)))
+        trained.in_own_terms(ke.data.Dataset("a", "a", images, np.arange(4), images, np.arange(4)))
     bare = load_trained(run / "model.keras")
     for names, expected in (("021", [0, 2, 1, 0]), ("xyz", [0, 1, 2, 0])):
         labels = np.array([*names, names[0]])
-        found = bare.with_own_classes(ke.data.Dataset("a", "a", images, labels, images, labels))
+        found = bare.in_own_terms(ke.data.Dataset("a", "a", images, labels, images, labels))
         assert found.y_test.tolist() == expected
     with pytest.raises(ValueError, match="with x, y; the network knows 0, 1, 2"):
-        bare.with_own_classes(ke.data.Dataset("a", "a", images, [*"xyxy"], images, [*"xyxy"]))
+        bare.in_own_terms(ke.data.Dataset("a", "a", images, [*"xyxy"], images, [*"xyxy"]))
 
 
 def test_numbers_with_gaps_are_names(run, caplog):
@@ -87,11 +88,61 @@ def test_numbers_with_gaps_are_names(run, caplog):
     assert unknown.num_classes == 10, "a class that is not trained on"
     trained = load_trained(run)
     some = ke.data.Dataset("a", "a", images, np.array([0, 2] * 3), images, np.array([2, 0] * 3))
-    assert trained.with_own_classes(some).y_test.tolist() == [2, 0] * 3
+    assert trained.in_own_terms(some).y_test.tolist() == [2, 0] * 3
     trained.settings["classes"] = ["1", "3", "7"]
-    assert trained.with_own_classes(found).y_test.tolist() == [1, 0]
+    assert trained.in_own_terms(found).y_test.tolist() == [1, 0]
     with pytest.raises(ValueError, match="with 0, 2; the network knows 1, 3, 7"):
-        trained.with_own_classes(some)
+        trained.in_own_terms(some)
+
+
+NUMBERS = """
+spec: 1
+name: numbers
+params: {outputs: 2}
+input: {shape: [8, 8, 1]}
+layers:
+  - LiftingConv2D: {filters: 2, kernel_size: 3, group: C4}
+  - GroupPooling: mean
+  - GlobalAveragePooling2D
+  - Dense: ${outputs}
+training: {task: regression, epochs: 1}
+"""
+
+
+def table_of(path, **columns):
+    """A CSV file of ten images with these columns."""
+    rng = np.random.default_rng(0)
+    lines = [",".join(("file", *columns))]
+    for i in range(10):
+        np.save(path.parent / f"{i}.npy", rng.normal(size=(8, 8)))
+        lines.append(",".join([f"{i}.npy", *(str(value * (i + 0.5)) for value in columns.values())]))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_numbers_are_matched_by_the_names_of_their_columns(tmp_path):
+    (tmp_path / "numbers.yaml").write_text(NUMBERS)
+    ke.train(tmp_path / "numbers.yaml", table_of(tmp_path / "first.csv", area=1, length=10), tmp_path / "run", **QUICK)
+    trained = load_trained(tmp_path / "run")
+    first = trained.in_own_terms(trained.load_data())
+    other = trained.in_own_terms(trained.load_data(table_of(tmp_path / "other.csv", length=10, area=1)))
+    assert other.target_names == first.target_names == ("area", "length")
+    np.testing.assert_array_equal(other.y_test, first.y_test)
+    for columns in ({"area": 1}, {"area": 1, "width": 1}, {"area": 1, "length": 1, "width": 1}):
+        found = trained.load_data(table_of(tmp_path / "wrong.csv", **columns))
+        with pytest.raises(ValueError, match=f"area, length. Received: .* with {', '.join(columns)}"):
+            trained.in_own_terms(found)
+
+
+def test_vectors_rotate_as_those_that_were_learned():
+    images, targets = np.zeros((4, 8, 8, 1), "uint8"), np.eye(4, 2)
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    trained = Trained(model, task="vectors", target_type="1x1")
+    parts = ("a", "a", images, targets, images, targets)
+    same = ke.data.Dataset(*parts, task="vectors", target_type="1x1")
+    assert trained.in_own_terms(same) is same
+    with pytest.raises(ValueError, match='targets of type "1x2", for a network that learned "1x1"'):
+        trained.in_own_terms(ke.data.Dataset(*parts, task="vectors", target_type="1x2"))
 
 
 def test_own_data_are_divided_as_the_run_divided_them(run, capsys, tmp_path):

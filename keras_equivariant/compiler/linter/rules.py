@@ -142,5 +142,5 @@ def ending(features):
         return None
     return (
         f"the network ends with {features} features, which rotate with the input; for an invariant answer end with "
-        f"{remedies[type(layout)]}"
+        f"{remedies[type(layout)]}; where the answer is meant to rotate, say `law: equivariance` at the top of the spec"
     )
