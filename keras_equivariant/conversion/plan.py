@@ -112,7 +112,8 @@ class Plan:
                 return
             self.problems.setdefault(operation, error)
             kind = inputs[0].kind if inputs else IMAGE
-            found = Planned(HEAD if kind == SPLIT else kind, self.new(call.outputs[0].shape[-1] or 1))
+            size = call.outputs[0].shape[-1:] or (1,)  # of one number for all examples
+            found = Planned(HEAD if kind == SPLIT else kind, self.new(size[0] or 1))
         found = found if isinstance(found, list) else [found] * len(call.outputs)
         for tensor, one in zip(call.outputs, found, strict=True):
             if one.kind == REGULAR:

@@ -144,7 +144,7 @@ def _global(plan, call, inputs):
 def plan_flat(plan, call, inputs):
     """Features of another shape."""
     before, after = call.inputs[0].shape[1:], call.outputs[0].shape[1:]
-    alone = set(before[:-1]) <= {1} and set(after[:-1]) <= {1} and before[-1] == after[-1]
+    alone = set(before[:-1]) <= {1} and set(after[:-1]) <= {1} and before[-1:] == after[-1:]
     if tuple(before) == tuple(after):
         return inputs[0]
     if alone and len(after) in (1, plan.rank + 1):

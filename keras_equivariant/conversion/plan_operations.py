@@ -19,10 +19,8 @@ def plan_operation(plan, call, inputs):
     name = type(operation).__name__
     if isinstance(operation, keras.layers.Layer) and not is_reshape(operation):
         raise unknown(operation)
-    if name in REDUCTIONS and _over_space(plan, operation, call.inputs[0]):
-        return Planned(IMAGE if operation.keepdims else INVARIANT, inputs[0].channels)
-    if over_channels(call):
-        return Planned(inputs[0].kind, plan.new(1, fixed=True))
+    if name in REDUCTIONS and plan.is_map(call.inputs[0]):
+        return _reduced(plan, call, *inputs)
     if name == "Concatenate":
         return plan_join(plan, call, inputs)
     if name == "Pad" and _around_space(plan, call):
@@ -94,11 +92,28 @@ def _taken(plan, call, given):
     return Planned(given.kind, part)
 
 
-def _over_space(plan, operation, tensor):
-    axis = operation.axis if isinstance(operation.axis, list | tuple) else [operation.axis]
-    if None in axis or not plan.is_map(tensor):
-        return False
-    return {a % len(tensor.shape) for a in axis} == set(range(1, plan.rank + 1))
+def _reduced(plan, call, given):
+    """One number of all places, of all channels at each place, or of both."""
+    keepdims, axes, last = call.operation.keepdims, _axes(call), plan.rank + 1
+    space = set(range(1, last))
+    channels = plan.new(1, fixed=True) if last in axes else given.channels
+    if space <= axes <= space | {last}:
+        return Planned(IMAGE if keepdims else INVARIANT, channels)
+    if axes == {last} and keepdims:
+        return Planned(given.kind, channels)
+    raise NoCounterpart(
+        f"takes the axes {sorted(axes)} together, keepdims={keepdims}",
+        f"take all of space at once, axis={tuple(range(1, last))}, the channels alone with axis=-1, keepdims=True, or "
+        f"both, axis={tuple(range(1, last + 1))}",
+    )
+
+
+def _axes(call):
+    """The axes that an operation of `REDUCED` takes together."""
+    axis, rank = call.operation.axis, len(call.inputs[0].shape)
+    if axis is None:
+        return set(range(rank))
+    return {a % rank for a in (axis if isinstance(axis, list | tuple) else [axis])}
 
 
 def only_adds_axes(call):
@@ -109,9 +124,7 @@ def only_adds_axes(call):
 
 
 def over_channels(call):
-    """Whether a call is the mean, sum, maximum or minimum of the channels at each place, `keepdims=True`."""
-    operation, shape = call.operation, call.inputs[0].shape if call.inputs else ()
-    if type(operation).__name__ not in ("Mean", "Sum", "Max", "Min") or not getattr(operation, "keepdims", False):
+    """Whether a call is a number of the channels at each place, such as their mean, `keepdims=True`."""
+    if type(call.operation).__name__ not in REDUCTIONS or not call.operation.keepdims:
         return False
-    axis = operation.axis if isinstance(operation.axis, list | tuple) else [operation.axis]
-    return None not in axis and {a % len(shape) for a in axis} == {len(shape) - 1}
+    return _axes(call) == {len(call.inputs[0].shape) - 1}

@@ -106,7 +106,7 @@ def _layouts(model, graph, outputs, group):
         raise ValueError(
             f"`outputs` must have one layout for each of the {len(tensors)} outputs. Received: outputs={outputs!r}"
         )
-    usual = {group.dimension + 2: "image", 2: "invariant"}
+    usual = {group.dimension + 2: "image", 2: "invariant", 1: "invariant"}
     named = [one or usual.get(len(x.shape)) for one, x in zip(given, tensors, strict=True)]
     if None in named:
         plan = Plan(graph := inlined(functional(model, "symmetrized", functions=True), functions=True), group.dimension)
