@@ -93,7 +93,7 @@ def is_composed(operation):
     return isinstance(operation, keras.Layer) and _is_foreign(operation) and len(list(walk(operation))) > 1
 
 
-def _is_function(operation):
+def is_function(operation):
     """Whether a layer is a function of its inputs: a Lambda, or one of the user's that holds nothing, says nothing of
     its own symmetry or folding, and does the same in training."""
     if isinstance(operation, keras.layers.Lambda):
@@ -157,7 +157,7 @@ def _opened(graph, functions, shut):
     TimeDistributed layers of stock layers alone are opened where others are, so that features stay what they are
     between them.
     """
-    framed = any(_is_own_frame(layer) for layer in walk(graph))
+    framed = any(_is_own_frame(layer, functions) for layer in walk(graph))
     stuck, plain = set(), {}
 
     def call(operation, *args, **kwargs):
@@ -176,7 +176,7 @@ def _opened(graph, functions, shut):
 
 
 def _can_open(operation, args, framed, functions):
-    inside = is_composed(operation) or (functions and (_is_function(operation) or has_own_activation(operation)))
+    inside = is_composed(operation) or (functions and (is_function(operation) or has_own_activation(operation)))
     return inside or (framed and _frames(operation, args) is not None)
 
 
@@ -192,7 +192,7 @@ def _open(stuck, plain, framed, functions, operation, *args, **kwargs):
             return _with_activation(plain, operation, args, kwargs)
         except Untraceable:
             stuck.add(operation)
-    if operation not in stuck and (composed or (functions and _is_function(operation))):
+    if operation not in stuck and (composed or (functions and is_function(operation))):
         try:
             return (follow if composed else follow_function)(operation, args, kwargs, "opened")
         except Untraceable:  # it stays one call; whoever needs what is inside asks again, and says why
@@ -230,7 +230,10 @@ def _frames(operation, args):
     return shape[1] if None not in shape[1:] else None
 
 
-def _is_own_frame(layer):
-    """Whether a layer is TimeDistributed over a layer of this package's, or of the user's."""
+def _is_own_frame(layer, functions):
+    """Whether a layer is TimeDistributed over a layer of this package's, or over a layer or function of the user's."""
     inside = walk(layer.layer) if isinstance(layer, keras.layers.TimeDistributed) else ()
-    return any(_is_foreign(one) or not type(one).__module__.startswith("keras.") for one in inside)
+    return any(
+        not type(one).__module__.startswith("keras.") or (functions and (is_function(one) or has_own_activation(one)))
+        for one in inside
+    )

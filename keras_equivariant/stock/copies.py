@@ -10,7 +10,7 @@ def copy(layer, name, dtype, **overrides):
     Raises:
         ValueError: where the layer, or something in its config, is not part of Keras itself.
     """
-    config = _for_inference(layer.get_config(), dtype)
+    config = {**_for_inference(layer.get_config(), dtype), **overrides}
     foreign = _first_foreign(config)
     if foreign is not None:
         raise ValueError(
@@ -18,7 +18,7 @@ def copy(layer, name, dtype, **overrides):
             f"with {foreign}. Use a stock layer or activation in its place, or give the layer a method "
             "`fold(input_shape) -> [(stock_layer, weights), ...]`."
         )
-    return type(layer).from_config({**config, "name": name, "dtype": dtype, "trainable": False, **overrides})
+    return type(layer).from_config({**config, "name": name, "dtype": dtype, "trainable": False})
 
 
 def check_shapes(layer, weights):

@@ -6,9 +6,11 @@ import re
 
 import keras
 
-from keras_equivariant.export.folding import merge
+from keras_equivariant.export.folding import enlarging, merge
 from keras_equivariant.export.folding.features import Features
+from keras_equivariant.graphs.reading import has_own_activation
 from keras_equivariant.graphs.rewriting import Names, advance_automatic_names
+from keras_equivariant.graphs.tracing import Untraceable, follow_function
 from keras_equivariant.graphs.weights import clone_operation, constants, set_weights
 from keras_equivariant.stock import copies, making
 from keras_equivariant.stock.inference import at_inference
@@ -136,6 +138,11 @@ class Emitter:
             source: tuple that starts with the id of the unfolded layer; the same source is the same layer, so that
                 shared layers stay shared.
         """
+        if has_own_activation(layer) and "activation" not in overrides:
+            with contextlib.suppress(Untraceable):  # the copy below is refused by the function's name
+                return self._followed(source, layer, weights, tensor, overrides)
+        if enlarging.is_linear_unsized(layer, tensor):
+            return enlarging.enlarged(self, layer, tensor)
         if id(tensor) in self._producers and merge.is_absorbed(layer, tensor, **overrides):
             return self._merge(source, layer, weights, *self._producers[id(tensor)])
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -150,6 +157,12 @@ class Emitter:
         if merge.can_absorb(new) and source[0] not in self._separate:
             self._producers[id(result)] = (source, new, weights, tensor, result)
         return result
+
+    def _followed(self, source, layer, weights, tensor, overrides):
+        """A layer without its activation, which is a function of the user's, and then what that does."""
+        if not isinstance(layer, keras.layers.Activation):
+            tensor = self.apply(source, layer, weights, tensor, **overrides, activation=None)
+        return follow_function(keras.layers.Lambda(layer.activation, name=layer.name), (tensor,), {}, "folded")
 
     def _after_affine(self, source, layer, weights, tensor, overrides):
         """What `apply` is given, with the normalization before it absorbed where that is the same map."""

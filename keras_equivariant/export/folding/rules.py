@@ -6,7 +6,7 @@ from keras_equivariant import layers
 from keras_equivariant.export.folding.features import Packed, in_packed_order
 from keras_equivariant.export.folding.stock_rules import RULES, elementwise
 from keras_equivariant.export.folding.volumes import VOLUMES
-from keras_equivariant.graphs.reading import is_composed, walk
+from keras_equivariant.graphs.reading import has_own_activation, is_composed, is_function, walk
 from keras_equivariant.graphs.tracing import follow
 from keras_equivariant.layers.core.base import space_rank
 from keras_equivariant.stock import copies
@@ -52,9 +52,10 @@ def apply_rule(emitter, operation, args, kwargs):
 
 
 def _check_frames(operation, x):
-    if not all(map(copies.is_stock, walk(operation))):
+    if any(not copies.is_stock(one) or is_function(one) or has_own_activation(one) for one in walk(operation)):
         raise ValueError(
-            "A TimeDistributed layer of other than stock layers is folded for a known number of frames of known size. "
+            "A TimeDistributed layer of other than stock layers, or with a function of your own, is folded for a known "
+            "number of frames of known size. "
             f'Received: "{operation.name}" of class {type(operation.layer).__name__} on inputs of shape '
             f"{tuple(x.shape)}; give the input a shape without None"
         )

@@ -22,6 +22,7 @@ def write(source, folder):
     from keras_equivariant.ops.portable_gradient import portable_gradients
 
     tf = tensorflow(["saved_model"])
+    _check_sizes(source.model)
     with _quiet(tf.get_logger()), portable_gradients(), dilated_at_once(source.model):
         source.model.export(str(folder), format="tf_saved_model", verbose=False)
     extra = pathlib.Path(folder) / "assets.extra"
@@ -29,6 +30,20 @@ def write(source, folder):
     with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as records:
         example = {name: x[:1] for name, x in source.inputs.items()}
         records.write(warmup.prediction_log(source.name, SIGNATURE, example))
+
+
+def _check_sizes(model):
+    """ValueError for a layer that Keras cannot run in a graph which does not know the sizes of its images."""
+    from keras_equivariant.export.folding.enlarging import is_unsized
+    from keras_equivariant.graphs.calls import calls
+
+    for call in calls(model):
+        if is_unsized(call.operation, call.inputs[0]):
+            raise ValueError(
+                "Keras enlarges images of unknown sizes in a file by the nearest or the linear kernel. Received: "
+                f'"{call.operation.name}" with interpolation="{call.operation.interpolation}" on images of shape '
+                f'{tuple(call.inputs[0].shape)}; use "bilinear", or give the input fixed sizes'
+            )
 
 
 @contextlib.contextmanager

@@ -38,25 +38,43 @@ def convert(saved_model, precision="float32", representative_data=None, inferenc
         try:
             return converter.convert()
         except Exception as error:
-            # The class of this error is not public, and its text is pages of compiler notes.
-            foreign = dict(re.findall(r'"([^"@]+)@[^\n]*?: \'tf\.(\w+)\' op is neither a custom op', str(error)))
-            if not foreign:
-                reason = next((line for line in str(error).splitlines() if "error:" in line), type(error).__name__)
-                raise ValueError(
-                    "The TFLite converter must be able to read the graph of a model. Received: one that it refuses "
-                    f'({reason[-200:]}). Export it as "saved_model".'
-                ) from error
-            listed = ", ".join(f"{operation} of {place}" for place, operation in foreign.items())
-            if re.search(r"tf\.Conv\w*\(tensor<\?x\?x\?x(\?x)?\?x", str(error)):
-                raise ValueError(
-                    "TFLite's converter must know the number of channels that a convolution takes, and Keras's nearest "
-                    f"UpSampling does not tell it for images of unknown sizes. Received: {listed}. Give the input "
-                    'fixed sizes, or export it as "saved_model".'
-                ) from error
-            raise ValueError(
-                f"A .tflite file may hold operations that TFLite has built in. Received: {listed}. Build that part of "
-                'the model from other layers, 2-D ones if possible, or export it as "saved_model".'
-            ) from error
+            _refuse(error)  # its class is not public, and its text is pages of compiler notes
+
+
+_LOOP = "TensorListReserve"
+# What computes the same, or nearly so, where TFLite lacks the operation that Keras takes.
+_INSTEAD = {
+    **dict.fromkeys(("ResizeBicubic", "ScaleAndTranslate"), 'interpolate by "bilinear" or "nearest"'),
+    "BitwiseAnd": "take keras.ops.argmax of what the model gives, outside of it",
+    "Roll": "join the two parts by keras.ops.concatenate",
+    **dict.fromkeys(("MaxPool3D", "AvgPool3D", "SpaceToBatchND", "BatchToSpaceND"), "use layers of two axes of space"),
+    _LOOP: "make recurrent layers with unroll=True",
+}
+
+
+def _refuse(error):
+    """ValueError that says what the converter refuses and what to do, from the text of its error."""
+    text = str(error)
+    foreign = dict(re.findall(r'"([^"@]+)@[^\n]*?: \'tf\.(\w+)\' op is neither a custom op', text))
+    foreign = foreign or dict(re.findall(rf'"([^"@]+)@[^\n]*?: \'tf\.({_LOOP})\' op', text))
+    if not foreign:
+        reason = next((line for line in text.splitlines() if "error:" in line), type(error).__name__)
+        raise ValueError(
+            "The TFLite converter must be able to read the graph of a model. Received: one that it refuses "
+            f'({reason[-200:]}). Export it as "saved_model".'
+        ) from error
+    listed = ", ".join(f"{operation} of {place}" for place, operation in foreign.items())
+    if re.search(r"tf\.(?:Depthwise)?Conv\w*\(tensor<\?x\?x\?x(\?x)?\?x", text):
+        raise ValueError(
+            "TFLite's converter must know the number of channels that a convolution takes, and Keras's nearest "
+            f"UpSampling does not tell it for images of unknown sizes. Received: {listed}. Give the input "
+            'fixed sizes, or export it as "saved_model".'
+        ) from error
+    instead = ", and ".join(dict.fromkeys(_INSTEAD.get(name, "use other layers") for name in foreign.values()))
+    raise ValueError(
+        f"A .tflite file may hold operations that TFLite has built in. Received: {listed}. Export the model as "
+        f'"saved_model", or {instead}.'
+    ) from error
 
 
 def _write(precision):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_equivariant.layers.core.base import stock
@@ -86,7 +85,7 @@ class Transposed:
             padding=self.padding,
             output_padding=self.output_padding,
             name=self.name,
-            activation=keras.activations.serialize(self.activation),
+            activation=self.activation,
         )
         return [(layer, [kernel, self.expanded_bias()])]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_equivariant import groups
@@ -118,7 +117,7 @@ class WindowedConv(Weighted):
             strides=1 if dilated else self.strides,
             padding="valid" if pads else self.padding,
             dilation_rate=dilation,
-            activation=keras.activations.serialize(self.activation),
+            activation=self.activation,
             name=self.name,
         )
         steps = [(layer, [kernel, self.expanded_bias()])]

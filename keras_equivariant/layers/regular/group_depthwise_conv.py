@@ -204,7 +204,7 @@ class GroupDepthwiseConv2D(GroupDepthwiseConv):
             padding="valid" if self._pads else self.padding,
             depth_multiplier=self.depth_multiplier,
             dilation_rate=self.dilation_rate,
-            activation=keras.activations.serialize(self.activation),
+            activation=self.activation,
             name=self.name,
         )
         steps = [(layer, [self.expanded_kernel(), self.expanded_bias()])]

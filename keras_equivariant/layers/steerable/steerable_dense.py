@@ -128,6 +128,5 @@ class SteerableDense(Typed, Weighted):
         return (*input_shape[:-1], self.out_type.size)
 
     def fold(self, input_shape):
-        activation = keras.activations.serialize(self.activation)
-        layer = keras.layers.Dense(self.out_type.size, activation=activation, name=self.name)
+        layer = keras.layers.Dense(self.out_type.size, activation=self.activation, name=self.name)
         return [(layer, [self.expanded_kernel(), self.expanded_bias()])]
