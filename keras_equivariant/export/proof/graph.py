@@ -74,6 +74,7 @@ class Graph:
         outputs: dict from the key of a tensor to its name.
         nodes: Nodes in an order in which they can be computed.
         constants: dict from the key of a tensor to its array.
+        group: the Group that layers which are not folded name; None where there are none.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Graph:
     outputs: dict
     nodes: list
     constants: dict
+    group: object = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +118,11 @@ class Window:
 def whole_factors(ends):
     """Whether sizes `(old, new)` are enlarged by whole factors, so that repeating the nearest number is symmetric."""
     return all(new % old == 0 for old, new in ends)
+
+
+def nearest_centers(ends):
+    """Whether one of `old` numbers is nearest to each of `new` places, evenly over the same length, never two."""
+    return all((2 * place + 1) * old % (2 * new) for old, new in ends for place in range(new))
 
 
 def window(old, size, stride, dilation, padding, transposed=False):

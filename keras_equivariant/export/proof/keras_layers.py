@@ -4,8 +4,11 @@ import keras
 import numpy as np
 
 from keras_equivariant.export.proof import keras_normalizations
+from keras_equivariant.export.proof.graph import Node, nearest_centers
 from keras_equivariant.export.proof.keras_nodes import as_tuple, function, reshaped
 from keras_equivariant.graphs.weights import scale_and_offset
+from keras_equivariant.ops.resizing import Centered
+from keras_equivariant.stock import resizing
 from keras_equivariant.stock.traits import TABLE
 
 
@@ -79,6 +82,38 @@ def _upsampling(reader, node, layer, call):
     }
 
 
+def _resizing(reader, node, layer, call):
+    """Cut or bordered about the middle, then resampled: one node after the other."""
+    found = resizing.steps(layer, call.inputs[0].shape[1:3])
+    keys = [node.inputs[0], *(reader.key() for _ in found[1:]), node.outputs[0]]
+    for i, (windows, sizes) in enumerate(found):
+        if i:
+            node = Node("", node.name, node.operation, (), ())
+            reader.nodes.append(node)
+        node.inputs, node.outputs = (keys[i],), (keys[i + 1],)
+        if not isinstance(windows[0], Centered):
+            node.kind, node.options = "resize", _resampled(layer)
+            continue
+        borders = [window.border(size) for window, size in zip(windows, sizes, strict=True)]
+        if min(min(border.low, border.high) for border in borders) < 0:
+            cuts = [slice(-border.low, border.high or None) for border in borders]
+            node.kind, node.options = "slice", {"index": lambda _, cuts=cuts: [slice(None), *cuts, slice(None)]}
+        else:
+            pads = [(0, 0), *((border.low, border.high) for border in borders), (0, 0)]
+            node.kind, node.options = "pad", {"value": getattr(layer, "fill_value", 0)}
+            node.inputs += (reader.constant(np.array(pads)),)
+
+
+def _resampled(layer):
+    mode = getattr(layer, "interpolation", "bilinear")
+    return {
+        "axes": (1, 2),
+        "sizes": lambda _: resizing.wanted(layer),
+        "mode": (mode, bool(getattr(layer, "antialias", False))),
+        "symmetric": nearest_centers if mode == "nearest" else True,
+    }
+
+
 def _scale(reader, node, layer, call):
     node.kind, node.options = "pointwise", {"name": "rescaled"}
     node.inputs += tuple(map(reader.constant, scale_and_offset(layer)))
@@ -138,6 +173,7 @@ LAYERS = {
     "normalization": _normalization,
     "pooling": _pooling,
     "reshape": _reshape,
+    "resizing": _resizing,
     "scale": _scale,
     "slopes": _slopes,
     "softmax": _softmax,

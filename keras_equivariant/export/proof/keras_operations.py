@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_equivariant.export.proof.graph import Node
+from keras_equivariant.export.proof.graph import Node, nearest_centers
 from keras_equivariant.export.proof.keras_nodes import as_tuple, reshaped
 from keras_equivariant.export.proof.keras_normalizations import spread
 from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS
@@ -39,6 +39,29 @@ def _reduce(mode):
         node.inputs = (node.inputs[0], None if axis is None else reader.constant(np.ravel(axis)))
 
     return describe
+
+
+def _along(name):
+    def describe(reader, node, operation, call, keys):
+        if isinstance(operation.axis, int):
+            node.kind, node.options = "along", {"name": name, "axis": operation.axis}
+
+    return describe
+
+
+def _resize(reader, node, operation, call, keys):
+    """keras.ops.image.resize of a batch of images."""
+    settings = {k: v for k, v in _own(operation).items() if k != "size"}
+    plain = not (operation.crop_to_aspect_ratio or operation.pad_to_aspect_ratio)
+    if len(call.inputs[0].shape) == 4 and operation.data_format == "channels_last" and plain:
+        nearest = operation.interpolation == "nearest"
+        node.kind = "resize"
+        node.options = {
+            "axes": (1, 2),
+            "sizes": lambda _: operation.size,
+            "mode": repr(sorted(settings.items())),
+            "symmetric": nearest_centers if nearest else True,
+        }
 
 
 def _split(reader, node, operation, call, keys):
@@ -150,6 +173,7 @@ OPERATIONS = {
     **{"Max": _reduce("max"), "Min": _reduce("min"), "Mean": _reduce("mean"), "Sum": _reduce("sum")},
     **{"Std": spread, "Var": spread},
     **{"Amax": _reduce("max"), "Amin": _reduce("min"), "Prod": _reduce("product"), "Logsumexp": _reduce("logsumexp")},
+    **{"Softmax": _along("softmax"), "LogSoftmax": _along("log_softmax"), "Resize": _resize},
     **{"Split": _split, "Unstack": _unstack, "Stack": _stack, "Concatenate": _concatenate},
     **{"Reshape": _reshape, "ExpandDims": _reshape, "Squeeze": _reshape, "Transpose": _transpose},
     **{"Pad": _pad, "GetItem": _getitem, "Take": _take},

@@ -34,7 +34,7 @@ def prove(artifact, group=None, input_shape=None):
         artifact: path of a .tflite, .onnx or .keras file of stock operations, or such a `keras.Model`, as `ke.fold`
             gives it.
         group: group name or FiniteGroup; what is proved are its elements that map the pixel grid onto itself. By
-            default the largest group that is found.
+            default the largest group that is found; of a model that is not folded that of its layers.
         input_shape: shape of the input, batch included, or a list of those of all inputs, where the file leaves the
             sizes of images open. Inputs that are vectors stay as they are where images move.
 
@@ -58,11 +58,7 @@ def prove(artifact, group=None, input_shape=None):
     """
     graph = _read(artifact)
     shapes = _shapes(graph, input_shape)
-    if group is None:
-        dimension = max((len(shape) - 2 for shape in shapes.values()), default=2)
-        asked = groups.get(_LARGEST.get(dimension, "D4"))
-    else:
-        asked = groups.get(group)
+    asked = groups.get(group) if group is not None else _likely(graph, shapes)
     moves = moves_of(asked)
     sizes = next((shape[1:-1] for shape in shapes.values() if len(shape) == len(moves[0].source) + 2), None)
     found, broken = _walked(graph, [move for move in moves if sizes is None or move.fits(sizes)], shapes)
@@ -84,6 +80,15 @@ def prove(artifact, group=None, input_shape=None):
         reason=reason,
         covered=covered,
     )
+
+
+def _likely(graph, shapes):
+    """The group of the layers, where they have one that moves images as these; else the largest of them."""
+    dimension = max((len(shape) - 2 for shape in shapes.values()), default=2)
+    named = graph.group
+    if named is not None and named.dimension == dimension and len(moves_of(named)) > 1:
+        return named
+    return groups.get(_LARGEST.get(dimension, "D4"))
 
 
 def _walked(graph, moves, shapes):

@@ -8,6 +8,7 @@ from keras_equivariant.export.proof.keras_nodes import function
 from keras_equivariant.export.proof.keras_operations import OPERATIONS
 from keras_equivariant.graphs.calls import calls
 from keras_equivariant.graphs.reading import as_functional, is_plain
+from keras_equivariant.graphs.symmetry import group_of
 from keras_equivariant.stock.traits import TABLE, activation_name, is_elementwise, is_linear
 
 
@@ -19,7 +20,15 @@ def read(model):
     inputs = {keys[id(tensor)]: tuple(tensor.shape) for tensor in graph.inputs}
     reader.walk(graph, keys)
     outputs = {keys[id(tensor)]: name for tensor, name in zip(graph.outputs, _output_names(graph), strict=True)}
-    return Graph(model.name, inputs, outputs, reader.nodes, reader.constants)
+    return Graph(model.name, inputs, outputs, reader.nodes, reader.constants, _group(model))
+
+
+def _group(model):
+    """The group that the layers of a model name; None where there is none."""
+    try:
+        return group_of(model)
+    except ValueError:
+        return None
 
 
 def _output_names(graph):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_equivariant.export.proof.graph import Graph, Node, whole_factors
+from keras_equivariant.export.proof.graph import Graph, Node, nearest_centers, whole_factors
 from keras_equivariant.utils.optional import require
 
 _POINTWISE = {
@@ -18,6 +18,9 @@ _POINTWISE = {
 }
 _REDUCE = {"ReduceMean": "mean", "ReduceSum": "sum", "ReduceMax": "max", "ReduceMin": "min", "ReduceProd": "product"}
 _REDUCE |= {"ReduceL1": "l1", "ReduceL2": "l2", "ReduceSumSquare": "squares", "ReduceLogSumExp": "logsumexp"}
+# When the nearest entries of a mirrored axis are the mirrored ones, by what is rounded and how.
+_NEAREST = {("asymmetric", "floor"): whole_factors, ("tf_half_pixel_for_nn", "floor"): nearest_centers}
+_NEAREST |= {("half_pixel", rounds): False for rounds in ("floor", "ceil")}
 _SOFTMAX_OF_ONE_AXIS = 13  # the opset from which on Softmax is of one axis
 _ALONG = {"Softmax": "softmax", "LogSoftmax": "log softmax"}
 
@@ -52,7 +55,9 @@ class _Reader:
         options = {a.name: self.onnx.helper.get_attribute_value(a) for a in given.attribute}
         inputs = tuple(name or None for name in given.input)
         node = Node("", _layer(given), given.op_type, inputs, tuple(given.output))
-        node.evaluate = lambda *arrays: self._evaluate(given, arrays)
+        if any(isinstance(value, self.onnx.GraphProto) for value in options.values()):
+            return node  # what is inside takes tensors from outside, too
+        node.evaluate = lambda *arrays: self._evaluate(given, dict(zip(node.inputs, arrays, strict=True)))
         describe = getattr(self, f"_{given.op_type.lower()}", None)
         if given.op_type in _POINTWISE:
             marks = tuple(sorted((key, repr(value)) for key, value in options.items()))
@@ -80,6 +85,7 @@ class _Reader:
         node.inputs = (*inputs, key)
 
     def _evaluate(self, node, arrays):
+        """The operation on constants; `arrays` by key has those that it was not described without."""
         names = [name for name in node.input if name]
         helper, none = self.onnx.helper, self.onnx.TensorProto.UNDEFINED
         described = [[helper.make_tensor_value_info(n, none, None) for n in ns] for ns in (names, node.output)]
@@ -87,7 +93,7 @@ class _Reader:
             helper.make_graph([node], "one", *described), opset_imports=list(self.model.opset_import)
         )
         run = _module("onnx.reference").ReferenceEvaluator(model).run
-        return run(None, dict(zip(names, (a for a in arrays if a is not None), strict=True)))
+        return run(None, {name: arrays.get(name, self.constants.get(name)) for name in names})
 
     def _conv(self, node, options):
         kernel = self.constants.get(node.inputs[1])
@@ -247,8 +253,7 @@ class _Reader:
         node.kind, node.inputs = "resize", (node.inputs[0],)
         symmetric = where in ("half_pixel", "align_corners")
         if mode == "nearest":
-            whole = where == "half_pixel" or (where, rounds) == ("asymmetric", "floor")
-            symmetric = whole_factors if whole else False
+            symmetric = _NEAREST.get((where, rounds), nearest_centers if where == "half_pixel" else False)
         node.options = {"axes": tuple(range(2, 2 + rank)), "sizes": new, "mode": (mode, where, rounds)}
         node.options["symmetric"] = symmetric
 

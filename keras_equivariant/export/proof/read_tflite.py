@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from keras_equivariant.export.formats.backend import litert
-from keras_equivariant.export.proof.graph import Graph, Node, whole_factors
+from keras_equivariant.export.proof.graph import Graph, Node, nearest_centers, whole_factors
 
 _DTYPES = {
     **{"FLOAT32": np.float32, "FLOAT16": np.float16, "FLOAT64": np.float64, "INT8": np.int8, "UINT8": np.uint8},
@@ -286,7 +286,8 @@ class _Reader:
         if sizes is not None:
             symmetric = bool(options.halfPixelCenters or options.alignCorners)
             if mode == "nearest":
-                symmetric = not options.alignCorners and whole_factors
+                centers = nearest_centers if options.halfPixelCenters else whole_factors
+                symmetric = not options.alignCorners and centers
             node.kind, node.inputs = "resize", (node.inputs[0],)
             marks = (mode, bool(options.halfPixelCenters), bool(options.alignCorners))
             node.options = {"axes": (1, 2), "sizes": lambda _: sizes.ravel(), "mode": marks, "symmetric": symmetric}
@@ -350,5 +351,6 @@ _EVALUATE = {
     "SUB": lambda options, a, b: [a - b],
     "MUL": lambda options, a, b: [a * b],
     "REDUCE_PROD": lambda options, x, axes: [np.prod(x, tuple(np.ravel(axes)), keepdims=options.keepDims)],
+    "FILL": lambda options, shape, value: [np.full(np.ravel(shape), value)],
     "GATHER": lambda options, x, indices: [np.take(x, indices, options.axis)],
 }

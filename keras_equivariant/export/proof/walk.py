@@ -118,7 +118,7 @@ class Walk:
             return [np.array(values[0].shape, np.int64)]
         if not any(isinstance(value, Field) for value in values):
             if node.evaluate is None:
-                raise NotCovered(f"{node.operation} of constants")
+                raise NotCovered(f"nothing is known about the operation {node.operation} of constants")
             return node.evaluate(*values)
         if node.kind not in RULES:
             return [self._opaque(node, values)]
