@@ -5,12 +5,17 @@ from pathlib import Path
 from keras_equivariant.training.reporting import plot_by_angle
 from keras_equivariant.training.summaries import DEVIATION, mean_and_deviation, summaries
 from keras_equivariant.training.tasks import TASKS
+from keras_equivariant.utils.provenance import UNKNOWN
 from keras_equivariant.utils.text import aligned
 
 IMAGES = {"training_images": "training images", "test_images": "test images"}  # shown where runs differ in them
 OTHER_TEST = (
     "The runs were tested on unlike sets, so that their scores cannot be compared; evaluate RUN tests one on all test "
     "images."
+)
+OTHER_IMAGES = (
+    "The runs were tested on as many, but other test images, so that their scores are compared only roughly; train "
+    "them on the same data with the same --seed and --limit."
 )
 NEEDED = ("parameters", "data", "data_description", "certificate")
 
@@ -22,7 +27,7 @@ def compare_runs(folders, plot=None):
         folders: run folders of `train`, all for one task; a run is named after its folder. A folder of runs with
             several seeds is one line: mean ± standard deviation. `runs/a/compare` is the network that the run `runs/a`
             was compared with, with each of its seeds. Where some were tested on fewer images than others, the table
-            says so.
+            says so, as it does of as many other ones.
         plot: PNG file to write.
 
     Returns:
@@ -79,7 +84,15 @@ def compare_runs(folders, plot=None):
     lines = aligned([head, *rows])
     if "test_images" in dict(unlike):
         lines.append(OTHER_TEST)
+    elif len({_tested(found) for found in runs.values()} - {None}) > 1:
+        lines.append(OTHER_IMAGES)
     return "\n".join(lines)
+
+
+def _tested(runs):
+    """What tells the test sets of a run and all its seeds from others; None where it is not known."""
+    found = {run.get("sha256_of_test", UNKNOWN) for run in runs}
+    return None if UNKNOWN in found else frozenset(found)
 
 
 def _named(folders):

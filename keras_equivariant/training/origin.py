@@ -76,9 +76,13 @@ def data_path(data):
 def origin_of(dataset):
     """The data's hash, what is learned of them, and what is known of this process."""
     parts = (dataset.x_train, dataset.y_train, dataset.x_test, dataset.y_test)
-    arrays = [array for part in parts for array in parts_of(part).values()]
-    on_disk = any(isinstance(array, Stored) for array in arrays)
     names = dataset.y_train.arrays if isinstance(dataset.y_train, Rows) else dataset.target_names
     learned = {"task": dataset.task, "targets": [*map(str, names)], "target_type": dataset.target_type}
     learned["target_names"] = [*map(str, dataset.target_names)]
-    return {"data_sha256": UNKNOWN if on_disk else digest(*arrays), **learned, **provenance()}
+    return {"data_sha256": digest_of(*parts), **learned, **provenance()}
+
+
+def digest_of(*parts):
+    """The hash of parts of a data set; "unknown" where something of them stays on disk."""
+    arrays = [array for part in parts for array in parts_of(part).values()]
+    return UNKNOWN if any(isinstance(array, Stored) for array in arrays) else digest(*arrays)

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 
+from keras_equivariant.training.origin import digest_of
 from keras_equivariant.utils.drawing import literal_texts
 from keras_equivariant.utils.files import replaced
 from keras_equivariant.utils.optional import require
@@ -33,6 +34,7 @@ def summarize(settings, dataset, task, results, history):
         "training_images": len(dataset.x_train),
         **({"fraction": settings["fraction"]} if settings.get("fraction") else {}),
         "test_images": len(dataset.x_test),
+        "sha256_of_test": digest_of(dataset.x_test, dataset.y_test),
         "epochs": settings["epochs"],
         "batch_size": settings["batch_size"],
         "seed": settings["seed"],

@@ -42,7 +42,8 @@ def by_seed(folder):
 
 def together(runs):
     """One summary of several: what they share, the means of their numbers, and the deviations of these."""
-    shared = {key: value for key, value in runs[0].items() if isinstance(value, str) or key in SAME}
+    alike = {key for key in runs[0] if all(run.get(key) == runs[0][key] for run in runs)}
+    shared = {key: value for key, value in runs[0].items() if key in SAME or (isinstance(value, str) and key in alike)}
     return {**shared, "seeds": [run["seed"] for run in runs], **mean_and_deviation(runs)}
 
 

@@ -73,6 +73,9 @@ def test_compare_puts_runs_side_by_side(run, tmp_path, capsys):
     assert main(["compare", str(run), str(twin)]) == 0
     head, first, second, last = capsys.readouterr().out.splitlines()
     assert "test images" in head and " 30 " in first and " 1 " in second and "unlike sets" in last
+    (twin / "summary.json").write_text(json.dumps({**summary, "sha256_of_test": "0123456789abcdef"}))
+    assert main(["compare", str(run), str(twin)]) == 0
+    assert "as many, but other test images" in capsys.readouterr().out.splitlines()[-1]
     other = {**summary, "data": "elsewhere"}
     (twin / "summary.json").write_text(json.dumps(other))
     assert "same data" in failure(capsys, "compare", run, twin)
