@@ -13,6 +13,7 @@ from keras_equivariant.conversion.converter import Converter
 from keras_equivariant.conversion.matching import MATCHES, cost, matched
 from keras_equivariant.conversion.output_names import output_names, with_output_names
 from keras_equivariant.conversion.plan import Plan, check
+from keras_equivariant.conversion.pools import with_layers
 from keras_equivariant.conversion.report import Conversion
 from keras_equivariant.conversion.weights import project
 from keras_equivariant.graphs.reading import functional
@@ -94,6 +95,7 @@ def equivariant(
         )
     replacements = dict(replacements or {})
     graph = inlined(functional(model, "converted", functions=True, closed=replacements), True, replacements)
+    graph = with_layers(graph)
     plan = Plan(graph, group.dimension, replacements)
     check(plan)
     name, names = name or f"{model.name}_{group.name.lower()}", output_names(model, graph)

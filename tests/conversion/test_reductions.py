@@ -52,3 +52,21 @@ def test_other_axes_are_named_and_the_remedies_help(axis, keepdims):
     stock = network(lambda x: keras.ops.mean(x, axis=axis, keepdims=keepdims))
     with pytest.raises(ValueError, match=r"keras.ops Mean takes the axes .* axis=\(1, 2\), .* axis=\(1, 2, 3\)"):
         ke.equivariant(stock, "D4")
+
+
+def test_windows_of_operations_are_those_of_layers():
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same")(image)
+    x = keras.ops.average_pool(keras.ops.max_pool(x, 2), (3, 3), strides=1, padding="same")
+    stock = shake(keras.Model(image, layers.Dense(2)(layers.GlobalAveragePooling2D()(x))))
+    twin = shake(ke.equivariant(stock, "D4"))
+    assert ke.certify(twin).verdict == "exact"
+    same = ke.equivariant(stock, "Z2", match=1.0, weights="project")
+    np.testing.assert_allclose(answers(same), answers(stock), rtol=1e-5, atol=1e-6)
+
+
+def test_pooling_by_operations_of_a_shared_model():
+    pair, inner = [keras.Input((8, 8, 3)) for _ in range(2)], network(lambda x: keras.ops.max_pool(x, 2))
+    pooled = [layers.GlobalAveragePooling2D()(inner(x)) for x in pair]
+    twin = ke.equivariant(keras.Model(pair, layers.Subtract()(pooled)), "D4")
+    assert ke.certify(twin).verdict == "exact"
