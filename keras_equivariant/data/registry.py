@@ -16,6 +16,7 @@ from keras_equivariant.data.folders import load_folder
 from keras_equivariant.data.sets.atoms import holds_atoms, load_atoms
 from keras_equivariant.data.sets.cells import load_cells
 from keras_equivariant.data.sets.cifar10 import load_cifar10, load_cifar10_jpeg
+from keras_equivariant.data.sets.clouds import holds_clouds, load_labeled_clouds
 from keras_equivariant.data.sets.digits import load_digits, load_rotated_digits
 from keras_equivariant.data.sets.flows import load_flows
 from keras_equivariant.data.sets.histology import load_crchisto27
@@ -141,7 +142,8 @@ def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset
             `"tetris"`, `"modelnet10"`, `"adrenalmnist3d"`; a name that `ke.data.register` made known; or the path of an
             .npz file with the arrays x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of them,
             where y holds labels, or masks as high and wide as the images. With positions of atoms, positions_train and
-            so on, in place of x it becomes densities, with charges `z` and positions `pos` molecules. A folder holds a
+            so on, in place of x it becomes densities, with charges `z` and positions `pos` molecules, with `positions`
+            and labels `y` clouds of points. A folder holds a
             folder of pictures for each class, or `images` and `masks`; a .csv file names files and what they show; an
             .xyz file holds molecules (see `tutorials/guides/your_data.md`). A pattern such as `set/*.npz` names several
             such files; their training images stay on disk.
@@ -200,7 +202,8 @@ def _place_of(name):
     return path, any(mark in str(name) for mark in "*?[") and not path.is_file()
 
 
-_DRAWN = (load_folder, load_table, load_extended_xyz, load_molecule_set)  # of which a part for testing may be drawn
+# Of which a part for testing may be drawn.
+_DRAWN = (load_folder, load_table, load_extended_xyz, load_molecule_set, load_labeled_clouds)
 
 
 def _loader_of(path, shards):
@@ -218,6 +221,8 @@ def _loader_of(path, shards):
         return load_atoms, ("size", "voxel_size")
     if holds_molecules(find(str(path)) or path):
         return load_molecule_set, ("target", "elements", "points")
+    if holds_clouds(path):
+        return load_labeled_clouds, ("target", "points")
     return load_archive, ("size", "fit", "target", "mask_values")
 
 

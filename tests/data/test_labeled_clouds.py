@@ -1,0 +1,75 @@
+"""Clouds of points with labels in a file of one's own: read, divided, trained on and tested on others."""
+
+import numpy as np
+import pytest
+
+import keras_equivariant as ke
+from keras_equivariant import data
+from keras_equivariant.cli import main
+
+RNG = np.random.default_rng(0)
+SHAPES = {"rod": [[0, 0, -1], [0, 0, 0], [0, 0, 1]], "corner": [[1, 0, 0], [0, 0, 0], [0, 1, 0]]}
+POSITIONS = np.stack([SHAPES[name] for name in ("rod", "corner") * 10]) + RNG.normal(0, 0.05, (20, 3, 3))
+NAMES = np.array([*SHAPES] * 10)
+
+
+def save(path, **arrays):
+    kept = {"positions": POSITIONS, "y": NAMES, **arrays}
+    np.savez(path, **{key: array for key, array in kept.items() if array is not None})
+    return path
+
+
+def test_a_fifth_is_drawn_with_each_class_in_its_share(tmp_path):
+    found = data.load(save(tmp_path / "set.npz"))
+    assert (found.task, found.layout, found.class_names) == ("classification", "points", ("corner", "rod"))
+    assert (len(found.x_train), len(found.x_test)) == (16, 4) and np.bincount(found.y_test).tolist() == [2, 2]
+    assert found.x_train.arrays["positions"].shape == (16, 3, 3) and found.x_train.arrays["values"].shape == (16, 3, 1)
+    again = data.load(tmp_path / "set.npz", seed=1)
+    assert not np.array_equal(again.x_test.arrays["positions"], found.x_test.arrays["positions"])
+
+
+def test_values_places_without_points_and_parts_are_those_of_the_file(tmp_path):
+    positions, values = POSITIONS.copy(), RNG.normal(size=(20, 3, 2))
+    positions[::3, 2] = np.nan
+    split = np.array(["train"] * 12 + ["val"] * 4 + ["testing"] * 4)
+    path = save(tmp_path / "set.npz", positions=positions, values=values, y=np.arange(20) % 2, split=split)
+    found = data.load(path, points=5)
+    assert [len(x) for x in (found.x_train, found.x_val, found.x_test)] == [12, 4, 4]
+    assert found.y_test.tolist() == [0, 1, 0, 1] and found.reading == {"points": 5}
+    arrays = found.x_train.arrays
+    assert arrays["positions"].shape == (12, 5, 3) and arrays["values"].shape == (12, 5, 2)
+    assert arrays["mask"].sum(axis=1).tolist() == [2, 3, 3] * 4
+    named = data.load(save(tmp_path / "named.npz", y=None, kind=NAMES), target="kind")
+    assert named.class_names == ("corner", "rod")
+
+
+@pytest.mark.parametrize(
+    "arrays, options, message",
+    [
+        ({"y": None}, {}, "have a label each"),
+        ({"y": NAMES[:19]}, {}, "There must be one target a sample"),
+        ({"y": RNG.normal(size=(20, 3))}, {}, "have a label each"),
+        ({}, {"target": "kind"}, "have a label each"),
+        ({}, {"points": 2}, "`points` are the places for atoms"),
+        ({"split": np.array(["train"] * 19 + ["later"])}, {}, "'later'"),
+        ({"split": np.array(["train"] * 20)}, {}, "20 for train, 0 for val, 0 for test"),
+        ({"positions": POSITIONS[..., 0]}, {}, "Positions must be real numbers"),
+        ({}, {"size": 3}, "Unknown option"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(arrays, options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        data.load(save(tmp_path / "set.npz", **arrays), **options)
+
+
+@pytest.mark.tensorflow
+def test_clouds_are_trained_on_tested_and_predicted_from_the_command_line(tmp_path, capsys):
+    run, path = tmp_path / "run", save(tmp_path / "set.npz")
+    few = ["--set", "width=4", "--set", "layers=1", "--epochs", "25", "--batch-size", "8", "--angle-step", "180"]
+    assert main(["train", "ponita_tetris", "--data", str(path), *few, "--no-export", "--run-dir", str(run)]) == 0
+    assert "EXACT" in (run / "certificate.txt").read_text() or "APPROXIMATE" in (run / "certificate.txt").read_text()
+    rods = save(tmp_path / "rods.npz", positions=POSITIONS[::2, :2], y=np.array(["rod"] * 9 + ["corner"]))
+    assert main(["evaluate", str(run), "--data", str(rods), "--angle-step", "180"]) == 0
+    capsys.readouterr()
+    found = ke.predict_files(run, save(tmp_path / "new.npz", y=None))
+    assert [row[found.columns.index("class")] for row in found.rows] == NAMES.tolist()
