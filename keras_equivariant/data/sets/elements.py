@@ -58,7 +58,7 @@ def with_places(array, points, there):
     used = int(np.flatnonzero(there.any(axis=0)).max(initial=-1)) + 1
     if not isinstance(points, int | np.integer) or points < used:
         raise ValueError(
-            "`points` are the places for atoms, or for the points of a cloud, enough for the largest. Received: "
+            "`points` are the places for atoms, enough for the largest molecule, or cloud. Received: "
             f"points={points!r} for molecules of up to {used} atoms. Leave the larger ones out, or train "
             f"with --option points={used}."
         )
