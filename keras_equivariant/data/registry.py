@@ -143,19 +143,20 @@ def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset
             .npz file with the arrays x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of them,
             where y holds labels, or masks as high and wide as the images. With positions of atoms, positions_train and
             so on, in place of x it becomes densities, with charges `z` and positions `pos` molecules, with `positions`
-            and labels `y` clouds of points. A folder holds a
-            folder of pictures for each class, or `images` and `masks`; a .csv file names files and what they show; an
-            .xyz file holds molecules (see `tutorials/guides/your_data.md`). A pattern such as `set/*.npz` names several
-            such files; their training images stay on disk.
+            and labels `y` clouds of points. A folder holds a folder of pictures for each class, or `images` and
+            `masks`; a .csv file names files and what they show; an .xyz file holds molecules (see
+            `tutorials/guides/your_data.md`). A pattern such as `set/*.npz` names several such files; their training
+            images stay on disk.
         seed: Seed of the sets that are made rather than read (random angles).
         **options: Of some sets: `size` of the images of "cells", of the volumes of "shapes" and "tetris" and of
             densities, `size` and `fit` of "dsb2018_nuclei", `tile` of "isbi2012_em", in pixels; `size` and `crops` of
             "bsds500"; `target` of "bsds500", "crchisto27" and "qm9"; `draws` and `places` of "tetris" and
             "tetris_points"; `voxel_size` of densities, and of volumes in a folder, which are resampled to it. Of files:
             `size=(height, width)` and `fit="pad"` or `"resize"` for images of other sizes; `target`, what numbers are:
-            "class", "number", "angle", "axis", "vector", of molecules the name of an array, or of what the frames of an
-            .xyz file say; `test` of an .xyz file, another to test on, and `periodic`, whether its cells count. Of all
-            molecules: `elements`, the charges that a network is to tell apart, and `points`, places for their atoms,
+            "class", "number", "angle", "axis", "vector", of molecules and clouds the name of an array, or of what the
+            frames of an .xyz file say; `mask_values`, what the classes have in masks (see `load_folder`); `test` of an
+            .xyz file, another to test on, and `periodic`, whether its cells count. Of all molecules: `elements`, the
+            charges that a network is to tell apart, and `points`, places for their atoms, or for the points of clouds,
             which a run keeps, so that other files are read as its own.
 
     Returns:

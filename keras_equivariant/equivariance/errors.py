@@ -69,8 +69,8 @@ def equivariance_error(
         input_layout, output_layout: how a group element acts on the arrays (`groups.act`): `"image"`, `"regular"`,
             `"quotient(H)"`, `"invariant"`, `"regular_vector"`; `"folded"` for regular features whose group axis is
             merged into the channels; `"positions"` and `"vectors"`; a FieldType or its text, such as `"8x0 + 4x1"`;
-            or a callable
-            `(array, group, element) -> array`. One for all arrays or one per array; `"auto"` reads it off the shape.
+            or a callable `(array, group, element) -> array`. One for all arrays or one per array; `"auto"` reads it off
+            the shape.
         batch_size: the most samples in one call. The last batch is filled up to this size.
 
     Returns:
