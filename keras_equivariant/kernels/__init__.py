@@ -4,7 +4,13 @@ from keras_equivariant.kernels.derivatives import Derivatives
 from keras_equivariant.kernels.fast_fourier import FastFourier, fast_fourier, spectral_pays
 from keras_equivariant.kernels.fourier import FourierBasis, fourier_basis
 from keras_equivariant.kernels.harmonic import RingBasis, ring_basis
-from keras_equivariant.kernels.learned import LearnedBasis, natural_covariances, permuting, representatives
+from keras_equivariant.kernels.learned import (
+    LearnedBasis,
+    full_basis_problem,
+    natural_covariances,
+    permuting,
+    representatives,
+)
 from keras_equivariant.kernels.orientations import OrientationGrid, orientation_grid
 from keras_equivariant.kernels.projection import rotated_coefficients, steerable_coefficients
 from keras_equivariant.kernels.rings import Rings
@@ -26,6 +32,7 @@ __all__ = [
     "default_degree",
     "fast_fourier",
     "fourier_basis",
+    "full_basis_problem",
     "harmonic_count",
     "intertwiner_basis",
     "natural_covariances",

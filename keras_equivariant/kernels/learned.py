@@ -11,6 +11,7 @@ Reference: Diaconu & Worrall, Learning to Convolve, arXiv 1905.04663.
 
 import dataclasses
 import json
+import math
 import pathlib
 import re
 
@@ -81,20 +82,27 @@ class LearnedBasis:
         Raises:
             ValueError: the matrix is none that the basis knows.
         """
-        elements = representatives(self.group, self.variant)
         for mirrored in (False, True):
             try:
                 element = self.group.index(MIRROR @ matrix if mirrored else matrix)
             except ValueError:
                 continue
-            if element in elements:
-                found = self.basis[scale, elements.index(element)]
-                found = found[..., ::-1] if mirrored else found
-                return found.reshape(len(found), -1).astype(np.float64)
+            found = self._of(scale, element)
+            found = found[..., ::-1] if mirrored else found
+            return found.reshape(len(found), -1).astype(np.float64)
         raise ValueError(
             f"A learned basis moves by the elements of its own group, {self.group.name}, and their mirror images. "
             f"Received: the matrix {np.asarray(matrix).round(3).tolist()}"
         )
+
+    def _of(self, scale, element):
+        """The functions moved by an element, `(D, rows, columns)`: those of the file, or their pixels permuted."""
+        elements = representatives(self.group, self.variant)
+        for e in permuting(self.group, self.variant):
+            first = self.group.product(self.group.inverse(e), element)
+            if first in elements:
+                found = self.basis[scale, elements.index(first)]
+                return grid.permute_pixels(found, self.group.matrices[e], first_axis=1)
 
 
 def permuting(group, variant, moved_by=None):
@@ -159,6 +167,20 @@ def find(basis, group, kernel_size):
         f"The package has learned bases for {have} (with their subgroups and mirrors) and kernels of {sizes} pixels. "
         f'Received: group "{group.name}", kernel_size={kernel_size}, basis="{basis}"; learn one with '
         "`keras-equivariant learn-basis` and give its path"
+    )
+
+
+def full_basis_problem(basis, group, kernel_size):
+    """Why a layer with a full basis is not exact, and which partial one would be."""
+    try:
+        find("learned", group, kernel_size)
+        remedy = 'use a partial one such as basis="learned"'
+    except ValueError:
+        rotations = math.lcm(4, group.order // 2 if group.mirrors else group.order)
+        remedy = f'learn a partial one, ke.learn_basis("C{rotations}", {max(kernel_size)}, path=…), which serves it too'
+    return (
+        f'basis="{basis}" is a full learned basis, which every element of "{group.name}" moves only approximately; '
+        f"{remedy}"
     )
 
 

@@ -1,6 +1,7 @@
 """Learned bases as files: what comes with the package, which groups they serve, and what is refused."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -70,6 +71,22 @@ def test_one_basis_serves_subgroups_and_mirrors(tmp_path, group, variant):
     if found.approximate:
         e = group.grid_elements[1]
         assert np.abs(planes(found)[e] - grid.permute_pixels(planes(found)[0], group.matrices[e], 1)).max() > 0.1
+
+
+@pytest.mark.parametrize("group", ["C3", "C6", "D6", "C12"])
+def test_subgroups_take_elements_that_permute_what_the_file_holds(tmp_path, group):
+    basis = made("C12")
+    basis.save(tmp_path / "basis.npz")
+    path, group = str(tmp_path / "basis.npz"), groups.get(group)
+    whole, found = rotated_basis("D12", (3, 3), path), rotated_basis(group, (3, 3), path)
+    for s, matrix in enumerate(group.matrices):
+        ratio = found.basis[s] / whole.basis[groups.get("D12").index(matrix)]
+        np.testing.assert_allclose(ratio, ratio[0, 0])
+
+
+@pytest.mark.parametrize(("group", "remedy"), [("C8", 'basis="learned"'), ("C6", r'learn_basis\("C12", 3')])
+def test_a_full_basis_names_a_partial_one_that_serves(group, remedy):
+    assert re.search(remedy, learned.full_basis_problem("own.npz", groups.get(group), (3, 3)))
 
 
 def test_a_basis_of_a_dihedral_group_has_its_own_mirrors(tmp_path):

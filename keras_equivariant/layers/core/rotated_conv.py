@@ -13,6 +13,7 @@ from keras import ops
 from keras_equivariant.groups.layouts import Image, Regular, WrongFeatures, received
 from keras_equivariant.kernels import (
     fast_fourier,
+    full_basis_problem,
     natural_covariances,
     rotated_basis,
     rotated_coefficients,
@@ -210,10 +211,7 @@ class RotatedConv(WindowedConv):
     def symmetry_problems(self, input_shape):
         problems = super().symmetry_problems(input_shape)
         if self._basis.approximate:
-            problems.append(
-                f'basis="{self.basis}" is a full learned basis, which quarter turns move only approximately, too; '
-                'use a partial one such as basis="learned"'
-            )
+            problems.append(full_basis_problem(self.basis, self.group, self.kernel_size))
         return problems
 
     def _fiber_kernel(self):

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.groups.layouts import Regular
-from keras_equivariant.kernels import rotated_basis
+from keras_equivariant.kernels import full_basis_problem, rotated_basis
 from keras_equivariant.layers.core.base import axis_names, register
 from keras_equivariant.layers.core.law import check_regular
 from keras_equivariant.layers.core.options import (
@@ -131,10 +131,7 @@ class GroupDepthwiseConv(WindowedConv):
     def symmetry_problems(self, input_shape):
         problems = super().symmetry_problems(input_shape)
         if self._basis.approximate:
-            problems.append(
-                f'basis="{self.basis}" is a full learned basis, which quarter turns move only approximately, too; '
-                'use a partial one such as basis="learned"'
-            )
+            problems.append(full_basis_problem(self.basis, self.group, self.kernel_size))
         return problems
 
     def compute_output_shape(self, input_shape):
