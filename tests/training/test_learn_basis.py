@@ -131,6 +131,9 @@ def test_images_are_made_grey_and_cut_to_size(images):
         (("C8", 3), {"batch_size": 1000}, "use a smaller batch_size"),
         (("C8", 3), {"equivariance_weight": -1.0}, "`equivariance_weight` must be a number from 0"),
         (("C8", 3), {"orthogonality_weight": float("nan")}, "`orthogonality_weight` must be a number from 0"),
+        (("C8", 3), {"sigma": 0}, "`sigma` must be a positive number of pixels.*Received: sigma=0"),
+        (("C8", 3), {"learning_rate": -1.0}, "`learning_rate` must be a positive number"),
+        (("C8", 3), {"seed": -1}, r"`seed` must be a whole number.*Received: seed=-1"),
         (("C8", 3), {"validation": 1.0}, "`validation` must be a fraction"),
         (("C8", 3), {"path": "basis.dat"}, 'must end with ".npz"'),
         (("C8", 9), {}, "large enough to rotate: 28 pixels or more"),
@@ -149,11 +152,18 @@ def test_what_cannot_be_learned_is_refused(images, arguments, options, message):
         (np.ones((40, 24)), "`images` must be an array"),
         (np.full((40, 24, 24), "a"), "`images` must be an array"),
         ("leaves", "Unknown data set"),
+        ("springs", "A basis is learned from pictures"),
     ],
 )
 def test_images_that_cannot_be_used_are_refused(bad, message):
     with pytest.raises(ValueError, match=message):
         ke.learn_basis("C8", 3, bad, **QUICK)
+
+
+def test_the_folder_of_the_file_is_made_before_anything_is_learned(images, tmp_path):
+    path = tmp_path / "new" / "basis.npz"
+    ke.learn_basis("C4", 3, images, path=path, **{**QUICK, "epochs": 1})
+    assert learned.load(path).group.name == "C4"
 
 
 def test_command_line(images, tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike
 from keras_equivariant import groups
 from keras_equivariant.data import Dataset, load, training_pipeline
 from keras_equivariant.data.pipeline import evaluation_pipeline
+from keras_equivariant.data.rows import Rows
 from keras_equivariant.data.sets import dead_leaves
 from keras_equivariant.groups.group import Group
 from keras_equivariant.kernels import LearnedBasis
@@ -22,7 +24,7 @@ from keras_equivariant.kernels.learned import SUFFIX, VARIANTS
 from keras_equivariant.training.bases.autoencoder import BasisAutoEncoder
 from keras_equivariant.training.run_folder import versions
 from keras_equivariant.training.seeding import set_seed
-from keras_equivariant.utils.checks import not_negative
+from keras_equivariant.utils.checks import check_number, not_negative
 
 IMAGES, IMAGE_SIZE = 1500, 32  # of the generated ones, and the size that others are cropped to
 LARGEST_KERNEL = 11
@@ -98,6 +100,13 @@ def learn_basis(
     _check(group, kernel_size, variant, size, scales, epochs, batch_size, validation)
     if path is not None and Path(path).suffix != SUFFIX:
         raise ValueError(f'The name of a basis file must end with "{SUFFIX}". Received: path={str(path)!r}')
+    path = None if path is None else Path(path).expanduser()
+    sigma = check_number(sigma, "sigma", 0, math.inf, "a positive number of pixels, such as 0.5")
+    learning_rate = check_number(learning_rate, "learning_rate", 0, math.inf, "a positive number, such as 0.003")
+    weights = (
+        not_negative(equivariance_weight, "equivariance_weight"),
+        not_negative(orthogonality_weight, "orthogonality_weight"),
+    )
     description, images = _images(images, kernel_size)
     held_out = max(1, round(validation * len(images)))
     if len(images) - held_out < batch_size:
@@ -106,10 +115,8 @@ def learn_basis(
             f"{len(images)} images, {held_out} of them held out, batch_size={batch_size}; use a smaller batch_size"
         )
     set_seed(seed)
-    weights = (
-        not_negative(equivariance_weight, "equivariance_weight"),
-        not_negative(orthogonality_weight, "orthogonality_weight"),
-    )
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
     model = BasisAutoEncoder(group, kernel_size, variant, size, sigma, *weights, scales, images.shape[1], seed)
     batches, steps = training_pipeline(images[:-held_out], np.zeros(len(images) - held_out, "int32"), batch_size, seed)
     unseen = evaluation_pipeline(images[-held_out:], batch_size=min(batch_size, held_out), fixed=True)
@@ -210,6 +217,11 @@ def _images(images, kernel_size):
         images = load(str(images))
     if isinstance(images, Dataset):
         description, images = f"training images of {images.description}", images.x_train
+    if isinstance(images, Rows):
+        raise ValueError(
+            f"A basis is learned from pictures. Received: {description}, which have {', '.join(images.arrays)}; "
+            "name a data set of images"
+        )
     images = np.asarray(images)
     if images.ndim not in (3, 4) or images.dtype.kind not in "buif" or 0 in images.shape:
         raise ValueError(
