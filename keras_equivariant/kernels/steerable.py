@@ -11,6 +11,7 @@ A kernel between two field types is made of kernels between their irreps, with t
 
 import dataclasses
 import functools
+import itertools
 
 import numpy as np
 
@@ -208,13 +209,27 @@ def _steerable_basis(in_type, out_type, kernel_size, name, sampling, unreached):
     basis, missing = between(in_type, out_type, name, kernels, kernel_size, sampling)
     if missing and not (unreached == "zeros" and basis.pairs):
         more = {"exact": "", "steerable": ', or frequency_cutoff="nyquist"', "pdo": ", or a higher maximum_order"}
-        wider = more[name] if max(kernel_size) > 1 else ""
+        wider = f"use a larger kernel{more[name] if max(kernel_size) > 1 else ''}"
         raise ValueError(
             f"Every output field needs a kernel that leads to it. Received: kernel_size={kernel_size}, which has "
-            f'none from "{in_type}" to "{missing}" on {group.name}; use a larger kernel{wider}, or leave the field '
-            f"out of `out_type`{_or_zeros(basis)}"
+            f'none from "{in_type}" to "{missing}" on {group.name}; {remedy(in_type, out_type, missing, wider)}, or '
+            f"leave the field out of `out_type`{_or_zeros(basis)}"
         )
     return basis
+
+
+def remedy(in_type, out_type, missing, more):
+    """`more` where a kernel leads to a field of the output at some size or degree, else what helps there."""
+    group, (sources, _), (targets, blocks) = in_type.group, _irreps_of(in_type), _irreps_of(out_type)
+    parts = (b.parts for (_, field), b in zip(out_type.terms, blocks, strict=True) if field == missing)
+    aims = {targets[index].label for index, _, _ in next(parts)}
+    # Functions on a generic orbit hold every irrep of a finite group; with a continuous one high degrees add nothing.
+    ever = group.is_finite or any(
+        len(harmonic_maps(group, source, target, degree))
+        for source, target in itertools.product({source.label for source in sources}, aims)
+        for degree in range(irrep(group, source).frequency + irrep(group, target).frequency + 3)
+    )
+    return more if ever else "larger kernels have none, either: add a field to `in_type` from which one leads"
 
 
 def _or_zeros(basis):

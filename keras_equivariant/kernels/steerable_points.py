@@ -48,7 +48,8 @@ def point_basis(in_type, out_type, max_degree):
     if missing:
         raise ValueError(
             f"Every output field needs a kernel that leads to it. Received: max_degree={max_degree}, which has none "
-            f'from "{in_type}" to "{missing}" on {in_type.group.name}; use a higher degree, or leave the field out of '
+            f'from "{in_type}" to "{missing}" on {in_type.group.name}; '
+            f"{steerable.remedy(in_type, out_type, missing, 'use a higher degree')}, or leave the field out of "
             "`out_type`"
         )
     return basis
