@@ -195,6 +195,7 @@ def test_errors_without_a_value_are_nan():
     [
         ({"x": np.zeros((2, 5))}, 'all "invariant"; name their layouts'),
         ({"x": np.zeros((2, 7, 5))}, "`input_layout`: The layout must follow from the shape"),
+        ({"x": np.zeros((2, 7, 7, 7, 5))}, "a group of the plane. Received: .*; volumes need a group of space such as"),
         ({"fn": lambda x: x.reshape(len(x), 8, -1)}, "`output_layout`: The layout must follow from the shape"),
         ({"fn": lambda x: x.sum(axis=0)}, "one output per sample"),
         ({"fn": lambda x: 1.0}, "one output per sample"),

@@ -351,5 +351,18 @@ def infer_layout(shape, group):
         return "regular_vector"
     raise ValueError(
         f"The layout must follow from the shape: (B, *space, C), (B, *space, {group.order}, C), "
-        f"(B, {group.order}, C) or (B, C) for {group.name}. Received: shape {shape}; name it yourself: {SPELLINGS}"
+        f"(B, {group.order}, C) or (B, C) for {group.name}, a group of {_SPACES[d]}. Received: shape {shape}; "
+        f"{_of_other_space(d, shape)}name it yourself: {SPELLINGS}"
     )
+
+
+_SPACES = {2: "the plane", 3: "space"}
+
+
+def _of_other_space(dimension, shape):
+    """What to do with a shape that is one of images or volumes where the group moves the others."""
+    if dimension == 2 and len(shape) == 5:
+        return 'volumes need a group of space such as "O" or "C4z", and of other features '
+    if dimension == 3 and len(shape) == 4:
+        return 'images need a group of the plane such as "D4", and of other features '
+    return ""
