@@ -35,9 +35,16 @@ def summaries(folder):
 
 
 def by_seed(folder):
-    """The folders of the runs with several seeds that a folder holds, from the smallest one on."""
+    """The folders of the runs with several seeds that a folder holds, from the smallest one on.
+
+    The folder's summary says which belong together: others may be left from a call with more seeds, or other settings.
+    """
     found = {path.name.removeprefix("seed"): path for path in folder.glob("seed*") if path.is_dir()}
-    return [found[seed] for seed in sorted((s for s in found if s.isdigit()), key=int)]
+    found = {seed: path for seed, path in found.items() if seed.isdigit()}
+    if found and (folder / "summary.json").exists():
+        counted = set(map(str, read_json(folder / "summary.json").get("seeds", found)))
+        found = {seed: path for seed, path in found.items() if seed in counted}
+    return [found[seed] for seed in sorted(found, key=int)]
 
 
 def together(runs):

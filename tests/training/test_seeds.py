@@ -110,3 +110,12 @@ def test_missing_seeds_are_added_and_the_other_network_is_compared(tmp_path):
     (tmp_path / "run" / "seed1" / "summary.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"seed1 without.*--resume"):
         compare_runs([tmp_path / "run"])
+
+
+def test_runs_that_are_left_from_more_seeds_are_not_counted(tmp_path):
+    train = stand_in(lambda network, seed: float(seed))
+    given = {"spec": "a", "compare": None, "seed": 0, "resume": False, "run_dir": tmp_path / "run"}
+    train_seeds(train, 3, given, "command")
+    fewer = train_seeds(train, 2, {**given, "resume": True}, "command")
+    assert fewer.summary["seeds"] == [0, 1] and str(fewer) == compare_runs([tmp_path / "run", tmp_path / "run/compare"])
+    assert "0.5 ± " in str(fewer).splitlines()[1]
