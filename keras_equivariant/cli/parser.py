@@ -228,7 +228,7 @@ def _add_spec(parser):
 def _add_data(parser, default_text, seed=None, seed_text="seed of everything random (default: 0)"):
     from keras_equivariant.data.registry import names
 
-    what = f"{', '.join(names())}, a plugin's, or the path of a folder of images or of an .npz, .csv or .xyz file"
+    what = f"{', '.join(names())}, a plugin's, or the path of a folder of images or of an .npz, .h5, .csv or .xyz file"
     option = parser.add_argument("--data", metavar="NAME", help=f"{what} (default: {default_text})")
     option.completer = completion.data_sets
     parser.add_argument("--seed", type=int, default=seed, metavar="N", help=seed_text)

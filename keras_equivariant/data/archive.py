@@ -12,6 +12,7 @@ from keras_equivariant.data.masks import check_no_values, check_values, numbered
 from keras_equivariant.data.shards import Shards, stored_array
 from keras_equivariant.data.tables import TARGETS, as_targets
 from keras_equivariant.data.targets import several_classes, task_of
+from keras_equivariant.data.undivided import divided, keys_of
 from keras_equivariant.utils.arrays import array_names, read_arrays
 
 REQUIRED = ("x_train", "y_train", "x_test", "y_test")
@@ -60,14 +61,17 @@ def needed(file_name, what, holds="", instead=None):
     return path
 
 
-def load_archive(path, size=None, fit="pad", target=None, mask_values=None, **details):
-    """Load an `.npz` file with the arrays x_train, y_train, x_test, y_test and, if wanted, x_val, y_val.
+def load_archive(path, seed=0, size=None, fit="pad", target=None, mask_values=None, **details):
+    """Load an .npz or .h5 file with the arrays x_train, y_train, x_test, y_test and, if wanted, x_val, y_val.
 
-    MedMNIST's names of the same arrays (train_images, train_labels, val_images, ...) do as well. Where y is as high and
-    wide as x, it holds masks, and the data set is one for segmentation.
+    MedMNIST's names of the same arrays (train_images, train_labels, val_images, ...) do as well. Of x and y alone
+    (images, labels, masks) a fifth is drawn for testing, or `split` says train, val or test of each, and what has the
+    same number in `groups`, such as images of a patient, stays together. Where y is as high and wide as x, it holds
+    masks, and the data set is one for segmentation.
 
     Args:
         path: The file. Pickled arrays are refused, so an archive cannot run code.
+        seed: Of the draw, where nothing says what is for testing.
         size, fit: Height and width (and depth) to bring all images to, as in `load_folder`.
         target: What y holds, where it does not look like it: "class", "number", "angle" or "axis" (degrees), "vector".
         mask_values: What the classes have in masks, as in `load_folder`.
@@ -80,16 +84,20 @@ def load_archive(path, size=None, fit="pad", target=None, mask_values=None, **de
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f"No such data file. Received: {path}. Give the path of an existing .npz file.")
-    arrays = read_arrays(path, (*REQUIRED, *OPTIONAL, *MEDMNIST, "class_names"))
+        raise FileNotFoundError(f"No such data file. Received: {path}. Give the path of an existing .npz or .h5 file.")
+    names = keys_of(array_names(path))
+    arrays = read_arrays(path, (*REQUIRED, *OPTIONAL, *MEDMNIST, "class_names", *names))
     if "class_names" in arrays:
         details = {"class_names": tuple(map(str, arrays.pop("class_names"))), **details}
     arrays = {MEDMNIST.get(key, key): array for key, array in arrays.items()}
+    if not any(key in arrays for key in REQUIRED) and None not in names[:2]:
+        parts, groups = divided(path, *map(arrays.get, names), seed)
+        arrays, details = parts, {**groups, **details}
     missing = [key for key in REQUIRED if key not in arrays]
     if missing or ("x_val" in arrays) != ("y_val" in arrays):
         raise ValueError(
             f"A data archive must hold {', '.join(REQUIRED)} (and x_val with y_val, if any), or MedMNIST's "
-            "train_images, train_labels, test_images, test_labels. "
+            "train_images, train_labels, test_images, test_labels, or x and y alone. "
             f"Received: {path} with {', '.join(array_names(path))}. Save it with numpy.savez(path, x_train=…, …)."
         )
     chosen = {key: arrays[key] for key in REQUIRED + OPTIONAL if key in arrays}

@@ -9,20 +9,9 @@ from keras_equivariant.data import masks as masks_of_files
 from keras_equivariant.data.common_form import CommonForm
 from keras_equivariant.data.cuts import drawn, others
 from keras_equivariant.data.dataset import Dataset
-
-TEST_SHARE = 0.2
-PARTS = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing"),
-}
+from keras_equivariant.data.parts import TEST_SHARE
 
 log = logging.getLogger("keras_equivariant.data")
-
-
-def part_of(name):
-    """ "train", "val" or "test" by what people call it; None for another name."""
-    return next((part for part, names in PARTS.items() if str(name).strip().lower() in names), None)
 
 
 def assembled(

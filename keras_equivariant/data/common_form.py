@@ -70,7 +70,7 @@ def _kinds(name, paths, wanted=None):
             shape, depth = resampling.resampled_shape(array.shape, voxel, wanted), array.dtype
         if wanted is not None and voxel is None:
             raise ValueError(
-                f"`voxel_size` resamples NIfTI volumes, whose files know how large their voxels are. Received: "
+                f"`voxel_size` resamples volumes whose files know how large their voxels are, as NIfTI. Received: "
                 f"{path} of {name} with voxel_size={wanted}. Leave it out, or save the volumes as NIfTI."
             )
         voxels[voxel if wanted is None else wanted] += 1

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_equivariant.data import pictures, resampling, tiffs
+from keras_equivariant.data import dicoms, fits, pictures, resampling, tiffs
 from keras_equivariant.data.stored import Stored
 from keras_equivariant.utils.optional import require
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".pnm")
 TIFFS = (".tif", ".tiff")
 NIFTIS = (".nii", ".nii.gz")
-SUFFIXES = (*PICTURES, *TIFFS, *NIFTIS, ".npy")
+DICOMS = (".dcm", ".dicom")
+FITS = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz")
+SUFFIXES = (*PICTURES, *TIFFS, *NIFTIS, *DICOMS, *FITS, ".npy")
 IN_MEMORY = 2**30  # bytes; larger sets stay on disk
 
 
@@ -47,7 +49,7 @@ def read(path, mask=False):
 
     Pictures, .tif among them, become gray or red, green and blue, upright as their camera noted it; palettes and
     transparency are dissolved, but for masks, whose numbers are classes and stay. NIfTI volumes have the axes of the
-    file, x, y, z.
+    file, x, y, z; DICOM files and FITS files are read as they are displayed.
 
     Raises:
         ValueError: the file is damaged, or holds something else; a mask in several colors.
@@ -61,21 +63,28 @@ def read(path, mask=False):
         elif suffix in NIFTIS:
             volume = require("nibabel", "Reading NIfTI volumes", "medical").load(path)
             array, size = np.asarray(volume.dataobj), tuple(float(round(z, 6)) for z in volume.header.get_zooms()[:3])
+        elif suffix in DICOMS:
+            array, image, size = dicoms.read(path, mask)
+        elif suffix in FITS:
+            array, image = fits.read(path, mask), True
         else:
             array = np.load(path, allow_pickle=False)
     except ImportError:
         raise
     except Exception as error:  # what the readers raise on damaged files has no common base
-        raise ValueError(
-            f"A data file must be whole. Received: {path} ({str(error).splitlines()[0] if str(error) else error!r}). "
-            "Remove it or make it again."
-        ) from error
+        why = str(error).splitlines()[0] if str(error) else repr(error)
+        raise ValueError(f"A data file must be whole. Received: {path} ({why}). Remove it or make it again.") from error
     if array.dtype.kind not in "buif" or array.ndim not in (2, 3, 4) or 0 in array.shape:
         raise ValueError(
             f"A data file must hold an image or a volume of real numbers. Received: {path} with an array of shape "
             f"{array.shape} and dtype {array.dtype}. Remove it, or save it as such."
         )
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(
+            f"A data file must hold finite numbers. Received: {path} with {int((~np.isfinite(array)).sum())} NaN or "
+            "infinite ones. Replace them, as numpy.nan_to_num does, or remove the file."
+        )
     if image is None:
         image = suffix not in NIFTIS and array.ndim == 3 and array.shape[-1] in (1, 3, 4)
     if mask:

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from keras_equivariant.data import files
-from keras_equivariant.data.assemble import assembled, part_of
+from keras_equivariant.data.assemble import assembled
 from keras_equivariant.data.masks import check_no_values, check_values
+from keras_equivariant.data.parts import part_of
 
 IMAGES = ("images", "image", "imgs", "img", "x", "volumes")
 MASKS = ("masks", "mask", "labels", "label", "annotations", "segmentations", "y")
@@ -18,7 +19,7 @@ log = logging.getLogger("keras_equivariant.data")
 
 
 def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None, bits=None, mask_values=None):
-    """A data set from a folder of files: pictures, .tif, .npy, or volumes as NIfTI or .npy.
+    """A data set from a folder of files: pictures, .tif, .npy, FITS, DICOM, or volumes as NIfTI or .npy.
 
     Either with a folder for each class, whose name is that of the class; or with a folder `images` and one `masks`, in
     which a mask has the name of its image (or that name and `_mask`), in folders of the same names where there are

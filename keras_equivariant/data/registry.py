@@ -32,6 +32,7 @@ from keras_equivariant.data.sets.tetris import load_tetris, load_tetris_points
 from keras_equivariant.data.sets.voxels import load_adrenalmnist3d, load_modelnet10, load_shapes
 from keras_equivariant.data.sets.xyz import load_extended_xyz
 from keras_equivariant.data.tables import load_table
+from keras_equivariant.utils import hdf5
 from keras_equivariant.utils.arrays import naming
 from keras_equivariant.utils.text import nearest
 
@@ -59,6 +60,7 @@ _PACKAGED = {
 }
 
 
+_SUFFIXES = (".npz", *hdf5.SUFFIXES, ".csv", ".xyz", ".extxyz")
 _loaders = dict(_PACKAGED)
 
 
@@ -112,12 +114,12 @@ def register(name: str, loader: Callable[..., Dataset]) -> Callable[..., Dataset
 
 def check_name(name):
     """Raise unless `name` is a known name, or the path of a folder or of a file that can be read."""
-    if name in _loaders or str(name).lower().endswith((".npz", ".csv", ".xyz", ".extxyz")):
+    if name in _loaders or str(name).lower().endswith(_SUFFIXES):
         return
     if Path(name).expanduser().is_dir():
         return
     hint = nearest(
-        name, _loaders, f"Use one of {', '.join(_loaders)}, or the path of a folder, .npz, .csv or .xyz file."
+        name, _loaders, f"Use one of {', '.join(_loaders)}, or the path of a folder, .npz, .h5, .csv or .xyz file."
     )
     raise ValueError(f'Unknown data set. Received: "{name}". {hint}')
 
@@ -140,8 +142,9 @@ def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset
             `"cifar10_jpeg"`, `"crchisto27"`; for segmentation `"cells"`, `"isbi2012_em"`, `"dsb2018_nuclei"`,
             `"bsds500"`; of molecules `"clusters"`, `"qm9"`; of points `"tetris_points"`; of volumes `"shapes"`,
             `"tetris"`, `"modelnet10"`, `"adrenalmnist3d"`; a name that `ke.data.register` made known; or the path of an
-            .npz file with the arrays x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of them,
-            where y holds labels, or masks as high and wide as the images. With positions of atoms, positions_train and
+            .npz or .h5 file with the arrays x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of
+            them, or x and y alone, perhaps with `split` and `groups`; y holds labels, or masks as high and wide as the
+            images. With positions of atoms, positions_train and
             so on, in place of x it becomes densities, with charges `z` and positions `pos` molecules, with `positions`
             and labels `y` clouds of points. A folder holds a folder of pictures for each class, or `images` and
             `masks`; a .csv file names files and what they show; an .xyz file holds molecules (see
@@ -204,7 +207,7 @@ def _place_of(name):
 
 
 # Of which a part for testing may be drawn.
-_DRAWN = (load_folder, load_table, load_extended_xyz, load_molecule_set, load_labeled_clouds)
+_DRAWN = (load_folder, load_table, load_extended_xyz, load_molecule_set, load_labeled_clouds, load_archive)
 
 
 def _loader_of(path, shards):

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_equivariant.data import files, vectors
-from keras_equivariant.data.assemble import PARTS, assembled, part_of
+from keras_equivariant.data.assemble import assembled
+from keras_equivariant.data.parts import PARTS, part_of
 
 TARGETS = ("class", "number", "angle", "axis", "vector")
 CLASS_COLUMNS = ("class", "label", "category", "target_class", "diagnosis")

@@ -11,12 +11,13 @@ from keras_equivariant.data.sets.elements import with_places
 from keras_equivariant.data.sets.molecules import centered, holds_molecules
 from keras_equivariant.data.sets.points import NAMES
 from keras_equivariant.data.sets.xyz import molecules_of_frames, read_frames
+from keras_equivariant.utils import hdf5
 from keras_equivariant.utils.arrays import array_names
 from keras_equivariant.utils.optional import require
 from keras_equivariant.utils.periodic import space_of
 
 FRAMES = (".xyz", ".extxyz")
-SUFFIXES = (*FRAMES, ".npz")
+SUFFIXES = (*FRAMES, ".npz", *hdf5.SUFFIXES)
 
 
 def takes_points(model):

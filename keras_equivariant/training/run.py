@@ -73,7 +73,7 @@ def train(
 
     Args:
         spec: Name, path or dict of a spec, or a built `keras.Model` that returns logits: one a class, or one a pixel.
-        data: Name of a data set; path of a folder of pictures or of an .npz, .csv or .xyz file (see `ke.data.load`); or
+        data: Name of a data set; path of a folder of pictures or of a .npz, .h5, .csv or .xyz file (`ke.data.load`); or
             a `Dataset`. It decides the task: labels make it classification, masks segmentation, numbers regression.
             Default: what comes with the package for the spec's kind, `"digits"` for images, else its recipe's.
         run_dir: Folder of the run; default `runs/<network>-<data>-seed<seed>`.

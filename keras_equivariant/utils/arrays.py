@@ -1,4 +1,4 @@
-"""Arrays from files and from users: the one reader of .npz files, and casts that keep the numbers."""
+"""Arrays from files and from users: the one reader of .npz and HDF5 files, and casts that keep the numbers."""
 
 import contextlib
 import math
@@ -7,11 +7,13 @@ import zipfile
 
 import numpy as np
 
+from keras_equivariant.utils import hdf5
+
 _REMEDY = "The file is damaged, incomplete or of another kind: make or fetch it again."
 
 
 def read_arrays(path, keys=None, what="A data archive", largest=None):
-    """The arrays of an .npz file, without running code and without trusting what the file declares.
+    """The arrays of an .npz or HDF5 file, without running code and without trusting what the file declares.
 
     Args:
         path: the file.
@@ -30,9 +32,9 @@ def read_arrays(path, keys=None, what="A data archive", largest=None):
     if path.is_dir() or not path.exists():
         raise FileNotFoundError(f"No such file. Received: {path}. Give the path of an existing .npz file.")
     try:
-        if not zipfile.is_zipfile(path):
-            raise ValueError(_kind_of(path))
-        with zipfile.ZipFile(path) as archive:
+        if hdf5.is_hdf5(path):
+            return hdf5.arrays(path, keys, largest)
+        with _opened(path) as archive:
             members = _members(archive, keys)
             total = sum(member.file_size for member in members.values())
             if largest is not None and total > largest:
@@ -43,9 +45,12 @@ def read_arrays(path, keys=None, what="A data archive", largest=None):
 
 
 def array_names(path, what="A data archive"):
-    """Names of the arrays of an .npz file, without reading them; errors as those of `read_arrays`."""
+    """Names of the arrays of an .npz or HDF5 file, without reading them; errors as those of `read_arrays`."""
+    path = pathlib.Path(path).expanduser()
     try:
-        with zipfile.ZipFile(pathlib.Path(path).expanduser()) as archive:
+        if hdf5.is_hdf5(path):
+            return hdf5.names(path)
+        with _opened(path) as archive:
             return list(_members(archive))
     except Exception as error:
         raise _damaged(path, what, error) from error
@@ -55,7 +60,7 @@ def _damaged(path, what, error):
     """The error of a file; what zipfile, the decompressors and NumPy's parser raise on one has no common base."""
     reason = str(error) if isinstance(error, (ValueError, OSError, zipfile.BadZipFile)) else repr(error)
     return ValueError(
-        f"{what} must be a complete .npz file of plain arrays. Received: {path} "
+        f"{what} must be a complete .npz file, or HDF5 file, of plain arrays. Received: {path} "
         f"({reason or type(error).__name__}). {_REMEDY}"
     )
 
@@ -69,6 +74,12 @@ def naming(path):
         if str(path) in str(error):
             raise
         raise ValueError(f"{error} It stands in {path}.") from error
+
+
+def _opened(path):
+    if not zipfile.is_zipfile(path):
+        raise ValueError(_kind_of(path))
+    return zipfile.ZipFile(path)
 
 
 def _kind_of(path):

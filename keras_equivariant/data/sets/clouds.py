@@ -2,11 +2,8 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from keras_equivariant.data.assemble import TEST_SHARE, part_of
-from keras_equivariant.data.cuts import drawn, others
 from keras_equivariant.data.dataset import Dataset
+from keras_equivariant.data.parts import rows_of_parts
 from keras_equivariant.data.rows import Rows
 from keras_equivariant.data.sets.elements import with_places
 from keras_equivariant.data.sets.points import load_point_cloud
@@ -41,7 +38,7 @@ def load_labeled_clouds(path, seed=0, target=None, points=None):
     labels = labels.ravel()
     arrays = zip(("positions", "values", "mask"), cloud.inputs, strict=True)
     rows = Rows(**{key: with_places(array, points, cloud.mask) for key, array in arrays})
-    parts = _parts(path, cloud, labels, seed)
+    parts = rows_of_parts(path, "clouds", labels, cloud.targets.get("split"), seed)
     return Dataset(
         name=str(path),
         description=f"{len(cloud):,} clouds of points of {Path(path).name}",
@@ -57,25 +54,3 @@ def holds_clouds(path):
         return "positions" in array_names(path)
     except (ValueError, OSError):
         return False  # whoever reads it as an archive of images says what is wrong
-
-
-def _parts(path, cloud, labels, seed):
-    """The numbers of the clouds of each part."""
-    if "split" not in cloud.targets:
-        test = drawn(labels, max(1, round(TEST_SHARE * len(cloud))), seed, leave=True)
-        parts = {"train": others(test, len(cloud)), "test": test}
-    else:
-        where = [part_of(name) for name in np.ravel(cloud.targets["split"]).tolist()]
-        parts = {part: np.flatnonzero([found == part for found in where]) for part in ("train", "val", "test")}
-        if None in where:
-            raise ValueError(
-                f"`split` says train, val or test of each cloud. Received: {path} with "
-                f"{np.ravel(cloud.targets['split'])[where.index(None)]!r}. Write one of these."
-            )
-    if not len(parts["train"]) or not len(parts["test"]):
-        raise ValueError(
-            f"A data set needs clouds to train on and to test on, of each class. Received: {path} with "
-            f"{', '.join(f'{len(rows)} for {part}' for part, rows in parts.items())}. Add more, or say which in an "
-            "array `split`."
-        )
-    return {part: rows for part, rows in parts.items() if len(rows)}

@@ -1,0 +1,58 @@
+"""The parts of a data set, for training, validation and testing: what people call them, and which rows each has."""
+
+import logging
+
+import numpy as np
+
+from keras_equivariant.data.cuts import drawn, others
+
+TEST_SHARE = 0.2
+PARTS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+
+log = logging.getLogger("keras_equivariant.data")
+
+
+def part_of(name):
+    """ "train", "val" or "test" by what people call it; None for another name."""
+    return next((part for part, names in PARTS.items() if str(name).strip().lower() in names), None)
+
+
+def rows_of_parts(path, what, labels, split=None, seed=0, groups=None, leave=True):
+    """`{part: numbers of rows}` of what nobody has divided: as `split` says, or with a fifth drawn for testing.
+
+    Args:
+        path, what: the file, and what a row is, in the plural, for messages.
+        labels: one entry a row, as in `cuts.drawn`.
+        split: train, val or test of each row, or None.
+        seed: of the draw.
+        groups: a number for each row of what it belongs to, drawn together, or None.
+        leave: whether a row of each class is left to train on.
+
+    Raises:
+        ValueError: a `split` that says something else, or no row for training or for testing.
+    """
+    count = len(labels)
+    if split is None:
+        test = drawn(labels, max(1, round(TEST_SHARE * count)), seed, groups=groups, leave=leave)
+        parts = {"train": others(test, count), "test": test}
+        log.info("Nothing says what is for testing: %d of %d %s are drawn (seed %d).", len(test), count, what, seed)
+    else:
+        where = [part_of(name) for name in np.ravel(split).tolist()]
+        if None in where or len(where) != count:
+            wrong = repr(np.ravel(split)[where.index(None)]) if None in where else f"{len(where)} for {count} {what}"
+            raise ValueError(
+                f"`split` says train, val or test of each of the {what}. Received: {path} with {wrong}. Write one of "
+                "these for each."
+            )
+        parts = {part: np.flatnonzero([found == part for found in where]) for part in ("train", "val", "test")}
+    if not len(parts["train"]) or not len(parts["test"]):
+        raise ValueError(
+            f"A data set needs {what} to train on and to test on, of each class. Received: {path} with "
+            f"{', '.join(f'{len(rows)} for {part}' for part, rows in parts.items())}. Add more, or say which in an "
+            "array `split`."
+        )
+    return {part: rows for part, rows in parts.items() if len(rows)}
