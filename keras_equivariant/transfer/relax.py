@@ -51,8 +51,14 @@ def relax(
     walk = _Relaxation(penalty, layers)
     relaxed = walk.run(functional(model, "relaxed"), name or model.name)
     missing = sorted(set(layers or ()) - set(walk.done))
+    if not walk.known:
+        raise ValueError(
+            "What is relaxed are lifting, group and steerable convolutions and SteerableDense, with a fixed basis and "
+            f'without antialias. Received: the model "{model.name}" without any. Use such layers in place of harmonic '
+            "ones, of points or of learned bases."
+        )
     if missing or not walk.done:
-        known = ", ".join(walk.known) or "none"
+        known = ", ".join(walk.known)
         raise ValueError(
             f"`layers` must name convolutions or dense layers that can be relaxed: {known}. Received: layers={layers} "
             f'for the model "{model.name}"'

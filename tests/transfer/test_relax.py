@@ -20,6 +20,8 @@ def network(kind="regular"):
         x = image = keras.Input((5, 5, 5, 1))
         x = L.LiftingConv3D(1, 3, "T", padding="same", dilation_rate=2, activation="tanh", name="lift")(x)
         x = keras.layers.GlobalAveragePooling3D()(L.GroupPooling("max")(x))
+    elif kind == "harmonic":
+        x = L.HarmonicMagnitude()(L.HarmonicConv2D(2, 3)(x))
     else:
         x = L.SteerableConv2D("1x0", "2x0 + 2x1", 5, "SO2", padding="same", name="steer")(x)
         x = L.NormActivation("2x0 + 2x1", "SO2")(x)
@@ -141,6 +143,7 @@ def test_training_keeps_symmetry_where_the_data_have_it():
     ("call", "message"),
     [
         (lambda: ke.relax(network(), layers=["no"]), "that can be relaxed: lift, group"),
+        (lambda: ke.relax(network("harmonic")), "What is relaxed are.*SteerableDense.*without any.*in place of harmonic"),
         (lambda: ke.project(network()), "has relaxed layers.*use ke.relax"),
         (lambda: L.Relaxed(keras.layers.Dense(2)), "Relaxed takes a lifting"),
         (lambda: L.Relaxed(L.LiftingConv2D(1, 3, "C4"), penalty=-1), "`penalty` must be"),
