@@ -143,7 +143,7 @@ def test_training_keeps_symmetry_where_the_data_have_it():
     ("call", "message"),
     [
         (lambda: ke.relax(network(), layers=["no"]), "that can be relaxed: lift, group"),
-        (lambda: ke.relax(network("harmonic")), "What is relaxed are.*SteerableDense.*without any.*in place of harmonic"),
+        (lambda: ke.relax(network("harmonic")), "What is relaxed are.*without any.*in place of harmonic"),
         (lambda: ke.project(network()), "has relaxed layers.*use ke.relax"),
         (lambda: L.Relaxed(keras.layers.Dense(2)), "Relaxed takes a lifting"),
         (lambda: L.Relaxed(L.LiftingConv2D(1, 3, "C4"), penalty=-1), "`penalty` must be"),
