@@ -1,5 +1,6 @@
 """Data sets from lists of files: one size, one number of channels, parts for training and testing."""
 
+import itertools
 import logging
 
 import numpy as np
@@ -78,9 +79,10 @@ def assembled(
 
 
 def _numbers_of(paths):
-    """For each path the number of its file, by first appearance, whatever the name or link it is given by."""
+    """For each path the number of its file, or of what that belongs to, by first appearance, whatever the name or link
+    it is given by."""
     numbers = {}
-    return np.array([numbers.setdefault(file, len(numbers)) for file in files.identities(paths)], "int64")
+    return np.array([numbers.setdefault(file, len(numbers)) for file in files.belongings(paths)], "int64")
 
 
 def _check_apart(name, parts):
@@ -93,6 +95,14 @@ def _check_apart(name, parts):
                     f"A file is in one part only, else a network is tested on what it has seen. Received: {name} with "
                     f"{path} in {other} and in {part}. Take it out of one."
                 )
+    seen = {part: set(files.belongings(paths)) for part, (paths, _) in parts.items()}
+    shared = {one for a, b in itertools.combinations(seen.values(), 2) for one in a & b}
+    if shared:
+        log.warning(
+            "Files of %d patients are in several parts of %s: a network is tested on patients it has seen.",
+            len(shared),
+            name,
+        )
 
 
 def _check_trained(name, parts, names):
@@ -139,8 +149,9 @@ def _draw_test(name, parts, masks, seed, names):
             masks[part] = [masks["train"][i] for i in rows] if part == "test" else masks["train"]
     if masks:
         masks["train"] = [masks["train"][i] for i in kept]
+    what = "files" if total == len(set(files.identities(paths))) else "patients, with all their files,"
     log.info(
-        "No folder or column says what is for testing: %d of %d files are drawn (seed %d).", len(chosen), total, seed
+        "No folder or column says what is for testing: %d of %d %s are drawn (seed %d).", len(chosen), total, what, seed
     )
 
 

@@ -24,6 +24,19 @@ def read(path, mask=False):
     return array if colors else array[..., None], frames == 1, _voxel(dataset) if frames > 1 else None
 
 
+def patients(paths):
+    """What each file belongs to: its patient, else its study or series, by the first of these that tells files apart;
+    None for all where none does, and for a file that does not say it."""
+    pydicom = require("pydicom", "Reading DICOM files", "medical")
+    tags = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
+    headers = [pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(tags)) for path in paths]
+    for tag in tags:
+        found = [str(header.get(tag) or "") or None for header in headers]
+        if len(set(found) - {None}) > 1:
+            return found
+    return [None] * len(headers)
+
+
 def _decoded(dataset):
     try:
         return dataset.pixel_array

@@ -44,6 +44,15 @@ def identities(paths):
         yield os.path.realpath(path) if os.path.islink(path) else os.path.join(folders[folder], name)
 
 
+def belongings(paths):
+    """For each path what it belongs to, such as a patient whose name the file bears, or the file itself."""
+    found = list(identities(paths))
+    at = [i for i, path in enumerate(paths) if suffix_of(path) in DICOMS]
+    for i, patient in zip(at, dicoms.patients([paths[i] for i in at]) if at else (), strict=True):
+        found[i] = found[i] if patient is None else ("patient", patient)
+    return found
+
+
 def read(path, mask=False):
     """`(array, voxel size or None)` of one file: an image `(H, W, C)`, or a volume `(D, H, W, C)`.
 

@@ -140,6 +140,39 @@ def test_files_of_scanners_are_read(name, shape, dtype):
     assert array.shape == shape and array.dtype == dtype
 
 
+@pytest.mark.parametrize(
+    "tags",
+    [
+        lambda k: {"PatientID": f"p{k // 4}"},
+        lambda k: {"PatientID": "anonymous", "SeriesInstanceUID": f"1.2.{k // 4}"},
+    ],
+)
+def test_what_belongs_to_a_patient_is_in_one_part(tmp_path, caplog, tags):
+    for k in range(24):
+        folder = tmp_path / ("ill" if k < 12 else "well")
+        folder.mkdir(exist_ok=True)
+        write_dicom(folder / f"{k:02}.dcm", np.full((4, 4), 10 * (k // 4) + 1, "uint8"), **tags(k))
+    with caplog.at_level("INFO", "keras_equivariant.data"):
+        dataset = load(tmp_path)
+    trained, tested = (set(x[:, 0, 0, 0].tolist()) for x in (dataset.x_train, dataset.x_test))
+    assert tested and not trained & tested and len(dataset.x_test) % 4 == 0
+    assert len(dataset.groups) == len(dataset.x_train) and "1 of 6 patients" in caplog.text
+
+
+def test_a_patient_in_two_parts_is_named_and_files_without_a_patient_stand_alone(tmp_path, caplog):
+    for k in range(8):
+        folder = tmp_path / ("train", "test")[k % 2] / ("ill", "well")[k // 4]
+        folder.mkdir(parents=True, exist_ok=True)
+        write_dicom(folder / f"{k}.dcm", np.full((4, 4), k, "uint8"), PatientID=f"p{k // 2}")
+    load(tmp_path)
+    assert "Files of 4 patients are in several parts" in caplog.text
+    for k in range(10):
+        folder = tmp_path / "plain" / ("ill", "well")[k // 5]
+        folder.mkdir(parents=True, exist_ok=True)
+        write_dicom(folder / f"{k}.dcm", np.full((4, 4), k, "uint8"))
+    assert load(tmp_path / "plain").groups is None
+
+
 def test_dicom_without_pixels_or_in_another_compression_says_so(tmp_path):
     from pydicom.data import get_testdata_file
 
