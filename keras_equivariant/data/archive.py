@@ -11,7 +11,7 @@ from keras_equivariant.data.dataset import Dataset, check_images
 from keras_equivariant.data.masks import check_no_values, check_values, numbered, told
 from keras_equivariant.data.shards import Shards, stored_array
 from keras_equivariant.data.tables import TARGETS, as_targets
-from keras_equivariant.data.targets import several_classes, task_of
+from keras_equivariant.data.targets import several_classes, task_of, whole
 from keras_equivariant.data.undivided import divided, keys_of
 from keras_equivariant.utils.arrays import array_names, read_arrays
 
@@ -136,7 +136,7 @@ def _told(path, arrays, target):
 
 def _of_classes(masks, values, named):
     """Masks of all parts as class numbers, and the values of the classes; those of classes with names are numbers."""
-    arrays = {key: np.asarray(mask) for key, mask in masks.items()}
+    masks = arrays = whole(masks)
     if values is not None:
         return numbered(arrays, values)
     if not all(mask.dtype.kind in "bui" for mask in arrays.values()) or not several_classes(arrays.values()):

@@ -9,7 +9,7 @@ import numpy as np
 from keras_equivariant.data.cuts import count_of, drawn, others, taken
 from keras_equivariant.data.rows import Rows
 from keras_equivariant.data.stored import Stored
-from keras_equivariant.data.targets import check_targets, class_numbers, several_classes
+from keras_equivariant.data.targets import check_targets, class_numbers, several_classes, whole
 from keras_equivariant.utils.arrays import as_numbers
 
 log = logging.getLogger("keras_equivariant.data")
@@ -77,6 +77,9 @@ class Dataset:
             for part, labels in numbered.items():
                 object.__setattr__(self, f"y_{part}", labels)
             object.__setattr__(self, "class_names", self.class_names or names)
+        if self.task == "segmentation":
+            for part, masks in whole({part: getattr(self, f"y_{part}") for part in parts}).items():
+                object.__setattr__(self, f"y_{part}", masks)
         several = self.task == "segmentation" and self._several_classes(parts)
         for part in parts:
             images = getattr(self, f"x_{part}")

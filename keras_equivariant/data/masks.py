@@ -5,6 +5,7 @@ import logging
 import numpy as np
 
 from keras_equivariant.data import files, pictures, resampling
+from keras_equivariant.data.targets import whole
 
 MOST_GRAYS = 32  # of masks whose gray values are taken for classes
 OBJECTS = "objects"
@@ -43,7 +44,7 @@ def beside(masks, images, shapes, fit, voxel_size=None, values=None):
         log.warning(
             "%d images are shown as their camera noted, rotated: their masks must be as they are shown.", turned
         )
-    return numbered(_of_one_kind(found, merging=values is None or len(values) == 2), values)
+    return numbered(_of_one_kind(_whole(found), merging=values is None or len(values) == 2), values)
 
 
 def _check_size(path, size, image, wanted):
@@ -59,6 +60,12 @@ def _check_size(path, size, image, wanted):
 
 def _turned(path):
     return files.suffix_of(path) in files.PICTURES and pictures.orientation_of(path) > 1
+
+
+def _whole(found):
+    """The masks of each part as integers, if all of them are whole numbers."""
+    every = whole({(part, i): mask for part, masks in found.items() for i, mask in enumerate(masks)})
+    return {part: [every[part, i] for i in range(len(masks))] for part, masks in found.items()}
 
 
 def _of_one_kind(masks, merging):

@@ -58,6 +58,17 @@ def _are_numbers(labels):
     return labels.min() >= 0 and np.array_equal(labels, np.floor(labels))
 
 
+def whole(parts):
+    """Masks of all parts, `{part: array}`, as integers where they are whole numbers in floats, as many tools save them;
+    as they are where any lies between, or all from 0 to 1."""
+    parts = {part: np.asarray(masks) for part, masks in parts.items()}
+    floats = [masks for masks in parts.values() if masks.dtype.kind == "f" and masks.size]
+    most = max((masks.max() for masks in floats), default=0)
+    if not 1 < most <= np.iinfo("int32").max or not all(np.array_equal(m, np.floor(m)) for m in floats):
+        return parts
+    return {part: masks.astype("int32") if masks.dtype.kind == "f" else masks for part, masks in parts.items()}
+
+
 def several_classes(parts):
     """Whether masks are class numbers: those of one part at least are whole numbers that are neither 0 and 1 nor 0 and
     255. All parts are judged together, so that a number means the same in each."""

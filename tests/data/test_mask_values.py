@@ -44,11 +44,27 @@ def archive(root, values):
     return root.with_suffix(".npz")
 
 
+def floats(root, values):
+    """Volumes, as many tools write them: whole numbers in floats."""
+    for name in ("images", "masks"):
+        (root / name).mkdir(parents=True)
+    for i, mask in enumerate(masks_of(values)):
+        np.save(root / "masks" / f"{i}.npy", mask.astype("float32"))
+        np.save(root / "images" / f"{i}.npy", np.full((8, 8), i, "uint8"))
+    return root
+
+
+def float_archive(root, values):
+    masks = masks_of(values).astype("float64")
+    np.savez(root.with_suffix(".npz"), x=np.zeros((6, 8, 8, 1), "uint8"), masks=masks)
+    return root.with_suffix(".npz")
+
+
 def occurring(dataset):
     return {*np.unique(dataset.y_train).tolist()}
 
 
-@pytest.mark.parametrize("save", [folder, archive])
+@pytest.mark.parametrize("save", [folder, archive, floats, float_archive])
 @pytest.mark.parametrize(
     "values, others",
     [
@@ -66,6 +82,18 @@ def test_other_masks_are_read_with_the_values_of_the_first(save, values, others,
     assert [*first.reading["mask_values"]] == values
     other = data.load(save(tmp_path / "other", others), **first.reading)
     assert other.num_classes == len(values) and occurring(other) == {values.index(value) for value in others}
+
+
+def test_floats_between_whole_numbers_are_no_classes(tmp_path):
+    masks = masks_of([0, 1, 2]).astype("float32")
+    masks[0, 0, 0] = 1.5
+    with pytest.raises(ValueError, match="A mask must hold 1 where.*from 0.0 to 2.0"):
+        data.Dataset("set", "masks", np.zeros((6, 8, 8, 1)), masks, np.zeros((6, 8, 8, 1)), masks, task="segmentation")
+    masks[0, 0, 0] = 1
+    found = data.Dataset(
+        "set", "masks", np.zeros((6, 8, 8, 1)), masks, np.zeros((6, 8, 8, 1)), masks, task="segmentation"
+    )
+    assert found.num_classes == 3 and found.y_train.dtype == "int32"
 
 
 @pytest.mark.parametrize("save", [folder, archive])
