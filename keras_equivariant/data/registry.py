@@ -30,6 +30,7 @@ from keras_equivariant.data.sets.qm9 import load_qm9
 from keras_equivariant.data.sets.rotated_mnist import load_rotated_mnist
 from keras_equivariant.data.sets.tetris import load_tetris, load_tetris_points
 from keras_equivariant.data.sets.voxels import load_adrenalmnist3d, load_modelnet10, load_shapes
+from keras_equivariant.data.sets.xyz import SUFFIXES as FRAMES
 from keras_equivariant.data.sets.xyz import load_extended_xyz
 from keras_equivariant.data.tables import load_table
 from keras_equivariant.utils import hdf5
@@ -60,7 +61,7 @@ _PACKAGED = {
 }
 
 
-_SUFFIXES = (".npz", *hdf5.SUFFIXES, ".csv", ".xyz", ".extxyz")
+_SUFFIXES = (".npz", *hdf5.SUFFIXES, ".csv", *FRAMES)
 _loaders = dict(_PACKAGED)
 
 
@@ -219,7 +220,7 @@ def _loader_of(path, shards):
         return load_folder, ("size", "fit", "voxel_size", "bits", "mask_values")
     if suffix == ".csv":
         return load_table, ("size", "fit", "target", "bits")
-    if suffix in (".xyz", ".extxyz"):
+    if suffix in FRAMES:
         return load_extended_xyz, ("test", "periodic", "target", "elements", "points")
     if holds_atoms(path):
         return load_atoms, ("size", "voxel_size")

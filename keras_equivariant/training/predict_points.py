@@ -10,13 +10,14 @@ from keras_equivariant.data import Rows, load_molecules, load_point_cloud
 from keras_equivariant.data.sets.elements import with_places
 from keras_equivariant.data.sets.molecules import centered, holds_molecules
 from keras_equivariant.data.sets.points import NAMES
+from keras_equivariant.data.sets.xyz import SUFFIXES as FRAMES
 from keras_equivariant.data.sets.xyz import molecules_of_frames, read_frames
 from keras_equivariant.utils import hdf5
 from keras_equivariant.utils.arrays import array_names
 from keras_equivariant.utils.optional import require
 from keras_equivariant.utils.periodic import space_of
 
-FRAMES = (".xyz", ".extxyz")
+WRITTEN = (".xyz", ".extxyz")
 SUFFIXES = (*FRAMES, ".npz", *hdf5.SUFFIXES)
 
 
@@ -31,7 +32,7 @@ def checked_output(output, trained, paths):
     if output is None:
         return None
     output = Path(output).expanduser()
-    frames = FRAMES if trained.task == "molecules" else ()
+    frames = WRITTEN if trained.task == "molecules" else ()
     if output.suffix.lower() not in (".csv", *frames) or output.is_dir():
         raise ValueError(
             f"Answers of one row {'a molecule' if frames else 'a cloud'} are written to a file, "
@@ -40,7 +41,7 @@ def checked_output(output, trained, paths):
         )
     if output.resolve() in [path.resolve() for path in paths]:
         raise ValueError(f"Answers replace no file that is read. Received: output={str(output)!r}. Name another file.")
-    if output.suffix.lower() in FRAMES:
+    if output.suffix.lower() in WRITTEN:
         require("ase.io", "Writing xyz files", "molecules")
     return output
 

@@ -176,6 +176,22 @@ def test_what_frames_have_to_learn(text, options, learned, tmp_path):
     assert {name: array.shape[1:] for name, array in found.y_train.arrays.items()} == learned
 
 
+def test_a_trajectory_of_ase_has_what_its_calculator_said(tmp_path):
+    io, atoms = pytest.importorskip("ase.io"), pytest.importorskip("ase")
+    (tmp_path / "some.xyz").write_text(frames(forces=True))
+    io.write(tmp_path / "some.traj", io.read(tmp_path / "some.xyz", index=":"))
+    found, same = (ke.data.load(tmp_path / f"some.{ending}") for ending in ("traj", "xyz"))
+    for part in ("x_train", "y_train", "x_test", "y_test"):
+        for name, array in getattr(same, part).arrays.items():
+            np.testing.assert_array_equal(getattr(found, part).arrays[name], array)
+    io.write(tmp_path / "bare.traj", atoms.Atoms("OH", np.eye(3)[:2]))
+    with pytest.raises(ValueError, match="say their energy.*bare.traj, frame 0 with nothing"):
+        ke.data.load(tmp_path / "bare.traj")
+    (tmp_path / "torn.traj").write_bytes((tmp_path / "some.traj").read_bytes()[:300])
+    with pytest.raises(ValueError, match="A trajectory must be whole.*torn.traj"):
+        ke.data.load(tmp_path / "torn.traj")
+
+
 @pytest.mark.parametrize(
     ("text", "options", "message"),
     [

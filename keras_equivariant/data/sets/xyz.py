@@ -1,4 +1,4 @@
-"""Molecules and crystals from plain and extended xyz files, read by ASE."""
+"""Molecules and crystals from plain and extended xyz files, and from the trajectories of ASE, which reads them."""
 
 from pathlib import Path
 
@@ -9,9 +9,11 @@ from keras_equivariant.data.sets.molecules import as_dataset
 from keras_equivariant.data.sets.points import in_cells, molecules_of
 from keras_equivariant.utils.optional import require
 
+SUFFIXES = (".xyz", ".extxyz", ".traj")
+
 
 def load_extended_xyz(paths, seed=0, test=None, periodic=None, target=None, elements=None, points=None):
-    """Molecules of plain or extended xyz files, read by ASE: energies, and forces if the files have them.
+    """Molecules of plain or extended xyz files, or ASE's .traj: energies, and forces if the files have them.
 
     Where a frame has a `Lattice`, positions come with the lattice vectors of its cell, zeros where `pbc` says that
     there is no period.
@@ -69,7 +71,8 @@ def read_frames(path):
             "remove the atom."
         ) from error
     except Exception as error:
-        raise ValueError(f"An xyz file must be whole. Received: {path} ({error}). Make or fetch it again.") from error
+        what = "A trajectory" if path.suffix.lower() == ".traj" else "An xyz file"
+        raise ValueError(f"{what} must be whole. Received: {path} ({error}). Make or fetch it again.") from error
     if not atoms:
         raise ValueError(f"An xyz file holds molecules. Received: {path} with none. Make or fetch it again.")
     return [_frame(f"{path}, frame {i}", frame) for i, frame in enumerate(atoms)]
