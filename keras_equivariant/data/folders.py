@@ -62,6 +62,8 @@ def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None, bits=None, 
     deep = {part: {f.name: _deep(f) for f in _subfolders(root)} for part, root in roots.items()}
     classes = sorted({name for found in deep.values() for name, listed in found.items() if listed})
     if len(classes) < 2:
+        if not classes:
+            _check_endings(path)
         folders = _subfolders(path)
         raise ValueError(
             "A data folder holds a folder for each class, or the folders `images` and `masks`, perhaps inside `train`, "
@@ -190,13 +192,20 @@ def _by_place(root, paths):
     return found
 
 
+def _check_endings(path):
+    """ValueError where folders hold files, but with endings of nothing that is read."""
+    other = [file for file in _left_out(path, []) if os.path.dirname(file) != str(path) and not files.suffix_of(file)]
+    if other:
+        raise ValueError(
+            f"A data file is known by its ending, {', '.join(files.SUFFIXES)}. Received: {path} with {len(other)} others "
+            f"in its folders, such as {os.path.relpath(other[0], path)}. Convert them, or give them the ending of what "
+            "they are, such as .dcm."
+        )
+
+
 def _log_left_out(path, read):
     """Name what lies below the folder and was not read."""
-    read, left = set(files.identities(read)), []
-    for folder, inner, names in os.walk(path):
-        inner[:] = sorted(n for n in inner if n[0] != "." and n.lower() not in _OF_SYSTEMS)
-        shown = [os.path.join(folder, n) for n in sorted(names) if n[0] != "." and n.lower() not in _OF_SYSTEMS]
-        left += [f for f, file in zip(shown, files.identities(shown), strict=True) if file not in read]
+    left = _left_out(path, read)
     if left:
         more = f" and {len(left) - 3:,} more" if len(left) > 3 else ""
         log.warning(
@@ -205,3 +214,13 @@ def _log_left_out(path, read):
             ", ".join(os.path.relpath(file, path) for file in left[:3]),
             more,
         )
+
+
+def _left_out(path, read):
+    """What lies below the folder and is not among the files that are read."""
+    read, left = set(files.identities(read)), []
+    for folder, inner, names in os.walk(path):
+        inner[:] = sorted(n for n in inner if n[0] != "." and n.lower() not in _OF_SYSTEMS)
+        shown = [os.path.join(folder, n) for n in sorted(names) if n[0] != "." and n.lower() not in _OF_SYSTEMS]
+        left += [f for f, file in zip(shown, files.identities(shown), strict=True) if file not in read]
+    return left

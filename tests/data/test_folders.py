@@ -31,6 +31,13 @@ def classes(folder, counts=(("dog", 20), ("cat", 10), ("eel", 5)), shape=(12, 18
     return folder
 
 
+def others(root, *names):
+    """Files of kinds that are not read, in folders."""
+    for folder, name in zip("ab", names, strict=True):
+        (root / folder).mkdir()
+        (root / folder / name).write_bytes(b"some")
+
+
 def test_a_folder_for_each_class(tmp_path):
     found = data.load(classes(tmp_path))
     assert found.class_names == ("cat", "dog", "eel") and found.image_shape == (12, 18, 3)
@@ -56,6 +63,7 @@ def test_parts_in_folders_and_grey_beside_color(tmp_path):
     [
         (lambda p: save(p / "a" / "1.png", np.zeros((4, 4), "uint8")), "a folder for each class.*the folders a and 0"),
         (lambda p: save(p / "1.png", np.zeros((4, 4), "uint8")), "none and 1 images of its own"),
+        (lambda p: others(p, "IM0001", "x.heic"), r"known by its ending, .jpg,.*2 others.*a/IM0001.*such as .dcm"),
         (lambda p: save(classes(p) / "dog" / "x.png", np.zeros((9, 9), "uint8")), r"9x9 \(1\).*Use --size 12 18"),
         (lambda p: (classes(p) / "dog" / "x.png").write_bytes(b"no"), "must be whole.*x.png.*Remove it"),
         (
