@@ -196,10 +196,10 @@ def _check_endings(path):
     """ValueError where folders hold files, but with endings of nothing that is read."""
     other = [file for file in _left_out(path, []) if os.path.dirname(file) != str(path) and not files.suffix_of(file)]
     if other:
+        known, first = ", ".join(files.SUFFIXES), os.path.relpath(other[0], path)
         raise ValueError(
-            f"A data file is known by its ending, {', '.join(files.SUFFIXES)}. Received: {path} with {len(other)} others "
-            f"in its folders, such as {os.path.relpath(other[0], path)}. Convert them, or give them the ending of what "
-            "they are, such as .dcm."
+            f"A data file is known by its ending, {known}. Received: {path} with {len(other)} others in its folders, "
+            f"such as {first}. Convert them, or give them the ending of what they are, such as .dcm."
         )
 
 
