@@ -15,7 +15,8 @@ from keras_equivariant.export.folding.blocks import finite_groups, in_blocks
 from keras_equivariant.export.folding.fold import check_pointwise, fold, pays
 from keras_equivariant.export.formats import backend, registry
 from keras_equivariant.export.formats.format import Format
-from keras_equivariant.export.proof.prove import SUFFIXES, prove
+from keras_equivariant.export.proof.prove import prove
+from keras_equivariant.export.proof.read_file import SUFFIXES
 from keras_equivariant.export.report import Artifact, ExportError, ExportReport
 from keras_equivariant.export.serving import mlserver
 from keras_equivariant.export.source import Source

@@ -1,18 +1,15 @@
 """prove(): that a file commutes with a group, from its kernels, biases, scales and zero points."""
 
-import pathlib
-
 import keras
 import numpy as np
 
 from keras_equivariant import groups
+from keras_equivariant.export.proof import read_file
 from keras_equivariant.export.proof.field import Field
 from keras_equivariant.export.proof.moves import moves_of
 from keras_equivariant.export.proof.report import Layer, Proof
 from keras_equivariant.export.proof.walk import Broken, Walk, is_closed
-from keras_equivariant.utils.keras_files import load_model
 
-SUFFIXES = (".keras", ".onnx", ".tflite")
 _LARGEST = {2: "D4", 3: "Oh"}
 _NAMED = {2: ("D4", "C4", "D2", "C2", "D1", "C1"), 3: ("Oh", "O", "Th", "Td", "T", "D4h", "D4z", "C4z", "Z3")}
 
@@ -44,7 +41,9 @@ def prove(artifact, group=None, input_shape=None):
         mixes, or points.
 
     Raises:
-        ValueError: a file of another kind, sizes that are not known, a group that moves no images.
+        FileNotFoundError: there is no such file.
+        ValueError: a file of another kind or one that is damaged, sizes that are not known, a group that moves no
+            images.
         ImportError: if what reads the format is not installed: ai-edge-litert for .tflite, onnx for .onnx.
 
     Example:
@@ -256,23 +255,4 @@ def _read(artifact):
         from keras_equivariant.export.proof import read_keras
 
         return read_keras.read(artifact)
-    path = pathlib.Path(artifact)
-    if path.suffix == ".tflite":
-        from keras_equivariant.export.proof import read_tflite
-
-        graph = read_tflite.read(path)
-    elif path.suffix == ".onnx":
-        from keras_equivariant.export.proof import read_onnx
-
-        graph = read_onnx.read(path)
-    elif path.suffix == ".keras":
-        from keras_equivariant.export.proof import read_keras
-
-        graph = read_keras.read(load_model(path, compile=False))
-    else:
-        raise ValueError(
-            "What is proved is a .tflite, .onnx or .keras file, or a folded keras.Model. "
-            f"Received: {artifact!r}; export the model in one of these formats, or pass ke.fold(model)"
-        )
-    graph.name = path.name
-    return graph
+    return read_file.read(artifact)

@@ -32,7 +32,10 @@ def _module(name):
 def read(path):
     """The Graph of a file."""
     onnx = _module("onnx")
-    return _Reader(onnx, onnx.load(str(path))).graph()
+    model = onnx.load(str(path))
+    if not model.opset_import:
+        raise ValueError("it does not say of which opset its operations are")
+    return _Reader(onnx, model).graph()
 
 
 class _Reader:
