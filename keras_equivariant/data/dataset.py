@@ -12,6 +12,9 @@ from keras_equivariant.data.stored import Stored
 from keras_equivariant.data.targets import check_targets, class_numbers, several_classes, whole
 from keras_equivariant.utils.arrays import as_numbers
 
+_LEAST_SPACE = 8  # from so many pixels and channels on, an image of 1, 3 or 4 rows has its channels first
+_OTHER_SCALE = 20  # how much larger the numbers of one part are where those of another are fractions
+
 log = logging.getLogger("keras_equivariant.data")
 
 
@@ -99,7 +102,19 @@ class Dataset:
                 f"All parts of a data set must hold images of one shape. Received: {self.name} with {shapes}. "
                 "Crop, pad or resize them to the same height, width and channels: --size H W does."
             )
+        self._log_scales(parts)
         object.__setattr__(self, "num_classes", self._count_classes(parts))
+
+    def _log_scales(self, parts):
+        """Name parts of bytes beside parts of fractions of them: a network would see other images in the latter."""
+        images = {part: getattr(self, f"x_{part}") for part in parts}
+        images = {part: x for part, x in images.items() if isinstance(x, np.ndarray)}
+        if len({x.dtype.kind for x in images.values()}) < 2:
+            return
+        largest = {part: float(np.abs(x).max()) for part, x in images.items()}
+        if max(largest.values()) > _OTHER_SCALE * min(largest.values()):
+            listed = ", ".join(f"x_{part} {images[part].dtype} up to {most:g}" for part, most in largest.items())
+            log.warning("The parts of %s seem to be of several scales: %s. Save them alike.", self.name, listed)
 
     def _several_classes(self, parts):
         """Whether masks are class numbers; of a few rows of such masks it is known."""
@@ -236,6 +251,11 @@ def check_images(name, part, images):
             "Images must be a non-empty array (count, height, width) or (count, height, width, channels), volumes "
             "(count, size, size, size) or (count, depth, height, width, channels). "
             f"Received: {name} with x_{part} of shape {images.shape}. Reshape the array before saving it."
+        )
+    if images.shape[1] in (1, 3, 4) and min(images.shape[2:]) >= _LEAST_SPACE:
+        raise ValueError(
+            f"Channels are the last axis. Received: {name} with x_{part} of shape {images.shape}, which looks like "
+            f"{images.shape[1]} channels before the axes of space. Save numpy.moveaxis(x, 1, -1)."
         )
     if images.dtype.kind not in "buif":
         raise ValueError(

@@ -126,3 +126,21 @@ def test_cuts_of_a_sorted_file_keep_its_classes(tmp_path):
         full.with_validation(100)
     with pytest.raises(ValueError, match="limit=0"):
         full.limited(0)
+
+
+@pytest.mark.parametrize("shape", [(6, 3, 12, 12), (6, 1, 10, 12), (6, 1, 9, 9, 9)])
+def test_channels_before_space_are_named_and_the_remedy_works(tmp_path, shape):
+    """As PyTorch has them; read as they are, they would be images of one or three rows."""
+    images = np.random.default_rng(0).random(shape, "float32")
+    changes = {"x_train": images, "y_train": np.arange(6) % 2, "x_test": images, "y_test": np.arange(6) % 2}
+    with pytest.raises(ValueError, match=r"Channels are the last axis\. Received: .*moveaxis"):
+        data.load(save(tmp_path, **changes))
+    changes |= {key: np.moveaxis(images, 1, -1) for key in ("x_train", "x_test")}
+    assert data.load(save(tmp_path, **changes)).x_train.shape[-1] == shape[1]
+
+
+def test_parts_of_several_scales_are_named(tmp_path, caplog):
+    data.load(save(tmp_path, x_test=arrays()["x_test"].astype("float32")))  # floats, but of the same scale
+    assert not caplog.records
+    data.load(save(tmp_path, x_test=arrays()["x_test"].astype("float32") / 255))
+    assert "several scales" in caplog.text and "x_test float32 up to 0.99" in caplog.text
