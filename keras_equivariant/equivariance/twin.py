@@ -46,7 +46,7 @@ def random_inputs(model, group, samples, size, seed):
                 "Random inputs are made for inputs of real numbers or unsigned integers; pass inputs= of "
                 f"your own. Received: an input of dtype {dtype.name}"
             )
-        spatial = group.dimension if len(shape) > group.dimension else 0
+        spatial = group.dimension if group.orthogonal and len(shape) > group.dimension else 0  # points have no grid
         _check_square(shape[:spatial], group)
         x = smooth_noise((samples, *shape), spatial, generator)
         if dtype.kind == "u":

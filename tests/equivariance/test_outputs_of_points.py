@@ -118,3 +118,11 @@ def test_functions_of_points():
     with pytest.raises(ValueError, match='"positions" or "vectors"'):
         ke.equivariance_error(model, "SO3", arrays, output_layout="position")
     assert ke.certify(model, "SE3", output_layout="vectors").exact
+
+
+def test_points_on_a_line_have_no_grid():
+    points = [keras.Input((8, 1)), keras.Input((8, 3)), keras.Input((8,), dtype="bool")]
+    answer = ke.layers.LiePooling("mean")(ke.layers.LieConv(4, "T1")(ke.layers.LieLift("T1", 1)(points)))
+    assert ke.certify(keras.Model(points, answer), angles=0).verdict == "exact"
+    moved = keras.Model(points, answer + ops.mean(points[0], axis=1))
+    assert ke.certify(moved, angles=0).verdict == "broken"
