@@ -45,7 +45,9 @@ class _Dynamics(keras.Model):
 
     def rollout(self, state, parameters, steps):
         """The motion from states `(B, 2, N, d)`: `(B, steps + 1, 2, N, d)`, the first state included."""
-        states = [np.asarray(state, "float32")[:, None]]
+        if not isinstance(steps, int) or steps < 0:
+            raise ValueError(f"`steps` must be a whole number from 0. Received: steps={steps!r}")
+        states = [np.asarray(state, self.variable_dtype)[:, None]]
         for _ in range(-(-steps // self.steps)):
             states.append(self.predict_on_batch([states[-1][:, -1], parameters]))
         return np.concatenate(states, axis=1)[:, : steps + 1]

@@ -184,3 +184,16 @@ def test_bad_arguments():
         dynamics.springs(2, duration=0.1).chunks(50)
     with pytest.raises(ValueError, match="dimensions"):
         dynamics.angular_momentum(np.zeros((1, 2, 3, 1)))
+
+
+def test_a_motion_in_float64_begins_where_it_was_told():
+    inputs = [keras.Input((3, 2)), keras.Input((3, 2)), keras.Input((3,), dtype="bool")]
+    energy = keras.Model(inputs, keras.ops.sum(inputs[0] ** 2, axis=(1, 2), keepdims=True)[:, 0])
+    state, masses = np.random.default_rng(0).normal(size=(1, 2, 3, 2)), np.ones((1, 3, 2))
+    for dtype in ("float64", "float32"):
+        path = ke.dynamics.HamiltonianNetwork(energy, steps=1, dtype=dtype).rollout(state, masses, 2)
+        assert path.shape == (1, 3, 2, 3, 2) and path.dtype == dtype
+        assert (path[:, 0] == state.astype(dtype)).all()
+    for steps in (-1, 2.5):
+        with pytest.raises(ValueError, match="`steps` must be a whole number from 0"):
+            ke.dynamics.HamiltonianNetwork(energy).rollout(state, masses, steps)
