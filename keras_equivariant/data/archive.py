@@ -91,7 +91,8 @@ def load_archive(path, seed=0, size=None, fit="pad", target=None, mask_values=No
         details = {"class_names": tuple(map(str, arrays.pop("class_names"))), **details}
     arrays = {MEDMNIST.get(key, key): array for key, array in arrays.items()}
     if not any(key in arrays for key in REQUIRED) and None not in names[:2]:
-        parts, groups = divided(path, *map(arrays.get, names), seed)
+        said = f"{path} with {', '.join(arrays)},"
+        parts, groups = divided(said, *map(arrays.get, names), seed)
         arrays, details = parts, {**groups, **details}
     missing = [key for key in REQUIRED if key not in arrays]
     if missing or ("x_val" in arrays) != ("y_val" in arrays):
