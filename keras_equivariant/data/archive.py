@@ -91,9 +91,9 @@ def load_archive(path, seed=0, size=None, fit="pad", target=None, mask_values=No
         details = {"class_names": tuple(map(str, arrays.pop("class_names"))), **details}
     arrays = {MEDMNIST.get(key, key): array for key, array in arrays.items()}
     if not any(key in arrays for key in REQUIRED) and None not in names[:2]:
-        said = f"{path} with {', '.join(arrays)},"
-        parts, groups = divided(said, *map(arrays.get, names), seed)
-        arrays, details = parts, {**groups, **details}
+        name = f"{path} with {', '.join(arrays)},"
+        arrays, groups = divided(name, *map(arrays.get, names), seed)
+        details = {**groups, **details}
     missing = [key for key in REQUIRED if key not in arrays]
     if missing or ("x_val" in arrays) != ("y_val" in arrays):
         raise ValueError(
@@ -137,13 +137,13 @@ def _told(path, arrays, target):
 
 def _of_classes(masks, values, named):
     """Masks of all parts as class numbers, and the values of the classes; those of classes with names are numbers."""
-    masks = arrays = whole(masks)
+    masks = whole(masks)
     if values is not None:
-        return numbered(arrays, values)
-    if not all(mask.dtype.kind in "bui" for mask in arrays.values()) or not several_classes(arrays.values()):
+        return numbered(masks, values)
+    if not all(mask.dtype.kind in "bui" for mask in masks.values()) or not several_classes(masks.values()):
         return masks, None
-    most = max(int(mask.max()) for mask in arrays.values())
-    return (masks, tuple(range(max(named, most + 1)))) if named else numbered(arrays)
+    most = max(int(mask.max()) for mask in masks.values())
+    return (masks, tuple(range(max(named, most + 1)))) if named else numbered(masks)
 
 
 def _resize(arrays, size, fit, task):

@@ -51,14 +51,15 @@ def assembled(
             f"A data set needs files to train on. Received: {name} with the parts {', '.join(parts) or 'none'}. Name "
             "the folder of the training files `train`, or leave out the folders of parts."
         )
-    _check_apart(name, parts)
+    owners = files.belongings(path for paths, _ in parts.values() for path in paths)
+    _check_apart(name, parts, owners)
     classes = fields.get("task") == "classification"
     names = fields.get("class_names", ())
     if "test" not in parts:
-        _draw_test(name, parts, masks, seed, names if classes else None)
+        _draw_test(name, parts, masks, seed, owners, names if classes else None)
     if classes:
         _check_trained(name, parts, names)
-    of = _numbers_of(parts["train"][0])
+    of = _numbers_of(parts["train"][0], owners)
     if of.max() + 1 < len(of):  # so that parts cut later do not share a file either
         fields["groups"] = of
     every = [path for paths, _ in parts.values() for path in paths]
@@ -78,14 +79,14 @@ def assembled(
     return Dataset(name=str(name), description=what, voxel_size=form.voxel_size, reading=reading, **arrays, **fields)
 
 
-def _numbers_of(paths):
-    """For each path the number of its file, or of what that belongs to, by first appearance, whatever the name or link
-    it is given by."""
+def _numbers_of(paths, owners):
+    """For each path the number of its file, or of its patient, by first appearance, whatever the name or link it is
+    given by."""
     numbers = {}
-    return np.array([numbers.setdefault(file, len(numbers)) for file in files.belongings(paths)], "int64")
+    return np.array([numbers.setdefault(owners[path], len(numbers)) for path in paths], "int64")
 
 
-def _check_apart(name, parts):
+def _check_apart(name, parts, owners):
     found = {}
     for part, (paths, _) in parts.items():
         for path, file in zip(paths, files.identities(paths), strict=True):
@@ -95,8 +96,8 @@ def _check_apart(name, parts):
                     f"A file is in one part only, else a network is tested on what it has seen. Received: {name} with "
                     f"{path} in {other} and in {part}. Take it out of one."
                 )
-    seen = {part: set(files.belongings(paths)) for part, (paths, _) in parts.items()}
-    shared = {one for a, b in itertools.combinations(seen.values(), 2) for one in a & b}
+    seen = [{owners[path] for path in paths} for paths, _ in parts.values()]
+    shared = {one for a, b in itertools.combinations(seen, 2) for one in a & b}
     if shared:
         log.warning(
             "Files of %d patients are in several parts of %s: a network is tested on patients it has seen.",
@@ -115,14 +116,15 @@ def _check_trained(name, parts, names):
         )
 
 
-def _draw_test(name, parts, masks, seed, names):
-    """Move a fifth of the training files to a test part; rows of one file stay together.
+def _draw_test(name, parts, masks, seed, owners, names):
+    """Move a fifth of the training files to a test part; rows of one file, and files of one patient, stay together.
 
     Args:
+        owners: `{path: what it belongs to}`.
         names: of the classes, of which each keeps a file to train on; None where targets are no classes.
     """
     paths, targets = parts["train"]
-    of = _numbers_of(paths)
+    of = _numbers_of(paths, owners)
     total, first = int(of.max()) + 1, np.unique(of, return_index=True)[1]
     count = round(TEST_SHARE * total)
     if count < 1:

@@ -12,7 +12,7 @@ from keras_equivariant.data.stored import Stored
 from keras_equivariant.data.targets import check_targets, class_numbers, several_classes, whole
 from keras_equivariant.utils.arrays import as_numbers
 
-_LEAST_SPACE = 8  # from so many pixels and channels on, an image of 1, 3 or 4 rows has its channels first
+_LEAST_SPACE = 8  # pixels that an axis of space has at least, where another could be that of channels
 _OTHER_SCALE = 20  # how much larger the numbers of one part are where those of another are fractions
 
 log = logging.getLogger("keras_equivariant.data")
@@ -252,7 +252,7 @@ def check_images(name, part, images):
             "(count, size, size, size) or (count, depth, height, width, channels). "
             f"Received: {name} with x_{part} of shape {images.shape}. Reshape the array before saving it."
         )
-    if images.shape[1] in (1, 3, 4) and min(images.shape[2:]) >= _LEAST_SPACE:
+    if images.shape[1] in (1, 3, 4) and _are_space(images.shape[2:]):
         raise ValueError(
             f"Channels are the last axis. Received: {name} with x_{part} of shape {images.shape}, which looks like "
             f"{images.shape[1]} channels before the axes of space. Save numpy.moveaxis(x, 1, -1)."
@@ -272,6 +272,11 @@ def check_images(name, part, images):
         _check_filled(name, part, images)
     bytes_ = images.dtype.kind != "f" and images.min() >= 0 and images.max() <= 255
     return as_numbers(images, "uint8" if bytes_ else "float32", f"Images, x_{part} of {name},")
+
+
+def _are_space(sizes):
+    """Whether numbers look like those of pixels along the axes of space, none of them like that of channels."""
+    return min(sizes) >= max(_LEAST_SPACE, max(sizes) / 4)
 
 
 def is_cube(shape):

@@ -2,6 +2,8 @@
 
 from keras_equivariant.utils.optional import require
 
+_OWNERS = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
+
 
 def read(path, mask=False):
     """`(array (*space, C), whether that is an image, edges of a voxel or None)` of one file.
@@ -26,15 +28,21 @@ def read(path, mask=False):
 
 def patients(paths):
     """What each file belongs to: its patient, else its study or series, by the first of these that tells files apart;
-    None for all where none does, and for a file that does not say it."""
-    pydicom = require("pydicom", "Reading DICOM files", "medical")
-    tags = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
-    headers = [pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(tags)) for path in paths]
-    for tag in tags:
+    None for all where none does, and for a file that does not say it, or is damaged: `read` says why."""
+    headers = [_header(path) for path in paths]
+    for tag in _OWNERS:
         found = [str(header.get(tag) or "") or None for header in headers]
         if len(set(found) - {None}) > 1:
             return found
     return [None] * len(headers)
+
+
+def _header(path):
+    pydicom = require("pydicom", "Reading DICOM files", "medical")
+    try:
+        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_OWNERS))
+    except Exception:  # what is raised on damaged files has no common base
+        return {}
 
 
 def _decoded(dataset):

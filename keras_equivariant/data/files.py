@@ -14,8 +14,41 @@ TIFFS = (".tif", ".tiff")
 NIFTIS = (".nii", ".nii.gz")
 DICOMS = (".dcm", ".dicom")
 FITS = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz")
-SUFFIXES = (*PICTURES, *TIFFS, *NIFTIS, *DICOMS, *FITS, ".npy")
 IN_MEMORY = 2**30  # bytes; larger sets stay on disk
+
+
+def _picture(path, mask):
+    return pictures.read(path, mask), None, None
+
+
+def _tiff(path, mask):
+    return *tiffs.read(path, mask), None
+
+
+def _fits(path, mask):
+    return fits.read(path, mask), True, None
+
+
+def _nifti(path, mask):
+    volume = require("nibabel", "Reading NIfTI volumes", "medical").load(path)
+    return np.asarray(volume.dataobj), False, tuple(float(round(z, 6)) for z in volume.header.get_zooms()[:3])
+
+
+def _array(path, mask):
+    return np.load(path, allow_pickle=False), None, None
+
+
+# By ending: function of (path, mask) that returns the array, whether that is an image with channels (None: as its
+# shape says), and the edges of a voxel or None.
+_READERS = {
+    **dict.fromkeys(PICTURES, _picture),
+    **dict.fromkeys(TIFFS, _tiff),
+    **dict.fromkeys(NIFTIS, _nifti),
+    **dict.fromkeys(DICOMS, dicoms.read),
+    **dict.fromkeys(FITS, _fits),
+    ".npy": _array,
+}
+SUFFIXES = tuple(_READERS)
 
 
 def suffix_of(path, suffixes=SUFFIXES):
@@ -45,12 +78,13 @@ def identities(paths):
 
 
 def belongings(paths):
-    """For each path what it belongs to, such as a patient whose name the file bears, or the file itself."""
-    found = list(identities(paths))
-    at = [i for i, path in enumerate(paths) if suffix_of(path) in DICOMS]
-    for i, patient in zip(at, dicoms.patients([paths[i] for i in at]) if at else (), strict=True):
-        found[i] = found[i] if patient is None else ("patient", patient)
-    return found
+    """`{path: what it belongs to}`: the patient whose name the file bears, or the file itself. All paths of a data set
+    are asked together, since what tells patients apart is seen from all."""
+    paths = list(paths)
+    found = dict(zip(paths, identities(paths), strict=True))
+    scans = [path for path in found if suffix_of(path) in DICOMS]
+    owners = zip(scans, dicoms.patients(scans), strict=True)
+    return found | {path: ("patient", owner) for path, owner in owners if owner is not None}
 
 
 def read(path, mask=False):
@@ -63,21 +97,9 @@ def read(path, mask=False):
     Raises:
         ValueError: the file is damaged, or holds something else; a mask in several colors.
     """
-    suffix, size, image = suffix_of(path), None, None
+    suffix = suffix_of(path)
     try:
-        if suffix in PICTURES:
-            array = pictures.read(path, mask)
-        elif suffix in TIFFS:
-            array, image = tiffs.read(path, mask)
-        elif suffix in NIFTIS:
-            volume = require("nibabel", "Reading NIfTI volumes", "medical").load(path)
-            array, size = np.asarray(volume.dataobj), tuple(float(round(z, 6)) for z in volume.header.get_zooms()[:3])
-        elif suffix in DICOMS:
-            array, image, size = dicoms.read(path, mask)
-        elif suffix in FITS:
-            array, image = fits.read(path, mask), True
-        else:
-            array = np.load(path, allow_pickle=False)
+        array, image, size = _READERS.get(suffix, _array)(path, mask)
     except ImportError:
         raise
     except Exception as error:  # what the readers raise on damaged files has no common base
@@ -95,7 +117,7 @@ def read(path, mask=False):
             "infinite ones. Replace them, as numpy.nan_to_num does, or remove the file."
         )
     if image is None:
-        image = suffix not in NIFTIS and array.ndim == 3 and array.shape[-1] in (1, 3, 4)
+        image = array.ndim == 3 and array.shape[-1] in (1, 3, 4)
     if mask:
         return _one_channel(array, image, path)[..., None], size
     return array if image or array.ndim == 4 else array[..., None], size

@@ -21,11 +21,11 @@ def part_of(name):
     return next((part for part, names in PARTS.items() if str(name).strip().lower() in names), None)
 
 
-def rows_of_parts(path, what, labels, split=None, seed=0, groups=None, leave=True):
+def rows_of_parts(name, what, labels, split=None, seed=0, groups=None, leave=True):
     """`{part: numbers of rows}` of what nobody has divided: as `split` says, or with a fifth drawn for testing.
 
     Args:
-        path, what: the file, and what a row is, in the plural, for messages.
+        name, what: of the archive, and what a row is, in the plural, for messages.
         labels: one entry a row, as in `cuts.drawn`.
         split: train, val or test of each row, or None.
         seed: of the draw.
@@ -45,14 +45,23 @@ def rows_of_parts(path, what, labels, split=None, seed=0, groups=None, leave=Tru
         if None in where or len(where) != count:
             wrong = repr(np.ravel(split)[where.index(None)]) if None in where else f"{len(where)} for {count} {what}"
             raise ValueError(
-                f"`split` says train, val or test of each of the {what}. Received: {path} with {wrong}. Write one of "
+                f"`split` says train, val or test of each of the {what}. Received: {name} with {wrong}. Write one of "
                 "these for each."
             )
         parts = {part: np.flatnonzero([found == part for found in where]) for part in ("train", "val", "test")}
     if not len(parts["train"]) or not len(parts["test"]):
         raise ValueError(
-            f"A data set needs {what} to train on and to test on, of each class. Received: {path} with "
+            f"A data set needs {what} to train on and to test on, of each class. Received: {name} with "
             f"{', '.join(f'{len(rows)} for {part}' for part, rows in parts.items())}. Add more, or say which in an "
             "array `split`."
         )
+    _warn_of_lost(name, what, np.asarray(labels), parts["train"])
     return {part: rows for part, rows in parts.items() if len(rows)}
+
+
+def _warn_of_lost(name, what, labels, train):
+    """Name the classes of which none of the rows to train on is."""
+    lost = np.setdiff1d(labels, labels[train]) if labels.ndim == 1 and labels.dtype.kind in "biuUS" else ()
+    if len(lost):
+        listed = ", ".join(map(str, lost[:8]))
+        log.warning("None of the %s to train on of %s is of the classes %s.", what, name, listed)

@@ -16,11 +16,11 @@ def keys_of(names):
     return tuple(next((name for name in known if name in names), None) for known in wanted)
 
 
-def divided(path, images, targets, split=None, groups=None, seed=0):
+def divided(name, images, targets, split=None, groups=None, seed=0):
     """`({"x_train": …, …}, fields of the Dataset)` of arrays with a row an image.
 
     Args:
-        path: the file.
+        name: what the archive is called in messages.
         images, targets: the arrays.
         split: train, val or test of each image, or None: a fifth is drawn for testing.
         groups: what each image belongs to, such as its patient, drawn together, or None.
@@ -33,12 +33,12 @@ def divided(path, images, targets, split=None, groups=None, seed=0):
     counts = {what: len(np.atleast_1d(array)) for what, array in arrays.items() if array is not None}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{count} {what}" for what, count in counts.items())
-        raise ValueError(f"An archive has targets for each image. Received: {path} with {listed}. Save one for each.")
+        raise ValueError(f"An archive has targets for each image. Received: {name} with {listed}. Save one for each.")
     labels = np.argmax(targets, axis=1) if is_one_hot(targets) else np.asarray(targets)
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     classes = labels.ndim == 1 and labels.dtype.kind in "biuUS"
     of = None if groups is None else np.unique(np.ravel(groups), return_inverse=True)[1]
-    parts = rows_of_parts(path, "images", labels, split, seed, of, leave=classes)
+    parts = rows_of_parts(name, "images", labels, split, seed, of, leave=classes)
     found = {f"x_{part}": images[rows] for part, rows in parts.items()}
     found |= {f"y_{part}": targets[rows] for part, rows in parts.items()}
     return found, {} if of is None else {"groups": of[parts["train"]]}

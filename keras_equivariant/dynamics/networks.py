@@ -45,7 +45,7 @@ class _Dynamics(keras.Model):
 
     def rollout(self, state, parameters, steps):
         """The motion from states `(B, 2, N, d)`: `(B, steps + 1, 2, N, d)`, the first state included."""
-        if not isinstance(steps, int) or steps < 0:
+        if not isinstance(steps, int | np.integer) or steps < 0:
             raise ValueError(f"`steps` must be a whole number from 0. Received: steps={steps!r}")
         states = [np.asarray(state, self.variable_dtype)[:, None]]
         for _ in range(-(-steps // self.steps)):

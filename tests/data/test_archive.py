@@ -139,6 +139,13 @@ def test_channels_before_space_are_named_and_the_remedy_works(tmp_path, shape):
     assert data.load(save(tmp_path, **changes)).x_train.shape[-1] == shape[1]
 
 
+def test_a_few_slices_of_many_bands_are_a_volume(tmp_path):
+    images = np.random.default_rng(0).random((6, 4, 48, 48, 10), "float32")
+    assert data.load(
+        save(tmp_path, x_train=images, y_train=np.arange(6), x_test=images, y_test=np.arange(6))
+    ).layout == ("volumes")
+
+
 def test_parts_of_several_scales_are_named(tmp_path, caplog):
     data.load(save(tmp_path, x_test=arrays()["x_test"].astype("float32")))  # floats, but of the same scale
     assert not caplog.records

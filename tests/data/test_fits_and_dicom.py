@@ -166,6 +166,14 @@ def test_a_patient_in_two_parts_is_named_and_files_without_a_patient_stand_alone
         write_dicom(folder / f"{k}.dcm", np.full((4, 4), k, "uint8"), PatientID=f"p{k // 2}")
     load(tmp_path)
     assert "Files of 4 patients are in several parts" in caplog.text
+    caplog.clear()
+    for k, (part, name) in enumerate([("train", "a"), ("train", "b"), ("train", "c"), ("train", "d"), ("test", "a")]):
+        folder = tmp_path / "one" / part / ("ill", "well")[k % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        uids = {"StudyInstanceUID": f"1.2.{k}", "SeriesInstanceUID": f"1.3.{k}"}
+        write_dicom(folder / f"{k}.dcm", np.full((4, 4), k, "uint8"), PatientID=name, **uids)
+    load(tmp_path / "one")  # a part of one patient alone is judged beside the others
+    assert "Files of 1 patients are in several parts" in caplog.text
     for k in range(10):
         folder = tmp_path / "plain" / ("ill", "well")[k // 5]
         folder.mkdir(parents=True, exist_ok=True)
@@ -178,8 +186,21 @@ def test_dicom_without_pixels_or_in_another_compression_says_so(tmp_path):
 
     with pytest.raises(ValueError, match="it holds no pixels but RTPLAN"):
         files.read(get_testdata_file("rtplan.dcm", download=False))
+    from pydicom.encaps import encapsulate
+    from pydicom.uid import JPEG2000
+
+    unknown = pydicom.dcmread(write_dicom(tmp_path / "unknown.dcm", np.zeros((4, 4), "uint8")))
+    unknown.file_meta.TransferSyntaxUID, unknown.PixelData = JPEG2000, encapsulate([b"no such pixels"])
+    unknown.save_as(tmp_path / "unknown.dcm", enforce_file_format=False)
     with pytest.raises(ValueError, match="JPEG 2000.*cannot be decoded here.*pylibjpeg"):
-        files.read(get_testdata_file("GDCMJ2K_TextGBR.dcm", download=False))
+        files.read(tmp_path / "unknown.dcm")
     (tmp_path / "torn.dcm").write_bytes(b"DICM")
     with pytest.raises(ValueError, match="must be whole.*torn.dcm"):
         files.read(tmp_path / "torn.dcm")
+    for folder in ("ill", "well"):
+        for k in range(3):
+            (tmp_path / "set" / folder).mkdir(parents=True, exist_ok=True)
+            write_dicom(tmp_path / "set" / folder / f"{k}.dcm", np.zeros((4, 4), "uint8"), PatientID=f"{folder}{k}")
+    (tmp_path / "set" / "ill" / "torn.dcm").write_bytes(b"DICM")
+    with pytest.raises(ValueError, match="must be whole.*torn.dcm"):
+        load(tmp_path / "set")

@@ -62,6 +62,12 @@ def test_a_group_is_in_one_part_only(path):
     assert len(tested) == 1 and not trained & tested
 
 
+def test_a_class_that_is_drawn_whole_is_named(path, caplog):
+    """A patient is all there is of a class: whichever is drawn for testing, its class is not trained on."""
+    data.load(save(path, x=images(), y=np.arange(20) // 4, patient=np.arange(20) // 4))
+    assert "None of the images to train on" in caplog.text
+
+
 def test_masks_and_numbers_are_what_they_are(path):
     masks = (np.random.default_rng(1).random((20, 6, 6)) > 0.5).astype("uint8")
     assert data.load(save(path, x=images(), masks=masks)).task == "segmentation"
