@@ -1,5 +1,6 @@
 """What becomes of layers without windows: activations, normalizations, merges, dense layers, pooling over all space."""
 
+import math
 from functools import partial
 
 import keras
@@ -178,7 +179,22 @@ def attention(walk, call, args, kwargs):
         changes["output_shape"] = walk.filters(call.outputs[0])
     if kind == REGULAR:
         walk.because("in each orientation by itself")
+    known = all(None not in x.shape[1:-1] for x in tensors)
+    if kind == REGULAR and walk.rank > 2 and known and not kwargs and not args[3:]:
+        return walk.mark(_in_rows(walk, layer, {**changes, "attention_axes": (1,)}, tensors), kind)
     return walk.mark(walk.copy(layer, **changes)(*tensors, *args[3:], **kwargs), kind)
+
+
+def _in_rows(walk, layer, changes, tensors):
+    """Attention between the voxels in one row: along three axes TensorFlow has no function of so many axes."""
+
+    def reshape(x, *shape, role):
+        return keras.layers.Reshape((*shape, *x.shape[-2:]), name=walk.names.new(f"{layer.name}_{role}"))(x)
+
+    each = {id(x): x for x in tensors}
+    rows = {key: reshape(x, math.prod(walk.space(x)), role="row") for key, x in each.items()}
+    y = walk.copy(layer, **changes)(*(rows[id(x)] for x in tensors))
+    return reshape(y, *walk.space(tensors[0]), role="voxels")
 
 
 def operation(walk, call, args, kwargs):

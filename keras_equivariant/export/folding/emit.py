@@ -112,6 +112,12 @@ class Emitter:
             return self.apply(source, operation, weights, args[0], **overrides)
         return self._call(self._layer(source, operation, **overrides), weights, *args, **kwargs)
 
+    def changed(self, layer, changes, *args):
+        """As `copy`, of a stock layer with a few entries of its configuration changed."""
+        overrides, weights = at_inference(layer)
+        new = self._layer((id(layer), repr(changes)), layer, **overrides, **changes)
+        return self._call(new, weights, *args)
+
     def keep(self, operation, *args, **kwargs):
         """As `copy`, of what is folded already: nothing is merged."""
         args, kwargs = constants((args, kwargs))

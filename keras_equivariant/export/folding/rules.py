@@ -3,6 +3,7 @@
 import keras
 
 from keras_equivariant import layers
+from keras_equivariant.export.folding.attention import ATTENTION
 from keras_equivariant.export.folding.features import Packed, in_packed_order
 from keras_equivariant.export.folding.stock_rules import RULES, elementwise
 from keras_equivariant.export.folding.volumes import VOLUMES
@@ -43,12 +44,19 @@ def apply_rule(emitter, operation, args, kwargs):
     given = [emitter.features.get(x) for x in keras.tree.flatten((args, kwargs))]
     if not any(given):
         rewrite = None if kwargs else VOLUMES.get(type(operation))
-        return rewrite(emitter, operation, *args) if rewrite else emitter.copy(operation, *args, **kwargs)
+        return rewrite(emitter, operation, *args) if rewrite else _copied(emitter, operation, args, kwargs)
     if not kwargs:
         result = _by_table(emitter, operation, args)
         if result is not None:
             return result
     return _unpacked(emitter, operation, args, kwargs, next(f for f in given if f))
+
+
+def _copied(emitter, operation, args, kwargs):
+    """A stock layer as it is, or as an equal one that more converters can read."""
+    rewrite = ATTENTION.get(type(operation))
+    result = rewrite(emitter, operation, *args, **kwargs) if rewrite else None
+    return emitter.copy(operation, *args, **kwargs) if result is None else result
 
 
 def _check_frames(operation, x):
@@ -99,7 +107,7 @@ def _by_table(emitter, operation, args):
 def _unpacked(emitter, operation, args, kwargs, features):
     """Any stock layer whatever, on the features as they are in the unfolded model."""
     args, kwargs = keras.tree.map_structure(emitter.features.full, (args, kwargs))
-    results = emitter.copy(operation, *args, **kwargs)
+    results = _copied(emitter, operation, args, kwargs)
     for result in keras.tree.flatten(results):
         if len(result.shape) > 2 + features.rank and tuple(result.shape[1 + features.rank : -1]) == features.fiber:
             emitter.features.add(Packed(features.fiber, (result.shape[-1],), features.rank, full=result))
