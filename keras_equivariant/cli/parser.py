@@ -183,12 +183,8 @@ def _add_equivariant(command):
 def _add_prove(prove):
     prove.add_argument("file", metavar="FILE", help="a .tflite, .onnx or .keras file of stock operations")
     prove.add_argument("--group", help="the symmetry to prove (default: the largest that is found)")
-    prove.add_argument(
-        "--input-shape",
-        type=_shape,
-        metavar="H,W,C",
-        help="shape of one input, where the file leaves the sizes of images open",
-    )
+    shapes = {"type": _shape, "action": "append", "metavar": "H,W,C"}
+    prove.add_argument("--input-shape", **shapes, help="of an image, where the file leaves it open; for each input")
     prove.add_argument("--json", metavar="FILE", help="also write the proof as JSON")
 
 

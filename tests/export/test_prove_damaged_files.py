@@ -3,6 +3,7 @@
 import random
 
 import keras
+import numpy as np
 import pytest
 from keras import layers
 
@@ -60,3 +61,36 @@ def test_one_byte(suffix, folder, tmp_path):
 def test_no_file(suffix, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"Received: .*missing"):
         ke.prove(tmp_path / f"missing{suffix}")
+
+
+def _without_a_type(graph, onnx):
+    graph.initializer.append(onnx.numpy_helper.from_array(np.ones(2, np.float32), "ones"))
+    graph.node.append(onnx.helper.make_node("Cast", ["ones"], ["other"]))
+
+
+def _with_a_part_too_many(graph, onnx):
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array([1, 1]), "sizes"))
+    parts = onnx.helper.make_node("Split", [graph.node[-1].output[0], "sizes"], ["one", "two", "three"], axis=1)
+    graph.node.append(parts)
+
+
+@pytest.mark.parametrize("damage", [_without_a_type, _with_a_part_too_many])
+def test_operations_that_are_not_whole_are_not_covered(damage, folder, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(str(folder / "whole.onnx"))
+    damage(model.graph, onnx)
+    model.graph.output[0].name = model.graph.node[-1].output[0]
+    onnx.save(model, str(tmp_path / "changed.onnx"))
+    assert ke.prove(tmp_path / "changed.onnx", "C4").verdict == "not covered"
+
+
+def test_strides_of_nothing_are_not_covered(folder, tmp_path):
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    flatbuffers = pytest.importorskip("flatbuffers")
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs((folder / "whole.tflite").read_bytes(), 0))
+    options = next(one.builtinOptions for one in model.subgraphs[0].operators if hasattr(one.builtinOptions, "strideH"))
+    options.strideH = 0
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    (tmp_path / "changed.tflite").write_bytes(bytes(builder.Output()))
+    assert ke.prove(tmp_path / "changed.tflite", "C4").verdict == "not covered"

@@ -12,6 +12,8 @@
 | `transpose`   | x, order            |                                                                       |
 | `concatenate` | any number          | `axis`                                                                |
 | `split`       | x                   | `axis`, `sizes`                                                       |
+| `stack`       | any number          | `axis`, a new one                                                     |
+| `unstack`     | x                   | `axis`, which its parts do not have                                   |
 | `slice`       | x                   | `index`: function of the shape to a tuple of slices and integers      |
 | `gather`      | x, indices          | `axis`                                                                |
 | `pad`         | x, pads             | `mode`, `value`                                                       |

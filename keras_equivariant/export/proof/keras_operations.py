@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_equivariant.export.proof.graph import Node, nearest_centers
+from keras_equivariant.export.proof.graph import nearest_centers
 from keras_equivariant.export.proof.keras_nodes import as_tuple, reshaped
 from keras_equivariant.export.proof.keras_normalizations import spread
 from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS
@@ -85,13 +85,7 @@ def _stack(reader, node, operation, call, keys):
 
 
 def _unstack(reader, node, operation, call, keys):
-    axis, outputs = operation.axis, node.outputs
-    node.outputs = tuple(reader.key() for _ in outputs)
-    node.kind, node.options = "split", {"axis": axis, "sizes": lambda size: [1] * size}
-    for part, output, tensor in zip(node.outputs, outputs, call.outputs, strict=True):
-        after = Node("", node.name, node.operation, (part,), (output,))
-        reshaped(after, tensor.shape[1:])
-        reader.nodes.append(after)
+    node.kind, node.options = "unstack", {"axis": operation.axis}
 
 
 def _reshape(reader, node, operation, call, keys):

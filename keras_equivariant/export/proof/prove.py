@@ -179,7 +179,7 @@ _ORDER = ["invariant", "moved with the image", "permuted"]
 
 def _partial(node, field):
     """Whether an operation acts on some axes of space only, so that another one completes it."""
-    return node.kind in ("split", "slice", "gather", "reshape", "repeat") or (
+    return node.kind in ("split", "unstack", "slice", "gather", "reshape", "repeat") or (
         node.kind == "pool" and len(field.axes) == 4 and any(len(axis) > 1 for axis in field.axes)
     )
 
@@ -224,9 +224,11 @@ def _shapes(graph, input_shape):
         shapes = _assigned(shapes, [tuple(shape) for shape in given], graph.name)
     unknown = [shape for shape in shapes.values() if None in tuple(shape)[1:]]
     if unknown:
+        known = [(None, *(28 if size is None else size for size in shape[1:])) for shape in shapes.values()]
         raise ValueError(
             "What windows do at the edges of an image depends on its size. Received: a network whose input has the "
-            f"shape {unknown[0]}; pass one, such as input_shape=(None, 28, 28, 1)"
+            f"shape {unknown[0]}; pass {'one' if len(known) == 1 else 'those of all inputs'}, such as "
+            f"input_shape={known[0] if len(known) == 1 else known}"
         )
     return shapes
 

@@ -25,7 +25,7 @@ _POINTWISE = {
 _WEIGHTED = ("CONV", "DEPTHWISE", "FULLY", "TRANSPOSE_CONV")
 _REDUCE = {"MEAN": "mean", "SUM": "sum", "REDUCE_MAX": "max", "REDUCE_MIN": "min", "REDUCE_PROD": "product"}
 # Integers pass through these as they are where input and output have one scale.
-_STRUCTURE = ("reshape", "transpose", "concatenate", "split", "slice", "gather", "pad", "repeat", "stack")
+_STRUCTURE = ("reshape", "transpose", "concatenate", "split", "slice", "gather", "pad", "repeat", "stack", "unstack")
 
 
 def read(path):
@@ -249,6 +249,9 @@ class _Reader:
 
     def _pack(self, node, options, constants):
         node.kind, node.options = "stack", {"axis": options.axis}
+
+    def _unpack(self, node, options, constants):
+        node.kind, node.options = "unstack", {"axis": options.axis}
 
     def _split(self, node, options, constants):
         axis, count = int(constants[node.inputs[0]].ravel()[0]), options.numSplits

@@ -45,6 +45,14 @@ def split(proof, node, x):
     return [_taken(field, axis, np.arange(a, b)) for a, b in itertools.pairwise(starts)]
 
 
+def unstack(proof, node, x):
+    """The entries of an axis, each without it."""
+    axis = node.options["axis"] % len(x.axes)
+    field = x.indexed(axis, proof.table, proof.moves)
+    parts = [_taken(field, axis, [i]) for i in range(x.shape[axis])]
+    return [Field([one for i, one in enumerate(part.axes) if i != axis], part.ids) for part in parts]
+
+
 def gather(proof, node, x, indices):
     axis = node.options["axis"] % len(x.axes)
     field = x.indexed(axis, proof.table, proof.moves)

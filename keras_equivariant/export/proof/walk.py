@@ -23,8 +23,13 @@ RULES = {
     "slice": structure.slices,
     "split": structure.split,
     "stack": structure.stack,
+    "unstack": structure.unstack,
     "transpose": structure.transpose,
 }
+
+
+# What rules, and the evaluators of a format, raise of an operation that is not whole.
+_NOT_UNDERSTOOD = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 class Broken(Exception):
@@ -94,11 +99,13 @@ class Walk:
         if not tainted:
             try:
                 results = self._results(node)
+                if len(results) != len(node.outputs):
+                    raise NotCovered(f"its {node.operation} has {len(node.outputs)} outputs, not {len(results)}")
                 if any(isinstance(result, Field) for result in results):
                     field = results[0] if len(results) == 1 else _side_by_side(results)
             except NotCovered as error:
                 reason = str(error)
-            except (AttributeError, IndexError, KeyError, NotImplementedError, TypeError, ValueError) as error:
+            except _NOT_UNDERSTOOD as error:
                 reason = f"its {node.operation} is of a form that is not understood ({error})"
         if field is not None and node.kind in ("convolution", "dense"):
             apart = [i for i in range(len(self.moves)) if not is_closed(field, i)]
