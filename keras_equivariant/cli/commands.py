@@ -170,6 +170,7 @@ def run_equivariant(arguments):
 
     import keras
 
+    from keras_equivariant.cli.samples import samples
     from keras_equivariant.conversion import equivariant, symmetrize
     from keras_equivariant.equivariance import certify
     from keras_equivariant.export import arguments as checks
@@ -182,9 +183,10 @@ def run_equivariant(arguments):
             "The network to train is written as a .keras file. Received: --formats keras, whose file has the same "
             "name. Train it first, then fold it with ke.fold or keras-equivariant export."
         )
+    _check_symmetrized(arguments)
     model = _load_model(arguments.model)
     needs_data = any(format.needs_data for format in formats)
-    images = _images(arguments.data, model) if needs_data else None
+    images = samples(arguments.data, model) if needs_data else None
     name = arguments.name or f"{Path(arguments.model).stem}_{arguments.group.lower()}"
     output = Path(arguments.output or Path("runs") / name)
     saved = output / f"{name}.keras"
@@ -209,6 +211,18 @@ def run_equivariant(arguments):
     return 0 if report.verdict in ("exact", "approximate") else 1
 
 
+def _check_symmetrized(arguments):
+    """ValueError for options of a twin where the model itself is averaged."""
+    changes = {"--weights": arguments.weights, "--keep-windows": arguments.keep_windows}
+    changes["--match"] = arguments.match != "parameters"
+    given = [option for option, value in changes.items() if value]
+    if arguments.symmetrize and given:
+        raise ValueError(
+            "A symmetrized model keeps its weights, windows and layers. Received: --symmetrize "
+            f"{arguments.symmetrize} with {' and '.join(given)}; leave out the one or the other"
+        )
+
+
 def _multiply_adds(model):
     """Multiplications with additions for one example, as a text."""
     from keras_equivariant.costs.layers import layer_costs
@@ -226,22 +240,6 @@ def _load_model(path):
     if not str(path).endswith((".keras", ".h5", ".hdf5")):
         raise ValueError(f"A model is a .keras or .h5 file. Received: {path}; write one with model.save(...).")
     return load_model(path, compile=False)
-
-
-def _images(path, model):
-    """Sample images of an .npy or .npz file, whose first array they are."""
-    import numpy as np
-
-    if path is None:
-        raise ValueError("tflite_int8 needs sample images. Received: no --data; name an .npy or .npz file of them.")
-    found = np.load(path, allow_pickle=False)
-    images = found if isinstance(found, np.ndarray) else found[found.files[0]]
-    if images.ndim != len(model.input_shape):
-        raise ValueError(
-            f"The sample images must have the shape (N, {', '.join(map(str, model.input_shape[1:]))}). Received: "
-            f"{images.shape} in {path}."
-        )
-    return images[:100].astype("float32")
 
 
 def _number_or_text(text):

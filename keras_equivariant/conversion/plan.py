@@ -48,7 +48,7 @@ class Plan:
         self.heads = set()
         self.predictions = predictions(graph, self.calls, rank)
         if not any(map(self.is_map, graph.inputs)):
-            raise _without_maps(graph.inputs[0], rank)
+            raise without_maps(graph.inputs[0], rank)
         for tensor in graph.inputs:
             kind = IMAGE if self.is_map(tensor) else INVARIANT
             self._planned[id(tensor)] = Planned(kind, self.new(tensor.shape[-1], fixed=True))
@@ -143,10 +143,13 @@ class Plan:
             self._planned[id(tensor)] = Planned(INVARIANT, self.fixed(tensor))
 
 
-def _without_maps(tensor, rank):
+def without_maps(tensor, rank):
+    """The error of a model whose inputs are no images, or no volumes; `tensor` is the first of them."""
     wanted = "images (B, H, W, C)" if rank == 2 else "volumes (B, D, H, W, C)"
     remedy = "name a group of the plane, such as D4"
-    if rank == 2:
+    if len(tensor.shape) == 3:
+        remedy = "make of a series (B, T, C) an image of one row (B, 1, T, C), which D1 mirrors"
+    elif rank == 2:
         remedy = "name a group of space, such as O, for volumes"
     if rank == 2 and len(tensor.shape) == 5:
         remedy += "; of frames convert what sees one of them, and call that in keras.layers.TimeDistributed"

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from keras_equivariant import groups, layers
 from keras_equivariant.conversion.output_names import output_names, with_output_names
-from keras_equivariant.conversion.plan import Plan
+from keras_equivariant.conversion.plan import Plan, without_maps
 from keras_equivariant.graphs.calls import calls, fresh
 from keras_equivariant.graphs.reading import as_functional, functional
 from keras_equivariant.graphs.rewriting import inlined
@@ -79,10 +79,7 @@ def symmetrize(
     flat = keras.tree.flatten(inputs)
     images = [x for x in flat if len(x.shape) == group.dimension + 2]
     if not images:
-        raise ValueError(
-            f"The model must take {'images (B, H, W, C)' if group.dimension == 2 else 'volumes (B, D, H, W, C)'} to be "
-            f"made equivariant to {group.name}. Received: inputs of shapes {[tuple(x.shape) for x in flat]}"
-        )
+        raise without_maps(flat[0], group.dimension)
     first = next(
         (c.operation for c in calls(graph) if getattr(c.operation, "data_format", "") == "channels_first"), None
     )

@@ -12,6 +12,7 @@ import keras_equivariant as ke
 from keras_equivariant.cli import main
 
 pytestmark = pytest.mark.tensorflow
+SHAPES = {"image": (8, 8, 1), "more": (3,)}
 
 
 @pytest.fixture
@@ -47,6 +48,44 @@ def test_symmetrized(stranger, tmp_path, capsys):
     np.save(tmp_path / "x.npy", np.random.default_rng(0).random((12, 8, 8, 1)))
     assert main([*arguments, "--data", str(tmp_path / "x.npy"), "--overwrite"]) == 0
     assert (out / "stranger_c2_int8.tflite").is_file()
+
+
+def test_samples_of_several_inputs(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image, more = keras.Input((8, 8, 1), name="image"), keras.Input((3,), name="more")
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, activation="relu")(image))
+    keras.Model({"image": image, "more": more}, layers.Dense(2)(layers.Concatenate()([x, more]))).save("two.keras")
+    arguments = ["equivariant", "two.keras", "--group", "C2", "--output", "out", "--formats", "tflite_int8", "--data"]
+    arrays = {name: np.random.default_rng(0).random((12, *shape)) for name, shape in SHAPES.items()}
+    np.save("one.npy", arrays["image"])
+    np.savez("some.npz", picture=arrays["image"], more=arrays["more"])
+    np.savez("turned.npz", image=arrays["more"], more=arrays["image"])
+    np.savez("all.npz", **arrays)
+    for file, reason in (("one.npy", "without a name"), ("some.npz", "picture, more"), ("turned.npz", '"image" must')):
+        assert main([*arguments, file]) == 2
+        assert reason in capsys.readouterr().err
+    assert main([*arguments, "all.npz"]) == 0
+    assert "verified" in capsys.readouterr().out
+
+
+def test_samples_of_a_subclassed_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(BROUGHT.replace('"brought"', '"mine"'))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    model = importlib.import_module("mine").Brought()
+    model(np.zeros((1, 8, 8, 1), "float32"))
+    model.save("mine.keras")
+    np.save("x.npy", np.random.default_rng(0).random((12, 8, 8, 1)))
+    np.save("wide.npy", np.random.default_rng(0).random((12, 8, 8, 3)))
+    arguments = ["equivariant", "mine.keras", "--group", "C2", "--output", "out", "--formats", "tflite_int8", "--data"]
+    assert main([*arguments, "wide.npy"]) == 2
+    assert main([*arguments, "x.npy"]) == 0
+
+
+@pytest.mark.parametrize("option", [("--weights", "project"), ("--match", "channels"), ("--keep-windows",)])
+def test_options_of_a_twin_are_none_of_a_symmetrized_model(option, stranger, capsys):
+    assert main(["equivariant", str(stranger), "--symmetrize", "average", *option]) == 2
+    assert f"with {option[0]}; leave out" in capsys.readouterr().err
 
 
 def test_mistakes(tmp_path, capsys):

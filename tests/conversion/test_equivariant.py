@@ -575,3 +575,15 @@ def test_arguments_are_checked():
             ke.equivariant(stock, **arguments)
     with pytest.raises(TypeError, match=r"keras\.Model"):
         ke.equivariant(layers.Dense(2))
+
+
+@pytest.mark.parametrize("make", [ke.equivariant, ke.symmetrize])
+def test_a_series_is_told_to_be_an_image_of_one_row(make):
+    def network(size, convolution, kernel, pooling):
+        x = convolution(4, kernel, activation="relu")(series := keras.Input(size))
+        return keras.Model(series, layers.Dense(2)(pooling()(x)))
+
+    with pytest.raises(ValueError, match=r"image of one row \(B, 1, T, C\), which D1 mirrors"):
+        make(network((12, 3), layers.Conv1D, 3, layers.GlobalAveragePooling1D), "D4")
+    rows = network((1, 12, 3), layers.Conv2D, (1, 3), layers.GlobalAveragePooling2D)
+    assert ke.certify(make(rows, "D1"), "D1").verdict == "exact"
