@@ -1,5 +1,6 @@
 """What `export` accepts: each argument checked before anything is written."""
 
+import keyword
 import pathlib
 import re
 
@@ -50,12 +51,19 @@ def checked_name(name):
 
 def check_input_names(graph):
     """ValueError where an input has a name that no signature can have; those of layers are made safe in `fold`."""
-    bad = [tensor.name for tensor in graph.inputs if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.\\/>-]*", tensor.name)]
+    names = [tensor.name for tensor in graph.inputs]
+    bad = [name for name in names if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_.\\/>-]*", name) or _is_taken(name)]
     if bad:
         raise ValueError(
             "An input's name becomes a name of the served signature: letters, digits, '_', '-' and '.', the first a "
-            f"letter. Received: {bad[0]!r}. Build the model on keras.Input(..., name={'x' + _SAFE.sub('_', bad[0])!r})"
+            f"letter, and no word of Python's own. Received: {bad[0]!r}. Build the model on keras.Input(..., "
+            f"name={'x' + _SAFE.sub('_', bad[0])!r})"
         )
+
+
+def _is_taken(name):
+    """Whether the function of a signature, whose arguments are the inputs, can have none of this name."""
+    return keyword.iskeyword(name) or name == "self"
 
 
 def check_inference_type(formats, inference_type):

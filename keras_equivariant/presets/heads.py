@@ -6,6 +6,7 @@ from keras_equivariant.graphs.calls import calls, fresh
 from keras_equivariant.graphs.reading import functional, is_plain
 from keras_equivariant.graphs.rewriting import Rewriter, inlined
 from keras_equivariant.graphs.weights import DeferredWeights, clone_operation, clone_with
+from keras_equivariant.utils.checks import positive
 
 
 def adapted(model, classes=None, include_top=True, input_shape=None):
@@ -22,7 +23,12 @@ def adapted(model, classes=None, include_top=True, input_shape=None):
             their symmetry.
     """
     if classes is not None and not include_top:
-        raise ValueError(f"`classes` are those of the head. Received: classes={classes}, include_top=False")
+        raise ValueError(
+            f"`classes` are those of the head. Received: classes={classes}, include_top=False; leave out one "
+            "of them"
+        )
+    if classes is not None:
+        positive(classes, "classes")
     graph = functional(model, "given another head", opened=False)
     head = None
     if classes is not None or not include_top:

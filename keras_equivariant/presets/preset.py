@@ -135,6 +135,11 @@ def save_preset(
         >>> ke.from_preset(folder).output_shape
         (None, 3)
     """
+    if not isinstance(about or {}, Mapping):
+        raise ValueError(
+            f"`about` must be a dict of lines of the model card. Received: about={about!r}; write e.g. "
+            'about={"license": "CC0"}'
+        )
     path = pathlib.Path(path).expanduser()
     if path.suffix not in ("", SUFFIX) or (isinstance(run, keras.Model) and path.suffix):
         raise ValueError(f'A preset is a folder, or of a run a file with the ending "{SUFFIX}". Received: {path}')
@@ -227,7 +232,7 @@ def _read(name):
         path = FOLDER / f"{name}{SUFFIX}"
     if not path.is_file():
         raise ValueError(
-            "A preset must be the name of a packaged one, or an .npz file. "
+            "A preset must be the name of a packaged one, an .npz or .keras file, or a folder. "
             f"Received: {str(name)!r}. {nearest(name, list_presets())}"
         )
     try:

@@ -106,6 +106,12 @@ def import_filters(
 
 
 def _import_layer(layer, filters, source, bias, tolerance):
+    bad = sum(int((~np.isfinite(np.asarray(x, "float64"))).sum()) for x in (filters, bias) if x is not None)
+    if bad:
+        raise ValueError(
+            f'Filters and biases must be finite. Received: {bad} numbers that are not, for the layer "{layer.name}"; '
+            "take those of a checkpoint before they were lost"
+        )
     if bias is not None and layer.bias is None and np.any(bias):
         raise ValueError(
             f'A bias needs a layer that has one. Received: bias for the layer "{layer.name}"; build it with '

@@ -216,3 +216,14 @@ def test_other_backends_fold_and_say_where_to_export(backend, tmp_path):
     loaded = keras.models.load_model(tmp_path / "small_cnn.keras")
     outputs = keras.ops.convert_to_numpy(loaded(random_inputs(loaded)))
     np.testing.assert_allclose(outputs, np.load(tmp_path / "y.npy"), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["self", "class", "None"])
+def test_names_of_inputs_that_a_signature_cannot_have(name, tmp_path):
+    def network(name):
+        image = keras.Input((8, 8, 1), name=name)
+        return keras.Model(image, layers.GlobalAveragePooling2D()(layers.Conv2D(2, 3)(image)))
+
+    with pytest.raises(ValueError, match=f"no word of Python's own. Received: '{name}'.*name='x{name}'"):
+        export(network(name), tmp_path, "saved_model")
+    assert export(network(f"x{name}"), tmp_path, "saved_model").passed

@@ -125,3 +125,16 @@ def test_a_run_that_its_spec_does_not_describe_becomes_a_folder(tmp_path):
     model = ke.from_preset(tmp_path / "own")
     assert [tuple(w.shape) for w in model.weights] == [tuple(w.shape) for w in result.model.weights]
     assert " and (B, " in (tmp_path / "own" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("classes", [0, -1, 2.5, True])
+def test_classes_are_a_positive_integer(classes):
+    with pytest.raises(ValueError, match=f"`classes` must be a positive integer. Received: classes={classes}"):
+        ke.from_preset("p4_cnn_rotated_mnist", classes=classes)
+
+
+def test_about_is_a_dict(tmp_path):
+    model = ke.from_preset("p4_cnn_rotated_mnist")
+    with pytest.raises(ValueError, match=r"`about` must be a dict.*license"):
+        ke.save_preset(model, tmp_path / "own", about="CC0")
+    ke.save_preset(model, tmp_path / "own", about={"license": "CC0"})

@@ -286,3 +286,16 @@ def test_layout_of_keras_gcnn(group):
     np.testing.assert_allclose(pooled, apart.mean(axis=-1), atol=1e-12)
     wrong = wanted.reshape(1, 5, 5, order, 4)  # as if elements were slow
     assert np.abs(keras.ops.convert_to_numpy(found) - wrong).max() > 1
+
+
+@pytest.mark.parametrize(("source", "shape"), [("keras", (3, 3, 2, 4)), ("groupy", (4, 2, 4, 3, 3))])
+@pytest.mark.parametrize("place", ["filters", "bias"])
+def test_what_is_not_finite_is_no_filter(source, shape, place):
+    layer = ke.layers.GroupConv2D(4, 3, group="C4")
+    layer.build((None, 8, 8, 4, 2))
+    before, given = layer.get_weights(), {"filters": np.ones(shape), "bias": np.ones(4)}
+    given[place].ravel()[1] = np.nan
+    with pytest.raises(ValueError, match="must be finite. Received: 1 numbers"):
+        ke.import_filters(layer, given["filters"], source, given["bias"])
+    for a, b in zip(before, layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
