@@ -24,8 +24,7 @@ def adapted(model, classes=None, include_top=True, input_shape=None):
     """
     if classes is not None and not include_top:
         raise ValueError(
-            f"`classes` are those of the head. Received: classes={classes}, include_top=False; leave out one "
-            "of them"
+            f"`classes` are those of the head. Received: classes={classes}, include_top=False; leave out one of them"
         )
     if classes is not None:
         positive(classes, "classes")
