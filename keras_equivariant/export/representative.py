@@ -6,7 +6,9 @@ import keras
 import numpy as np
 
 from keras_equivariant.graphs.reading import walk
+from keras_equivariant.graphs.symmetry import group_of, input_types, kept_by, output_layouts
 from keras_equivariant.graphs.weights import scale_and_offset
+from keras_equivariant.groups.layouts import Image, Typed, act
 
 MOST_SAMPLES = 1000
 SMALLEST_DEVIATION = 0.02  # of images in the range of 0 to 1 or more; a network sees them as one shade
@@ -41,6 +43,34 @@ def arrays(data, graph):
         raise ValueError("`representative_data` must hold samples of the model's inputs. Received: none")
     joined = [np.concatenate(parts)[:MOST_SAMPLES] for parts in zip(*samples, strict=True)]
     return keras.tree.pack_sequence_as(graph.input, joined)
+
+
+def on_orbits(graph, data):
+    """The data with their moved copies, where outputs change their signs as vectors do: then x and -x have one range.
+
+    As many samples have copies as there is room for; the others, and all for other outputs, stay alone.
+    """
+    if not any(isinstance(layout, Typed) for layout in output_layouts(graph)) or any(input_types(graph)):
+        return data
+    try:
+        group = group_of(graph)
+    except ValueError:
+        return data
+    flat = [np.asarray(x) for x in keras.tree.flatten(data)]
+    images = [x.ndim == group.dimension + 2 for x in flat]
+    sizes = next((x.shape[1:-1] for x, image in zip(flat, images, strict=True) if image), None)
+    if sizes is None:
+        return data
+    group = kept_by(group, sizes).finite
+    elements = [g for g in group.grid_elements if g]
+    most = max(len(flat[0]), MOST_SAMPLES) - len(flat[0])
+    count = min(len(flat[0]), most // max(len(elements), 1))
+
+    def orbits(x, image):
+        copies = [act(x[:count], group, g, Image()) if image else x[:count] for g in elements]
+        return np.concatenate([x, *copies])
+
+    return keras.tree.pack_sequence_as(data, [orbits(x, image) for x, image in zip(flat, images, strict=True)])
 
 
 def check_finite(graph, data):

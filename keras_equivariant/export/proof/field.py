@@ -21,10 +21,12 @@ class Field:
         axes: for every axis a tuple of atoms `(role, size)`, slowest first; a role is an axis of space, INDEX or
             SAMPLES.
         ids: integers of shape `(moves, *(size of the atom, 1 unless it is an index))`.
+        frame: number of the move that the network itself has made, see `Frames`.
     """
 
-    def __init__(self, axes, ids):
+    def __init__(self, axes, ids, frame=0):
         self.axes = tuple(tuple(axis) for axis in axes)
+        self.frame = frame
         self.ids = ids.reshape(len(ids), *(size if role == INDEX else 1 for role, size in self.atoms))
 
     @property
@@ -55,7 +57,7 @@ class Field:
 
     def reshaped(self, shape, table, moves):
         """The field in another shape: axes are split and merged, numbers stay in their order."""
-        shape = _resolved(shape, math.prod(self.shape))
+        shape = resolved(shape, math.prod(self.shape))
         try:
             return Field(_regrouped(self.atoms, shape), self.ids)._magnified(table, moves)
         except NotCovered:
@@ -139,7 +141,8 @@ def _magnify(table, ids, move, role, factor):
     return table.each(one, ids)
 
 
-def _resolved(shape, total):
+def resolved(shape, total):
+    """The shape with the size that it leaves open."""
     shape = [int(size) for size in shape]
     known = math.prod(size for size in shape if size != -1)
     return [total // known if size == -1 else size for size in shape]

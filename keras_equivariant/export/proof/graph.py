@@ -16,6 +16,7 @@
 | `unstack`     | x                   | `axis`, which its parts do not have                                   |
 | `slice`       | x                   | `index`: function of the shape to a tuple of slices and integers      |
 | `gather`      | x, indices          | `axis`                                                                |
+| `flip`        | x, axes             | `axis`, where there are no axes                                       |
 | `pad`         | x, pads             | `mode`, `value`                                                       |
 | `resize`      | x                   | `axes`, `sizes` (function of the old ones), `mode`, `symmetric`       |
 | `repeat`      | x, counts           | copies of the whole tensor along each axis                            |
@@ -85,6 +86,11 @@ class Graph:
     nodes: list
     constants: dict
     group: object = None
+
+    @property
+    def moves_maps(self):
+        """Whether the network itself moves maps, as one that is averaged over a group does."""
+        return any(node.kind == "flip" for node in self.nodes)
 
 
 @dataclasses.dataclass(frozen=True)

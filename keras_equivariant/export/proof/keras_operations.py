@@ -89,7 +89,10 @@ def _unstack(reader, node, operation, call, keys):
 
 
 def _reshape(reader, node, operation, call, keys):
-    reshaped(node, call.outputs[0].shape[1:])
+    old, new = call.inputs[0].shape, call.outputs[0].shape
+    reshaped(node, new[1:])
+    if new[0] is not None and new[0] != old[0]:  # the examples are no longer first
+        node.options = {"shape": lambda _: [-1 if n is None else n for n in new]}
 
 
 def _transpose(reader, node, operation, call, keys):
@@ -107,6 +110,10 @@ def _pad(reader, node, operation, call, keys):
 def _getitem(reader, node, operation, call, keys):
     key = _arguments(call)[1]
     key = tuple(key) if isinstance(key, (tuple, list)) else (key,)
+    backward = [axis for axis, part in enumerate(key) if part == slice(None, None, -1)]
+    if backward and all(part in (slice(None), slice(None, None, -1)) for part in key):
+        node.kind, node.options = "flip", {"axis": backward}
+        return
     if any(part is None for part in key):
         raise KeyError("a new axis")
     node.kind, node.options = "slice", {"index": lambda shape: _whole_index(key, len(shape))}
@@ -116,6 +123,11 @@ def _whole_index(key, rank):
     where = next((i for i, part in enumerate(key) if part is Ellipsis), len(key))
     after = key[where + 1 :]
     return [*key[:where], *[slice(None)] * (rank - where - len(after)), *after]
+
+
+def _flip(reader, node, operation, call, keys):
+    node.kind = "flip"
+    node.options = {"axis": range(len(call.inputs[0].shape)) if operation.axis is None else operation.axis}
 
 
 def _take(reader, node, operation, call, keys):
@@ -170,7 +182,7 @@ OPERATIONS = {
     **{"Softmax": _along("softmax"), "LogSoftmax": _along("log_softmax"), "Resize": _resize},
     **{"Split": _split, "Unstack": _unstack, "Stack": _stack, "Concatenate": _concatenate},
     **{"Reshape": _reshape, "ExpandDims": _reshape, "Squeeze": _reshape, "Transpose": _transpose},
-    **{"Pad": _pad, "GetItem": _getitem, "Take": _take},
+    **{"Pad": _pad, "GetItem": _getitem, "Take": _take, "Flip": _flip},
     **{"MaxPool": _pool("max"), "AveragePool": _pool("mean")},
     **{"Conv": _convolution(False), "DepthwiseConv": _convolution(True)},
 }

@@ -5,7 +5,6 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.export.proof import read_file
-from keras_equivariant.export.proof.field import Field
 from keras_equivariant.export.proof.moves import moves_of
 from keras_equivariant.export.proof.report import Layer, Proof
 from keras_equivariant.export.proof.walk import Broken, Walk, is_closed
@@ -25,7 +24,8 @@ def prove(artifact, group=None, input_shape=None):
         f_j(g x) = g f_i(x), for the channel j that has the kernel, bias, scales and zero points of the moved channel i
 
     Compared are bits. For integers that is the whole proof: their sums are the same in any order, and a kernel of the
-    runtime that rounds a sum rounds it alike wherever it stands. Floats are the same up to the order of sums.
+    runtime that rounds a sum rounds it alike wherever it stands. Floats are the same up to the order of sums. Networks
+    that flip and swap maps themselves and compute of several copies, as averages over a group, are followed as well.
 
     Args:
         artifact: path of a .tflite, .onnx or .keras file of stock operations, or such a `keras.Model`, as `ke.fold`
@@ -60,8 +60,8 @@ def prove(artifact, group=None, input_shape=None):
     asked = groups.get(group) if group is not None else _likely(graph, shapes)
     moves = moves_of(asked)
     sizes = next((shape[1:-1] for shape in shapes.values() if len(shape) == len(moves[0].source) + 2), None)
-    found, broken = _walked(graph, [move for move in moves if sizes is None or move.fits(sizes)], shapes)
-    proved = [move for move, good in zip(found.walk.moves, found.good, strict=True) if good]
+    found, broken = _walked(graph, [move for move in moves if sizes is None or move.fits(sizes)], sizes, shapes)
+    proved = [move for move, good in zip(found.walk.moves, found.good, strict=False) if good]
     elements = moves if group is not None or len(proved) < 2 else proved
     whole = len(proved) == len(elements) > 1
     layer, reason, covered = (None, None, True) if whole else found.failure()
@@ -90,12 +90,16 @@ def _likely(graph, shapes):
     return groups.get(_LARGEST.get(dimension, "D4"))
 
 
-def _walked(graph, moves, shapes):
+def _walked(graph, moves, sizes, shapes):
     """The walk with the moves that no layer stopped, and the first layer that stopped one, with the reason."""
-    first = None
+    first, others = None, ()
+    if graph.moves_maps:
+        matrices = [move.matrix.tolist() for move in moves]
+        every = moves_of(groups.get(_LARGEST[len(moves[0].source)]))
+        others = [m for m in every if m.matrix.tolist() not in matrices and (sizes is None or m.fits(sizes))]
     while True:
         try:
-            return _Found(Walk(graph, moves, shapes)), first
+            return _Found(Walk(graph, moves, shapes, others)), first
         except Broken as error:
             reason = "a moved kernel, with its bias and scales, is not that of another of its channels"
             first = first or (error.node.name, reason)
@@ -108,14 +112,12 @@ class _Found:
     def __init__(self, walk):
         self.walk = walk
         self.reached = walk.reached()
-        self.good = [
-            all(self._output(key, i) is not None for key in walk.graph.outputs) for i in range(len(walk.moves))
-        ]
+        self.good = [all(self._output(key, i) is not None for key in walk.graph.outputs) for i in range(walk.asked)]
 
     def _output(self, key, i):
         """What a move does to an output; None where nothing is proved."""
-        field = self.walk.values.get(key)
-        if not isinstance(field, Field) or key in self.walk.reasons:
+        field = self.walk.settled(key)
+        if field is None or key in self.walk.reasons:
             return None
         before, after = field.ids[0], field.ids[i]
         if (before == after).all():
@@ -148,7 +150,7 @@ class _Found:
 
     def _first_apart(self, partial):
         """The first layer that takes what moves permute and gives what they do not, but for parts of something."""
-        whole = {key: [True] * len(self.walk.moves) for key in self.walk.graph.inputs}
+        whole = {key: [True] * self.walk.asked for key in self.walk.graph.inputs}
         for (node, field, _), reached in zip(self.walk.steps, self.reached, strict=True):
             given = [whole[key] for key in node.inputs if key in whole]
             whole |= dict.fromkeys(node.outputs, reached)

@@ -22,6 +22,7 @@ _REDUCE |= {"ReduceL1": "l1", "ReduceL2": "l2", "ReduceSumSquare": "squares", "R
 _NEAREST = {("asymmetric", "floor"): whole_factors, ("tf_half_pixel_for_nn", "floor"): nearest_centers}
 _NEAREST |= {("half_pixel", rounds): False for rounds in ("floor", "ceil")}
 _SOFTMAX_OF_ONE_AXIS = 13  # the opset from which on Softmax is of one axis
+_MOST = 2**30  # entries of an axis: larger bounds stand for its ends
 _ALONG = {"Softmax": "softmax", "LogSoftmax": "log softmax"}
 
 
@@ -214,7 +215,19 @@ class _Reader:
         node.kind, node.inputs = "split", (node.inputs[0],)
         node.options = {"axis": options.get("axis", 0), "sizes": given}
 
+    def _reversesequence(self, node, options):
+        """As the converter from TensorFlow writes that whole axes are reversed."""
+        node.kind = "flip"
+        node.options = {"axis": options.get("time_axis", 0), "whole": True}
+
     def _slice(self, node, options):
+        starts, ends, axes, steps = (self.constants.get(key) for key in [*node.inputs[1:], None, None, None, None][:4])
+        if steps is not None and (np.ravel(steps) == -1).all() and (np.ravel(ends) < -_MOST).all():
+            if (np.ravel(starts) == -1).all() or (np.ravel(starts) > _MOST).all():
+                node.kind, node.inputs = "flip", node.inputs[:1]
+                node.options = {"axis": np.arange(len(steps)) if axes is None else axes}
+                return
+
         def index(shape, starts, ends, axes=None, steps=None):
             found = [slice(None)] * len(shape)
             axes = range(len(starts)) if axes is None else axes

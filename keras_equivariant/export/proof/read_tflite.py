@@ -241,6 +241,10 @@ class _Reader:
     def _transpose(self, node, options, constants):
         node.kind = "transpose"
 
+    def _reverse_v2(self, node, options, constants):
+        """Copies integers as they are, whatever the scales that the converter writes beside them."""
+        node.kind = "flip"
+
     def _tile(self, node, options, constants):
         node.kind = "repeat"
 
@@ -275,6 +279,14 @@ class _Reader:
         node.kind, node.options = "pad", {"mode": f"mirror {options.mode}"}
 
     def _strided_slice(self, node, options, constants):
+        steps = constants.get(node.inputs[3])
+        whole = steps is not None and all(
+            (options.beginMask & options.endMask) >> axis & 1 and abs(step) == 1 for axis, step in enumerate(steps)
+        )
+        if whole and min(steps) < 0:
+            node.kind, node.inputs = "flip", node.inputs[:1]
+            node.options = {"axis": np.flatnonzero(steps < 0)}
+            return
         node.kind, node.options = "slice", {"index": lambda shape, *bounds: _strided(shape, options, *bounds)}
 
     def _slice(self, node, options, constants):

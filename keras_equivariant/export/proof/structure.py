@@ -30,6 +30,8 @@ def concatenate(proof, node, *values):
         raise NotCovered("it joins maps side by side")
     sizes = [field.shape[axis] for field in fields]
     parts = [_at_end(field, axis) for field in fields]
+    if any(_in_space(part) != _in_space(parts[0]) for part in parts):
+        raise NotCovered("it joins maps whose axes of space are in different orders")
     atoms = max((part.axes[:-1] for part in parts), key=lambda axes: sum(map(len, axes)))
     parts = [Field([*atoms, part.axes[-1]], part.ids) for part in parts]
     joined = Field([*atoms, ((INDEX, sum(sizes)),)], np.concatenate([part.ids for part in parts], axis=-1))
@@ -90,6 +92,23 @@ def slices(proof, node, x, *bounds):
     return Field(axes, x.ids)
 
 
+def flip(proof, node, x, axes=None):
+    """The entries along some axes in reverse order; `whole` of an operation that is given how many entries."""
+    if node.options.get("whole"):
+        if np.any(np.asarray(axes) != x.shape[node.options["axis"]]):
+            raise NotCovered("it reverses a part of an axis")
+        axes = None
+    for axis in np.ravel(node.options["axis"] if axes is None else axes):
+        axis = int(axis) % len(x.axes)
+        role = x.role(axis)
+        if role is not None:
+            x = proof.frames.flipped(x, role)
+        else:
+            flipped = _taken(x.indexed(axis, proof.table, proof.moves), axis, np.arange(x.shape[axis])[::-1])
+            x = Field(flipped.axes, flipped.ids, x.frame)
+    return x
+
+
 def repeat(proof, node, x, counts):
     """Copies of the tensor side by side along some axes; only an axis of one entry stays in order."""
     axes, ids = list(x.axes), x.ids
@@ -120,6 +139,11 @@ def stack(proof, node, *values):
 
 def _is_space(field, axis):
     return field.role(axis) is not None
+
+
+def _in_space(field):
+    """What axes there are but indices, axis by axis."""
+    return [[atom for atom in axis if atom[0] != INDEX] for axis in field.axes]
 
 
 def _at_end(field, axis):

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from keras_equivariant.export.proof import linear, pointwise, spatial, structure
+from keras_equivariant.export.proof import copies, linear, pointwise, spatial, structure
+from keras_equivariant.export.proof.copies import Copies
 from keras_equivariant.export.proof.field import INDEX, SAMPLES, Field
+from keras_equivariant.export.proof.frames import Frames
 from keras_equivariant.export.proof.graph import BATCH, NotCovered
 from keras_equivariant.export.proof.table import Table
 
@@ -12,6 +14,7 @@ RULES = {
     "concatenate": structure.concatenate,
     "convolution": linear.convolution,
     "dense": linear.dense,
+    "flip": structure.flip,
     "gather": structure.gather,
     "pad": spatial.pad,
     "pointwise": pointwise.pointwise,
@@ -52,15 +55,19 @@ class Walk:
         graph: Graph.
         moves: the Moves to prove, the identity first.
         shapes: dict from the key of an input to its shape, sizes known but for the batch.
+        others: further Moves, of those that the network makes itself.
 
     Attributes:
+        asked: number of the moves to prove, which stand first.
         steps: per node, `(node, field or None, reason it is not covered or None)`.
         sums_floats: whether some layer sums floats, whose order then matters to rounding.
         reached: per node and move, whether every moved number is that of some channel of the network.
     """
 
-    def __init__(self, graph, moves, shapes):
-        self.graph, self.moves = graph, moves
+    def __init__(self, graph, moves, shapes, others=()):
+        self.graph, self.moves, self.asked = graph, [*moves, *others], len(moves)
+        self.moves_maps = graph.moves_maps
+        self.frames = Frames(self.moves)
         self.dimension = len(moves[0].source)
         self.table = Table()
         self.values = dict(graph.constants)
@@ -101,15 +108,15 @@ class Walk:
                 results = self._results(node)
                 if len(results) != len(node.outputs):
                     raise NotCovered(f"its {node.operation} has {len(node.outputs)} outputs, not {len(results)}")
-                if any(isinstance(result, Field) for result in results):
-                    field = results[0] if len(results) == 1 else _side_by_side(results)
+                field = self._asked(results)
             except NotCovered as error:
                 reason = str(error)
             except _NOT_UNDERSTOOD as error:
                 reason = f"its {node.operation} is of a form that is not understood ({error})"
-        if field is not None and node.kind in ("convolution", "dense"):
-            apart = [i for i in range(len(self.moves)) if not is_closed(field, i)]
-            if apart and all(is_closed(self.values[node.inputs[0]], i) for i in apart):
+        if field is not None and node.kind in ("convolution", "dense") and not self.moves_maps:
+            apart = [i for i in range(self.asked) if not is_closed(field, i)]
+            before = self.values[node.inputs[0]]
+            if apart and isinstance(before, Field) and all(is_closed(before, i) for i in apart):
                 raise Broken(node, apart)
         if tainted or reason:
             self.reasons.update(dict.fromkeys(node.outputs, reason or tainted[0]))
@@ -123,15 +130,45 @@ class Walk:
         values = [None if key is None else self.values[key] for key in node.inputs]
         if node.kind == "shape":
             return [np.array(values[0].shape, np.int64)]
-        if not any(isinstance(value, Field) for value in values):
+        if not any(isinstance(value, Field | Copies) for value in values):
             if node.evaluate is None:
                 raise NotCovered(f"nothing is known about the operation {node.operation} of constants")
             return node.evaluate(*values)
         if node.kind not in RULES:
             return [self._opaque(node, values)]
+        if copies.makes_copies(node, values):
+            return [copies.made(values)]
+        if any(isinstance(value, Copies) for value in values):
+            return copies.applied(self, node, values)
+        return self.applied(node, values)
+
+    def applied(self, node, values):
+        """The Fields that an operation makes of Fields and constants."""
+        values, frame = self.frames.joined(values)
         result = RULES[node.kind](self, node, *values)
         results = result if isinstance(result, list) else [result]
-        return [pointwise.activated(self, node.activation, node.scales, field) for field in results]
+        results = [pointwise.activated(self, node.activation, node.scales, field) for field in results]
+        return results if node.kind == "flip" else [Field(field.axes, field.ids, frame) for field in results]
+
+    def settled(self, key):
+        """The field at a key as it stands; None for maps that the network has moved and not moved back."""
+        value = self.values.get(key)
+        if not isinstance(value, Field):
+            return None
+        axes = [role for role, size in value.atoms if role not in (INDEX, SAMPLES) and size > 1]
+        if axes != sorted(axes) or (axes and value.frame):
+            return None
+        return self.frames.settled(value)
+
+    def _asked(self, results):
+        """The field of a step, with a row for each move to prove; one field where there are several."""
+        fields = [part for one in results for part in (one.parts if isinstance(one, Copies) else [one])]
+        if not all(isinstance(field, Field) for field in fields):
+            return None
+        if len(fields) == 1 and fields[0].frame == 0:
+            return Field(fields[0].axes, fields[0].ids[: self.asked])
+        ids = np.concatenate([self.frames.numbers(field)[: self.asked] for field in fields], axis=-1)
+        return Field([[(INDEX, ids.shape[-1])]], ids)
 
     def _opaque(self, node, values):
         remedy = "; prove ke.fold(model), or a file that ke.export wrote" if node.options.get("unfolded") else ""
@@ -141,8 +178,10 @@ class Walk:
         """Per step and move: whether each moved number is that of some channel, and the same for the step's inputs."""
         known = set()
         for value in self.values.values():
-            if isinstance(value, Field):
-                known |= set(np.unique(np.abs(value.ids[0])).tolist())
+            parts = value.parts if isinstance(value, Copies) else [value]
+            for field in parts:
+                if isinstance(field, Field):
+                    known |= set(np.unique(np.abs(self.frames.numbers(field)[0])).tolist())
         known = np.array(sorted(known))
         return [
             None if field is None else [bool(np.isin(np.abs(ids), known).all()) for ids in field.ids]
@@ -163,8 +202,3 @@ def _sums(node):
 def is_closed(field, i):
     """Whether the i-th move makes channels of a tensor out of its channels."""
     return bool(np.isin(np.abs(field.ids[i]), np.abs(field.ids[0])).all())
-
-
-def _side_by_side(fields):
-    ids = np.concatenate([field.ids.reshape(len(field.ids), -1) for field in fields], axis=-1)
-    return Field([[(INDEX, ids.shape[-1])]], ids)

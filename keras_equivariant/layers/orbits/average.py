@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from keras_equivariant.groups import layouts
@@ -80,8 +81,15 @@ class GroupAverage(OnOrbits):
             parts = ops.split(inputs, order, axis=0)
         else:
             parts = ops.reshape(inputs, (order, -1, *inputs.shape[1:]))
-        moved = [self.moved(parts[g], g) for g in range(order)]
-        return ops.sum(ops.stack(moved, axis=0), axis=0) / order
+        matrices = [self.matrix(g, parts[g].shape) for g in range(order)]
+        moved = [self.moved_pixels(parts[g], g) for g in range(order)]
+        if all(matrix is None for matrix in matrices):
+            return ops.sum(ops.stack(moved, axis=0), axis=0) / order
+        # One product for all copies, which int8 rounds once, alike for each.
+        identity = np.eye(inputs.shape[-1])
+        matrices = np.concatenate([identity if matrix is None else matrix for matrix in matrices])
+        whole = ops.concatenate(moved, axis=-1)
+        return ops.matmul(whole, ops.convert_to_tensor(matrices / order, dtype=whole.dtype))
 
     def compute_output_shape(self, input_shape):
         self.check_space(input_shape)

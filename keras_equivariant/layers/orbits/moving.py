@@ -37,18 +37,25 @@ class OnOrbits(EquivariantLayer):
 
     def moved(self, x, element):
         """[L_g x](p) = rho(g) x(g^-1 p)."""
-        matrix, spaced = self.group.matrices[element], len(x.shape) == self.group.dimension + 2
-        layout = layouts.parse(self.layout, self.group)
-        if spaced and isinstance(layout, PIXELS):
-            order, flips = grid.moved_order(matrix, len(x.shape))
+        channels = self.matrix(element, x.shape)
+        x = self.moved_pixels(x, element)
+        return x if channels is None else ops.matmul(x, ops.convert_to_tensor(channels, dtype=x.dtype))
+
+    def moved_pixels(self, x, element):
+        """x(g^-1 p)"""
+        if self._is_spaced(x.shape) and isinstance(layouts.parse(self.layout, self.group), PIXELS):
+            order, flips = grid.moved_order(self.group.matrices[element], len(x.shape))
             x = ops.transpose(x, order) if order != sorted(order) else x
             for axis in flips:  # one by one: LiteRT flips neighboring axes only
                 x = ops.flip(x, axis=axis)
-        channels = self._matrix(layout, element, x.shape[-1], spaced)
-        return x if channels is None else ops.matmul(x, ops.convert_to_tensor(channels, dtype=x.dtype))
+        return x
 
-    def _matrix(self, layout, element, size, spaced):
+    def _is_spaced(self, shape):
+        return len(shape) == self.group.dimension + 2
+
+    def matrix(self, element, shape):
         """What the element does to row vectors of channels; None for nothing."""
+        layout, size, spaced = layouts.parse(self.layout, self.group), shape[-1], self._is_spaced(shape)
         if isinstance(layout, layouts.Image | layouts.Invariant):
             return None
         unit = np.eye(size).reshape(size, *(1,) * (self.group.dimension * spaced), size)
