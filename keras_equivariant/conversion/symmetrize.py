@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from keras_equivariant import groups, layers
 from keras_equivariant.conversion.output_names import output_names, with_output_names
 from keras_equivariant.conversion.plan import Plan, without_maps
-from keras_equivariant.graphs.calls import calls, fresh
+from keras_equivariant.graphs.calls import check_channels_last, fresh
 from keras_equivariant.graphs.reading import as_functional, functional
 from keras_equivariant.graphs.rewriting import inlined
 from keras_equivariant.groups.group import Group
@@ -80,14 +80,7 @@ def symmetrize(
     images = [x for x in flat if len(x.shape) == group.dimension + 2]
     if not images:
         raise without_maps(flat[0], group.dimension)
-    first = next(
-        (c.operation for c in calls(graph) if getattr(c.operation, "data_format", "") == "channels_first"), None
-    )
-    if first is not None:
-        raise ValueError(
-            f'Images must have their channels last. Received: layer "{first.name}" with data_format="channels_first"; '
-            'build the model with "channels_last"'
-        )
+    check_channels_last(graph)
     wanted = _layouts(model, graph, outputs, group)
     build = _average if how == "average" else _canonical
     found = build(model, inputs, images, wanted, group, scorer)

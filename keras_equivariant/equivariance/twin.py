@@ -11,7 +11,7 @@ from keras_equivariant import groups
 from keras_equivariant.equivariance import points
 from keras_equivariant.equivariance.measure import as_callable
 from keras_equivariant.equivariance.verdict import TOLERANCE, lowest_precision
-from keras_equivariant.graphs.calls import calls, fresh
+from keras_equivariant.graphs.calls import calls, check_channels_last, fresh
 from keras_equivariant.graphs.reading import is_plain, walk
 from keras_equivariant.graphs.rewriting import Rewriter, inlined
 from keras_equivariant.graphs.symmetry import framed_inputs
@@ -47,7 +47,7 @@ def random_inputs(model, group, samples, size, seed):
                 f"your own. Received: an input of dtype {dtype.name}"
             )
         spatial = group.dimension if group.orthogonal and len(shape) > group.dimension else 0  # points have no grid
-        _check_square(shape[:spatial], group)
+        _check_square(model, shape[:spatial], group)
         x = smooth_noise((samples, *shape), spatial, generator)
         if dtype.kind == "u":
             return np.clip(np.round(127 + 50 * x), 0, 255).astype(dtype)
@@ -56,8 +56,9 @@ def random_inputs(model, group, samples, size, seed):
     return points.in_cells(keras.tree.map_structure(draw, model.input), model, generator)
 
 
-def _check_square(sizes, group):
+def _check_square(model, sizes, group):
     if sizes and not groups.grid.keeps_shape(group, sizes):
+        check_channels_last(model)
         square = {2: "a square", 3: "a cube"}[group.dimension]
         raise ValueError(
             f"Group {group.name} has quarter turns, which swap axes of the input: these must have one size. "

@@ -89,3 +89,13 @@ def replay_graph(graph, inputs, function):
     tensors = dict(zip(map(id, graph.inputs), keras.tree.flatten(inputs), strict=True))
     replay(calls(graph), tensors, function)
     return keras.tree.map_structure(lambda x: tensors[id(x)], graph.output)
+
+
+def check_channels_last(graph):
+    """ValueError for a functional model with a layer that takes the first axis of space for the channels."""
+    for call in calls(graph):
+        if getattr(call.operation, "data_format", None) == "channels_first":
+            raise ValueError(
+                f'Images must have their channels last. Received: layer "{call.operation.name}" with '
+                'data_format="channels_first"; build the model with "channels_last"'
+            )

@@ -135,6 +135,17 @@ def resample(x, matrices):
     return x
 
 
+def resample_alike(x, matrix):
+    """Features (B, N, N, C) with a matrix applied along both axes: the mean of both orders.
+
+    Where numbers are rounded between the two products, as integers are, a single order tells the axes apart.
+    """
+    across = (0, 2, 1, 3)
+    both = resample(ops.concatenate([x, ops.transpose(x, across)], axis=0), [matrix, matrix])
+    orders = ops.reshape(both, (2, -1, *both.shape[1:]))
+    return ops.sum(ops.stack([orders[0], ops.transpose(orders[1], across)], axis=0), axis=0) / 2
+
+
 def adaptive_max(x, lengths):
     """The maxima over `spans` along each axis of space of features (B, *space, C)."""
     for axis, length in enumerate(lengths, start=1):

@@ -26,7 +26,7 @@ class Copies:
     @property
     def axis(self):
         """The axis along which the batches lie one after the other, or each copy by itself."""
-        return 0 if self.apart else self.parts[0].axes.index(_EXAMPLES)
+        return 0 if self.apart else next(i for i, axis in enumerate(self.parts[0].axes) if axis[:1] == _EXAMPLES)
 
     @property
     def shape(self):
@@ -109,8 +109,8 @@ def _reshaped(walk, node, copies, values):
     count = len(copies.parts)
     if copies.axis == 0 and shape[:2] == [count, BATCH]:
         apart, rest = True, shape[1:]
-    elif copies.axis == 0 and shape[:1] == [count * BATCH]:
-        apart, rest = False, [BATCH, *shape[1:]]
+    elif copies.axis == 0 and shape[0] % (count * BATCH) == 0:
+        apart, rest = False, [shape[0] // count, *shape[1:]]
     else:
         raise NotCovered("it mixes copies of an example")
     one = dataclasses.replace(node, options={**node.options, "shape": lambda _: rest})
@@ -123,7 +123,7 @@ def _taken(walk, node, copies, values):
     if node.kind == "split":
         sizes = node.options["sizes"]
         sizes = sizes(copies.shape[copies.axis]) if callable(sizes) else sizes
-        unit = 1 if copies.apart else BATCH
+        unit = copies.shape[copies.axis] // count
         if any(size % unit for size in sizes):
             raise NotCovered("it mixes copies of an example")
         starts = np.cumsum([0, *sizes]) // unit

@@ -4,6 +4,7 @@
 |---------------|---------------------|-----------------------------------------------------------------------|
 | `convolution` | x, kernel, bias     | `axes`, `channels`, `groups`, `transposed`, window (see `Window`)     |
 | `dense`       | x, kernel, bias     | `axis`                                                                |
+| `matrix`      | x, matrix           | `axis`: of space, along which the matrix has its columns              |
 | `pool`        | x                   | `mode`, `axes`, window                                                |
 | `pointwise`   | any number          | `name`                                                                |
 | `along`       | x                   | `name`, `axis`: a function of all entries of one axis, such as softmax |
@@ -18,7 +19,8 @@
 | `gather`      | x, indices          | `axis`                                                                |
 | `flip`        | x, axes             | `axis`, where there are no axes                                       |
 | `pad`         | x, pads             | `mode`, `value`                                                       |
-| `resize`      | x                   | `axes`, `sizes` (function of the old ones), `mode`, `symmetric`       |
+| `resize`      | x                   | `axes`, `sizes` (function of the old ones), `mode`, `symmetric`,      |
+|               |                     | `rounds`, whether places between pixels are rounded to other ones     |
 | `repeat`      | x, counts           | copies of the whole tensor along each axis                            |
 | `shape`       | x                   |                                                                       |
 
@@ -123,6 +125,17 @@ class Window:
         return self.size == self.stride == 1 and self.before == 0 and self.old == self.new
 
 
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """What a matrix does along an axis, by the bytes of the matrix and of the one with both axes reversed."""
+
+    matrix: bytes
+    reversed: bytes
+
+    def flipped(self):
+        return Weights(self.reversed, self.matrix)
+
+
 def whole_factors(ends):
     """Whether sizes `(old, new)` are enlarged by whole factors, so that repeating the nearest number is symmetric."""
     return all(new % old == 0 for old, new in ends)
@@ -131,6 +144,19 @@ def whole_factors(ends):
 def nearest_centers(ends):
     """Whether one of `old` numbers is nearest to each of `new` places, evenly over the same length, never two."""
     return all((2 * place + 1) * old % (2 * new) for old, new in ends for place in range(new))
+
+
+def whole_steps(ends, corners, unit=1024):
+    """Whether the places between `old` pixels that lie evenly, `new` of them, are whole parts of a pixel.
+
+    Args:
+        ends: pairs `(old, new)`.
+        corners: whether the outermost places are the outermost pixels; else their edges coincide.
+        unit: parts of a pixel, those of the integer kernels of TFLite.
+    """
+    if corners:
+        return all(new == 1 or unit * (old - 1) % (new - 1) == 0 for old, new in ends)
+    return all(unit * old % (2 * new) == 0 for old, new in ends)
 
 
 def window(old, size, stride, dilation, padding, transposed=False):

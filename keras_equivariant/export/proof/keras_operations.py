@@ -130,6 +130,16 @@ def _flip(reader, node, operation, call, keys):
     node.options = {"axis": range(len(call.inputs[0].shape)) if operation.axis is None else operation.axis}
 
 
+def _matmul(reader, node, operation, call, keys):
+    first, second = _arguments(call)[:2]
+    if isinstance(second, keras.KerasTensor) and not isinstance(first, keras.KerasTensor) and len(first.shape) == 2:
+        node.kind, node.options = "matrix", {"axis": -2}
+        node.inputs = (keys[id(second)], reader.constant(first))
+    elif isinstance(first, keras.KerasTensor) and not isinstance(second, keras.KerasTensor) and len(second.shape) == 2:
+        node.kind, node.options = "dense", {"axis": -1}
+        node.inputs = (keys[id(first)], reader.constant(second))
+
+
 def _take(reader, node, operation, call, keys):
     if operation.axis is None:
         raise KeyError("axis")
@@ -182,7 +192,7 @@ OPERATIONS = {
     **{"Softmax": _along("softmax"), "LogSoftmax": _along("log_softmax"), "Resize": _resize},
     **{"Split": _split, "Unstack": _unstack, "Stack": _stack, "Concatenate": _concatenate},
     **{"Reshape": _reshape, "ExpandDims": _reshape, "Squeeze": _reshape, "Transpose": _transpose},
-    **{"Pad": _pad, "GetItem": _getitem, "Take": _take, "Flip": _flip},
+    **{"Pad": _pad, "GetItem": _getitem, "Take": _take, "Flip": _flip, "Matmul": _matmul},
     **{"MaxPool": _pool("max"), "AveragePool": _pool("mean")},
     **{"Conv": _convolution(False), "DepthwiseConv": _convolution(True)},
 }

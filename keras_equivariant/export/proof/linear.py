@@ -1,9 +1,11 @@
 """Convolutions and dense layers: an output is known by its kernel, its bias and what it acts on."""
 
+import dataclasses
+
 import numpy as np
 
 from keras_equivariant.export.proof.field import INDEX, Field
-from keras_equivariant.export.proof.graph import NotCovered, window
+from keras_equivariant.export.proof.graph import NotCovered, Weights, window
 from keras_equivariant.export.proof.table import digest
 
 
@@ -49,6 +51,31 @@ def dense(proof, node, x, kernel, bias=None):
     order = list(range(len(field.axes) - 1))
     order.insert(axis, len(order))
     return result.transposed(order)
+
+
+def matrix(proof, node, x, kernel):
+    """A matrix on an axis of space, from the left: each output is a sum of pixels along the axis."""
+    _constant(kernel)
+    axis = node.options["axis"] % len(x.axes)
+    role = x.role(axis)
+    if role is None:
+        if np.ndim(kernel) != 2 or node.scales is not None:
+            raise NotCovered("its matrix meets an axis that is not one of space")
+        turned = dataclasses.replace(node, options={"axis": axis})
+        return dense(proof, turned, x, np.asarray(kernel).T)
+    kernel = np.asarray(kernel).reshape(np.shape(kernel)[-2:])
+    if kernel.shape[1] != x.shape[axis]:
+        raise NotCovered(f"its matrix of {kernel.shape[1]} columns meets {x.shape[axis]} pixels")
+    windows = [None] * proof.dimension
+    windows[role] = Weights(digest(kernel), digest(kernel[::-1, ::-1]))
+    mode = "matrix" if node.scales is None else ("matrix", node.scales)
+
+    def one(move, number):
+        return proof.table.over_windows(mode, move.windows(windows), number, merge=node.scales is None)
+
+    axes = list(x.axes)
+    axes[axis] = ((role, len(kernel)),)
+    return x.like(proof.each(one, x.ids), axes)
 
 
 def windows_of(proof, node, x, sizes):

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from keras_equivariant.export.formats.backend import litert
-from keras_equivariant.export.proof.graph import Graph, Node, nearest_centers, whole_factors
+from keras_equivariant.export.proof.graph import Graph, Node, nearest_centers, whole_factors, whole_steps
 
 _DTYPES = {
     **{"FLOAT32": np.float32, "FLOAT16": np.float16, "FLOAT64": np.float64, "INT8": np.int8, "UINT8": np.uint8},
@@ -205,6 +205,11 @@ class _Reader:
         node.kind, node.options = "dense", {"axis": -1, "kernel_scales": scales, "flat": not options.keepNumDims}
         self._with_weights(node, constants, kernel.T, bias)
 
+    def _batch_matmul(self, node, options, constants):
+        matrix = constants.get(node.inputs[0])
+        if matrix is not None and matrix.size == np.prod(matrix.shape[-2:]) and not (options.adjX or options.adjY):
+            node.kind, node.options, node.inputs = "matrix", {"axis": -2}, node.inputs[::-1]
+
     def _pool(self, node, options, mode):
         node.kind = "pool"
         node.options = {
@@ -306,6 +311,8 @@ class _Reader:
             node.kind, node.inputs = "resize", (node.inputs[0],)
             marks = (mode, bool(options.halfPixelCenters), bool(options.alignCorners))
             node.options = {"axes": (1, 2), "sizes": lambda _: sizes.ravel(), "mode": marks, "symmetric": symmetric}
+            if mode == "bilinear" and node.scales:
+                node.options["rounds"] = lambda ends: not whole_steps(ends, options.alignCorners)
 
     def _resize_bilinear(self, node, options, constants):
         self._resize(node, options, constants, "bilinear")

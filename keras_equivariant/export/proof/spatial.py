@@ -65,6 +65,13 @@ def resize(proof, node, x):
             raise NotCovered("it resizes an axis that is not one of space")
         ends[role] = (x.shape[axis], int(size))
     mode = options["mode"]
+    rounds = options.get("rounds", lambda _: False)
+    for end, *flips in zip(ends, *(move.flips for move in proof.moves), strict=True):
+        if end and any(flips) and rounds([end]):
+            raise NotCovered(
+                f"it rounds the places between pixels, {end[1]} of {end[0]}, to parts of a pixel, in some runtimes not "
+                "alike at both ends; use ke.layers.Resizing2D, which does"
+            )
     symmetric = options["symmetric"]
     if callable(symmetric):
         symmetric = symmetric([end for end in ends if end])

@@ -16,6 +16,7 @@ RULES = {
     "dense": linear.dense,
     "flip": structure.flip,
     "gather": structure.gather,
+    "matrix": linear.matrix,
     "pad": spatial.pad,
     "pointwise": pointwise.pointwise,
     "pool": spatial.pool,
@@ -194,7 +195,7 @@ def _sums(node):
     if node.kind in ("pool", "reduce"):
         return node.options["mode"] not in ("max", "min")
     summing = ("add", "subtract", "average", "rescaled")
-    return node.kind in ("along", "convolution", "dense", "resize") or (
+    return node.kind in ("along", "convolution", "dense", "matrix", "resize") or (
         node.kind == "pointwise" and node.options["name"] in summing
     )
 

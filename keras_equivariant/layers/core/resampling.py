@@ -1,13 +1,22 @@
 """What the layers share whose arithmetic needs the sizes of space; not a layer of its own."""
 
+from keras_equivariant.groups.grid import axis_moves
 from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
+from keras_equivariant.ops.resizing import resample_alike
 
 
 class Resampling(PixelwiseLayer):
-    """A pixelwise layer on known sizes that folds to itself; subclasses give `lengths(sizes)` and `compute(x)`."""
+    """A pixelwise layer on known sizes.
+
+    Subclasses give `lengths(sizes)`, `compute(x)` and, where they are `linear`, `matrix(size, length)`.
+    """
 
     def lengths(self, sizes):
         """Sizes of space after the layer."""
+        raise NotImplementedError
+
+    def matrix(self, size, length):
+        """The weights of the pixels along an axis, `(length, size)`."""
         raise NotImplementedError
 
     def sizes_after(self, sizes):
@@ -23,4 +32,15 @@ class Resampling(PixelwiseLayer):
         super().build(input_shape)
 
     def fold(self, input_shape):
-        return [(self.compute, [])]
+        sizes = input_shape[1 : 1 + self.rank]
+        lengths = self.lengths(sizes)
+        if not (self.linear and self._swaps_axes and len(set(sizes)) == len(set(lengths)) == 1):
+            return [(self.compute, [])]
+        return [(lambda x: resample_alike(x, self.matrix(sizes[0], lengths[0])), [])]
+
+    @property
+    def _swaps_axes(self):
+        """Whether the group swaps the axes of the plane; in space there are no integers to round."""
+        group = self.group or self._source
+        moves = axis_moves(group.finite) if group is not None and self.rank == 2 else ()
+        return any(target != axis for element in moves for axis, (target, _) in enumerate(element))

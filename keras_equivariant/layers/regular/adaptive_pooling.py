@@ -39,11 +39,14 @@ class AdaptivePooling(Resampling):
     def windows(self, output_size):
         return tuple(resizing.Resampled(length, None, resizing.mean_matrix, enlarges=False) for length in output_size)
 
+    def matrix(self, size, length):
+        return resizing.mean_matrix(size, length)
+
     def compute(self, x):
         if not self.linear:
             return resizing.adaptive_max(x, self.output_size)
         pairs = zip(x.shape[1:-1], self.output_size, strict=True)
-        return resizing.resample(x, [resizing.mean_matrix(*pair) for pair in pairs])
+        return resizing.resample(x, [self.matrix(*pair) for pair in pairs])
 
 
 @register
