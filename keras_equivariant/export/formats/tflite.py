@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 
 from keras_equivariant.export.folding.block_rule import TFLITE
-from keras_equivariant.export.formats import integers
+from keras_equivariant.export.formats import integers, saved_model
 from keras_equivariant.export.formats.backend import litert, tensorflow
 from keras_equivariant.export.formats.format import Format
 from keras_equivariant.export.formats.saved_model import SIGNATURE
@@ -79,12 +79,25 @@ def _refuse(error):
 
 def _write(precision):
     def write(source, path):
-        content = convert(source.file("saved_model"), precision, source.data, source.inference_type)
+        folder = _in_whole_lanes(source, path) if precision == "int8" else source.file("saved_model")
+        content = convert(folder, precision, source.data, source.inference_type)
         if precision == "int8":
             integers.check_ranges(content)
         path.write_bytes(content)
 
     return write
+
+
+def _in_whole_lanes(source, path):
+    """The SavedModel that a file of integers is made from."""
+    from keras_equivariant.export.formats import lanes
+
+    if not lanes.needs_whole_lanes(source.model):
+        return source.file("saved_model")
+    folder = path.with_name("whole_lanes")
+    with lanes.whole_lanes(source.model):
+        saved_model.write(source, folder)
+    return folder
 
 
 def _samples(data):

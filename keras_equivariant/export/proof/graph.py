@@ -2,7 +2,8 @@
 
 | kind          | inputs              | options                                                               |
 |---------------|---------------------|-----------------------------------------------------------------------|
-| `convolution` | x, kernel, bias     | `axes`, `channels`, `groups`, `transposed`, window (see `Window`)     |
+| `convolution` | x, kernel, bias     | `axes`, `channels`, `groups`, `transposed`, window (see `Window`),    |
+|               |                     | `lanes`, whether its integers are rounded in two ways                 |
 | `dense`       | x, kernel, bias     | `axis`                                                                |
 | `matrix`      | x, matrix           | `axis`: of space, along which the matrix has its columns              |
 | `pool`        | x                   | `mode`, `axes`, window                                                |

@@ -13,6 +13,11 @@ def convolution(proof, node, x, kernel, bias=None):
     """A convolution over some of the axes of space; the others it leaves alone."""
     _constant(kernel, bias)
     options = node.options
+    if options.get("lanes") and node.scales:
+        raise NotCovered(
+            f"its {kernel.shape[-1]} channels are no multiple of eight, and some runtimes round those behind the last "
+            "eight otherwise; export the model anew, which fills them up"
+        )
     x, windows = windows_of(proof, node, x, kernel.shape[:-2])
     roles = [x.role(axis) for axis in options["axes"]]
     kernel = _by_role(kernel, roles, len(windows))

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 
 from keras_equivariant.export.formats.backend import litert
+from keras_equivariant.export.formats.lanes import splits_lanes
 from keras_equivariant.export.proof.graph import Graph, Node, nearest_centers, whole_factors, whole_steps
 
 _DTYPES = {
@@ -177,7 +178,7 @@ class _Reader:
             channels = self._channels(node)
             kernel = kernel.reshape(*kernel.shape[1:3], 1, kernel.shape[-1])
             self._convolution(node, options, constants, (1, 2), kernel)
-            node.options["groups"] = channels
+            node.options |= {"groups": channels, "lanes": splits_lanes(kernel.shape[-1])}
 
     def _transpose_conv(self, node, options, constants):
         kernel, given = constants.get(node.inputs[1]), node.inputs[2]
@@ -186,6 +187,7 @@ class _Reader:
             return
         node.inputs = (given, node.inputs[1], *node.inputs[3:])
         self._convolution(node, options, constants, (1, 2), np.moveaxis(kernel, 0, -1))
+        node.options["lanes"] = splits_lanes(len(kernel))
         sizes = zip(old, node.options["strides"], kernel.shape[1:3], new, strict=True)
         same = node.options["padding"] == "same"
         before = [max((n - 1) * s + k - m, 0) // 2 if same else 0 for n, s, k, m in sizes]

@@ -2,21 +2,14 @@
 
 from keras_equivariant.groups.grid import axis_moves
 from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
-from keras_equivariant.ops.resizing import resample_alike
+from keras_equivariant.ops import resizing
 
 
 class Resampling(PixelwiseLayer):
-    """A pixelwise layer on known sizes.
-
-    Subclasses give `lengths(sizes)`, `compute(x)` and, where they are `linear`, `matrix(size, length)`.
-    """
+    """A pixelwise layer on known sizes that folds to itself; subclasses give `lengths(sizes)` and `compute(x)`."""
 
     def lengths(self, sizes):
         """Sizes of space after the layer."""
-        raise NotImplementedError
-
-    def matrix(self, size, length):
-        """The weights of the pixels along an axis, `(length, size)`."""
         raise NotImplementedError
 
     def sizes_after(self, sizes):
@@ -32,11 +25,26 @@ class Resampling(PixelwiseLayer):
         super().build(input_shape)
 
     def fold(self, input_shape):
+        return [(self.compute, [])]
+
+
+class SeparableResampling(Resampling):
+    """Resampling by a matrix along each axis, where it is `linear`; subclasses give `matrix(size, length)`."""
+
+    def matrix(self, size, length):
+        """The weights of the pixels along an axis, `(length, size)`."""
+        raise NotImplementedError
+
+    def compute(self, x):
+        sizes = x.shape[1:-1]
+        return resizing.resample(x, [self.matrix(*pair) for pair in zip(sizes, self.lengths(sizes), strict=True)])
+
+    def fold(self, input_shape):
         sizes = input_shape[1 : 1 + self.rank]
         lengths = self.lengths(sizes)
-        if not (self.linear and self._swaps_axes and len(set(sizes)) == len(set(lengths)) == 1):
-            return [(self.compute, [])]
-        return [(lambda x: resample_alike(x, self.matrix(sizes[0], lengths[0])), [])]
+        if not (self.linear and self._swaps_axes) or len(set(sizes)) > 1 or len(set(lengths)) > 1:
+            return super().fold(input_shape)
+        return [(lambda x: resizing.resample_alike(x, self.matrix(sizes[0], lengths[0])), [])]
 
     @property
     def _swaps_axes(self):

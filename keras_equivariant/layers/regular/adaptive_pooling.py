@@ -4,12 +4,12 @@ from typing import Any
 
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.options import DataFormat, GroupLike, Size, passed_on
-from keras_equivariant.layers.core.resampling import Resampling
+from keras_equivariant.layers.core.resampling import SeparableResampling
 from keras_equivariant.ops import resizing
 from keras_equivariant.utils.checks import check_data_format, tuple_of
 
 
-class AdaptivePooling(Resampling):
+class AdaptivePooling(SeparableResampling):
     """Maximum or mean over as many windows as there shall be pixels, of any rank; subclasses set `linear`."""
 
     def __init__(
@@ -43,10 +43,7 @@ class AdaptivePooling(Resampling):
         return resizing.mean_matrix(size, length)
 
     def compute(self, x):
-        if not self.linear:
-            return resizing.adaptive_max(x, self.output_size)
-        pairs = zip(x.shape[1:-1], self.output_size, strict=True)
-        return resizing.resample(x, [self.matrix(*pair) for pair in pairs])
+        return super().compute(x) if self.linear else resizing.adaptive_max(x, self.output_size)
 
 
 @register

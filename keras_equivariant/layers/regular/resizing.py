@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.options import DataFormat, GroupLike, Size, passed_on
-from keras_equivariant.layers.core.resampling import Resampling
+from keras_equivariant.layers.core.resampling import SeparableResampling
 from keras_equivariant.layers.regular.up_sampling import LINEAR
 from keras_equivariant.ops import resizing
 from keras_equivariant.utils.checks import check_data_format, tuple_of
 
 
-class Resizing(Resampling):
+class Resizing(SeparableResampling):
     """Resamples any rank of space to a size or by a factor; not a layer of its own."""
 
     def __init__(
@@ -72,11 +72,6 @@ class Resizing(Resampling):
     def windows(self, output_size):
         ratio = None if self.factor is None else self._ratio
         return tuple(resizing.Resampled(length, ratio, self.matrix) for length in output_size)
-
-    def compute(self, x):
-        sizes = x.shape[1:-1]
-        pairs = zip(sizes, self.lengths(sizes), strict=True)
-        return resizing.resample(x, [self.matrix(*pair) for pair in pairs])
 
 
 @register

@@ -1,0 +1,121 @@
+"""Channels of convolutions in whole lanes, while the SavedModel is written that a file of integers is made from.
+
+LiteRT's own kernels of transposed and depthwise convolutions take eight channels at a time and round the sums of the
+rest otherwise, by up to a step. A rotation exchanges channels, which must then be rounded alike.
+"""
+
+import contextlib
+import functools
+
+import keras
+import numpy as np
+
+from keras_equivariant.graphs.calls import calls
+from keras_equivariant.graphs.reading import walk
+from keras_equivariant.stock.traits import is_elementwise
+
+LANES = 8
+
+
+def splits_lanes(channels):
+    """Whether some of so many channels are rounded with seven others, and some alone."""
+    return channels > LANES and channels % LANES > 0
+
+
+@contextlib.contextmanager
+def whole_lanes(model):
+    """Transposed and depthwise convolutions of planes compute some of their channels twice in here."""
+    found, operations = _split(model), _split_operations(model)
+    for operation in operations:
+        operation.call = functools.partial(_operation, operation)
+    for layer in found:
+        weights = {weight.name: keras.ops.convert_to_numpy(weight) for weight in layer.weights}  # before any tracing
+        layer.call = functools.partial(_MADE[type(layer)], layer, weights["kernel"], weights.get("bias"))
+    try:
+        yield
+    finally:
+        for one in (*found, *operations):
+            del one.call
+
+
+def needs_whole_lanes(model):
+    """Whether `whole_lanes` changes anything."""
+    return bool(_split(model) or _split_operations(model))
+
+
+def _split(model):
+    found = [layer for layer in walk(model) if type(layer) in _MADE and layer.data_format == "channels_last"]
+    return [layer for layer in found if max(layer.dilation_rate) == 1 and splits_lanes(_outputs(layer))]
+
+
+def _split_operations(model):
+    """Depthwise convolutions that are no layers, such as blurs."""
+    made = [call for call in calls(model) if type(call.operation).__name__ == "DepthwiseConv"]
+    found = {id(call.operation): call.operation for call in made if _is_split(call)}
+    return list(found.values())
+
+
+def _is_split(call):
+    operation, (tensor, *_) = call.operation, call.outputs
+    plain = np.max(operation.dilation_rate) == 1 and operation.data_format != "channels_first"
+    return plain and len(tensor.shape) == 4 and splits_lanes(tensor.shape[-1])
+
+
+def _operation(operation, inputs, kernel):
+    channels, multiplier = kernel.shape[2:]
+    more = -channels % LANES
+    options = {"strides": operation.strides, "padding": operation.padding, "data_format": "channels_last"}
+    inputs = keras.ops.concatenate([inputs, inputs[..., :more]], axis=-1)
+    kernel = keras.ops.concatenate([kernel, kernel[:, :, :more]], axis=2)
+    return keras.ops.depthwise_conv(inputs, kernel, **options)[..., : channels * multiplier]
+
+
+def _outputs(layer):
+    if isinstance(layer, keras.layers.Conv2DTranspose):
+        return layer.filters
+    return layer.kernel.shape[2] * layer.depth_multiplier
+
+
+def _transposed(layer, kernel, bias, inputs):
+    again = _again(layer.filters)
+    y = keras.ops.conv_transpose(
+        inputs,
+        keras.ops.convert_to_tensor(kernel[:, :, again]),
+        strides=layer.strides,
+        padding=layer.padding,
+        output_padding=layer.output_padding,
+        data_format="channels_last",
+        dilation_rate=layer.dilation_rate,
+    )
+    return _finished(layer, bias, y, again, layer.filters)
+
+
+def _depthwise(layer, kernel, bias, inputs):
+    channels, multiplier = kernel.shape[2:]
+    again = _again(channels)
+    y = keras.ops.depthwise_conv(
+        keras.ops.concatenate([inputs, inputs[..., : len(again) - channels]], axis=-1),
+        keras.ops.convert_to_tensor(kernel[:, :, again]),
+        strides=layer.strides,
+        padding=layer.padding,
+        data_format="channels_last",
+        dilation_rate=layer.dilation_rate,
+    )
+    outputs = (again[:, None] * multiplier + np.arange(multiplier)).ravel()
+    return _finished(layer, bias, y, outputs, channels * multiplier)
+
+
+def _again(channels):
+    """All channels, and the first ones again behind them."""
+    return np.arange(channels + -channels % LANES) % channels
+
+
+def _finished(layer, bias, y, again, channels):
+    if bias is not None:
+        y = y + keras.ops.convert_to_tensor(bias[again])
+    if is_elementwise(layer.activation):  # part of the convolution's operation, if it stands behind it
+        return layer.activation(y)[..., :channels]
+    return layer.activation(y[..., :channels])
+
+
+_MADE = {keras.layers.Conv2DTranspose: _transposed, keras.layers.DepthwiseConv2D: _depthwise}
