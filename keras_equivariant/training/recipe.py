@@ -1,5 +1,6 @@
 """The training recipe of a spec, turned into Keras's optimizer and schedule."""
 
+import inspect
 from dataclasses import dataclass
 
 from keras_equivariant.compiler.grammar import recipe as grammar
@@ -33,9 +34,16 @@ class Recipe(grammar.Recipe):
         name, config = next(iter(self.optimizer.items()))
         config = dict(config or {})
         if self.schedule:
-            rate = config.get("learning_rate", 1e-3)
+            rate = config.get("learning_rate", _own_rate(name))
             config["learning_rate"] = _schedule(self.schedule, rate, steps_per_epoch, epochs)
         return getattr(keras.optimizers, name)(**config)
+
+
+def _own_rate(name):
+    """The learning rate of an optimizer of Keras to which none is given."""
+    import keras
+
+    return inspect.signature(getattr(keras.optimizers, name)).parameters["learning_rate"].default
 
 
 def _schedule(schedule, rate, steps, epochs):

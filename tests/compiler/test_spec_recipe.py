@@ -4,7 +4,7 @@
 
 import pytest
 
-from keras_equivariant.compiler import load_spec
+from keras_equivariant.compiler import build_from_spec, load_spec
 
 FULL = """\
 training:
@@ -49,6 +49,26 @@ def test_short_forms(write):
     assert load_spec(write(HEAD)).training == load_spec(write(HEAD + "training:")).training == {}
 
 
+def test_quotients_that_are_whole_are_whole_numbers(write):
+    text = (
+        "spec: 1\nname: net\nparams: {n: 16}\ninput: {shape: ['${n / 2}', '${n / 4}'], space: '${n / 8}'}\nlayers:\n"
+        "  - LieLift: T2\n  - LieConv: {filters: 2, group: T2}\n  - LiePooling\n"
+        "training: {epochs: '${n / 2}', schedule: {piecewise: {epochs: ['${n / 4}']}}, augment: {axis: '${n / 8}'}, "
+        "preprocess: [{resize: '${n / 2}'}], optimizer: {Adadelta: '${n / 16}'}}\n"
+    )
+    spec = load_spec(write(text))
+    assert build_from_spec(spec).input_shape == [(None, 8, 2), (None, 8, 4), (None, 8)]
+    assert spec.training["epochs"] == 8 and isinstance(spec.training["epochs"], int)
+    assert isinstance(spec.training["augment"]["axis"], int) and spec.training["preprocess"] == [{"resize": 8}]
+    assert spec.training["schedule"] == {"piecewise": {"epochs": [4]}}
+    assert spec.training["optimizer"] == {"Adadelta": {"learning_rate": 1.0}}
+
+
+def test_the_learning_rate_may_be_a_whole_number(write):
+    rate = load_spec(write(HEAD + "training: {optimizer: {SGD: 1}}")).training["optimizer"]["SGD"]["learning_rate"]
+    assert isinstance(rate, float)  # Keras refuses 1
+
+
 @pytest.mark.parametrize(
     ("recipe", "message"),
     [
@@ -66,6 +86,10 @@ def test_short_forms(write):
         ("{schedule: {}}", "training.schedule: must be one schedule: piecewise, exponential, cosine. Received: 0"),
         ("{schedule: {piecewise: {factor: 0.1}}}", 'training.schedule.piecewise: `piecewise` needs the key "epochs"'),
         ("{schedule: {piecewise: {epochs: 50}}}", "training.schedule.piecewise.epochs: must be a list of whole numbers. Received: 50"),
+        ("{schedule: {piecewise: {epochs: [50, 20]}}}", "training.schedule.piecewise.epochs: must be whole numbers that rise. Received: [50, 20]; order them"),
+        ("{optimizer: {Adam: {learning_rate: fast}}}", "training.optimizer.Adam.learning_rate: must be a number above 0. Received: 'fast'"),
+        ("{optimizer: {Adam: -1}}", "training.optimizer.Adam.learning_rate: must be a number above 0. Received: -1"),
+        ("{optimizer: {SGD: {momentum: 3}}}", "training.optimizer: SGD does not take these values: `momentum` must be a float between [0, 1]."),
         ("{schedule: {piecewise: {epochs: [50], factor: 2}}}", "training.schedule.piecewise.factor: must be a number from 0 to 1. Received: 2"),
         ("{augment: {rotate: 200}}", "training.augment.rotate: must be degrees from 0 to 180. Received: 200"),
         ("{augment: {flip: true}}", "training.augment.flip: must be one of horizontal, vertical, both. Received: true"),

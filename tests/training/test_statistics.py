@@ -70,3 +70,12 @@ def test_a_schedule_that_starts_after_the_last_epoch_is_constant():
     assert float(recipe.make_optimizer(10, 5).learning_rate) == pytest.approx(1e-3)
     rate = recipe.make_optimizer(10, 20)._learning_rate
     assert float(rate(0)) == pytest.approx(1e-3) and float(rate(199)) == pytest.approx(1e-3 * 0.8**5)
+
+
+@pytest.mark.parametrize(("name", "rate"), [("SGD", 0.01), ("Adam", 0.001)])
+def test_a_schedule_begins_at_the_learning_rate_that_the_optimizer_has_without_one(name, rate):
+    from keras_equivariant.training.recipe import Recipe
+
+    plain = Recipe.from_dict({"optimizer": name}).make_optimizer(10, 5)
+    scheduled = Recipe.from_dict({"optimizer": name, "schedule": "cosine"}).make_optimizer(10, 5)
+    assert float(plain.learning_rate) == float(scheduled.learning_rate) == pytest.approx(rate)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from keras_equivariant import groups
 from keras_equivariant.compiler.grammar import registry
 from keras_equivariant.compiler.grammar.limits import MAX_SIZE
-from keras_equivariant.compiler.grammar.nodes import kind_of
+from keras_equivariant.compiler.grammar.nodes import kind_of, whole
 from keras_equivariant.layers.core.options import of
 from keras_equivariant.utils.text import nearest
 
@@ -51,13 +51,6 @@ def kind(annotation):
     if get_origin(annotation) is Literal:
         return _choice(get_args(annotation))
     return PLAIN.get(annotation, _ANY)
-
-
-def whole(value):
-    """The value as an int where it is a whole number, such as 32.0 from `${64 / 2}`; else unchanged."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return [whole(item) for item in value] if isinstance(value, list) else value
 
 
 def _rule(text, good, convert=_same):
@@ -152,10 +145,7 @@ def _part(module):
     def check(value, where):
         if isinstance(value, dict) and len(value) == 1:
             found = check_part(value, where, module)
-            try:
-                _instantiate(found, module)
-            except Exception as error:  # what Keras raises on values that it does not take has no common base
-                raise where.error(f"{next(iter(value))} does not take these values: {error}") from error
+            _try(found, where, module)
             return found
         known = registry.part_words(module)
         if not isinstance(value, str) or value not in known:
@@ -185,6 +175,26 @@ def check_part(value, where, module):
     if missing:
         raise where.key(name).error(f'needs the argument "{missing[0]}"')
     return {name: given or {}}
+
+
+def check_optimizer(value, where):
+    """`{Name: {arguments}}` of an optimizer that Keras makes of it; its learning rate is a number above 0."""
+    name, given = next(iter(check_part(value, where, "optimizers").items()))
+    if "learning_rate" in given:
+        rate = given["learning_rate"]
+        if rate is not None and not (_is_number(rate) and rate > 0):
+            message = f"must be a number above 0. Received: {kind_of(rate)}"
+            raise where.key(name).key("learning_rate").error(message)
+        given = {**given, "learning_rate": rate if rate is None else float(rate)}  # Keras refuses whole numbers
+    _try({name: {key: value for key, value in given.items() if value is not None}}, where, "optimizers")
+    return {name: given}
+
+
+def _try(value, where, module):
+    try:
+        _instantiate(value, module)
+    except Exception as error:  # what Keras raises on values that it does not take has no common base
+        raise where.error(f"{next(iter(value))} does not take these values: {error}") from error
 
 
 def _instantiate(value, module):

@@ -69,6 +69,13 @@ def kind_of(value):
     return shown(value)
 
 
+def whole(value):
+    """The value as an int where it is a whole number, such as 32.0 from `${64 / 2}`; else unchanged."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return [whole(item) for item in value] if isinstance(value, list) else value
+
+
 def from_python(value, where):
     """The tree of a Python dict, as `build_from_spec({...})` receives it.
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from keras_equivariant.compiler.grammar.errors import SpecError
 from keras_equivariant.compiler.grammar.expressions import FUNCTIONS, resolve
-from keras_equivariant.compiler.grammar.kinds import whole
-from keras_equivariant.compiler.grammar.nodes import from_python, kind_of
+from keras_equivariant.compiler.grammar.nodes import from_python, kind_of, whole
 from keras_equivariant.utils.text import nearest, shown
 
 MAX_CHAIN = 20  # parameters that follow one from another

@@ -7,6 +7,7 @@ the check of a spec, the JSON Schema and the help of the command line.
 import dataclasses
 
 from keras_equivariant.compiler.grammar import rules
+from keras_equivariant.compiler.grammar.nodes import whole
 
 FLIPS = ("horizontal", "vertical", "both")
 FILLS = ("reflect", "constant")
@@ -22,14 +23,16 @@ def _read_optimizer(node, scope):
         value = {value: None}
     if not isinstance(value, dict) or len(value) != 1:
         raise node.error(f"must be one optimizer, such as {{Adam: {{learning_rate: 1e-3}}}}. Received: {node.kind}")
-    from keras_equivariant.compiler.grammar.kinds import check_part  # knows Keras, which the other keys do not need
+    from keras_equivariant.compiler.grammar.kinds import (
+        check_optimizer,
+    )  # knows Keras, which the other keys do not need
 
-    return check_part(value, node.where, "optimizers")
+    return check_optimizer(value, node.where)
 
 
 _FRACTION = rules.number("a number from 0 to 1", 0, 1)
 SCHEDULES = {
-    "piecewise": {"epochs": rules.whole_numbers(), "factor": _FRACTION},
+    "piecewise": {"epochs": rules.rising(), "factor": _FRACTION},
     "exponential": {"start": rules.whole(1), "factor": _FRACTION},
     "cosine": {"warmup_epochs": rules.number("a number from 0", 0, 1e6), "final": _FRACTION},
 }
@@ -40,7 +43,7 @@ AUGMENT = {
     "translate": rules.whole(0),
     "fill": rules.one_of(FILLS),
     "quarter_turns": rules.flag(),
-    "axis": rules.value("0, 1 or 2", lambda v: v in (0, 1, 2) and not isinstance(v, bool), {"enum": [0, 1, 2]}),
+    "axis": rules.value("0, 1 or 2", lambda v: v in (0, 1, 2) and not isinstance(v, bool), {"enum": [0, 1, 2]}, whole),
     "interpolation": rules.one_of(INTERPOLATIONS),
 }
 

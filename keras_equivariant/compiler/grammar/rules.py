@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from keras_equivariant.compiler.grammar.expressions import resolve
 from keras_equivariant.compiler.grammar.nodes import Node, kind_of
+from keras_equivariant.compiler.grammar.nodes import whole as whole_number
 from keras_equivariant.utils.text import nearest
 
 EXPRESSION = {"$ref": "#/$defs/expression"}
@@ -23,11 +24,12 @@ class Rule:
     schema: dict
 
 
-def value(text, good, schema):
-    """A plain value for which `good` holds; `text` says in words what that is."""
+def value(text, good, schema, convert=None):
+    """A plain value, once converted, for which `good` holds; `text` says in words what that is."""
 
     def read(node, scope):
         found = resolve(node, scope)
+        found = convert(found) if convert else found
         if not good(found):
             raise node.error(f"must be {text}. Received: {kind_of(found)}")
         return found
@@ -37,7 +39,8 @@ def value(text, good, schema):
 
 def whole(least):
     """A whole number from `least`."""
-    return value(f"a whole number from {least}", lambda v: _is_whole(v, least), {"type": "integer", "minimum": least})
+    schema = {"type": "integer", "minimum": least}
+    return value(f"a whole number from {least}", lambda v: _is_whole(v, least), schema, whole_number)
 
 
 def number(text, least, most):
@@ -58,11 +61,19 @@ def text(what):
     return value(what, lambda v: isinstance(v, str), {"type": "string"})
 
 
-def whole_numbers():
-    """A list of whole numbers from 0."""
+def rising():
+    """A list of whole numbers from 0, each larger than the one before."""
     item = {"anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION]}
     good = lambda v: isinstance(v, list) and all(_is_whole(e, 0) for e in v)  # noqa: E731
-    return value("a list of whole numbers", good, {"type": "array", "items": item})
+    rule = value("a list of whole numbers", good, {"type": "array", "items": item}, whole_number)
+
+    def read(node, scope):
+        found = rule.read(node, scope)
+        if found != sorted(set(found)):
+            raise node.error(f"must be whole numbers that rise. Received: {found}; order them")
+        return found
+
+    return Rule(read, rule.schema)
 
 
 def mapping(what, rules, required=()):
@@ -101,6 +112,7 @@ def steps(key, plain, sized):
         found = []
         for item in node.sequence(f"`{key}`"):
             step = resolve(item, scope)
+            step = {key: whole_number(size) for key, size in step.items()} if isinstance(step, dict) else step
             name = next(iter(step), None) if isinstance(step, dict) and len(step) == 1 else step
             if name not in known:
                 raise item.error(f"unknown step. {nearest(name, known)}")

@@ -17,7 +17,7 @@ from keras_equivariant.compiler.grammar.expand import expand
 from keras_equivariant.compiler.grammar.expressions import resolve
 from keras_equivariant.compiler.grammar.extends import extended
 from keras_equivariant.compiler.grammar.limits import MAX_NAME, MAX_SIZE
-from keras_equivariant.compiler.grammar.nodes import kind_of
+from keras_equivariant.compiler.grammar.nodes import kind_of, whole
 from keras_equivariant.compiler.grammar.parameters import declared, spec_parameters
 from keras_equivariant.compiler.grammar.recipe import read_recipe
 from keras_equivariant.utils.text import shown
@@ -189,7 +189,7 @@ def _law(node):
 
 def _input(node, scope):
     found = node.mapping("`input`", INPUT_KEYS, ("shape",))
-    shape = _along_axes(resolve(found["shape"], scope))
+    shape = whole(_along_axes(resolve(found["shape"], scope)))
     if not isinstance(shape, list) or not shape or not all(_is_size(size) for size in shape):
         raise found["shape"].error(
             f"must be a list of sizes from 1 to {MAX_SIZE} without the batch axis, such as [28, 28, 1], null where "
@@ -205,7 +205,7 @@ def _input(node, scope):
     if "name" in found:
         values["name"] = _name(found["name"], scope)
     if "space" in found:
-        values["space"] = resolve(found["space"], scope)
+        values["space"] = whole(resolve(found["space"], scope))
         if values["space"] not in (1, 2, 3) or isinstance(values["space"], bool):
             raise found["space"].error(f"must be 1, 2 or 3 coordinates. Received: {found['space'].kind}")
         if len(shape) != 2 or None in shape or "name" in found:
