@@ -23,8 +23,9 @@ class LayerCost:
         kind: its class.
         shape: shape of its output, the batch axis left out.
         parameters: trainable parameters; those of a shared layer count where it stands first.
-        multiply_adds: multiplications with additions in its convolutions and matrix products, once folded.
-        activation_bytes: of its output in float32.
+        multiply_adds: multiplications with additions in its convolutions and matrix products, once folded, in all its
+            calls.
+        activation_bytes: of its outputs in float32, of all its calls.
         exported_bytes: of its folded weights in float32, before BatchNormalization is absorbed.
     """
 
@@ -53,11 +54,12 @@ def layer_costs(model):
         24680
     """
     graph = functional(model)
-    seen, found = set(), []
+    seen, found, made = set(), [], calls(graph)
     for layer in graph.layers:
         if isinstance(layer, keras.layers.InputLayer):
             continue
-        output = keras.tree.flatten(layer.output)
+        own = [call for call in made if call.operation is layer]
+        output = [tensor for call in own for tensor in call.outputs]
         sizes = [size for tensor in output for size in tensor.shape[1:]]
         if None in sizes:
             raise ValueError(
@@ -66,23 +68,23 @@ def layer_costs(model):
             )
         variables = [v for v in layer.trainable_variables if id(v) not in seen]
         seen |= {id(v) for v in variables}
-        multiply_adds, weights = _folded_costs(layer)
+        costs = [_folded_costs(layer, call) for call in own]
         found.append(
             LayerCost(
                 name=layer.name,
                 kind=type(layer).__name__,
                 shape=tuple(output[0].shape[1:]),
                 parameters=sum(math.prod(v.shape) for v in variables),
-                multiply_adds=multiply_adds,
+                multiply_adds=sum(multiply_adds for multiply_adds, _ in costs),
                 activation_bytes=_BYTES * sum(math.prod(tensor.shape[1:]) for tensor in output),
-                exported_bytes=_BYTES * weights,
+                exported_bytes=_BYTES * costs[0][1],
             )
         )
     return tuple(found)
 
 
-def _folded_costs(layer):
-    """Multiply-adds and number of weights of the stock layers that this one becomes."""
+def _folded_costs(layer, call):
+    """Multiply-adds and number of weights of the stock layers that this one becomes, called like this."""
     twin = layer.__class__.from_config(layer.get_config())  # calling the layer itself would add to the user's graph
     inputs = []
 
@@ -93,7 +95,6 @@ def _folded_costs(layer):
         return inputs[-1]
 
     # As it is called: a mask, say, is given by its name.
-    call = layer._inbound_nodes[0].arguments
     args, kwargs = keras.tree.map_structure(fresh, (call.args, call.kwargs))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*its exact symmetry")  # said when the model was built
@@ -109,9 +110,17 @@ def _multiply_adds(call):
     The blocks of a group convolution are called once for each row of their irrep.
     """
     layer = call.operation
-    kernels = [math.prod(w.shape) for w in getattr(layer, "weights", ()) if len(w.shape) >= 2]
+    kernels = [math.prod(w.shape) for w in getattr(layer, "weights", ()) if _is_kernel(layer, w)]
     if not kernels:
         return 0
-    transposed = getattr(traits(layer), "transposed", False)
-    positions = (call.inputs if transposed else call.outputs)[0].shape[1:-1]
-    return sum(kernels) * math.prod(positions)
+    shape = (call.inputs if getattr(traits(layer), "transposed", False) else call.outputs)[0].shape
+    first = getattr(layer, "data_format", None) == "channels_first"
+    return sum(kernels) * math.prod(shape[2:] if first else shape[1:-1])
+
+
+def _is_kernel(layer, weight):
+    """Whether the numbers of a weight are multiplied and added up: slopes, scales and tables of vectors are not."""
+    row = traits(layer)
+    if row is not None:
+        return row.kind in ("convolution", "dense") and len(weight.shape) >= 2
+    return len(weight.shape) >= 2 and weight.name not in ("bias", "embeddings")

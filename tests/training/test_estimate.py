@@ -39,6 +39,32 @@ def test_other_kernels():
     assert cost_of(keras.layers.Add(), (4, 4, 1), (4, 4, 1)).multiply_adds == 0
 
 
+def test_a_shared_layer_costs_something_in_each_call():
+    image, layer = keras.Input((8, 8, 4)), keras.layers.Conv2D(4, 3, padding="same")
+    (cost,) = layer_costs(keras.Model(image, layer(layer(image))))
+    assert cost.multiply_adds == 2 * 64 * 9 * 16
+    assert cost.parameters == 9 * 16 + 4 and cost.exported_bytes == 4 * cost.parameters
+    assert cost.activation_bytes == 2 * 4 * 64 * 4
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.PReLU(shared_axes=[1, 2]),
+        keras.layers.LayerNormalization(axis=(1, 2, 3)),
+        keras.layers.BatchNormalization(),
+    ],
+    ids=lambda layer: layer.name,
+)
+def test_slopes_and_scales_are_no_kernels(layer):
+    assert cost_of(layer, (8, 8, 4)).multiply_adds == 0
+
+
+def test_positions_are_counted_where_channels_come_first():
+    layer = keras.layers.Conv2D(5, 3, padding="same", data_format="channels_first")
+    assert cost_of(layer, (4, 8, 6)).multiply_adds == 48 * 9 * 4 * 5
+
+
 def test_the_model_is_left_as_it_was():
     model = ke.build_from_spec("p4_cnn")
     layer_costs(model)
