@@ -91,7 +91,8 @@ def _folded_costs(layer, call):
     def fresh(given):
         if not isinstance(given, keras.KerasTensor):
             return given
-        inputs.append(keras.Input(given.shape[1:], dtype=given.dtype))
+        # Of one example, so that shapes are known where the batch and other axes become one.
+        inputs.append(keras.Input(batch_shape=(1, *given.shape[1:]), dtype=given.dtype))
         return inputs[-1]
 
     # As it is called: a mask, say, is given by its name.
@@ -110,12 +111,36 @@ def _multiply_adds(call):
     The blocks of a group convolution are called once for each row of their irrep.
     """
     layer = call.operation
+    if not isinstance(layer, keras.layers.Layer):
+        return _of_operation(call)
     kernels = [math.prod(w.shape) for w in getattr(layer, "weights", ()) if _is_kernel(layer, w)]
     if not kernels:
         return 0
     shape = (call.inputs if getattr(traits(layer), "transposed", False) else call.outputs)[0].shape
     first = getattr(layer, "data_format", None) == "channels_first"
-    return sum(kernels) * math.prod(shape[2:] if first else shape[1:-1])
+    return sum(kernels) * math.prod((shape[0], *shape[2:]) if first else shape[:-1])
+
+
+def _of_operation(call):
+    """Multiply-adds of an operation of keras.ops: each number of the output is a sum of so many products."""
+    name, operands = type(call.operation).__name__, [x.shape for x in call.args if hasattr(x, "shape")]
+    if name == "Einsum":
+        return _of_einsum(call.operation.subscripts, operands, call.outputs[0].shape)
+    terms = {"Matmul": lambda: operands[0][-1:], "Conv": lambda: operands[1][:-1]}
+    terms["DepthwiseConv"] = lambda: operands[1][:-2]
+    return math.prod((*call.outputs[0].shape, *terms[name]())) if name in terms else 0
+
+
+def _of_einsum(subscripts, operands, output):
+    terms, _, kept = subscripts.replace(" ", "").partition("->")
+    if len(operands) < 2:
+        return 0
+    sizes = {}
+    for term, shape in zip(terms.split(","), operands, strict=True):
+        before, _, after = term.partition("...")
+        ends = (before, shape), (reversed(after), reversed(shape))
+        sizes |= {axis: size for end in ends for axis, size in zip(*end, strict=False)}
+    return math.prod((*output, *(size for axis, size in sizes.items() if axis not in kept)))
 
 
 def _is_kernel(layer, weight):

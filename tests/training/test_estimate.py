@@ -47,6 +47,15 @@ def test_a_shared_layer_costs_something_in_each_call():
     assert cost.activation_bytes == 2 * 4 * 64 * 4
 
 
+def test_products_of_operations_count_as_those_of_layers():
+    blur = ke.layers.GaussianBlur2D(strides=2, kernel_size=5)
+    assert cost_of(blur, (9, 9, 3)).multiply_adds == 25 * 5 * 5 * 3
+    inputs = [keras.Input((6, 2)), keras.Input((6, 3)), keras.Input((6,), dtype="bool")]
+    layer = ke.layers.LieConv(7, "T2", neighbors=6, kernel_units=(5, 8))
+    (cost,) = layer_costs(keras.Model(inputs, layer(inputs)[1]))
+    assert cost.multiply_adds == 6 * (6 * (2 * 5 + 5 * 8) + 3 * 6 * 8 + 3 * 8 * 7)
+
+
 @pytest.mark.parametrize(
     "layer",
     [
