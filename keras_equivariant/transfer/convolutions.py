@@ -4,7 +4,6 @@ import keras
 import numpy as np
 
 from keras_equivariant.graphs.weights import clone_with
-from keras_equivariant.layers.core.rotated_conv import RotatedConv
 from keras_equivariant.layers.core.steerable_weights import bias_channels
 from keras_equivariant.layers.core.transposed import Transposed
 from keras_equivariant.transfer.restricted_layouts import change_matrix, restricted_type, right_cosets, split_axis
@@ -29,6 +28,16 @@ def restrict_rotated(layer, subgroup, input_shape, name):
     exact = {**options, "basis": "exact", "trainable_basis": False}
     variants = [exact] if layer.trainable_basis else [options, exact]
     return _first_that_fits(layer, name, variants, input_shape, kernel, bias)
+
+
+def restrict_depthwise(layer, subgroup, input_shape, name):
+    """A depthwise group convolution on a subgroup: each field's kernel in the orientation of every coset."""
+    cosets = right_cosets(layer.group, subgroup)
+    kernel = split_axis(dense_kernel(layer), -2, cosets)
+    bias = split_axis(_dense_bias(layer), -1, cosets)
+    return _first_that_fits(
+        layer, name, [{"group": subgroup}, {"group": subgroup, "basis": "exact"}], input_shape, kernel, bias
+    )
 
 
 def restrict_steerable(layer, subgroup, input_shape, name):
@@ -67,9 +76,9 @@ def _relative(difference, whole):
 
 def _bias_values(layer, channels):
     """The values of `layer.bias` nearest to these channels."""
-    if isinstance(layer, RotatedConv):
-        return channels.reshape(layer.elements, -1).mean(axis=0)
-    return scalars_of(channels, layer.out_type)
+    if hasattr(layer, "out_type"):
+        return scalars_of(channels, layer.out_type)
+    return channels.reshape(-1, layer.bias.shape[0]).mean(axis=0)
 
 
 def scalars_of(channels, field_type):

@@ -11,12 +11,19 @@ from keras_equivariant.layers.core.typed import Typed
 from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
 from keras_equivariant.layers.harmonic.features import OnHarmonic
 from keras_equivariant.layers.points.features import OnPoints
+from keras_equivariant.layers.regular.group_depthwise_conv import GroupDepthwiseConv
 from keras_equivariant.stock import making
 from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, has, is_elementwise, traits
 from keras_equivariant.transfer import typed_rules
-from keras_equivariant.transfer.convolutions import restrict_rotated
+from keras_equivariant.transfer.convolutions import restrict_depthwise, restrict_rotated
 from keras_equivariant.transfer.copies import copy
 from keras_equivariant.transfer.restricted_layouts import Split
+
+# What to use instead of layers that have no restriction.
+_REMEDIES = {
+    layers.GroupRepeat: "GroupPooling before what is joined there, without a group axis",
+    layers.Relaxed: "keras_equivariant.project(model).model, and restrict that",
+}
 
 
 def apply_rule(walk, operation, args, kwargs):
@@ -28,6 +35,8 @@ def apply_rule(walk, operation, args, kwargs):
         return typed_rules.apply(walk, operation, args[0])
     if isinstance(operation, RotatedConv):
         return _rotated(walk, operation, args[0])
+    if isinstance(operation, GroupDepthwiseConv):
+        return _depthwise(walk, operation, args[0])
     if isinstance(operation, layers.GroupPooling):
         return _group_pooling(walk, operation, args[0])
     if isinstance(operation, layers.FlattenFields) and any(forms):
@@ -67,10 +76,16 @@ def _check_inside(walk, operation):
     for layer in graph_layers(operation) if isinstance(operation, keras.layers.Layer) else ():
         group = getattr(layer, "group", None)
         if isinstance(group, groups.Group) and group.orthogonal and walk.affects(layer, group):
+            around = f' around "{layer.name}"'
+            remedy = f'"{layer.name}" without it, or build the model in the functional API'
+            if layer is operation:
+                around, remedy = (
+                    "",
+                    _REMEDIES.get(type(layer), "layers of the subgroup from there on, or GroupPooling before it"),
+                )
             raise ValueError(
                 f"{type(operation).__name__} has no restriction. Received: the layer "
-                f'"{operation.name}" around "{layer.name}" on {group.name}; use "{layer.name}" without it, or build '
-                "the model in the functional API"
+                f'"{operation.name}"{around} on {group.name}; use {remedy}'
             )
 
 
@@ -82,8 +97,41 @@ def _rotated(walk, layer, x):
             "A network that is restricted must start from images. "
             f'Received: features with a group axis as the input of "{layer.name}"; put the lifting convolution into it'
         )
+    orbits = layer.group.order // walk.subgroup.order
+    _check_activation(layer, layer.filters, orbits)
     new = walk.make(layer, (), lambda name: restrict_rotated(layer, walk.subgroup, tuple(x.shape), name))
-    return walk.mark(new(x), Split(layer.group.order // walk.subgroup.order))
+    return walk.mark(new(x), Split(orbits))
+
+
+def _depthwise(walk, layer, x):
+    if not walk.affects(layer):
+        return copy(walk, layer)(x)
+    form = walk.form(x)
+    if not isinstance(form, Split) or layer.depth_multiplier > 1:
+        raise ValueError(
+            f"{type(layer).__name__} is restricted behind a lifting convolution and with depth_multiplier=1. "
+            f'Received: the layer "{layer.name}" with depth_multiplier={layer.depth_multiplier}; make more fields in '
+            "the group convolution before it"
+        )
+    _check_activation(layer, x.shape[-1] // form.orbits, form.orbits)
+    new = walk.make(layer, (), lambda name: restrict_depthwise(layer, walk.subgroup, tuple(x.shape), name))
+    return walk.mark(new(x), form)
+
+
+def _check_activation(layer, fields, orbits):
+    """ValueError where an activation would mix the fields that one field becomes, as a softmax over fields does."""
+    activation = layer.activation
+    if is_elementwise(activation):
+        return
+    x = np.random.default_rng(0).normal(size=(2, fields, orbits)).astype("float32")
+    whole = keras.ops.convert_to_numpy(activation(x.reshape(2, -1)))
+    parts = np.stack([keras.ops.convert_to_numpy(activation(x[..., i])) for i in range(orbits)], axis=-1)
+    if whole.size != parts.size or not np.allclose(whole.reshape(parts.shape), parts, atol=1e-6):
+        raise ValueError(
+            "An activation on a subgroup must treat every field by itself, for one field becomes several. Received: "
+            f'activation="{activation.__name__}" of the layer "{layer.name}"; use an element-wise one, or put it '
+            "behind GroupPooling"
+        )
 
 
 def _group_pooling(walk, layer, x):
@@ -167,6 +215,8 @@ def _changed(operation, orbits, rank):
         return ({}, [np.repeat(w, orbits) for w in weights]) if is_elementwise(activation) else None
     if isinstance(operation, keras.layers.PReLU) and set(weights[0].shape[:-1]) <= {1}:
         return {}, [np.repeat(weights[0], orbits, axis=-1)]
+    if isinstance(operation, layers.LayerScale):
+        return {}, [np.repeat(weights[0], orbits)]
     if type(operation) is keras.layers.Dense and is_elementwise(operation.activation):
         kernel, *bias = weights
         return {"units": operation.units * orbits}, [

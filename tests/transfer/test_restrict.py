@@ -223,6 +223,53 @@ def test_specs_fold_and_certify_after_restriction():
     assert np.isfinite(small.train_on_batch(np.ones((2, 28, 28, 1), "float32"), np.array([1, 2])))
 
 
+@pytest.mark.parametrize(
+    ("group", "subgroup", "options"),
+    [("D4", "C4", {"kernel_size": 3}), ("D4", "D2", {"kernel_size": 3}), ("C8", "C2", {"kernel_size": 5})],
+)
+def test_depthwise_convolutions(group, subgroup, options):
+    image = keras.Input((9, 9, 2))
+    x = L.LiftingConv2D(3, 3, group, padding="same", activation="relu")(image)
+    y = L.LayerScale(0.5)(L.GroupDepthwiseConv2D(group=group, padding="same", activation="silu", **options)(x))
+    x = L.GroupPooling("max")(keras.layers.Add()([x, y]))
+    relaxes(check(keras.Model(image, keras.layers.GlobalAveragePooling2D()(x)), subgroup), subgroup, group)
+
+
+@pytest.mark.parametrize("layer", [L.LiftingConv2D, L.GroupConv2D, L.GroupDepthwiseConv2D], ids=lambda c: c.__name__)
+def test_an_activation_that_mixes_fields_is_refused(layer):
+    """Softmax over the fields of D4 is not that over the fields of C4, of which there are twice as many."""
+    image = keras.Input((7, 7, 2))
+    x = image if layer is L.LiftingConv2D else L.LiftingConv2D(3, 3, "D4")(image)
+    number = {} if layer is L.GroupDepthwiseConv2D else {"filters": 3}
+    x = L.GroupPooling()(layer(kernel_size=3, group="D4", activation="softmax", **number)(x))
+    with pytest.raises(ValueError, match='treat every field by itself.*"softmax".*GroupPooling'):
+        ke.restrict(keras.Model(image, x), "C4")
+
+
+def test_an_activation_of_ones_own_is_judged_by_what_it_does():
+    image = keras.Input((7, 7, 2))
+    model = keras.Model(image, L.GroupPooling("max")(L.LiftingConv2D(3, 3, "D4", activation=keras.ops.sin)(image)))
+    wanted = answers(model, (7, 7, 2))
+    np.testing.assert_allclose(answers(ke.restrict(model, "C4"), (7, 7, 2)), wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_layers_without_a_restriction_are_named_with_what_helps():
+    image = keras.Input((7, 7, 2))
+    x = L.LiftingConv2D(2, 3, "D4", padding="same")(image)
+    repeated = keras.Model(image, L.GroupPooling()(keras.layers.Add()([x, L.GroupRepeat("D4")(image)])))
+    with pytest.raises(
+        ValueError, match='GroupRepeat has no restriction. Received: the layer "[^"]*" on D4; use Group'
+    ):
+        ke.restrict(repeated, "C4")
+    relaxed = ke.relax(keras.Model(image, L.GroupPooling("max")(x)))
+    with pytest.raises(ValueError, match=r"Relaxed has no restriction.*project\(model\).model"):
+        ke.restrict(relaxed, "C4")
+    ke.restrict(ke.project(relaxed).model, "C4")
+    doubled = keras.Model(image, L.GroupPooling()(L.GroupDepthwiseConv2D(3, "D4", depth_multiplier=2)(x)))
+    with pytest.raises(ValueError, match="depth_multiplier=1.*more fields"):
+        ke.restrict(doubled, "C4")
+
+
 def test_mistakes():
     image, x = regular()
     model = keras.Model(image, x)

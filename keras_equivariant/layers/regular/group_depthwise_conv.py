@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_equivariant.groups.layouts import Regular
-from keras_equivariant.kernels import full_basis_problem, rotated_basis
+from keras_equivariant.kernels import full_basis_problem, rotated_basis, rotated_coefficients
 from keras_equivariant.layers.core.base import axis_names, register
 from keras_equivariant.layers.core.law import check_regular
 from keras_equivariant.layers.core.options import (
@@ -110,6 +110,12 @@ class GroupDepthwiseConv(WindowedConv):
             kernel = expansion.expand(kernel, self._basis.basis, relative)
         kernel = ops.transpose(ops.reshape(kernel, (-1, fields, order, self.depth_multiplier)), (0, 2, 1, 3))
         return ops.reshape(kernel, (*self.kernel_size, order * fields, self.depth_multiplier))
+
+    def coefficients(self, kernel):
+        """The `kernel` weight whose expanded kernel is nearest to this array: the inverse of `expanded_kernel`."""
+        kernel = np.asarray(kernel, dtype=np.float64).reshape(np.prod(self.kernel_size), 1, -1)
+        found = rotated_coefficients(kernel, self._basis.basis, np.zeros((self.group.order, 1), int), 1)
+        return found.reshape(self.kernel.shape)
 
     def expanded_bias(self):
         """The bias of the equal stock convolution; zeros without `use_bias`."""
