@@ -18,6 +18,7 @@ permutation e of B_t, bit for bit. Only full learned bases are approximate there
 
 import dataclasses
 import functools
+import hashlib
 
 import numpy as np
 
@@ -44,6 +45,7 @@ class RotatedBasis:
         representatives: `(representatives, D, pixels)`, the functions that the others are permutations of.
         approximate: whether flips and quarter turns move it only approximately.
         scales: number of scales.
+        fingerprint: of the functions in the file of a learned basis, bytes; None for those that are computed.
     """
 
     name: str
@@ -54,6 +56,7 @@ class RotatedBasis:
     representatives: np.ndarray
     approximate: bool = False
     scales: int = 1
+    fingerprint: bytes | None = None
 
     @functools.cached_property
     def basis(self):
@@ -140,7 +143,9 @@ def _learned_basis(group, kernel_size, name, path, _modified):
     source = np.concatenate([source + j * len(elements) for j in range(scales)])
     permuted = np.tile(permuted, (scales, 1))
     approximate = len(permuting) < len(group.grid_elements)
-    return _scaled(name, np.stack(functions), source, permuted, approximate=approximate, scales=scales)
+    fingerprint = hashlib.sha256(basis.basis.tobytes()).digest()
+    options = {"approximate": approximate, "scales": scales, "fingerprint": fingerprint}
+    return _scaled(name, np.stack(functions), source, permuted, **options)
 
 
 def _scaled(name, representatives, source, permuted, **options):

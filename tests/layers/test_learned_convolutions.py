@@ -1,5 +1,7 @@
 """Convolutions on learned bases: how much is lost where the grid has no symmetry, training the basis, scales."""
 
+import os
+
 import keras
 import numpy as np
 import pytest
@@ -191,6 +193,33 @@ def enlarged(x, factor):
 
 
 @pytest.mark.tensorflow
+def test_saved_weights_are_not_put_on_another_basis(tmp_path):
+    """The file of a basis may be overwritten after a model was saved."""
+    paths = [tmp_path / "own.npz", tmp_path / "other.npz"]
+    rng = np.random.default_rng(0)
+    for path in paths:
+        basis = learned.load(learned.find("learned", ke.groups.get("C8"), (3, 3)))
+        functions = (basis.basis + 0.1 * rng.normal(size=basis.basis.shape)).astype("float32")
+        learned.LearnedBasis(basis.group, basis.variant, functions).save(path)
+    image = keras.Input((7, 7, 1))
+    x = ke.layers.LiftingConv2D(2, 3, "C8", basis=str(paths[0]))(image)
+    x = ke.layers.GroupDepthwiseConv2D(3, "C8", basis=str(paths[0]))(x)
+    model = keras.Model(image, ke.layers.GroupPooling("max")(x))
+    model.save(tmp_path / "model.keras")
+    model.save_weights(tmp_path / "model.weights.h5")
+    inputs = rng.normal(size=(2, 7, 7, 1)).astype("float32")
+    wanted = model.predict(inputs, verbose=0)
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "model.keras").predict(inputs, verbose=0), wanted)
+    model.load_weights(tmp_path / "model.weights.h5")
+    paths[0].write_bytes(paths[1].read_bytes())
+    os.utime(paths[0], (1, 1))
+    with pytest.raises(ValueError, match="learned basis that they were saved with.*own.npz.*put back"):
+        keras.models.load_model(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="learned basis that they were saved with"):
+        other = keras.Model.from_config(model.get_config())
+        other.load_weights(tmp_path / "model.weights.h5")
+
+
 def test_scales_are_a_second_group_approximately(contrasts, tmp_path):
     from scipy import ndimage
 

@@ -36,14 +36,15 @@ from keras_equivariant.layers.core.options import (
     Size,
     passed_on,
 )
-from keras_equivariant.layers.core.windowed_conv import WindowedConv, field_groups, symmetry_group
+from keras_equivariant.layers.core.stored_basis import StoredBasis
+from keras_equivariant.layers.core.windowed_conv import field_groups, symmetry_group
 from keras_equivariant.ops import convolution, expansion, learned, spectral
 from keras_equivariant.ops.compiled import fuses, on_accelerator
 from keras_equivariant.stock.features import kind_of
 from keras_equivariant.utils.checks import not_negative, positive
 
 
-class RotatedConv(WindowedConv):
+class RotatedConv(StoredBasis):
     """Convolution with kernels on a basis that a finite group moves; the subclasses say what comes in.
 
     Subclasses set `rank` (axes of space) and `lifting` (whether the input is an image or regular features).

@@ -26,7 +26,8 @@ from keras_equivariant.layers.core.options import (
     Size,
     passed_on,
 )
-from keras_equivariant.layers.core.windowed_conv import WindowedConv, symmetry_group
+from keras_equivariant.layers.core.stored_basis import StoredBasis
+from keras_equivariant.layers.core.windowed_conv import symmetry_group
 from keras_equivariant.ops import convolution, expansion
 from keras_equivariant.ops.depthwise import depthwise_convolve
 from keras_equivariant.ops.padding import pad
@@ -34,7 +35,7 @@ from keras_equivariant.stock import making
 from keras_equivariant.utils.checks import positive
 
 
-class GroupDepthwiseConv(WindowedConv):
+class GroupDepthwiseConv(StoredBasis):
     """What the depthwise group convolutions of the plane and of space share; subclasses set `rank`."""
 
     def __init__(
