@@ -199,6 +199,8 @@ def test_errors_without_a_value_are_nan():
         ({"fn": lambda x: x.reshape(len(x), 8, -1)}, "`output_layout`: The layout must follow from the shape"),
         ({"fn": lambda x: x.sum(axis=0)}, "one output per sample"),
         ({"fn": lambda x: 1.0}, "one output per sample"),
+        ({"fn": lambda x: []}, "must return an output.*none"),
+        ({"batch_size": 0}, "`batch_size` must be a positive integer"),
         ({"output_layout": "regular"}, "must have rank 5"),
         ({"output_layout": "pixels"}, "`layout` must be"),
         ({"output_layout": ["image", "image"]}, "one layout, or one per array"),
@@ -213,3 +215,10 @@ def test_errors_without_a_value_are_nan():
 def test_wrong_arguments_say_what_is_right(arguments, message):
     with pytest.raises(ValueError, match=message):
         equivariance_error(**{"fn": laplacian, "group": "C4", "x": images(8), **arguments})
+
+
+@pytest.mark.parametrize("option", [{"rtol": -1}, {"rtol": "1e-3"}, {"atol": float("nan")}])
+def test_tolerances_are_numbers_from_0(option):
+    (name,) = option
+    with pytest.raises(ValueError, match=f"`{name}` must be a number from 0"):
+        assert_equivariant(laplacian, "C4", images(8), **option)

@@ -1,5 +1,7 @@
 """The sweep: images on a disc, or volumes on a ball, rotated by any angle, by interpolation, hence approximate."""
 
+import numbers
+
 import numpy as np
 
 from keras_equivariant import groups
@@ -12,10 +14,12 @@ from keras_equivariant.groups.layouts import Custom
 def angles_in_degrees(angles):
     """A number of angles spread evenly over the circle, or the angles given."""
     if isinstance(angles, (int, np.integer)) and not isinstance(angles, bool):
-        if not 0 <= angles <= 3600:
-            raise ValueError(f"`angles` must be a number from 0 to 3600, or angles in degrees. Received: {angles!r}")
-        return [360.0 * i / angles for i in range(angles)]
-    return [float(angle) for angle in angles]
+        given = [360.0 * i / angles for i in range(angles)] if 0 <= angles <= 3600 else None
+    else:
+        given = list(angles) if np.ndim(angles) == 1 else None
+    if given is None or not all(isinstance(angle, numbers.Real) and np.isfinite(angle) for angle in given):
+        raise ValueError(f"`angles` must be a number from 0 to 3600, or angles in degrees. Received: {angles!r}")
+    return [float(angle) for angle in given]
 
 
 def sweep(fn, setting, output_layouts, degrees):

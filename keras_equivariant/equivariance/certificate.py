@@ -37,6 +37,7 @@ from keras_equivariant.graphs.symmetry import (
 )
 from keras_equivariant.groups.group import Group
 from keras_equivariant.ops.precision import float64_kept
+from keras_equivariant.utils.checks import positive, whole
 from keras_equivariant.utils.text import number, share
 
 # A rounding to float32 leaves more than this of an error, one to float64 less even where a network amplifies it.
@@ -150,6 +151,8 @@ def certify(
     check_law(law)
     if not dtypes or not set(dtypes) <= {"float64", "float32"}:
         raise ValueError(f'`dtypes` must name "float64", "float32" or both. Received: {dtypes!r}')
+    samples, size = positive(samples, "samples"), positive(size, "size")
+    seed, batch_size = whole(seed, "seed"), positive(batch_size, "batch_size")
     is_keras = isinstance(model, keras.Layer)
     network, opaque = None, ""
     if is_keras:

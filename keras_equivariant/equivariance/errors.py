@@ -18,6 +18,7 @@ from keras_equivariant.equivariance.measure import as_array, as_callable, measur
 from keras_equivariant.equivariance.verdict import hint, limit, part_errors, vacuous
 from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.layouts import Invariant
+from keras_equivariant.utils.checks import not_negative, positive
 from keras_equivariant.utils.text import number, table
 
 LAWS = ("equivariance", "invariance")
@@ -126,6 +127,7 @@ def assert_equivariant(
         >>> x = np.random.default_rng(0).normal(size=(2, 9, 9, 1))
         >>> ke.assert_equivariant(lambda x: x.mean(axis=(1, 2)), "D4", x, law="invariance")
     """
+    rtol, atol = None if rtol is None else not_negative(rtol, "rtol"), not_negative(atol, "atol")
     group, parts = _measure(fn, group, x, law, elements, input_layout, output_layout, batch_size)
     faults = [fault for part in parts for fault in vacuous(group, part, rtol)]
     if not any(element for part in parts for element in part.elements):
@@ -175,7 +177,7 @@ def _measure(fn, group, x, law, elements, input_layout, output_layout, batch_siz
         _indices(group, elements),
         input_layouts(arrays, group, input_layout),
         functools.partial(output_layouts, output_layout, group, law, ()),
-        batch_size,
+        positive(batch_size, "batch_size"),
         counting=None if group.orthogonal else points.there,
     )
 

@@ -178,6 +178,8 @@ def batches(inputs, size):
 def evaluate(fn, batch, rows):
     """The function's outputs, cut to the samples that count."""
     outputs = fn(batch)
+    if not outputs:
+        raise ValueError("The function must return an output, an array or a structure of them. Received: none")
     for y in outputs:
         if y.ndim == 0 or len(y) != len(batch[0]):
             raise ValueError(

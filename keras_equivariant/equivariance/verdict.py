@@ -1,5 +1,7 @@
 """When an error counts as exact, approximate or broken, and when it means nothing at all."""
 
+import numbers
+
 import numpy as np
 
 from keras_equivariant.equivariance.report import APPROXIMATE, BROKEN, EXACT, VACUOUS, Element, Precision
@@ -108,12 +110,16 @@ def tolerances_by_dtype(tolerance):
         return TOLERANCE
     given = tolerance if isinstance(tolerance, dict) else dict.fromkeys(TOLERANCE, tolerance)
     unknown = set(given) - set(TOLERANCE)
-    if unknown or any(not 0 <= value < 1 for value in given.values()):
+    if unknown or not all(_is_fraction(value) for value in given.values()):
         raise ValueError(
             f"`tolerance` must be a number from 0 to 1, or a dict of them with keys {tuple(TOLERANCE)}. "
             f"Received: {tolerance!r}"
         )
     return {**TOLERANCE, **given}
+
+
+def _is_fraction(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and 0 <= value < 1
 
 
 def as_rounding_allows(measured, tolerances, rounding=0.0):

@@ -9,19 +9,30 @@ PADDINGS = ("valid", "same")
 def tuple_of(value, rank, name, minimum=1):
     """An integer, or one integer per axis, as a tuple; ValueError names the argument."""
     values = tuple(value) if isinstance(value, (list, tuple)) else (value,) * rank
-    good = len(values) == rank and all(isinstance(v, int) and not isinstance(v, bool) and v >= minimum for v in values)
-    if not good:
+    if len(values) != rank or not all(_is_whole(v, minimum) for v in values):
         raise ValueError(
             f"`{name}` must be an integer of at least {minimum}, or {rank} of them. Received: {name}={value!r}"
         )
-    return values
+    return tuple(map(int, values))
+
+
+def _is_whole(value, least):
+    """Whether it is an integer from `least`, of NumPy as well."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= least
 
 
 def positive(value, name):
     """A positive integer, or ValueError."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not _is_whole(value, 1):
         raise ValueError(f"`{name}` must be a positive integer. Received: {name}={value!r}")
-    return value
+    return int(value)
+
+
+def whole(value, name):
+    """An integer from 0, or ValueError."""
+    if not _is_whole(value, 0):
+        raise ValueError(f"`{name}` must be an integer from 0. Received: {name}={value!r}")
+    return int(value)
 
 
 def check_choice(value, name, choices):

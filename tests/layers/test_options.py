@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import json
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 
 import keras_equivariant as ke
@@ -114,3 +116,8 @@ def test_a_missing_option_is_named_with_an_example_that_works(name):
 def test_positions_of_transposed_convolutions():
     layer = ke.layers.GroupConv2DTranspose(4, 3, "C4", 2, "same")
     assert (layer.filters, layer.kernel_size, layer.strides, layer.padding) == (4, (3, 3), (2, 2), "same")
+
+
+def test_whole_numbers_may_be_those_of_numpy():
+    layer = ke.layers.LiftingConv2D(np.int64(4), (np.int32(3), np.int32(3)), "C4", groups=np.int64(1))
+    assert json.loads(json.dumps(layer.get_config()))["filters"] == 4

@@ -139,6 +139,7 @@ def field_groups(value, filters=None):
     """Checks Keras's `groups`."""
     if isinstance(value, str):
         raise ValueError(f"{SYMMETRY_HINT}. Received: groups={value!r}")
-    if positive(value, "groups") and filters is not None and filters % value:
+    value = positive(value, "groups")
+    if filters is not None and filters % value:
         raise ValueError(f"`filters` must be divisible by `groups`. Received: filters={filters}, groups={value}")
     return value
