@@ -349,12 +349,16 @@ def _data_options(arguments):
 
 def _pairs(texts, option):
     """The dict of `key=value` texts; values are read as in a spec, so 23, 1e-3, true and [1, 2] have their types."""
-    from keras_equivariant.compiler import parse_value
+    from keras_equivariant.compiler import SpecError, parse_value
 
     pairs = {}
     for text in texts:
         key, equals, value = text.partition("=")
-        if not equals or not key.strip():
+        if not equals or not key.strip() or not value.strip():
             raise ValueError(f"{option} takes KEY=VALUE. Received: {text!r}. Write, say, {option} filters=20.")
-        pairs[key.strip()] = parse_value(value)
+        try:
+            pairs[key.strip()] = parse_value(value)
+        except SpecError as error:
+            said = "; ".join(problem.message for problem in error.problems)
+            raise ValueError(f"{option} takes a value as YAML has it. Received: {text!r}, {said}") from None
     return pairs

@@ -153,6 +153,8 @@ def test_specs_and_schema(capsys):
         (["train", "p4_cn"], "p4_cnn"),
         (["train", "p4_cnn", "--set", "filter=3"], "filters"),
         (["train", "p4_cnn", "--set", "filters"], "--set takes KEY=VALUE. Received: 'filters'"),
+        (["train", "p4_cnn", "--set", "filters="], "--set takes KEY=VALUE. Received: 'filters='"),
+        (["train", "p4_cnn", "--set", "filters=[1"], "--set takes a value as YAML has it. Received: 'filters=[1', bad"),
         (["train", "p4_cnn", "--recipe", "epoch=3"], 'Did you mean "epochs"?'),
         (["train", "p4_cnn", "--recipe", "keep_best=no"], "keep_best: must be true or false. Received: 'no'"),
         (["train", "p4_cnn", "--inference-type", "int8"], "Add tflite_int8 to the formats"),
