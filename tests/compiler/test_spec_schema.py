@@ -44,6 +44,8 @@ def spec_with(entry, **others):
         {"Flatten": {"strict": False}},
         {"repeat": {"times": "${n}", "index": "i", "body": ["ReLU", {"Dense": 3}]}},
         {"residual": {"main": ["ReLU"], "shortcut": []}},
+        {"residual": {"main": ["ReLU"], "merge": {"Concatenate": -1}}},
+        {"parallel": {"branches": [["ReLU"], []], "merge": {"Add": None}}},
         {"residual": {"filters": 3}},
         {"parallel": {"branches": [["ReLU"], []], "merge": {"Concatenate": {"axis": -1}}}},
         {"when": {"test": "${a > 1}", "then": [], "else": ["ReLU"]}},

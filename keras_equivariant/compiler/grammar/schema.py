@@ -101,7 +101,7 @@ def _entry():
 
 
 def _merge():
-    merges = {name: {"$ref": f"#/$defs/layer_{name}"} for name in registry.MERGE}
+    merges = {name: _short(name) for name in registry.MERGE}
     return {"anyOf": [{"enum": list(registry.MERGE)}, {**_object(merges), "minProperties": 1, "maxProperties": 1}]}
 
 
