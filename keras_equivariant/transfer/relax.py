@@ -17,7 +17,7 @@ from keras_equivariant.utils.text import number, share, table
 
 
 def relax(
-    model: keras.Model, penalty: float = 1e-3, layers: Sequence[str] | None = None, name: str | None = None
+    model: keras.Model, penalty: float = 1e-3, layers: str | Sequence[str] | None = None, name: str | None = None
 ) -> keras.Model:
     """The same function as a network that may unlearn its symmetry where the data have none.
 
@@ -27,7 +27,7 @@ def relax(
         model: a built `keras.Model`; nested and shared models are fine.
         penalty: of the free kernels R: how much symmetry is worth. `certify` and `layers.Relaxed.symmetry_kept` say
             how much training kept.
-        layers: names of the convolutions and dense layers to relax; None for all that can be.
+        layers: name or names of the convolutions and dense layers to relax; None for all that can be.
         name: name of the new model; by default that of `model`.
 
     Returns:
@@ -48,6 +48,7 @@ def relax(
 
     Reference: Finzi, Benton & Wilson, Residual Pathway Priors, arXiv 2112.01388.
     """
+    layers = [layers] if isinstance(layers, str) else layers
     walk = _Relaxation(penalty, layers)
     relaxed = walk.run(functional(model, "relaxed"), name or model.name)
     missing = sorted(set(layers or ()) - set(walk.done))

@@ -147,6 +147,8 @@ def test_training_keeps_symmetry_where_the_data_have_it():
         (lambda: ke.project(network()), "has relaxed layers.*use ke.relax"),
         (lambda: L.Relaxed(keras.layers.Dense(2)), "Relaxed takes a lifting"),
         (lambda: L.Relaxed(L.LiftingConv2D(1, 3, "C4"), penalty=-1), "`penalty` must be"),
+        (lambda: L.Relaxed(L.LiftingConv2D(1, 3, "C4"), penalty="much"), "`penalty` must be"),
+        (lambda: L.Relaxed(L.GroupDepthwiseConv2D(3, "C4")), "Relaxed takes a lifting"),
     ],
 )
 def test_errors(call, message):
@@ -155,5 +157,16 @@ def test_errors(call, message):
 
 
 def test_some_layers():
-    relaxed = ke.relax(network(), layers=["group"])
-    assert [type(relaxed.get_layer(name)).__name__ for name in ("lift", "group")] == ["LiftingConv2D", "Relaxed"]
+    for layers in (["group"], "group"):
+        relaxed = ke.relax(network(), layers=layers)
+        kinds = [type(relaxed.get_layer(name)).__name__ for name in ("lift", "group")]
+        assert kinds == ["LiftingConv2D", "Relaxed"]
+
+
+def test_a_softmax_over_fields_is_folded():
+    """It sees the fields of one element of the group alone, and not all channels."""
+    image = keras.Input((7, 7, 1))
+    x = L.GroupConv2D(3, 3, "C4", activation="softmax")(L.LiftingConv2D(2, 3, "C4")(image))
+    relaxed = broken(ke.relax(keras.Model(image, x)))
+    x = data(relaxed)
+    np.testing.assert_allclose(ke.fold(relaxed)(x), relaxed(x), atol=1e-6)

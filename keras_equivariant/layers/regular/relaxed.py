@@ -12,6 +12,9 @@ from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.options import Activation, Anything, passed_on
 from keras_equivariant.layers.core.typed import Typed, check_activation
 from keras_equivariant.ops import expansion
+from keras_equivariant.stock import making
+from keras_equivariant.stock.traits import is_linear
+from keras_equivariant.utils.checks import not_negative
 from keras_equivariant.utils.text import share
 
 
@@ -71,9 +74,7 @@ class Relaxed(EquivariantLayer):
                 "Relaxed takes a lifting, group or steerable convolution or a SteerableDense, with a fixed basis and "
                 f"without antialias. Received: layer={layer!r}; leave this layer as it is"
             )
-        if not 0 <= penalty < math.inf:
-            raise ValueError(f"`penalty` must be a number from 0. Received: penalty={penalty}")
-        self.penalty = float(penalty)
+        self.penalty = not_negative(penalty, "penalty")
         self.activation = layer.activation if activation is None else activation_of(activation)
         if isinstance(layer, Typed):
             check_activation(self.activation, layer.out_type)
@@ -182,7 +183,9 @@ class Relaxed(EquivariantLayer):
                     free = expansion.dilate(free, self.layer.dilation_rate)
                 weights = [ops.convert_to_tensor(weights[0]) + free, *weights[1:]]
             steps.append((step, weights))
-        return [*steps, (self.activation, [])]
+        if not is_linear(self.activation):  # a layer, for what looks at all fields at once needs them side by side
+            steps.append((making.make(keras.layers.Activation, self.activation, name=f"{self.name}_activation"), []))
+        return steps
 
     def get_config(self):
         inside = keras.saving.serialize_keras_object(self.layer)
@@ -207,4 +210,4 @@ def relaxes(layer):
     """Whether a layer can have a free kernel beside its own."""
     known = all(hasattr(layer, name) for name in ("coefficients", "expanded_kernel", "activation"))
     plain = not getattr(layer, "antialias", False) and not getattr(layer, "trainable_basis", False)
-    return known and plain and not hasattr(layer, "output_padding")
+    return known and plain and not hasattr(layer, "output_padding") and not hasattr(layer, "depth_multiplier")
