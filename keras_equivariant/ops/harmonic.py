@@ -93,10 +93,14 @@ def split_phases(x, orders, epsilon, least=None):
     return ops.concatenate([*units, *magnitudes], axis=-1)
 
 
-def join_phases(x, orders, activation):
-    """The inverse of `split_phases`, with an activation of each order's magnitudes."""
+def join_phases(x, orders, activation, together=False):
+    """The inverse of `split_phases`, with an activation of each order's magnitudes, or of those of all together."""
     parts = ops.split(x, 3 * orders, axis=-1)
-    new = [activation(r) for r in parts[2 * orders :]]
+    old = parts[2 * orders :]
+    if together:
+        new = ops.split(activation(ops.concatenate(old, axis=-1)), orders, axis=-1)
+    else:
+        new = [activation(r) for r in old]
     return ops.concatenate([parts[2 * m + part] * new[m] for m in range(orders) for part in (0, 1)], axis=-1)
 
 

@@ -129,6 +129,21 @@ def test_activation_over_the_fields_of_a_convolution(activation, check_fold):
     check_fold(keras.Model(image, ke.layers.GroupConv2D(2, 3, group="C4", activation=activation)(x)))
 
 
+def test_activation_over_the_fields_before_pixels_are_chosen(check_fold):
+    """TensorFlow has no dilated convolution with strides: folded it is one of stride 1, and every other pixel of it."""
+    image, options = keras.Input((9, 9, 2)), {"group": "C4", "strides": 2, "dilation_rate": 2, "padding": "same"}
+    x = ke.layers.LiftingConv2D(3, 3, activation="softmax", **options)(image)
+    check_fold(keras.Model(image, ke.layers.GroupDepthwiseConv2D(3, activation="softmax", **options)(x)))
+
+
+@pytest.mark.parametrize("activation", ["relu", "softmax"])
+@pytest.mark.parametrize("layer", [ke.layers.HarmonicActivation, ke.layers.HarmonicBatchNormalization])
+def test_activation_over_the_magnitudes_of_harmonic_features(layer, activation, check_fold):
+    image = keras.Input((8, 8, 2))
+    x = layer(activation)(ke.layers.HarmonicConv2D(3, 5)(image))
+    check_fold(keras.Model(image, ke.layers.HarmonicMagnitude()(x)))
+
+
 @pytest.mark.parametrize(
     "layer",
     [

@@ -157,16 +157,19 @@ def _apply_own(emitter, layer, inputs):
 def _split_activation(steps, has_fields):
     """The steps, and apart an activation that is a layer, or that looks at all fields at once (softmax) and needs the
     5-D form."""
-    last, weights = steps[-1]
+    # Behind it there may be operations that choose pixels.
+    place = next((i for i in range(len(steps) - 1, -1, -1) if isinstance(steps[i][0], keras.layers.Layer)), -1)
+    last, weights = steps[place]
     activation = getattr(last, "activation", None)
     alone = isinstance(activation, keras.Layer)
     if activation is None or (not alone and (not has_fields or is_elementwise(activation))):
         return steps, None
     apart = activation if alone else keras.layers.Activation(activation, name=f"{last.name}_{activation.__name__}")
+    before, behind = steps[:place], steps[place + 1 :]
     if isinstance(last, keras.layers.Activation):
-        return steps[:-1], apart
+        return [*before, *behind], apart
     linear = type(last).from_config({**last.get_config(), "activation": "linear"})
-    return [*steps[:-1], (linear, weights)], apart
+    return [*before, (linear, weights), *behind], apart
 
 
 def _takes_any_order(steps):

@@ -89,10 +89,10 @@ class HarmonicActivation(OnHarmonic, Biased):
         return fold_on_magnitudes(self, np.ones(bias.size), bias.ravel(), orders, self.epsilon)
 
 
-def fold_on_magnitudes(layer, scale, shift, orders, least_square, least=None):
+def fold_on_magnitudes(layer, scale, shift, orders, least_square, least=None, together=False):
     """Stock steps of x -> activation(scale |x| + shift) x / |x| on (B, H, W, orders 2 C), for a layer's `fold`.
 
-    `least_square` and `least` are those of `harmonic.split_phases`.
+    `least_square` and `least` are those of `harmonic.split_phases`, `together` that of `join_phases`.
     """
     # BatchNormalization is the stock layer that scales and shifts channels; it leaves the phases alone.
     affine = keras.layers.BatchNormalization(epsilon=0.0, name=layer.name)
@@ -101,5 +101,5 @@ def fold_on_magnitudes(layer, scale, shift, orders, least_square, least=None):
     return [
         (lambda x: harmonic.split_phases(x, orders, least_square, least), []),
         (affine, [np.concatenate([one, scale]), np.concatenate([zero, shift]), *moments]),
-        (lambda x: harmonic.join_phases(x, orders, layer.activation), []),
+        (lambda x: harmonic.join_phases(x, orders, layer.activation, together), []),
     ]

@@ -21,6 +21,7 @@ from keras_equivariant.layers.harmonic.features import OnHarmonic, orders_and_fi
 from keras_equivariant.layers.harmonic.harmonic_activation import fold_on_magnitudes
 from keras_equivariant.layers.regular.batch_normalization import BatchNormalization
 from keras_equivariant.ops import harmonic
+from keras_equivariant.stock.traits import is_elementwise
 from keras_equivariant.utils.checks import check_epsilon
 
 _LEAST = 1e-2  # magnitude that features are divided by, relative to their root mean square
@@ -122,7 +123,8 @@ class HarmonicBatchNormalization(OnHarmonic, EquivariantLayer):
         beta = rest.pop(0) if inner.center else np.zeros(orders * fields)
         scale = gamma / np.sqrt(variance + inner.epsilon)
         least = _LEAST * np.sqrt(mean**2 + variance + _TINY).reshape(orders, fields)
-        return fold_on_magnitudes(self, scale, beta - mean * scale, orders, 0.0, least)
+        together = not is_elementwise(self.activation)  # a softmax is one over all orders, as `normalization` has it
+        return fold_on_magnitudes(self, scale, beta - mean * scale, orders, 0.0, least, together)
 
     def get_config(self):
         inner, options = self.normalization.get_config(), declared(HarmonicBatchNormalization.__init__)
