@@ -186,7 +186,8 @@ def check_optimizer(value, where):
             message = f"must be a number above 0. Received: {kind_of(rate)}"
             raise where.key(name).key("learning_rate").error(message)
         given = {**given, "learning_rate": rate if rate is None else float(rate)}  # Keras refuses whole numbers
-    _try({name: {key: value for key, value in given.items() if value is not None}}, where, "optimizers")
+    known = {key: value for key, value in given.items() if value is not None}
+    _try({name: {"name": "checked", **known}}, where, "optimizers")  # else Keras would number the names of later ones
     return {name: given}
 
 
