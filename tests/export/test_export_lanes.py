@@ -39,6 +39,25 @@ def test_every_runtime_is_exact(kind, group, tmp_path):
             np.testing.assert_allclose(moved, ke.groups.act(expected, group, g, "image"), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.SeparableConv2D(4, 3, depth_multiplier=4, activation="relu"),
+        keras.layers.DepthwiseConv2D(3, depth_multiplier=4, activation="relu"),
+        keras.layers.Conv2DTranspose(11, 3, strides=2, activation="softmax"),
+    ],
+)
+def test_layers_of_keras_are_filled_too(layer, tmp_path):
+    """Three channels with four outputs each: fewer than are needed to fill the lanes."""
+    plain = keras.Sequential(
+        [keras.Input((9, 9, 3)), layer, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
+    )
+    model = ke.symmetrize(plain, "D2", name="lanes")
+    images = np.random.default_rng(0).random((24, 9, 9, 3)).astype("float32")
+    artifact = ke.export(model, tmp_path, ["tflite_int8"], representative_data=images).artifacts[0]
+    assert artifact.proof.verdict == "proved", artifact.proof
+
+
 def in_runtime(path, runtime):
     interpreter = Interpreter(model_path=str(path), experimental_op_resolver_type=runtime)
     given, found = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]

@@ -27,10 +27,10 @@ def whole_lanes(model):
     """Transposed and depthwise convolutions of planes compute some of their channels twice in here."""
     found, operations = _split(model), _split_operations(model)
     for operation in operations:
-        operation.call = functools.partial(_operation, operation)
+        operation.call = functools.partial(_depthwise_again, operation)
     for layer in found:
         weights = {weight.name: keras.ops.convert_to_numpy(weight) for weight in layer.weights}  # before any tracing
-        layer.call = functools.partial(_MADE[type(layer)], layer, weights["kernel"], weights.get("bias"))
+        layer.call = functools.partial(_MADE[type(layer)], layer, weights)
     try:
         yield
     finally:
@@ -61,61 +61,68 @@ def _is_split(call):
     return plain and len(tensor.shape) == 4 and splits_lanes(tensor.shape[-1])
 
 
-def _operation(operation, inputs, kernel):
-    channels, multiplier = kernel.shape[2:]
-    more = -channels % LANES
-    options = {"strides": operation.strides, "padding": operation.padding, "data_format": "channels_last"}
-    inputs = keras.ops.concatenate([inputs, inputs[..., :more]], axis=-1)
-    kernel = keras.ops.concatenate([kernel, kernel[:, :, :more]], axis=2)
-    return keras.ops.depthwise_conv(inputs, kernel, **options)[..., : channels * multiplier]
-
-
 def _outputs(layer):
     if isinstance(layer, keras.layers.Conv2DTranspose):
         return layer.filters
-    return layer.kernel.shape[2] * layer.depth_multiplier
+    return layer.input_spec.axes[-1] * layer.depth_multiplier
 
 
-def _transposed(layer, kernel, bias, inputs):
-    again = _again(layer.filters)
+def _transposed(layer, weights, inputs):
+    again = np.arange(layer.filters + -layer.filters % LANES) % layer.filters
     y = keras.ops.conv_transpose(
         inputs,
-        keras.ops.convert_to_tensor(kernel[:, :, again]),
+        keras.ops.convert_to_tensor(weights["kernel"][:, :, again]),
         strides=layer.strides,
         padding=layer.padding,
         output_padding=layer.output_padding,
         data_format="channels_last",
         dilation_rate=layer.dilation_rate,
     )
-    return _finished(layer, bias, y, again, layer.filters)
-
-
-def _depthwise(layer, kernel, bias, inputs):
-    channels, multiplier = kernel.shape[2:]
-    again = _again(channels)
-    y = keras.ops.depthwise_conv(
-        keras.ops.concatenate([inputs, inputs[..., : len(again) - channels]], axis=-1),
-        keras.ops.convert_to_tensor(kernel[:, :, again]),
-        strides=layer.strides,
-        padding=layer.padding,
-        data_format="channels_last",
-        dilation_rate=layer.dilation_rate,
-    )
-    outputs = (again[:, None] * multiplier + np.arange(multiplier)).ravel()
-    return _finished(layer, bias, y, outputs, channels * multiplier)
-
-
-def _again(channels):
-    """All channels, and the first ones again behind them."""
-    return np.arange(channels + -channels % LANES) % channels
-
-
-def _finished(layer, bias, y, again, channels):
-    if bias is not None:
-        y = y + keras.ops.convert_to_tensor(bias[again])
+    bias = weights.get("bias")
+    y = y if bias is None else y + keras.ops.convert_to_tensor(bias[again])
     if is_elementwise(layer.activation):  # part of the convolution's operation, if it stands behind it
-        return layer.activation(y)[..., :channels]
-    return layer.activation(y[..., :channels])
+        return layer.activation(y)[..., : layer.filters]
+    return layer.activation(y[..., : layer.filters])
 
 
-_MADE = {keras.layers.Conv2DTranspose: _transposed, keras.layers.DepthwiseConv2D: _depthwise}
+def _depthwise(layer, weights, inputs):
+    y = _depthwise_again(layer, inputs, keras.ops.convert_to_tensor(weights["kernel"]))
+    return _finished(layer, weights, y)
+
+
+def _separable(layer, weights, inputs):
+    y = _depthwise_again(layer, inputs, keras.ops.convert_to_tensor(weights["depthwise_kernel"]))
+    pointwise = keras.ops.convert_to_tensor(weights["pointwise_kernel"])
+    return _finished(layer, weights, keras.ops.conv(y, pointwise, data_format="channels_last"))
+
+
+def _depthwise_again(made, inputs, kernel):
+    """The convolution of all channels and of the first ones again behind them, but for what that gives."""
+    channels, multiplier = kernel.shape[2:]
+    y = keras.ops.depthwise_conv(
+        _filled(inputs, -1, channels),
+        _filled(kernel, 2, channels),
+        strides=made.strides,
+        padding=made.padding,
+        data_format="channels_last",
+    )
+    return y[..., : channels * multiplier]
+
+
+def _filled(x, axis, channels):
+    """The channels of an axis, repeated until they fill whole lanes."""
+    whole = channels + -channels % LANES
+    repeated = keras.ops.concatenate([x] * -(-whole // channels), axis=axis)
+    return repeated[..., :whole] if axis == -1 else repeated[:, :, :whole]
+
+
+def _finished(layer, weights, y):
+    bias = weights.get("bias")
+    return layer.activation(y if bias is None else y + keras.ops.convert_to_tensor(bias))
+
+
+_MADE = {
+    keras.layers.Conv2DTranspose: _transposed,
+    keras.layers.DepthwiseConv2D: _depthwise,
+    keras.layers.SeparableConv2D: _separable,
+}
