@@ -24,6 +24,7 @@ HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "export"), str(HERE.parents[1])]
 
 import conversion_search  # noqa: E402
+import integer_search  # noqa: E402
 import keras  # noqa: E402
 import layer_search  # noqa: E402
 import linter_search  # noqa: E402
@@ -85,6 +86,12 @@ def clouds(seed):
     return {"kept": 50 - len(broken), "broken": len(broken)}, [str(case) for case in broken]
 
 
+def integers(seed):
+    found, wrong = integer_search.search(range(100_000 + 20 * seed, 100_020 + 20 * seed))
+    proved = found.pop("proved", 0) - len(wrong)
+    return {"proved": proved, "inexact": len(wrong), "refused": sum(found.values())}, [str(one) for one in wrong]
+
+
 def int8_network(name):
     """(network, group): a trained preset, or random weights in a network like the packaged ones."""
     if name == "p4_cnn_rotated_mnist":
@@ -127,6 +134,7 @@ SEARCHES = {
     "conversions": ("random stock networks made equivariant: exact, folded alike, on Z2 the original", conversions, 20),
     "folds": ("random models, folded against unfolded in float64", folds, 40),
     "clouds": ("random point clouds x groups x options", clouds, 60),
+    "integers": ("random networks in int8, proofs against three runtimes", integers, 40),
     **{
         f"int8_{name}": (
             f"{name}: MNIST test digits x elements x kernels, int8 answers of rotated copies",
@@ -160,7 +168,7 @@ COLUMNS = {
 }
 # What the searches call their outcomes; the others are `unbuilt`.
 KINDS = {
-    **{kind: "accepted" for kind in ("accepted", "converted", "folded", "kept", "same")},
+    **{kind: "accepted" for kind in ("accepted", "converted", "folded", "kept", "proved", "same")},
     **{kind: "inexact" for kind in ("inexact", "differing", "broken")},
     **{"refused": "refused", "false": "refused_exact"},
 }
