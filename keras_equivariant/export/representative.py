@@ -8,7 +8,7 @@ import numpy as np
 from keras_equivariant.graphs.reading import walk
 from keras_equivariant.graphs.symmetry import group_of, input_types, kept_by, output_layouts
 from keras_equivariant.graphs.weights import scale_and_offset
-from keras_equivariant.groups.layouts import Image, Typed, act
+from keras_equivariant.groups.layouts import Image, act
 
 MOST_SAMPLES = 1000
 SMALLEST_DEVIATION = 0.02  # of images in the range of 0 to 1 or more; a network sees them as one shade
@@ -50,7 +50,7 @@ def on_orbits(graph, data):
 
     As many samples have copies as there is room for; the others, and all for other outputs, stay alone.
     """
-    if not any(isinstance(layout, Typed) for layout in output_layouts(graph)) or any(input_types(graph)):
+    if all(layout is None or layout.permutes for layout in output_layouts(graph)) or any(input_types(graph)):
         return data
     try:
         group = group_of(graph)

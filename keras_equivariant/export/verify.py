@@ -16,7 +16,6 @@ from keras_equivariant.equivariance.verdict import raised_by_rounding
 from keras_equivariant.export import representative
 from keras_equivariant.graphs.reading import walk
 from keras_equivariant.graphs.symmetry import field_types, group_of, kept_by, output_layouts
-from keras_equivariant.groups.layouts import Typed
 
 # A model that computes in half precision differs from its float32 artifacts by its own rounding.
 _ROUNDING = {"float16": 2e-2, "bfloat16": 1e-1}
@@ -67,7 +66,8 @@ class Reference:
         self.own_outputs = self.run(self.own_inputs) if self.own_inputs else None
         dtypes = {layer.compute_dtype for layer in walk(graph)}
         self.rounding = max((_ROUNDING.get(dtype, 0.0) for dtype in dtypes), default=0.0)
-        self.typed = bool(field_types(model)) or any(isinstance(found, Typed) for found in output_layouts(graph))
+        permuted = all(layout is None or layout.permutes for layout in output_layouts(graph))
+        self.typed = bool(field_types(model)) or not permuted
         self.group, self.equivariance = None, None
         try:
             self.group = _kept(group_of(model), inputs) if group is None else groups.get(group)

@@ -22,7 +22,7 @@ def flattened(emitter, layer, query, value, key=None, *masks, **options):
 
     def flat(x, role):
         if order != tuple(range(1, last + 1)):
-            x = emitter.make(layers.Permute, f"{layer.name}_{role}_turned", order)(x)
+            x = emitter.make(layers.Permute, f"{layer.name}_{role}_permuted", order)(x)
         length = math.prod(x.shape[1 + len(others) : -1])
         shape = (*x.shape[1 : 1 + len(others)], length, x.shape[-1])
         return emitter.make(layers.Reshape, f"{layer.name}_{role}_flat", shape)(x)
@@ -37,7 +37,7 @@ def flattened(emitter, layer, query, value, key=None, *masks, **options):
     if order == tuple(range(1, last + 1)):
         return y
     back = [1 + order.index(axis) for axis in range(1, last + 1)]
-    return emitter.make(layers.Permute, f"{layer.name}_map_turned", back)(y)
+    return emitter.make(layers.Permute, f"{layer.name}_map_permuted", back)(y)
 
 
 ATTENTION = {layers.MultiHeadAttention: flattened}

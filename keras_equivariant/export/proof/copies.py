@@ -1,6 +1,7 @@
 """Several examples made of each, one batch after the other, as a network that is averaged over a group makes them."""
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -79,12 +80,15 @@ def _each(walk, node, copies, values, apart=None):
     found, known = [], {}
     for i in range(len(copies.parts)):
         given = [v.parts[i] if isinstance(v, Copies) else v for v in values]
-        key = tuple((v.axes, v.frame == copies.parts[i].frame, v.ids.tobytes()) for v in given if isinstance(v, Field))
-        if key not in known:
+        fields, frame = [v for v in given if isinstance(v, Field)], copies.parts[i].frame
+        key = tuple((field.axes, field.ids.tobytes()) for field in fields)
+        if node.kind == "flip" or any(field.frame != frame for field in fields):
+            found.append(walk.applied(node, given))
+        elif key in known:  # as of another copy, in the frame of this one
+            found.append([Field(field.axes, field.ids, frame) for field in known[key]])
+        else:
             known[key] = walk.applied(node, given)
             found.append(known[key])
-        else:  # as before, in the frame of this copy
-            found.append([Field(field.axes, field.ids, copies.parts[i].frame) for field in known[key]])
     return [_joined(walk, Copies(parts, apart)) for parts in zip(*found, strict=True)]
 
 
@@ -127,7 +131,7 @@ def _taken(walk, node, copies, values):
         if any(size % unit for size in sizes):
             raise NotCovered("it mixes copies of an example")
         starts = np.cumsum([0, *sizes]) // unit
-        return [_some(walk, copies, range(a, b)) for a, b in zip(starts, starts[1:], strict=False)]
+        return [_some(walk, copies, range(a, b)) for a, b in itertools.pairwise(starts)]
     if node.kind == "gather":
         indices = np.asarray(values[1])
         chosen = int(indices) if indices.ndim == 0 else [int(i) for i in indices.ravel()]

@@ -66,8 +66,7 @@ def matrix(proof, node, x, kernel):
     if role is None:
         if np.ndim(kernel) != 2 or node.scales is not None:
             raise NotCovered("its matrix meets an axis that is not one of space")
-        turned = dataclasses.replace(node, options={"axis": axis})
-        return dense(proof, turned, x, np.asarray(kernel).T)
+        return dense(proof, dataclasses.replace(node, options={"axis": axis}), x, np.asarray(kernel).T)
     kernel = np.asarray(kernel).reshape(np.shape(kernel)[-2:])
     if kernel.shape[1] != x.shape[axis]:
         raise NotCovered(f"its matrix of {kernel.shape[1]} columns meets {x.shape[axis]} pixels")

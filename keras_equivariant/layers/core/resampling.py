@@ -1,6 +1,5 @@
 """What the layers share whose arithmetic needs the sizes of space; not a layer of its own."""
 
-from keras_equivariant.groups.grid import axis_moves
 from keras_equivariant.layers.core.window_pooling import PixelwiseLayer
 from keras_equivariant.ops import resizing
 
@@ -42,13 +41,7 @@ class SeparableResampling(Resampling):
     def fold(self, input_shape):
         sizes = input_shape[1 : 1 + self.rank]
         lengths = self.lengths(sizes)
-        if not (self.linear and self._swaps_axes) or len(set(sizes)) > 1 or len(set(lengths)) > 1:
-            return super().fold(input_shape)
+        swaps = any(target != axis for element in self.axis_moves() for axis, (target, _) in enumerate(element))
+        if self.rank > 2 or not self.linear or not swaps or len(set(sizes)) > 1 or len(set(lengths)) > 1:
+            return super().fold(input_shape)  # in space there are no integers to round
         return [(lambda x: resizing.resample_alike(x, self.matrix(sizes[0], lengths[0])), [])]
-
-    @property
-    def _swaps_axes(self):
-        """Whether the group swaps the axes of the plane; in space there are no integers to round."""
-        group = self.group or self._source
-        moves = axis_moves(group.finite) if group is not None and self.rank == 2 else ()
-        return any(target != axis for element in moves for axis, (target, _) in enumerate(element))
