@@ -81,6 +81,17 @@ def test_copies_that_are_flipped_together_keep_their_own_frames():
     assert proof.proved == ("e", ke.groups.get("D4").element_names[flip])
 
 
+@pytest.mark.parametrize(
+    "taken", [lambda x: ops.unstack(x, axis=0), lambda x: [ops.take(x, i, axis=0) for i in (0, 1)]]
+)
+def test_copies_with_an_axis_of_their_own_are_taken_one_by_one(taken):
+    image = keras.Input((12, 12, 1))
+    maps = segmenter()(ops.concatenate([image, ops.flip(image, 1)], axis=0))
+    one, other = taken(ops.reshape(maps, (2, -1, *maps.shape[1:])))
+    assert ke.prove(keras.Model(image, one + ops.flip(other, 1)), "D4").proved == ("e", "m r180")
+    assert ke.prove(keras.Model(image, one + other), "D4").proved == ()
+
+
 @pytest.mark.parametrize("change", [lambda x: ops.flip(x, 1), lambda x: ops.transpose(x, (0, 2, 1, 3))])
 def test_maps_that_are_not_moved_back_are_not_proved(change):
     image = keras.Input((12, 12, 1))

@@ -23,9 +23,8 @@ def _read_optimizer(node, scope):
         value = {value: None}
     if not isinstance(value, dict) or len(value) != 1:
         raise node.error(f"must be one optimizer, such as {{Adam: {{learning_rate: 1e-3}}}}. Received: {node.kind}")
-    from keras_equivariant.compiler.grammar.kinds import (
-        check_optimizer,
-    )  # knows Keras, which the other keys do not need
+    # Knows Keras, which the other keys do not need.
+    from keras_equivariant.compiler.grammar.kinds import check_optimizer
 
     return check_optimizer(value, node.where)
 

@@ -68,8 +68,9 @@ def applied(walk, node, values):
 
 def _first_axis(node, copies):
     axis = node.options.get("axis")
-    split = node.kind == "split" and axis % len(copies.shape) == copies.axis
-    return split or (copies.apart and (node.kind == "slice" or (node.kind == "gather" and axis == 0)))
+    if node.kind == "split":
+        return axis % len(copies.shape) == copies.axis
+    return copies.apart and (node.kind == "slice" or (node.kind in ("gather", "unstack") and axis == 0))
 
 
 def _each(walk, node, copies, values, apart=None):
@@ -132,6 +133,8 @@ def _taken(walk, node, copies, values):
             raise NotCovered("it mixes copies of an example")
         starts = np.cumsum([0, *sizes]) // unit
         return [_some(walk, copies, range(a, b)) for a, b in itertools.pairwise(starts)]
+    if node.kind == "unstack":
+        return copies.parts
     if node.kind == "gather":
         indices = np.asarray(values[1])
         chosen = int(indices) if indices.ndim == 0 else [int(i) for i in indices.ravel()]
