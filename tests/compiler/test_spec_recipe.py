@@ -2,6 +2,9 @@
 
 # ruff: noqa: E501 (one line for each case)
 
+import subprocess
+import sys
+
 import pytest
 
 from keras_equivariant.compiler import build_from_spec, load_spec
@@ -89,7 +92,8 @@ def test_the_learning_rate_may_be_a_whole_number(write):
         ("{schedule: {piecewise: {epochs: [50, 20]}}}", "training.schedule.piecewise.epochs: must be whole numbers that rise. Received: [50, 20]; order them"),
         ("{optimizer: {Adam: {learning_rate: fast}}}", "training.optimizer.Adam.learning_rate: must be a number above 0. Received: 'fast'"),
         ("{optimizer: {Adam: -1}}", "training.optimizer.Adam.learning_rate: must be a number above 0. Received: -1"),
-        ("{optimizer: {SGD: {momentum: 3}}}", "training.optimizer: SGD does not take these values: `momentum` must be a float between [0, 1]."),
+        ("{optimizer: {SGD: {momentum: high}}}", "training.optimizer.SGD.momentum: must be a number. Received: 'high'"),
+        ("{optimizer: {SGD: {nesterov: 2}}}", "training.optimizer.SGD.nesterov: must be true or false. Received: 2"),
         ("{schedule: {piecewise: {epochs: [50], factor: 2}}}", "training.schedule.piecewise.factor: must be a number from 0 to 1. Received: 2"),
         ("{augment: {rotate: 200}}", "training.augment.rotate: must be degrees from 0 to 180. Received: 200"),
         ("{augment: {flip: true}}", "training.augment.flip: must be one of horizontal, vertical, both. Received: true"),
@@ -104,3 +108,15 @@ def test_the_learning_rate_may_be_a_whole_number(write):
 )  # fmt: skip
 def test_mistakes(recipe, message, error_of):
     assert error_of(HEAD + f"training: {recipe}") == f"net.yaml:6: {message}"
+
+
+@pytest.mark.tensorflow
+def test_reading_a_spec_does_not_start_tensorflow():
+    """Many workers are joined before TensorFlow computes anything, and after the spec is read."""
+    code = (
+        "import tensorflow as tf, keras_equivariant as ke\n"
+        "for name in ('p4m_resnet', 'z2_cnn', 'e2_sfcnn'): ke.load_spec(name)\n"
+        "tf.config.threading.set_inter_op_parallelism_threads(1)\n"  # a RuntimeError once it has started
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-1000:]

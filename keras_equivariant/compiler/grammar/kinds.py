@@ -145,7 +145,10 @@ def _part(module):
     def check(value, where):
         if isinstance(value, dict) and len(value) == 1:
             found = check_part(value, where, module)
-            _try(found, where, module)
+            try:
+                _instantiate(found, module)
+            except Exception as error:  # what Keras raises on values that it does not take has no common base
+                raise where.error(f"{next(iter(value))} does not take these values: {error}") from error
             return found
         known = registry.part_words(module)
         if not isinstance(value, str) or value not in known:
@@ -178,24 +181,27 @@ def check_part(value, where, module):
 
 
 def check_optimizer(value, where):
-    """`{Name: {arguments}}` of an optimizer that Keras makes of it; its learning rate is a number above 0."""
+    """`{Name: {arguments}}` of an optimizer, by the kinds of its arguments; its learning rate is a number above 0.
+
+    It is not made here, for its variables would start TensorFlow, and many workers are joined before that.
+    """
     name, given = next(iter(check_part(value, where, "optimizers").items()))
-    if "learning_rate" in given:
-        rate = given["learning_rate"]
-        if rate is not None and not (_is_number(rate) and rate > 0):
-            message = f"must be a number above 0. Received: {kind_of(rate)}"
-            raise where.key(name).key("learning_rate").error(message)
-        given = {**given, "learning_rate": rate if rate is None else float(rate)}  # Keras refuses whole numbers
-    known = {key: value for key, value in given.items() if value is not None}
-    _try({name: {"name": "checked", **known}}, where, "optimizers")  # else Keras would number the names of later ones
+    defaults = registry.constructor(registry.parts("optimizers")[name])
+    for argument, inner in given.items():
+        place, default = where.key(name).key(argument), defaults[argument]
+        if inner is None:
+            continue
+        if argument == "learning_rate":
+            good, wanted = _is_number(inner) and inner > 0, "a number above 0"
+        elif isinstance(default, bool):
+            good, wanted = isinstance(inner, bool), "true or false"
+        else:
+            good, wanted = not _is_number(default) or _is_number(inner), "a number"
+        if not good:
+            raise place.error(f"must be {wanted}. Received: {kind_of(inner)}")
+    if _is_number(given.get("learning_rate")):
+        given = {**given, "learning_rate": float(given["learning_rate"])}  # Keras refuses whole numbers
     return {name: given}
-
-
-def _try(value, where, module):
-    try:
-        _instantiate(value, module)
-    except Exception as error:  # what Keras raises on values that it does not take has no common base
-        raise where.error(f"{next(iter(value))} does not take these values: {error}") from error
 
 
 def _instantiate(value, module):
