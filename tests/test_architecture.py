@@ -193,6 +193,12 @@ def test_files_are_short():
     assert not long
 
 
+def test_test_files_have_names_of_their_own():
+    """pytest imports them by their names alone."""
+    names = [path.name for path in pathlib.Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_names_are_exported_explicitly():
     for path in sources():
         assert "import *" not in path.read_text(), path.name

@@ -28,7 +28,7 @@ def set_kernel(layer, kernel, bias=None):
     if kernel.shape == wide:
         return fill(layer, kernel, np.zeros(tuple(layer.expanded_bias().shape)) if bias is None else bias)
     if kernel.shape != fields:
-        shapes = " or ".join(str(shape) for shape in dict.fromkeys((fields, wide)) if shape)
+        shapes = " or ".join(str(shape) for shape in dict.fromkeys((wide, fields)) if shape)
         raise ValueError(
             f'The kernel must have the shape {shapes} for the layer "{layer.name}". Received: shape {kernel.shape}; '
             "give the layer as many fields as the kernel has channels"
