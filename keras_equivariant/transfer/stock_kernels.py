@@ -28,9 +28,10 @@ def set_kernel(layer, kernel, bias=None):
     if kernel.shape == wide:
         return fill(layer, kernel, np.zeros(tuple(layer.expanded_bias().shape)) if bias is None else bias)
     if kernel.shape != fields:
-        shapes = " or ".join(str(shape) for shape in dict.fromkeys((wide, fields)) if shape)
+        allowed = [(fields, "its fields"), (wide, "all channels of its fields")]
+        shapes = ", or ".join(f"{shape} for {what}" for shape, what in allowed if shape)
         raise ValueError(
-            f'The kernel must have the shape {shapes} for the layer "{layer.name}". Received: shape {kernel.shape}; '
+            f'The kernel of the layer "{layer.name}" must have the shape {shapes}. Received: shape {kernel.shape}; '
             "give the layer as many fields as the kernel has channels"
         )
     return set_field_kernel(layer, kernel, bias)
