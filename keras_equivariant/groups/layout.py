@@ -143,6 +143,15 @@ def received(layout, shape):
     return f"Received: {layout.described} features of shape {tuple(shape)}"
 
 
+def with_channels(shape):
+    """What to do with pixels (B, *space) that have no axis of channels."""
+    space = ", ".join(map(str, shape[1:]))
+    return (
+        f"give pixels an axis of channels, x[..., None]; a model of inputs without one is certified behind it, "
+        f"keras.Sequential([keras.Input(({space}, 1)), keras.layers.Reshape(({space})), model])"
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Image(Layout):
     """Pixels of scalars, (B, *space, C).
@@ -158,9 +167,10 @@ class Image(Layout):
 
     def check(self, shape, group):
         if len(shape) != group.dimension + 2:
+            remedy = f"; {with_channels(shape)}" if len(shape) == group.dimension + 1 else ""
             raise ValueError(
                 f'Features of layout "image" on {group.name} must have rank {group.dimension + 2}. '
-                f"Received: shape {tuple(shape)}"
+                f"Received: shape {tuple(shape)}{remedy}"
             )
 
     def __str__(self):

@@ -48,6 +48,7 @@ from keras_equivariant.groups.layout import (
     check_only_rotations,
     holds_all,
     received,
+    with_channels,
 )
 from keras_equivariant.groups.point_layouts import Points, Positions, Vectors
 from keras_equivariant.groups.registry import get
@@ -360,7 +361,9 @@ _SPACES = {2: "the plane", 3: "space"}
 
 
 def _of_other_space(dimension, shape):
-    """What to do with a shape that is one of images or volumes where the group moves the others."""
+    """What to do with a shape that is one of images or volumes where the group moves the others, or has no channels."""
+    if len(shape) == dimension + 1:
+        return f"{with_channels(shape)}, and of other features "
     if dimension == 2 and len(shape) == 5:
         return 'volumes need a group of space such as "O" or "C4z", and of other features '
     if dimension == 3 and len(shape) == 4:
