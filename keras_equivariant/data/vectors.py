@@ -94,8 +94,19 @@ def degrees_of(vectors, frequency=1):
 
 
 def angles_between(first, second, frequency=1):
-    """Degrees between vectors `(..., n)`: of the plane divided by their frequency."""
-    first, second = (np.asarray(v, "float64") for v in (first, second))
-    norms = np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1)
-    cos = (first * second).sum(axis=-1) / np.maximum(norms, 1e-12)
+    """Degrees between vectors `(..., n)` of any length: of the plane divided by their frequency."""
+    cos = (_unit(first) * _unit(second)).sum(axis=-1)
     return np.rad2deg(np.arccos(np.clip(cos, -1, 1))) / max(1, frequency)
+
+
+def _unit(vectors):
+    """Vectors of length 1, those of no length as they are."""
+    vectors = np.asarray(vectors, "float64")
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.where(length > 0, length, 1.0)
+
+
+def have_direction(vectors):
+    """Which vectors `(..., n)` have a direction: those that are not next to nothing beside the longest."""
+    length = np.linalg.norm(np.asarray(vectors, "float64"), axis=-1)
+    return length > 1e-6 * length.max(initial=0.0)

@@ -80,6 +80,14 @@ class ScaledError(keras.losses.Loss):
         return {**super().get_config(), "scale": scale, "power": self.power}
 
 
+def _unit(vectors):
+    """Vectors of length 1, whatever their units, those of no length as they are."""
+    vectors = ops.cast(vectors, "float32")
+    largest = ops.max(ops.abs(vectors), axis=-1, keepdims=True)
+    vectors = vectors / ops.where(largest > 0, largest, 1.0)  # else squares of tiny ones are nothing
+    return vectors / ops.maximum(ops.norm(vectors, axis=-1, keepdims=True), 1e-12)
+
+
 @keras.saving.register_keras_serializable("keras_equivariant")
 class AngularError(keras.metrics.MeanMetricWrapper):
     """The mean angle in degrees between vectors, of those of the plane divided by their frequency.
@@ -91,9 +99,7 @@ class AngularError(keras.metrics.MeanMetricWrapper):
 
     def __init__(self, frequency=1, name="angle_error", dtype=None):
         def angle(y_true, y_pred):
-            y_true, y_pred = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
-            lengths = ops.norm(y_true, axis=-1) * ops.norm(y_pred, axis=-1)
-            cos = ops.sum(y_true * y_pred, axis=-1) / ops.maximum(lengths, 1e-12)
+            cos = ops.sum(_unit(y_true) * _unit(y_pred), axis=-1)
             return ops.arccos(ops.clip(cos, -1.0, 1.0)) * (57.29577951308232 / frequency)
 
         super().__init__(angle, name=name, dtype=dtype)

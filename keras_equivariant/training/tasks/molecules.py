@@ -23,6 +23,7 @@ from keras_equivariant.utils.periodic import space_of
 FORCE_WEIGHT = 10.0  # of a molecule there is one energy and three forces an atom, which say more
 SAMPLES = 12  # molecules drawn in the report
 COMPOSITION, ENERGY = "composition", "energy"  # layers behind a network of energies
+ROUNDING = 1e-12  # what a linear fit of energies leaves over where it is exact
 COARSE = 0.01  # steps of an energy, in deviations of what there is to learn
 
 log = logging.getLogger("keras_equivariant.training")
@@ -63,7 +64,7 @@ class Molecules(Measured):
         rounded = weights.astype("float32")
         # What the rounded fit leaves over is the same for like molecules, and may be many deviations of the rest.
         offset = of_composition(dataset.x_train, weights - rounded).mean()
-        own = rescaled(model, spread(rest), offset)
+        own = rescaled(model, spread(rest, ROUNDING), offset)
         positions, values, mask = model.inputs
         linear = keras.layers.Dense(1, use_bias=False, name=COMPOSITION, trainable=False, dtype="float32")
         atoms = LiePooling("sum", name="atoms", dtype="float32")([positions, linear(values), mask])
@@ -106,7 +107,7 @@ class Molecules(Measured):
     @staticmethod
     def _scale(name, array):
         rotates = name in MOVING
-        return float(np.sqrt(np.mean(np.square(array)))) if rotates else spread(np.asarray(array, "float64")).tolist()
+        return float(np.sqrt(np.mean(np.square(array)))) if rotates else spread(array, ROUNDING).tolist()
 
     def metrics(self):
         return [keras.metrics.MeanAbsoluteError(name="mae")]
@@ -282,7 +283,7 @@ def parts_of_energy(model):
 
 def _warn_of_rounding(energies, rest, name):
     """A warning where float32 has too few digits for what a network answers."""
-    largest, differ = np.abs(energies).max(), float(np.min(spread(rest)))
+    largest, differ = np.abs(energies).max(), float(np.min(spread(rest, ROUNDING)))
     step = float(np.spacing(np.float32(largest)))
     if step > COARSE * differ:
         log.warning(

@@ -40,6 +40,12 @@ class Regression(Measured):
 
     def check(self, network, dataset):
         super().check(network, dataset)
+        if not np.ptp(dataset.y_train, axis=0).any():
+            name, value = number_names(dataset)[0], dataset.y_train[0, 0]
+            raise ValueError(
+                f"Numbers to learn differ between examples. Received: {dataset.name}, in which {name} is {value:g} in "
+                f"all {len(dataset.y_train)} to train on. Add examples of others."
+            )
         wanted, outputs = dataset.y_train.shape[1:], tuple(network.model.output_shape[1:])
         if outputs != wanted:
             raise ValueError(
@@ -50,8 +56,11 @@ class Regression(Measured):
 
     def scores(self, model, images, targets, preprocess=None):
         off = np.abs(predict(model, images, preprocess) - targets)
-        variance = np.maximum(np.var(targets, axis=0), 1e-12)
-        return {"mae": float(off.mean()), "r2": float(1 - (off**2).mean(axis=0).mean() / variance.mean())}
+        scores = {"mae": float(off.mean())}
+        if np.ptp(targets, axis=0).any():  # else there is nothing to explain
+            variance = np.var(np.asarray(targets, "float64"), axis=0).mean()
+            scores["r2"] = float(1 - np.square(off, dtype="float64").mean() / variance)
+        return scores
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
         return {
@@ -97,10 +106,10 @@ def number_names(dataset):
     return [*map(str, dataset.target_names)] if dataset.target_names else [f"number {i + 1}" for i in range(count)]
 
 
-def spread(numbers):
-    """Standard deviation of the columns, 1 where all are alike."""
-    deviation = np.std(numbers, axis=0)
-    return np.where(deviation > 1e-12, deviation, 1.0)
+def spread(numbers, least=0.0):
+    """Standard deviation of the columns, 1 where it is `least` or less; numbers in SI units may have a tiny one."""
+    deviation = np.where(np.ptp(numbers, axis=0) > 0, np.std(np.asarray(numbers, "float64"), axis=0), 0.0)
+    return np.where(deviation > least, deviation, 1.0)
 
 
 def rescaled(model, scale, offset):

@@ -8,10 +8,12 @@ from keras_equivariant.training.prediction import predict
 from keras_equivariant.training.report.answers import wheel
 from keras_equivariant.training.report.figures import GREEN, RED, Picture, gallery, histograms
 from keras_equivariant.training.report.images import shown
+from keras_equivariant.training.tasks.regression import rescaled
 from keras_equivariant.training.tasks.segmentation import disc
 from keras_equivariant.training.tasks.task import Measured
 
 SAMPLES = 16  # pictures in a gallery of the report
+LEAST, MOST = 0.1, 10.0  # lengths that a network answers with as it is
 
 
 class Vectors(Measured):
@@ -40,9 +42,13 @@ class Vectors(Measured):
     def parameters(self, dataset):
         return {"answer": dataset.target_type}
 
+    def scaled(self, model, dataset):
+        """The network's answer times the length of the training targets, where that is not of the order of one."""
+        scale = _length(dataset.y_train)
+        return model if LEAST <= scale <= MOST else rescaled(model, scale, 0.0)
+
     def make_loss(self, name, targets):
-        # One length for all components: what each had for itself would not rotate.
-        scale = 1.0 if targets is None else float(np.sqrt(np.mean(np.square(targets), dtype="float64")) or 1.0)
+        scale = 1.0 if targets is None else _length(targets)
         return ScaledError(scale, power=1 if name == "absolute_error" else 2)
 
     def metrics(self):
@@ -63,13 +69,13 @@ class Vectors(Measured):
         return self._scores(predict(model, images, preprocess), targets)
 
     def _scores(self, found, targets):
-        there = np.linalg.norm(targets, axis=-1) > 1e-6  # a vector of no length has no direction
+        there = vectors.have_direction(targets)
         off = vectors.angles_between(found[there], targets[there], self.frequency)
-        scale = max(float(np.sqrt(np.mean(np.square(targets)))), 1e-12)
+        scale = _length(targets)
         return {
             "angle_error": float(off.mean()) if there.any() else 0.0,
             "median_angle_error_degrees": float(np.median(off)) if there.any() else 0.0,
-            "relative_length_error": float(np.sqrt(np.mean((found - targets) ** 2))) / scale,
+            "relative_length_error": float(np.sqrt(np.mean(np.square(found - targets), dtype="float64"))) / scale,
         }
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
@@ -101,7 +107,7 @@ class Vectors(Measured):
     def data_pictures(self, dataset, seed=0):
         images, targets = dataset.sample("train", SAMPLES, seed)
         planar, y = self._planar(targets), dataset.y_train
-        y = y[np.linalg.norm(y, axis=-1) > 1e-6]
+        y = y[vectors.have_direction(y)]
         values = vectors.degrees_of(y, self.frequency) if y.shape[-1] == 2 else np.linalg.norm(y, axis=-1)
         label = "direction (degrees, counter-clockwise)" if y.shape[-1] == 2 else "length"
         draw = (lambda axes, i: self._arrow(axes, targets[i], GREEN)) if planar else None
@@ -117,7 +123,7 @@ class Vectors(Measured):
 
     def answer_pictures(self, model, inputs, targets, dataset, preprocess=None):
         found = predict(model, inputs, preprocess)
-        there, planar = np.linalg.norm(targets, axis=-1) > 1e-6, self._planar(targets)
+        there, planar = vectors.have_direction(targets), self._planar(targets)
         off = np.where(there, vectors.angles_between(found, targets, self.frequency), 0)
         if planar:
             text = "The error in degrees (distance from the middle) by the true direction."
@@ -151,6 +157,11 @@ class Vectors(Measured):
         arrow = {"arrowstyle": "-" if self.frequency > 1 else "->", "color": color, "linewidth": 1.6}
         start = middle - tip if self.frequency > 1 else middle
         axes.annotate("", xy=middle + tip, xytext=start, arrowprops={**arrow, "shrinkA": 0, "shrinkB": 0})
+
+
+def _length(targets):
+    """The root mean square of the components, one for all: what each had for itself would not rotate."""
+    return float(np.sqrt(np.mean(np.square(targets, dtype="float64"))) or 1.0)
 
 
 def about_last_axis(degrees, dimension):
