@@ -60,7 +60,7 @@ def _kinds(name, paths, wanted=None):
 
     Pictures are not decoded for that. NIfTI files hold numbers of one scale, whatever their type.
     """
-    shapes, (depths, voxels) = {}, (collections.Counter() for _ in range(2))
+    shapes, (depths, voxels, sides) = {}, (collections.Counter() for _ in range(3))
     for path in dict.fromkeys(paths):
         voxel = None
         if files.suffix_of(path) in files.PICTURES:
@@ -74,8 +74,18 @@ def _kinds(name, paths, wanted=None):
                 f"{path} of {name} with voxel_size={wanted}. Leave it out, or save the volumes as NIfTI."
             )
         voxels[voxel if wanted is None else wanted] += 1
+        sides[files.sides(path)] += 1
         shapes[path] = shape
         depths["float32" if files.suffix_of(path) in files.NIFTIS else np.dtype(depth).name] += 1
+    sides.pop(None, None)
+    if len(sides) > 1:
+        listed = ", ".join(f"{axes} ({count:,})" for axes, count in sides.most_common())
+        log.warning(
+            "The axes of the volumes of %s lead to several sides: %s. They are read as they are; "
+            "nibabel.as_closest_canonical brings them to one.",
+            name,
+            listed,
+        )
     voxels.pop(None, None)
     if len(voxels) > 1:
         raise ValueError(

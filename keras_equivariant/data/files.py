@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_equivariant.data import dicoms, fits, pictures, resampling, tiffs
+from keras_equivariant.data import dicoms, fits, niftis, pictures, resampling, tiffs
 from keras_equivariant.data.stored import Stored
-from keras_equivariant.utils.optional import require
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".pnm")
 TIFFS = (".tif", ".tiff")
@@ -29,11 +28,6 @@ def _fits(path, mask):
     return fits.read(path, mask), True, None
 
 
-def _nifti(path, mask):
-    volume = require("nibabel", "Reading NIfTI volumes", "medical").load(path)
-    return np.asarray(volume.dataobj), False, tuple(float(round(z, 6)) for z in volume.header.get_zooms()[:3])
-
-
 def _array(path, mask):
     return np.load(path, allow_pickle=False), None, None
 
@@ -43,7 +37,7 @@ def _array(path, mask):
 _READERS = {
     **dict.fromkeys(PICTURES, _picture),
     **dict.fromkeys(TIFFS, _tiff),
-    **dict.fromkeys(NIFTIS, _nifti),
+    **dict.fromkeys(NIFTIS, niftis.read),
     **dict.fromkeys(DICOMS, dicoms.read),
     **dict.fromkeys(FITS, _fits),
     ".npy": _array,
@@ -65,6 +59,11 @@ def stem_of(path):
 def listed(folder, suffixes=SUFFIXES):
     """The files of a folder that can be read, by name; hidden ones are left out."""
     return sorted(p for p in Path(folder).iterdir() if p.is_file() and p.name[0] != "." and suffix_of(p, suffixes))
+
+
+def sides(path):
+    """To which sides the axes of a volume lead, such as "RAS"; None of files that do not say it."""
+    return niftis.sides(path) if suffix_of(path) in NIFTIS else None
 
 
 def identities(paths):

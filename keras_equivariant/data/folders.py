@@ -18,7 +18,7 @@ _OF_SYSTEMS = ("thumbs.db", "desktop.ini", "__macosx")
 log = logging.getLogger("keras_equivariant.data")
 
 
-def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None, bits=None, mask_values=None):
+def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None, bits=None, mask_values=None, target=None):
     """A data set from a folder of files: pictures, .tif, .npy, FITS, DICOM, or volumes as NIfTI or .npy.
 
     Either with a folder for each class, whose name is that of the class; or with a folder `images` and one `masks`, in
@@ -36,18 +36,25 @@ def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None, bits=None, 
         mask_values: what the classes have in the masks, in the order of their numbers, such as [0, 100, 200], of two
             the second is what is looked for; "objects" where each object has a number of its own, and all are looked
             for. By default the values that occur.
+        target: `"class"` where folders are classes though they are called as those of images and masks are.
 
     Raises:
         ValueError: a folder with nothing of that kind, an image without its mask, files of several sizes without
         `size`, a mask with a value of no class, `mask_values` for a folder without masks.
     """
     check_values(mask_values)
+    if target not in (None, "class"):
+        raise ValueError(
+            f'`target` of a folder says "class" or nothing: its folders are classes, or images and masks. Received: '
+            f"target={target!r}. Leave it out, or give numbers in a CSV file of file names."
+        )
     path = Path(path).expanduser()
     roots = _roots(path)
-    pairs = {part: _pair(root) for part, root in roots.items()}
+    pairs = {part: None if target else _pair(root) for part, root in roots.items()}
     options = {"size": size, "fit": fit, "seed": seed, "voxel_size": voxel_size, "bits": bits}
     if _all_paired(path, pairs):
         found = {part: _with_masks(*pair) for part, pair in pairs.items()}
+        _log_letters(path, pairs)
         _log_left_out(path, [file for lists in found.values() for files_ in lists for file in files_])
         images = {part: (images, None) for part, (images, _) in found.items()}
         return assembled(
@@ -66,10 +73,9 @@ def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None, bits=None, 
             _check_endings(path)
         folders = _subfolders(path)
         raise ValueError(
-            "A data folder holds a folder for each class, or the folders `images` and `masks`, perhaps inside `train`, "
-            f"`val` and `test`. Received: {path} with the folders {', '.join(f.name for f in folders) or 'none'} and "
-            f"{len(files.listed(path))} images of its own. Sort the files so, or give a CSV file of file names "
-            "and numbers."
+            "A data folder holds a folder for each class, of two or more, or the folders `images` and `masks`, perhaps "
+            f"inside `train`, `val` and `test`. Received: {path} with {_told(folders)} and {len(files.listed(path))} "
+            f"images of its own. {_remedy(classes)}"
         )
     _check_parts_above(path, [root / name for root in roots.values() for name in classes if (root / name).is_dir()])
     parts = {}
@@ -78,6 +84,33 @@ def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None, bits=None, 
         parts[part] = [file for file, _ in labeled], [label for _, label in labeled]
     _log_left_out(path, [file for found, _ in parts.values() for file in found])
     return assembled(path, parts, task="classification", class_names=tuple(classes), **options)
+
+
+def _told(folders):
+    """The folders by their names, and which of them hold nothing."""
+    if not folders:
+        return "the folders none"
+    named = [folder.name if _deep(folder) else f"{folder.name} (without images)" for folder in folders[:8]]
+    return f"the folders {', '.join(named)}{' and others' if len(folders) > 8 else ''}"
+
+
+def _remedy(classes):
+    if classes:
+        return f"Add images of another class than {classes[0]}, or give a CSV file of file names and numbers."
+    return "Sort the files so, or give a CSV file of file names and numbers."
+
+
+def _log_letters(path, pairs):
+    """Name folders called by a letter that are taken for images and masks: they may be classes."""
+    letters = [folder.name for folder in next(iter(pairs.values())) if folder.name.lower() in _LETTERS]
+    if letters:
+        images, masks = (folder.name for folder in next(iter(pairs.values())))
+        log.warning(
+            "%s and %s of %s are read as images and their masks. If they are classes, say --target class.",
+            images,
+            masks,
+            path,
+        )
 
 
 def _subfolders(path):
@@ -130,8 +163,8 @@ def _pair(root):
         images, masks = (folder.name for folder in pair)
         raise ValueError(
             f"The folders of images and of masks stand alone, else it is not known what the others are. Received: "
-            f"{root} with {images} and {masks} beside {', '.join(beside[:4])}. Move those elsewhere, or, where all "
-            f"are classes, give {images} and {masks} other names."
+            f"{root} with {images} and {masks} beside {', '.join(beside[:4])}. Move those elsewhere, or say --target "
+            "class where all are classes."
         )
     return tuple(pair)
 

@@ -30,7 +30,7 @@ def beside(masks, images, shapes, fit, voxel_size=None, values=None):
         values: as in `numbered`.
 
     Raises:
-        ValueError: a mask of another size than its image, or with a value of no class.
+        ValueError: a mask of another size or with other axes than its image, or with a value of no class.
     """
     found, turned = {}, 0
     for part, paths in masks.items():
@@ -38,6 +38,7 @@ def beside(masks, images, shapes, fit, voxel_size=None, values=None):
         for path, image in zip(paths, images[part], strict=True):
             mask = resampling.resampled(*files.read(path, mask=True), voxel_size, True)
             _check_size(path, mask.shape[:-1], image, shapes[image][:-1])
+            _check_sides(path, image)
             turned += _turned(image) and not _turned(path)
             found[part].append(fit(mask))
     if turned:
@@ -56,6 +57,15 @@ def _check_size(path, size, image, wanted):
     raise ValueError(
         f"A mask has the size of its image. Received: {path} of {_by(size)} for {image} of {_by(wanted)}. {how}"
     )
+
+
+def _check_sides(path, image):
+    own, wanted = files.sides(path), files.sides(image)
+    if own and wanted and own != wanted:
+        raise ValueError(
+            f"A mask has the axes of its image. Received: {path}, whose axes lead to {own}, for {image}, whose axes "
+            f"lead to {wanted}. Save both as nibabel.as_closest_canonical gives them."
+        )
 
 
 def _turned(path):

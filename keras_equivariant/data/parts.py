@@ -41,9 +41,10 @@ def rows_of_parts(name, what, labels, split=None, seed=0, groups=None, leave=Tru
         parts = {"train": others(test, count), "test": test}
         log.info("Nothing says what is for testing: %d of %d %s are drawn (seed %d).", len(test), count, what, seed)
     else:
-        where = [part_of(name) for name in np.ravel(split).tolist()]
+        said = np.ravel(split).tolist()
+        where = [part_of(part) for part in said]
         if None in where or len(where) != count:
-            wrong = repr(np.ravel(split)[where.index(None)]) if None in where else f"{len(where)} for {count} {what}"
+            wrong = f"split={said[where.index(None)]!r}" if None in where else f"{len(where)} for {count} {what}"
             raise ValueError(
                 f"`split` says train, val or test of each of the {what}. Received: {name} with {wrong}. Write one of "
                 "these for each."

@@ -216,7 +216,7 @@ def _loader_of(path, shards):
     if shards:
         return load_shards, ()
     if path.is_dir():
-        return load_folder, ("size", "fit", "voxel_size", "bits", "mask_values")
+        return load_folder, ("size", "fit", "target", "voxel_size", "bits", "mask_values")
     if suffix == ".csv":
         return load_table, ("size", "fit", "target", "bits")
     if suffix in FRAMES:

@@ -39,6 +39,7 @@ def load_table(path, seed=0, size=None, fit="pad", target=None, bits=None):
     """
     path = Path(path).expanduser()
     rows, lines, columns = _read(path)
+    _check_header(path, columns)
     named = next((c for c in columns if all(files.suffix_of(row[c]) for row in rows)), None)
     if named is None:
         raise ValueError(
@@ -93,6 +94,16 @@ def _read(path):
             f"Each column of a CSV file has a name of its own. Received: {path} with {', '.join(columns)}. Rename one."
         )
     return rows, lines, columns
+
+
+def _check_header(path, columns):
+    """ValueError where the first row is none of names: an image would be lost."""
+    row = next((c for c in columns if files.suffix_of(c) and (path.parent / c).is_file()), None)
+    if row is not None:
+        raise ValueError(
+            f"The first row of a CSV file names the columns. Received: {path}, line 1, with {row}, which is an image. "
+            "Write a row such as file,label above it."
+        )
 
 
 def _part_column(path, rows, lines, columns):

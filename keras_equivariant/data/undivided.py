@@ -34,6 +34,8 @@ def divided(name, images, targets, split=None, groups=None, seed=0):
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{count} {what}" for what, count in counts.items())
         raise ValueError(f"An archive has targets for each image. Received: {name} with {listed}. Save one for each.")
+    if not counts["images"]:
+        raise ValueError(f"A data set needs images. Received: {name} with none in its arrays. Save some.")
     labels = np.argmax(targets, axis=1) if is_one_hot(targets) else np.asarray(targets)
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     classes = labels.ndim == 1 and labels.dtype.kind in "biuUS"

@@ -1,0 +1,89 @@
+"""Folders and tables that may be read in two ways, or that hold less than they seem to."""
+
+import numpy as np
+import pytest
+
+from keras_equivariant import data
+
+Image = pytest.importorskip("PIL.Image")
+
+
+def some(root, *folders, count=5):
+    for k, folder in enumerate(folders):
+        (root / folder).mkdir(parents=True)
+        for i in range(count):
+            pixels = np.full((6, 6), 255 * ((i + k) % 2), "uint8")
+            pixels[:3] = 0
+            Image.fromarray(pixels).save(root / folder / f"{i}.png")
+    return root
+
+
+@pytest.mark.parametrize("names", [("x", "y"), ("images", "labels"), ("image", "mask", "other")])
+def test_folders_called_as_images_and_masks_may_be_classes(tmp_path, names):
+    found = data.load(some(tmp_path, *names), target="class")
+    assert found.task == "classification" and found.class_names == names
+
+
+def test_letters_that_are_taken_for_images_and_masks_are_named(tmp_path, caplog):
+    assert data.load(some(tmp_path / "letters", "x", "y")).task == "segmentation"
+    assert "x and y of" in caplog.text and "--target class" in caplog.text
+    caplog.clear()
+    assert data.load(some(tmp_path / "words", "images", "masks")).task == "segmentation"
+    assert "--target" not in caplog.text
+    with pytest.raises(ValueError, match='`target` of a folder says "class".*target=.angle.*CSV file'):
+        data.load(tmp_path / "words", target="angle")
+
+
+def test_one_class_is_none(tmp_path):
+    with pytest.raises(ValueError, match="of two or more.*with the folders a and 0.*of another class than a"):
+        data.load(some(tmp_path, "a"))
+    (tmp_path / "b").mkdir()
+    with pytest.raises(ValueError, match=r"with the folders a, b \(without images\) and 0 images of its own"):
+        data.load(tmp_path)
+
+
+def test_a_table_without_a_header_would_lose_an_image(tmp_path):
+    some(tmp_path, "all", count=10)
+    rows = "\n".join(f"all/{i}.png,{'ab'[i % 2]}" for i in range(10))
+    (tmp_path / "table.csv").write_text(rows)
+    with pytest.raises(ValueError, match=r"names the columns.*line 1, with all/0.png.*such as file,label above"):
+        data.load(tmp_path / "table.csv")
+    (tmp_path / "table.csv").write_text("file,label\n" + rows)
+    found = data.load(tmp_path / "table.csv")
+    assert len(found.x_train) + len(found.x_test) == 10
+
+
+RAS, LAS = np.eye(4), np.diag([-1.0, 1, 1, 1])
+
+
+def volumes(root, folder, affines, mask=False):
+    nibabel = pytest.importorskip("nibabel")
+    (root / folder).mkdir(parents=True)
+    for i, affine in enumerate(affines):
+        volume = np.random.default_rng(i).random((5, 5, 5))
+        volume = (volume > 0.5).astype("uint8") if mask else volume.astype("float32")
+        nibabel.save(nibabel.Nifti1Image(volume, affine), root / folder / f"{i}.nii")
+
+
+@pytest.mark.parametrize(("own", "message"), [(LAS, "lead to LAS, for .*0.nii, whose axes lead to RAS"), (None, "")])
+def test_a_mask_has_the_axes_of_its_image(tmp_path, own, message):
+    """The same voxels, but left and right swapped; a file that does not say it is taken as it is."""
+    volumes(tmp_path, "images", [RAS] * 5)
+    volumes(tmp_path, "masks", [own] * 5, mask=True)
+    if not message:
+        assert data.load(tmp_path).task == "segmentation"
+        return
+    with pytest.raises(ValueError, match=message):
+        data.load(tmp_path)
+    nibabel = pytest.importorskip("nibabel")
+    for path in (tmp_path / "masks").iterdir():  # as the message says
+        mask = nibabel.as_closest_canonical(nibabel.load(path))
+        nibabel.save(nibabel.Nifti1Image(np.array(mask.dataobj), mask.affine), path)
+    assert data.load(tmp_path).task == "segmentation"
+
+
+def test_volumes_whose_axes_lead_to_several_sides_are_named(tmp_path, caplog):
+    volumes(tmp_path, "a", [RAS] * 5)
+    volumes(tmp_path, "b", [RAS] * 4 + [LAS])
+    data.load(tmp_path)
+    assert "RAS (9), LAS (1)" in caplog.text
