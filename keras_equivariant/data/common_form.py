@@ -121,8 +121,9 @@ def _bits(name, depths, wanted=None):
     if wanted not in (None, *_BITS.values()):
         raise ValueError(f"`bits` are those of pictures, 8 or 16. Received: bits={wanted!r}. Give one, or None.")
     kinds = {np.dtype(depth).kind.replace("u", "i").replace("b", "i") for depth in depths}
-    if len(kinds) > 1:
+    if len(kinds | ({"i"} if wanted else set())) > 1:
         listed = ", ".join(f"{depth} ({count:,})" for depth, count in depths.most_common())
+        listed += f", where pictures of {wanted} bits are wanted" if wanted else ""
         raise ValueError(
             f"Images of a data set have numbers of one kind, else they are of several scales. Received: {name} with "
             f"{listed}. Save them alike."

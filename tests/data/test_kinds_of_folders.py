@@ -87,3 +87,16 @@ def test_volumes_whose_axes_lead_to_several_sides_are_named(tmp_path, caplog):
     volumes(tmp_path, "b", [RAS] * 4 + [LAS])
     data.load(tmp_path)
     assert "RAS (9), LAS (1)" in caplog.text
+
+
+def test_floats_have_no_scale_of_so_many_bits(tmp_path):
+    """A network learned pictures of 16 bits: numbers from 0 to 1 would all be black to it."""
+    some(tmp_path / "pictures", "a", "b")
+    for name in "ab":
+        (tmp_path / "arrays" / name).mkdir(parents=True)
+        for i in range(5):
+            np.save(tmp_path / "arrays" / name / f"{i}.npy", np.random.default_rng(i).random((6, 6)))
+    assert data.load(tmp_path / "pictures", bits=16).x_train.max() == 65535
+    with pytest.raises(ValueError, match=r"numbers of one kind.*float64 \(10\), where pictures of 16 bits are wanted"):
+        data.load(tmp_path / "arrays", bits=16)
+    assert data.load(tmp_path / "arrays").x_train.max() <= 1

@@ -127,7 +127,8 @@ class Trajectories(Measured):
         wanted = targets.arrays[self.target]
         found = self._rollout(model, inputs, wanted.shape[1])
         errors, axes = self._errors(found, wanted), tuple(range(2, wanted.ndim))
-        steps = np.sqrt(np.sum((found - wanted) ** 2, axis=axes) / np.maximum(np.sum(wanted**2, axis=axes), 1e-12))
+        off, whole = (np.sum(np.square(x, dtype="float64"), axis=axes) for x in (found - wanted, wanted))
+        steps = np.sqrt(off / np.where(whole > 0, whole, 1.0))
         worst = np.argsort(-errors, kind="stable")[:SAMPLES]
         captions = [f"error {errors[i]:.3g}" for i in worst]
         drawn = paths(*(self._paths(inputs[worst], states[worst]) for states in (wanted, found)), captions)
