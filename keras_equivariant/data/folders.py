@@ -14,6 +14,9 @@ IMAGES = ("images", "image", "imgs", "img", "x", "volumes")
 MASKS = ("masks", "mask", "labels", "label", "annotations", "segmentations", "y")
 _LETTERS = ("x", "y")  # which may be classes, too
 _OF_SYSTEMS = ("thumbs.db", "desktop.ini", "__macosx")
+_OF_POINTS = (".ply", ".off", ".obj", ".stl", ".pcd", ".xyz", ".las", ".laz", ".pts")
+_CLOUDS = "Save clouds of points as one .npz file, `positions` (clouds, points, 3) beside labels `y`."
+_CONVERT = "Convert them, or give them the ending of what they are, such as .dcm."
 
 log = logging.getLogger("keras_equivariant.data")
 
@@ -232,7 +235,7 @@ def _check_endings(path):
         known, first = ", ".join(files.SUFFIXES), os.path.relpath(other[0], path)
         raise ValueError(
             f"A data file is known by its ending, {known}. Received: {path} with {len(other)} others in its folders, "
-            f"such as {first}. Convert them, or give them the ending of what they are, such as .dcm."
+            f"such as {first}. {_CLOUDS if other[0].lower().endswith(_OF_POINTS) else _CONVERT}"
         )
 
 

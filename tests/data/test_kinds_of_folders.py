@@ -100,3 +100,15 @@ def test_floats_have_no_scale_of_so_many_bits(tmp_path):
     with pytest.raises(ValueError, match=r"numbers of one kind.*float64 \(10\), where pictures of 16 bits are wanted"):
         data.load(tmp_path / "arrays", bits=16)
     assert data.load(tmp_path / "arrays").x_train.max() <= 1
+
+
+@pytest.mark.parametrize("ending", ["ply", "off", "xyz"])
+def test_clouds_in_files_of_their_own_are_told_the_archive(tmp_path, ending):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"0.{ending}").write_text("0 0 0")
+    with pytest.raises(ValueError, match=r"one .npz file, `positions` \(clouds, points, 3\) beside labels `y`"):
+        data.load(tmp_path)
+    points = np.random.default_rng(0).normal(size=(10, 4, 3))
+    np.savez(tmp_path / "clouds.npz", positions=points, y=np.arange(10) % 2)
+    assert data.load(tmp_path / "clouds.npz").num_classes == 2
