@@ -14,9 +14,6 @@ IMAGES = ("images", "image", "imgs", "img", "x", "volumes")
 MASKS = ("masks", "mask", "labels", "label", "annotations", "segmentations", "y")
 _LETTERS = ("x", "y")  # which may be classes, too
 _OF_SYSTEMS = ("thumbs.db", "desktop.ini", "__macosx")
-_OF_POINTS = (".ply", ".off", ".obj", ".stl", ".pcd", ".xyz", ".las", ".laz", ".pts")
-_CLOUDS = "Save clouds of points as one .npz file, `positions` (clouds, points, 3) beside labels `y`."
-_CONVERT = "Convert them, or give them the ending of what they are, such as .dcm."
 
 log = logging.getLogger("keras_equivariant.data")
 
@@ -78,7 +75,8 @@ def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None, bits=None, 
         raise ValueError(
             "A data folder holds a folder for each class, of two or more, or the folders `images` and `masks`, perhaps "
             f"inside `train`, `val` and `test`. Received: {path} with {_told(folders)} and {len(files.listed(path))} "
-            f"images of its own. {_remedy(classes)}"
+            "images of its own. Sort the files so, with images of another class if there is one alone, or give a CSV "
+            "file of file names and numbers."
         )
     _check_parts_above(path, [root / name for root in roots.values() for name in classes if (root / name).is_dir()])
     parts = {}
@@ -95,12 +93,6 @@ def _told(folders):
         return "the folders none"
     named = [folder.name if _deep(folder) else f"{folder.name} (without images)" for folder in folders[:8]]
     return f"the folders {', '.join(named)}{' and others' if len(folders) > 8 else ''}"
-
-
-def _remedy(classes):
-    if classes:
-        return f"Add images of another class than {classes[0]}, or give a CSV file of file names and numbers."
-    return "Sort the files so, or give a CSV file of file names and numbers."
 
 
 def _log_letters(path, pairs):
@@ -235,7 +227,8 @@ def _check_endings(path):
         known, first = ", ".join(files.SUFFIXES), os.path.relpath(other[0], path)
         raise ValueError(
             f"A data file is known by its ending, {known}. Received: {path} with {len(other)} others in its folders, "
-            f"such as {first}. {_CLOUDS if other[0].lower().endswith(_OF_POINTS) else _CONVERT}"
+            f"such as {first}. Convert them, or give them the ending of what they are, such as .dcm; clouds of points "
+            "are one .npz file, `positions` (clouds, points, 3) beside labels `y`."
         )
 
 

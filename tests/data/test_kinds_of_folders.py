@@ -35,7 +35,7 @@ def test_letters_that_are_taken_for_images_and_masks_are_named(tmp_path, caplog)
 
 
 def test_one_class_is_none(tmp_path):
-    with pytest.raises(ValueError, match="of two or more.*with the folders a and 0.*of another class than a"):
+    with pytest.raises(ValueError, match="of two or more.*with the folders a and 0.*with images of another class"):
         data.load(some(tmp_path, "a"))
     (tmp_path / "b").mkdir()
     with pytest.raises(ValueError, match=r"with the folders a, b \(without images\) and 0 images of its own"):
