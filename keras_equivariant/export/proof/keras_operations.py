@@ -183,6 +183,9 @@ def _window(operation, rank, sizes):
 
 _LIKE = {"Add": "add", "Subtract": "subtract", "Multiply": "multiply", "TrueDivide": "divide", "Divide": "divide"}
 _LIKE |= {"Maximum": "maximum", "Minimum": "minimum", "Negative": "negative", "Square": "square"}
+_LIKE |= {"Equal": "equal", "NotEqual": "unequal", "Greater": "greater", "GreaterEqual": "greater or equal"}
+_LIKE |= {"Less": "less", "LessEqual": "less or equal", "Sign": "sign", "Cast": "cast"}
+_LIKE |= {"HardShrink": "hard_shrink", "Threshold": "threshold"}
 
 OPERATIONS = {
     **{name: _pointwise(_LIKE.get(name, name)) for name in (*ELEMENTWISE_OPERATIONS, "ReLU", "Rsqrt", "Cast")},

@@ -24,7 +24,8 @@ def prove(artifact, group=None, input_shape=None):
         f_j(g x) = g f_i(x), for the channel j that has the kernel, bias, scales and zero points of the moved channel i
 
     Compared are bits. For integers that is the whole proof: their sums are the same in any order, and a kernel of the
-    runtime that rounds a sum rounds it alike wherever it stands. Floats are the same up to the order of sums. Networks
+    runtime that rounds a sum rounds it alike wherever it stands. Floats are the same up to the order of sums,
+    and by one step where such a sum is rounded or compared, as before a layer of integers. Networks
     that flip and swap maps themselves and compute of several copies, as averages over a group, are followed as well.
 
     Args:
@@ -73,6 +74,7 @@ def prove(artifact, group=None, input_shape=None):
         elements=tuple(move.name for move in elements),
         proved=tuple(move.name for move in proved),
         integers=not found.walk.sums_floats,
+        steps_of_sums=found.walk.steps_of_sums,
         outputs=found.outputs(whole or group is None),
         layers=found.layers(),
         layer=layer,

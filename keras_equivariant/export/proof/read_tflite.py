@@ -21,7 +21,7 @@ _POINTWISE = {
     **{"QUANTIZE": "quantize", "DEQUANTIZE": "dequantize", "CAST": "cast", "PRELU": "prelu", "SIGN": "sign"},
     **{"EQUAL": "equal", "NOT_EQUAL": "unequal", "GREATER": "greater", "GREATER_EQUAL": "greater or equal"},
     **{"LESS": "less", "LESS_EQUAL": "less or equal", "LOGICAL_AND": "and", "LOGICAL_OR": "or", "LOGICAL_NOT": "not"},
-    **{"SELECT_V2": "where", "CEIL": "ceil", "ROUND": "round", "ATAN2": "atan2"},
+    **{"SELECT_V2": "where", "CEIL": "ceil", "ROUND": "round", "ATAN2": "atan2", "ZEROS_LIKE": "zeros"},
 }
 _WEIGHTED = ("CONV", "DEPTHWISE", "FULLY", "TRANSPOSE_CONV")
 _REDUCE = {"MEAN": "mean", "SUM": "sum", "REDUCE_MAX": "max", "REDUCE_MIN": "min", "REDUCE_PROD": "product"}

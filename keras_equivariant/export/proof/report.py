@@ -8,6 +8,7 @@ from keras_equivariant.utils.text import table
 
 _EXACT = "for every input, bit for bit: integers are added in any order alike, and the same integers are rounded alike"
 _SUMS = "for every input, up to the order of sums: the same floats are multiplied, and added in another order"
+_STEPS = "; where such a sum is rounded to a step or compared, the step may be the next one"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Proof:
         elements: names of the elements that were asked about: those that map the pixel grid onto itself.
         proved: names of the elements that the network commutes with.
         integers: whether all sums are of integers, so that the proof is bit for bit.
+        steps_of_sums: whether sums of floats are rounded to steps or compared, as before a layer of integers.
         outputs: dict from output to `"invariant"`, `"permuted"` (its channels), or None where nothing is proved.
         layers: a Layer per operation on the features.
         layer: name of the first layer that does not commute with the elements that are not proved; None if all are.
@@ -55,6 +57,7 @@ class Proof:
     layer: str | None = None
     reason: str | None = None
     covered: bool = True
+    steps_of_sums: bool = False
 
     @property
     def verdict(self):
@@ -66,7 +69,9 @@ class Proof:
     @property
     def holds(self):
         """How the law holds where it is proved."""
-        return _EXACT if self.integers else _SUMS
+        if self.integers:
+            return _EXACT
+        return _SUMS + _STEPS if self.steps_of_sums else _SUMS
 
     def to_dict(self):
         """The proof as numbers, strings, lists and dicts."""

@@ -35,6 +35,10 @@ RULES = {
 # What rules, and the evaluators of a format, raise of an operation that is not whole.
 _NOT_UNDERSTOOD = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
+# Functions with a jump: at two floats that differ by rounding their values may differ by a whole step.
+_JUMPS = ("equal", "unequal", "greater", "greater or equal", "less", "less or equal", "hard_shrink", "threshold")
+_JUMPS += ("cast", "ceil", "floor", "quantize", "round", "sign")
+
 
 class Broken(Exception):
     """Some moves of the channels of a layer with weights are not among its channels, where those before it are.
@@ -61,7 +65,9 @@ class Walk:
     Attributes:
         asked: number of the moves to prove, which stand first.
         steps: per node, `(node, field or None, reason it is not covered or None)`.
-        sums_floats: whether some layer sums floats, whose order then matters to rounding.
+        loose: keys of what is computed from sums of floats, whose order then matters to rounding.
+        sums_floats: whether there are any.
+        steps_of_sums: whether one of them is rounded to a step or compared, which the order of its sum may change.
         reached: per node and move, whether every moved number is that of some channel of the network.
     """
 
@@ -74,7 +80,8 @@ class Walk:
         self.values = dict(graph.constants)
         self.reasons = {}
         self.steps = []
-        self.sums_floats = False
+        self.loose = set()
+        self.steps_of_sums = False
         images = any(len(shape) == self.dimension + 2 for shape in shapes.values())
         for key, shape in shapes.items():
             self._enter(key, shape, images)
@@ -123,9 +130,20 @@ class Walk:
             self.reasons.update(dict.fromkeys(node.outputs, reason or tainted[0]))
         else:
             self.values.update(zip(node.outputs, results, strict=True))
-        self.sums_floats |= field is not None and node.scales is None and _sums(node)
+        if field is not None:
+            self._loosen(node)
         if field is not None or reason or tainted:
             self.steps.append((node, field, reason))
+
+    @property
+    def sums_floats(self):
+        return bool(self.loose)
+
+    def _loosen(self, node):
+        loose = not self.loose.isdisjoint(node.inputs)
+        self.steps_of_sums |= loose and _jumps(node)
+        if loose or (node.scales is None and _sums(node)):
+            self.loose.update(node.outputs)
 
     def _results(self, node):
         values = [None if key is None else self.values[key] for key in node.inputs]
@@ -198,6 +216,11 @@ def _sums(node):
     return node.kind in ("along", "convolution", "dense", "matrix", "resize") or (
         node.kind == "pointwise" and node.options["name"] in summing
     )
+
+
+def _jumps(node):
+    name = node.options.get("name")
+    return node.activation in _JUMPS or (name[0] if isinstance(name, tuple) else name) in _JUMPS
 
 
 def is_closed(field, i):
