@@ -131,6 +131,7 @@ def export(
         forms = _in_forms(served, finite_groups(graph), formats, pointwise)
         if any(format.needs_data for format in formats):
             representative.check_ranges(graph, data)
+            representative.check_answers(served, data)
         arrays = None if data is None else keras.tree.flatten(representative.on_orbits(graph, data))
         sources = {}
         for form, _ in forms.values():

@@ -5,12 +5,15 @@ import itertools
 import keras
 import numpy as np
 
+from keras_equivariant.graphs.calls import calls
 from keras_equivariant.graphs.reading import walk
 from keras_equivariant.graphs.symmetry import group_of, input_types, kept_by, output_layouts
 from keras_equivariant.graphs.weights import scale_and_offset
 from keras_equivariant.groups.layouts import Image, act
 
 MOST_SAMPLES = 1000
+_BATCH = 32
+LARGEST = 1e37  # of a number, so that a range of them is finite in float32
 SMALLEST_DEVIATION = 0.02  # of images in the range of 0 to 1 or more; a network sees them as one shade
 
 
@@ -83,6 +86,29 @@ def check_finite(graph, data):
                 f"`representative_data` must be finite. Received: {bad} of {x.size} numbers of the input "
                 f'"{tensor.name}" are infinite or not a number; leave those samples out'
             )
+
+
+def check_answers(graph, data):
+    """ValueError where a layer answers to the data with numbers near infinity, on which a converter ends the process.
+
+    Args:
+        graph: the folded model.
+        data: arrays in the structure of its inputs.
+    """
+    made = [(call, tensor) for call in calls(graph) for tensor in call.outputs]
+    made = [(call, tensor) for call, tensor in made if keras.backend.is_float_dtype(tensor.dtype)]
+    probe = keras.Model(graph.inputs, [tensor for _, tensor in made])
+    flat = [np.asarray(x) for x in keras.tree.flatten(data)]
+    for start in range(0, len(flat[0]), _BATCH):
+        answers = probe([x[start : start + _BATCH] for x in flat], training=False)
+        for (call, _), answer in zip(made, answers, strict=True):
+            answer = keras.ops.convert_to_numpy(answer)
+            if not (np.abs(answer) < LARGEST).all():
+                raise ValueError(
+                    "The layers must answer to `representative_data` with finite numbers, whose ranges are those of "
+                    f'the integers. Received: {np.abs(answer).max():.0e} from the layer "{call.operation.name}"; train '
+                    "the model on, normalize before that layer, or leave out samples that are far off"
+                )
 
 
 def check_ranges(graph, data):

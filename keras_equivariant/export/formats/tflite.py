@@ -79,7 +79,7 @@ def _refuse(error):
 
 def _write(precision):
     def write(source, path):
-        folder = _in_whole_lanes(source, path) if precision == "int8" else source.file("saved_model")
+        folder = _for_integers(source, path) if precision == "int8" else source.file("saved_model")
         content = convert(folder, precision, source.data, source.inference_type)
         if precision == "int8":
             integers.check_ranges(content)
@@ -88,14 +88,14 @@ def _write(precision):
     return write
 
 
-def _in_whole_lanes(source, path):
+def _for_integers(source, path):
     """The SavedModel that a file of integers is made from."""
-    from keras_equivariant.export.formats import lanes
+    from keras_equivariant.export.formats import exponentials, lanes
 
-    if not lanes.needs_whole_lanes(source.model):
+    if not lanes.needs_whole_lanes(source.model) and not exponentials.takes_exponentials(source.model):
         return source.file("saved_model")
-    folder = path.with_name("whole_lanes")
-    with lanes.whole_lanes(source.model):
+    folder = path.with_name("for_integers")
+    with exponentials.of_negatives(source.model), lanes.whole_lanes(source.model):
         saved_model.write(source, folder)
     return folder
 
