@@ -163,8 +163,9 @@ def plan_flat(plan, call, inputs):
     )
 
 
+_PASSED = ("identity", "function", "upsampling", "resizing", "border", "pooling", "adaptive", "unit", "gain")
 _LAYERS = {
-    **dict.fromkeys(("identity", "function", "upsampling", "resizing", "border", "pooling", "unit", "gain"), _passed),
+    **dict.fromkeys(_PASSED, _passed),
     "convolution": _convolution,
     "dense": _dense,
     "normalization": _normalization,

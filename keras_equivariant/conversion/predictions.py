@@ -13,6 +13,7 @@ _PASSED = (
     "upsampling",
     "resizing",
     "pooling",
+    "adaptive",
     "global",
     "flatten",
     "reshape",

@@ -16,7 +16,7 @@ from keras_equivariant.stock import resizing
 from keras_equivariant.stock.operations import padding_of, slices_of
 from keras_equivariant.stock.traits import is_linear, traits
 
-_REMEDY = "use sizes that its strides divide, or strict=False to keep it, approximately equivariant"
+_KEPT = "or strict=False to keep it, approximately equivariant"
 
 
 def _convolution(walk, call, args, kwargs):
@@ -76,7 +76,7 @@ def _window(walk, call, x):
         if pooled is not None:
             return {"strides": 1}, pooled
     if walk.strict:
-        raise NoCounterpart(_uneven(layer, layer.kernel_size, walk.space(x)), _REMEDY)
+        raise NoCounterpart(_uneven(layer, layer.kernel_size, walk.space(x)), _remedy(walk, call, x))
     walk.because("kept: " + _uneven(layer, layer.kernel_size, walk.space(x)))
     return {}, x
 
@@ -192,7 +192,7 @@ def _pooling(walk, call, args, kwargs):
     before, after = (walk.space(tensor) for tensor in (call.inputs[0], call.outputs[0]))
     change = walk.exact.sliding(layer, walk.space(x), before, after, "pool_size", taps=False)
     if change is None and walk.strict:
-        raise NoCounterpart(_uneven(layer, layer.pool_size, walk.space(x)), _REMEDY)
+        raise NoCounterpart(_uneven(layer, layer.pool_size, walk.space(x)), _remedy(walk, call, x))
     if change is None:
         walk.because("kept: " + _uneven(layer, layer.pool_size, walk.space(x)))
     elif change:
@@ -201,6 +201,23 @@ def _pooling(walk, call, args, kwargs):
     config |= {"group": walk.group, "strict": walk.strict, "dtype": layer.dtype_policy}
     cls = walk.ours("AveragePooling" if traits(layer).linear else "MaxPooling")
     new = walk.make(layer, "", lambda name: cls(**config, name=name))
+    return walk.mark(new(x), walk.kind(x))
+
+
+def _adaptive(walk, call, args, kwargs):
+    layer, x = call.operation, args[0]
+    sizes, wanted = walk.space(x), resizing.wanted(layer)
+    if None in sizes:
+        raise NoCounterpart("pools features of unknown size", "give the input a size")
+    if any(new > old for old, new in zip(sizes, wanted, strict=True)):
+        made = f"makes {_by(wanted)} of {_by(sizes)} pixels, and a pooling cannot enlarge"
+        raise NoCounterpart(made, "use Resizing")
+    if walk.strict and not walk.exact.resizing(layer, sizes):
+        swapped = f"makes {_by(wanted)} of {_by(sizes)} pixels, whose axes {walk.group.name} swaps"
+        raise NoCounterpart(swapped, "use one size for all axes")
+    cls = walk.ours("AdaptiveAveragePooling" if traits(layer).linear else "AdaptiveMaxPooling")
+    config = {"group": walk.group, "strict": walk.strict, "dtype": layer.dtype_policy}
+    new = walk.make(layer, "", lambda name: cls(wanted, name=name, **config))
     return walk.mark(new(x), walk.kind(x))
 
 
@@ -325,6 +342,14 @@ def _sizes(given, new, walk, x, layer):
     )
 
 
+def _remedy(walk, call, x):
+    """What to change where no window does: the borders before it, if they are what made other sizes."""
+    given, now = walk.space(call.inputs[0]), walk.space(x)
+    if given != now:
+        return f"add or cut as much at both ends before it, where {_by(given)} became {_by(now)} pixels, {_KEPT}"
+    return f"use sizes that its strides divide, {_KEPT}"
+
+
 def _uneven(layer, window, sizes):
     return (
         f'has a window of {_by(window)} pixels, strides={tuple(layer.strides)}, padding="{layer.padding}", which does '
@@ -335,6 +360,7 @@ def _uneven(layer, window, sizes):
 RULES = {
     "convolution": _convolution,
     "pooling": _pooling,
+    "adaptive": _adaptive,
     "border": _border,
     "upsampling": _upsampling,
     "resizing": resized,

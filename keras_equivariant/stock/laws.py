@@ -119,6 +119,7 @@ _JUDGES = {
     "dense": channel_laws.dense,
     "convolution": space_laws.convolution,
     "pooling": space_laws.pooling,
+    "adaptive": space_laws.adaptive,
     "upsampling": space_laws.upsampling,
     "resizing": space_laws.resizing,
     "border": space_laws.border,

@@ -1,10 +1,11 @@
-"""What Keras's Resizing, CenterCrop and keras.ops.image.resize do to the two axes of images, step by step."""
+"""What Keras's Resizing, CenterCrop, adaptive pooling and keras.ops.image.resize do to space, step by step."""
 
 import keras
 import numpy as np
 
 from keras_equivariant.groups.layouts import BreaksSymmetry
-from keras_equivariant.ops.resizing import Centered, Resampled, interpolation_matrix
+from keras_equivariant.ops.resizing import Centered, Resampled, interpolation_matrix, mean_matrix
+from keras_equivariant.stock.traits import has
 
 
 def steps(layer, space):
@@ -19,6 +20,9 @@ def steps(layer, space):
         if None in space or all(n >= m for n, m in zip(space, sizes, strict=True)):
             return [(tuple(map(Centered, sizes)), tuple(space))]
         return _at_ratio(sizes, space, _cut(sizes, space), "bilinear")  # so it enlarges what is too small
+    if has(layer, "adaptive"):
+        sizes = wanted(layer)[: len(space)]
+        return [(tuple(Resampled(length, None, mean_matrix, enlarges=False) for length in sizes), tuple(space))]
     if not hasattr(layer, "crop_to_aspect_ratio"):
         return None
     sizes = wanted(layer)
@@ -30,7 +34,9 @@ def steps(layer, space):
 
 
 def wanted(layer):
-    """The height and width behind such a layer or operation."""
+    """The sizes behind such a layer or operation."""
+    if hasattr(layer, "output_size"):
+        return tuple(layer.output_size)
     return tuple(layer.size) if hasattr(layer, "size") else (layer.height, layer.width)
 
 

@@ -9,7 +9,7 @@ from keras_equivariant.stock import windows
 from keras_equivariant.stock.channel_laws import COMPLEX, mixes
 from keras_equivariant.stock.features import mean, ours
 from keras_equivariant.stock.reshaping import check_reshape
-from keras_equivariant.stock.resizing import uneven
+from keras_equivariant.stock.resizing import uneven, wanted
 
 
 def convolution(row, layer, layout, shape, group):
@@ -35,6 +35,18 @@ def pooling(row, layer, layout, shape, group):
         raise BreaksSymmetry(
             f"its windows do not treat all sides alike. Received: {sizes}",
             f"use {ours(type(layer).__name__[:-2], layout, shape)} of this package, which says what sizes are right",
+        )
+
+
+def adaptive(row, layer, layout, shape, group):
+    if isinstance(layout, Typed) and not (row.linear or layout.permutes):
+        raise mixes(layer, layout.type)
+    rank = layout.rank(shape)
+    beyond = shape[1 + rank : 1 + row.rank] == wanted(layer)[rank:]  # a group axis stays as it is
+    if not beyond or not windows.keeps(layer, shape[1 : 1 + rank], [group]):
+        raise BreaksSymmetry(
+            f"its windows do not treat all sides alike. Received: output_size={wanted(layer)} on {shape[1:-1]}",
+            f"use {ours(type(layer).__name__[:-2], layout, shape)} of this package with one output_size for all axes",
         )
 
 

@@ -15,8 +15,8 @@ class Traits:
     Attributes:
         kind: what it does, and so its law: `identity` (nothing at inference), `function` (of each number), `merge`
             (a function of the same number in several tensors), `scale`, `slopes`, `softmax`, `unit`, `normalization`,
-            `gain` (a factor for each channel), `dense`, `convolution`, `pooling`, `upsampling`, `border`,
-            `resizing`, `global`, `join`, `flatten` or `reshape`.
+            `gain` (a factor for each channel), `dense`, `convolution`, `pooling`, `adaptive` (pooling to a size),
+            `upsampling`, `border`, `resizing`, `global`, `join`, `flatten` or `reshape`.
         linear: whether it is linear and treats all channels alike, so that it commutes with any representation.
         random: whether it does something else while training.
         rank: axes of space that it works on; None for any.
@@ -51,7 +51,7 @@ class Traits:
     @property
     def channelwise(self):
         """Whether every output channel follows from the input channel of its number."""
-        return self.per_channel or self.kind in ("function", "identity", "pooling", "upsampling", "resizing", "border")
+        return self.per_channel or self.kind in _CHANNELWISE
 
     @property
     def merges(self):
@@ -59,6 +59,7 @@ class Traits:
         return self.kind in ("merge", "join")
 
 
+_CHANNELWISE = ("function", "identity", "pooling", "adaptive", "upsampling", "resizing", "border")
 _ACTIVATIONS = "NormActivation, GatedActivation or FourierActivation"
 _SPEC = {"in_specs": True}
 _EVERYWHERE = {"in_specs": True, "on_points": True}
@@ -127,6 +128,8 @@ def _of_rank(rank, specs):
         "Conv{}DTranspose": Traits("convolution", **backward, **alone, remedy=f"{steerable}Transpose"),
         "MaxPooling{}D": Traits("pooling", **volume, **alone, remedy=norm),
         "AveragePooling{}D": Traits("pooling", linear=True, **volume, **alone),
+        "AdaptiveMaxPooling{}D": Traits("adaptive", **volume, **alone, remedy=norm),
+        "AdaptiveAveragePooling{}D": Traits("adaptive", linear=True, **volume, **alone),
         "GlobalMaxPooling{}D": Traits("global", **volume, **alone, remedy="NormPooling before it"),
         "GlobalAveragePooling{}D": Traits("global", linear=True, **volume, **alone),
         "UpSampling{}D": Traits("upsampling", linear=True, **volume, **alone),
@@ -149,7 +152,8 @@ _IN_SPECS = (
 )
 _ROWS |= {**_of_rank(1, ()), **_of_rank(2, _IN_SPECS), **_of_rank(3, _IN_SPECS)}
 
-TABLE = {getattr(keras.layers, name): row for name, row in _ROWS.items()}
+# Those that this Keras has: adaptive pooling came after 3.12.
+TABLE = {getattr(keras.layers, name): row for name, row in _ROWS.items() if hasattr(keras.layers, name)}
 
 # Layers that the networks of keras.applications have, and that have no public name.
 _OF_APPLICATIONS = {

@@ -308,6 +308,10 @@ REFUSED = {
     "chance": (lambda: behind(layers.Lambda(scaled_by_chance)), "use stock layers or operations"),
     "training": (lambda: behind(layers.Lambda(otherwise_in_training)), "use stock layers or operations"),
     "cropping": (lambda: behind(layers.Cropping2D(((1, 0), (0, 0)))), "crop as much at every side"),
+    "padding": (
+        lambda: behind(layers.ZeroPadding2D(((0, 1), (0, 1))), layers.Conv2D(4, 3, padding="same")),
+        "at both ends before it, where 9x9 became 10x10 pixels",
+    ),
     "recurrent": (lambda: behind(layers.ConvLSTM1D(2, 3)), "TimeDistributed"),
     "reshape": (lambda: behind(layers.ReLU(), layers.Reshape((4, 8, 8))), "GlobalAveragePooling"),
     "stride": (lambda: behind(layers.Conv2D(4, 3, strides=(1, 2), padding="same")), "strict=False"),

@@ -70,3 +70,15 @@ def test_linear_places_that_are_rounded_are_not_proved(old, new, tmp_path):
         assert artifact.proof.verdict == "proved" and errors == [0, 0]
     else:
         assert artifact.proof.verdict == "not covered" and "Resizing2D" in artifact.proof.reason and errors[1] > 0
+
+
+def test_one_pixel_spread_over_a_map_is_exact_and_proved(tmp_path):
+    """As in the pooled branch of atrous spatial pyramid pooling, whatever the size."""
+    image = keras.Input((9, 9, 1))
+    x = ke.layers.GroupPooling()(ke.layers.LiftingConv2D(2, 3, group="D4", padding="same")(image))
+    pooled = layers.UpSampling2D(9, interpolation="bilinear")(layers.AveragePooling2D(9)(x))
+    images = np.random.default_rng(0).random((16, 9, 9, 1)).astype("float32")
+    model = keras.Model(image, layers.Concatenate()([x, pooled]), name="sized")
+    artifact = ke.export(model, tmp_path, ["tflite_int8"], representative_data=images).artifacts[0]
+    assert artifact.proof.verdict == "proved" and artifact.proof.integers, artifact.proof
+    assert [worst(tmp_path / "sized_int8.tflite", images, kernels) for kernels in KERNELS] == [0, 0]

@@ -154,10 +154,12 @@ def whole_steps(ends, corners, unit=1024):
         ends: pairs `(old, new)`.
         corners: whether the outermost places are the outermost pixels; else their edges coincide.
         unit: parts of a pixel, those of the integer kernels of TFLite.
+
+    One pixel is the nearest at every place, rounded or not.
     """
     if corners:
         return all(new == 1 or unit * (old - 1) % (new - 1) == 0 for old, new in ends)
-    return all(unit * old % (2 * new) == 0 for old, new in ends)
+    return all(old == 1 or unit * old % (2 * new) == 0 for old, new in ends)
 
 
 def window(old, size, stride, dilation, padding, transposed=False):

@@ -104,6 +104,14 @@ def _resizing(reader, node, layer, call):
             node.inputs += (reader.constant(np.array(pads)),)
 
 
+def _adaptive(reader, node, layer, call):
+    if TABLE[type(layer)].linear:
+        sizes = resizing.wanted(layer)
+        node.kind = "resize"
+        node.options = {"axes": tuple(range(1, 1 + len(sizes))), "sizes": lambda _: sizes, "mode": "means"}
+        node.options["symmetric"] = True
+
+
 def _resampled(layer):
     mode = getattr(layer, "interpolation", "bilinear")
     return {
@@ -161,6 +169,7 @@ def _window(layer, rank, sizes):
 
 # By the `kind` of the table of stock layers.
 LAYERS = {
+    "adaptive": _adaptive,
     "border": _border,
     "convolution": _convolution,
     "dense": _dense,
