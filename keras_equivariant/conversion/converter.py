@@ -72,7 +72,7 @@ class Converter:
         operation = call.operation
         for cls, function in self.replacements.items():
             if isinstance(operation, cls):
-                new = self.make(operation, "replaced", lambda name, make=function: make(operation), name=None)
+                new = self.make(operation, "replaced", lambda name, make=function: _made(make, operation), name=None)
                 return self.mark(new(*args, **kwargs), self.kind(args[0]))
         if operation in self.plan.free:
             return rules.free(self, call, args, kwargs)
@@ -241,6 +241,17 @@ class Converter:
             row = (operation.name, type(operation).__name__, tuple(self._current), shape, "; ".join(self._why))
             self._rows[operation] = ConvertedLayer(*row)
         self._current = None
+
+
+def _made(function, layer):
+    """The layer that the user's function puts in the place of a layer."""
+    new = function(layer)
+    if not isinstance(new, keras.layers.Layer):
+        raise TypeError(
+            f'`replacements` must give a layer for each layer. Received: {new!r} for "{layer.name}" '
+            f"({type(layer).__name__}); return keras.layers.Identity() to leave it out"
+        )
+    return new
 
 
 def _policy(tensor):

@@ -93,7 +93,7 @@ def equivariant(
             f"`group` must be finite. Received: group={group.name!r}; use so many rotations, such as "
             f"{'C8 or D8' if group.dimension == 2 else 'O or Oh'}"
         )
-    replacements = dict(replacements or {})
+    replacements = _replacements(replacements)
     graph = inlined(functional(model, "converted", functions=True, closed=replacements), True, replacements)
     graph = with_layers(graph)
     plan = Plan(graph, group.dimension, replacements)
@@ -109,6 +109,17 @@ def equivariant(
     before, after = (cost(one, "parameters") for one in (model, twin))
     twin.conversion = Conversion(group.name, match, width, before, after, walk.rows, lost)
     return twin
+
+
+def _replacements(given):
+    given = {} if given is None else given
+    right = isinstance(given, Mapping) and all(isinstance(c, type) and callable(f) for c, f in given.items())
+    if not right:
+        raise TypeError(
+            "`replacements` must be a dict from classes of layers to functions of a layer. Received: "
+            f"replacements={given!r}; write replacements={{Own: lambda layer: ...}}"
+        )
+    return dict(given)
 
 
 def _checked(match):

@@ -3,6 +3,8 @@
 import keyword
 import pathlib
 import re
+from collections.abc import Iterable, Mapping
+from numbers import Real
 
 import keras
 import numpy as np
@@ -17,7 +19,8 @@ _SAFE = re.compile(r"[^A-Za-z0-9_.-]")
 
 def checked_formats(formats):
     """The `Format` of each name, each once."""
-    formats = (formats,) if isinstance(formats, str) else tuple(formats)
+    several = isinstance(formats, Iterable) and not isinstance(formats, str)
+    formats = tuple(formats) if several else (formats,)
     known = registry.format_names()
     unknown = [format for format in formats if format not in known]
     if unknown or not formats:
@@ -123,7 +126,11 @@ def checked_data(graph, data, formats, inference_type):
 
 def checked_tolerance(tolerance):
     known = registry.format_names()
-    given = tolerance if isinstance(tolerance, dict) else {} if tolerance is None else dict.fromkeys(known, tolerance)
-    if set(given) - set(known) or any(not value >= 0 for value in given.values()):
-        raise ValueError(f"`tolerance` must be a number, or a dict of them by format. Received: {tolerance!r}")
+    given = {} if tolerance is None else tolerance
+    given = given if isinstance(given, Mapping) else dict.fromkeys(known, given)
+    if set(given) - set(known) or not all(isinstance(value, Real) and value >= 0 for value in given.values()):
+        raise ValueError(
+            '`tolerance` must be a number from 0, or a dict of them by format, such as {"tflite_int8": 0.3}. '
+            f"Received: {tolerance!r}"
+        )
     return given

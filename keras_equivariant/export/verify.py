@@ -152,16 +152,13 @@ def verify(artifact, format, run, source, reference, tolerance=None):
     own_error = _difference(function, reference, own_scale=True)[1] if reference.own_inputs else 0.0
     if by_default and not max(relative, own_error) <= tolerance:
         tolerance = raised_by_rounding(tolerance, reference.own_rounding)
-    if relative <= tolerance < own_error:
-        problems.append(
-            f"on random inputs of the scale that its first layer expects its outputs differ from the Keras model's by "
-            f"{own_error:.2g} relative, more than {tolerance:.2g}"
-        )
-    if not relative <= tolerance:
+    if not max(relative, own_error) <= tolerance:
+        own = relative <= tolerance
+        where = "on random inputs of the scale that its first layer expects " if own else ""
         reason = format.explains(source.file(format.name))
         problems.append(
-            f"its outputs differ from the Keras model's by {relative:.2g} relative, more than {tolerance:.2g}"
-            + (f": {reason}" if reason else "")
+            f"{where}its outputs differ from the Keras model's by {own_error if own else relative:.2g} relative, more "
+            f"than {tolerance:.2g}" + (f": {reason}" if reason else "")
         )
     symmetry = reference.symmetry(function)
     if symmetry:

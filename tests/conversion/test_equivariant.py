@@ -334,6 +334,20 @@ def test_what_has_no_counterpart_is_named_with_a_remedy(name):
     assert f'"{stock.layers[-1].name}"' in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"ReLU": layers.ReLU}, "`replacements` must be a dict from classes"),
+        ({layers.ReLU: None}, "`replacements` must be a dict from classes"),
+        ([layers.ReLU], "`replacements` must be a dict from classes"),
+        ({layers.ReLU: lambda layer: None}, 'must give a layer.*Received: None for "re_lu.*Identity'),
+    ],
+)
+def test_replacements_that_are_none(given, message):
+    with pytest.raises(TypeError, match=message):
+        ke.equivariant(behind(layers.ReLU(), layers.GlobalAveragePooling2D()), "D4", replacements=given)
+
+
 def frames():
     """A recurrent network behind one that sees a frame at a time, whose twin is made."""
     return keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3), layers.GlobalAveragePooling2D()])

@@ -61,8 +61,17 @@ def refused(model):
     )
 
 
+def explained(path):
+    """Why an int8 file answers wrongly, and what to do."""
+    return lost_variances(path) or (
+        "some range of its numbers, cut into 256 steps, leaves too few to what the outputs depend on. Use "
+        "tflite_float16, representative_data with all that the model will see, or, where that is near enough, "
+        '`tolerance={"tflite_int8": ...}`'
+    )
+
+
 def lost_variances(path):
-    """Why an int8 file answers wrongly: a normalization whose small variances are less than a step; or None."""
+    """A normalization whose small variances are less than a step; or None."""
     schema, model = _parsed(path.read_bytes())
     for graph in model.subgraphs:
         for operator in graph.operators:

@@ -204,7 +204,7 @@ FORMATS = (
         symmetry=1e-2,
         needs_data=True,
         refuses=integers.refused,
-        explains=integers.lost_variances,
+        explains=integers.explained,
         **_COMMON,
     ),
 )
