@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import keras
@@ -45,8 +46,9 @@ def symmetrize(
             inputs are taken for invariant.
         group: one that maps the pixel grid onto itself: `"D4"`, `"C4"`, `"D2"`, `"O"`, `"Oh"`, ...
         how: `"average"` or `"canonical"`.
-        outputs: how each output is to transform, one or a list: `"image"`, `"invariant"` or a field type, such as
-            `"1x1"` for vectors. None takes maps (B, H, W, C) for images of scalars and vectors (B, C) for invariant.
+        outputs: how each output is to transform, one, a list, or a dict by the outputs' names: `"image"`,
+            `"invariant"` or a field type, such as `"1x1"` for vectors.
+            None takes maps (B, H, W, C) for images of scalars and vectors (B, C) for invariant.
         scorer: for `"canonical"`, a model of the first image with regular outputs (B, |G|); None for a convolution
             with fixed weights.
         name: of the new model; by default that of `model`.
@@ -92,9 +94,15 @@ def _layouts(model, graph, outputs, group):
     """A spelling for each output; a Reshaped for a map that the model put on other axes."""
     tensors = graph.outputs
     given = outputs if isinstance(outputs, list | tuple) else [outputs] * len(tensors)
-    if len(given) != len(tensors):
+    named = isinstance(outputs, Mapping)
+    if named and isinstance(graph.output, Mapping) and set(outputs) == set(graph.output):
+        keys = type(graph.output)((key, key) for key in graph.output)
+        given = [outputs[key] for key in keras.tree.flatten(keys)]
+    if len(given) != len(tensors) or (named and given[0] is outputs):
+        keys = f", by the names {sorted(graph.output)}" if isinstance(graph.output, Mapping) else ", as a list"
         raise ValueError(
-            f"`outputs` must have one layout for each of the {len(tensors)} outputs. Received: outputs={outputs!r}"
+            f"`outputs` must have one layout for each of the {len(tensors)} outputs{keys}. Received: "
+            f"outputs={outputs!r}"
         )
     usual = {group.dimension + 2: "image", 2: "invariant", 1: "invariant"}
     named = [one or usual.get(len(x.shape)) for one, x in zip(given, tensors, strict=True)]

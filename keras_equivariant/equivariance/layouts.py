@@ -27,14 +27,22 @@ NAMES = (AUTO, "image", "regular", "harmonic", "invariant", "regular_vector", "f
 
 def own_layouts(network):
     """For each output of a functional model the layout that its layers give it; "auto" where they say nothing."""
-    known = zip(output_layouts(network), framed_outputs(network), strict=True)
-    return [(_told(layout) or AUTO) if frames is None else Frames(_told(layout_of(frames))) for layout, frames in known]
+    known = zip(output_layouts(network), framed_outputs(network), network.outputs, strict=True)
+    return [
+        (_told(layout, len(x.shape)) or AUTO) if frames is None else Frames(_told(layout_of(frames)))
+        for layout, frames, x in known
+    ]
 
 
-def _told(layout):
-    """A layout that a shape does not tell; None for one that it does."""
+def _told(layout, rank=None):
+    """A layout that a shape does not tell, as it does not of sequences of invariant vectors; None for one that it does.
+
+    What was made a map of invariant numbers is judged as an image, which it looks like.
+    """
     if isinstance(layout, Frames):
         return Frames(_told(layout.layout))
+    if isinstance(layout, Invariant) and rank == 3:
+        return layout
     return None if isinstance(layout, Image | Invariant | None) else layout
 
 

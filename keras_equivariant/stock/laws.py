@@ -52,6 +52,8 @@ def output_layout(layer, layouts, shapes, group=None, arguments=None):
         return _on_vectors(row, layer, layouts[0])
     if isinstance(layouts[0], Frames) and row is not None:
         return _on_frames(row, layer, layouts, shapes, group)
+    if row is None and all(isinstance(layout, Invariant) for layout in layouts):
+        return layouts[0]  # any function of what does not move
     if row is None:
         return operation_law(layer, layouts, shapes, group, arguments)
     found = on_other_axes(row, layer, layouts, shapes)

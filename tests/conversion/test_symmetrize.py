@@ -124,3 +124,16 @@ def test_canonical_form_of_images_of_integers():
     gray = np.full((1, 8, 8, 1), 200, "uint8")
     for model in (upright, ke.fold(upright)):
         np.testing.assert_allclose(model(gray), stock(gray), rtol=1e-5)
+
+
+def test_layouts_of_outputs_by_name():
+    image = keras.Input((8, 8, 1))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu")(image)
+    vector, mask = layers.Dense(2)(layers.GlobalAveragePooling2D()(x)), layers.Conv2D(1, 1)(x)
+    model = keras.Model(image, {"vector": vector, "mask": mask})
+    moving = ke.symmetrize(model, "C4", outputs={"vector": "1x1", "mask": "image"})
+    assert ke.certify(moving, angles=0, output_layout=["image", "1x1"]).verdict == "exact"
+    with pytest.raises(ValueError, match=r"by the names \['mask', 'vector'\]"):
+        ke.symmetrize(model, "C4", outputs={"vectors": "1x1", "mask": "image"})
+    with pytest.raises(ValueError, match="as a list"):
+        ke.symmetrize(keras.Model(image, [vector, mask]), "C4", outputs={"vector": "1x1", "mask": "image"})
