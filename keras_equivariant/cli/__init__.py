@@ -19,9 +19,9 @@ def main(argv=None):
     completion.complete(make_parser)
     argv = sys.argv[1:] if argv is None else list(argv)
     arguments = make_parser(argv).parse_args(argv)
-    _show_progress(arguments)
+    noise = contextlib.nullcontext() if arguments.verbose else quiet_frameworks()
     try:
-        with contextlib.nullcontext() if arguments.verbose else quiet_frameworks():
+        with _progress_shown(arguments), noise:
             if arguments.command not in WITHOUT_FRAMEWORK:
                 startup.complete()
             load_plugins([*arguments.plugins, *arguments.more_plugins])
@@ -48,9 +48,15 @@ def _expected(error):
     return isinstance(error, ExportError)
 
 
-def _show_progress(arguments):
+@contextlib.contextmanager
+def _progress_shown(arguments):
     """The library's progress messages go to standard output, unless the command is to be quiet."""
     logger = logging.getLogger("keras_equivariant")
-    logger.handlers = [logging.StreamHandler(sys.stdout)]
-    logger.propagate = False
+    before = logger.handlers, logger.propagate, logger.level
+    logger.handlers, logger.propagate = [logging.StreamHandler(sys.stdout)], False
     logger.setLevel(logging.WARNING if getattr(arguments, "quiet", False) else logging.INFO)
+    try:
+        yield
+    finally:
+        logger.handlers, logger.propagate = before[:2]
+        logger.setLevel(before[2])

@@ -1,6 +1,7 @@
 """The command line: what it prints, what it leaves, and one line with exit status 2 for what cannot be done."""
 
 import json
+import logging
 import shutil
 
 import numpy as np
@@ -221,3 +222,10 @@ def test_help_names_every_command_and_usage_errors_have_status_2(capsys):
         with pytest.raises(SystemExit) as end:
             main(arguments)
         assert end.value.code == 2
+
+
+def test_a_command_leaves_the_logger_as_it_was():
+    logger = logging.getLogger("keras_equivariant")
+    before = logger.handlers, logger.propagate, logger.level
+    assert main(["specs"]) == 0
+    assert (logger.handlers, logger.propagate, logger.level) == before
