@@ -91,7 +91,7 @@ def load_archive(path, seed=0, size=None, fit="pad", target=None, mask_values=No
         details = {"class_names": tuple(map(str, arrays.pop("class_names"))), **details}
     arrays = {MEDMNIST.get(key, key): array for key, array in arrays.items()}
     if not any(key in arrays for key in REQUIRED) and None not in names[:2]:
-        name = f"{path} ({', '.join(arrays)})"
+        name = f"{path} with {', '.join(arrays)},"
         arrays, groups = divided(name, *map(arrays.get, names), seed)
         details = {**groups, **details}
     missing = [key for key in REQUIRED if key not in arrays]

@@ -82,10 +82,10 @@ def test_what_does_not_belong_together_is_refused(path):
     with pytest.raises(ValueError, match="`split` says train, val or test of each of the images.*'later'"):
         data.load(save(path, x=images(), y=np.arange(20) % 2, split=np.array(["train"] * 19 + ["later"])))
     path.unlink()
-    with pytest.raises(ValueError, match=r"`split` says.*\(.*split.*\) with split=0\. Write"):
+    with pytest.raises(ValueError, match=r"`split` says.*split.* with split=0\. Write"):
         data.load(save(path, x=images(), y=np.arange(20) % 2, split=np.zeros(20, int)))
     path.unlink()
-    with pytest.raises(ValueError, match=r"needs images\..*\(x, y\) with none in its arrays"):
+    with pytest.raises(ValueError, match=r"needs images\..*with x, y, with none in its arrays"):
         data.load(save(path, x=images(0), y=np.arange(0)))
     path.unlink()
     with pytest.raises(ValueError, match="must hold x_train.*or x and y alone.*with pictures"):
