@@ -12,6 +12,7 @@ import keras_equivariant as ke
 
 RUNTIMES = (OpResolverType.AUTO, OpResolverType.BUILTIN_REF, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
 ACTIVATIONS = (None, "relu", "gelu", "swish", "sigmoid", "tanh", "leaky_relu", "relu6", "hard_swish")
+ACTIVATIONS += ("celu", "selu", "softplus", "log_sigmoid", "mish")
 FLOAT = 1e-6  # what runtimes differ by where integers become floats
 EXAMPLES = 12
 

@@ -18,7 +18,7 @@ _SELU = (1.0507009873554805, 1.6732632423543772)  # scale and alpha, as Keras ha
 
 def _negative(x, alpha=1.0):
     """alpha (exp(x / alpha) - 1) of negative x, 0 of others."""
-    return alpha * ops.elu(-ops.relu(-x) / alpha)
+    return alpha * (ops.exp(-ops.relu(-x) / alpha) - 1.0)
 
 
 def _celu(x, alpha=1.0):
