@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.equivariance.layouts import element_of, windowed
-from keras_equivariant.equivariance.measure import batches, distance, evaluate, relative, square
+from keras_equivariant.equivariance.measure import batches, distance, evaluate, evaluate_each, relative, square
 from keras_equivariant.equivariance.report import Angle
 from keras_equivariant.groups.layouts import Custom
 
@@ -85,20 +85,16 @@ def _errors(fn, setting, output_layouts, matrices):
         norms += [square(windowed(y, layout)) for y, layout in zip(reference, output_layouts, strict=True)]
         pixels = [has_pixels(x, layout) for x, layout in zip(batch, setting.layouts, strict=True)]
         total += sum(square(x[:rows]) for x, moves in zip(batch, pixels, strict=True) if moves)
-        together = max(1, setting.batch_size // rows)  # angles in one call
-        for start in range(0, len(matrices), together):
-            some = matrices[start : start + together]
-            moved = [
-                [layout.act(x[:rows], group, matrix) for matrix in some]
-                for x, layout in zip(batch, setting.layouts, strict=True)
-            ]
-            images = evaluate(fn, [np.concatenate(rotated) for rotated in moved], rows * len(some))
-            for i, matrix in enumerate(some):
-                for x, rotated, layout, moves in zip(batch, moved, setting.layouts, pixels, strict=True):
-                    if moves:
-                        floors[start + i] += distance(layout.act(rotated[i], group, matrix.T), x[:rows])
-                for k, (y, layout) in enumerate(zip(reference, output_layouts, strict=True)):
-                    image = windowed(images[k][i * rows : (i + 1) * rows], layout)
-                    expected = windowed(layout.act(y, group, matrix), layout)
-                    errors[start + i, k] += distance(image, expected)
+        all_moved = (
+            [layout.act(x, group, matrix) for x, layout in zip(batch, setting.layouts, strict=True)]
+            for matrix in matrices
+        )
+        for i, (moved, images) in enumerate(evaluate_each(fn, all_moved, rows, setting.batch_size)):
+            for x, rotated, layout, moves in zip(batch, moved, setting.layouts, pixels, strict=True):
+                if moves:
+                    floors[i] += distance(layout.act(rotated[:rows], group, matrices[i].T), x[:rows])
+            for k, (y, layout) in enumerate(zip(reference, output_layouts, strict=True)):
+                image = windowed(images[k], layout)
+                expected = windowed(layout.act(y, group, matrices[i]), layout)
+                errors[i, k] += distance(image, expected)
     return relative(errors, norms).max(axis=1), relative(floors, total)

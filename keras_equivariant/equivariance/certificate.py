@@ -16,7 +16,7 @@ from keras_equivariant.equivariance.errors import check_law, checked_inputs, inp
 from keras_equivariant.equivariance.layouts import AUTO, Frames, finite, own_layouts, parsed
 from keras_equivariant.equivariance.lie_derivative import lie_derivative
 from keras_equivariant.equivariance.localize import localize, sizes
-from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, fitting, measure, rounding
+from keras_equivariant.equivariance.measure import OnArrays, batches, evaluate, fitting, measure, rounding
 from keras_equivariant.equivariance.report import Report
 from keras_equivariant.equivariance.sizes import on_both_parities
 from keras_equivariant.equivariance.verdict import (
@@ -64,7 +64,7 @@ class Setting:
     def measure(self, fn):
         """The law at the outputs of `fn`, for all elements."""
         return measure(
-            as_callable(fn, self.inputs),
+            OnArrays(fn, self.inputs),
             self.group,
             self.arrays,
             range(self.group.order),
@@ -217,12 +217,12 @@ def certify(
     in_float64 = own if own_dtype == "float64" and network is not None else None
     if is_keras and "float64" in dtypes and own_dtype != "float64":
         batch, rows = next(batches(arrays, batch_size))
-        reference = evaluate(as_callable(own, inputs), batch, rows)
+        reference = evaluate(OnArrays(own, inputs), batch, rows)
         try:
             if network is None:
                 raise twin.NotClonable(opaque)
             in_float64 = twin.in_float64(network, inputs, batch, reference, setting.sizes)
-            own_rounding = rounding(evaluate(as_callable(in_float64, inputs), batch, rows), reference, setting.sizes)
+            own_rounding = rounding(evaluate(OnArrays(in_float64, inputs), batch, rows), reference, setting.sizes)
         except twin.NotClonable as error:
             unavailable["float64"] = str(error)
     if in_float64 is not None:
@@ -264,12 +264,12 @@ def certify(
         law="equivariance" if any(layout.moves for layout in names) else "invariance",
         inputs=_described([x.shape for x in arrays], setting.layouts),
         outputs=_described([output.shape for output in outputs], names),
-        angles=sweep(as_callable(own, inputs), setting, names, angles),
+        angles=sweep(OnArrays(own, inputs), setting, names, angles),
         layers=located,
         notes=tuple(notes),
         grid_group=group.exact_part if on_points else "" if claimed.on_grid is claimed else claimed.on_grid.name,
         continuous=not (on_points or claimed.is_finite),
-        lie_derivative=lie_derivative(as_callable(best, inputs), setting, names) if setting.lie else None,
+        lie_derivative=lie_derivative(OnArrays(best, inputs), setting, names) if setting.lie else None,
         **judge(group, measured, unavailable, tolerances, located, symmetry_problems(network)),
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 from keras_equivariant import groups
 from keras_equivariant.equivariance import points
 from keras_equivariant.equivariance.layouts import finite, parsed, resolve
-from keras_equivariant.equivariance.measure import as_array, as_callable, measure
+from keras_equivariant.equivariance.measure import OnArrays, as_array, measure
 from keras_equivariant.equivariance.verdict import hint, limit, part_errors, vacuous
 from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.layouts import Invariant
@@ -171,7 +171,7 @@ def _measure(fn, group, x, law, elements, input_layout, output_layout, batch_siz
     arrays = checked_inputs(x)
     check_law(law)
     return group, measure(
-        as_callable(fn, x),
+        OnArrays(fn, x),
         group,
         arrays,
         _indices(group, elements),

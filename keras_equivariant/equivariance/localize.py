@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_equivariant.equivariance.layouts import candidates
 from keras_equivariant.equivariance.lie_derivative import lie_derivatives, moves_freely
-from keras_equivariant.equivariance.measure import as_callable, batches, evaluate, measure, square
+from keras_equivariant.equivariance.measure import OnArrays, batches, evaluate, measure, square
 from keras_equivariant.equivariance.report import (
     APPROXIMATE,
     BROKEN,
@@ -73,7 +73,7 @@ def _inside(model, network, reads, measured, setting, tolerance):
     layouts = [given.get(id(t)) or _best_layout(measured[id(t)]) for t in reads]
     if None in layouts:
         return ()
-    features = as_callable(keras.Model(network.input, reads), setting.inputs)
+    features = OnArrays(keras.Model(network.input, reads), setting.inputs)
     parts = [evaluate(features, batch, rows) for batch, rows in batches(setting.arrays, setting.batch_size)]
     arrays = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
     inputs = keras.tree.pack_sequence_as(graph.input, arrays)
@@ -92,7 +92,7 @@ def _measure(network, setting, tensors):
     """The Measurements of each tensor by id: `{interpolated: Measurement}`."""
     found = {}
     for portion in _portions(tensors, setting):
-        call, misfits = as_callable(keras.Model(network.input, portion), setting.inputs), set()
+        call, misfits = OnArrays(keras.Model(network.input, portion), setting.inputs), set()
 
         def per_sample(batch, call=call, misfits=misfits):
             # An operation inside a model may merge the batch axis with others; then there is nothing to compare.
@@ -128,7 +128,7 @@ def sizes(network, tensors, structure, batch):
     flat = list({id(x): x for some in sources for x in some}.values())
     if not flat:
         return [0.0] * len(tensors)
-    values = as_callable(keras.Model(network.input, flat), structure)(batch)
+    values = OnArrays(keras.Model(network.input, flat), structure)(batch)
     found = {id(x): math.sqrt(square(y) / max(y.size, 1)) for x, y in zip(flat, values, strict=True)}
     return [max((found[id(x)] for x in some), default=0.0) for some in sources]
 

@@ -11,7 +11,10 @@ import keras
 import numpy as np
 
 from keras_equivariant.equivariance.layouts import windowed
+from keras_equivariant.graphs.calls import calls
+from keras_equivariant.graphs.reading import as_functional, is_plain
 from keras_equivariant.groups.layouts import Invariant
+from keras_equivariant.stock.traits import infers_examples_alone
 
 # With a larger error a layout does not fit at all.
 LARGEST_FIT = 0.1
@@ -143,10 +146,14 @@ def _sums(fn, group, inputs, elements, input_layouts, output_layouts, batch_size
             output.entries += y.size
             output.finite &= bool(np.isfinite(y).all())
         total += sum(square(x[:rows]) for x, moves_it in zip(batch, moving, strict=True) if moves_it)
-        for column, element in enumerate(elements):
-            moved = [layout.act(x, group, element) for x, layout in zip(batch, input_layouts, strict=True)]
+        all_moved = (
+            [layout.act(x, group, element) for x, layout in zip(batch, input_layouts, strict=True)]
+            for element in elements
+        )
+        for column, (moved, images) in enumerate(evaluate_each(fn, all_moved, rows, batch_size)):
+            element = elements[column]
             moves[column] += sum(distance(a[:rows], b[:rows]) for a, b in zip(moved, batch, strict=True))
-            for output, y, image in zip(found, reference, evaluate(fn, moved, rows), strict=True):
+            for output, y, image in zip(found, reference, images, strict=True):
                 likeliest = output.layouts[0] if output.layouts else Invariant()
                 output.control[column] += distance(seen(image, likeliest), seen(y, likeliest))
                 for row, layout in enumerate(output.layouts):
@@ -189,20 +196,72 @@ def evaluate(fn, batch, rows):
     return [y[:rows] for y in outputs]
 
 
-def as_callable(fn, structure):
-    """`fn` from a flat list of arrays to a flat list of arrays; Keras layers and models run in inference."""
-    if isinstance(fn, keras.Model) and keras.backend.backend() == "jax":
-        run = fn.predict_on_batch  # compiled once; JAX would compile every operation by itself
-    elif isinstance(fn, keras.Layer):
-        run = functools.partial(fn, training=False)
-    else:
-        run = fn
+def evaluate_each(fn, batches, rows, batch_size):
+    """Each of several batches and the function's outputs for it, as many in one call as `batch_size` allows.
 
-    def call(arrays):
-        outputs = keras.tree.flatten(run(keras.tree.pack_sequence_as(structure, arrays)))
-        return [as_array(y) for y in outputs]
+    Those of one shape are put together, if `fn` is known to treat every example alone.
+    """
+    held = []
+    for batch in batches:
+        shapes = [x.shape for x in batch]
+        together = batch_size // max(len(batch[0]), 1) if getattr(fn, "examples_alone", False) else 1
+        if held and (len(held) >= together or shapes != [x.shape for x in held[0]]):
+            yield from _together(fn, held, rows)
+            held = []
+        held.append(batch)
+    if held:
+        yield from _together(fn, held, rows)
 
-    return call
+
+def _together(fn, held, rows):
+    if len(held) == 1:
+        yield held[0], evaluate(fn, held[0], rows)
+        return
+    size = len(held[0][0])
+    outputs = evaluate(fn, [np.concatenate(arrays) for arrays in zip(*held, strict=True)], size * len(held))
+    for start, batch in enumerate(held):
+        yield batch, [y[start * size : start * size + rows] for y in outputs]
+
+
+@dataclasses.dataclass
+class OnArrays:
+    """A function from a flat list of arrays to a flat list of arrays; Keras layers and models run in inference.
+
+    Attributes:
+        fn: a function, layer or model.
+        structure: how it takes the arrays.
+    """
+
+    fn: object
+    structure: object
+
+    @functools.cached_property
+    def examples_alone(self):
+        """Whether it is known to take any number of examples, and to treat each by itself."""
+        if not isinstance(self.fn, keras.Layer) or keras.backend.backend() == "jax":
+            return False  # JAX compiles for each number
+        return _infers_examples_alone(self.fn)
+
+    def __call__(self, arrays):
+        given = keras.tree.pack_sequence_as(self.structure, arrays)
+        if isinstance(self.fn, keras.Model) and keras.backend.backend() == "jax":
+            outputs = self.fn.predict_on_batch(given)  # compiled once; else every operation would be by itself
+        elif isinstance(self.fn, keras.Layer):
+            outputs = self.fn(given, training=False)
+        else:
+            outputs = self.fn(given)
+        return [as_array(y) for y in keras.tree.flatten(outputs)]
+
+
+def _infers_examples_alone(operation):
+    if not is_plain(operation):
+        return infers_examples_alone(operation)
+    try:
+        graph = as_functional(operation, opened=False)
+    except ValueError:  # a sequential model that is not built
+        return False
+    free = all(tensor.shape[0] is None for tensor in graph.inputs)
+    return free and all(_infers_examples_alone(call.operation) for call in calls(graph))
 
 
 def as_array(y):

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_equivariant import groups
 from keras_equivariant.equivariance import points
-from keras_equivariant.equivariance.measure import as_callable
+from keras_equivariant.equivariance.measure import OnArrays
 from keras_equivariant.equivariance.verdict import TOLERANCE, lowest_precision
 from keras_equivariant.graphs.calls import calls, check_channels_last, fresh
 from keras_equivariant.graphs.reading import is_plain, walk
@@ -128,7 +128,7 @@ def rounding_call(network, inputs, batch):
     noise = np.random.default_rng(0)
     batch = [x * (1 + 1e-6 * noise.uniform(-1, 1, x.shape)) if x.dtype.kind == "f" else x for x in map(_wide, batch)]
     tensors = [tensor for call in listed for tensor in call.outputs]
-    values = as_callable(keras.Model(graph.input, tensors), inputs)(batch)
+    values = OnArrays(keras.Model(graph.input, tensors), inputs)(batch)
     values = dict(zip(map(id, tensors), values, strict=True))
     return next((call for call in listed if any(_is_rounded(values[id(t)]) for t in call.outputs)), None)
 
@@ -163,7 +163,7 @@ def in_float64(network, inputs, batch, reference, sizes=None):
     try:
         with float64_policy():
             twin = _rebuilt(network, _Widening())
-        outputs = as_callable(twin, inputs)(batch)
+        outputs = OnArrays(twin, inputs)(batch)
     except NotClonable:
         raise
     except Exception as error:
@@ -173,7 +173,7 @@ def in_float64(network, inputs, batch, reference, sizes=None):
     if not rounds_to_float32():
         _check_float64(twin)
     if not _alike(outputs, reference, sizes):
-        again = as_callable(_rebuilt(network, _Cloning()), inputs)(batch)
+        again = OnArrays(_rebuilt(network, _Cloning()), inputs)(batch)
         if _alike(again, reference, sizes):
             raise NotClonable(
                 "in float64 it gives other outputs, as it does not when it is built again in its own precision: "

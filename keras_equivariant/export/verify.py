@@ -10,7 +10,7 @@ from keras_equivariant import groups
 from keras_equivariant.equivariance import equivariance_error, points
 from keras_equivariant.equivariance.errors import input_layouts
 from keras_equivariant.equivariance.layouts import own_layouts
-from keras_equivariant.equivariance.measure import as_callable, fitting, measure
+from keras_equivariant.equivariance.measure import OnArrays, fitting, measure
 from keras_equivariant.equivariance.twin import NotClonable, in_float64, random_inputs
 from keras_equivariant.equivariance.verdict import raised_by_rounding
 from keras_equivariant.export import representative
@@ -93,7 +93,7 @@ class Reference:
             twin = in_float64(self._graph, self._structure, self.inputs, self.outputs)
         except NotClonable:
             return 0.0
-        return _difference(as_callable(twin, self._structure), self)[1]
+        return _difference(OnArrays(twin, self._structure), self)[1]
 
     def symmetry(self, function):
         """Errors by exact grid element; None where nothing is known about the symmetry."""

@@ -257,12 +257,26 @@ def treats_examples_alone(operation):
     So it is of stock layers that have no option to work along the batch, and of this package's but for those with
     statistics, as batch normalization.
     """
-    own = isinstance(operation, keras.layers.Layer) and type(operation).__module__.split(".")[0] == _PACKAGE
-    if not own and not getattr(TABLE.get(type(operation)), "alone", False):
+    if not _is_own(operation) and not getattr(TABLE.get(type(operation)), "alone", False):
         return False
     if getattr(operation, "activity_regularizer", None) is not None:
         return False
     return all(map(is_seed, operation.non_trainable_variables))
+
+
+def infers_examples_alone(operation):
+    """Whether what an operation answers for an example at inference is known not to depend on the others of the batch.
+
+    So it is of this package's layers and of the stock ones, but for those that work along the axis of the batch.
+    """
+    if _is_own(operation) or has(operation, "identity"):
+        return True
+    axes = keras.tree.flatten(getattr(operation, "axis", -1))
+    return type(operation) in TABLE and all(axis is not None and (axis == -1 or axis > 0) for axis in axes)
+
+
+def _is_own(operation):
+    return isinstance(operation, keras.layers.Layer) and type(operation).__module__.split(".")[0] == _PACKAGE
 
 
 def is_seed(variable):

@@ -67,6 +67,15 @@ def forward(model, x):
     return model.predict_on_batch(x) if JAX else model(x)
 
 
+def dtype_of(model, x):
+    """The type of what the model answers; on JAX traced, not compiled."""
+    if not JAX:
+        return keras.backend.standardize_dtype(model(x).dtype)
+    import jax
+
+    return keras.backend.standardize_dtype(jax.eval_shape(model, x).dtype)
+
+
 def outputs(model, x):
     """The model's outputs as an array."""
     return keras.ops.convert_to_numpy(forward(model, x))
