@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from keras import ops
 
+from keras_equivariant.ops.pooling import pool
 from keras_equivariant.ops.windows import WEIGHTS, Border
 
 SHARPNESS = -0.75  # of the cubic, as in torch and OpenCV
@@ -146,16 +147,37 @@ def resample_alike(x, matrix):
     return ops.sum(ops.stack([orders[0], ops.transpose(orders[1], across)], axis=0), axis=0) / 2
 
 
+def even_windows(size, length):
+    """The pixels of `spans`, each span with as many, some of them twice: `(pixels, pixels of a span)`.
+
+    The first and the last ones of every span, as many as the smallest has: spans differ by one pixel at most, and the
+    list reads the same from the other end.
+    """
+    if size % length == 0:
+        return np.arange(size), size // length
+    found = spans(size, length)
+    part = min(stop - start for start, stop in found)
+    pixels = [np.r_[start : start + part, stop - part : stop] for start, stop in found]
+    return np.concatenate(pixels), 2 * part
+
+
 def adaptive_max(x, lengths):
     """The maxima over `spans` along each axis of space of features (B, *space, C)."""
+    sizes = []
     for axis, length in enumerate(lengths, start=1):
-        head = (slice(None),) * axis
-        parts = [
-            ops.max(x[(*head, slice(start, stop))], axis=axis, keepdims=True)
-            for start, stop in spans(x.shape[axis], length)
-        ]
-        x = ops.concatenate(parts, axis=axis)
-    return x
+        pixels, size = even_windows(x.shape[axis], length)
+        if len(pixels) != x.shape[axis]:
+            x = ops.take(x, pixels, axis=axis)
+        sizes.append(size)
+    return pool(x, "max", tuple(sizes), tuple(sizes), "valid")
+
+
+def adaptive_mean(x, lengths):
+    """The means over `spans` along each axis of space; of a square the same to integers that are rounded between."""
+    sizes = x.shape[1:-1]
+    if len(sizes) == 2 and len(set(sizes)) == len(set(lengths)) == 1:
+        return resample_alike(x, mean_matrix(sizes[0], lengths[0]))
+    return resample(x, [mean_matrix(*pair) for pair in zip(sizes, lengths, strict=True)])
 
 
 def radial_mask(sizes, margin, sigma):

@@ -3,6 +3,7 @@
 import keras
 
 from keras_equivariant import layers
+from keras_equivariant.export.folding.adaptive import ADAPTIVE
 from keras_equivariant.export.folding.attention import ATTENTION
 from keras_equivariant.export.folding.features import Packed, in_packed_order
 from keras_equivariant.export.folding.stock_rules import RULES, elementwise
@@ -52,9 +53,12 @@ def apply_rule(emitter, operation, args, kwargs):
     return _unpacked(emitter, operation, args, kwargs, next(f for f in given if f))
 
 
+_REWRITTEN = {**ATTENTION, **ADAPTIVE}
+
+
 def _copied(emitter, operation, args, kwargs):
     """A stock layer as it is, or as an equal one that more converters can read."""
-    rewrite = ATTENTION.get(type(operation))
+    rewrite = _REWRITTEN.get(type(operation))
     result = rewrite(emitter, operation, *args, **kwargs) if rewrite else None
     return emitter.copy(operation, *args, **kwargs) if result is None else result
 

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_equivariant.export.folding.adaptive import ADAPTIVE, beside_fiber
 from keras_equivariant.export.folding.features import in_packed_order
 from keras_equivariant.export.folding.volumes import slopes
 from keras_equivariant.layers.core.base import stock
@@ -178,6 +179,7 @@ def _reshape(emitter, layer, x):
 
 
 RULES = {
+    **dict.fromkeys(ADAPTIVE, beside_fiber),
     layers.Activation: _activation,
     layers.BatchNormalization: _batch_normalization,
     layers.Concatenate: _concatenate,

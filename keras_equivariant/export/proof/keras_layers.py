@@ -7,7 +7,7 @@ from keras_equivariant.export.proof import keras_normalizations
 from keras_equivariant.export.proof.graph import Node, nearest_centers
 from keras_equivariant.export.proof.keras_nodes import as_tuple, function, reshaped
 from keras_equivariant.graphs.weights import scale_and_offset
-from keras_equivariant.ops.resizing import Centered
+from keras_equivariant.ops.resizing import Centered, even_windows
 from keras_equivariant.stock import resizing
 from keras_equivariant.stock.traits import TABLE
 
@@ -105,11 +105,28 @@ def _resizing(reader, node, layer, call):
 
 
 def _adaptive(reader, node, layer, call):
-    if TABLE[type(layer)].linear:
-        sizes = resizing.wanted(layer)
+    sizes = resizing.wanted(layer)
+    if not TABLE[type(layer)].linear:
+        _maxima(reader, node, call.inputs[0].shape[1:-1], sizes)
+    else:
         node.kind = "resize"
         node.options = {"axes": tuple(range(1, 1 + len(sizes))), "sizes": lambda _: sizes, "mode": "means"}
         node.options["symmetric"] = True
+
+
+def _maxima(reader, node, space, sizes):
+    """The pixels of each window side by side, then the maxima of windows that do not overlap."""
+    (key,), name, outputs = node.inputs, node.name, node.outputs
+    steps = [even_windows(*pair) for pair in zip(space, sizes, strict=True)]
+    for axis, (pixels, _) in enumerate(steps, start=1):
+        inputs, key = (key, reader.constant(pixels)), reader.key()
+        node.kind, node.options, node.inputs, node.outputs = "gather", {"axis": axis}, inputs, (key,)
+        node = Node("", name, node.operation, (), ())
+        reader.nodes.append(node)
+    size, rank = tuple(size for _, size in steps), len(steps)
+    node.kind, node.inputs, node.outputs = "pool", (key,), outputs
+    node.options = {"mode": "max", "axes": tuple(range(1, 1 + rank)), "sizes": size, "strides": size}
+    node.options |= {"dilations": (1,) * rank, "padding": "valid"}
 
 
 def _resampled(layer):

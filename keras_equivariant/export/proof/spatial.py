@@ -3,8 +3,9 @@
 import numpy as np
 
 from keras_equivariant.export.proof.field import INDEX, SAMPLES, Field
-from keras_equivariant.export.proof.graph import NotCovered
+from keras_equivariant.export.proof.graph import NotCovered, Weights
 from keras_equivariant.export.proof.linear import windows_of
+from keras_equivariant.export.proof.table import digest
 
 
 def pool(proof, node, x):
@@ -51,6 +52,18 @@ def crop(proof, x, edges, steps):
 
     sizes = {role: (x.space[role] - sum(edge) - 1) // steps[role] + 1 for role, edge in enumerate(edges) if edge}
     return _with_sizes(x.like(proof.each(one, x.ids)), sizes) if any(edges) else x
+
+
+def taken(proof, x, axis, pixels):
+    """The pixels along an axis of space in a list, which reads the same from the other end."""
+    name, role = digest(pixels), x.role(axis)
+    windows = [None] * proof.dimension
+    windows[role] = Weights(name, name)
+
+    def one(move, number):
+        return proof.table.over_windows("taken", move.windows(windows), number, merge=True)
+
+    return _with_sizes(x.like(proof.each(one, x.ids)), {role: len(pixels)})
 
 
 def resize(proof, node, x):

@@ -57,8 +57,11 @@ def unstack(proof, node, x):
 
 def gather(proof, node, x, indices):
     axis = node.options["axis"] % len(x.axes)
-    field = x.indexed(axis, proof.table, proof.moves)
     indices = np.asarray(indices)
+    role, last = x.role(axis), x.shape[axis] - 1
+    if role is not None and indices.ndim == 1 and np.array_equal(indices[::-1], last - indices):
+        return spatial.taken(proof, x, axis, indices)
+    field = x.indexed(axis, proof.table, proof.moves)
     taken = _taken(field, axis, indices.ravel())
     if indices.ndim == 1:
         return taken

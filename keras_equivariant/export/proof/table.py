@@ -81,7 +81,7 @@ class Table:
             windows: one per axis of space, None where nothing happens.
             merge: whether functions one after the other may be one: not where the numbers between are rounded.
         """
-        if mode in ("mean", "matrix"):
+        if mode in ("mean", "matrix", "taken"):
             return (1 if number > 0 else -1) * self._over_windows(mode, windows, abs(number), merge)
         return self._over_windows(mode, windows, number, merge)
 
