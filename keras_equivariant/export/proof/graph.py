@@ -6,6 +6,7 @@
 |               |                     | `lanes`, whether its integers are rounded in two ways                 |
 | `dense`       | x, kernel, bias     | `axis`                                                                |
 | `matrix`      | x, matrix           | `axis`: of space, along which the matrix has its columns              |
+| `product`     | x, y                | `transposed`, of which of both the last two axes are swapped          |
 | `pool`        | x                   | `mode`, `axes`, window                                                |
 | `pointwise`   | any number          | `name`                                                                |
 | `along`       | x                   | `name`, `axis`: a function of all entries of one axis, such as softmax |

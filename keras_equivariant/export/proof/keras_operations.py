@@ -138,6 +138,8 @@ def _matmul(reader, node, operation, call, keys):
     elif isinstance(first, keras.KerasTensor) and not isinstance(second, keras.KerasTensor) and len(second.shape) == 2:
         node.kind, node.options = "dense", {"axis": -1}
         node.inputs = (keys[id(first)], reader.constant(second))
+    elif isinstance(first, keras.KerasTensor) and isinstance(second, keras.KerasTensor):
+        node.kind, node.inputs = "product", (keys[id(first)], keys[id(second)])
 
 
 def _take(reader, node, operation, call, keys):

@@ -139,6 +139,8 @@ class _Reader:
             node.kind, node.options = "dense", {"axis": -1}
         elif np.ndim(self.constants.get(node.inputs[0], 0)) == 2:
             node.kind, node.options, node.inputs = "matrix", {"axis": -2}, node.inputs[::-1]
+        else:
+            node.kind = "product"
 
     def _gemm(self, node, options):
         kernel = self.constants.get(node.inputs[1])

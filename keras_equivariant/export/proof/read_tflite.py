@@ -211,6 +211,8 @@ class _Reader:
         matrix = constants.get(node.inputs[0])
         if matrix is not None and matrix.size == np.prod(matrix.shape[-2:]) and not (options.adjX or options.adjY):
             node.kind, node.options, node.inputs = "matrix", {"axis": -2}, node.inputs[::-1]
+        else:
+            node.kind, node.options = "product", {"transposed": (options.adjX, options.adjY)}
 
     def _pool(self, node, options, mode):
         node.kind = "pool"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_equivariant.export.proof import copies, linear, pointwise, spatial, structure
+from keras_equivariant.export.proof import copies, linear, pointwise, products, spatial, structure
 from keras_equivariant.export.proof.copies import Copies
 from keras_equivariant.export.proof.field import INDEX, SAMPLES, Field
 from keras_equivariant.export.proof.frames import Frames
@@ -20,6 +20,7 @@ RULES = {
     "pad": spatial.pad,
     "pointwise": pointwise.pointwise,
     "pool": spatial.pool,
+    "product": products.product,
     "reduce": spatial.reduce,
     "repeat": structure.repeat,
     "reshape": structure.reshape,
@@ -213,7 +214,7 @@ def _sums(node):
     if node.kind in ("pool", "reduce"):
         return node.options["mode"] not in ("max", "min")
     summing = ("add", "subtract", "average", "rescaled")
-    return node.kind in ("along", "convolution", "dense", "matrix", "resize") or (
+    return node.kind in ("along", "convolution", "dense", "matrix", "product", "resize") or (
         node.kind == "pointwise" and node.options["name"] in summing
     )
 
