@@ -14,6 +14,7 @@ RUNTIMES = (OpResolverType.AUTO, OpResolverType.BUILTIN_REF, OpResolverType.BUIL
 CONVOLUTIONS = {
     "transposed": lambda group: ke.layers.GroupConv2DTranspose(3, 3, group=group, padding="same", activation="relu"),
     "depthwise": lambda group: ke.layers.GroupDepthwiseConv2D(3, group=group, padding="same"),
+    "dilated": lambda group: ke.layers.GroupDepthwiseConv2D(3, group=group, padding="same", dilation_rate=2),
     "blurred": lambda group: ke.layers.GaussianBlur2D(sigma=1.0),
 }
 
@@ -44,6 +45,7 @@ def test_every_runtime_is_exact(kind, group, tmp_path):
     [
         keras.layers.SeparableConv2D(4, 3, depth_multiplier=4, activation="relu"),
         keras.layers.DepthwiseConv2D(3, depth_multiplier=4, activation="relu"),
+        keras.layers.DepthwiseConv2D(3, depth_multiplier=4, dilation_rate=2, padding="same", activation="relu"),
         keras.layers.Conv2DTranspose(11, 3, strides=2, activation="softmax"),
     ],
 )

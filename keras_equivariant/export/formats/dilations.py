@@ -19,6 +19,7 @@ def dilated_at_once(model):
     tf = tensorflow(["saved_model"])
     found = [layer for layer in walk(model) if type(layer) in _DILATED and max(layer.dilation_rate) > 1]
     found = [layer for layer in found if layer.data_format == "channels_last" and getattr(layer, "groups", 1) == 1]
+    found = [layer for layer in found if "call" not in vars(layer)]  # written out otherwise already
     for layer in found:
         method, function = _DILATED[type(layer)]
         setattr(layer, method, functools.partial(function, tf, layer))
@@ -33,9 +34,14 @@ def _convolution(tf, layer, inputs, kernel):
     return tf.nn.conv2d(inputs, kernel, 1, layer.padding.upper(), dilations=layer.dilation_rate)
 
 
+def depthwise(tf, layer, inputs, kernel):
+    """The dilated depthwise convolution of a layer, with another kernel, as one operation."""
+    given = {"input": inputs, "filter": kernel, "strides": [1] * 4, "padding": layer.padding.upper()}
+    return tf.raw_ops.DepthwiseConv2dNative(**given, dilations=[1, *layer.dilation_rate, 1])
+
+
 def _depthwise(tf, layer, inputs):
-    given = {"input": inputs, "filter": layer.kernel, "strides": [1] * 4, "padding": layer.padding.upper()}
-    y = tf.raw_ops.DepthwiseConv2dNative(**given, dilations=[1, *layer.dilation_rate, 1])
+    y = depthwise(tf, layer, inputs, layer.kernel)
     return layer.activation(y if layer.bias is None else y + layer.bias)
 
 

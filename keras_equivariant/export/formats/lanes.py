@@ -10,6 +10,8 @@ import functools
 import keras
 import numpy as np
 
+from keras_equivariant.export.formats import dilations
+from keras_equivariant.export.formats.backend import tensorflow
 from keras_equivariant.graphs.calls import calls
 from keras_equivariant.graphs.reading import walk
 from keras_equivariant.stock.traits import is_elementwise
@@ -45,7 +47,12 @@ def needs_whole_lanes(model):
 
 def _split(model):
     found = [layer for layer in walk(model) if type(layer) in _MADE and layer.data_format == "channels_last"]
-    return [layer for layer in found if max(layer.dilation_rate) == 1 and splits_lanes(_outputs(layer))]
+    return [layer for layer in found if _is_written(layer) and splits_lanes(_outputs(layer))]
+
+
+def _is_written(layer):
+    """TFLite has no transposed convolutions that are dilated."""
+    return max(layer.dilation_rate) == 1 or not isinstance(layer, keras.layers.Conv2DTranspose)
 
 
 def _split_operations(model):
@@ -99,13 +106,13 @@ def _separable(layer, weights, inputs):
 def _depthwise_again(made, inputs, kernel):
     """The convolution of all channels and of the first ones again behind them, but for what that gives."""
     channels, multiplier = kernel.shape[2:]
-    y = keras.ops.depthwise_conv(
-        _filled(inputs, -1, channels),
-        _filled(kernel, 2, channels),
-        strides=made.strides,
-        padding=made.padding,
-        data_format="channels_last",
-    )
+    inputs, kernel = _filled(inputs, -1, channels), _filled(kernel, 2, channels)
+    if np.max(made.dilation_rate) > 1:
+        y = dilations.depthwise(tensorflow(["tflite_int8"]), made, inputs, kernel)
+    else:
+        y = keras.ops.depthwise_conv(
+            inputs, kernel, strides=made.strides, padding=made.padding, data_format="channels_last"
+        )
     return y[..., : channels * multiplier]
 
 

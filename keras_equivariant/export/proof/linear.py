@@ -16,7 +16,7 @@ def convolution(proof, node, x, kernel, bias=None):
     if options.get("lanes") and node.scales:
         raise NotCovered(
             f"its {kernel.shape[-1]} channels are no multiple of eight, and some runtimes round those behind the last "
-            "eight otherwise; ke.export fills them up, where they are not dilated, else use a multiple of eight"
+            "eight otherwise; ke.export fills them up, else use a multiple of eight"
         )
     x, windows = windows_of(proof, node, x, kernel.shape[:-2])
     roles = [x.role(axis) for axis in options["axes"]]
