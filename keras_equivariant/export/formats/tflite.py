@@ -90,12 +90,14 @@ def _write(precision):
 
 def _for_integers(source, path):
     """The SavedModel that a file of integers is made from."""
-    from keras_equivariant.export.formats import exponentials, lanes
+    from keras_equivariant.export.formats import exponentials, lanes, places
 
-    if not lanes.needs_whole_lanes(source.model) and not exponentials.takes_exponentials(source.model):
+    model = source.model
+    changes = lanes.needs_whole_lanes, exponentials.takes_exponentials, places.rounds_places
+    if not any(change(model) for change in changes):
         return source.file("saved_model")
     folder = path.with_name("for_integers")
-    with exponentials.of_negatives(source.model), lanes.whole_lanes(source.model):
+    with exponentials.of_negatives(model), lanes.whole_lanes(model), places.by_matrices(model):
         saved_model.write(source, folder)
     return folder
 
