@@ -118,6 +118,12 @@ def sums_over_places(layout, shape, axes):
     return isinstance(layout, OnOtherAxes) and set(axes) == set(range(1, len(shape) - 1))
 
 
+def _of_one_pixel(layout, shape):
+    """The axes that hold nothing but channels."""
+    last = {len(shape) - 1}
+    return last.union(channel_axes(shape, layout.shape[-1])) if isinstance(layout, Reshaped) else last
+
+
 def attended(layer, layouts, shapes, arguments):
     """The layout of attention, without masks, between all places of features on other axes; None for any other."""
     args, kwargs = arguments or ((), {})
@@ -156,7 +162,7 @@ def on_other_axes(row, layer, layouts, shapes):
     if row.kind in ("softmax", "unit", "normalization"):
         axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
         axes = {a % len(shape) for a in axes if a is not None}
-        if axes == {len(shape) - 1} or (row.kind == "softmax" and sums_over_places(layout, shape, axes)):
+        if axes <= _of_one_pixel(layout, shape) or (row.kind == "softmax" and sums_over_places(layout, shape, axes)):
             return layout
         raise BreaksSymmetry(f"treats positions differently. Received: axis={layer.axis}", "use axis=-1")
     if row.kind in ("flatten", "reshape"):

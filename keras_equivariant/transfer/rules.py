@@ -184,6 +184,8 @@ def _on_split(walk, operation, args, kwargs, form):
         options = {"mode": "mean" if traits(operation).linear else "max", "orbits": form.orbits}
         pool = walk.make(operation, ("group", form), lambda name: layers.GroupPooling(**options, name=name))
         return walk.make(operation, ("space", form), lambda name: making.make(over_space, name=name))(pool(x))
+    if _is_over_fields(operation, rank):
+        return walk.mark(_of_each_orbit(walk, operation, x, form), form)
     change = _changed(operation, form.orbits, rank)
     if change is None:
         raise ValueError(
@@ -193,6 +195,32 @@ def _on_split(walk, operation, args, kwargs, form):
     options, weights = change
     new = walk.make(operation, form, lambda name: DeferredWeights(clone_with(operation, name, **options), weights))
     return walk.mark(new(x), form)
+
+
+def _is_over_fields(layer, rank):
+    """Whether a layer normalizes the fields of each pixel and element by themselves."""
+    normalizes = has(layer, "unit") or isinstance(layer, keras.layers.LayerNormalization)
+    return normalizes and {axis % rank for axis in np.ravel(layer.axis).tolist()} == {rank - 1}
+
+
+def _of_each_orbit(walk, layer, x, form):
+    """A function of all fields, each of which has become several: of those of one orbit."""
+    if x.shape[1:].count(None) > 1:
+        raise ValueError(
+            f"{type(layer).__name__} is restricted on known sizes. Received: the layer "
+            f'"{layer.name}" on features of shape {tuple(x.shape)}; give the input a shape without None'
+        )
+    whole = [-1 if size is None else size for size in x.shape[1:]]
+    apart = (*whole[:-1], whole[-1] // form.orbits, form.orbits)
+
+    def shaped(role, shape):
+        return walk.make(layer, (role, *shape), lambda name: making.make(keras.layers.Reshape, shape, name=name))
+
+    def build(name):
+        return DeferredWeights(clone_with(layer, name, axis=-2), layer.get_weights())
+
+    y = walk.make(layer, form, build)(shaped("apart", apart)(x))
+    return shaped("joined", tuple(whole))(y)
 
 
 def _elementwise(operation, rank):

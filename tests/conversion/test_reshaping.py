@@ -134,6 +134,8 @@ CONVERTED = {
     "boxes": (lambda: boxes(SIZE, SIZE, 3, 9), "D4"),
     "list of boxes": (lambda: boxes(3 * SIZE * SIZE, 9), "D4"),
     "decoded": (lambda: boxes(SIZE, SIZE, 3, 9, last=decoded), "D4"),
+    "softmax of anchors": (lambda: boxes(SIZE, SIZE, 3, 9, last=layers.Softmax(axis=3)), "D4"),
+    "box norms": (lambda: boxes(SIZE, SIZE, 3, 9, last=layers.LayerNormalization(axis=[3, 4])), "D4"),
     "transposed": (lambda: boxes(SIZE, SIZE, 3, 9, last=layers.Permute((1, 2, 4, 3))), "C4"),
     "pixels": (classes_of_pixels, "D4"),
     "mean of pixels": (lambda: boxes(SIZE * SIZE, 27, last=layers.GlobalAveragePooling1D()), "C4"),
@@ -210,7 +212,7 @@ REFUSED = {
     ),
     "flat": (lambda: boxes(SIZE, SIZE, 3, 9, last=layers.Flatten()), "mixes positions"),
     "mixed": (lambda: boxes(SIZE, 27 * SIZE), "mixes positions and channels"),
-    "softmax of anchors": (lambda: boxes(SIZE, SIZE, 3, 9, last=layers.Softmax(axis=3)), "axis=-1"),
+    "softmax of a column": (lambda: boxes(SIZE, SIZE, 3, 9, last=layers.Softmax(axis=2)), "axis=-1"),
     "slopes of places": (lambda: boxes(SIZE * SIZE, 27, last=layers.PReLU()), "shared_axes"),
     "scales of places": (
         lambda: boxes(SIZE * SIZE, 27, last=layers.Rescaling(np.random.default_rng(0).normal(size=(SIZE * SIZE, 1)))),

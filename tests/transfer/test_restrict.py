@@ -246,6 +246,36 @@ def test_an_activation_that_mixes_fields_is_refused(layer):
         ke.restrict(keras.Model(image, x), "C4")
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.LayerNormalization(),
+        keras.layers.LayerNormalization(axis=[-1], center=False, epsilon=0.1),
+        keras.layers.UnitNormalization(),
+    ],
+    ids=lambda layer: layer.name,
+)
+@pytest.mark.parametrize("subgroup", ["C4", "C1"])
+def test_layers_over_all_fields(layer, subgroup):
+    """Over C fields of D4 is not over the C n fields of a subgroup."""
+    image = keras.Input((7, 7, 2))
+    x = type(layer).from_config(layer.get_config())(L.LiftingConv2D(3, 3, "D4", padding="same")(image))
+    x = L.GroupPooling("max")(L.GroupConv2D(2, 3, "D4")(x))
+    restricted = check(keras.Model(image, keras.layers.GlobalAveragePooling2D()(x)), subgroup)
+    if subgroup == "C4":
+        assert ke.certify(restricted, layers=False, samples=1).verdict == "exact"
+
+
+def test_layers_over_all_fields_on_volumes_and_unknown_sizes():
+    volume = keras.Input((5, 5, 5, 1))
+    x = keras.layers.LayerNormalization()(L.LiftingConv3D(2, 3, "O")(volume))
+    check(keras.Model(volume, L.GroupPooling("max")(L.GroupConv3D(1, 3, "O")(x))), "T")
+    image = keras.Input((None, None, 2))
+    x = keras.layers.LayerNormalization()(L.LiftingConv2D(3, 3, "D4")(image))
+    with pytest.raises(ValueError, match="LayerNormalization is restricted on known sizes.*without None"):
+        ke.restrict(keras.Model(image, L.GroupPooling("max")(x)), "C4")
+
+
 def test_an_activation_of_ones_own_is_judged_by_what_it_does():
     image = keras.Input((7, 7, 2))
     model = keras.Model(image, L.GroupPooling("max")(L.LiftingConv2D(3, 3, "D4", activation=keras.ops.sin)(image)))
@@ -278,7 +308,7 @@ def test_mistakes():
     with pytest.raises(ValueError, match="contained in the group of every layer"):
         ke.restrict(model, "C3")
     with pytest.raises(ValueError, match="use BatchNormalization, Dense or an activation"):
-        ke.restrict(keras.Model(image, keras.layers.LayerNormalization()(x)), "C4")
+        ke.restrict(keras.Model(image, keras.layers.GroupNormalization(1)(x)), "C4")
     with pytest.raises(ValueError, match="HarmonicConv2D has no restriction"):
         ke.restrict(keras.Model(image, L.HarmonicConv2D(2, 3)(image)), "C4")
     with pytest.raises(ValueError, match="FlattenFields and UnflattenFields"):
