@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.groups import channels, grid
-from keras_equivariant.groups.layouts import BreaksSymmetry, Harmonic, Typed, received
+from keras_equivariant.groups.layouts import BreaksSymmetry, Harmonic, Typed, WrongFeatures, received
 from keras_equivariant.stock import traits
 
 COMPLEX = "harmonic features rotate as complex numbers, and "
@@ -22,7 +22,18 @@ def mixes(layer, field_type):
     )
 
 
+def check_axes(shape):
+    """WrongFeatures where TensorFlow has no softmax of so many axes."""
+    if len(shape) > traits.SOFTMAX_AXES and keras.backend.backend() == "tensorflow":
+        raise WrongFeatures(
+            f"takes {traits.SOFTMAX_AXES} axes at the most on TensorFlow. Received: features of shape {shape}",
+            'give the layer before it activation="softmax", which has no such limit, or use it behind GroupPooling',
+        )
+
+
 def function(row, layer, layout, shape, group):
+    if traits.needs_few_axes(getattr(layer, "activation", None)):
+        check_axes(shape)
     commutes(getattr(layer, "activation", layer), layer, layout)
 
 
@@ -94,6 +105,7 @@ def gain(row, layer, layout, shape, group):
 
 
 def softmax(row, layer, layout, shape, group):
+    check_axes(shape)
     if isinstance(layout, Harmonic):
         raise BreaksSymmetry(
             f"{COMPLEX}Softmax acts on real and imaginary parts by themselves", "use HarmonicActivation"

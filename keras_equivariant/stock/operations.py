@@ -15,6 +15,7 @@ from keras_equivariant.groups.layouts import (
     Typed,
 )
 from keras_equivariant.stock import resizing, traits, windows
+from keras_equivariant.stock.channel_laws import check_axes
 from keras_equivariant.stock.merging import join, merge
 from keras_equivariant.stock.reshaping import (
     attended,
@@ -63,6 +64,8 @@ def operation_law(operation, layouts, shapes, group, arguments):
         return _reduced(operation, name, layout, shape, group or layout.group)
     if name in ("Cast", "Identity", "StopGradient"):
         return layout
+    if name == "Softmax":
+        check_axes(shape)
     if name in ("Softmax", "LogSoftmax"):
         plain = layout.permutes and not isinstance(layout, Typed) and operation.axis in (-1, len(shape) - 1)
         axes = operation.axis if isinstance(operation.axis, tuple | list) else [operation.axis]

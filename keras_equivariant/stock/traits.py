@@ -193,6 +193,7 @@ ELEMENTWISE = (
 )
 # And those that look at all numbers of the last axis, and treat them alike.
 SYMMETRIC = ("softmax", "log_softmax", "sparsemax")
+SOFTMAX_AXES = 5
 # And those that make one channel of two.
 HALVING = ("glu",)
 
@@ -234,6 +235,11 @@ def activation_name(activation):
         return own  # to serialize something Keras looks for TensorFlow
     name = keras.activations.serialize(activation)
     return name if isinstance(name, str) else None
+
+
+def needs_few_axes(activation):
+    """Whether an activation takes `SOFTMAX_AXES` at the most on TensorFlow."""
+    return activation is not None and activation_name(activation) == "softmax"
 
 
 def is_linear(activation):

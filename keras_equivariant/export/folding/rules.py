@@ -154,7 +154,8 @@ def _apply_own(emitter, layer, inputs):
     packed = Packed(tuple(output_shape[1 + rank : -1]), sections, rank, tensor=tensor)
     tensor = features.add(packed)
     if type(activation) is keras.layers.Activation:
-        return _unpacked(emitter, activation, (tensor,), {}, packed)
+        result = _by_table(emitter, activation, (tensor,))
+        return _unpacked(emitter, activation, (tensor,), {}, packed) if result is None else result
     return tensor if activation is None else apply_rule(emitter, activation, (tensor,), {})
 
 

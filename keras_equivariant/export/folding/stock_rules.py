@@ -11,7 +11,7 @@ from keras_equivariant.export.folding.features import in_packed_order
 from keras_equivariant.export.folding.volumes import slopes
 from keras_equivariant.layers.core.base import stock
 from keras_equivariant.stock.inference import at_inference
-from keras_equivariant.stock.traits import TABLE, is_elementwise
+from keras_equivariant.stock.traits import SYMMETRIC, TABLE, activation_name, is_elementwise
 
 # With more fields a block-diagonal 1x1 convolution costs more than going to 5-D and back (measured, TF and TFLite).
 _BLOCK_DIAGONAL_FIELDS = 16
@@ -38,7 +38,10 @@ def elementwise(emitter, operation, *args):
 
 
 def _activation(emitter, layer, x):
-    return elementwise(emitter, layer, x) if is_elementwise(layer.activation) else None
+    if is_elementwise(layer.activation):
+        return elementwise(emitter, layer, x)
+    of_fields = activation_name(layer.activation) in SYMMETRIC
+    return _on_vectors(emitter, x, lambda flat: emitter.copy(layer, flat)) if of_fields else None
 
 
 def _is_elementwise_rescaling(emitter, layer, x):
@@ -140,22 +143,30 @@ def _global_pooling(over_space, over_group):
     return rule
 
 
-def _layer_normalization(emitter, layer, x):
-    """Of each vector of fields by itself: the last axis of space and the fiber as one, so that 4-D will do."""
+def _on_vectors(emitter, x, function):
+    """A function of each vector of fields: the last axis of space and the fiber as one, so that 4-D will do."""
     features = emitter.features.get(x)
-    axes = layer.axis if isinstance(layer.axis, (list, tuple)) else (layer.axis,)
-    if features.tensor is None or {axis % len(features.shape) for axis in axes} != {len(features.shape) - 1}:
+    if features.tensor is None:
         return None
     features = emitter.features.canonical(x)
     *before, last = features.tensor.shape[1:-1]
     if last is None or None in before:
         return None
     vectors = (math.prod(before[:-1]), before[-1]) if features.rank == 3 else before
-    flat = keras.ops.reshape(features.tensor, (-1, *vectors, last * features.order, features.fields))
+    result = function(keras.ops.reshape(features.tensor, (-1, *vectors, last * features.order, features.fields)))
+    channels = features.order * features.fields
+    return emitter.features.add(features.holding(keras.ops.reshape(result, (-1, *before, last, channels))))
+
+
+def _layer_normalization(emitter, layer, x):
+    """Of each vector of fields by itself."""
+    features = emitter.features.get(x)
+    axes = layer.axis if isinstance(layer.axis, (list, tuple)) else (layer.axis,)
+    if features.tensor is None or {axis % len(features.shape) for axis in axes} != {len(features.shape) - 1}:
+        return None
     overrides, weights = at_inference(layer)
-    result = emitter.apply((id(layer), "last"), layer, weights, flat, **{**overrides, "axis": -1})
-    return emitter.features.add(
-        features.holding(keras.ops.reshape(result, (-1, *before, last, features.order * features.fields)))
+    return _on_vectors(
+        emitter, x, lambda v: emitter.apply((id(layer), "last"), layer, weights, v, **{**overrides, "axis": -1})
     )
 
 

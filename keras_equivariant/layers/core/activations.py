@@ -42,6 +42,14 @@ def activation_of(activation, alone=False):
     return found
 
 
+def activated(activation, x):
+    """An activation of features (..., C), in two axes where there are more than TensorFlow's softmax takes."""
+    if len(x.shape) <= traits.SOFTMAX_AXES or not traits.needs_few_axes(activation):
+        return activation(x)
+    shape = keras.ops.shape(x) if None in x.shape[1:] else (-1, *x.shape[1:])
+    return keras.ops.reshape(activation(keras.ops.reshape(x, (-1, x.shape[-1]))), shape)
+
+
 def more_arguments(function):
     """What an activation function needs beside the features: names of its arguments."""
     if isinstance(function, keras.Operation):

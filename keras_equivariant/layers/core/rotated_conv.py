@@ -19,6 +19,7 @@ from keras_equivariant.kernels import (
     rotated_coefficients,
     spectral_pays,
 )
+from keras_equivariant.layers.core.activations import activated
 from keras_equivariant.layers.core.base import axis_names
 from keras_equivariant.layers.core.law import check_regular
 from keras_equivariant.layers.core.options import (
@@ -173,7 +174,7 @@ class RotatedConv(StoredBasis):
         if self.use_bias:
             y = ops.add(y, ops.tile(self.bias, self.elements))
         y = ops.reshape(y, (*ops.shape(y)[:-1], self.elements, self.filters))
-        return self.activation(y)
+        return activated(self.activation, y)
 
     def _grouped_kernel(self):
         kernel = ops.convert_to_tensor(self.kernel)

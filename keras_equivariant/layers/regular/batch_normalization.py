@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_equivariant.layers.core.activations import activation_of, check_activated
+from keras_equivariant.layers.core.activations import activated, activation_of, check_activated
 from keras_equivariant.layers.core.base import register
 from keras_equivariant.layers.core.law import Lawful
 from keras_equivariant.layers.core.losses import LossesInFloatx
@@ -84,7 +84,7 @@ class BatchNormalization(Lawful, LossesInFloatx, keras.layers.BatchNormalization
 
     def call(self, inputs, training=None, mask=None):
         if not (training and self.trainable and self._fusable(inputs, mask)):
-            return self.activation(super().call(inputs, training=training, mask=mask))
+            return activated(self.activation, super().call(inputs, training=training, mask=mask))
         fields = inputs.shape[-1]
         gamma = self.gamma if self.scale else ops.ones((fields,), self.variable_dtype)
         beta = self.beta if self.center else ops.zeros((fields,), self.variable_dtype)

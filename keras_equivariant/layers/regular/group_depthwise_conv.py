@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_equivariant.groups.layouts import Regular
 from keras_equivariant.kernels import full_basis_problem, rotated_basis, rotated_coefficients
+from keras_equivariant.layers.core.activations import activated
 from keras_equivariant.layers.core.base import axis_names, register
 from keras_equivariant.layers.core.law import check_regular
 from keras_equivariant.layers.core.options import (
@@ -97,7 +98,7 @@ class GroupDepthwiseConv(StoredBasis):
         if self.use_bias:
             y = ops.add(y, ops.tile(self.bias, self.group.order))
         y = ops.reshape(y, (*ops.shape(y)[:-1], self.group.order, inputs.shape[-1] * self.depth_multiplier))
-        return self.activation(y)
+        return activated(self.activation, y)
 
     def expanded_kernel(self):
         """The kernel of the equal stock convolution, (*kernel_size, |group| C, depth_multiplier)."""
@@ -287,4 +288,4 @@ class GroupDepthwiseConv3D(GroupDepthwiseConv):
         y = depthwise_convolve(x, kernel, self.strides, self.padding, self.dilation_rate, self.padding_mode, planes)
         if self.use_bias:
             y = ops.add(y, ops.convert_to_numpy(self.expanded_bias()))
-        return self.activation(ops.reshape(y, (-1, *shape[1:])))
+        return activated(self.activation, ops.reshape(y, (-1, *shape[1:])))

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_equivariant.layers.core.activations import activation_of
+from keras_equivariant.layers.core.activations import activated, activation_of
 from keras_equivariant.layers.core.base import EquivariantLayer, register
 from keras_equivariant.layers.core.options import Activation, Anything, passed_on
 from keras_equivariant.layers.core.typed import Typed, check_activation
@@ -101,7 +101,7 @@ class Relaxed(EquivariantLayer):
         channels = int(free.shape[-2])
         x = ops.reshape(inputs, (-1, *ops.shape(inputs)[1 : len(inputs.shape) - self._fiber], channels))
         branch = x @ ops.cast(free, x.dtype) if len(free.shape) == 2 else self.layer._convolve(x, free)
-        return self.activation(y + ops.reshape(branch, ops.shape(y)))
+        return activated(self.activation, y + ops.reshape(branch, ops.shape(y)))
 
     @property
     def _fiber(self):
