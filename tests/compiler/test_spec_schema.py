@@ -7,7 +7,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from keras_equivariant.compiler import json_schema, list_specs, load_spec
+from keras_equivariant.compiler import build_from_spec, json_schema, list_specs, load_spec
 from keras_equivariant.compiler.grammar import registry
 
 FOLDER = Path(__file__).parents[2] / "specs"
@@ -31,6 +31,14 @@ def spec_with(entry, **others):
     return {"spec": 1, "name": "net", "input": {"shape": [8, 8, 1]}, "layers": [entry], **others}
 
 
+def test_words_are_valid_in_the_case_in_which_they_load(validator):
+    spec = spec_with({"Conv2D": {"filters": 3, "kernel_size": 3, "padding": "Same", "activation": "GELU"}})
+    assert build_from_spec(spec).layers[1].padding == "same"
+    assert list(validator.iter_errors(spec)) == []
+    spec["layers"][0]["Conv2D"]["padding"] = "sam"
+    assert list(validator.iter_errors(spec)) != []
+
+
 @pytest.mark.parametrize(
     "entry",
     [
@@ -49,6 +57,8 @@ def spec_with(entry, **others):
         {"residual": {"filters": 3}},
         {"parallel": {"branches": [["ReLU"], []], "merge": {"Concatenate": {"axis": -1}}}},
         {"when": {"test": "${a > 1}", "then": [], "else": ["ReLU"]}},
+        {"Conv2D": {"filters": 3, "kernel_size": 3, "padding": "SAME", "activation": "Relu"}},
+        {"GroupConv2D": {"filters": 3, "kernel_size": 3, "padding": "Valid", "activation": "Leaky_ReLU"}},
     ],
 )
 def test_accepts(entry, validator):

@@ -4,6 +4,7 @@ Which kind of value an option takes is what the annotation in the layer's signat
 """
 
 import dataclasses
+import re
 import types
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -128,7 +129,16 @@ def _choice(names, schema=None):
             raise where.error(f"unknown value. Received: {kind_of(value)}. {nearest(value, names)}")
         return value
 
-    return Kind(check, schema or {"enum": list(names)})
+    return Kind(check, schema or in_any_case(names))
+
+
+def in_any_case(names):
+    """JSON Schema of one of some values; its words in capitals, too, as they are read."""
+    words = [name for name in names if isinstance(name, str)]
+    if not words:
+        return {"enum": list(names)}
+    letters = ("".join(f"[{c}{c.upper()}]" if c.islower() else re.escape(c) for c in word) for word in words)
+    return {"anyOf": [{"enum": list(names)}, {"type": "string", "pattern": f"^({'|'.join(letters)})$"}]}
 
 
 def _nullable(inner):

@@ -6,7 +6,7 @@ from typing import Any
 
 from keras_equivariant.compiler.grammar import recipe, registry
 from keras_equivariant.compiler.grammar.expand import STRUCTURES
-from keras_equivariant.compiler.grammar.kinds import kind
+from keras_equivariant.compiler.grammar.kinds import in_any_case, kind
 from keras_equivariant.compiler.grammar.spec import DTYPES, LAWS, VERSION
 
 BLOCK_NAME = "^[a-z][A-Za-z0-9_]*$"
@@ -28,7 +28,7 @@ def json_schema() -> dict[str, Any]:
         "entry": _entry(),
         "merge": _merge(),
         "training": recipe.schema(),
-        "activation": {"enum": list(registry.activations())},
+        "activation": in_any_case(registry.activations()),
     }
     definitions |= {f"layer_{name}": _layer(name) for name in registry.layer_classes()}
     definitions |= {module: _parts(module) for module in registry.PARTS}
