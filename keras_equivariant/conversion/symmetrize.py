@@ -20,6 +20,7 @@ from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.layouts import Reshaped
 from keras_equivariant.layers.orbits.average import GroupAverage, GroupCopies
 from keras_equivariant.layers.orbits.canonical import TIE, Canonical, GroupChoice
+from keras_equivariant.layers.orbits.moving import check_moves
 from keras_equivariant.utils.checks import check_choice
 
 
@@ -117,6 +118,9 @@ def _layouts(model, graph, outputs, group):
             'pass outputs="image", "invariant" or a field type; of a map in another shape symmetrize what comes before '
             "its Reshape"
         )
+    for layout, x in zip(named, tensors, strict=True):
+        if not isinstance(layout, Reshaped):
+            check_moves(layout, group, tuple(x.shape))
     return named
 
 

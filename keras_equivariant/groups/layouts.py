@@ -219,6 +219,12 @@ class Typed(Layout):
     def knows(self, group):
         return self.type.scalar or holds_all(self.group, group)
 
+    def check(self, shape, group):
+        if shape[-1] != self.type.size:
+            raise ValueError(
+                f"Features of type {self.described} must have {self.type.size} channels. Received: shape {tuple(shape)}"
+            )
+
     def rotate(self, x, matrix):
         if self.type.scalar:
             return x

@@ -85,8 +85,16 @@ class Vectors(Layout):
     permutes = False
     mixes = False
 
+    def check(self, shape, group):
+        if len(shape) < 2 or shape[-1] % group.dimension:
+            raise ValueError(
+                f'Features of layout "vectors" on {group.name} must have a multiple of {group.dimension} channels. '
+                f"Received: shape {tuple(shape)}"
+            )
+
     def act(self, x, group, element, interpolation="cubic"):
         x, d = np.asarray(x), group.dimension
+        self.check(x.shape, group)
         linear = matrix_of(group, element)[:d, :d]
         return np.einsum("ij,bjc->bic", linear, x.reshape(len(x), d, -1)).reshape(x.shape).astype(x.dtype)
 

@@ -137,3 +137,31 @@ def test_layouts_of_outputs_by_name():
         ke.symmetrize(model, "C4", outputs={"vectors": "1x1", "mask": "image"})
     with pytest.raises(ValueError, match="as a list"):
         ke.symmetrize(keras.Model(image, [vector, mask]), "C4", outputs={"vector": "1x1", "mask": "image"})
+
+
+@pytest.mark.parametrize("how", ["average", "canonical"])
+@pytest.mark.parametrize(
+    ("output", "layout", "said", "remedy"),
+    [
+        ("numbers", "regular", "rank 5, 8 entries on axis -2", "2xregular"),
+        ("numbers", "3xregular", "must have 24 channels", "2xregular"),
+        ("numbers", "regular_vector", "rank 5", "2xregular"),
+        ("numbers", "positions", "among the channels", "2xregular"),
+        ("map", "vectors", "a multiple of 2 channels", "image"),
+        ("pairs", "vectors", "its pixels would stay where they are", "image"),
+        ("map", "1x1", "must have 2 channels", "a field type of 3 channels"),
+        ("map", "quotient(C2)", "rank 5, 4 entries", "image"),
+    ],
+)
+def test_layouts_that_an_output_cannot_have_are_refused_with_one_that_it_can(output, layout, said, remedy, how):
+    image = keras.Input((8, 8, 2))
+    x = layers.Conv2D(4 if output == "pairs" else 3, 3, padding="same")(image)
+    if output == "numbers":
+        x = layers.Dense(16)(layers.Flatten()(x))
+    model = keras.Model(image, x)
+    with pytest.raises(ValueError) as caught:
+        ke.symmetrize(model, "D4", how, outputs=layout)
+    assert said in str(caught.value) and remedy in str(caught.value)
+    if " " not in remedy:
+        exact = ke.symmetrize(model, "D4", how, outputs=remedy)
+        assert ke.certify(exact, "D4", output_layout=remedy, layers=False, samples=1).verdict == "exact"

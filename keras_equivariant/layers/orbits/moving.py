@@ -85,6 +85,28 @@ class OnOrbits(EquivariantLayer):
         return layouts.parse(self.layout, self.group)
 
 
+def check_moves(spelling, group, shape):
+    """ValueError where an output of this shape is nothing that moves as the layout says."""
+    layout, channels = layouts.parse(spelling, group), shape[-1]
+    is_map = len(shape) == group.dimension + 2
+    if isinstance(layout, layouts.Image | layouts.Invariant):
+        return
+    try:
+        layout.check((1, *shape[1:]), group)
+        reason = None if isinstance(layout, PIXELS) or not is_map else "its pixels would stay where they are"
+        if not isinstance(layout, layouts.Typed | layouts.Vectors):
+            reason = "an average needs its elements among the channels"
+    except ValueError as error:
+        reason = str(error)
+    if reason:
+        order = group.order
+        types = f'"{channels // order}xregular"' if channels % order == 0 else f"a field type of {channels} channels"
+        raise ValueError(
+            f"`outputs` must be layouts that the outputs can have. Received: outputs={spelled(layout)!r} for an output "
+            f'of shape {shape} ({reason}); use {types}, or "{"image" if is_map else "invariant"}"'
+        )
+
+
 def spelled(layout):
     """A layout as configurations hold it."""
     return layout if isinstance(layout, str) else str(layout)
