@@ -6,6 +6,7 @@ import warnings
 
 import keras
 
+from keras_equivariant.costs import sequences
 from keras_equivariant.export.folding.fold import fold
 from keras_equivariant.graphs.calls import calls
 from keras_equivariant.graphs.reading import functional
@@ -113,6 +114,9 @@ def _multiply_adds(call):
     layer = call.operation
     if not isinstance(layer, keras.layers.Layer):
         return _of_operation(call)
+    found = sequences.multiply_adds(call)
+    if found is not None:
+        return found
     kernels = [math.prod(w.shape) for w in getattr(layer, "weights", ()) if _is_kernel(layer, w)]
     if not kernels:
         return 0

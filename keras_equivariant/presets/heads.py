@@ -39,7 +39,15 @@ def adapted(model, classes=None, include_top=True, input_shape=None):
     if input_shape is not None:
         _check_channels(model, tuple(input_shape))
     walk = _Adapted(None if head is None or not include_top else head.operation, classes, input_shape)
-    return walk.run(graph, model.name)
+    try:
+        return walk.run(graph, model.name)
+    except ValueError as error:
+        if input_shape is None:
+            raise
+        raise ValueError(
+            f"{error}. Received of a preset: input_shape={tuple(input_shape)}, on which the layers inside get these "
+            f"sizes; it was trained on {tuple(model.input_shape[1:])}, give it images of such a size"
+        ) from None
 
 
 def _head(graph, name, through_sums):

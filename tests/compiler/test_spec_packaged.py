@@ -318,6 +318,13 @@ def test_networks_survive_a_keras_file(tmp_path):
     np.testing.assert_array_equal(model(x), again(x))
 
 
+@pytest.mark.parametrize(("name", "size"), [("p4_cnn", 5), ("z2_cnn", 2)])
+def test_where_no_size_is_near_that_of_the_spec_is_named(name, size):
+    *_, network = lint(name, size=size)
+    assert f"on inputs of size 28. Received: size {size}; use size=28" in network.message
+    assert not lint(name, size=28)
+
+
 def test_linting_finds_what_building_refuses():
     problems = lint("p4m_resnet", exact=False, strict=True)
     assert {(p.where.line, p.severity) for p in problems} == {(p.where.line, "error") for p in problems}

@@ -69,6 +69,28 @@ def test_slopes_and_scales_are_no_kernels(layer):
     assert cost_of(layer, (8, 8, 4)).multiply_adds == 0
 
 
+def test_steps_of_sequences_and_products_of_attention_count():
+    recurrent = 7 * 4 * (3 + 5) * 5
+    assert cost_of(keras.layers.LSTM(5), (7, 3)).multiply_adds == recurrent
+    assert cost_of(keras.layers.LSTM(5, return_sequences=True), (7, 3)).multiply_adds == recurrent
+    assert cost_of(keras.layers.Bidirectional(keras.layers.LSTM(5)), (7, 3)).multiply_adds == 2 * recurrent
+    assert cost_of(keras.layers.GRU(5), (7, 3)).multiply_adds == 7 * 3 * (3 + 5) * 5
+    assert cost_of(keras.layers.ConvLSTM2D(5, 3, padding="same"), (7, 4, 4, 3)).multiply_adds == 16 * 9 * recurrent
+    heads = 2 * (4 + 6)  # of keys and values
+    query, value = keras.Input((7, 3)), keras.Input((9, 5))
+    (cost,) = layer_costs(
+        keras.Model([query, value], keras.layers.MultiHeadAttention(2, 4, value_dim=6)(query, value=value))
+    )
+    assert cost.multiply_adds == 7 * (3 * 8 + 12 * 3) + 9 * 5 * heads + 7 * 9 * heads
+    maps = keras.Input((4, 4, 3))
+    (cost,) = layer_costs(keras.Model(maps, keras.layers.MultiHeadAttention(2, 4, attention_axes=(1, 2))(maps, maps)))
+    assert cost.multiply_adds == 16 * (4 * 3 * 8) + 16 * 16 * 16
+    (cost,) = layer_costs(keras.Model(query, keras.layers.Attention()([query, query])))
+    assert cost.multiply_adds == 7 * 7 * 6
+    (cost,) = layer_costs(keras.Model(query, keras.layers.Dot(axes=1)([query, query])))
+    assert cost.multiply_adds == 3 * 3 * 7
+
+
 def test_positions_are_counted_where_channels_come_first():
     layer = keras.layers.Conv2D(5, 3, padding="same", data_format="channels_first")
     assert cost_of(layer, (4, 8, 6)).multiply_adds == 48 * 9 * 4 * 5

@@ -80,6 +80,10 @@ def test_another_head_and_size():
         ({"input_shape": (44, 44, 3)}, "convert the images to 1 channels"),
         ({"classes": 3, "include_top": False}, "those of the head"),
         ({"input_shape": (45, 45, 1)}, "loses its exact symmetry"),
+        (
+            {"input_shape": (5, 5, 1)},
+            r"must fit.*trained on \(28, 28, 1\), give it images of such a size",
+        ),
     ]:
         with pytest.raises(ValueError, match=text):
             ke.from_preset("p4_cnn_rotated_mnist", **options)

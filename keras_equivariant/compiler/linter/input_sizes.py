@@ -11,8 +11,9 @@ LAYERS = 2_400  # walked at most for all sizes together: a large network is trie
 
 
 def advice(spec, problems, walk):
-    """A `Problem` that names the nearest good input sizes, smaller and larger; None where none is near, the spec has no
-    parameter `size` that is all there is to the sizes of its input, or an error is the same on the sizes next to it.
+    """A `Problem` that names the nearest good input sizes, smaller and larger, or that of the spec where none is near;
+    None where there is none, the spec has no parameter `size` that is all there is to the sizes of its input, or an
+    error is the same on the sizes next to it and on that of the spec.
 
     Args:
         spec: the `Spec`, which knows where it was loaded from.
@@ -23,11 +24,16 @@ def advice(spec, problems, walk):
     if spec.origin is None or not sizes or not isinstance(size, int) or set(sizes) != {size}:
         return None
     others = functools.cache(lambda other: problems_on(spec, other, walk))
-    if any(p.severity == "error" and p in others(size - 1) and p in others(size + 1) for p in problems):
+    usual = load_spec(spec.origin.source).params.get("size")
+    usual = usual if isinstance(usual, int) and usual != size else None
+    tried = [size - 1, size + 1] + [usual] * (usual is not None)
+    if any(p.severity == "error" and all(p in others(n) for n in tried) for p in problems):
         return None  # what a size has a part in names the size
     reach = min(FARTHEST, LAYERS // (2 * len(list(flat(spec.layers)))))
     found = [next((s for s in range(size + d, size + d * (reach + 1), d) if not others(s)), None) for d in (-1, 1)]
     found = [str(s) for s in found if s is not None]
+    if not found and usual is not None and not others(usual):
+        found = [str(usual)]
     if not found:
         return None
     return Problem(
