@@ -29,6 +29,8 @@ def matched(match, group, original, build):
     for _ in range(_ROUNDS):
         found = build(width)
         ratio = cost(found[0], match) / max(wanted, 1)
+        if not ratio or not wanted:
+            return width, found  # nothing is learned, or multiplied
         if best is None or abs(math.log(ratio)) < abs(math.log(best[0])):
             best = ratio, width, found
         if abs(ratio - 1) < _CLOSE or group.order == 1:

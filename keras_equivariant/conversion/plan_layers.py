@@ -19,6 +19,8 @@ def plan_layer(plan, call, inputs):
 
 def _passed(plan, call, inputs):
     """The channels stay as many."""
+    if traits(call.operation).of_images and inputs[0].kind == REGULAR:
+        raise NoCounterpart("takes images, and features have a group axis", "use it before the first convolution")
     return inputs[0]
 
 

@@ -107,6 +107,11 @@ def _behind(row, layer, layout, shape):
 
 def _identity(row, layer, layout, shape, group):
     """Nothing at inference: every layout stays."""
+    if row.of_images and len(shape) > 4:
+        raise WrongFeatures(
+            f"takes images of four axes. Received: {layout.described} features of shape {shape}",
+            "use it before the lifting convolution",
+        )
 
 
 _JUDGES = {

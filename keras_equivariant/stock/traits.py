@@ -23,6 +23,7 @@ class Traits:
         in_specs: whether a spec may name it.
         on_points: whether it acts on each point's values by themselves.
         masked: whether its statistics need to know which points there are.
+        of_images: whether it takes images of four axes only.
         alone: whether it is known to treat the examples of a batch each by itself, whatever its options.
         absorbs: whether it is an affine map whose output channels a scale and a shift can be absorbed into.
         per_channel: whether its weights are numbers for each channel.
@@ -37,6 +38,7 @@ class Traits:
     in_specs: bool = False
     on_points: bool = False
     masked: bool = False
+    of_images: bool = False
     alone: bool = False
     absorbs: bool = False
     per_channel: bool = False
@@ -86,7 +88,7 @@ _ROWS = {
     "SpatialDropout3D": Traits("identity", random=True, rank=3, **_SPEC, **_ALONE, remedy="FieldDropout"),
     **dict.fromkeys(
         ("RandomBrightness", "RandomContrast", "RandomFlip", "RandomRotation", "RandomTranslation", "RandomZoom"),
-        Traits("identity", random=True),
+        Traits("identity", random=True, of_images=True),
     ),
     # Several tensors.
     "Add": Traits("merge", linear=True, **_EVERYWHERE, **_ALONE),

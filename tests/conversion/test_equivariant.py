@@ -605,3 +605,27 @@ def test_a_series_is_told_to_be_an_image_of_one_row(make):
         make(network((12, 3), layers.Conv1D, 3, layers.GlobalAveragePooling1D), "D4")
     rows = network((1, 12, 3), layers.Conv2D, (1, 3), layers.GlobalAveragePooling2D)
     assert ke.certify(make(rows, "D1"), "D1").verdict == "exact"
+
+
+@pytest.mark.parametrize("augment", [layers.RandomFlip(), layers.RandomContrast(0.1), layers.RandomZoom(0.1)])
+def test_augmentation_takes_images_alone(augment):
+    image = keras.Input((8, 8, 3))
+    head = [layers.Conv2D(4, 3, padding="same"), layers.GlobalAveragePooling2D()]
+    before = keras.Sequential([image, type(augment).from_config(augment.get_config()), *head])
+    assert ke.certify(ke.equivariant(before, "D4"), layers=False, samples=1).verdict == "exact"
+    end = [layers.Conv2D(4, 3), layers.GlobalAveragePooling2D()]
+    behind = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3), augment, *end])
+    with pytest.raises(ValueError, match="takes images, and features have a group axis; use it before the first"):
+        ke.equivariant(behind, "D4")
+    lifted = ke.layers.LiftingConv2D(2, 3, group="D4")(image)
+    with pytest.raises(ValueError, match="takes images of four axes.*use it before the lifting convolution"):
+        ke.layers.GroupConv2D(2, 3, group="D4")(type(augment).from_config(augment.get_config())(lifted))
+
+
+@pytest.mark.parametrize("match", ["parameters", "multiply-adds", "channels"])
+def test_networks_without_weights_are_their_own_twins(match):
+    image = keras.Input((8, 8, 3))
+    stock = keras.Model(image, layers.GlobalMaxPooling2D()(layers.ReLU()(layers.MaxPooling2D(2)(image))))
+    twin = ke.equivariant(stock, "D4", match=match)
+    x = np.random.default_rng(0).standard_normal((2, 8, 8, 3)).astype("float32")
+    np.testing.assert_array_equal(twin(x), stock(x))
