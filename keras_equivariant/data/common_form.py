@@ -61,6 +61,7 @@ def _kinds(name, paths, wanted=None):
     Pictures are not decoded for that. NIfTI files hold numbers of one scale, whatever their type.
     """
     shapes, (depths, voxels, sides) = {}, (collections.Counter() for _ in range(3))
+    several = {}
     for path in dict.fromkeys(paths):
         voxel = None
         if files.suffix_of(path) in files.PICTURES:
@@ -75,8 +76,19 @@ def _kinds(name, paths, wanted=None):
             )
         voxels[voxel if wanted is None else wanted] += 1
         sides[files.sides(path)] += 1
+        several |= {path: count} if (count := files.frames(path)) > 1 else {}
         shapes[path] = shape
         depths["float32" if files.suffix_of(path) in files.NIFTIS else np.dtype(depth).name] += 1
+    if several:
+        path, count = next(iter(several.items()))
+        log.warning(
+            "%d files of %s hold several pictures, such as %s with %d: the first alone is read. Save the others as "
+            "files of their own, or all as one volume, .npy.",
+            len(several),
+            name,
+            path,
+            count,
+        )
     sides.pop(None, None)
     if len(sides) > 1:
         listed = ", ".join(f"{axes} ({count:,})" for axes, count in sides.most_common())

@@ -8,12 +8,12 @@ import numpy as np
 
 from keras_equivariant.data.cuts import count_of, drawn, others, taken
 from keras_equivariant.data.rows import Rows
+from keras_equivariant.data.scales import are_apart, scale_of
 from keras_equivariant.data.stored import Stored
 from keras_equivariant.data.targets import check_targets, class_numbers, several_classes, whole
 from keras_equivariant.utils.arrays import as_numbers
 
 _LEAST_SPACE = 8  # pixels that an axis of space has at least, where another could be that of channels
-_OTHER_SCALE = 20  # how much larger the numbers of one part are where those of another are fractions
 
 log = logging.getLogger("keras_equivariant.data")
 
@@ -111,9 +111,9 @@ class Dataset:
         images = {part: x for part, x in images.items() if isinstance(x, np.ndarray)}
         if len({x.dtype.kind for x in images.values()}) < 2:
             return
-        largest = {part: float(np.abs(x).max()) for part, x in images.items()}
-        if max(largest.values()) > _OTHER_SCALE * min(largest.values()):
-            listed = ", ".join(f"x_{part} {images[part].dtype} up to {most:g}" for part, most in largest.items())
+        found = {part: scale_of(x) for part, x in images.items()}
+        if are_apart(found.values()):
+            listed = ", ".join(f"x_{part} {scale['dtype']} up to {scale['largest']:g}" for part, scale in found.items())
             log.warning("The parts of %s seem to be of several scales: %s. Save them alike.", self.name, listed)
 
     def _several_classes(self, parts):

@@ -3,6 +3,7 @@
 from keras_equivariant.utils.optional import require
 
 _OWNERS = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
+_PLACE = "ImagePositionPatient"
 
 
 def read(path, mask=False):
@@ -26,10 +27,14 @@ def read(path, mask=False):
     return array if colors else array[..., None], frames == 1, _voxel(dataset) if frames > 1 else None
 
 
-def patients(paths):
+def headers(paths):
+    """What each file says of whom and of what it is; nothing for one that is damaged: `read` says why."""
+    return [_header(path) for path in paths]
+
+
+def patients(headers):
     """What each file belongs to: its patient, else its study or series, by the first of these that tells files apart;
-    None for all where none does, and for a file that does not say it, or is damaged: `read` says why."""
-    headers = [_header(path) for path in paths]
+    None for all where none does, and for a file that does not say it."""
     for tag in _OWNERS:
         found = [str(header.get(tag) or "") or None for header in headers]
         if len(set(found) - {None}) > 1:
@@ -37,10 +42,20 @@ def patients(paths):
     return [None] * len(headers)
 
 
+def slices(headers):
+    """`{series: how many files}` of the series whose files lie at several places, as the slices of a volume do."""
+    places = {}
+    for header in headers:
+        series, place = header.get("SeriesInstanceUID"), header.get(_PLACE)
+        if series and place:
+            places.setdefault(str(series), []).append(tuple(map(float, place)))
+    return {series: len(found) for series, found in places.items() if len(set(found)) > 1}
+
+
 def _header(path):
     pydicom = require("pydicom", "Reading DICOM files", "medical")
     try:
-        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_OWNERS))
+        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*_OWNERS, _PLACE])
     except Exception:  # what is raised on damaged files has no common base
         return {}
 

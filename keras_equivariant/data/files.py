@@ -1,5 +1,6 @@
 """Pictures and volumes in files of their own: which there are, how one is read, and many as one array on disk."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -14,6 +15,8 @@ NIFTIS = (".nii", ".nii.gz")
 DICOMS = (".dcm", ".dicom")
 FITS = (".fits", ".fit", ".fts", ".fits.gz", ".fit.gz", ".fits.fz")
 IN_MEMORY = 2**30  # bytes; larger sets stay on disk
+
+log = logging.getLogger("keras_equivariant.data")
 
 
 def _picture(path, mask):
@@ -82,8 +85,27 @@ def belongings(paths):
     paths = list(paths)
     found = dict(zip(paths, identities(paths), strict=True))
     scans = [path for path in found if suffix_of(path) in DICOMS]
-    owners = zip(scans, dicoms.patients(scans), strict=True)
+    headers = dicoms.headers(scans)
+    _log_slices(dicoms.slices(headers))
+    owners = zip(scans, dicoms.patients(headers), strict=True)
     return found | {path: ("patient", owner) for path, owner in owners if owner is not None}
+
+
+def _log_slices(series):
+    """Say that slices of volumes are read one by one."""
+    if series:
+        log.warning(
+            "%d DICOM files are slices of %d series and are read as images of their own. For volumes make each series "
+            "one file, as `dcm2niix -z y -o FOLDER SERIES` does (.nii.gz), or save the stacked slices as .npy.",
+            sum(series.values()),
+            len(series),
+        )
+
+
+def frames(path):
+    """How many pictures a file holds of which one alone is read; 1 for all others."""
+    suffix = suffix_of(path)
+    return pictures.frames(path) if suffix in PICTURES else tiffs.series(path) if suffix in TIFFS else 1
 
 
 def read(path, mask=False):

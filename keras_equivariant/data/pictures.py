@@ -42,6 +42,12 @@ def header(path):
     return (height, width, 1 if gray else 3), np.dtype(depth)
 
 
+def frames(path):
+    """How many pictures a file shows one after the other. What a camera adds to a photograph is none of them."""
+    with require("PIL.Image", "Reading pictures", "files").open(path) as picture:
+        return 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
+
+
 def orientation(picture):
     """How a picture's camera noted that it was held, 1 (upright) to 8; above 4 height and width change places."""
     found = picture.getexif().get(_ORIENTATION, 1)

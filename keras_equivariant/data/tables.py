@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 import re
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from keras_equivariant.data.parts import PARTS, part_of
 TARGETS = ("class", "number", "angle", "axis", "vector")
 CLASS_COLUMNS = ("class", "label", "category", "target_class", "diagnosis")
 PART_COLUMNS = ("part", "split", "set", "subset", "fold")
+
+log = logging.getLogger("keras_equivariant.data")
 
 _COMMA = re.compile(r"[-+]?\d*,\d+")  # a decimal comma
 
@@ -56,12 +59,33 @@ def load_table(path, seed=0, size=None, fit="pad", target=None, bits=None):
     split = _part_column(path, rows, lines, [c for c in columns if c != named])
     wanted = [c for c in columns if c not in (named, split)]
     values, fields = _targets(path, rows, lines, wanted, target)
+    _log_contradictions(path, paths, lines, values)
     where = [part_of(row[split]) if split else "train" for row in rows]
     parts = {}
     for part in dict.fromkeys(where):
         chosen = [i for i, p in enumerate(where) if p == part]
         parts[part] = [paths[i] for i in chosen], values[chosen]
     return assembled(path, parts, size=size, fit=fit, seed=seed, bits=bits, **fields)
+
+
+def _log_contradictions(path, paths, lines, values):
+    """Name a file that shows one thing in one row, and another in a second one."""
+    first, other = {}, []
+    for file, line, value in zip(files.identities(paths), lines, np.asarray(values).tolist(), strict=True):
+        known = first.setdefault(file, (line, value))
+        if known[1] != value:
+            other.append((file, known[0], line))
+    if other:
+        file, before, line = other[0]
+        log.warning(
+            "%d files of %s show one thing in one row and another in a second, such as %s in the lines %d and %d: a "
+            "network cannot know both. Take one row away.",
+            len({file for file, *_ in other}),
+            path,
+            Path(file).name,
+            before,
+            line,
+        )
 
 
 def _read(path):

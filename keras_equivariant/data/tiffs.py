@@ -43,6 +43,12 @@ def read(path, mask=False):
     return _upright(array, axes, tag.value if tag else 1), len(axes) == 3
 
 
+def series(path):
+    """How many images or volumes of their own a file holds; smaller copies of one are none."""
+    with require("tifffile", "Reading .tif files", "files").TiffFile(path) as file:
+        return len(file.series)
+
+
 def _channels_last(array, axes):
     """The array with its samples, or the channels of a microscope, on the last axis, and the axes' letters."""
     at = next((axes.index(letter) for letter in "SC" if letter in axes), None)

@@ -101,7 +101,7 @@ def fit_network(
         trained, targets = task.trained(trained, dataset), task.learned(model, images, dataset.y_train)
         if recipe.lie_derivative_penalty:
             trained = with_lie_penalty(trained, recipe.lie_derivative_penalty)
-        task.compile(trained, _optimizer(model, recipe, steps, epochs), recipe.loss, dataset.y_train)
+        task.compile(trained, _optimizer(model, recipe, steps, epochs), recipe.loss, targets)
         if keras.backend.backend() == "tensorflow":  # which else traces the first step twice
             trained.optimizer.build(trained.trainable_variables)
         done = distribution.agree(trained, checkpoint.restore(trained) if distribution.is_chief else 0)

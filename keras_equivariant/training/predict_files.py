@@ -213,6 +213,7 @@ def _map(trained, path):
     kept = trained.settings.get("data_options") or {}
     own = _form(trained, [path], sized=False)
     image, size = np.asarray(own.files([path])), trained.model.input_shape[1:-1]
+    trained.check_scale(image, str(path))
     if any(n not in (None, have) for n, have in zip(size, own.size, strict=True)):
         if kept.get("fit") == "resize":
             answer = predict(trained.model, sizes.fitted(image[0], size, "resize")[None], trained.preprocess)[0]

@@ -26,6 +26,7 @@ from keras_equivariant.training import reporting
 from keras_equivariant.training.agreement import certified_group
 from keras_equivariant.training.distribution import Distribution, make_distribution
 from keras_equivariant.training.evaluation import angles_of
+from keras_equivariant.training.finished import Finished
 from keras_equivariant.training.fit import check_fit, fit_network
 from keras_equivariant.training.network import Network, data_of, make_network, recipe_of
 from keras_equivariant.training.origin import command_line, data_path, origin_of
@@ -92,7 +93,8 @@ def train(
         fraction: Train on this part of the training images, drawn likewise, 0.1 for a tenth; validation images are held
             out of it, the test set stays whole.
         data_options: Options of the data set, see `ke.data.load`: `{"size": (96, 128), "fit": "resize"}`.
-        resume: Continue an interrupted run. At most one epoch is done again, and the result is the same.
+        resume: Continue an interrupted run. At most one epoch is done again, and the result is the same; that of a run
+            which has ended, and is called as it was, is read from its folder.
         tensorboard: Also write TensorBoard logs.
         angle_step: Degrees between the angles of the test.
         angle_samples: Test images rotated to each angle (None: all).
@@ -163,15 +165,26 @@ def train(
         job.check(dataset)
     check_exportable(task_of(dataset).served(jobs[0].network.model), formats)
     group = certified_group(jobs[0].network.model, dataset)
+    found = origin_of(dataset)
+    tests = {"angles": angles, "angle_samples": angle_samples, "formats": list(export_formats)}
+    tests["inference_type"] = inference_type
     with room(jobs[0].folder.path, "Free some and continue with --resume"), contextlib.ExitStack() as stack:
         for job in jobs if distribution.is_chief else ():
             stack.callback(job.folder.close)
-            job.open(resume, {**origin, **origin_of(dataset)})
+            job.open(resume, {**origin, **found})
+        ended = Finished(jobs, found["data_sha256"], tests) if distribution.is_chief else None
+        known = ended.results() if resume and ended and distribution.kind != "multi_worker" else None
+        if known:
+            return replace(known[0], comparison=known[1] if len(known) > 1 else None)
+        if ended:
+            ended.forget()
         jobs = [job.fitted(dataset, tensorboard, verbose) for job in jobs]
         if not distribution.is_chief:
             return None
         results = [job.test(dataset, angles, angle_samples, group) for job in jobs]
-        return finish(jobs[0], results, dataset, export_formats, inference_type)
+        result = finish(jobs[0], results, dataset, export_formats, inference_type)
+        ended.note(results)
+        return result
 
 
 @dataclass(frozen=True)

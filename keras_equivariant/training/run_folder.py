@@ -29,6 +29,7 @@ class RunFolder:
     | model.keras | the trained network |
     | report.html | everything to look at: data, learning, answers, certificate, exported files, in one file |
     | summary.json | the results, in percent |
+    | tested.json | what an ended run was asked for, by which `resume` knows that there is nothing left to do |
     | accuracy_by_angle.png, f1_by_angle.png | the test score of rotated images |
     | certificate.json, .txt, .png | the equivariance error of the trained network |
     | export/ | the network as it is served |

@@ -9,6 +9,7 @@ import keras
 from keras_equivariant import data as datasets
 from keras_equivariant.data import Preprocess, Rows
 from keras_equivariant.data.masks import OBJECTS
+from keras_equivariant.data.scales import are_apart, are_of_kinds, scale_of
 from keras_equivariant.training.origin import data_path
 from keras_equivariant.training.run_folder import CONFIG, read_json
 from keras_equivariant.training.summaries import by_seed
@@ -24,7 +25,7 @@ log = logging.getLogger("keras_equivariant.training")
 class Trained:
     """A model with what its run knew: the preprocessing in front of it, the settings (empty for a bare file), the
     absolute path of its data, where they had one, its task, the names of what was learned, what the data call it, how
-    vectors among it rotate, and the probability from which on a pixel counts as found."""
+    vectors among it rotate, the probability from which on a pixel counts as found, and the scale of its images."""
 
     model: keras.Model
     preprocess: Preprocess = field(default_factory=Preprocess)
@@ -35,6 +36,7 @@ class Trained:
     target_type: str = ""
     threshold: float = 0.5
     target_names: tuple = ()
+    inputs: dict = field(default_factory=dict)
 
     @property
     def served(self):
@@ -98,6 +100,7 @@ class Trained:
                     "not seen, --option periodic=false, or train on such data."
                 )
             return
+        self.check_scale(images, name)
         found = self.preprocess(images[:1]).shape[1:]
         if not _fits(found, shape[1:]):
             wanted = tuple(size if size is not None else "any" for size in shape[1:])
@@ -105,6 +108,31 @@ class Trained:
                 f"The images must have the shape that the network was trained on, {wanted}. Received: {name} with "
                 f"images of {tuple(found)}. Resize them, or train on them."
             )
+
+    def check_scale(self, images, name):
+        """ValueError where images are bytes and those of the run were fractions of them, or the other way round; a
+        warning where they are of the same kind, but far larger or smaller."""
+        if not self.inputs:
+            return
+        own, found = self.inputs, scale_of(images)
+        if not found["largest"] or not are_apart([own, found]) or {own["dtype"], found["dtype"]} == {"uint8"}:
+            return
+        if not are_of_kinds([own, found]):
+            log.warning(
+                "The network was trained on numbers up to %g; those of %s are up to %g. If they are of another scale, "
+                "its answers are wrong.",
+                own["largest"],
+                name,
+                found["largest"],
+            )
+            return
+        bytes_ = own["dtype"] == "uint8"
+        remedy = "(255 * x).astype('uint8')" if bytes_ else "(x / 255).astype('float32')"
+        raise ValueError(
+            f"Images have the scale of those that the network was trained on, {own['dtype']} up to "
+            f"{own['largest']:g}. Received: {name} with {found['dtype']} up to {found['largest']:g}. Save them in it, "
+            f"such as numpy.save(name, {remedy}), or train on such images."
+        )
 
 
 def _fits(found, wanted):
@@ -157,4 +185,5 @@ def load_trained(path):
         *learned,
         threshold=summary.get("threshold", 0.5),
         target_names=tuple(origin.get("target_names") or ()),
+        inputs=origin.get("inputs") or {},
     )

@@ -204,3 +204,18 @@ def test_dicom_without_pixels_or_in_another_compression_says_so(tmp_path):
     (tmp_path / "set" / "ill" / "torn.dcm").write_bytes(b"DICM")
     with pytest.raises(ValueError, match="must be whole.*torn.dcm"):
         load(tmp_path / "set")
+
+
+def test_slices_of_a_series_are_named(tmp_path, caplog):
+    for k in range(12):
+        folder, place = tmp_path / "set" / "ab"[k // 6], ["0", "0", str(5 * (k % 3))]
+        folder.mkdir(parents=True, exist_ok=True)
+        tags = {"SeriesInstanceUID": f"1.2.{k // 3}", "ImagePositionPatient": place}
+        write_dicom(folder / f"{k:02}.dcm", np.full((4, 4), k + 1, "uint8"), **tags)
+    load(tmp_path / "set")
+    assert "12 DICOM files are slices of 4 series" in caplog.text and "dcm2niix" in caplog.text
+    caplog.clear()
+    for k, path in enumerate(sorted((tmp_path / "set").rglob("*.dcm"))):
+        write_dicom(path, np.full((4, 4), k + 1, "uint8"), SeriesInstanceUID=f"1.2.{k // 3}")
+    load(tmp_path / "set")
+    assert "slices" not in caplog.text

@@ -112,3 +112,31 @@ def test_clouds_in_files_of_their_own_are_told_the_archive(tmp_path, ending):
     points = np.random.default_rng(0).normal(size=(10, 4, 3))
     np.savez(tmp_path / "clouds.npz", positions=points, y=np.arange(10) % 2)
     assert data.load(tmp_path / "clouds.npz").num_classes == 2
+
+
+def test_a_table_that_says_two_things_of_one_file_is_named(tmp_path, caplog):
+    some(tmp_path, "a", "b")
+    rows = [f"{folder}/{i}.png,{folder}" for folder in "ab" for i in range(5)]
+    for more, told in (["a/0.png,a"], False), (["./a/0.png,b", "a/0.png,a"], True):
+        (tmp_path / "set.csv").write_text("\n".join(["file,label", *rows, *more]))
+        caplog.clear()
+        data.load(tmp_path / "set.csv")
+        assert ("1 files of" in caplog.text and "0.png in the lines 2 and 12" in caplog.text) == told
+    (tmp_path / "set.csv").write_text(
+        "\n".join(["file,label,split", *[f"{row},train" for row in rows], "./a/0.png,b,test"])
+    )
+    with pytest.raises(ValueError, match="A file is in one part only"):
+        data.load(tmp_path / "set.csv")
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp", "tif"])
+def test_files_of_several_pictures_are_named(tmp_path, caplog, ending):
+    some(tmp_path, "a", "b")
+    data.load(tmp_path)
+    assert "several pictures" not in caplog.text
+    frames = [Image.fromarray(np.full((6, 6), level, "uint8")) for level in (0, 90, 200)]
+    if ending == "tif":  # pages of several sizes are no volume
+        frames[1:] = [frame.resize((n, n)) for n, frame in zip((4, 3), frames[1:], strict=True)]
+    frames[0].save(tmp_path / "a" / f"6.{ending}", save_all=True, append_images=frames[1:])
+    data.load(tmp_path)
+    assert "1 files of" in caplog.text and f"6.{ending} with " in caplog.text and "the first alone" in caplog.text

@@ -1,9 +1,13 @@
 """Networks of molecules: what a mask leaves out, and energies of many digits."""
 
+from dataclasses import replace
+
+import keras
 import numpy as np
 import pytest
 
 import keras_equivariant as ke
+from keras_equivariant.data import Rows
 from keras_equivariant.training.network import make_network
 from keras_equivariant.training.tasks import task_of
 from keras_equivariant.training.tasks.molecules import parts_of_energy
@@ -53,11 +57,35 @@ def test_energies_of_many_digits_are_learned_as_others_are(tmp_path, caplog):
         assert ("steps of 0.03" in caplog.text) == (name == "all")
     for key in ("test_mae", "mean_mae_over_angles"):
         np.testing.assert_allclose(*[found[name].summary[key] for name in found], atol=2e-3)
+    np.testing.assert_allclose(*[found[name].history["loss"] for name in found], rtol=0.05)
     data = ke.data.load(tmp_path / "all.npz")
     task = task_of(data)
     assert abs(task.scores(found["all"].model, data.x_test, data.y_test)["mae"] / found["all"].scores["mae"] - 1) < 1e-6
     off = found["all"].model.predict([*data.x_test.arrays.values()], verbose=0) - data.y_test.arrays["energy"]
     assert abs(np.abs(off).mean() - found["all"].scores["mae"]) < 0.04, "the network answers with totals"
+
+
+@pytest.mark.parametrize(("unit", "alone"), [(1e-18, 0.0), (1.0, 1e5), (1e18, 0.0)])
+@pytest.mark.parametrize("target", ["energy", "forces"])
+def test_the_loss_depends_neither_on_units_nor_on_what_atoms_have_alone(target, unit, alone):
+    """A loss in the spread of total energies, that of the atoms, would say nothing of what there is to learn."""
+    clusters = ke.data.load("clusters", count=30, atoms=4, target=target)
+    x, task = clusters.x_train, task_of(clusters)
+    atoms = np.where(x.arrays["mask"][..., None], x.arrays["values"], 0).sum(axis=(1, 2), dtype="float64")[:, None]
+    other = {name: unit * y.astype("float64") for name, y in clusters.y_train.arrays.items()}
+    other["energy"] += alone * atoms
+    found = []
+    for y in (clusters.y_train, Rows(**other)):
+        dataset = replace(clusters, y_train=y)
+        keras.utils.set_random_seed(0)
+        model = make_network("tfn_molecules", dataset, SIZES["tfn_molecules"]).model
+        targets, trained = task.learned(model, x, y), task.trained(model, dataset)
+        task.compile(trained, targets=targets)
+        inputs, wanted = [*x.arrays.values()], targets.arrays if target == "forces" else targets.arrays["energy"]
+        found.append(np.ravel(trained.evaluate(inputs, wanted, verbose=0))[0])
+        off = task._answers(model, x)["energy"].astype("float64") - y.arrays["energy"]
+        found[-1:] = [found[-1], np.abs(off).mean() / (unit if y is not clusters.y_train else 1)]
+    np.testing.assert_allclose(found[:2], found[2:], rtol=5e-3)
 
 
 def test_forces_of_energies_of_many_digits():

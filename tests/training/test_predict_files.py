@@ -99,6 +99,33 @@ def test_pictures_of_16_bits_are_read_as_those_of_8(classes, tmp_path):
         ke.data.load(classes / "zoo", bits=12)
 
 
+def test_images_have_the_scale_of_those_of_the_run(classes, monkeypatch, tmp_path, caplog):
+    assert load_trained(classes / "run").inputs == {"dtype": "uint8", "largest": 225.0}
+    bytes_ = np.full((8, 8), 200, "uint8")
+    picture(tmp_path / "byte.png", bytes_)
+    np.save(tmp_path / "part.npy", bytes_ / np.float32(255))
+    np.save(tmp_path / "black.npy", np.zeros((8, 8), "float32"))
+    for own, wrong, right in (("float32", "byte.png", "part.npy"), ("uint8", "part.npy", "byte.png")):
+        largest = 1.0 if own == "float32" else 255.0
+        for outputs in ([1.0], None):  # numbers, and answers at every pixel
+            of_model(monkeypatch, outputs, inputs={"dtype": own, "largest": largest})
+            with pytest.raises(
+                ValueError, match=f"trained on, {own} up to {largest:g}. Received: .*numpy.save"
+            ) as error:
+                ke.predict_files("run", tmp_path / wrong)
+            ke.predict_files("run", tmp_path / right)
+            ke.predict_files("run", tmp_path / "black.npy")
+        x = np.asarray(image_module.open(tmp_path / wrong) if wrong.endswith("png") else np.load(tmp_path / wrong))
+        remedy = "(255 * x).astype('uint8')" if own == "uint8" else "(x / 255).astype('float32')"
+        assert f"numpy.save(name, {remedy})" in str(error.value)
+        np.save(tmp_path / "mended.npy", (255 * x).astype("uint8") if own == "uint8" else (x / 255).astype("float32"))
+        ke.predict_files("run", tmp_path / "mended.npy")
+    assert not caplog.records
+    of_model(monkeypatch, [1.0], inputs={"dtype": "float32", "largest": 3000.0})
+    ke.predict_files("run", tmp_path / "part.npy")
+    assert "numbers up to 3000; those of" in caplog.text
+
+
 def test_masks_are_as_large_as_their_images(tmp_path):
     rng = np.random.default_rng(0)
     for i in range(8):

@@ -10,9 +10,11 @@ from tiny_training import SPEC, plain, save_shapes
 
 import keras_equivariant as ke
 from keras_equivariant.cli import main
+from keras_equivariant.export import export
 from keras_equivariant.results import record_run
-from keras_equivariant.training import compare_runs
+from keras_equivariant.training import compare_runs, results
 from keras_equivariant.training.seeds import train_seeds
+from keras_equivariant.training.tasks.classification import Classification
 
 pytestmark = pytest.mark.tensorflow
 
@@ -119,3 +121,34 @@ def test_runs_that_are_left_from_more_seeds_are_not_counted(tmp_path):
     fewer = train_seeds(train, 2, {**given, "resume": True}, "command")
     assert fewer.summary["seeds"] == [0, 1] and str(fewer) == compare_runs([tmp_path / "run", tmp_path / "run/compare"])
     assert "0.5 ± " in str(fewer).splitlines()[1]
+
+
+def test_seeds_that_have_ended_are_read_not_tested_again(tmp_path, monkeypatch):
+    data, run = save_shapes(tmp_path / "shapes.npz", 24), tmp_path / "run"
+    options = {"epochs": 1, "angle_step": 180, "export_formats": (), "verbose": 0}
+    first = ke.train(SPEC, data, run, seeds=2, **options)
+    tested, scores = [], Classification.scores
+    monkeypatch.setattr(Classification, "scores", lambda *given: tested.append(1) or scores(*given))
+    again = ke.train(SPEC, data, run, seeds=2, resume=True, **options)
+    assert not tested and again.summary == first.summary and str(again) == str(first)
+    for old, new in zip(first.results, again.results, strict=True):
+        assert (old.scores, old.score_by_angle, old.history) == (new.scores, new.score_by_angle, new.history)
+        assert old.summary == new.summary and str(old.certificate) == str(new.certificate)
+        for a, b in zip(old.model.get_weights(), new.model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+    # What is asked for in other words, or is not there any more, is made: another network and a file, then other data.
+    one, file = {**options, "compare": SPEC, "export_formats": ("keras",)}, run / "seed0" / "export" / "tiny.keras"
+    arrays = dict(np.load(data))
+    for images in (arrays["x_test"], 255 - arrays["x_test"]):
+        np.savez(data, **{**arrays, "x_test": images})
+        tested.clear()
+        found = ke.train(SPEC, data, run / "seed0", resume=True, **one)
+        assert tested and file.is_file()
+    tested.clear()
+    read = ke.train(SPEC, data, run / "seed0", resume=True, **one)
+    assert not tested and read.summary == found.summary and read.comparison.summary == found.comparison.summary
+    file.unlink()
+    made = []
+    monkeypatch.setattr(results, "export", lambda *given, **named: made.append(1) or export(*given, **named))
+    ke.train(SPEC, data, run / "seed0", resume=True, **one)
+    assert made

@@ -23,7 +23,7 @@ from keras_equivariant.utils.periodic import space_of
 FORCE_WEIGHT = 10.0  # of a molecule there is one energy and three forces an atom, which say more
 SAMPLES = 12  # molecules drawn in the report
 COMPOSITION, ENERGY = "composition", "energy"  # layers behind a network of energies
-ROUNDING = 1e-12  # what a linear fit of energies leaves over where it is exact
+ROUNDING = 1e-12  # of the largest energy: what a linear fit leaves over where it is exact
 COARSE = 0.01  # steps of an energy, in deviations of what there is to learn
 
 log = logging.getLogger("keras_equivariant.training")
@@ -64,7 +64,7 @@ class Molecules(Measured):
         rounded = weights.astype("float32")
         # What the rounded fit leaves over is the same for like molecules, and may be many deviations of the rest.
         offset = of_composition(dataset.x_train, weights - rounded).mean()
-        own = rescaled(model, spread(rest, ROUNDING), offset)
+        own = rescaled(model, _spread(rest, energies), offset)
         positions, values, mask = model.inputs
         linear = keras.layers.Dense(1, use_bias=False, name=COMPOSITION, trainable=False, dtype="float32")
         atoms = LiePooling("sum", name="atoms", dtype="float32")([positions, linear(values), mask])
@@ -76,7 +76,9 @@ class Molecules(Measured):
     def learned(self, model, inputs, targets):
         if "energy" not in self.targets:
             return targets
-        energies = targets.arrays["energy"] - of_composition(inputs, parts_of_energy(model)[1])
+        totals = np.asarray(targets.arrays["energy"], "float64")
+        energies = totals - of_composition(inputs, parts_of_energy(model)[1])
+        energies[np.abs(energies) <= ROUNDING * np.abs(totals).max()] = 0
         return Rows(**{**targets.arrays, "energy": energies.astype("float32")})
 
     def trained(self, model, dataset):
@@ -107,7 +109,7 @@ class Molecules(Measured):
     @staticmethod
     def _scale(name, array):
         rotates = name in MOVING
-        return float(np.sqrt(np.mean(np.square(array)))) if rotates else spread(array, ROUNDING).tolist()
+        return float(np.sqrt(np.mean(np.square(array, dtype="float64")))) if rotates else _spread(array, array).tolist()
 
     def metrics(self):
         return [keras.metrics.MeanAbsoluteError(name="mae")]
@@ -281,9 +283,14 @@ def parts_of_energy(model):
     return keras.Model(model.inputs, own, name=model.name), layers[COMPOSITION].get_weights()[0]
 
 
+def _spread(rest, energies):
+    """`spread` of what a linear fit of energies leaves over, in any units: 1 where that is their rounding."""
+    return spread(rest, ROUNDING * np.abs(energies).max())
+
+
 def _warn_of_rounding(energies, rest, name):
     """A warning where float32 has too few digits for what a network answers."""
-    largest, differ = np.abs(energies).max(), float(np.min(spread(rest, ROUNDING)))
+    largest, differ = np.abs(energies).max(), float(np.min(_spread(rest, energies)))
     step = float(np.spacing(np.float32(largest)))
     if step > COARSE * differ:
         log.warning(

@@ -45,7 +45,8 @@ class Task:
         return self
 
     def compile(self, model, optimizer="adam", loss=None, targets=None):
-        """Compile `model` with a loss by name, which may need the training `targets`, and with the task's metrics."""
+        """Compile `model` with a loss by name, which may need the training `targets` as `learned` gives them, and with
+        the task's metrics."""
         model.compile(optimizer=optimizer, loss=self.make_loss(loss or self.losses[0], targets), metrics=self.metrics())
 
     def parameters(self, dataset):

@@ -59,7 +59,8 @@ class Trajectories(Measured):
         )
 
     def make_loss(self, name, targets):
-        scale = 1.0 if targets is None else float(np.sqrt(np.mean(np.square(targets.arrays[self.target]))))
+        states = 1.0 if targets is None else targets.arrays[self.target]
+        scale = float(np.sqrt(np.mean(np.square(states, dtype="float64"))))
         kind = ScaledError if self.target == "states" else PositionError
         return kind(scale, power=1 if name == "absolute_error" else 2)
 
