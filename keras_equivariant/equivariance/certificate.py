@@ -255,6 +255,7 @@ def certify(
     kept = [(layer.name, layer.symmetry_kept) for layer in every_layer if hasattr(layer, "symmetry_kept")]
     notes += [f"symmetry kept by the kernels: {', '.join(f'{name} {share(part)}' for name, part in kept)}"] * bool(kept)
 
+    notes += _hidden(measured, tolerances)
     best = in_float64 or own
     outputs = next(iter(measured.values()))[0].outputs
     names = [output.layouts[0] for output in outputs]
@@ -272,6 +273,18 @@ def certify(
         lie_derivative=lie_derivative(OnArrays(best, inputs), setting, names) if setting.lie else None,
         **judge(group, measured, unavailable, tolerances, located, symmetry_problems(network)),
     )
+
+
+def _hidden(measured, tolerances):
+    """A note for each output with channels of which no error shows beside the larger ones."""
+    dtype, parts = next(iter(measured.items()))
+    for i, output in enumerate(parts[0].outputs):
+        if hidden := output.hidden(tolerances[dtype]):
+            listed = ", ".join(map(str, hidden[:8])) + (" and others" if len(hidden) > 8 else "")
+            yield (
+                f"nothing is said of channels {listed} of output {i}: they are so small beside the others that no "
+                "error of theirs would show; certify them by themselves, or in units of their size"
+            )
 
 
 def _is_auto(layout):

@@ -33,6 +33,7 @@ class Measurement:
     entries: int = 0  # numbers in f(x)
     change: float = 0.0  # |f(x') - f(x)|^2 for a distorted input x'
     finite: bool = True
+    channels: np.ndarray | float = 0.0  # |f(x)|^2 of each entry of the last axis
 
     @property
     def errors(self):
@@ -48,6 +49,12 @@ class Measurement:
     def response(self):
         """Relative change of the output when the input is distorted."""
         return float(relative(self.change, self.norm))
+
+    def hidden(self, tolerance):
+        """Which channels are so small beside the output that with none of them right its error would be within the
+        tolerance; those that are zero have no law to break."""
+        shares = relative(self.channels, self.norm)
+        return np.flatnonzero((shares > 0) & (2 * shares <= tolerance)).tolist()
 
     @property
     def best(self):
@@ -142,7 +149,9 @@ def _sums(fn, group, inputs, elements, input_layouts, output_layouts, batch_size
             layouts = output_layouts([y.shape for y in reference])
             found = [_empty(y, names, len(elements)) for y, names in zip(reference, layouts, strict=True)]
         for output, y in zip(found, reference, strict=True):
-            output.norm += square(seen(y, output.layouts[0] if output.layouts else Invariant()))
+            counted = seen(y, output.layouts[0] if output.layouts else Invariant())
+            output.norm += square(counted)
+            output.channels = output.channels + _squares(counted)
             output.entries += y.size
             output.finite &= bool(np.isfinite(y).all())
         total += sum(square(x[:rows]) for x, moves_it in zip(batch, moving, strict=True) if moves_it)
@@ -293,6 +302,12 @@ def rounding(exact, rounded, sizes=None):
 def square(x):
     """|x|^2, summed in float64."""
     return float(np.sum(np.abs(_wide(x)) ** 2))
+
+
+def _squares(x):
+    """|x|^2 of each entry of the last axis, one of all where there is none but that of the samples."""
+    wide = np.abs(_wide(x)) ** 2
+    return wide.reshape(-1, wide.shape[-1] if wide.ndim > 1 else 1).sum(axis=0)
 
 
 def distance(a, b):
