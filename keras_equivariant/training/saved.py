@@ -104,9 +104,13 @@ class Trained:
         found = self.preprocess(images[:1]).shape[1:]
         if not _fits(found, shape[1:]):
             wanted = tuple(size if size is not None else "any" for size in shape[1:])
+            gray = shape[-1] == 1 and found[-1] == 3
+            channels = (
+                "" if shape[-1] in (None, found[-1]) else f"; save them {'in gray' if gray else 'with its channels'}"
+            )
             raise ValueError(
                 f"The images must have the shape that the network was trained on, {wanted}. Received: {name} with "
-                f"images of {tuple(found)}. Resize them, or train on them."
+                f"images of {tuple(found)}. Resize them, or train on them{channels}."
             )
 
     def check_scale(self, images, name):

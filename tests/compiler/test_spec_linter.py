@@ -232,6 +232,15 @@ def test_the_nearest_input_sizes_of_the_whole_network_are_named():
     assert all(lint("p4m_resnet", size=size, blocks=1) for size in (149, 151))
 
 
+@pytest.mark.parametrize(("size", "found"), [((33, 45), "32x40 and 40x48"), ((45, 32), "40x32 and 48x32")])
+def test_the_nearest_sizes_of_images_that_are_no_squares_are_named(size, found):
+    *inner, last = lint("d4_unet", size=size)
+    assert all("; use size" not in str(problem) for problem in inner)
+    assert f"on inputs of size {found}. Received: size {size[0]}x{size[1]}; use size=[" in str(last)
+    for near in found.split(" and "):
+        assert lint("d4_unet", size=[*map(int, near.split("x"))]) == []
+
+
 def test_no_sizes_are_tried_for_what_no_size_mends(monkeypatch, tmp_path):
     from keras_equivariant.compiler.linter import linter
 

@@ -193,3 +193,13 @@ def test_one_class_is_none_to_learn_but_may_be_tested_on(run, capsys, tmp_path):
     ke.data.register("dogs_alone", lambda: alone)
     status, text = evaluate(run, capsys, "--data", "dogs_alone")
     assert status == 0 and "Test error 0.00 %" in text
+
+
+def test_images_of_other_channels_are_told_to_be_saved_in_those(run, capsys, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    for name in ("cat", "dog"):
+        (tmp_path / "colors" / name).mkdir(parents=True)
+        for i in range(5):
+            image.fromarray(RNG.integers(0, 255, (8, 8, 3), "uint8")).save(tmp_path / "colors" / name / f"{i}.png")
+    status, text = evaluate(run, capsys, "--data", tmp_path / "colors")
+    assert status == 2 and "train on them; save them in gray" in text

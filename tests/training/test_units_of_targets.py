@@ -53,6 +53,13 @@ def test_numbers_in_small_units_are_told_from_those_that_are_all_alike():
     np.testing.assert_allclose(spread(numbers.astype("float32")), [numbers[:, 0].std(), 1.0], rtol=1e-4)
 
 
+def test_a_table_of_errors_by_angle_shows_those_of_any_unit():
+    for unit in UNITS:
+        lines = TASKS["regression"].angle_table({"mae_by_angle": {"0": 0.3 * unit, "90": 0.6 * unit}}).splitlines()
+        assert [float(line.split()[1]) for line in lines] == pytest.approx([0.3 * unit, 0.6 * unit])
+        assert [line.count("#") for line in lines] == [25, 50]
+
+
 def test_the_explained_part_is_that_in_any_unit_and_none_of_numbers_that_are_alike():
     x = RNG.random((8, 4, 4, 1)).astype("float32")
     model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])

@@ -100,7 +100,7 @@ def trace(spec: Spec) -> Trace:
 
 def _of_inner_layer(problem):
     """A problem whose remedies are those of a layer inside: the size to change is that of the input."""
-    message = problem.message.replace("; use size ", "; this layer would take size ")
+    message = problem.message.replace(input_sizes.USE_SIZE, "; this layer would take size")
     return dataclasses.replace(problem, message=message)
 
 

@@ -219,7 +219,8 @@ def _short(value):
 def bars(values, unit="%"):
     """A line for each angle of `{degrees as text: value}`, with a bar of 50 marks for the most, or for 100 %."""
     most = 100 if unit == "%" else max(values.values(), default=1) or 1
+    digits = "6.2f" if unit in ("%", "°") else "9.4g"  # of units that may be any
     return "\n".join(
-        f"{angle:>6}°  {value:6.2f} {unit}  {'#' * round(50 * value / most)}".rstrip()
+        f"{angle:>6}°  {value:{digits}} {unit}  {'#' * round(50 * value / most)}".rstrip()
         for angle, value in values.items()
     )
