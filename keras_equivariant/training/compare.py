@@ -48,11 +48,14 @@ def compare_runs(folders, plot=None):
         ['run', 'parameters']
     """
     runs = {name: _checked(folder) for name, folder in _named(folders).items()}
-    kinds = {(_task(run).result, run["data"]) for found in runs.values() for run in found}
-    if len(kinds) > 1:
+    kinds = {_task(run).result for found in runs.values() for run in found}
+    data, tested = {run["data"] for found in runs.values() for run in found}, {*map(_tested, runs.values())}
+    # Data that are called by several paths are the same where what was tested is.
+    if len(kinds) > 1 or len(data) > 1 and (len(tested) > 1 or None in tested):
         raise ValueError(
             "Only runs on the same data can be compared. Received: "
             + ", ".join(f"{name} on {found[0]['data']}" for name, found in runs.items())
+            + ". Train them on the same, or test each on the same with evaluate RUN --data."
         )
     first = next(iter(runs.values()))[0]
     task = _task(first)

@@ -7,7 +7,7 @@ import shlex
 
 from keras_equivariant.data import registry
 from keras_equivariant.data.rows import Rows, parts_of
-from keras_equivariant.data.scales import scale_of
+from keras_equivariant.data.scales import extent_of, scale_of
 from keras_equivariant.data.stored import Stored
 from keras_equivariant.utils.provenance import UNKNOWN, digest, provenance
 
@@ -80,9 +80,16 @@ def origin_of(dataset):
     names = dataset.y_train.arrays if isinstance(dataset.y_train, Rows) else dataset.target_names
     learned = {"task": dataset.task, "targets": [*map(str, names)], "target_type": dataset.target_type}
     learned["target_names"] = [*map(str, dataset.target_names)]
-    if not isinstance(dataset.x_train, Rows):
-        learned["inputs"] = scale_of(dataset.x_train)
+    learned["inputs"] = _scale_of(dataset.x_train)
     return {"data_sha256": digest_of(*parts), **learned, **provenance()}
+
+
+def _scale_of(inputs):
+    """What is kept of the scale of images, or of clouds of points; nothing of other inputs."""
+    if not isinstance(inputs, Rows):
+        return scale_of(inputs)
+    arrays = inputs.arrays
+    return {"extent": extent_of(arrays["positions"], arrays["mask"])} if {"positions", "mask"} <= set(arrays) else {}
 
 
 def digest_of(*parts):

@@ -63,6 +63,7 @@ class Answers:
         places = trained.model.input_shape[0][1] or max(cloud.mask.shape[1] for cloud in self._clouds)
         rows = [_rows(trained, cloud, places, path) for cloud, path in zip(self._clouds, paths, strict=True)]
         joined = Rows(**{name: np.concatenate([r.arrays[name] for r in rows]) for name in rows[0].arrays})
+        trained.check_extent(joined, str(paths[0]) if len(paths) == 1 else "what is predicted")
         self._outputs = task.outputs(trained.model, joined, trained.preprocess)
 
     def table(self):

@@ -9,7 +9,7 @@ import keras
 from keras_equivariant import data as datasets
 from keras_equivariant.data import Preprocess, Rows
 from keras_equivariant.data.masks import OBJECTS
-from keras_equivariant.data.scales import are_apart, are_of_kinds, scale_of
+from keras_equivariant.data.scales import UNITS, are_apart, are_of_kinds, extent_of, scale_of
 from keras_equivariant.training.origin import data_path
 from keras_equivariant.training.run_folder import CONFIG, read_json
 from keras_equivariant.training.summaries import by_seed
@@ -99,6 +99,7 @@ class Trained:
                     f"{found}. Give the run's folder, which knows its elements and places, leave out cells that it has "
                     "not seen, --option periodic=false, or train on such data."
                 )
+            self.check_extent(images, name)
             return
         self.check_scale(images, name)
         found = self.preprocess(images[:1]).shape[1:]
@@ -113,10 +114,25 @@ class Trained:
                 f"images of {tuple(found)}. Resize them, or train on them{channels}."
             )
 
+    def check_extent(self, rows, name):
+        """A warning where clouds of points are far larger or smaller than those of the run, as in another unit."""
+        own, arrays = self.inputs.get("extent"), rows.arrays if isinstance(rows, Rows) else {}
+        if not own or not {"positions", "mask"} <= set(arrays):
+            return
+        found = extent_of(arrays["positions"], arrays["mask"])
+        if found and not 1 / UNITS < found / own < UNITS:
+            log.warning(
+                "The points that the network was trained on lie %.3g from the middle of their cloud on average, those "
+                "of %s %.3g. If their coordinates are in another unit, its answers are wrong.",
+                own,
+                name,
+                found,
+            )
+
     def check_scale(self, images, name):
         """ValueError where images are bytes and those of the run were fractions of them, or the other way round; a
         warning where they are of the same kind, but far larger or smaller."""
-        if not self.inputs:
+        if "dtype" not in self.inputs:
             return
         own, found = self.inputs, scale_of(images)
         if not found["largest"] or not are_apart([own, found]) or {own["dtype"], found["dtype"]} == {"uint8"}:

@@ -115,6 +115,18 @@ def of_dipoles(width, **fields):
     return Trained(model, settings=kept, task="molecules", targets=("dipole",), target_names=("mu",))
 
 
+def test_molecules_in_another_unit_of_length_are_named(run, tmp_path, caplog, capsys):
+    z, pos, energy = molecules()
+    for name, unit in (("angstrom", 1.0), ("nanometers", 0.1)):
+        np.savez(tmp_path / f"{name}.npz", z=z, pos=unit * pos, energy_kcal=energy, forces=pos)
+        for command in ("predict", "evaluate"):
+            caplog.clear()
+            given = [str(tmp_path / f"{name}.npz")]
+            given = given if command == "predict" else ["--angle-step", "180", "--data", *given]
+            assert main([command, str(run), *given]) == 0
+            assert ("in another unit, its answers are wrong" in caplog.text + capsys.readouterr().out) == (unit != 1)
+
+
 def test_molecules_lie_in_cells_where_they_did_in_training(tmp_path, monkeypatch):
     pytest.importorskip("ase")
     z, pos, _ = molecules(2)

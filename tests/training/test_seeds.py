@@ -114,6 +114,16 @@ def test_missing_seeds_are_added_and_the_other_network_is_compared(tmp_path):
         compare_runs([tmp_path / "run"])
 
 
+def test_data_called_by_two_paths_are_the_same(tmp_path):
+    for name, data, tested in (("a", "d.npz", "1"), ("b", "/there/d.npz", "1"), ("c", "e.npz", "2")):
+        stand_in(lambda network, seed: 1.0)(spec="a", seed=0, run_dir=tmp_path / name, resume=False)
+        path = tmp_path / name / "summary.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "data": data, "sha256_of_test": tested}))
+    assert len(compare_runs([tmp_path / "a", tmp_path / "b"]).splitlines()) == 3
+    with pytest.raises(ValueError, match=r"same data can be compared.*c on e.npz.*evaluate RUN --data"):
+        compare_runs([tmp_path / "a", tmp_path / "c"])
+
+
 def test_runs_that_are_left_from_more_seeds_are_not_counted(tmp_path):
     train = stand_in(lambda network, seed: float(seed))
     given = {"spec": "a", "compare": None, "seed": 0, "resume": False, "run_dir": tmp_path / "run"}
