@@ -12,6 +12,7 @@ import keras_equivariant as ke
 from keras_equivariant.cli import main
 from keras_equivariant.data import Preprocess
 from keras_equivariant.data.references import HumanMaps, ObjectCounts, objects
+from keras_equivariant.training.network import make_network
 from keras_equivariant.training.prediction import predict
 from keras_equivariant.training.tasks import task_of
 
@@ -117,6 +118,27 @@ def test_networks_and_recipes_that_do_not_fit(cells, tmp_path):
     with pytest.raises(ValueError, match="an output for each class"):
         quiet(answer([], size=8), shapes, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("lowest", "augment", "named"),
+    [
+        (1, {"rotate": 90}, True),
+        (1, {"translate": 2, "fill": "constant"}, True),
+        (1, {"rotate": 90, "fill": "reflect"}, False),
+        (1, {"quarter_turns": True}, False),
+        (0, {"rotate": 90}, False),
+    ],
+)
+def test_corners_that_count_as_a_class_are_named(lowest, augment, named, tmp_path, caplog):
+    """Maps in which every pixel has a class know no rest: what comes in from outside would be of the first one."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random((12, 16, 16)).astype("float32"), lowest + rng.integers(0, 3, (12, 16, 16))
+    np.savez(tmp_path / "maps.npz", x=x, y=y)
+    layers = [*SPEC["layers"][:-1], {"Conv2D": {"filters": "${classes}", "kernel_size": 1}}]
+    spec = {**SPEC, "params": {**SPEC["params"], "classes": 1}, "layers": layers}
+    make_network(spec, ke.data.load(tmp_path / "maps.npz"), recipe={"augment": augment})
+    assert ("counts as the class of the masks' value 1" in caplog.text) == named
 
 
 def test_the_command_line_trains_and_evaluates_the_plain_network(tmp_path, capsys):

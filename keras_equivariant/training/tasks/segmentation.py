@@ -1,5 +1,7 @@
 """Masks of boundaries: class-balanced cross-entropy, F1 of the pixels at one threshold, average precision."""
 
+import logging
+
 import keras
 import numpy as np
 
@@ -15,6 +17,8 @@ from keras_equivariant.utils.optional import require
 OVERLAP = 0.25  # of the windows in which large images are answered
 SAMPLES = 16  # pictures in a gallery of the report
 RIGHT, MISSED, FALSE = (0.2, 0.7, 0.3), (0.9, 0.25, 0.15), (0.2, 0.4, 0.95)
+
+log = logging.getLogger("keras_equivariant.training")
 
 
 class Segmentation(Task):
@@ -69,6 +73,7 @@ class Segmentation(Task):
                 f'"{network.name}" with output shape {outputs}, data "{dataset.name}" with masks of {wanted}. '
                 f"Use a spec for segmentation, such as {spec}."
             )
+        _log_corners(network.recipe.augment, dataset)
 
     def scores(self, model, images, targets, preprocess=None):
         logits = predict(model, images, preprocess)
@@ -207,6 +212,18 @@ def _marked(image, truth, found):
     there = truth > 0
     marks = {RIGHT: there & (found == truth), MISSED: there & (found != truth), FALSE: ~there & (found > 0)}
     return overlay(shown(image, where), marks)
+
+
+def _log_corners(augment, dataset):
+    """Say that what an augmentation moves into an image from outside is of the first class, where that is no rest."""
+    values = dataset.reading.get("mask_values")
+    first = values[0] if isinstance(values, list | tuple) else 0
+    if first and augment.fill == "constant" and (augment.rotate or augment.translate):
+        log.warning(
+            "What lies outside of a rotated or shifted image is black, and counts as the class of the masks' value %d, "
+            "the first. Use augment: {fill: reflect}, which mirrors image and mask there.",
+            first,
+        )
 
 
 def pixel_scores(logits, masks):
