@@ -36,7 +36,7 @@ def test_everything_is_in_the_run_folder(finished):
     names = sorted(path.name for path in finished.run_dir.iterdir() if not path.name.startswith("."))
     pictures = ["accuracy_by_angle.png", "certificate.json", "certificate.png", "certificate.txt"]
     others = ["checkpoint.npz", "compare", "config.json", "log.csv", "model.keras", "report.html", "spec.yaml"]
-    assert names == [*pictures, *others, "summary.json", "tensorboard"]
+    assert names == [*pictures, *others, "summary.json", "tensorboard", "tested.json"]
     config = json.loads((finished.run_dir / "config.json").read_text())
     assert config["settings"]["epochs"] == 8 and config["settings"]["seed"] == 0
     assert config["versions"]["keras"] == keras.__version__ and "python" in config["versions"]
