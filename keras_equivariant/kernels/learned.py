@@ -163,10 +163,12 @@ def find(basis, group, kernel_size):
             return entry["path"]
     have = " and ".join(dict.fromkeys(entry["group"] for entry in known))
     sizes = ", ".join(dict.fromkeys(str(entry["kernel_size"]) for entry in known))
+    odd = kernel_size[0] == kernel_size[1] and kernel_size[0] % 2
+    limit = "" if odd else "; kernels have an odd size, the same for rows and columns"
     raise ValueError(
         f"The package has learned bases for {have} (with their subgroups and mirrors) and kernels of {sizes} pixels. "
         f'Received: group "{group.name}", kernel_size={kernel_size}, basis="{basis}"; learn one with '
-        "`keras-equivariant learn-basis` and give its path"
+        f"`keras-equivariant learn-basis` and give its path{limit}"
     )
 
 

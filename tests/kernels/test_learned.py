@@ -209,6 +209,13 @@ def test_a_basis_of_the_wrong_group_or_size_is_refused(tmp_path, group, size, ba
         rotated_basis(group, (size, size), basis.format(tmp_path / "basis.npz"))
 
 
+@pytest.mark.parametrize(("size", "odd"), [(4, False), (9, True)])
+def test_only_kernels_that_can_be_learned_are_told_to_be(size, odd):
+    with pytest.raises(ValueError, match="learn-basis. and give its path") as error:
+        learned.find("learned", groups.get("C8"), (size, size))
+    assert ("kernels have an odd size" in str(error.value)) != odd
+
+
 def test_names_of_files_are_checked(tmp_path):
     with pytest.raises(ValueError, match=r'must end with ".npz"'):
         made().save(tmp_path / "basis.dat")
