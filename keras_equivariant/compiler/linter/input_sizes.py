@@ -12,7 +12,7 @@ USE_SIZE = "; use size"  # how a layer that a size keeps from being exact begins
 
 
 def advice(spec, problems, walk):
-    """A `Problem` that names the nearest good input sizes, smaller and larger, or those of the spec where none are near;
+    """A `Problem` that names the nearest good input sizes, smaller and larger, or those of the spec where none is near;
     None where there are none, the spec has no parameter `size` that is all there is to the sizes of its input, or an
     error that is none of sizes stays on those next to it and on those of the spec.
 
