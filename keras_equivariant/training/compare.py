@@ -51,7 +51,8 @@ def compare_runs(folders, plot=None):
     kinds = {_task(run).result for found in runs.values() for run in found}
     data, tested = {run["data"] for found in runs.values() for run in found}, {*map(_tested, runs.values())}
     # Data that are called by several paths are the same where what was tested is.
-    if len(kinds) > 1 or len(data) > 1 and (len(tested) > 1 or None in tested):
+    same = all(map(_is_path, data)) and len(tested) == 1 and None not in tested
+    if len(kinds) > 1 or (len(data) > 1 and not same):
         raise ValueError(
             "Only runs on the same data can be compared. Received: "
             + ", ".join(f"{name} on {found[0]['data']}" for name, found in runs.items())
@@ -90,6 +91,10 @@ def compare_runs(folders, plot=None):
     elif len({_tested(found) for found in runs.values()} - {None}) > 1:
         lines.append(OTHER_IMAGES)
     return "\n".join(lines)
+
+
+def _is_path(data):
+    return bool(Path(data).suffix) or len(Path(data).parts) > 1
 
 
 def _tested(runs):
