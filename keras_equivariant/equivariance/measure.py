@@ -264,7 +264,10 @@ class OnArrays:
 
 def _infers_examples_alone(operation):
     if not is_plain(operation):
-        return infers_examples_alone(operation)
+        inside = (
+            operation._flatten_layers(include_self=False, recursive=False) if isinstance(operation, keras.Layer) else ()
+        )
+        return infers_examples_alone(operation) and all(map(_infers_examples_alone, inside))
     try:
         graph = as_functional(operation, opened=False)
     except ValueError:  # a sequential model that is not built

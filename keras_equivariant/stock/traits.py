@@ -275,8 +275,12 @@ def treats_examples_alone(operation):
 def infers_examples_alone(operation):
     """Whether what an operation answers for an example at inference is known not to depend on the others of the batch.
 
-    So it is of this package's layers and of the stock ones, but for those that work along the axis of the batch.
+    So it is of this package's layers and of the stock ones, but for those that work along the axis of the batch, and
+    those with a function of the user's own. What layers hold inside is asked by itself.
     """
+    functions = [getattr(operation, name, None) for name in ("activation", "kernel_activation")]
+    if any(callable(f) and getattr(f, "__module__", "").split(".")[0] not in ("keras", _PACKAGE) for f in functions):
+        return False
     if _is_own(operation) or has(operation, "identity"):
         return True
     axes = keras.tree.flatten(getattr(operation, "axis", -1))

@@ -28,6 +28,10 @@ class Centred(keras.layers.Layer):
         return x - keras.ops.mean(x, axis=0, keepdims=True)
 
 
+def centred(x):
+    return x - keras.ops.mean(x, axis=0, keepdims=True)
+
+
 ALONE = [
     keras.layers.BatchNormalization(),
     keras.layers.LayerNormalization(),
@@ -37,6 +41,9 @@ ALONE = [
 TOGETHER = [
     Centred(),
     keras.layers.UnitNormalization(axis=0),
+    keras.layers.Activation(centred),
+    ke.layers.GroupConv2D(2, 3, group="D4", padding="same", activation=centred),
+    keras.Sequential([keras.layers.Dense(4), keras.layers.Activation(centred)]),
     keras.layers.Softmax(axis=0),
 ]
 
