@@ -43,6 +43,8 @@ class Layout:
     permutes = True  # the group permutes the numbers of a pixel, so that functions of each number commute with it
     mixes = True  # any map of the last axis commutes with the group
     moves = True  # whether any element does anything
+    scalars = False  # whether no element does anything to the channels of a pixel
+    in_channels = False  # whether an element multiplies the channels of a pixel by a matrix
     any_element = True  # an orthogonal matrix acts, whether it is an element of a finite group or not
 
     def axes(self, shape):
@@ -161,6 +163,8 @@ class Image(Layout):
     """
 
     group: object = dataclasses.field(default=None, compare=False)
+    scalars = True
+    in_channels = True
 
     def is_still(self, shape):
         return set(shape[1:-1]) <= {1}
@@ -183,6 +187,8 @@ class Invariant(Layout):
 
     group: object = dataclasses.field(default=None, compare=False)
     moves = False
+    scalars = True
+    in_channels = True
 
     def axes(self, shape):
         return Axes((), tuple(range(1, len(shape) - 1)), len(shape) - 1)
@@ -253,6 +259,7 @@ class Folded(Layout):
     layout: Layout
     sizes: tuple
     mixes = False
+    in_channels = True
 
     @property
     def group(self):

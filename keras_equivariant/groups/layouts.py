@@ -191,6 +191,7 @@ class Typed(Layout):
     type: FieldType
 
     mixes = False
+    in_channels = True
 
     @classmethod
     def of(cls, field_type, rank):

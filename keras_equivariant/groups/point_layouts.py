@@ -7,6 +7,7 @@ import numpy as np
 from keras_equivariant.groups.group import homogeneous
 from keras_equivariant.groups.layout import Axes, Layout, matrix_of
 from keras_equivariant.groups.lie import move_points
+from keras_equivariant.groups.registry import get
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Positions(Layout):
 
     def act(self, x, group, element, interpolation="cubic"):
         # In float64: rounding the moved positions would be an error of the test.
-        x, matrix, d = np.asarray(x).astype("float64"), np.asarray(group.matrices[element]), group.dimension
+        x, group = np.asarray(x).astype("float64"), get(group)
+        matrix, d = matrix_of(group, element), group.dimension
         matrix = homogeneous(matrix) if matrix.shape[-1] == d else matrix
         vectors = x[..., d:].reshape(*x.shape[:-1], -1, d) @ matrix[:d, :d].T
         return np.concatenate([move_points(x[..., :d], matrix), vectors.reshape(*x.shape[:-1], -1)], axis=-1)
@@ -79,11 +81,15 @@ class Points(Layout):
 
 @dataclasses.dataclass(frozen=True)
 class Vectors(Layout):
-    """Vectors (B, d C), components first, of a group that moves points."""
+    """Vectors (B, d C), or (B, N, d C) at points, components first, of a group that moves points."""
 
     group: object = dataclasses.field(default=None, compare=False)
     permutes = False
     mixes = False
+    in_channels = True
+
+    def axes(self, shape):
+        return Axes((), tuple(range(1, len(shape) - 1)), len(shape) - 1)
 
     def check(self, shape, group):
         if len(shape) < 2 or shape[-1] % group.dimension:
@@ -91,12 +97,18 @@ class Vectors(Layout):
                 f'Features of layout "vectors" on {group.name} must have a multiple of {group.dimension} channels. '
                 f"Received: shape {tuple(shape)}"
             )
+        if len(shape) == group.dimension + 2:
+            raise ValueError(
+                f'Features of layout "vectors" on {group.name} must be those of points: of a map its pixels would stay '
+                f"where they are. Received: shape {tuple(shape)}; use a field type"
+            )
 
     def act(self, x, group, element, interpolation="cubic"):
-        x, d = np.asarray(x), group.dimension
+        x, group = np.asarray(x), get(group)
         self.check(x.shape, group)
-        linear = matrix_of(group, element)[:d, :d]
-        return np.einsum("ij,bjc->bic", linear, x.reshape(len(x), d, -1)).reshape(x.shape).astype(x.dtype)
+        linear = matrix_of(group, element)[: group.dimension, : group.dimension]
+        vectors = x.reshape(*x.shape[:-1], group.dimension, -1)
+        return np.einsum("ij,...jc->...ic", linear, vectors).reshape(x.shape).astype(x.dtype)
 
     def __str__(self):
         return "vectors"

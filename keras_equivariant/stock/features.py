@@ -1,6 +1,6 @@
 """Which features a stock layer can take at all, and what to use for those that it cannot."""
 
-from keras_equivariant.groups.layouts import Harmonic, Image, Invariant, Regular, WrongFeatures, received
+from keras_equivariant.groups.layouts import Harmonic, Regular, WrongFeatures, received
 
 
 def check_features(row, layer, layout, shape):
@@ -63,8 +63,3 @@ def ours(stem, layout, shape):
 def mean(layout, shape):
     """The name of the layer that takes the mean over space."""
     return ours("GlobalAveragePooling", layout, shape)
-
-
-def is_scalar(layout):
-    """Whether the channels of features are scalars."""
-    return isinstance(layout, Image | Invariant)

@@ -63,7 +63,7 @@ def _spread(layout, shape, leader, whole):
     """Whether features have one pixel, or one number of a fiber, for all that others have, and move like them."""
     one = layout.layout if isinstance(layout, Reshaped) else layout
     fits = isinstance(leader, Regular | Quotient | Harmonic | Typed | Image) and len(shape) <= len(whole)
-    if not fits or not isinstance(one, Image | Invariant) or (isinstance(leader, Typed) and shape[-1] != 1):
+    if not fits or not one.scalars or (isinstance(leader, Typed) and shape[-1] != 1):
         return False
     inner, space = tuple(shape[1:-1]), tuple(whole[1:-1])
     if set(inner) <= {1}:
@@ -96,7 +96,7 @@ def _type(layout, shape, group):
     """The type of features that stand beside typed ones: scalars have one, too."""
     if isinstance(layout, Typed):
         return layout.type
-    return FieldType.scalars(shape[-1], group) if isinstance(layout, Image | Invariant) and shape[-1] else None
+    return FieldType.scalars(shape[-1], group) if layout.scalars and shape[-1] else None
 
 
 def differ(layouts):

@@ -1,5 +1,6 @@
 """Every layer becomes stock Keras layers with the same numbers, and those run as a SavedModel and in TFLite."""
 
+import catalogue
 import keras
 import numpy as np
 import pytest
@@ -8,10 +9,13 @@ import keras_equivariant as ke
 
 pytestmark = pytest.mark.tensorflow
 
+PARTS = 16  # of the catalogue, a file each
 
-def close(found, expected):
-    expected = np.asarray(expected)
-    assert np.abs(np.asarray(found).reshape(expected.shape) - expected).max() <= 1e-5 * max(np.abs(expected).max(), 1)
+
+def close(found, expected, case):
+    found, expected = np.asarray(found), np.asarray(expected)
+    error = np.abs(found.reshape(expected.shape) - expected).max()
+    assert error <= 1e-5 * max(np.abs(expected).max(), 1), case
 
 
 @pytest.fixture
@@ -21,7 +25,7 @@ def classifier(network):
     def make(case):
         model = network(case)
         if case.into == "image" or isinstance(case.into, ke.FieldType) or len(case.shape) < 4:
-            inputs, x = model.inputs, model.output
+            inputs, x = model.input, model.output
         elif case.into == "harmonic":
             *space, orders, _, fields = case.shape
             inputs = keras.Input((*space, 2))
@@ -43,19 +47,27 @@ def test_folded_model_is_equal(case, classifier):
     folded = ke.fold(model)
     assert not any(type(layer).__module__.startswith("keras_equivariant") for layer in folded.layers)
     x = np.random.default_rng(0).normal(size=(3, *model.input_shape[1:])).astype("float32")
-    close(folded(x), model(x))
+    close(folded(x), model(x), case)
 
 
-def test_exported_model_runs(case, classifier, tmp_path):
+@pytest.mark.parametrize("part", range(PARTS))
+def test_exported_models_run(part, classifier, tmp_path):
+    """Side by side in one file: most of what an export takes is the same for each file."""
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
 
-    model = classifier(case)
-    ke.export(model, tmp_path / "out", formats=["saved_model", "tflite"], verify=False)
-    x = np.random.default_rng(0).normal(size=(3, *model.input_shape[1:])).astype("float32")
+    cases = catalogue.CATALOGUE[part::PARTS]
+    models = [classifier(case) for case in cases]
+    inputs = [keras.Input(model.input_shape[1:], name=f"x{i}") for i, model in enumerate(models)]
+    outputs = {f"y{i}": model(x) for i, (model, x) in enumerate(zip(models, inputs, strict=True))}
+    ke.export(keras.Model(inputs, outputs), tmp_path / "out", formats=["saved_model", "tflite"], verify=False)
+    rng = np.random.default_rng(0)
+    x = {x.name: rng.normal(size=(3, *x.shape[1:])).astype("float32") for x in inputs}
     saved = tf.saved_model.load(str(next((tmp_path / "out").rglob("saved_model.pb")).parent))
-    close(next(iter(saved.signatures["serving_default"](tf.constant(x)).values())), model(x))
+    from_saved = saved.signatures["serving_default"](**{name: tf.constant(values) for name, values in x.items()})
     interpreter = Interpreter(str(next((tmp_path / "out").rglob("*.tflite"))))
-    run = interpreter.get_signature_runner()
-    (name,) = run.get_input_details()
-    close(next(iter(run(**{name: x}).values())), model(x))
+    from_tflite = interpreter.get_signature_runner()(**x)
+    for i, (case, model) in enumerate(zip(cases, models, strict=True)):
+        expected = model(x[f"x{i}"])
+        close(from_saved[f"y{i}"], expected, case)
+        close(from_tflite[f"y{i}"], expected, case)

@@ -2,7 +2,7 @@
 
 from keras_equivariant import groups
 from keras_equivariant.compiler.grammar import registry
-from keras_equivariant.groups.layouts import Broken, Image, Invariant, Regular, Typed, of_values
+from keras_equivariant.groups.layouts import Broken, Regular, Typed, of_values
 from keras_equivariant.layers.core.typed import Typed as TypedLayer
 
 
@@ -24,7 +24,7 @@ def given_type(entry, features):
     layout = of_values(features.layout)
     if isinstance(layout, Typed):
         return layout.type
-    if not isinstance(layout, Image | Invariant | Broken) or features.shape[-1] is None:
+    if not (layout.scalars or isinstance(layout, Broken)) or features.shape[-1] is None:
         remedy = "FlattenFields" if isinstance(layout, Regular) else "GroupPooling or HarmonicMagnitude"
         raise entry.where.error(
             f"takes an image or features with a field type. Received: {features} features of shape {features.shape}; "

@@ -10,7 +10,6 @@ from keras_equivariant.groups.layouts import (
     Broken,
     Harmonic,
     Image,
-    Invariant,
     OnOtherAxes,
     Quotient,
     Regular,
@@ -155,7 +154,7 @@ def _needs_space(layout, shape):
 
 def check_group_axis(layer, layout, shape):
     """WrongFeatures unless features have a group axis, of the layer's own group where it names one."""
-    if isinstance(layout, Image | Invariant | Harmonic):
+    if layout.scalars or isinstance(layout, Harmonic):
         rank = 3 if layout.rank(shape) == 3 else 2
         raise WrongFeatures(
             f"takes features with a group axis. {received(layout, shape)}",

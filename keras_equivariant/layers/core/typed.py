@@ -5,8 +5,6 @@ import dataclasses
 from keras_equivariant.groups import FieldType, channels
 from keras_equivariant.groups import layouts as _layouts
 from keras_equivariant.groups.layouts import (
-    Image,
-    Invariant,
     Points,
     Regular,
     WrongFeatures,
@@ -69,8 +67,8 @@ class Typed:
     def check_values(self, layout, shape):
         """WrongFeatures unless features, or the values of points, have the type of the layer."""
         given, layout = received(layout, shape), of_values(layout)
-        scalars = isinstance(layout, Image | Invariant)
-        if isinstance(layout, _layouts.Typed) and layout.type == self.in_type or scalars and self.in_type.scalar:
+        same = isinstance(layout, _layouts.Typed) and layout.type == self.in_type
+        if same or layout.scalars and self.in_type.scalar:
             return  # scalars of another number are noticed by `_check_channels`
         remedy = ""
         if isinstance(layout, _layouts.Typed):

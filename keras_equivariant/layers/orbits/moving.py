@@ -12,8 +12,6 @@ from keras_equivariant.layers.core.base import EquivariantLayer
 from keras_equivariant.layers.core.options import GroupLike
 from keras_equivariant.layers.core.windowed_conv import symmetry_group
 
-PIXELS = (layouts.Image, layouts.Typed)
-
 
 class OnOrbits(EquivariantLayer):
     """A layer that moves images, maps and vectors by the elements of a finite group of the pixel grid.
@@ -43,7 +41,7 @@ class OnOrbits(EquivariantLayer):
 
     def moved_pixels(self, x, element):
         """x(g^-1 p)"""
-        if self._is_spaced(x.shape) and isinstance(layouts.parse(self.layout, self.group), PIXELS):
+        if self._is_spaced(x.shape) and layouts.parse(self.layout, self.group).axes(x.shape).space:
             order, flips = grid.moved_order(self.group.matrices[element], len(x.shape))
             x = ops.transpose(x, order) if order != sorted(order) else x
             for axis in flips:  # one by one: LiteRT flips neighboring axes only
@@ -56,7 +54,7 @@ class OnOrbits(EquivariantLayer):
     def matrix(self, element, shape):
         """What the element does to row vectors of channels; None for nothing."""
         layout, size, spaced = layouts.parse(self.layout, self.group), shape[-1], self._is_spaced(shape)
-        if isinstance(layout, layouts.Image | layouts.Invariant):
+        if layout.scalars:
             return None
         unit = np.eye(size).reshape(size, *(1,) * (self.group.dimension * spaced), size)
         matrix = layout.act(unit, self.group, element).reshape(size, size)
@@ -88,18 +86,15 @@ class OnOrbits(EquivariantLayer):
 def check_moves(spelling, group, shape):
     """ValueError where an output of this shape is nothing that moves as the layout says."""
     layout, channels = layouts.parse(spelling, group), shape[-1]
-    is_map = len(shape) == group.dimension + 2
-    if isinstance(layout, layouts.Image | layouts.Invariant):
+    if layout.scalars:
         return
     try:
         layout.check((1, *shape[1:]), group)
-        reason = None if isinstance(layout, PIXELS) or not is_map else "its pixels would stay where they are"
-        if not isinstance(layout, layouts.Typed | layouts.Vectors):
-            reason = "an average needs its elements among the channels"
+        reason = None if layout.in_channels else "an average needs its elements among the channels"
     except ValueError as error:
         reason = str(error)
     if reason:
-        order = group.order
+        order, is_map = group.order, len(shape) == group.dimension + 2
         types = f'"{channels // order}xregular"' if channels % order == 0 else f"a field type of {channels} channels"
         raise ValueError(
             f"`outputs` must be layouts that the outputs can have. Received: outputs={spelled(layout)!r} for an output "

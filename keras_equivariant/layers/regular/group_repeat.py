@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from keras_equivariant.groups.layouts import Image, Invariant, Regular, WrongFeatures, received
+from keras_equivariant.groups.layouts import Image, Regular, WrongFeatures, received
 from keras_equivariant.layers.core.base import EquivariantLayer, axis_names, register
 from keras_equivariant.layers.core.options import GroupLike
 from keras_equivariant.layers.core.windowed_conv import symmetry_group
@@ -69,7 +69,7 @@ class GroupRepeat(EquivariantLayer):
 
     def check_features(self, layout, shapes):
         super().check_features(layout, shapes)
-        if not isinstance(layout, Image | Invariant):
+        if not layout.scalars:
             raise WrongFeatures(f"takes features without a group axis. {received(layout, tuple(shapes[0]))}")
 
     def law(self, layout, shapes):
