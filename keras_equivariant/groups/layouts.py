@@ -47,6 +47,7 @@ from keras_equivariant.groups.layout import (
     WrongFeatures,
     check_only_rotations,
     holds_all,
+    matrix_of,
     received,
     with_channels,
 )
@@ -330,6 +331,8 @@ def act(
         >>> groups.act(x, "C4", 1, "image")[0, :, :, 0].tolist() == np.rot90(x[0, :, :, 0]).tolist()
         True
     """
+    group = get(group)
+    matrix_of(group, element)
     return parse(layout, group).act(x, group, element, interpolation)
 
 

@@ -41,7 +41,7 @@ CELLS = [(name, format) for name in SMALL for format in FORMATS]
 # Of blocks that other networks have, too.
 LONG = (
     *("densenet", "e2_wrn_16_8", "lieconv_qm9", "ponita_molecules", "resnet50", "se3_cath_resnet34", "se3_shrec17"),
-    *("hamiltonian_nbody", "ponita_tetris", "tfn_molecules"),
+    *("hamiltonian_nbody", "lieconv_dipole", "octa_convnext", "ponita_tetris", "tfn_molecules"),
 )
 GUIDE = (pathlib.Path(__file__).parents[2] / "tutorials/guides/deploying.md").read_text()
 

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,42 @@ def test_action_is_a_homomorphism(layout):
             once = groups.act(groups.act(x, group, b, layout), group, a, layout)
             np.testing.assert_array_equal(once, groups.act(x, group, group.product(a, b), layout))
     assert not np.array_equal(groups.act(x, group, 1, layout), groups.act(x, group, 3, layout))
+
+
+def features(group):
+    """Each layout with a shape of features on the group, on pixels and without."""
+    d, n = group.dimension, group.order
+    space = (4,) * d
+    rotations = [("harmonic", (2, 4, 4, 3, 2, 2))] if d == 2 and not group.mirrors else []
+    return rotations + [
+        *(("image", (2, *space, 3)), ("invariant", (2, 5)), ("invariant", (2, *space, 2))),
+        *(("regular", (2, *space, n, 3)), ("regular", (2, n, 3)), ("regular_vector", (2, n, 3))),
+        *(("folded", (2, *space, 2 * n)), ("folded", (2, 2 * n))),
+        *(
+            (groups.FieldType.parse("2xregular", group), (2, *space, 2 * n)),
+            (groups.FieldType.parse("2xregular", group), (2, 2 * n)),
+        ),
+        *(("positions", (2, d)), ("positions", (2, 5, d)), ("positions", (2, 5, d + d * d))),
+        *(("vectors", (2, 2 * d)), ("vectors", (2, 5, d)), ("vectors", (2, 5, 2 * d))),
+    ]
+
+
+@pytest.mark.parametrize("name", ["C1", "C2", "C4", "C8", "D1", "D4", "D6", "Ci", "C4z", "C4v", "D2h", "T", "Td", "I"])
+def test_every_layout_has_an_action(name):
+    group = groups.get(name)
+    elements = np.random.default_rng(0).choice(group.order, min(4, group.order), replace=False)
+    for layout, shape in features(group):
+        x = RNG.normal(size=shape)
+        for a, b in itertools.product(elements, elements):
+            product = group.product(a, b)
+            moved = groups.act(x, name, product, layout)
+            np.testing.assert_allclose(groups.act(x, group, group.matrices[product], layout), moved, atol=1e-12)
+            if {a, b} <= set(group.grid_elements) or len(shape) < group.dimension + 2:
+                twice = groups.act(groups.act(x, group, b, layout), group, a, layout)
+                np.testing.assert_allclose(twice, moved, atol=1e-12, err_msg=f"{layout} {shape}")
+        for element in ("r90", True, None, 1.0, [1], group.order, -1):
+            with pytest.raises(ValueError, match=f"whole number from 0 to {group.order - 1} in {group.name}"):
+                groups.act(x, name, element, layout)
 
 
 @pytest.mark.parametrize("interpolation", grid.INTERPOLATIONS)
