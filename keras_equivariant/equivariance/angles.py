@@ -30,7 +30,7 @@ def sweep(fn, setting, output_layouts, degrees):
     """
     group, layouts = setting.group, [*setting.layouts, *output_layouts]
     if any(isinstance(layout, Custom) for layout in layouts) or not any(
-        map(has_pixels, setting.arrays, setting.layouts)
+        layout.on_pixels(x.shape) for x, layout in zip(setting.arrays, setting.layouts, strict=True)
     ):
         return ()
     free = all(layout.any_element for layout in layouts)
@@ -46,16 +46,11 @@ def sweep(fn, setting, output_layouts, degrees):
     return tuple(Angle(angle, *map(float, found[angle])) for angle in degrees if angle in found)
 
 
-def has_pixels(x, layout):
-    """Whether rotations move pixels of features of this layout."""
-    return layout.moves and bool(layout.axes(x.shape).space)
-
-
 def _keeps_shapes(matrix, setting):
     """Whether no input changes its shape, as a rectangle does in a quarter turn."""
     if not groups.grid.is_signed_permutation(matrix):
         return True
-    images = [x for x, layout in zip(setting.arrays, setting.layouts, strict=True) if has_pixels(x, layout)]
+    images = [x for x, layout in zip(setting.arrays, setting.layouts, strict=True) if layout.on_pixels(x.shape)]
     return all(groups.move_pixels(x[:1], matrix).shape[1:] == x.shape[1:] for x in images)
 
 
@@ -83,7 +78,7 @@ def _errors(fn, setting, output_layouts, matrices):
     for batch, rows in batches(discs, setting.batch_size):
         reference = evaluate(fn, batch, rows)
         norms += [square(windowed(y, layout)) for y, layout in zip(reference, output_layouts, strict=True)]
-        pixels = [has_pixels(x, layout) for x, layout in zip(batch, setting.layouts, strict=True)]
+        pixels = [layout.on_pixels(x.shape) for x, layout in zip(batch, setting.layouts, strict=True)]
         total += sum(square(x[:rows]) for x, moves in zip(batch, pixels, strict=True) if moves)
         all_moved = (
             [layout.act(x, group, matrix) for x, layout in zip(batch, setting.layouts, strict=True)]

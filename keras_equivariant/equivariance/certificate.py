@@ -16,10 +16,11 @@ from keras_equivariant.equivariance.errors import check_law, checked_inputs, inp
 from keras_equivariant.equivariance.layouts import AUTO, Frames, finite, own_layouts, parsed
 from keras_equivariant.equivariance.lie_derivative import lie_derivative
 from keras_equivariant.equivariance.localize import localize, sizes
-from keras_equivariant.equivariance.measure import OnArrays, batches, evaluate, fitting, measure, rounding
+from keras_equivariant.equivariance.measure import OnArrays, batches, evaluate, fitting, measure, rounding, tested_on
 from keras_equivariant.equivariance.report import Report
 from keras_equivariant.equivariance.sizes import on_both_parities
 from keras_equivariant.equivariance.verdict import (
+    approximated,
     as_rounding_allows,
     judge,
     lowest_precision,
@@ -60,14 +61,20 @@ class Setting:
     lie: bool = False  # whether to measure Lie derivatives
     claimed: Group | None = None  # the group itself where another stands for it
     on_points: bool = False
+    sample: Group | None = None  # elements of the claimed group beyond those of `group`, where any can be measured
+
+    @property
+    def elements(self):
+        """The finite group, or sample, whose elements are measured."""
+        return self.sample or self.group
 
     def measure(self, fn):
         """The law at the outputs of `fn`, for all elements."""
         return measure(
             OnArrays(fn, self.inputs),
-            self.group,
+            self.elements,
             self.arrays,
-            range(self.group.order),
+            range(self.elements.order),
             self.layouts,
             self.output_layouts,
             self.batch_size,
@@ -112,7 +119,7 @@ def certify(
             a function `group` and `inputs` are needed, and it is measured in its own precision only.
         group: group name or object; by default the group of the model's layers, the smallest one where it narrows
             from layer to layer. SO(2) is tested on C8, O(2) on D8, SO(3) on O, O(3) on Oh, a
-            group about an axis as Cinfv on C8v.
+            group about an axis as Cinfv on C8v, and features that lie on no pixels on random elements besides.
         inputs: arrays as in `equivariance_error`; by default smooth random images of the model's input shape, in
             the range that a leading Normalization or Rescaling layer expects.
         law: `"equivariance"`, or `"invariance"` to ask f(g x) = f(x) of every output.
@@ -210,6 +217,12 @@ def certify(
     )
 
     own = model if isinstance(model, keras.Model) or network is None else network
+    if not on_points:
+        known = arrays, setting.layouts, setting.output_layouts, batch_size
+        sample = tested_on(claimed, group, seed, OnArrays(own, inputs), *known)
+        if sample is not group:
+            setting = dataclasses.replace(setting, sample=sample)
+            notes[0] = f"{claimed.name} is tested on {group.name} and {sample.order - group.order} other elements"
     if network is not None and on_points and law == "equivariance" and _is_auto(output_layout):
         setting = setting.fitting(points.output_layouts(network, group.dimension), own)
     own_dtype = twin.compute_dtype(model) if is_keras else None
@@ -231,6 +244,7 @@ def certify(
         parts = setting.measure(own)
         own_dtype = own_dtype or lowest_precision(output.dtype for output in parts[0].outputs)
         measured[own_dtype] = parts
+    measured = approximated(measured, setting.elements, tolerances[next(iter(measured))])
     if tolerance is None:
         tolerances = as_rounding_allows(measured, tolerances, own_rounding)
     if in_float64 is not None:
@@ -271,7 +285,7 @@ def certify(
         grid_group=group.exact_part if on_points else "" if claimed.on_grid is claimed else claimed.on_grid.name,
         continuous=not (on_points or claimed.is_finite),
         lie_derivative=lie_derivative(OnArrays(best, inputs), setting, names) if setting.lie else None,
-        **judge(group, measured, unavailable, tolerances, located, symmetry_problems(network)),
+        **judge(setting.elements, measured, unavailable, tolerances, located, symmetry_problems(network)),
     )
 
 

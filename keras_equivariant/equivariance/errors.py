@@ -14,7 +14,7 @@ import numpy as np
 from keras_equivariant import groups
 from keras_equivariant.equivariance import points
 from keras_equivariant.equivariance.layouts import finite, parsed, resolve
-from keras_equivariant.equivariance.measure import OnArrays, as_array, measure
+from keras_equivariant.equivariance.measure import OnArrays, as_array, measure, tested_on
 from keras_equivariant.equivariance.verdict import hint, limit, part_errors, vacuous
 from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.layouts import Invariant
@@ -63,7 +63,8 @@ def equivariance_error(
 
     Args:
         fn: any function of NumPy arrays, a Keras layer or a Keras model (both run in inference).
-        group: group name or object; SO(2) is tested on C8, O(2) on D8, SO(3) on O, O(3) on Oh.
+        group: group name or object; SO(2) is tested on C8, O(2) on D8, SO(3) on O, O(3) on Oh, and features that lie
+            on no pixels on eight random elements besides.
         x: an array with the samples on axis 0, or a list or dict of such arrays, passed to `fn` as it is.
         law: `"equivariance"`: f(g x) = g f(x). `"invariance"`: f(g x) = f(x), whatever the output's shape.
         elements: indices or names of elements; `"exact"` for those that need no interpolation; all by default.
@@ -167,18 +168,17 @@ def assert_equivariant(
 
 def _measure(fn, group, x, law, elements, input_layout, output_layout, batch_size):
     input_layout, output_layout = (parsed(layout, groups.get(group)) for layout in (input_layout, output_layout))
-    group = finite(group)
+    claimed, group = groups.get(group), finite(group)
     arrays = checked_inputs(x)
     check_law(law)
+    given = input_layouts(arrays, group, input_layout)
+    answered = functools.partial(output_layouts, output_layout, group, law, ())
+    call, batch_size = OnArrays(fn, x), positive(batch_size, "batch_size")
+    if elements is None:
+        group = tested_on(claimed, group, 0, call, arrays, given, answered, batch_size)
+    counting = None if group.orthogonal else points.there
     return group, measure(
-        OnArrays(fn, x),
-        group,
-        arrays,
-        _indices(group, elements),
-        input_layouts(arrays, group, input_layout),
-        functools.partial(output_layouts, output_layout, group, law, ()),
-        positive(batch_size, "batch_size"),
-        counting=None if group.orthogonal else points.there,
+        call, group, arrays, _indices(group, elements), given, answered, batch_size, counting=counting
     )
 
 

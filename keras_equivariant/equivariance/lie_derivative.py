@@ -17,7 +17,6 @@ import keras
 import numpy as np
 
 from keras_equivariant import groups
-from keras_equivariant.equivariance.angles import has_pixels
 from keras_equivariant.equivariance.layouts import windowed
 from keras_equivariant.equivariance.measure import as_array, batches, evaluate, relative, square
 from keras_equivariant.graphs.calls import replay
@@ -59,7 +58,7 @@ def lie_derivative(fn, setting, output_layouts):
         output_layouts: a layout per output.
     """
     layouts = setting.layouts
-    pixels = [has_pixels(x, layout) for x, layout in zip(setting.arrays, layouts, strict=True)]
+    pixels = [layout.on_pixels(x.shape) for x, layout in zip(setting.arrays, layouts, strict=True)]
     if not any(pixels) or not all(map(moves_freely, [*layouts, *output_layouts])):
         return None
     if any(moves and x.dtype.kind != "f" for x, moves in zip(setting.arrays, pixels, strict=True)):

@@ -35,7 +35,7 @@ def localize(network, setting, tolerance):
     if setting.group.order == 1:
         return ()
     listing = calls(network)
-    measured = _measure(network, setting, _tensors(listing))
+    measured = _measure(network, setting, _tensors(listing), tolerance)
     source = {id(tensor): call for call in listing for tensor in call.outputs}
     holds_behind, found, rates = set(), [], _rates(network, listing, setting, measured)
     for call in reversed(listing):
@@ -88,7 +88,7 @@ def _best_layout(outputs):
     return None if main.best is None else main.layouts[main.best]
 
 
-def _measure(network, setting, tensors):
+def _measure(network, setting, tensors, tolerance):
     """The Measurements of each tensor by id: `{interpolated: Measurement}`."""
     found = {}
     for portion in _portions(tensors, setting):
@@ -108,17 +108,29 @@ def _measure(network, setting, tensors):
 
         first, _ = next(batches(setting.arrays, setting.batch_size))
         arguments = setting.layouts, layouts, setting.batch_size, sizes(network, portion, setting.inputs, first)
-        for part in measure(per_sample, setting.group, setting.arrays, _generators(setting.group), *arguments):
+        for part in measure(per_sample, setting.elements, setting.arrays, _generators(setting.elements), *arguments):
             for tensor, output in zip(portion, part.outputs, strict=True):
-                found.setdefault(id(tensor), {})[part.interpolated] = output
+                beyond = [i for i, element in enumerate(part.elements) if element in setting.elements.beyond]
+                found.setdefault(id(tensor), {}).update(_kinds(output, part.interpolated, beyond, tolerance))
     return found
+
+
+def _kinds(output, interpolated, beyond, tolerance):
+    """A Measurement by whether elements are interpolated; the law may be approximated for those `beyond` as if."""
+    if not beyond or output.best is None:
+        return {interpolated: output}
+    if not tolerance < output.errors[output.best, beyond].max() <= LARGEST_APPROXIMATE:
+        return {interpolated: output}
+    finite = np.setdiff1d(np.arange(output.errors.shape[1]), beyond)
+    return {interpolated: output.of(finite), True: output.of(beyond)}
 
 
 def _candidates(tensor, shape, setting):
     """The layouts that features may have, the one that the layers before them tell first."""
     told = layout_of(tensor)
     found = candidates(shape, setting.group, setting.subgroups, setting.types)
-    acts = told is not None and told.knows(setting.group)
+    acts = told is not None and told.knows(setting.elements)
+    found = [layout for layout in found if layout.knows(setting.elements)]
     return [told, *(x for x in found if x != told)] if acts else found
 
 
@@ -135,8 +147,8 @@ def sizes(network, tensors, structure, batch):
 
 def _generators(group):
     """Elements that suffice: the law for them gives it for their products. Exact ones for the exact subgroup first."""
-    chosen = []
-    for element in (*group.grid_elements, *range(group.order)):
+    chosen, first = [], [element for element in group.grid_elements if element not in group.beyond]
+    for element in (*first, *range(group.order)):
         if element not in group.generated_by(chosen):
             chosen.append(element)
     return chosen

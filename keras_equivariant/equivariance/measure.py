@@ -13,6 +13,7 @@ import numpy as np
 from keras_equivariant.equivariance.layouts import windowed
 from keras_equivariant.graphs.calls import calls
 from keras_equivariant.graphs.reading import as_functional, is_plain
+from keras_equivariant.groups import ElementSample
 from keras_equivariant.groups.layouts import Invariant
 from keras_equivariant.stock.traits import infers_examples_alone
 
@@ -39,6 +40,10 @@ class Measurement:
     def errors(self):
         """Relative L2 errors, `(layouts, elements)`; nan where f(x) = 0 or is not finite."""
         return relative(self.law, self.norm)
+
+    def of(self, columns):
+        """The same of some of the elements."""
+        return dataclasses.replace(self, law=self.law[:, columns], control=self.control[columns])
 
     @property
     def relative_control(self):
@@ -79,12 +84,18 @@ class Part:
     outputs: list  # a Measurement per output
     moves: np.ndarray  # |gx - x| / |x| per element
 
+    def of(self, elements, interpolated):
+        """What was measured over some of these elements."""
+        columns = [i for i, element in enumerate(self.elements) if element in elements]
+        chosen = [self.elements[i] for i in columns]
+        return Part(chosen, interpolated, [output.of(columns) for output in self.outputs], self.moves[columns])
+
 
 def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_size, sizes=None, counting=None):
     """Compares f(g x) with g f(x) for every element g, exact and interpolated ones apart.
 
-    For the interpolated elements the inputs are taken on a disc, so that nothing rotates out of the grid, and the
-    outputs are compared on it.
+    Where no input and no output lies on pixels, all elements are exact. For the interpolated ones the inputs are taken
+    on a disc, so that nothing rotates out of the grid, and the outputs are compared on it.
 
     Args:
         fn: from a list of arrays to a list of arrays.
@@ -102,8 +113,11 @@ def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_si
         One or two Parts.
     """
     counting = counting or (lambda batch, y, layout: y)
-    exact = [e for e in elements if e in group.grid_elements]
-    others = [e for e in elements if e not in group.grid_elements]
+    known = inputs, input_layouts, output_layouts, batch_size
+    on_pixels = not set(elements) <= set(group.grid_elements) and not everywhere(_is_off_pixels, fn, *known)
+    can_be_exact = set(group.exact_elements(on_pixels))
+    exact = [e for e in elements if e in can_be_exact]
+    others = [e for e in elements if e not in can_be_exact]
     parts = []
     if exact:
         parts.append(
@@ -125,6 +139,33 @@ def measure(fn, group, inputs, elements, input_layouts, output_layouts, batch_si
             )
         )
     return parts
+
+
+def _is_off_pixels(layout, shape):
+    return not layout.on_pixels(shape)
+
+
+def everywhere(holds, fn, inputs, input_layouts, output_layouts, batch_size):
+    """Whether `holds(layout, shape)` for all inputs and, in each layout that they may have, all outputs of `fn`."""
+    if not all(holds(layout, x.shape) for layout, x in zip(input_layouts, inputs, strict=True)):
+        return False
+    batch, rows = next(batches(inputs, batch_size))
+    shapes = [y.shape for y in evaluate(fn, batch, rows)]
+    found = zip(shapes, output_layouts(shapes), strict=True)
+    return all(holds(layout, shape) for shape, some in found for layout in some)
+
+
+def tested_on(group, finite, seed, fn, inputs, input_layouts, output_layouts, batch_size):
+    """The elements that stand for a group: where nothing lies on pixels and any matrix acts, of a continuous one random
+    ones beside those of the finite group, with which a function may commute that commutes with no others."""
+    if group.is_finite or not group.orthogonal:
+        return finite
+    free = everywhere(_moves_freely, fn, inputs, input_layouts, output_layouts, batch_size)
+    return ElementSample(group, seed=seed) if free else finite
+
+
+def _moves_freely(layout, shape):
+    return layout.any_element and not layout.on_pixels(shape)
 
 
 def fitting(found, measured):
@@ -156,7 +197,7 @@ def _sums(fn, group, inputs, elements, input_layouts, output_layouts, batch_size
             output.finite &= bool(np.isfinite(y).all())
         total += sum(square(x[:rows]) for x, moves_it in zip(batch, moving, strict=True) if moves_it)
         all_moved = (
-            [layout.act(x, group, element) for x, layout in zip(batch, input_layouts, strict=True)]
+            [layout.act(_unrounded(x, layout), group, element) for x, layout in zip(batch, input_layouts, strict=True)]
             for element in elements
         )
         for column, (moved, images) in enumerate(evaluate_each(fn, all_moved, rows, batch_size)):
@@ -174,6 +215,11 @@ def _sums(fn, group, inputs, elements, input_layouts, output_layouts, batch_size
     for output, size in zip(found, sizes or [0.0] * len(found), strict=True):
         output.norm = max(output.norm, size**2 * output.entries)
     return found, relative(moves, total)
+
+
+def _unrounded(x, layout):
+    """What is multiplied by a matrix in float64: rounding the moved numbers would be an error of the test."""
+    return x if layout.permutes or x.dtype.kind != "f" else x.astype("float64")
 
 
 def batches(inputs, size):

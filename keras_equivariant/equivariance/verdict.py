@@ -69,6 +69,18 @@ def judge(group, measured, unavailable, tolerances, layers, problems):
     }
 
 
+def approximated(measured, group, tolerance):
+    """Parts by dtype; those elements of a sample are apart for which a law is approximated that others keep exactly."""
+    errors = {e: error for part in next(iter(measured.values())) for e, error in part_errors(part).items()}
+    if not group.beyond or not tolerance < max(errors[e] for e in group.beyond) <= LARGEST_APPROXIMATE:
+        return measured
+    kept = [e for e in errors if e not in group.beyond]
+    return {
+        dtype: [piece for part in parts for piece in (part.of(kept, False), part.of(group.beyond, True))]
+        for dtype, parts in measured.items()
+    }
+
+
 def _elements(group, part, errors, tolerances, best):
     for column, element in enumerate(part.elements):
         by_dtype = {dtype: values[element] for dtype, values in errors.items()}

@@ -4,6 +4,7 @@ from keras_equivariant.groups.axial import AxialGroup
 from keras_equivariant.groups.continuous import ContinuousGroup
 from keras_equivariant.groups.decomposition import Decomposition, decompose, intertwiners
 from keras_equivariant.groups.direct_products import direct_product
+from keras_equivariant.groups.element_sample import ElementSample
 from keras_equivariant.groups.field_type import Block, FieldType
 from keras_equivariant.groups.finite import FiniteGroup, check_axioms, from_generators
 from keras_equivariant.groups.grid import move_pixels, rotate, rotation_matrix
@@ -25,6 +26,7 @@ __all__ = [
     "Block",
     "ContinuousGroup",
     "Decomposition",
+    "ElementSample",
     "FieldType",
     "FiniteGroup",
     "Group",

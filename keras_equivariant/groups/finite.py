@@ -188,6 +188,10 @@ class FiniteGroup(Group):
         exact = np.isclose(np.abs(self.matrices), np.round(np.abs(self.matrices)), atol=1e-9).all(axis=(1, 2))
         return tuple(int(i) for i in np.flatnonzero(exact))
 
+    def exact_elements(self, on_pixels):
+        """The numbers of the elements for which a law can be exact: off the pixels of all."""
+        return self.grid_elements if on_pixels else tuple(range(self.order))
+
     def __repr__(self):
         return f"<FiniteGroup {self.name}, order {self.order}, acting on R^{self.dimension}>"
 

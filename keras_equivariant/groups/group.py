@@ -48,6 +48,7 @@ class Group:
         on_grid: the FiniteGroup of the elements that map the pixel grid onto itself.
         finite: the finite group, or sample of elements, on which errors are measured; itself if it is finite.
         matrices: those of its elements; of an infinite group those of `on_grid`.
+        beyond: of a sample of a continuous group the elements that are none of `on_grid`.
     """
 
     order = math.inf
@@ -58,6 +59,7 @@ class Group:
     spherical = False
     factors = ()
     axes_of_rotation = None
+    beyond = ()
 
     def contains(self, other):
         """Whether a matrix is an element, or all elements of another group are.
@@ -75,6 +77,15 @@ class Group:
         if other.dimension != self.dimension:
             return False
         return all(self._has(matrix) for matrix in other.matrices) if other.is_finite else self._holds(other)
+
+    def exact_elements(self, on_pixels):
+        """The numbers of the elements for which a law can be exact.
+
+        Args:
+            on_pixels: whether features lie on pixels, which some elements move in between; of a sample it is known
+                beforehand which they are.
+        """
+        return tuple(self.grid_elements)
 
     def sample(self, frequency):
         """A Quadrature whose means of products of representations are exact up to this sum of their frequencies."""

@@ -64,6 +64,10 @@ class Layout:
         """Number of axes of space."""
         return len(self.axes(shape).space)
 
+    def on_pixels(self, shape):
+        """Whether elements move the pixels of features of this shape."""
+        return self.moves and bool(self.axes(shape).space)
+
     def is_still(self, shape):
         """Whether no element moves features of this shape: nothing but one pixel of scalars."""
         return False
@@ -239,6 +243,9 @@ class Custom(Layout):
 
     def axes(self, shape):
         return Axes((), (), len(shape) - 1)
+
+    def on_pixels(self, shape):
+        return True  # as far as is known
 
     def act(self, x, group, element, interpolation="cubic"):
         return np.asarray(self.function(x, group, element))

@@ -6,6 +6,13 @@ from keras_equivariant.groups.group import Group, homogeneous
 from keras_equivariant.groups.registry import get
 
 
+def random_elements(group, count, seed):
+    """Orthogonal matrices `(count, d, d)` of a continuous group, the identity first, of each component as many."""
+    parts, d = np.asarray(group.components.matrices), group.dimension
+    rotations = group.matrix(group.random_logarithms(count, seed))[:, :d, :d]
+    return parts[np.arange(count) % len(parts)] @ rotations
+
+
 class MotionSample(Group):
     """The identity and other elements of a group of rotations and mirrors, each followed by a random translation.
 
@@ -32,9 +39,7 @@ class MotionSample(Group):
             rest = 1 + rng.permutation(self.group.order - 1)[: count - 1]
             linear = np.asarray(self.group.matrices)[[0, *np.sort(rest)]]
         else:
-            parts = np.asarray(self.group.components.matrices)
-            rotations = self.group.matrix(self.group.random_logarithms(count, seed))[:, :d, :d]
-            linear = parts[np.arange(count) % len(parts)] @ rotations
+            linear = random_elements(self.group, count, seed)
         self.order = len(linear)
         self.matrices = homogeneous(linear)
         self.matrices[1:, :d, d] = rng.normal(size=(self.order - 1, d))

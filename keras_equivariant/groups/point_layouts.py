@@ -15,14 +15,21 @@ class Positions(Layout):
     """Positions of points, (B, N, d), or (B, N, d + d d) with the vectors of a periodic cell that rotates with them; or
     of one point of each sample, (B, d)."""
 
-    any_element = False
-
     def axes(self, shape):
         return Axes((), tuple(range(1, len(shape) - 1)), len(shape) - 1)
+
+    def check(self, shape, group):
+        d = group.dimension
+        if len(shape) < 2 or shape[-1] not in (d, d + d * d):
+            raise ValueError(
+                f'Features of layout "positions" on {group.name} must have {d} channels, or {d + d * d} with the '
+                f"vectors of a cell. Received: shape {tuple(shape)}"
+            )
 
     def act(self, x, group, element, interpolation="cubic"):
         # In float64: rounding the moved positions would be an error of the test.
         x, group = np.asarray(x).astype("float64"), get(group)
+        self.check(x.shape, group)
         matrix, d = matrix_of(group, element), group.dimension
         matrix = homogeneous(matrix) if matrix.shape[-1] == d else matrix
         vectors = x[..., d:].reshape(*x.shape[:-1], -1, d) @ matrix[:d, :d].T

@@ -57,6 +57,9 @@ class Reshaped(OnOtherAxes):
     def is_still(self, shape):
         return self.layout.is_still((None, *self.shape))
 
+    def on_pixels(self, shape):
+        return self.layout.on_pixels((None, *self.shape))
+
     def on_maps(self, x, function):
         return function(x.reshape(-1, *self.shape), self.layout).reshape(-1, *x.shape[1:])
 
@@ -89,6 +92,9 @@ class Joined(OnOtherAxes):
     @property
     def any_element(self):
         return all(layout.any_element for layout in self.layouts)
+
+    def on_pixels(self, shape):
+        return any(layout.on_pixels(shape) for layout in self.layouts)
 
     def knows(self, group):
         return all(layout.knows(group) for layout in self.layouts)
