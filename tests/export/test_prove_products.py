@@ -72,3 +72,59 @@ def test_in_onnx(tmp_path):
 
 def test_attention_among_places_is_not_proved(tmp_path):
     assert proofs(placed, ["tflite"], tmp_path)["tflite"].verdict == "not proved"
+
+
+def normalized(image, x):
+    mean, largest = layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)
+    return layers.Concatenate()([layers.Dot(1, normalize=True)([mean, largest]), mean])
+
+
+def grouped(image, x):
+    rows = layers.Reshape((PIXELS**2, 3))(x)
+    return layers.GlobalAveragePooling1D()(layers.GroupQueryAttention(4, 4, 2)(rows, rows))
+
+
+def trained_with_dropout(image, x):
+    rows = layers.Reshape((PIXELS**2, 3))(x)
+    return layers.GlobalAveragePooling1D()(layers.MultiHeadAttention(2, 3, dropout=0.1)(rows, rows))
+
+
+def repeated(image, x):
+    rows = layers.Permute((2, 1))(layers.RepeatVector(3)(layers.GlobalAveragePooling2D()(x)))
+    return layers.Flatten()(layers.EinsumDense("abc,cd->abd", (3, 4), bias_axes="d", activation="relu")(rows))
+
+
+HEADS = [similarity, normalized, correlations, attention, heads, grouped, trained_with_dropout, repeated]
+
+
+@pytest.mark.parametrize("head", [*HEADS, placed])
+def test_of_keras_what_a_layer_computes_is_read(head):
+    image = keras.Input((PIXELS, PIXELS, 2))
+    x = ke.layers.LiftingConv2D(3, 3, group="D4", padding="same", activation="relu")(image)
+    model = keras.Model(image, layers.Dense(3)(head(image, ke.layers.GroupPooling()(x))))
+    for weight in model.weights:
+        weight.assign(RNG.normal(size=weight.shape))
+    assert ke.prove(ke.fold(model), "D4").verdict == ("not proved" if head is placed else "proved")
+
+
+def test_attention_along_rows_of_pixels_tells_them_from_columns():
+    image = keras.Input((PIXELS, PIXELS, 2))
+    x = layers.Conv2D(3, 1)(image)
+    both, rows = (layers.MultiHeadAttention(2, 3, attention_axes=axes)(x, x) for axes in ((1, 2), (1,)))
+    assert ke.prove(keras.Model(image, both), "D4").verdict == "proved"
+    assert ke.prove(keras.Model(image, rows), "D4").verdict == "not proved"
+    assert ke.prove(keras.Model(image, rows), "D2").verdict == "proved"
+
+
+def test_attention_with_a_mask_of_places_is_not_covered():
+    image = keras.Input((PIXELS, PIXELS, 2))
+    rows = layers.Reshape((PIXELS**2, 2))(image)
+    for options in ({"use_causal_mask": True}, {"attention_mask": np.tri(PIXELS**2, dtype=bool)[None]}):
+        y = layers.GlobalAveragePooling1D()(layers.MultiHeadAttention(2, 3)(rows, rows, **options))
+        assert ke.prove(keras.Model(image, y), "D4").verdict != "proved"
+
+
+def test_a_layer_of_nothing_on_open_sizes():
+    image = keras.Input((None, None, 2))
+    model = keras.Model(image, layers.Dropout(0.1)(layers.Conv2D(3, 1)(image)))
+    assert ke.prove(model, "D4", input_shape=(None, 5, 5, 2)).verdict == "proved"

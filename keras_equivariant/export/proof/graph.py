@@ -7,9 +7,10 @@
 | `dense`       | x, kernel, bias     | `axis`                                                                |
 | `matrix`      | x, matrix           | `axis`: of space, along which the matrix has its columns              |
 | `product`     | x, y                | `transposed`, of which of both the last two axes are swapped          |
+| `einsum`      | x, y                | `labels`, of the axes of x, of y and of the result                    |
 | `pool`        | x                   | `mode`, `axes`, window                                                |
 | `pointwise`   | any number          | `name`                                                                |
-| `along`       | x                   | `name`, `axis`: a function of all entries of one axis, such as softmax |
+| `along`       | x                   | `name`, `axis`, or several: a function of all entries, such as softmax |
 | `reduce`      | x, axes             | `mode`, `keepdims`                                                    |
 | `reshape`     | x, shape            |                                                                       |
 | `transpose`   | x, order            |                                                                       |

@@ -59,6 +59,10 @@ def _reshape(reader, node, layer, call):
     reshaped(node, call.outputs[0].shape[1:])
 
 
+def _identity(reader, node, layer, call):
+    node.kind, node.inputs, node.options = "reshape", (node.inputs[0], None), {"shape": lambda old: old}
+
+
 def _border(reader, node, layer, call):
     edges = layer.get_config()
     rank = len(call.inputs[0].shape) - 2
@@ -170,8 +174,7 @@ def _slopes(reader, node, layer, call):
 
 
 def _softmax(reader, node, layer, call):
-    if isinstance(layer.axis, int):
-        node.kind, node.options = "along", {"name": "softmax", "axis": layer.axis}
+    node.kind, node.options = "along", {"name": "softmax", "axis": layer.axis}
 
 
 def _window(layer, rank, sizes):
@@ -193,7 +196,7 @@ LAYERS = {
     "flatten": _reshape,
     "function": _function,
     "global": _global,
-    "identity": _reshape,
+    "identity": _identity,
     "join": _join,
     "merge": _merge,
     "normalization": _normalization,

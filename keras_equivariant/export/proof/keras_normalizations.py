@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_equivariant.export.proof.graph import Node
+from keras_equivariant.export.proof.keras_nodes import Steps
 
 
 def normalization(reader, node, layer, call):
@@ -15,7 +15,7 @@ def normalization(reader, node, layer, call):
     given = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
     axes = sorted(axis % rank for axis in given)
     sizes = [n if i in axes else 1 for i, n in enumerate(call.inputs[0].shape)]
-    steps, x = _Steps(reader, node), node.inputs[0]
+    steps, x = Steps(reader, node), node.inputs[0]
     centred = isinstance(layer, keras.layers.LayerNormalization)
     found = steps.moments(x, axes) if centred else [steps.mean(steps.pointwise("square", x), axes)]
     names, weights = _weights(reader, layer, sizes)
@@ -25,7 +25,7 @@ def normalization(reader, node, layer, call):
 def spread(reader, node, operation, call, keys):
     """`keras.ops.var` or `keras.ops.std`."""
     axes = np.ravel(np.array(operation.axis, int))  # None would be over the examples, too
-    steps = _Steps(reader, node)
+    steps = Steps(reader, node)
     _, variance = steps.moments(node.inputs[0], axes, bool(operation.keepdims))
     steps.last(type(operation).__name__, variance)
 
@@ -33,7 +33,7 @@ def spread(reader, node, operation, call, keys):
 def _in_groups(reader, node, layer, rank):
     if layer.axis not in (-1, rank - 1):
         raise KeyError("axis")
-    steps, groups = _Steps(reader, node), layer.groups
+    steps, groups = Steps(reader, node), layer.groups
     x = steps.reshape(node.inputs[0], lambda shape: (*shape[:-1], groups, shape[-1] // groups))
     found = steps.moments(x, [*range(1, rank - 1), rank])
     y = steps.pointwise((type(layer).__name__, _settings(layer)), x, *found)
@@ -50,37 +50,3 @@ def _weights(reader, layer, sizes=(-1,)):
     weights = sorted(layer.weights, key=lambda weight: weight.name)
     arrays = [np.reshape(keras.ops.convert_to_numpy(weight), sizes) for weight in weights]
     return tuple(weight.name for weight in weights), [reader.constant(array) for array in arrays]
-
-
-class _Steps:
-    """Nodes before a given one, which is the reader's last and makes what its operation makes."""
-
-    def __init__(self, reader, node):
-        self.reader, self.node = reader, node
-
-    def add(self, kind, options, *inputs):
-        """The key of what a new node makes."""
-        output = self.reader.key()
-        node = Node(kind, self.node.name, self.node.operation, inputs, (output,), options)
-        self.reader.nodes.insert(-1, node)
-        return output
-
-    def pointwise(self, name, *inputs):
-        return self.add("pointwise", {"name": name}, *inputs)
-
-    def reshape(self, x, shape):
-        return self.add("reshape", {"shape": shape}, x, None)
-
-    def mean(self, x, axes, keepdims=True):
-        options = {"mode": "mean", "keepdims": keepdims}
-        return self.add("reduce", options, x, self.reader.constant(np.array(axes)))
-
-    def moments(self, x, axes, keepdims=True):
-        """The mean and the mean of the squared distances from it."""
-        mean = self.mean(x, axes)
-        distance = self.pointwise("subtract", x, mean)
-        return mean, self.mean(self.pointwise("square", distance), axes, keepdims)
-
-    def last(self, name, *inputs):
-        """Makes the given node a function of some numbers."""
-        self.node.kind, self.node.options, self.node.inputs = "pointwise", {"name": name}, inputs

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.export.proof.graph import nearest_centers
-from keras_equivariant.export.proof.keras_nodes import as_tuple, reshaped
+from keras_equivariant.export.proof.keras_nodes import Steps, as_tuple, reshaped
 from keras_equivariant.export.proof.keras_normalizations import spread
 from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS
 
@@ -142,6 +142,56 @@ def _matmul(reader, node, operation, call, keys):
         node.kind, node.inputs = "product", (keys[id(first)], keys[id(second)])
 
 
+def _einsum(reader, node, operation, call, keys):
+    """Of two tensors; entries of one alone are not added up."""
+    names, result = operation.subscripts.replace(" ", "").split("->")
+    first, second = names.split(",")
+    x, y = _arguments(call)
+    for own, other in ((first, second), (second, first)):
+        if len(set(own)) < len(own) or "." in own or set(own) - set(other) - set(result):
+            raise KeyError(operation.subscripts)
+    node.kind, node.options = "einsum", {"labels": (first, second, result)}
+    node.inputs = tuple(keys[id(t)] if isinstance(t, keras.KerasTensor) else reader.constant(t) for t in (x, y))
+
+
+def _attention(reader, node, operation, call, keys):
+    """Softmax of the products of queries and keys, times values, without masks."""
+    given = dict(zip(("query", "key", "value", "bias", "mask", "scale"), call.args, strict=False)) | call.kwargs
+    kept = (given.get("bias"), given.get("mask"), getattr(operation, "attn_logits_soft_cap", None))
+    if operation.is_causal or any(one is not None for one in kept):
+        raise KeyError("mask")
+    query, key, value = (keys[id(given[name])] for name in ("query", "key", "value"))
+    scale = given.get("scale") or call.inputs[0].shape[-1] ** -0.5
+    steps = Steps(reader, node)
+    scores = steps.add("einsum", {"labels": ("btnh", "bsnh", "bnts")}, query, key)
+    scores = steps.pointwise("multiply", scores, reader.constant(np.float32(scale)))
+    shares = steps.add("along", {"name": "softmax", "axis": -1}, scores)
+    node.kind, node.options, node.inputs = "einsum", {"labels": ("bnts", "bsnh", "btnh")}, (shares, value)
+
+
+def _normalize(reader, node, operation, call, keys):
+    """Numbers of one axis over their length."""
+    if operation.order != 2 or not isinstance(operation.axis, int):
+        raise KeyError("order")
+    steps, (x,) = Steps(reader, node), node.inputs
+    axes = reader.constant(np.array([operation.axis]))
+    squares = steps.add("reduce", {"mode": "sum", "keepdims": True}, steps.pointwise("square", x), axes)
+    steps.last(("normalize", operation.epsilon), x, squares)
+
+
+def _repeat(reader, node, operation, call, keys):
+    places = np.arange(call.inputs[0].shape[operation.axis])
+    node.kind, node.options = "gather", {"axis": operation.axis}
+    node.inputs += (reader.constant(np.repeat(places, operation.repeats)),)
+
+
+def _swapaxes(reader, node, operation, call, keys):
+    order = np.arange(len(call.inputs[0].shape))
+    order[[operation.axis1, operation.axis2]] = order[[operation.axis2, operation.axis1]]
+    node.kind = "transpose"
+    node.inputs += (reader.constant(order),)
+
+
 def _take(reader, node, operation, call, keys):
     if operation.axis is None:
         raise KeyError("axis")
@@ -198,6 +248,8 @@ OPERATIONS = {
     **{"Split": _split, "Unstack": _unstack, "Stack": _stack, "Concatenate": _concatenate},
     **{"Reshape": _reshape, "ExpandDims": _reshape, "Squeeze": _reshape, "Transpose": _transpose},
     **{"Pad": _pad, "GetItem": _getitem, "Take": _take, "Flip": _flip, "Matmul": _matmul},
+    **{"Einsum": _einsum, "DotProductAttention": _attention, "Normalize": _normalize},
+    **{"Repeat": _repeat, "Swapaxes": _swapaxes},
     **{"MaxPool": _pool("max"), "AveragePool": _pool("mean")},
     **{"Conv": _convolution(False), "DepthwiseConv": _convolution(True)},
 }

@@ -1,5 +1,7 @@
 """Functions of single numbers, or of several at the same place; constants beside them; functions along one axis."""
 
+import dataclasses
+
 import numpy as np
 
 from keras_equivariant.export.proof.field import INDEX, SAMPLES, Field
@@ -28,7 +30,10 @@ def activated(proof, name, scales, field):
 
 def along(proof, node, x):
     """A function of all entries of an axis that gives one for each, such as softmax: known up to their order."""
-    axis = node.options["axis"] % len(x.axes)
+    axis = node.options["axis"]
+    if not isinstance(axis, int):
+        return _along_several(proof, node, x, [one % len(x.axes) for one in axis])
+    axis %= len(x.axes)
     rows, field = x.with_index_last(axis, proof.table, proof.moves)
     whole = proof.table.rows(lambda row: proof.table.number("entries", tuple(sorted(row))), rows)
     pairs = np.stack(np.broadcast_arrays(rows, whole[..., None]), axis=-1)
@@ -37,6 +42,15 @@ def along(proof, node, x):
     order = list(range(len(field.axes) - 1))
     order.insert(axis, len(order))
     return field.like(ids).transposed(order)
+
+
+def _along_several(proof, node, x, axes):
+    order = [*(axis for axis in range(len(x.axes)) if axis not in axes), *axes]
+    field = x.transposed(order)
+    shape = field.shape
+    row = field.reshaped((*shape[: -len(axes)], -1), proof.table, proof.moves)
+    row = along(proof, dataclasses.replace(node, options={**node.options, "axis": -1}), row)
+    return row.reshaped(shape, proof.table, proof.moves).transposed(np.argsort(order))
 
 
 def _expression(table, node, row):

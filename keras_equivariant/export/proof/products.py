@@ -1,9 +1,12 @@
 """Products of two tensors of the network: of vectors, and of the queries, keys and values of attention."""
 
+import dataclasses
+
 import numpy as np
 
 from keras_equivariant.export.proof.field import INDEX, MOST_ENTRIES, SAMPLES, Field
 from keras_equivariant.export.proof.graph import NotCovered
+from keras_equivariant.export.proof.linear import dense
 from keras_equivariant.export.proof.pointwise import aligned
 
 
@@ -32,6 +35,41 @@ def product(proof, node, x, y):
             "otherwise; use a format of floats, such as tflite_float16"
         )
     return Field(axes[:-1], ids)
+
+
+def einsum(proof, node, x, y):
+    """Products of entries of x and of y, summed over the axes that the result does not have."""
+    first, second, result = node.options["labels"]
+    if not isinstance(x, Field):
+        (first, x), (second, y) = (second, y), (first, x)
+    sizes = dict(zip((*first, *second), (*x.shape, *np.shape(y)), strict=True))
+    both = [label for label in result if label in first and label in second]
+    own, others = [[label for label in result if label in side and label not in both] for side in (first, second)]
+    summed = [label for label in first if label not in result]
+    x = _arranged(x, first, (*both, *own, *summed))
+    y = _arranged(y, second, (*both, *summed, *others))
+
+    def of(labels):
+        return [sizes[label] for label in labels]
+
+    count, columns = int(np.prod(of(summed))), int(np.prod(of(others)))
+    if isinstance(y, Field):
+        x = x.reshaped((*of(both), int(np.prod(of(own))), count), proof.table, proof.moves)
+        y = y.reshaped((*of(both), count, columns), proof.table, proof.moves)
+        z = product(proof, node, x, y)
+    elif both:
+        raise NotCovered("its constant has an axis that stays")
+    else:
+        x = x.reshaped((*of(own), count), proof.table, proof.moves)
+        z = dense(proof, dataclasses.replace(node, options={"axis": -1}), x, np.reshape(y, (count, columns)))
+    z = z.reshaped(of((*both, *own, *others)), proof.table, proof.moves)
+    return _arranged(z, (*both, *own, *others), result)
+
+
+def _arranged(value, labels, wanted):
+    """The value with its axes in the wanted order."""
+    order = [labels.index(label) for label in wanted]
+    return value.transposed(order) if isinstance(value, Field) else np.transpose(value, order)
 
 
 def _sum(table, scales, row):

@@ -1,5 +1,7 @@
 """A Keras model of stock layers as a Graph, as `fold` gives it."""
 
+import inspect
+
 import keras
 
 from keras_equivariant.export.proof.graph import Graph, Node
@@ -7,8 +9,9 @@ from keras_equivariant.export.proof.keras_layers import LAYERS
 from keras_equivariant.export.proof.keras_nodes import function
 from keras_equivariant.export.proof.keras_operations import OPERATIONS
 from keras_equivariant.graphs.calls import calls
-from keras_equivariant.graphs.reading import as_functional, is_plain
+from keras_equivariant.graphs.reading import as_functional, is_function, is_plain
 from keras_equivariant.graphs.symmetry import group_of
+from keras_equivariant.graphs.tracing import follow
 from keras_equivariant.stock.traits import TABLE, activation_name, is_elementwise, is_linear
 
 
@@ -37,6 +40,29 @@ def _output_names(graph):
     return [f"output_{i}" for i in range(len(graph.outputs))]
 
 
+def _inside(call):
+    """What a layer of Keras's computes in keras.ops, as a graph; None where that is not known."""
+    layer = call.operation
+    stock = isinstance(layer, keras.layers.Layer) and type(layer).__module__.startswith("keras.")
+    if not stock or isinstance(layer, keras.Model) or is_function(layer):  # which is the user's
+        return None
+    if getattr(inspect.signature(layer.call).parameters.get("training"), "default", None):  # random at inference, too
+        return None
+    inputs = []
+
+    def symbol(x):
+        if not isinstance(x, keras.KerasTensor):
+            return x
+        inputs.append(keras.Input(batch_shape=x.shape, dtype=x.dtype))
+        return inputs[-1]
+
+    args, kwargs = keras.tree.map_structure(symbol, (call.args, call.kwargs))
+    try:
+        return keras.Model(inputs, follow(layer, args, kwargs, "read"))
+    except ValueError:  # Untraceable, or calls of one name
+        return None
+
+
 class _Reader:
     def __init__(self):
         self.nodes, self.constants, self._number = [], {}, 0
@@ -57,15 +83,23 @@ class _Reader:
         for call in calls(graph):
             given = [keys[id(tensor)] for tensor in call.inputs]
             if isinstance(call.operation, keras.Model) and is_plain(call.operation):
-                inner = as_functional(call.operation)
-                known = dict(zip(map(id, inner.inputs), given, strict=True))
-                self.walk(inner, known)
-                keys |= {id(a): known[id(b)] for a, b in zip(call.outputs, inner.outputs, strict=True)}
+                self._enter(as_functional(call.operation), call, given, keys)
                 continue
             made = [self.key() for _ in call.outputs]
             keys |= dict(zip(map(id, call.outputs), made, strict=True))
-            kind = type(call.operation).__name__
-            self._add(Node("", call.operation.name, kind, tuple(given), tuple(made)), call, keys)
+            node = Node("", call.operation.name, type(call.operation).__name__, tuple(given), tuple(made))
+            count = len(self.nodes)
+            self._add(node, call, keys)
+            inner = None if node.kind else _inside(call)
+            if inner is not None:
+                del self.nodes[count:]
+                self._enter(inner, call, given, keys)
+
+    def _enter(self, inner, call, given, keys):
+        """Adds the calls of a graph in the place of one call."""
+        known = dict(zip(map(id, inner.inputs), given, strict=True))
+        self.walk(inner, known)
+        keys |= {id(a): known[id(b)] for a, b in zip(call.outputs, inner.outputs, strict=True)}
 
     def _add(self, node, call, keys):
         operation = call.operation

@@ -14,6 +14,7 @@ RULES = {
     "concatenate": structure.concatenate,
     "convolution": linear.convolution,
     "dense": linear.dense,
+    "einsum": products.einsum,
     "flip": structure.flip,
     "gather": structure.gather,
     "matrix": linear.matrix,
@@ -214,7 +215,7 @@ def _sums(node):
     if node.kind in ("pool", "reduce"):
         return node.options["mode"] not in ("max", "min")
     summing = ("add", "subtract", "average", "rescaled")
-    return node.kind in ("along", "convolution", "dense", "matrix", "product", "resize") or (
+    return node.kind in ("along", "convolution", "dense", "einsum", "matrix", "product", "resize") or (
         node.kind == "pointwise" and node.options["name"] in summing
     )
 
