@@ -30,19 +30,23 @@ def _of_arguments(call, names):
 
 def _heads(layer, call):
     config = layer.get_config()
+    if "num_query_heads" in config:  # of which several share keys and values
+        sizes = 2 * config["num_query_heads"] * config["head_dim"]
+    else:
+        sizes = config["num_heads"] * (config["key_dim"] + (config["value_dim"] or config["key_dim"]))
     query, value, key = _of_arguments(call, ("query", "value", "key"))
     axes = config.get("attention_axes") or range(1, len(query) - 1)
     kernels = {w.path.split("/")[-2]: math.prod(w.shape) for w in layer.weights if w.name == "kernel"}
     positions = {"key": math.prod(key[:-1]), "value": math.prod(value[:-1])}
     dense = sum(size * positions.get(part, math.prod(query[:-1])) for part, size in kernels.items())
-    sizes = config["num_heads"] * (config["key_dim"] + (config["value_dim"] or config["key_dim"]))
     return dense + math.prod(query[:-1]) * math.prod(value[axis] for axis in axes) * sizes
 
 
 def _attention(layer, call):
     shapes = [tuple(x.shape) for x in keras.tree.flatten(call.args[0])]
     query, value, key = (*shapes, shapes[1])[:3]
-    return math.prod(query[:-1]) * value[-2] * (key[-1] + value[-1])
+    scored = key[-1] if layer.weights or not isinstance(layer, keras.layers.AdditiveAttention) else 0
+    return math.prod(query[:-1]) * value[-2] * (scored + value[-1])
 
 
 def _dot(layer, call):
@@ -53,6 +57,7 @@ def _dot(layer, call):
 
 RULES = {
     keras.layers.MultiHeadAttention: _heads,
-    keras.layers.Attention: _attention,
+    keras.layers.GroupQueryAttention: _heads,
+    keras.layers.Attention: _attention,  # and of AdditiveAttention, whose scores are sums times a scale
     keras.layers.Dot: _dot,
 }

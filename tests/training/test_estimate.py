@@ -87,6 +87,12 @@ def test_steps_of_sequences_and_products_of_attention_count():
     assert cost.multiply_adds == 16 * (4 * 3 * 8) + 16 * 16 * 16
     (cost,) = layer_costs(keras.Model(query, keras.layers.Attention()([query, query])))
     assert cost.multiply_adds == 7 * 7 * 6
+    for options, terms in (({}, 6), ({"use_scale": False}, 3)):
+        (cost,) = layer_costs(keras.Model(query, keras.layers.AdditiveAttention(**options)([query, query])))
+        assert cost.multiply_adds == 7 * 7 * terms
+    value = keras.Input((9, 3))
+    (cost,) = layer_costs(keras.Model([query, value], keras.layers.GroupQueryAttention(4, 6, 2)(query, value)))
+    assert cost.multiply_adds == 7 * (3 * 24 + 24 * 3) + 9 * 2 * (3 * 8) + 7 * 9 * 2 * 24
     (cost,) = layer_costs(keras.Model(query, keras.layers.Dot(axes=1)([query, query])))
     assert cost.multiply_adds == 3 * 3 * 7
 
