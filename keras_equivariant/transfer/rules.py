@@ -199,8 +199,10 @@ def _on_split(walk, operation, args, kwargs, form):
 
 def _is_over_fields(layer, rank):
     """Whether a layer normalizes the fields of each pixel and element by themselves."""
-    normalizes = has(layer, "unit") or isinstance(layer, keras.layers.LayerNormalization)
-    return normalizes and {axis % rank for axis in np.ravel(layer.axis).tolist()} == {rank - 1}
+    kinds = (keras.layers.LayerNormalization, keras.layers.RMSNormalization)
+    if not has(layer, "unit") and not isinstance(layer, kinds):
+        return False
+    return {axis % rank for axis in np.ravel(layer.axis).tolist()} == {rank - 1}
 
 
 def _of_each_orbit(walk, layer, x, form):
@@ -213,14 +215,19 @@ def _of_each_orbit(walk, layer, x, form):
     whole = [-1 if size is None else size for size in x.shape[1:]]
     apart = (*whole[:-1], whole[-1] // form.orbits, form.orbits)
 
-    def shaped(role, shape):
-        return walk.make(layer, (role, *shape), lambda name: making.make(keras.layers.Reshape, shape, name=name))
+    def step(role, kind, argument):
+        return walk.make(layer, (role, *argument), lambda name: making.make(kind, argument, name=name))
 
     def build(name):
-        return DeferredWeights(clone_with(layer, name, axis=-2), layer.get_weights())
+        return DeferredWeights(clone_with(layer, name, axis=axis), layer.get_weights())
 
-    y = walk.make(layer, form, build)(shaped("apart", apart)(x))
-    return shaped("joined", tuple(whole))(y)
+    y = step("apart", keras.layers.Reshape, apart)(x)
+    # Of another axis than the last Keras takes the mean of squares, but its scale does not broadcast there.
+    last = isinstance(layer, keras.layers.RMSNormalization)
+    axis, rank = (-1 if last else -2), len(apart)
+    swapped = step("swapped", keras.layers.Permute, (*range(1, rank - 1), rank, rank - 1))
+    y = walk.make(layer, form, build)(swapped(y) if last else y)
+    return step("joined", keras.layers.Reshape, tuple(whole))(swapped(y) if last else y)
 
 
 def _elementwise(operation, rank):

@@ -252,6 +252,7 @@ def test_an_activation_that_mixes_fields_is_refused(layer):
         keras.layers.LayerNormalization(),
         keras.layers.LayerNormalization(axis=[-1], center=False, epsilon=0.1),
         keras.layers.UnitNormalization(),
+        keras.layers.RMSNormalization(),
     ],
     ids=lambda layer: layer.name,
 )
