@@ -128,3 +128,18 @@ def test_a_layer_of_nothing_on_open_sizes():
     image = keras.Input((None, None, 2))
     model = keras.Model(image, layers.Dropout(0.1)(layers.Conv2D(3, 1)(image)))
     assert ke.prove(model, "D4", input_shape=(None, 5, 5, 2)).verdict == "proved"
+
+
+@pytest.mark.parametrize(("shape", "exact"), [((1, 4, 1, 1), "D1"), ((1, 1, 4, 1), None), ((1, 1, 1, 2), "D4")])
+def test_a_vector_is_added_along_the_axis_that_keras_takes(shape, exact):
+    """TensorFlow's `keras.ops.add` takes (1, 1, W, 1) for (1, H, 1, 1), on images as wide as high."""
+    image = keras.Input((4, 4, 2))
+    vector = RNG.normal(size=shape).astype("float32")
+    model = keras.Model(image, image + vector)
+    x = RNG.normal(size=(2, 4, 4, 2)).astype("float32")
+    as_written = np.allclose(model(x), x + vector, atol=1e-6)
+    found = {group: ke.prove(model, group).verdict for group in ("D1", "D4")}
+    if exact is None and not as_written:
+        assert set(found.values()) == {"not covered"}
+    else:
+        assert found["D1"] == "proved" and (found["D4"] == "proved") == (exact == "D4")

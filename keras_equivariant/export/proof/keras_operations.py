@@ -31,6 +31,18 @@ def _pointwise(name):
     return describe
 
 
+def _add(reader, node, operation, call, keys):
+    """On TensorFlow Keras adds a vector along the last axis of its length, else along the first behind the batch,
+    whichever axis its shape says."""
+    x, y = (tuple(getattr(one, "shape", ())) for one in _arguments(call))
+    long = [axis - len(y) for axis, size in enumerate(y) if size != 1]
+    if len(long) == 1 and len(x) > 1 and y[long[0]] in {x[1], x[-1]} - {None}:
+        along = -1 if y[long[0]] == x[-1] else 1 - len(x)
+        if along != long[0]:
+            raise KeyError("a vector on another axis")
+    _pointwise("add")(reader, node, operation, call, keys)
+
+
 def _reduce(mode):
     def describe(reader, node, operation, call, keys):
         own = _own(operation)
@@ -233,7 +245,7 @@ def _window(operation, rank, sizes):
     }
 
 
-_LIKE = {"Add": "add", "Subtract": "subtract", "Multiply": "multiply", "TrueDivide": "divide", "Divide": "divide"}
+_LIKE = {"Subtract": "subtract", "Multiply": "multiply", "TrueDivide": "divide", "Divide": "divide"}
 _LIKE |= {"Maximum": "maximum", "Minimum": "minimum", "Negative": "negative", "Square": "square"}
 _LIKE |= {"Equal": "equal", "NotEqual": "unequal", "Greater": "greater", "GreaterEqual": "greater or equal"}
 _LIKE |= {"Less": "less", "LessEqual": "less or equal", "Sign": "sign", "Cast": "cast"}
@@ -241,6 +253,7 @@ _LIKE |= {"HardShrink": "hard_shrink", "Threshold": "threshold"}
 
 OPERATIONS = {
     **{name: _pointwise(_LIKE.get(name, name)) for name in (*ELEMENTWISE_OPERATIONS, "ReLU", "Rsqrt", "Cast")},
+    "Add": _add,
     **{"Max": _reduce("max"), "Min": _reduce("min"), "Mean": _reduce("mean"), "Sum": _reduce("sum")},
     **{"Std": spread, "Var": spread},
     **{"Amax": _reduce("max"), "Amin": _reduce("min"), "Prod": _reduce("product"), "Logsumexp": _reduce("logsumexp")},
