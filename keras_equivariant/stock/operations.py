@@ -40,7 +40,7 @@ def operation_law(operation, layouts, shapes, group, arguments):
     if name in ("Permute", "Transpose"):
         return _known(permuted(layout, shape, order_of(operation, len(shape))), operation, layout)
     if name == "MultiHeadAttention":
-        return _known(attended(operation, layouts, shapes, arguments), operation, layout)
+        return _known(attended(operation, layouts, shapes, arguments, group), operation, layout)
     if isinstance(operation, keras.layers.Layer):
         raise UnknownLaw(operation, layout)
     if name in traits.ELEMENTWISE_OPERATIONS:

@@ -4,6 +4,7 @@ import math
 
 import keras
 
+from keras_equivariant.groups import grid
 from keras_equivariant.groups.layouts import (
     BreaksSymmetry,
     Frames,
@@ -20,6 +21,7 @@ from keras_equivariant.groups.layouts import (
     received,
 )
 from keras_equivariant.groups.reshaped import channel_axes
+from keras_equivariant.stock import traits
 from keras_equivariant.stock.merging import differ, merge
 
 _REMEDY = "pool to (B, C) before it, or let its last axis hold channels of one pixel, a size that divides {channels}"
@@ -124,21 +126,51 @@ def _of_one_pixel(layout, shape):
     return last.union(channel_axes(shape, layout.shape[-1])) if isinstance(layout, Reshaped) else last
 
 
-def attended(layer, layouts, shapes, arguments):
-    """The layout of attention, without masks, between all places of features on other axes; None for any other."""
+def attended(layer, layouts, shapes, arguments, group):
+    """The layout of attention without masks: between all places of features on other axes, or along axes of maps that
+    the group does not exchange for others; None where nothing is known of it."""
     args, kwargs = arguments or ((), {})
     axes = {axis % len(shapes[0]) for axis in layer.get_config()["attention_axes"] or range(1, len(shapes[0]) - 1)}
     others = [value for key, value in kwargs.items() if key not in ("query", "value", "key", "training")]
     masked = any(value is not None and value is not False for value in (*args[3:], *others))
-    if len(shapes[0]) != 3 or masked or not sums_over_places(layouts[0], shapes[0], axes):
+    after = layer.get_config()["output_shape"]
+    if masked or (isinstance(after, list | tuple) and len(after) > 1):
+        return None
+    if isinstance(layouts[0], Image | Regular | Quotient):
+        return _attended_map(layouts, shapes, axes, group)
+    if len(shapes[0]) != 3 or not sums_over_places(layouts[0], shapes[0], axes):
         return None
     try:
         merged(layouts, shapes)
     except BreaksSymmetry as error:
         raise BreaksSymmetry(f"attends to other places, {error.reason}", "use one map for all it attends to") from None
-    after = layer.get_config()["output_shape"]
     after = shapes[0][-1] if after is None else after if isinstance(after, int) else after[-1]
     return layouts[0].with_channels(shapes[0][-1], after)
+
+
+def _attended_map(layouts, shapes, axes, group):
+    """The layout of attention along some axes of maps, the others by themselves."""
+    layout, space = layouts[0], layouts[0].axes(shapes[0]).space
+    if any(other != layout for other in layouts):
+        raise differ(layouts)
+    along = [axis in axes for axis in space]
+    group = group or layout.group
+    if len(set(along)) > 1:
+        if group is None:
+            return None
+        if not grid.keeps_shape(group.finite, [1 + own for own in along]):
+            raise BreaksSymmetry(
+                "attends along axes that the group exchanges for others. Received: "
+                f"attention_axes={tuple(sorted(axes))} on {group.name}",
+                f"attend along all axes of space at once, attention_axes={tuple(space)}",
+            )
+    if len(axes) == 1 and len(shapes[0]) >= traits.SOFTMAX_AXES and keras.backend.backend() == "tensorflow":
+        raise WrongFeatures(  # several axes Keras makes one of
+            f"takes a softmax of {len(shapes[0]) + 1} axes, and TensorFlow {traits.SOFTMAX_AXES} at the most. "
+            f"{received(layout, shapes[0])}",
+            f"attend along all axes of space at once, attention_axes={tuple(space)}, or use it behind GroupPooling",
+        )
+    return layout
 
 
 def on_other_axes(row, layer, layouts, shapes):

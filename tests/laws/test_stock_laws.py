@@ -226,3 +226,31 @@ def test_what_does_not_move_takes_any_layer():
     layout = layouts.Invariant(ke.groups.get("D4"))
     for layer in (keras.layers.LSTM(2), keras.layers.Dot(-1), keras.layers.Lambda(lambda x: x[:, ::-1])):
         assert laws.output_layout(layer, [layout, layout], [(None, 3), (None, 3)]) is layout
+
+
+@pytest.mark.parametrize("group", ["C4", "D2", "C2"])
+@pytest.mark.parametrize("axes", [(1,), (1, 2), (2, 3), (1, 2, 3)], ids=str)
+def test_attention_along_axes_of_maps(group, axes):
+    """Exact along all axes of space; along one where no element exchanges it for another."""
+    image = keras.Input((4, 4, 2))
+    x = layers.LiftingConv2D(2, 3, group, padding="same", dtype="float64")(image)
+    pooled = axes in ((1,), (1, 2))
+    x = layers.GroupPooling("max", dtype="float64")(x) if pooled else x
+    y = STOCK.MultiHeadAttention(2, 2, attention_axes=axes, dtype="float64")(x, x)
+    exact = error(y, group, "image" if pooled else "regular") < 1e-12
+    assert exact == (group != "C4" or {1, 2} <= set(axes))
+    behind = layers.LiftingConv2D if pooled else layers.GroupConv2D
+    if exact:
+        behind(1, 3, group)(y)
+    else:
+        with pytest.raises(ValueError, match=r"exchanges for others.*attention_axes=\(1, 2\)"):
+            behind(1, 3, group)(y)
+
+
+def test_attention_among_elements_alone_has_too_many_axes_on_tensorflow():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("TensorFlow's softmax takes five axes")
+    x = layers.LiftingConv2D(2, 3, "C4", padding="same")(keras.Input((4, 4, 2)))
+    y = STOCK.MultiHeadAttention(2, 2, attention_axes=(3,))(x, x)
+    with pytest.raises(ValueError, match=r"softmax of 6 axes.*attention_axes=\(1, 2\), or use it behind GroupPooling"):
+        layers.GroupPooling()(y)
