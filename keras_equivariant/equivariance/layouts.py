@@ -29,19 +29,20 @@ def own_layouts(network):
     """For each output of a functional model the layout that its layers give it; "auto" where they say nothing."""
     known = zip(output_layouts(network), framed_outputs(network), network.outputs, strict=True)
     return [
-        (_told(layout, len(x.shape)) or AUTO) if frames is None else Frames(_told(layout_of(frames)))
+        (_told(layout, x.shape) or AUTO) if frames is None else Frames(_told(layout_of(frames)))
         for layout, frames, x in known
     ]
 
 
-def _told(layout, rank=None):
-    """A layout that a shape does not tell, as it does not of sequences of invariant vectors; None for one that it does.
+def _told(layout, shape=()):
+    """A layout that a shape does not tell, as of invariant vectors in a sequence, or on axes of one entry; None for one
+    that it does.
 
     What was made a map of invariant numbers is judged as an image, which it looks like.
     """
     if isinstance(layout, Frames):
         return Frames(_told(layout.layout))
-    if isinstance(layout, Invariant) and rank == 3:
+    if isinstance(layout, Invariant) and (len(shape) == 3 or (len(shape) > 3 and set(shape[1:-1]) == {1})):
         return layout
     return None if isinstance(layout, Image | Invariant | None) else layout
 

@@ -159,7 +159,7 @@ def _check_statistics(layer, layout, shape, group):
 
 
 def _differently(layer):
-    given = layer.get_config().get("axis", layer.axis)
+    given = layer.get_config().get("axis", layer.axis) if isinstance(layer, keras.layers.Layer) else layer.axis
     given = list(given) if isinstance(given, tuple) else given
     return BreaksSymmetry(f"treats positions or group elements differently. Received: axis={given}", "use axis=-1")
 

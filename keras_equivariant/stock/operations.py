@@ -11,11 +11,12 @@ from keras_equivariant.groups.layouts import (
     Image,
     Invariant,
     OnOtherAxes,
+    Quotient,
     Regular,
     Typed,
 )
 from keras_equivariant.stock import resizing, traits, windows
-from keras_equivariant.stock.channel_laws import check_axes
+from keras_equivariant.stock.channel_laws import check_axes, softmax, unit
 from keras_equivariant.stock.merging import join, merge
 from keras_equivariant.stock.reshaping import (
     attended,
@@ -66,11 +67,8 @@ def operation_law(operation, layouts, shapes, group, arguments):
         return layout
     if name == "Softmax":
         check_axes(shape)
-    if name in ("Softmax", "LogSoftmax"):
-        plain = layout.permutes and not isinstance(layout, Typed) and operation.axis in (-1, len(shape) - 1)
-        axes = operation.axis if isinstance(operation.axis, tuple | list) else [operation.axis]
-        axes = {a % len(shape) for a in axes if a is not None}
-        return _known(layout if plain or sums_over_places(layout, shape, axes) else None, operation, layout)
+    if name in ("Softmax", "LogSoftmax", "Normalize"):
+        return _along(operation, layout, shape, group or layout.group)
     if name == "Resize":
         return _resized(operation, layout, shape, group or layout.group)
     if name == "Reshape":
@@ -91,6 +89,20 @@ class UnknownLaw(BreaksSymmetry):
         else:
             name = type(operation).__name__
             super().__init__(f"{name} is not known to commute with the group of {layout.described} features")
+
+
+def _along(operation, layout, shape, group):
+    """Softmax, or a division by the length, along some axes: judged as the layers that do so are."""
+    axes = operation.axis if isinstance(operation.axis, tuple | list) else [operation.axis]
+    axes = {a % len(shape) for a in axes if a is not None}
+    judge = unit if type(operation).__name__ == "Normalize" else softmax
+    if axes and isinstance(layout, Image | Regular | Quotient | Harmonic) and group is not None:
+        if not layout.is_still(shape):
+            judge(None, operation, layout, shape, group)
+        return layout
+    plain = layout.permutes and not isinstance(layout, Typed) and axes == {len(shape) - 1}
+    placed = judge is softmax and sums_over_places(layout, shape, axes)
+    return _known(layout if plain or placed else None, operation, layout)
 
 
 def is_sum(operation):

@@ -9,6 +9,7 @@ import pytest
 import keras_equivariant as ke
 from keras_equivariant import layers
 from keras_equivariant.compiler import SpecError, build_from_spec, lint
+from keras_equivariant.graphs.symmetry import layout_of
 from keras_equivariant.groups import layouts
 from keras_equivariant.stock import laws
 
@@ -254,3 +255,27 @@ def test_attention_among_elements_alone_has_too_many_axes_on_tensorflow():
     y = STOCK.MultiHeadAttention(2, 2, attention_axes=(3,))(x, x)
     with pytest.raises(ValueError, match=r"softmax of 6 axes.*attention_axes=\(1, 2\), or use it behind GroupPooling"):
         layers.GroupPooling()(y)
+
+
+@pytest.mark.parametrize("group", ["C4", "D2"])
+@pytest.mark.parametrize("axis", [1, 3, -1])
+@pytest.mark.parametrize("name", ["softmax", "normalize"])
+def test_functions_along_axes_are_judged_as_layers_are(name, axis, group):
+    image = keras.Input((4, 4, 2), dtype="float64")
+    x = layers.LiftingConv2D(2, 3, group, padding="same", dtype="float64")(image)
+    y = getattr(keras.ops, name)(x, axis=axis)
+    exact = error(y, group, "regular") < 1e-12
+    assert exact == (group == "D2" or axis != 1)
+    if exact:
+        assert layouts.Regular is type(layout_of(y))
+        layers.GroupConv2D(1, 3, group)(y)
+    else:
+        with pytest.raises(ValueError, match="treats positions or group elements differently. Received: axis=1"):
+            layers.GroupConv2D(1, 3, group)(y)
+
+
+def test_what_is_invariant_on_axes_of_one_entry_is_certified_as_such():
+    image = keras.Input((4, 4, 2))
+    x = layers.LiftingConv2D(2, 3, "C2", padding="same")(image)
+    model = keras.Model(image, STOCK.GlobalAveragePooling3D(keepdims=True)(x))
+    assert ke.certify(model, layers=False, samples=1).verdict == "exact"
