@@ -16,6 +16,7 @@ from keras_equivariant.conversion.selection import Selection
 from keras_equivariant.graphs.weights import finalize
 from keras_equivariant.layers.core.rotated_conv import RotatedConv
 from keras_equivariant.layers.regular.group_depthwise_conv import GroupDepthwiseConv2D
+from keras_equivariant.stock.inference import named_weights
 from keras_equivariant.stock.traits import traits
 from keras_equivariant.transfer.stock_kernels import set_field_kernel
 
@@ -52,7 +53,7 @@ def _one(walk, call, made, selection):
         return _attention(layer, made[""], before, after)
     if kind not in ("convolution", "dense"):
         return _by_channel(layer, made.get(""), after)
-    weights = dict(zip(_names(layer), map(_array, layer.weights), strict=True))
+    weights = {name: _array(weight) for name, weight in named_weights(layer).items()}
     if type(made.get("")) is type(layer) and hasattr(layer, "depth_multiplier"):
         return _stock_depthwise(layer, made[""], weights, before, after)
     if "pointwise_kernel" in weights:
@@ -101,9 +102,14 @@ def _stock_depthwise(layer, new, weights, before, after):
 
 def _attention(layer, new, before, after):
     """The projections to the heads and back, of the channels that are kept."""
-    for old, weight in zip(layer.weights, new.weights, strict=True):
-        value, place = _array(old), old.path.split("/")[-2]
-        if old.name == "kernel":
+    parts = layer._flatten_layers(include_self=False, recursive=False)
+    values = {(part.name, name): _array(weight) for part in parts for name, weight in named_weights(part).items()}
+    for weight in new.weights:
+        place, name = weight.path.split("/")[-2:]
+        value = values.get((place, name))
+        if value is None:  # the state of a generator of random numbers
+            continue
+        if name == "kernel":
             into = place != "attention_output"
             value = value[before] * (len(value) / len(before)) if into else value[..., after]
         elif place == "attention_output":
@@ -124,10 +130,6 @@ def _flattened(walk, call):
     while walk.plan[tensor].kind == FLAT:
         tensor = source[id(tensor)].inputs[0]
     return tensor
-
-
-def _names(layer):
-    return [weight.name for weight in layer.weights]
 
 
 def _array(weight):

@@ -27,6 +27,18 @@ def at_inference(layer):
     return {}, layer.get_weights()
 
 
+def named_weights(layer):
+    """The arrays that a layer computes with at inference, by the names of its weights; kernels hold what low-rank
+    adapters add.
+
+    Raises:
+        ValueError: for a quantized layer.
+    """
+    check_not_quantized(layer)
+    names = [weight.name for weight in layer.weights if not weight.name.startswith("lora_")]
+    return dict(zip(names, _with_adapters(layer), strict=True))
+
+
 def check_not_quantized(layer):
     """ValueError for a layer that computes in integers: its scales depend on each batch."""
     inside = layer._flatten_layers()

@@ -13,6 +13,7 @@ from keras_equivariant.layers.harmonic.features import OnHarmonic
 from keras_equivariant.layers.points.features import OnPoints
 from keras_equivariant.layers.regular.group_depthwise_conv import GroupDepthwiseConv
 from keras_equivariant.stock import making
+from keras_equivariant.stock.inference import at_inference
 from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, has, is_elementwise, traits
 from keras_equivariant.transfer import typed_rules
 from keras_equivariant.transfer.convolutions import restrict_depthwise, restrict_rotated
@@ -253,8 +254,8 @@ def _changed(operation, orbits, rank):
     if isinstance(operation, layers.LayerScale):
         return {}, [np.repeat(weights[0], orbits)]
     if type(operation) is keras.layers.Dense and is_elementwise(operation.activation):
-        kernel, *bias = weights
-        return {"units": operation.units * orbits}, [
+        changes, (kernel, *bias) = at_inference(operation)
+        return {**changes, "units": operation.units * orbits}, [
             np.kron(kernel, np.eye(orbits)),
             *(np.repeat(b, orbits) for b in bias),
         ]

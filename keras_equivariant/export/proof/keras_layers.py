@@ -9,6 +9,7 @@ from keras_equivariant.export.proof.keras_nodes import as_tuple, function, resha
 from keras_equivariant.graphs.weights import scale_and_offset
 from keras_equivariant.ops.resizing import Centered, even_windows
 from keras_equivariant.stock import resizing
+from keras_equivariant.stock.inference import named_weights
 from keras_equivariant.stock.traits import TABLE
 
 
@@ -16,7 +17,7 @@ def _convolution(reader, node, layer, call):
     row, rank = TABLE[type(layer)], len(layer.kernel_size)
     node.kind = "convolution"
     node.options = {**_window(layer, rank, layer.kernel_size), "channels": -1, "groups": getattr(layer, "groups", 1)}
-    kernel = keras.ops.convert_to_numpy({weight.name: weight for weight in layer.weights}["kernel"])
+    kernel = named_weights(layer)["kernel"]
     if row.transposed:
         if layer.output_padding is not None:
             raise KeyError("output_padding")

@@ -12,6 +12,7 @@ from keras_equivariant.graphs.calls import calls
 from keras_equivariant.graphs.reading import as_functional, is_function, is_plain
 from keras_equivariant.graphs.symmetry import group_of
 from keras_equivariant.graphs.tracing import follow
+from keras_equivariant.stock.inference import named_weights
 from keras_equivariant.stock.traits import TABLE, activation_name, is_elementwise, is_linear
 
 
@@ -116,7 +117,7 @@ class _Reader:
 
     def weights(self, node, layer, kernel=None):
         """Gives a node the kernel and bias of a layer, the kernel perhaps in another shape."""
-        found = {weight.name: weight for weight in layer.weights}
+        found = named_weights(layer)
         kernel = found["kernel"] if kernel is None else kernel
         node.inputs += (self.constant(kernel), *([self.constant(found["bias"])] if "bias" in found else []))
 
