@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_equivariant.data import sizes
 from keras_equivariant.data.dataset import Dataset, check_images
-from keras_equivariant.data.masks import check_no_values, check_values, numbered, told
+from keras_equivariant.data.masks import Outside, check_no_values, check_values, numbered, told
 from keras_equivariant.data.shards import Shards, stored_array
 from keras_equivariant.data.tables import TARGETS, as_targets
 from keras_equivariant.data.targets import several_classes, task_of, whole
@@ -105,6 +105,9 @@ def load_archive(path, seed=0, size=None, fit="pad", target=None, mask_values=No
     found = {"task": task_of(chosen["x_train"], chosen["y_train"]), **_told(path, chosen, target)}
     size = sizes.check_size(size, fit)
     check_values(mask_values)
+    if size is not None:  # before the numbers of masks become those of classes: what they are padded with is one, too
+        named = range(len(details.get("class_names", ()))) or None
+        _resize(chosen, size, fit, found["task"], mask_values or named)
     if found["task"] == "segmentation":
         masks, values = _of_classes(
             {key: chosen[key] for key in chosen if key[:2] == "y_"}, mask_values, len(details.get("class_names", ()))
@@ -113,8 +116,6 @@ def load_archive(path, seed=0, size=None, fit="pad", target=None, mask_values=No
         found |= told(values) | ({} if values is None else {"reading": {"mask_values": values}})
     else:
         check_no_values(path, mask_values)
-    if size is not None:
-        _resize(chosen, size, fit, found["task"])
     return Dataset(**{"name": str(path), "description": f"images of {path.name}", **found, **chosen, **details})
 
 
@@ -146,7 +147,8 @@ def _of_classes(masks, values, named):
     return (masks, tuple(range(max(named, most + 1)))) if named else numbered(masks)
 
 
-def _resize(arrays, size, fit, task):
+def _resize(arrays, size, fit, task, values=None):
+    outside = Outside(size, fit, values)
     for key in [key for key in arrays if key[:2] == "y_" and task == "segmentation"]:
         images, masks = arrays[f"x_{key[2:]}"].shape, arrays[key].shape
         if masks[: 1 + len(size)] != images[: 1 + len(size)]:
@@ -154,6 +156,7 @@ def _resize(arrays, size, fit, task):
                 f"A mask has the size of its image. Received: {key} of shape {masks} for images of shape {images}. "
                 "Save masks (count, height, width)."
             )
+        outside.look_at(arrays[key], key, masks[1 : 1 + len(size)])
     for key in [key for key in arrays if key[:2] == "x_" or task == "segmentation"]:
         axes = arrays[key].ndim - 1
         images = arrays[key][..., None] if axes == len(size) else arrays[key]
@@ -165,6 +168,8 @@ def _resize(arrays, size, fit, task):
         if key[:2] == "x_":
             sizes.announce({images.shape[1:-1]: len(images)}, size, fit)
         arrays[key] = np.stack([sizes.fitted(image, size, fit, key[:2] == "y_") for image in images])
+        if key[:2] == "y_":
+            arrays[key] = outside.filled(arrays[key], key)
 
 
 def load_shards(pattern):

@@ -71,7 +71,7 @@ def assembled(
     reading = {"bits": form.bits} if form.bits else {}
     if masks:
         images = {part: paths for part, (paths, _) in parts.items()}
-        found, values = masks_of_files.beside(masks, images, form.shapes, form.mask, form.wanted, mask_values)
+        found, values = masks_of_files.beside(masks, images, form, mask_values)
         arrays |= {f"y_{part}": array for part, array in found.items()}
         fields |= masks_of_files.told(values)
         reading |= {} if values is None else {"mask_values": values}

@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 
-from keras_equivariant.data import files, pictures, resampling
+from keras_equivariant.data import files, pictures, resampling, sizes
 from keras_equivariant.data.targets import whole
 
 MOST_GRAYS = 32  # of masks whose gray values are taken for classes
@@ -19,33 +19,83 @@ _MANY = (
 log = logging.getLogger("keras_equivariant.data")
 
 
-def beside(masks, images, shapes, fit, voxel_size=None, values=None):
+def beside(masks, images, form, values=None):
     """`{part: array (count, *size, 1)}` of the masks of all parts, and the values of their classes as `numbered` says.
 
     Args:
         masks, images: `{part: paths}`, a mask for each image.
-        shapes: `{path: (*space, C)}` of the images, with voxels of the size wanted.
-        fit: function that brings a mask to the common size.
-        voxel_size: what voxels are brought to, or None.
+        form: the `CommonForm` of the images.
         values: as in `numbered`.
 
     Raises:
-        ValueError: a mask of another size or with other axes than its image, or with a value of no class.
+        ValueError: a mask of another size or with other axes than its image, or with a value of no class; one that is
+            padded where every pixel has a class.
     """
-    found, turned = {}, 0
+    found, turned, outside = {}, 0, Outside(form.size, form.fit, values)
     for part, paths in masks.items():
         found[part] = []
         for path, image in zip(paths, images[part], strict=True):
-            mask = resampling.resampled(*files.read(path, mask=True), voxel_size, True)
-            _check_size(path, mask.shape[:-1], image, shapes[image][:-1])
+            mask = resampling.resampled(*files.read(path, mask=True), form.wanted, True)
+            _check_size(path, mask.shape[:-1], image, form.shapes[image][:-1])
             _check_sides(path, image)
             turned += _turned(image) and not _turned(path)
-            found[part].append(fit(mask))
+            outside.look_at(mask, path, mask.shape[:-1])
+            found[part].append(form.mask(mask))
     if turned:
         log.warning(
             "%d images are shown as their camera noted, rotated: their masks must be as they are shown.", turned
         )
+    found = {part: [*map(outside.filled, fitted, masks[part])] for part, fitted in found.items()}
     return numbered(_of_one_kind(_whole(found), merging=values is None or len(values) == 2), values)
+
+
+class Outside:
+    """What the masks say of the pixels with which they are padded to a size: 0, as images do, where that is one of
+    their numbers, else the rest, where there is one.
+
+    Args:
+        size, fit: as in `sizes.fitted`.
+        values: of the classes, as in `numbered`.
+    """
+
+    def __init__(self, size, fit, values=None):
+        self.size, self.fit, self.values = size, fit, values
+        self.spaces, self.found = {}, set()
+
+    def look_at(self, mask, name, space):
+        """Note the numbers of a mask, or of several, and their size."""
+        self.spaces[name] = tuple(space)
+        if 0 not in self.found:  # else it is known
+            self.found |= {0} if (mask == 0).any() else set(np.unique(mask).tolist())
+
+    def filled(self, mask, name):
+        """A mask in the common size `(*size, 1)`, or several, with its number outside of what it was.
+
+        Raises:
+            ValueError: every pixel has one of several classes, none of which is that of what lies outside.
+        """
+        space = self.spaces[name]
+        if 0 in self.found or not sizes.is_padded(space, self.size, self.fit):
+            return mask
+        return np.where(sizes.inside(space, self.size, self.fit), mask, mask.dtype.type(self._number(name)))
+
+    def _number(self, name):
+        classes = self.values
+        if classes is None:
+            classes = sorted(self.found)
+            if self.found <= {1, 255} or len(classes) > MOST_GRAYS or any(value % 1 for value in classes):
+                return 0
+        if classes == OBJECTS or 0 in classes:
+            return 0
+        if len(classes) == 2:  # the rest and what is looked for
+            return classes[0]
+        listed = ", ".join(f"{value:g}" for value in classes)
+        raise ValueError(
+            "Masks in which every pixel has a class are not padded, since what lies outside has none of these. "
+            f"Received: {name} of {_by(self.spaces[name])}, to be brought to {_by(self.size)}, with the classes "
+            f"{listed}. Give a size that no image falls short of, or a class to what lies outside, --option "
+            f"mask_values=[0,{listed.replace(' ', '')}]."
+        )
 
 
 def _check_size(path, size, image, wanted):

@@ -51,13 +51,30 @@ def fitted(array, size, fit="pad", mask=False):
     space = array.shape[:-1]
     if space == tuple(size):
         return array
-    if fit == "resize":
-        factor = min(n / s for n, s in zip(size, space, strict=True))
-        if factor != 1:
-            array = _scaled(array, [min(n, max(1, round(s * factor))) for n, s in zip(size, space, strict=True)], mask)
+    within = covered(space, size, fit)
+    if fit == "resize" and within != space:
+        array = _scaled(array, within, mask)
     for axis, wanted in enumerate(size):
         array = _cut_or_padded(array, axis, wanted)
     return array
+
+
+def covered(space, size, fit="pad"):
+    """How many pixels along each axis an image of this size has when it is cut or padded to another."""
+    if fit != "resize":
+        return tuple(space)
+    factor = min(n / s for n, s in zip(size, space, strict=True))
+    return tuple(min(n, max(1, round(s * factor))) for n, s in zip(size, space, strict=True))
+
+
+def is_padded(space, size, fit="pad"):
+    """Whether an image of this size gets pixels of which it says nothing."""
+    return any(have < wanted for have, wanted in zip(covered(space, size, fit), size, strict=True))
+
+
+def inside(space, size, fit="pad"):
+    """`(*size, 1)`, true at the pixels of which an image of this size says something."""
+    return fitted(np.ones((*covered(space, size, fit), 1), bool), size)
 
 
 def restored(array, size):
@@ -70,9 +87,7 @@ def restored(array, size):
     space = array.shape[:-1]
     if space == tuple(size):
         return array
-    factor = min(n / s for n, s in zip(space, size, strict=True))
-    inside = [min(n, max(1, round(s * factor))) for n, s in zip(space, size, strict=True)]
-    for axis, n in enumerate(inside):
+    for axis, n in enumerate(covered(size, space, "resize")):
         array = _cut_or_padded(array, axis, n)
     return _scaled(array, size, mask=False)
 
@@ -108,11 +123,9 @@ def announce(shapes, size, fit, what="images"):
         if space == size:
             counts["kept as they are"] += count
             continue
-        if fit == "resize":
-            factor = min(n / s for n, s in zip(size, space, strict=True))
-            counts["scaled"] += count if factor != 1 else 0
-            space = tuple(min(n, max(1, round(s * factor))) for n, s in zip(size, space, strict=True))
+        counts["scaled"] += count if covered(space, size, fit) != space else 0
+        space = covered(space, size, fit)
         counts["cut"] += count if any(s > n for s, n in zip(space, size, strict=True)) else 0
-        counts["padded with zeros"] += count if any(s < n for s, n in zip(space, size, strict=True)) else 0
+        counts["padded with zeros"] += count if is_padded(space, size) else 0
     said = ", ".join(f"{count:,} {how}" for how, count in counts.items() if count)
     log.info("All %s have the size %s now: %s.", what, " x ".join(map(str, size)), said)

@@ -88,7 +88,8 @@ def _from_spec(spec, dataset, params, recipe, seed, mixed_precision):
     resolved = load_spec(spec, **params, **fitted)
     set_seed(seed)
     with _dtype_policy(mixed_precision):
-        model = build_from_spec(resolved)
+        # By its recipe the linter tells what decides the size of the images.
+        model = build_from_spec(replace(resolved, training=training))
     return Network(resolved.name, model, recipe, resolved.to_yaml(), dict(resolved.params))
 
 
@@ -135,10 +136,21 @@ def _check_fit(network, dataset):
     if len(wanted) != len(given) or any(w not in (None, g) for w, g in zip(wanted, given, strict=True)):
         raise ValueError(
             f'A network must take the images as they are. Received: network "{network.name}" for {_by(wanted)}, '
-            f'data "{dataset.name}" of {_by(given)}. Use data of that size, set the spec\'s input parameters with '
-            f"--set, or add `preprocess: [{{resize: {wanted[0]}}}]` to the recipe."
+            f'data "{dataset.name}" of {_by(given)}. {_brought_to(wanted, given, dataset)}.'
         )
     task_of(dataset).check(network, dataset)
+
+
+def _brought_to(wanted, given, dataset):
+    """What brings images to the shape that a network takes: `resize` makes squares of images alone, without masks."""
+    sized = f"Use data of that {'shape' if wanted[-1:] != given[-1:] else 'size'}"
+    square = len(wanted) == len(given) == 3 and wanted[0] == wanted[1] and wanted[-1] == given[-1]
+    if square and dataset.task != "segmentation":
+        return (
+            f"{sized}, set the spec's input parameters with --set, or add `preprocess: [{{resize: {wanted[0]}}}]` to "
+            "the recipe"
+        )
+    return f"{sized}, or set the spec's input parameters with --set"
 
 
 def _by(shape):

@@ -241,6 +241,14 @@ def test_the_nearest_sizes_of_images_that_are_no_squares_are_named(size, found):
         assert lint("d4_unet", size=[*map(int, near.split("x"))]) == []
 
 
+def test_sizes_are_those_of_the_recipe_where_it_resizes():
+    resizing = {"spec": 1, "extends": "p4_cnn", "name": "own", "training": {"preprocess": ["contrast", {"resize": 14}]}}
+    *_, last = lint(resizing, size=14)
+    assert "--set size=28, and `resize: 28` in its recipe's `preprocess` where it is trained" in str(last)
+    *_, last = lint("p4_cnn", size=14)
+    assert "--set size=28, and --size 28 28 where it is trained" in str(last)
+
+
 def test_no_sizes_are_tried_for_what_no_size_mends(monkeypatch, tmp_path):
     from keras_equivariant.compiler.linter import linter
 

@@ -131,6 +131,36 @@ def test_a_value_of_no_class_is_named(save, tmp_path):
         data.load(save(tmp_path / "set", [0, 100, 150]), mask_values=[0, 100, 200])
 
 
+LARGER = (8, 12)
+
+
+@pytest.mark.parametrize("save", [folder, archive, floats, float_archive])
+@pytest.mark.parametrize("fit", ["pad", "resize"])
+def test_what_masks_are_padded_with_is_a_class_of_theirs_or_the_rest(save, fit, tmp_path):
+    """Random values and orders: what lies outside is the class of 0, of two classes the rest, else it has none."""
+    rng, outside = np.random.default_rng(3), np.ones(LARGER, bool)
+    outside[:, 2:10] = False
+    kinds = set()
+    for trial in range(12):
+        values = rng.choice([0, 1, 2, 3, 9, 100, 200], rng.integers(2, 5), replace=False).tolist()
+        order = values if rng.random() < 0.5 else None
+        more = [0, *values] if order and 0 not in values and rng.random() < 0.5 else order
+        path, options = save(tmp_path / str(trial), values), {"size": LARGER, "fit": fit, "mask_values": more}
+        kind = "zero" if 0 in (more or values) else "two" if len(values) == 2 else "none"
+        kinds.add(kind)
+        if kind == "none":
+            with pytest.raises(ValueError, match="every pixel has a class are not padded.*mask_values=\\[0,"):
+                data.load(path, **options)
+            continue
+        plain, found = data.load(path, mask_values=more), data.load(path, **options)
+        classes = more or sorted(values)
+        assert found.num_classes == plain.num_classes and found.class_names == plain.class_names
+        wanted = classes.index(0) if kind == "zero" else 0
+        assert (found.y_train[:, outside] == wanted).all()
+        np.testing.assert_array_equal(found.y_train[:, :, 2:10], plain.y_train)
+    assert kinds == {"zero", "two", "none"}
+
+
 def test_images_without_masks_have_no_values_of_masks(tmp_path):
     for label in "ab":
         (tmp_path / label).mkdir()

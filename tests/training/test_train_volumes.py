@@ -88,3 +88,17 @@ def test_data_of_another_rank_are_refused(tmp_path):
     planar = {**PLAIN, "params": {"classes": 6}, "input": {"shape": [16, 16, 1]}}
     with pytest.raises(ValueError, match="must take the images as they are.*for 16x16x1.*of 16x16x16x1"):
         ke.train(planar, "shapes", tmp_path / "run", export_formats=())
+
+
+@pytest.mark.parametrize(
+    ("spec", "data", "params", "remedy"),
+    [
+        ("octahedral_resnet", "shapes", {"size": 24}, "Use data of that size, or set the spec's input parameters"),
+        ("d4_unet", "cells", {"size": 96}, "Use data of that size, or set the spec's input parameters"),
+        ("so2_irreps", "digits", {"channels": 3}, "Use data of that shape, or set the spec's input parameters"),
+        ("z2_cnn", "digits", {"size": 31}, r"--set, or add `preprocess: \[{resize: 31}\]` to the recipe"),
+    ],
+)
+def test_resizing_is_named_where_it_helps_alone(spec, data, params, remedy, tmp_path):
+    with pytest.raises(ValueError, match=f"must take the images as they are.*{remedy}"):
+        ke.train(spec, data, tmp_path / "run", params=params, limit=20, export_formats=())

@@ -44,11 +44,20 @@ def advice(spec, problems, walk):
     return Problem(
         spec.origin.where.key("input"),
         f"the whole network keeps its symmetry on inputs of size {' and '.join(map(_said, found))}. Received: size "
-        f"{_said(sizes)}; use size={given} (on the command line --set size={written}, and --size "
-        f"{' '.join(map(str, found[-1]))} "
+        f"{_said(sizes)}; use size={given} (on the command line --set size={written}, and {_trained(spec, found[-1])} "
         "where it is trained)",
         "error",
     )
+
+
+def _trained(spec, sizes):
+    """What brings images to these sizes: the recipe, where it does, since it would undo what the data were brought
+    to."""
+    resized = any(isinstance(step, dict) and "resize" in step for step in spec.training.get("preprocess") or ())
+    if resized and len(set(sizes)) == 1:
+        return f"`resize: {sizes[0]}` in its recipe's `preprocess`"
+    without = ", without the recipe's `resize`," if resized else ""
+    return f"--size {' '.join(map(str, sizes))}{without}"
 
 
 def _of_each_axis(spec, rank):
