@@ -19,6 +19,7 @@ from keras_equivariant.training.prediction import batch_of, model_of_images, pre
 from keras_equivariant.training.saved import Trained, load_trained
 from keras_equivariant.training.tasks import TASKS, Task
 from keras_equivariant.training.volumes import predict_volume
+from keras_equivariant.utils.messages import once
 from keras_equivariant.utils.optional import require
 from keras_equivariant.utils.text import table
 
@@ -200,11 +201,12 @@ def _rows(trained, task, paths, _):
 def _maps(trained, task, paths, folder):
     """A dict for each file; what is said at each pixel is written into the folder."""
     found = []
-    for path in paths:
-        answer, columns = task.map_of(_map(trained, path), trained)
-        if folder is not None:
-            columns = {**columns, "written": str(_write(answer, path, folder))}
-        found.append(columns)
+    with once("keras_equivariant.data", "keras_equivariant.training"):  # each file is read by itself
+        for path in paths:
+            answer, columns = task.map_of(_map(trained, path), trained)
+            if folder is not None:
+                columns = {**columns, "written": str(_write(answer, path, folder))}
+            found.append(columns)
     return found
 
 
@@ -213,8 +215,8 @@ def _map(trained, path):
     kept = trained.settings.get("data_options") or {}
     own = _form(trained, [path], sized=False)
     image, size = np.asarray(own.files([path])), trained.model.input_shape[1:-1]
-    trained.check_scale(image, str(path))
     if any(n not in (None, have) for n, have in zip(size, own.size, strict=True)):
+        trained.check_scale(image, str(path))
         if kept.get("fit") == "resize":
             answer = predict(trained.model, sizes.fitted(image[0], size, "resize")[None], trained.preprocess)[0]
             return sizes.restored(answer, own.size)

@@ -62,6 +62,17 @@ def test_rest_answers_with_the_numbers_of_keras(served, images, batch):
     assert np.abs(mirrored["outputs"][0]["data"] - found.ravel()).max() > 1e-2 * np.abs(expected).max()
 
 
+def test_a_request_may_name_the_version_that_is_served(served, images):
+    server, _, name = served
+    request = {"inputs": [tensor(name, images)]}
+    status, answer = server.post("/v2/models/p4_cnn/versions/1/infer", request)
+    assert status == 200 and answer["model_version"] == "1"
+    assert server.post(INFER, request)[1]["outputs"] == answer["outputs"]
+    assert server.get("/v2/models/p4_cnn/versions/1/ready")[0] == 200
+    assert server.get("/v2/models/p4_cnn/versions/1")[0] == 200
+    assert server.post("/v2/models/p4_cnn/versions/2/infer", request)[0] == 404
+
+
 @pytest.fixture(scope="module")
 def ask(served):
     """A function that asks over gRPC: of an array, with changes to the request, to the array of answers."""

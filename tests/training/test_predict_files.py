@@ -126,6 +126,20 @@ def test_images_have_the_scale_of_those_of_the_run(classes, monkeypatch, tmp_pat
     assert "numbers up to 3000; those of" in caplog.text
 
 
+def test_what_holds_for_many_files_is_said_once(monkeypatch, tmp_path, caplog):
+    for i in range(4):
+        np.save(tmp_path / f"part{i}.npy", np.full((8, 8), 0.1 * (i + 1), "float32"))
+    for outputs in ([1.0], None):  # numbers, and answers at every pixel
+        of_model(monkeypatch, outputs, inputs={"dtype": "float32", "largest": 3000.0})
+        ke.predict_files("run", tmp_path)
+        first, *more = [record.getMessage() for record in caplog.records]
+        assert "trained on numbers up to 3000; those of" in first
+        assert [text[:18] for text in more] == ([] if outputs else ["So, too, 3 more: T"])
+        caplog.clear()
+    ke.predict_files("run", tmp_path / "part0.npy")
+    assert len(caplog.records) == 1  # the logger is as it was
+
+
 def test_masks_are_as_large_as_their_images(tmp_path):
     rng = np.random.default_rng(0)
     for i in range(8):

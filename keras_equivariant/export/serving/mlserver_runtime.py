@@ -26,6 +26,16 @@ class SavedModel(MLModel):
 
     _running = 0
 
+    def __init__(self, settings):
+        super().__init__(settings)
+        versions = self._versions()
+        self._served = max(versions, key=lambda path: int(path.name)) if versions else None
+
+    @property
+    def version(self):
+        """The number of the folder that is served, as which a request may name it."""
+        return super().version or (self._served and str(int(self._served.name)))
+
     async def load(self):
         import tensorflow as tf
 
@@ -72,15 +82,17 @@ class SavedModel(MLModel):
             outputs=[NumpyCodec.encode_output(name, found[name]) for name in wanted],
         )
 
-    def _newest(self):
+    def _versions(self):
         folder = pathlib.Path(self.settings._source).parent
-        versions = [path for path in folder.iterdir() if path.name.isdigit() and (path / "saved_model.pb").is_file()]
-        if not versions:
+        return [path for path in folder.iterdir() if path.name.isdigit() and (path / "saved_model.pb").is_file()]
+
+    def _newest(self):
+        if self._served is None:
             raise FileNotFoundError(
-                f"A served folder must hold a version, <number>/saved_model.pb. Received: {folder} with none. Export "
-                "the model there again."
+                "A served folder must hold a version, <number>/saved_model.pb. Received: "
+                f"{pathlib.Path(self.settings._source).parent} with none. Export the model there again."
             )
-        return max(versions, key=lambda path: int(path.name))
+        return self._served
 
     def _run(self, arrays):
         outputs = self._signature(**{name: self._tf.constant(x) for name, x in arrays.items()})
