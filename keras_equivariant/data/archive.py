@@ -1,13 +1,14 @@
 """A data set from one NumPy archive, and where archives are looked for."""
 
 import glob
+import logging
 import os
 from pathlib import Path
 
 import numpy as np
 
 from keras_equivariant.data import sizes
-from keras_equivariant.data.dataset import Dataset, check_images
+from keras_equivariant.data.dataset import Dataset, check_images, is_cube
 from keras_equivariant.data.masks import Outside, check_no_values, check_values, numbered, told
 from keras_equivariant.data.shards import Shards, stored_array
 from keras_equivariant.data.tables import TARGETS, as_targets
@@ -23,6 +24,8 @@ MEDMNIST = {
     for part in ("train", "val", "test")
     for theirs, ours in (("images", "x"), ("labels", "y"))
 }
+
+log = logging.getLogger("keras_equivariant.data")
 
 
 def data_directory():
@@ -92,7 +95,7 @@ def load_archive(path, seed=0, size=None, fit="pad", target=None, mask_values=No
     arrays = {MEDMNIST.get(key, key): array for key, array in arrays.items()}
     if not any(key in arrays for key in REQUIRED) and None not in names[:2]:
         name = f"{path} with {', '.join(arrays)},"
-        arrays, groups = divided(name, *map(arrays.get, names), seed)
+        arrays, groups = divided(name, *map(arrays.get, names), seed, target in (None, "class"))
         details = {**groups, **details}
     missing = [key for key in REQUIRED if key not in arrays]
     if missing or ("x_val" in arrays) != ("y_val" in arrays):
@@ -102,6 +105,7 @@ def load_archive(path, seed=0, size=None, fit="pad", target=None, mask_values=No
             f"Received: {path} with {', '.join(array_names(path))}. Save it with numpy.savez(path, x_train=…, …)."
         )
     chosen = {key: arrays[key] for key in REQUIRED + OPTIONAL if key in arrays}
+    _log_slices(path, chosen["x_train"].shape)
     found = {"task": task_of(chosen["x_train"], chosen["y_train"]), **_told(path, chosen, target)}
     size = sizes.check_size(size, fit)
     check_values(mask_values)
@@ -117,6 +121,17 @@ def load_archive(path, seed=0, size=None, fit="pad", target=None, mask_values=No
     else:
         check_no_values(path, mask_values)
     return Dataset(**{"name": str(path), "description": f"images of {path.name}", **found, **chosen, **details})
+
+
+def _log_slices(path, shape):
+    """Name four axes that may be those of volumes without channels, which only cubes are taken for."""
+    if len(shape) == 4 and not is_cube(shape) and shape[1] > 4 and shape[2] == shape[3] > 4:
+        log.warning(
+            "The images of %s, %s, are read as %d x %d pixels with %d channels. If they are volumes, save x[..., None].",
+            path,
+            shape,
+            *shape[1:],
+        )
 
 
 def _told(path, arrays, target):

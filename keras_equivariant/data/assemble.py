@@ -26,6 +26,7 @@ def assembled(
     voxel_size=None,
     bits=None,
     mask_values=None,
+    owners=None,
     **fields,
 ):
     """A `Dataset` of files.
@@ -39,6 +40,7 @@ def assembled(
         voxel_size: what the voxels of volumes are brought to, in the files' own units; None leaves them.
         bits: of the scale of pictures, 8 or 16; None for 8 where some have them.
         mask_values: of the classes in the masks, as in `masks.numbered`.
+        owners: `{path: what it belongs to}`, such as its patient, where that is known besides what the files say.
         fields: of the `Dataset`.
 
     Raises:
@@ -51,7 +53,7 @@ def assembled(
             f"A data set needs files to train on. Received: {name} with the parts {', '.join(parts) or 'none'}. Name "
             "the folder of the training files `train`, or leave out the folders of parts."
         )
-    owners = files.belongings(path for paths, _ in parts.values() for path in paths)
+    owners = files.belongings(path for paths, _ in parts.values() for path in paths) | (owners or {})
     _check_apart(name, parts, owners)
     classes = fields.get("task") == "classification"
     names = fields.get("class_names", ())

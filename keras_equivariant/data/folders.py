@@ -13,6 +13,8 @@ from keras_equivariant.data.parts import part_of
 IMAGES = ("images", "image", "imgs", "img", "x", "volumes")
 MASKS = ("masks", "mask", "labels", "label", "annotations", "segmentations", "y")
 _LETTERS = ("x", "y")  # which may be classes, too
+_TRUTH = ("annotation", "segmentation", "truth", "gt")  # what folders of masks are called besides
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _OF_SYSTEMS = ("thumbs.db", "desktop.ini", "__macosx")
 
 log = logging.getLogger("keras_equivariant.data")
@@ -78,6 +80,8 @@ def load_folder(path, seed=0, size=None, fit="pad", voxel_size=None, bits=None, 
             "images of its own. Sort the files so, with images of another class if there is one alone, or give a CSV "
             "file of file names and numbers."
         )
+    if target is None:
+        _check_no_masks(path, classes)
     _check_parts_above(path, [root / name for root in roots.values() for name in classes if (root / name).is_dir()])
     parts = {}
     for part, found in deep.items():
@@ -174,6 +178,18 @@ def _all_paired(path, pairs):
             "move that part elsewhere."
         )
     return all(pairs.values())
+
+
+def _check_no_masks(path, classes):
+    """ValueError where all classes are called in the words for images and for masks, such as imagesTr and labelsTr."""
+    words = [{word.lower() for word in _WORD.findall(name)} - {*_LETTERS} for name in classes]
+    kinds = [(bool(found & {*IMAGES}), bool(found & {*MASKS, *_TRUTH})) for found in words]
+    if {*kinds} == {(True, False), (False, True)}:
+        raise ValueError(
+            "Folders called as those of images and of masks are no classes. Received: "
+            f"{path} with {', '.join(classes[:8])}. Call them images and masks, inside `train` and `test` where they "
+            "are divided, or say --target class."
+        )
 
 
 def _check_parts_above(path, folders):

@@ -51,10 +51,11 @@ def rows_of_parts(name, what, labels, split=None, seed=0, groups=None, leave=Tru
             )
         parts = {part: np.flatnonzero([found == part for found in where]) for part in ("train", "val", "test")}
     if not len(parts["train"]) or not len(parts["test"]):
+        of_numbers = leave and np.asarray(labels).dtype.kind in "iu"
         raise ValueError(
             f"A data set needs {what} to train on and to test on, of each class. Received: {name} with "
             f"{', '.join(f'{len(rows)} for {part}' for part, rows in parts.items())}. Add more, or say which in an "
-            "array `split`."
+            f"array `split`{'; numbers that are no classes are learned with --target number' if of_numbers else ''}."
         )
     _warn_of_lost(name, what, np.asarray(labels), parts["train"])
     return {part: rows for part, rows in parts.items() if len(rows)}

@@ -115,9 +115,14 @@ def register(name: str, loader: Callable[..., Dataset]) -> Callable[..., Dataset
 
 def check_name(name):
     """Raise unless `name` is a known name, or the path of a folder or of a file that can be read."""
+    if not isinstance(name, str | os.PathLike):
+        raise TypeError(
+            f"Data are a name, a path, or a `Dataset` of arrays. Received: {type(name).__name__}. Make one: "
+            "ke.data.Dataset(name, description, x_train, y_train, x_test, y_test)."
+        )
     if name in _loaders or str(name).lower().endswith(_SUFFIXES):
         return
-    if Path(name).expanduser().is_dir():
+    if str(name).strip() and Path(name).expanduser().is_dir():
         return
     hint = nearest(
         name, _loaders, f"Use one of {', '.join(_loaders)}, or the path of a folder, .npz, .h5, .csv or .xyz file."

@@ -11,10 +11,12 @@ import numpy as np
 from keras_equivariant.data import files, vectors
 from keras_equivariant.data.assemble import assembled
 from keras_equivariant.data.parts import PARTS, part_of
+from keras_equivariant.data.undivided import GROUPS
 
 TARGETS = ("class", "number", "angle", "axis", "vector")
 CLASS_COLUMNS = ("class", "label", "category", "target_class", "diagnosis")
 PART_COLUMNS = ("part", "split", "set", "subset", "fold")
+NUMBER_COLUMNS = ("id", "index", "idx", "unnamed: 0")  # of rows
 
 log = logging.getLogger("keras_equivariant.data")
 
@@ -26,7 +28,8 @@ def load_table(path, seed=0, size=None, fit="pad", target=None, bits=None):
 
     Texts, and whole numbers in a column called class or label, are classes; other numbers are numbers, of which each
     column is one; a column called `angle` holds degrees, counted counter-clockwise. A column `split` may say train, val
-    or test.
+    or test, a column `patient` (`groups`) to whom an image belongs, whose images are in one part only. A column `id`
+    (`index`) that numbers the rows is left out where there are others.
 
     Args:
         path: the CSV file; file names are relative to its folder.
@@ -57,7 +60,10 @@ def load_table(path, seed=0, size=None, fit="pad", target=None, bits=None):
             f"{len(paths)} are missing, such as {missing[0]}. Correct the names."
         )
     split = _part_column(path, rows, lines, [c for c in columns if c != named])
-    wanted = [c for c in columns if c not in (named, split)]
+    wanted = _learned(path, rows, [c for c in columns if c not in (named, split)])
+    owner = next((c for c in wanted if c.lower() in GROUPS), None) if len(wanted) > 1 else None
+    owners = {p: ("patient", row[owner]) for p, row in zip(paths, rows, strict=True) if owner and row[owner]}
+    wanted = [c for c in wanted if c != owner]
     values, fields = _targets(path, rows, lines, wanted, target)
     _log_contradictions(path, paths, lines, values)
     where = [part_of(row[split]) if split else "train" for row in rows]
@@ -65,7 +71,16 @@ def load_table(path, seed=0, size=None, fit="pad", target=None, bits=None):
     for part in dict.fromkeys(where):
         chosen = [i for i, p in enumerate(where) if p == part]
         parts[part] = [paths[i] for i in chosen], values[chosen]
-    return assembled(path, parts, size=size, fit=fit, seed=seed, bits=bits, **fields)
+    return assembled(path, parts, size=size, fit=fit, seed=seed, bits=bits, owners=owners, **fields)
+
+
+def _learned(path, rows, columns):
+    """The columns without those that number the rows, where there are others."""
+    numbering = [c for c in columns if c.lower() in NUMBER_COLUMNS and len({row[c] for row in rows}) == len(rows)]
+    if not numbering or len(numbering) == len(columns):
+        return columns
+    log.info("What numbers the rows of %s is not learned: %s.", path, ", ".join(numbering))
+    return [c for c in columns if c not in numbering]
 
 
 def _log_contradictions(path, paths, lines, values):

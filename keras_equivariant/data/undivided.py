@@ -16,7 +16,7 @@ def keys_of(names):
     return tuple(next((name for name in known if name in names), None) for known in wanted)
 
 
-def divided(name, images, targets, split=None, groups=None, seed=0):
+def divided(name, images, targets, split=None, groups=None, seed=0, classes=True):
     """`({"x_train": …, …}, fields of the Dataset)` of arrays with a row an image.
 
     Args:
@@ -25,6 +25,7 @@ def divided(name, images, targets, split=None, groups=None, seed=0):
         split: train, val or test of each image, or None: a fifth is drawn for testing.
         groups: what each image belongs to, such as its patient, drawn together, or None.
         seed: of the draw.
+        classes: whether whole numbers and texts are classes, each of which is in the parts in its share.
 
     Raises:
         ValueError: arrays of several lengths, or a part without images.
@@ -38,7 +39,8 @@ def divided(name, images, targets, split=None, groups=None, seed=0):
         raise ValueError(f"A data set needs images. Received: {name} with none in its arrays. Save some.")
     labels = np.argmax(targets, axis=1) if is_one_hot(targets) else np.asarray(targets)
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    classes = labels.ndim == 1 and labels.dtype.kind in "biuUS"
+    classes = classes and labels.ndim == 1 and labels.dtype.kind in "biuUS"
+    labels = labels if classes else np.zeros((len(labels), 1))
     of = None if groups is None else np.unique(np.ravel(groups), return_inverse=True)[1]
     parts = rows_of_parts(name, "images", labels, split, seed, of, leave=classes)
     found = {f"x_{part}": images[rows] for part, rows in parts.items()}

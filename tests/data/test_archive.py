@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import keras_equivariant as ke
 from keras_equivariant import data
 
 
@@ -151,3 +152,16 @@ def test_parts_of_several_scales_are_named(tmp_path, caplog):
     assert not caplog.records
     data.load(save(tmp_path, x_test=arrays()["x_test"].astype("float32") / 255))
     assert "several scales" in caplog.text and "x_test float32 up to 0.99" in caplog.text
+
+
+@pytest.mark.parametrize("given", [([[0.0]], [1]), [1, 2], {"x": 1}, np.zeros(3), 5])
+def test_arrays_are_told_how_they_become_data(given):
+    with pytest.raises(TypeError, match=r"a name, a path, or a `Dataset`.*Received: \w+. Make one: ke.data.Dataset"):
+        data.load(given)
+    with pytest.raises(TypeError, match="a name, a path, or a `Dataset`"):
+        ke.train("z2_cnn", given)
+
+
+def test_an_empty_name_is_not_the_folder_at_hand():
+    with pytest.raises(ValueError, match='Unknown data set. Received: ""'):
+        data.load("")

@@ -34,6 +34,21 @@ def test_letters_that_are_taken_for_images_and_masks_are_named(tmp_path, caplog)
         data.load(tmp_path / "words", target="angle")
 
 
+@pytest.mark.parametrize(
+    "names",
+    [("imagesTr", "labelsTr"), ("train_images", "train_masks"), ("JPEGImages", "SegmentationClass"), ("gray_imgs", "ground_truth")],
+)
+def test_folders_called_nearly_as_images_and_masks_are_no_classes(tmp_path, names):
+    """They were: a classifier learned to tell masks from images."""
+    with pytest.raises(ValueError, match=f"are no classes.*{names[0]}.*Call them images and masks.*--target class"):
+        data.load(some(tmp_path / "set", *names))
+    assert data.load(tmp_path / "set", target="class").class_names == names
+    for name, word in zip(names, ("images", "masks"), strict=True):
+        (tmp_path / "set" / name).rename(tmp_path / "set" / word)
+    assert data.load(tmp_path / "set").task == "segmentation"
+    assert data.load(some(tmp_path / "others", "label_noise", "clean")).task == "classification"
+
+
 def test_one_class_is_none(tmp_path):
     with pytest.raises(ValueError, match="of two or more.*with the folders a and 0.*with images of another class"):
         data.load(some(tmp_path, "a"))
@@ -140,3 +155,20 @@ def test_files_of_several_pictures_are_named(tmp_path, caplog, ending):
     frames[0].save(tmp_path / "a" / f"6.{ending}", save_all=True, append_images=frames[1:])
     data.load(tmp_path)
     assert "1 files of" in caplog.text and f"6.{ending} with " in caplog.text and "the first alone" in caplog.text
+
+
+def test_columns_that_number_rows_or_name_patients_are_not_learned(tmp_path):
+    """They were further targets of a regression, and a patient was trained on and tested."""
+    some(tmp_path, "images", count=20)
+    rows = [f"{i},{i // 4},images/{i}.png,{i % 2},{0.5 * i}" for i in range(20)]
+    (tmp_path / "set.csv").write_text("\n".join(["id,patient,file,label,age", *rows]))
+    dataset = data.load(tmp_path / "set.csv")
+    assert dataset.target_names == ("label", "age") and len(set(dataset.groups)) == 4
+    assert len({*(dataset.y_train[:, 1] // 2).astype(int)} & {*(dataset.y_test[:, 1] // 2).astype(int)}) == 0
+    rows = [f"{i},{i // 4},images/{i}.png,{i % 2}" for i in range(20)]
+    (tmp_path / "set.csv").write_text("\n".join(["index,patient,file,label", *rows]))
+    assert data.load(tmp_path / "set.csv").num_classes == 2
+    (tmp_path / "set.csv").write_text("\n".join(["id,file", *(f"{i},images/{i}.png" for i in range(20))]))
+    assert data.load(tmp_path / "set.csv").target_names == ("id",)
+    (tmp_path / "set.csv").write_text("\n".join(["patient,file", *(f"p{i // 4},images/{i}.png" for i in range(20))]))
+    assert data.load(tmp_path / "set.csv").num_classes == 5

@@ -75,6 +75,26 @@ def test_masks_and_numbers_are_what_they_are(path):
     assert data.load(save(path, x=images(), y=np.linspace(0, 1, 20)), target="number").task == "regression"
 
 
+@pytest.mark.parametrize(("target", "task"), [("number", "regression"), ("angle", "vectors"), ("axis", "vectors")])
+def test_whole_numbers_may_be_no_classes(path, target, task):
+    ages = np.arange(20) * 10
+    with pytest.raises(ValueError, match="of each class.*20 for train, 0 for test.*learned with --target number"):
+        data.load(save(path, x=images(), y=ages))
+    for y in (ages, ages[:, None]):
+        path.unlink()
+        found = data.load(save(path, x=images(), y=y), target=target)
+        assert found.task == task and len(found.x_test) == 4
+
+
+def test_volumes_without_channels_that_are_read_as_images_are_named(path, caplog):
+    slices = np.random.default_rng(0).integers(0, 256, (20, 6, 8, 8)).astype("uint8")
+    assert data.load(save(path, x=slices, y=np.arange(20) % 2)).image_shape == (6, 8, 8)
+    assert "read as 6 x 8 pixels with 8 channels. If they are volumes, save x[..., None]" in caplog.text
+    caplog.clear()
+    path.unlink()
+    assert data.load(save(path, x=slices[..., None], y=np.arange(20) % 2)).layout == "volumes" and not caplog.text
+
+
 def test_what_does_not_belong_together_is_refused(path):
     with pytest.raises(ValueError, match="targets for each image.*20 images, 19 targets"):
         data.load(save(path, x=images(), y=np.arange(19)))
