@@ -200,3 +200,8 @@ def test_a_plot_of_a_number_across_another(tmp_path):
     assert row.numbers["tflite_ms"] == 0.5 and row.numbers["fraction"] == 0.1
     render_pages([], tmp_path)
     assert "# times\npytest -m benchmark here" in (tmp_path / "one.md").read_text()
+
+
+def test_a_folder_of_results_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="Results are the YAML files of a folder.*no folder. Correct its name"):
+        render_pages([], tmp_path / "nothing")

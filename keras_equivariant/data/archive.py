@@ -127,7 +127,8 @@ def _log_slices(path, shape):
     """Name four axes that may be those of volumes without channels, which only cubes are taken for."""
     if len(shape) == 4 and not is_cube(shape) and shape[1] > 4 and shape[2] == shape[3] > 4:
         log.warning(
-            "The images of %s, %s, are read as %d x %d pixels with %d channels. If they are volumes, save x[..., None].",
+            "The images of %s, %s, are read as %d x %d pixels with %d channels. If they are volumes, save "
+            "x[..., None].",
             path,
             shape,
             *shape[1:],

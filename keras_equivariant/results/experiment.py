@@ -121,6 +121,11 @@ def load_experiment(path: str | os.PathLike[str]) -> Experiment:
 def load_folder(folder: str | os.PathLike[str]) -> dict[str, Experiment]:
     """`{name: Experiment}` of the results in a folder; other YAML files there, such as counts that a script keeps, are
     left alone."""
+    if not pathlib.Path(folder).is_dir():
+        raise FileNotFoundError(
+            f"Results are the YAML files of a folder, as `record` writes them. Received: {folder}, which is no folder. "
+            "Correct its name."
+        )
     paths = sorted(pathlib.Path(folder).glob("*.yaml"))
     return {
         path.stem: load_experiment(path) for path in paths if re.search(r"^results:", path.read_text(), re.MULTILINE)

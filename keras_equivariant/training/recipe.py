@@ -1,12 +1,14 @@
 """The training recipe of a spec, turned into Keras's optimizer and schedule."""
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from keras_equivariant.compiler.grammar import recipe as grammar
 from keras_equivariant.compiler.grammar.errors import Where
 from keras_equivariant.compiler.grammar.nodes import from_python
 from keras_equivariant.data import Augment
+
+_KEYS = tuple(field.name for field in fields(grammar.Recipe))
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,14 @@ def _schedule(schedule, rate, steps, epochs):
     )
 
 
-def _given(training):
-    """The entries of a recipe that say something."""
+def _given(training, known=_KEYS):
+    """The entries of a recipe that say something. A name that there is not stays though it says nothing, for the
+    grammar to refuse: `{rotate:180}` without a space is a name."""
     if not isinstance(training, dict):
         return training
-    return {key: _given(value) for key, value in training.items() if value is not None}
+    inner = {"augment": tuple(grammar.AUGMENT), "optimizer": (), "schedule": ()}  # a name alone is one of the latter
+    return {
+        key: _given(value, inner.get(key))
+        for key, value in training.items()
+        if value is not None or not (str(key).isidentifier() if known is None else key in known)
+    }

@@ -19,6 +19,9 @@ def closest(name, known, cutoff=0.6):
 
 def nearest(name, known, otherwise=None):
     """A sentence that helps to find the right name: the nearest one, else `otherwise`, else those there are."""
+    before, colon, behind = str(name).partition(":")
+    if colon and behind and before in known:  # YAML reads it as one name
+        return f'Write a space behind the colon, "{before}: {behind}".'
     near = closest(name, known)
     if near is not None:
         return f'Did you mean "{near}"?'

@@ -36,7 +36,12 @@ def test_letters_that_are_taken_for_images_and_masks_are_named(tmp_path, caplog)
 
 @pytest.mark.parametrize(
     "names",
-    [("imagesTr", "labelsTr"), ("train_images", "train_masks"), ("JPEGImages", "SegmentationClass"), ("gray_imgs", "ground_truth")],
+    [
+        ("imagesTr", "labelsTr"),
+        ("train_images", "train_masks"),
+        ("JPEGImages", "SegmentationClass"),
+        ("gray_imgs", "ground_truth"),
+    ],
 )
 def test_folders_called_nearly_as_images_and_masks_are_no_classes(tmp_path, names):
     """They were: a classifier learned to tell masks from images."""

@@ -34,6 +34,17 @@ def losses(model, images):
     return {tracker.name: float(tracker.result()) for tracker in model.trackers}
 
 
+def test_images_are_generated_where_none_are_given(monkeypatch, tmp_path):
+    """The command of the guide without --data: it called a module."""
+    from keras_equivariant.training.bases import learn
+
+    monkeypatch.setattr(learn, "IMAGES", 64)
+    path = tmp_path / "c8.npz"
+    arguments = ["--group", "C8", "--kernel-size", "3", "--epochs", "1", "--output", str(path), "--quiet"]
+    assert main(["learn-basis", *arguments]) == 0 and path.is_file()
+    assert "dead leaves" in str(learned.load(path).provenance)
+
+
 def test_losses_fall_and_are_recorded(basis):
     history, held_out = basis.provenance["history"], basis.provenance["held_out_losses"]
     assert history["val_loss"][-1] < history["val_loss"][0]

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import yaml
 
 from keras_equivariant.data import Augment
 from keras_equivariant.training.recipe import Recipe
@@ -94,3 +95,21 @@ def test_what_is_none_is_as_declared():
 def test_a_schedule_by_its_name_alone():
     for short in ("cosine", {"cosine": {}}):
         assert Recipe.from_dict({"schedule": short}).schedule == {"cosine": {}}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("augment: {rotate:180}", 'augment.rotate:180: unknown key.*"rotate: 180"'),
+        ("optimizer: {Adam:{learning_rate:0.01}}", 'learning_rate:0.01: unknown argument.*"learning_rate: 0.01"'),
+        ("schedule: {cosine: {warmup_epochs:5}}", 'warmup_epochs:5: unknown key.*"warmup_epochs: 5"'),
+        ("augment: {rotat: }", "augment.rotat: unknown key. Did you mean"),
+        ("foo: ", "foo: unknown key"),
+    ],
+)
+def test_names_that_there_are_not_are_refused_without_a_value_too(text, said):
+    """YAML reads `{rotate:180}` as a name without a value, and it did nothing."""
+    with pytest.raises(ValueError, match=said):
+        Recipe.from_dict(yaml.safe_load(text))
+    assert Recipe.from_dict({"augment": {"rotate": None}, "epochs": None}) == Recipe.from_dict({})
+    assert Recipe.from_dict({"optimizer": {"SGD": None}}).optimizer == {"SGD": {}}

@@ -17,7 +17,7 @@ from keras_equivariant import groups
 from keras_equivariant.data import Dataset, load, training_pipeline
 from keras_equivariant.data.pipeline import evaluation_pipeline
 from keras_equivariant.data.rows import Rows
-from keras_equivariant.data.sets import dead_leaves
+from keras_equivariant.data.sets.dead_leaves import dead_leaves
 from keras_equivariant.groups.group import Group
 from keras_equivariant.kernels import LearnedBasis
 from keras_equivariant.kernels.learned import SUFFIX, VARIANTS
