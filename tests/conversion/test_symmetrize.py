@@ -147,6 +147,7 @@ def test_layouts_of_outputs_by_name():
         ("numbers", "3xregular", "must have 24 channels", "2xregular"),
         ("numbers", "regular_vector", "rank 5", "2xregular"),
         ("numbers", "positions", "among the channels", "2xregular"),
+        ("numbers", "image", "must have rank 4", "2xregular"),
         ("map", "vectors", "a multiple of 2 channels", "image"),
         ("pairs", "vectors", "its pixels would stay where they are", "image"),
         ("map", "1x1", "must have 2 channels", "a field type of 3 channels"),
@@ -165,3 +166,33 @@ def test_layouts_that_an_output_cannot_have_are_refused_with_one_that_it_can(out
     if " " not in remedy:
         exact = ke.symmetrize(model, "D4", how, outputs=remedy)
         assert ke.certify(exact, "D4", output_layout=remedy, layers=False, samples=1).verdict == "exact"
+
+
+SPELLINGS = ("invariant", "image", "vectors", "regular", "1x1", "1x1 + 1x0", "1x0+", "1x0-", "2x1", "1xregular")
+
+
+@pytest.mark.parametrize("group", ["D1", "C4", "D4", "T"])
+def test_random_layouts_are_exact_or_refused_with_ones_that_are(group):
+    """Spellings on numbers and maps of random channels, averaged or put upright."""
+    symmetry, made = ke.groups.get(group), 0
+    rng = np.random.default_rng(symmetry.order)
+    for spelling in rng.choice(SPELLINGS, 5, replace=False).tolist():
+        channels = int(rng.choice([1, 2, 3, 4, symmetry.order]))
+        image = keras.Input((4,) * symmetry.dimension + (1,))
+        convolution = layers.Conv2D if symmetry.dimension == 2 else layers.Conv3D
+        x = convolution(channels, 3, padding="same")(image)
+        if is_flat := rng.random() < 0.6:
+            x = layers.Dense(channels)(layers.Flatten()(x))
+        model, how = shake(keras.Model(image, x)), str(rng.choice(["average", "canonical"]))
+        try:
+            found, layout = ke.symmetrize(model, group, how, outputs=spelling), spelling
+        except ValueError as error:  # not a spelling on this group, or none of the output
+            known = "`outputs` must be layouts" not in str(error)
+            layout = "invariant" if is_flat else "image"
+            assert known or f'"{layout}"' in str(error)
+            found = ke.symmetrize(model, group, how, outputs=layout)
+        report = ke.certify(found, group, output_layout=layout, layers=False, samples=1)
+        # What moves against the layout vanishes in the average, of which nothing is left to judge.
+        assert report.verdict in ("exact", "vacuous"), (spelling, channels, how, str(report))
+        made += report.verdict == "exact"
+    assert made >= 2

@@ -86,8 +86,6 @@ class OnOrbits(EquivariantLayer):
 def check_moves(spelling, group, shape):
     """ValueError where an output of this shape is nothing that moves as the layout says."""
     layout, channels = layouts.parse(spelling, group), shape[-1]
-    if layout.scalars:
-        return
     try:
         layout.check((1, *shape[1:]), group)
         reason = None if layout.in_channels else "an average needs its elements among the channels"
