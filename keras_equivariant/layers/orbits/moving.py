@@ -86,17 +86,17 @@ class OnOrbits(EquivariantLayer):
 def check_moves(spelling, group, shape):
     """ValueError where an output of this shape is nothing that moves as the layout says."""
     layout, channels = layouts.parse(spelling, group), shape[-1]
+    reasons = [] if layout.in_channels else ["an average needs its elements among the channels"]
     try:
         layout.check((1, *shape[1:]), group)
-        reason = None if layout.in_channels else "an average needs its elements among the channels"
     except ValueError as error:
-        reason = str(error)
-    if reason:
+        reasons.append(str(error))
+    if reasons:
         order, is_map = group.order, len(shape) == group.dimension + 2
         types = f'"{channels // order}xregular"' if channels % order == 0 else f"a field type of {channels} channels"
         raise ValueError(
             f"`outputs` must be layouts that the outputs can have. Received: outputs={spelled(layout)!r} for an output "
-            f'of shape {shape} ({reason}); use {types}, or "{"image" if is_map else "invariant"}"'
+            f'of shape {shape} ({"; ".join(reasons)}); use {types}, or "{"image" if is_map else "invariant"}"'
         )
 
 
