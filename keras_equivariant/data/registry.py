@@ -124,10 +124,28 @@ def check_name(name):
         return
     if str(name).strip() and Path(name).expanduser().is_dir():
         return
+    if Path(name).expanduser().is_file():
+        raise ValueError(f"Unknown kind of file. Received: {name}. {_converted(Path(name))}")
     hint = nearest(
         name, _loaders, f"Use one of {', '.join(_loaders)}, or the path of a folder, .npz, .h5, .csv or .xyz file."
     )
     raise ValueError(f'Unknown data set. Received: "{name}". {hint}')
+
+
+def _converted(path):
+    """How a file becomes one that can be read."""
+    suffix = path.suffix.lower()
+    if suffix in (".cif", ".mol", ".pdb", ".sdf", ".vasp"):
+        return (
+            f"Convert molecules and crystals with ASE, `ase convert {path.name} {path.stem}.xyz`, the energy of each "
+            'as atoms.info["energy"].'
+        )
+    if suffix in (".las", ".laz", ".obj", ".off", ".pcd", ".ply", ".stl"):
+        return "Save the points of all clouds in an .npz file: `positions` (clouds, points, 3) and labels `y`."
+    return (
+        "Save arrays as x_train, y_train, x_test and y_test, or x and y, in an .npz or .h5 file, a table of file names "
+        "as .csv, pictures in a folder for each class."
+    )
 
 
 def check_options(options):

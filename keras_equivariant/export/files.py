@@ -88,7 +88,7 @@ def check_free(targets, overwrite):
     if taken and not overwrite:
         raise FileExistsError(
             f"Nothing is overwritten unasked. Received: {', '.join(taken)} already there; "
-            "pass overwrite=True, or another `version` or `name`."
+            "pass overwrite=True (--overwrite on the command line), or another `version` or `name`."
         )
 
 
