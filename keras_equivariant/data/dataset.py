@@ -191,10 +191,21 @@ class Dataset:
     def _log_lost(self, rows, behind):
         """Name the classes of which none of these training rows is."""
         if self.task == "classification" and len(lost := np.setdiff1d(self.y_train, self.y_train[rows])):
-            names = [str(self.class_names[k] if self.class_names else k) for k in lost[:8]]
             log.warning(
-                "Behind %s no image is left to train on of %d classes: %s.", behind, len(lost), ", ".join(names)
+                "Behind %s no image is left to train on of %d classes: %s.", behind, len(lost), self._some(lost)
             )
+
+    def log_untaught(self):
+        """Name the classes that are tested on and of which no image is there to train on."""
+        if self.task == "classification" and len(lost := np.setdiff1d(self.y_test, self.y_train)):
+            log.warning(
+                "%d classes are tested on that no training image is of, all of whose images count as errors: %s.",
+                len(lost),
+                self._some(lost),
+            )
+
+    def _some(self, classes):
+        return ", ".join(str(self.class_names[k] if self.class_names else k) for k in classes[:8])
 
     def _training_rows(self, rows):
         groups = None if self.groups is None else self.groups[rows]

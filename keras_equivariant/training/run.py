@@ -146,6 +146,7 @@ def train(
     own_options = dict(data_options or {})
     loaded = data if isinstance(data, datasets.Dataset) else datasets.load(data, seed, **own_options)
     block = declared.shuffle_block
+    loaded.log_untaught()
     dataset = loaded.limited(limit, seed).with_fraction(fraction, seed, block).with_validation(validation, seed, block)
     common = {
         "distribution": distribution,
