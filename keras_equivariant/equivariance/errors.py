@@ -16,6 +16,7 @@ from keras_equivariant.equivariance import points
 from keras_equivariant.equivariance.layouts import finite, parsed, resolve
 from keras_equivariant.equivariance.measure import OnArrays, as_array, measure, tested_on
 from keras_equivariant.equivariance.verdict import hint, limit, part_errors, vacuous
+from keras_equivariant.graphs.reading import walk
 from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.layouts import Invariant
 from keras_equivariant.utils.checks import not_negative, positive
@@ -168,7 +169,10 @@ def assert_equivariant(
 
 def _measure(fn, group, x, law, elements, input_layout, output_layout, batch_size):
     input_layout, output_layout = (parsed(layout, groups.get(group)) for layout in (input_layout, output_layout))
-    claimed, group = groups.get(group), finite(group)
+    claimed = groups.get(group)
+    moves_points = claimed.is_lie and not claimed.orthogonal
+    layers = walk(fn) if moves_points and isinstance(fn, keras.Layer) else ()
+    group = points.sample(claimed, list(layers)) if moves_points else finite(claimed)
     arrays = checked_inputs(x)
     check_law(law)
     given = input_layouts(arrays, group, input_layout)

@@ -28,8 +28,7 @@ def cubes(x):
 def test_points_know_no_grid(group):
     errors = ke.equivariance_error(forces, group, POINTS, **LAYOUTS)
     assert max(errors.values()) < 1e-12
-    if group != "SE3":
-        assert not errors.interpolated
+    assert not errors.interpolated
     report = ke.certify(forces, group, POINTS, **LAYOUTS)
     assert report.verdict == "exact" and report.between is None
     assert all(not element.interpolated for element in report.elements)
