@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.motion_sample import random_elements
 from keras_equivariant.groups.registry import get
+from keras_equivariant.groups.sample import Sample
 
 
-class ElementSample(Group):
+class ElementSample(Sample):
     """The finite group on which a continuous one is tested on pixels, and random elements of it beside.
 
     A function of vectors may commute with the rotations of the cube and with no others, as cubing each number does.
@@ -26,9 +26,6 @@ class ElementSample(Group):
             law for these.
     """
 
-    is_finite = True
-    exact_part = ""
-
     def __init__(self, group, count=8, seed=0):
         self.group = get(group)
         self.name, self.dimension, finite = self.group.name, self.group.dimension, self.group.finite
@@ -39,34 +36,8 @@ class ElementSample(Group):
         self.beyond = tuple(e for e in range(self.order) if e not in finite.grid_elements)
         self.element_names = (*finite.element_names, *(f"g{i}" for i in range(1, count + 1)))
 
-    @property
-    def finite(self):
-        """The sample itself."""
-        return self
-
-    @property
-    def on_grid(self):
-        """That of the group."""
-        return self.group.on_grid
-
-    @property
-    def mirrors(self):
-        """That of the group."""
-        return self.group.mirrors
-
-    def contains(self, other):
-        """Whether the group contains it."""
-        return self.group.contains(other)
-
     def generated_by(self, elements):
         """Those of the finite group, and of the others the elements themselves: few are products of them."""
         finite = self.group.finite
         others = [element for element in elements if element >= finite.order]
         return (*finite.generated_by([element for element in elements if element < finite.order]), *sorted(others))
-
-    def index(self, matrix):
-        """Of no use on a sample: always a ValueError."""
-        raise ValueError(f"A sample of {self.name} holds no given element. Received: {np.asarray(matrix).tolist()}")
-
-    def __repr__(self):
-        return f"<ElementSample {self.name}, {self.order} elements>"

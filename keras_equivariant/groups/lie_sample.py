@@ -3,11 +3,11 @@
 import numpy as np
 
 from keras_equivariant.groups import rotation_grids
-from keras_equivariant.groups.group import Group
 from keras_equivariant.groups.registry import lie_group
+from keras_equivariant.groups.sample import Sample
 
 
-class LieSample(Group):
+class LieSample(Sample):
     """The identity and random elements of a Lie group, numbered as those of a FiniteGroup are.
 
     Args:
@@ -26,7 +26,7 @@ class LieSample(Group):
         exact_part: what these are, in words; empty where they are all.
     """
 
-    is_finite, orthogonal = True, False
+    orthogonal = False
 
     def __init__(self, group, count=4, rotations=None, seed=0):
         self.group = lie_group(group)
@@ -54,28 +54,3 @@ class LieSample(Group):
         q = rotation_grids.rotations_of_space(rotations)[numbers]
         length = np.linalg.norm(q[:, 1:], axis=1, keepdims=True)
         return q[:, 1:] / np.maximum(length, 1e-12) * 2 * np.arctan2(length, q[:, :1])
-
-    @property
-    def finite(self):
-        """The sample itself."""
-        return self
-
-    @property
-    def on_grid(self):
-        """That of the group."""
-        return self.group.on_grid
-
-    def contains(self, other):
-        """Whether the group contains it."""
-        return self.group.contains(other)
-
-    def generated_by(self, elements):
-        """The elements themselves: no others here are products of them."""
-        return tuple(sorted({0, *elements}))
-
-    def index(self, matrix):
-        """Of no use on a sample: always a ValueError."""
-        raise ValueError(f"A sample of {self.name} holds no given element. Received: {np.asarray(matrix).tolist()}")
-
-    def __repr__(self):
-        return f"<LieSample {self.name}, {self.order} elements>"

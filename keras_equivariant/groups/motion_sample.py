@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from keras_equivariant.groups.group import Group, homogeneous
+from keras_equivariant.groups.group import homogeneous
 from keras_equivariant.groups.registry import get
+from keras_equivariant.groups.sample import Sample
 
 
 def random_elements(group, count, seed):
@@ -13,7 +14,7 @@ def random_elements(group, count, seed):
     return parts[np.arange(count) % len(parts)] @ rotations
 
 
-class MotionSample(Group):
+class MotionSample(Sample):
     """The identity and other elements of a group of rotations and mirrors, each followed by a random translation.
 
     Args:
@@ -28,8 +29,7 @@ class MotionSample(Group):
         grid_elements: all of them; the law is exact for each.
     """
 
-    is_finite, orthogonal, translates = True, False, True
-    exact_part = ""
+    orthogonal, translates = False, True
 
     def __init__(self, group, count=12, seed=0):
         self.group = get(group)
@@ -46,34 +46,8 @@ class MotionSample(Group):
         self.grid_elements = tuple(range(self.order))
         self.element_names = ("e", *(f"g{i}" for i in range(1, self.order)))
 
-    @property
-    def finite(self):
-        """The sample itself."""
-        return self
-
-    @property
-    def on_grid(self):
-        """That of the group."""
-        return self.group.on_grid
-
-    @property
-    def mirrors(self):
-        """That of the group."""
-        return self.group.mirrors
-
     def contains(self, other):
         """Whether the group contains it; of a motion its rotation."""
         d = self.dimension
         motion = isinstance(other, np.ndarray) and other.shape == (d + 1, d + 1)
-        return self.group.contains(other[:d, :d] if motion else other)
-
-    def generated_by(self, elements):
-        """The elements themselves: no others here are products of them."""
-        return tuple(sorted({0, *elements}))
-
-    def index(self, matrix):
-        """Of no use on a sample: always a ValueError."""
-        raise ValueError(f"A sample of {self.name} holds no given element. Received: {np.asarray(matrix).tolist()}")
-
-    def __repr__(self):
-        return f"<MotionSample {self.name}, {self.order} elements>"
+        return super().contains(other[:d, :d] if motion else other)
