@@ -17,7 +17,7 @@ from keras_equivariant.equivariance.report import (
     VACUOUS,
     LayerError,
 )
-from keras_equivariant.equivariance.verdict import LARGEST_APPROXIMATE
+from keras_equivariant.equivariance.verdict import LARGEST_APPROXIMATE, is_approximated
 from keras_equivariant.graphs.calls import calls
 from keras_equivariant.graphs.reading import as_functional
 from keras_equivariant.graphs.symmetry import layout_of, summed_up
@@ -117,9 +117,7 @@ def _measure(network, setting, tensors, tolerance):
 
 def _kinds(output, interpolated, beyond, tolerance):
     """A Measurement by whether elements are interpolated; the law may be approximated for those `beyond` as if."""
-    if not beyond or output.best is None:
-        return {interpolated: output}
-    if not tolerance < output.errors[output.best, beyond].max() <= LARGEST_APPROXIMATE:
+    if not beyond or output.best is None or not is_approximated(output.errors[output.best, beyond], tolerance):
         return {interpolated: output}
     finite = np.setdiff1d(np.arange(output.errors.shape[1]), beyond)
     return {interpolated: output.of(finite), True: output.of(beyond)}

@@ -69,10 +69,15 @@ def judge(group, measured, unavailable, tolerances, layers, problems):
     }
 
 
+def is_approximated(errors, tolerance):
+    """Whether a law holds approximately for elements with these errors, and not within the tolerance."""
+    return tolerance < np.max(errors) <= LARGEST_APPROXIMATE
+
+
 def approximated(measured, group, tolerance):
     """Parts by dtype; those elements of a sample are apart for which a law is approximated that others keep exactly."""
     errors = {e: error for part in next(iter(measured.values())) for e, error in part_errors(part).items()}
-    if not group.beyond or not tolerance < max(errors[e] for e in group.beyond) <= LARGEST_APPROXIMATE:
+    if not group.beyond or not is_approximated([errors[e] for e in group.beyond], tolerance):
         return measured
     kept = [e for e in errors if e not in group.beyond]
     return {

@@ -55,6 +55,38 @@ def test_nor_are_those_of_the_octagon():
     assert ke.certify(ninth, "SO2", plane, **LAYOUTS).verdict == "broken"
 
 
+def averaged(group, seed):
+    """A random function of three vectors, averaged over a group: it commutes with that one, and with no larger one."""
+    group, rng = ke.groups.get(group), np.random.default_rng(seed)
+    d = group.dimension
+    first, second, phases = rng.normal(size=(3 * d, 40)), rng.normal(size=(40, d)), rng.uniform(0, 6, 40)
+
+    def at(x):
+        return np.cos(2 * x.reshape(len(x), -1) @ first + phases) @ second
+
+    def function(x):
+        return np.mean([at(np.asarray(x) @ g.T) @ g for g in group.matrices], axis=0)
+
+    return function
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("own", "larger"),
+    [
+        *(("C4", "C8"), ("C8", "C16"), ("C8", "SO2"), ("C6", "SO2"), ("D4", "D8"), ("D8", "O2"), ("C4z", "Cinfz")),
+        *(("C8v", "Cinfv"), ("T", "O"), ("O", "SO3"), ("I", "SO3"), ("Oh", "O3"), ("T", "I")),
+    ],
+)
+def test_a_random_function_commutes_with_its_own_group_alone(own, larger, seed):
+    function, d = averaged(own, seed), ke.groups.get(own).dimension
+    x = np.random.default_rng(seed).normal(size=(4, 3, d))
+    assert ke.certify(function, own, x, **LAYOUTS).verdict == "exact"
+    assert ke.certify(function, larger, x, **LAYOUTS).verdict != "exact"
+    with pytest.raises(AssertionError, match="beyond the"):
+        ke.assert_equivariant(function, larger, x, **LAYOUTS)
+
+
 @pytest.mark.tensorflow
 def test_a_slight_error_is_no_interpolation():
     def slightly(x):
