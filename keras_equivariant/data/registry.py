@@ -136,9 +136,10 @@ def _converted(path):
     """How a file becomes one that can be read."""
     suffix = path.suffix.lower()
     if suffix in (".cif", ".mol", ".pdb", ".sdf", ".vasp"):
+        first = " (of an .sdf file its first molecule: split it before)" if suffix == ".sdf" else ""
         return (
-            f"Convert molecules and crystals with ASE, `ase convert {path.name} {path.stem}.xyz`, the energy of each "
-            'as atoms.info["energy"].'
+            f"Convert molecules and crystals with ASE, `ase convert {path.name} {path.stem}.xyz`{first}, the energy of "
+            'each as atoms.info["energy"].'
         )
     if suffix in (".las", ".laz", ".obj", ".off", ".pcd", ".ply", ".stl"):
         return "Save the points of all clouds in an .npz file: `positions` (clouds, points, 3) and labels `y`."
