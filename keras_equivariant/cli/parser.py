@@ -243,7 +243,9 @@ def _add_data(parser, default_text, seed=None, seed_text="seed of everything ran
         help="set an option of the data set; may be repeated",
     )
     parser.add_argument(
-        "--target", metavar="KIND", help="what numbers are: class, number, angle, axis, vector; of molecules an array"
+        "--target",
+        metavar="KIND",
+        help="what numbers are: class, labels, number, angle, axis, vector; or an array's name",
     )
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from keras_equivariant.data import sizes
 from keras_equivariant.data.dataset import Dataset, check_images, is_cube
 from keras_equivariant.data.masks import Outside, check_no_values, check_values, numbered, told
+from keras_equivariant.data.parts import PARTS
 from keras_equivariant.data.shards import Shards, stored_array
 from keras_equivariant.data.tables import TARGETS, as_targets
-from keras_equivariant.data.targets import several_classes, task_of, whole
+from keras_equivariant.data.targets import are_labels, several_classes, task_of, whole
 from keras_equivariant.data.undivided import divided, keys_of
 from keras_equivariant.utils.arrays import array_names, read_arrays
 
@@ -76,7 +77,8 @@ def load_archive(path, seed=0, size=None, fit="pad", target=None, mask_values=No
         path: The file. Pickled arrays are refused, so an archive cannot run code.
         seed: Of the draw, where nothing says what is for testing.
         size, fit: Height and width (and depth) to bring all images to, as in `load_folder`.
-        target: What y holds, where it does not look like it: "class", "number", "angle" or "axis" (degrees), "vector".
+        target: What y holds, where it does not look like it: "class", "labels" (several an image), "number", "angle" or
+            "axis" (degrees), "vector".
         mask_values: What the classes have in masks, as in `load_folder`.
         **details: Further fields of `Dataset` (`name`, `description`, `default_epochs`).
 
@@ -106,7 +108,9 @@ def load_archive(path, seed=0, size=None, fit="pad", target=None, mask_values=No
         )
     chosen = {key: arrays[key] for key in REQUIRED + OPTIONAL if key in arrays}
     _log_slices(path, chosen["x_train"].shape)
-    found = {"task": task_of(chosen["x_train"], chosen["y_train"]), **_told(path, chosen, target)}
+    found = {"task": _task(chosen), **_told(path, chosen, target)}
+    if found["task"] == "multilabel" and "class_names" in details:
+        details["target_names"] = details.pop("class_names")
     size = sizes.check_size(size, fit)
     check_values(mask_values)
     if size is not None:  # before the numbers of masks become those of classes: what they are padded with is one, too
@@ -123,12 +127,22 @@ def load_archive(path, seed=0, size=None, fit="pad", target=None, mask_values=No
     return Dataset(**{"name": str(path), "description": f"images of {path.name}", **found, **chosen, **details})
 
 
+def _task(arrays):
+    """The task that all parts describe together: rows of 0 and 1 are classes or labels only where they are so in each."""
+    tasks = [task_of(arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in PARTS if f"x_{part}" in arrays]
+    if not are_labels(arrays["y_train"]):
+        return tasks[0]
+    if all(are_labels(arrays[f"y_{part}"]) for part in PARTS if f"y_{part}" in arrays):
+        return "multilabel" if "multilabel" in tasks else "classification"
+    return "regression" if "regression" in tasks else "classification"
+
+
 def _log_slices(path, shape):
     """Name four axes that may be those of volumes without channels, which only cubes are taken for."""
     if len(shape) == 4 and not is_cube(shape) and shape[1] > 4 and shape[2] == shape[3] > 4:
         log.warning(
             "The images of %s, %s, are read as %d x %d pixels with %d channels. If they are volumes, save "
-            "x[..., None].",
+            "x[..., None]; if their channels are the first axis, numpy.moveaxis(x, 1, -1).",
             path,
             shape,
             *shape[1:],
@@ -149,7 +163,7 @@ def _told(path, arrays, target):
             continue
         numbers = numbers.reshape(len(numbers), -1)
         arrays[key], fields = as_targets(numbers, target, [f"y{i}" for i in range(numbers.shape[1])], str(path))
-    return fields if target != "number" else {**fields, "target_names": ()}
+    return {**fields, "target_names": ()} if "target_names" in fields else fields
 
 
 def _of_classes(masks, values, named):

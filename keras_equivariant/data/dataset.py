@@ -9,24 +9,24 @@ import numpy as np
 from keras_equivariant.data.cuts import count_of, drawn, others, taken
 from keras_equivariant.data.rows import Rows
 from keras_equivariant.data.scales import are_apart, scale_of
+from keras_equivariant.data.sizes import MOST_FIRST, are_space
 from keras_equivariant.data.stored import Stored
 from keras_equivariant.data.targets import check_targets, class_numbers, several_classes, whole
 from keras_equivariant.utils.arrays import as_numbers
 
-_LEAST_SPACE = 8  # pixels that an axis of space has at least, where another could be that of channels
-
 log = logging.getLogger("keras_equivariant.data")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Images `(B, H, W, C)` or volumes `(B, D, H, W, C)` as uint8 or float32 and what they show, in a training and a
     test part. An array of four axes holds volumes without channels if it is a cube above each row, images otherwise.
 
     What they show is, by task: for classification a label each, `(B,)` int32, given as class numbers, texts or one-hot
-    rows; for segmentation a mask each, `(B, *space, 1)`, float32 with 1 on the pixels looked for, or int32 with a class
-    number a pixel; for regression `(B, n)` numbers that stay as they are when the image rotates; for vectors `(B, n)`
-    or `(B, *space, n)` that rotate with it. Molecules and trajectories have `Rows` of several arrays on both sides.
+    rows; for segmentation a mask each, `(B, *space, 1)`, float32 with 1 on the pixels looked for, or int32 with a
+    class number a pixel; for multilabel `(B, n)` numbers 0 and 1, any of them 1 in a row; for regression `(B, n)`
+    numbers that stay as they are when the image rotates; for vectors `(B, n)` or `(B, *space, n)` that rotate with
+    it. Molecules and trajectories have `Rows` of several arrays on both sides.
 
     Attributes:
         name: The name or path it was loaded by.
@@ -35,7 +35,7 @@ class Dataset:
         x_val, y_val: A validation part, or None.
         num_classes: The number of classes, given where some have no image; 1 for masks of one class, and for numbers
             and vectors.
-        task: "classification", "segmentation", "regression", "vectors", "molecules" or "trajectories".
+        task: "classification", "multilabel", "segmentation", "regression", "vectors", "molecules" or "trajectories".
         default_epochs, default_batch_size: What suits this set when a recipe was written for a larger one, or None.
         class_names: The names of the classes, or empty.
         target_type: How vectors rotate, a field type such as "1x1"; of angles, directions `(cos, sin)`, counted
@@ -104,6 +104,11 @@ class Dataset:
             )
         self._log_scales(parts)
         object.__setattr__(self, "num_classes", self._count_classes(parts))
+
+    def __repr__(self):
+        counts = {part: getattr(self, f"x_{part}") for part in ("train", "val", "test")}
+        listed = ", ".join(f"{len(x):,} for {part}" for part, x in counts.items() if x is not None)
+        return f"<Dataset {self.name!r}, {self.task} of {self.layout} {tuple(self.image_shape)}: {listed}>"
 
     def _log_scales(self, parts):
         """Name parts of bytes beside parts of fractions of them: a network would see other images in the latter."""
@@ -263,7 +268,7 @@ def check_images(name, part, images):
             "(count, size, size, size) or (count, depth, height, width, channels). "
             f"Received: {name} with x_{part} of shape {images.shape}. Reshape the array before saving it."
         )
-    if images.shape[1] in (1, 3, 4) and _are_space(images.shape[2:]):
+    if images.shape[1] <= MOST_FIRST and are_space(images.shape[2:]):
         raise ValueError(
             f"Channels are the last axis. Received: {name} with x_{part} of shape {images.shape}, which looks like "
             f"{images.shape[1]} channels before the axes of space. Save numpy.moveaxis(x, 1, -1)."
@@ -283,11 +288,6 @@ def check_images(name, part, images):
         _check_filled(name, part, images)
     bytes_ = images.dtype.kind != "f" and images.min() >= 0 and images.max() <= 255
     return as_numbers(images, "uint8" if bytes_ else "float32", f"Images, x_{part} of {name},")
-
-
-def _are_space(sizes):
-    """Whether numbers look like those of pixels along the axes of space, none of them like that of channels."""
-    return min(sizes) >= max(_LEAST_SPACE, max(sizes) / 4)
 
 
 def is_cube(shape):

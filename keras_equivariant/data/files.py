@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_equivariant.data import dicoms, fits, niftis, pictures, resampling, tiffs
+from keras_equivariant.data import dicoms, fits, niftis, pictures, resampling, sizes, tiffs
 from keras_equivariant.data.stored import Stored
 
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm", ".pnm")
@@ -137,8 +137,14 @@ def read(path, mask=False):
             f"A data file must hold finite numbers. Received: {path} with {int((~np.isfinite(array)).sum())} NaN or "
             "infinite ones. Replace them, as numpy.nan_to_num does, or remove the file."
         )
+    if suffix == ".npy" and array.ndim == 3 and array.shape[0] <= sizes.MOST_FIRST and sizes.are_space(array.shape[1:]):
+        raise ValueError(
+            f"Channels are the last axis. Received: {path} with an array of shape {array.shape}, which looks like "
+            f"{array.shape[0]} channels before the axes of space. Save numpy.moveaxis(x, 0, -1), a volume of so few "
+            "slices as x[..., None]."
+        )
     if image is None:
-        image = array.ndim == 3 and array.shape[-1] in (1, 3, 4)
+        image = array.ndim == 3 and array.shape[-1] <= sizes.MOST_FIRST
     if mask:
         return _one_channel(array, image, path)[..., None], size
     return array if image or array.ndim == 4 else array[..., None], size

@@ -8,8 +8,15 @@ import numpy as np
 from keras_equivariant.utils.optional import require
 
 FITS = ("pad", "resize")
+MOST_FIRST = 4  # channels that are taken for such before the axes of space
+_LEAST_SPACE = 8  # pixels that an axis of space has at least, where another could be that of channels
 
 log = logging.getLogger("keras_equivariant.data")
+
+
+def are_space(numbers):
+    """Whether numbers look like those of pixels along the axes of space, none of them like that of channels."""
+    return min(numbers) >= max(_LEAST_SPACE, max(numbers) / 4)
 
 
 def check_size(size, fit="pad"):

@@ -11,9 +11,10 @@ import numpy as np
 from keras_equivariant.data import files, vectors
 from keras_equivariant.data.assemble import assembled
 from keras_equivariant.data.parts import PARTS, part_of
+from keras_equivariant.data.targets import are_labels, is_one_hot
 from keras_equivariant.data.undivided import GROUPS
 
-TARGETS = ("class", "number", "angle", "axis", "vector")
+TARGETS = ("class", "labels", "number", "angle", "axis", "vector")
 CLASS_COLUMNS = ("class", "label", "category", "target_class", "diagnosis")
 PART_COLUMNS = ("part", "split", "set", "subset", "fold")
 NUMBER_COLUMNS = ("id", "index", "idx", "unnamed: 0")  # of rows
@@ -26,17 +27,19 @@ _COMMA = re.compile(r"[-+]?\d*,\d+")  # a decimal comma
 def load_table(path, seed=0, size=None, fit="pad", target=None, bits=None):
     """A data set from a CSV file with a header: one column of file names, and one or more of what the images show.
 
-    Texts, and whole numbers in a column called class or label, are classes; other numbers are numbers, of which each
-    column is one; a column called `angle` holds degrees, counted counter-clockwise. A column `split` may say train, val
-    or test, a column `patient` (`groups`) to whom an image belongs, whose images are in one part only. A column `id`
-    (`index`) that numbers the rows is left out where there are others.
+    Texts, and whole numbers in a column called class or label, are classes, as are columns of 0 and 1 of which one in
+    each row is 1; other columns of 0 and 1, or texts such as `a|b`, are labels, several an image; other numbers are
+    numbers, of which each column is one; a column called `angle` holds degrees, counted counter-clockwise. A column
+    `split` may say train, val or test, a column `patient` (`groups`) to whom an image belongs, whose images are in
+    one part only. A column `id` (`index`) that numbers the rows is left out where there are others.
 
     Args:
         path: the CSV file; file names are relative to its folder.
         seed: of the draw of what is for testing, where no column says so.
         size, fit: as in `load_folder`.
         target: what the columns are: `"class"`, `"number"`, `"angle"` (degrees), `"axis"` (degrees, of a direction that
-            half a turn leaves as it is), `"vector"` (two columns, x to the right and y up; of volumes three); by
+            half a turn leaves as it is), `"labels"` (several an image: a column of 0 and 1 for each, or one of texts
+            such as `a|b` or `a;b`), `"vector"` (two columns, x to the right and y up; of volumes three); by
             default what they look like.
         bits: as in `load_folder`.
 
@@ -179,6 +182,9 @@ def _targets(path, rows, lines, columns, target):
     cells = [[row[c] for c in columns] for row in rows]
     numbers = [[_number(cell) for cell in row] for row in cells]
     _check_filled(path, lines, columns, cells)
+    if len(columns) == 1 and _hold_lists([row[0] for row in cells], target):
+        columns, numbers = _as_columns([row[0] for row in cells])
+        return as_targets(np.asarray(numbers, "float64"), "labels", columns, str(path))
     name = columns[0].lower()
     texts = target == "class" or (target is None and len(columns) == 1 and name in CLASS_COLUMNS)
     texts = texts and (target == "class" or not any(_is_fraction(row[0]) for row in cells))
@@ -187,14 +193,32 @@ def _targets(path, rows, lines, columns, target):
         texts = _only_texts(path, lines, columns, cells, numbers, target)
     if target is None:
         target = "class" if texts else "angle" if len(columns) == 1 and name.startswith("angle") else "number"
+        target = "labels" if every and are_labels(numbers) and not is_one_hot(numbers) else target
+        target = "class" if every and is_one_hot(numbers) else target
     if target != "class":
         return as_targets(np.asarray(numbers, "float64"), target, columns, str(path))
+    if every and is_one_hot(numbers):
+        return np.array(columns)[np.argmax(numbers, axis=1)], {"task": "classification"}
     if len(columns) > 1:
         raise ValueError(f"Classes are one column. Received: {path} with {', '.join(columns)}. Take the others away.")
     values = np.asarray(numbers, "float64")[:, 0] if every else None
     whole = every and np.array_equal(values, np.floor(values)) and values.min() >= 0
     labels = values.astype("int64") if whole else np.array([c[0] for c in cells])
     return labels, {"task": "classification"}
+
+
+def _hold_lists(cells, target):
+    """Whether cells are lists of labels: divided by | some, or said to be labels and no numbers."""
+    if target not in (None, "labels"):
+        return False
+    return any("|" in cell for cell in cells) or target == "labels" and any(_number(cell) is None for cell in cells)
+
+
+def _as_columns(cells):
+    """The labels in lists such as `a|b`, and a row of 0 and 1 for each list."""
+    found = [{label.strip() for label in re.split(r"[|;]", cell) if label.strip()} for cell in cells]
+    names = sorted(set().union(*found))
+    return names, [[int(name in labels) for name in names] for labels in found]
 
 
 def _check_filled(path, lines, columns, cells):
@@ -231,6 +255,13 @@ def as_targets(numbers, target, columns, name):
     """`(array, fields of the Dataset)` of numbers `(rows, columns)` that are numbers, angles, axes or vectors."""
     if target == "number":
         return numbers, {"task": "regression", "target_names": tuple(columns)}
+    if target == "labels":
+        if not are_labels(numbers):
+            raise ValueError(
+                f"Several labels an image are two columns or more of 0 and 1. Received: {name} with the columns "
+                f"{', '.join(columns)}. Write them so, or leave out `target`."
+            )
+        return numbers, {"task": "multilabel", "target_names": tuple(columns)}
     if target == "vector":
         if numbers.shape[1] not in (2, 3):
             raise ValueError(

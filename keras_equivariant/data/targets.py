@@ -10,21 +10,28 @@ MOST_CLASSES = 256  # of masks, which are pictures
 
 def task_of(images, targets):
     """The task that arrays describe: masks are as large as their images, classes are whole numbers, texts or one-hot
-    rows, one a row, and what is none of these is numbers."""
+    rows, one a row, several labels are other rows of 0 and 1, and what is none of these is numbers."""
     shape, targets = np.shape(images), np.asarray(targets)
     if targets.ndim > 2 and targets.shape[1:3] == shape[1:3]:
         return "segmentation"
+    if are_labels(targets):
+        return "classification" if is_one_hot(targets) else "multilabel"
     if targets.dtype.kind not in "f" or targets.shape[1:] in ((), (1,)) and np.array_equal(targets, np.floor(targets)):
         return "classification"
-    return "classification" if is_one_hot(targets) else "regression"
+    return "regression"
+
+
+def are_labels(targets):
+    """Whether each row `(rows, labels)` holds 0 and 1 alone, in two places or more."""
+    targets = np.asarray(targets)
+    if targets.ndim != 2 or targets.shape[1] < 2 or targets.dtype.kind not in "buif":
+        return False
+    return bool(np.isin(targets, (0, 1)).all())
 
 
 def is_one_hot(targets):
     """Whether each row `(rows, classes)` is 1 in one place and 0 elsewhere."""
-    targets = np.asarray(targets)
-    if targets.ndim != 2 or targets.shape[1] < 2 or targets.dtype.kind not in "buif":
-        return False
-    return bool(np.isin(targets, (0, 1)).all() and (targets.sum(axis=1) == 1).all())
+    return are_labels(targets) and bool((np.asarray(targets).sum(axis=1) == 1).all())
 
 
 def class_numbers(parts, dense=True):
@@ -79,9 +86,10 @@ def several_classes(parts):
 def check_targets(task, name, part, targets, images, several=None):
     """Targets of a task in their one form; anything else raises a ValueError.
 
-    Labels are `(B,)` int32; masks `(B, *space, 1)`, float32 from 0 to 1, or int32 class numbers where there are several
-    classes; numbers `(B, n)` and vectors `(B, n)` or `(B, *space, n)` float32; those of `Rows` float32 each, but for
-    energies, float64: what differs between molecules is less than what their atoms have alone by many digits.
+    Labels are `(B,)` int32, several `(B, n)` float32 of 0 and 1; masks `(B, *space, 1)`, float32 from 0 to 1, or int32
+    class numbers where there are several classes; numbers `(B, n)` and vectors `(B, n)` or `(B, *space, n)`
+    float32; those of `Rows` float32 each, but for energies, float64: what differs between molecules is less than
+    what their atoms have alone by many digits.
 
     Args:
         task, name, part: of the data set.
@@ -104,7 +112,7 @@ def _check_labels(name, part, labels, images):
         raise ValueError(
             f"There must be one label for each image. Received: {name} with {len(images)} images in x_{part} and "
             f"y_{part} of shape {labels.shape}. Save integer labels, texts or one-hot rows, one a row, or masks as "
-            "high and wide as the images."
+            "high and wide as the images; rows of several labels, 0 and 1, are for task multilabel."
         )
     if labels.dtype.kind not in "buif" or not np.array_equal(labels, np.floor(labels)) or labels.min() < 0:
         raise ValueError(
@@ -164,6 +172,15 @@ def _check_numbers(name, part, numbers, images):
     return as_numbers(numbers, "float32", f"Targets, y_{part} of {name},")
 
 
+def _check_several(name, part, labels, images):
+    if labels.shape[:1] != (len(images),) or not are_labels(labels):
+        raise ValueError(
+            f"Several labels an image are rows of 0 and 1, one a row. Received: {name} with {len(images)} images in "
+            f"x_{part} and y_{part} of shape {labels.shape} and dtype {labels.dtype}. Save them so, (count, labels)."
+        )
+    return labels.astype("float32")
+
+
 def _check_vectors(name, part, vectors, images):
     fits = vectors.ndim == 2 or vectors.shape[:-1] == images.shape[:-1]
     if vectors.ndim < 2 or not fits or len(vectors) != len(images):
@@ -190,6 +207,7 @@ def _check_rows(name, part, targets, images):
 
 _CHECKS = {
     "classification": _check_labels,
+    "multilabel": _check_several,
     "segmentation": _check_masks,
     "regression": _check_numbers,
     "vectors": _check_vectors,

@@ -11,8 +11,11 @@ from keras_equivariant.groups import grid
 from keras_equivariant.utils.periodic import space_of
 
 LAYOUTS = {"images": "images", "volumes": "volumes", "points": "points in space", "states": "states of particles"}
-# What each task's data may be used for besides: a classifier's outputs can be numbers.
-TASKS_OF_SPECS = {"regression": ("regression", "classification")}
+# What each task's data may be used for besides: a classifier's outputs can be numbers, or several labels.
+TASKS_OF_SPECS = {
+    "regression": ("regression", "classification"),
+    "multilabel": ("multilabel", "classification"),
+}
 DEFAULT_DATA = "digits"
 # Data that need no file: what a spec of a kind starts with, and others that recipes name.
 GENERATED = {

@@ -12,7 +12,7 @@ class BalancedCrossentropy(keras.losses.Loss):
     A network that knows nothing has the loss log 2, as it has without the weights.
 
     Args:
-        frequency: The mean of the masks of the training set, in (0, 1).
+        frequency: The mean of the masks of the training set, in (0, 1), or a list of those of several labels.
 
     Example:
         >>> from keras_equivariant.training.losses import BalancedCrossentropy
@@ -24,7 +24,7 @@ class BalancedCrossentropy(keras.losses.Loss):
 
     def __init__(self, frequency, name="balanced_crossentropy", **kwargs):
         super().__init__(name=name, **kwargs)
-        if not 0 < frequency < 1:
+        if not all(0 < share < 1 for share in (frequency if isinstance(frequency, list | tuple) else [frequency])):
             raise ValueError(
                 "`frequency` must lie between 0 and 1: masks of one kind of pixels teach nothing. "
                 f"Received: frequency={frequency}. Use the mean of the training masks."
@@ -32,8 +32,9 @@ class BalancedCrossentropy(keras.losses.Loss):
         self.frequency = frequency
 
     def call(self, y_true, y_pred):
-        ones = y_true * ops.softplus(-y_pred) / (2 * self.frequency)
-        zeros = (1 - y_true) * ops.softplus(y_pred) / (2 * (1 - self.frequency))
+        frequency = ops.convert_to_tensor(self.frequency, y_pred.dtype)
+        ones = y_true * ops.softplus(-y_pred) / (2 * frequency)
+        zeros = (1 - y_true) * ops.softplus(y_pred) / (2 * (1 - frequency))
         return ops.mean(ones + zeros, axis=-1)
 
     def get_config(self):

@@ -1,10 +1,13 @@
 """Other data in the terms that a trained network learned: its classes by name, the values of its masks, its numbers."""
 
+import logging
 from dataclasses import replace
 
 import numpy as np
 
 from keras_equivariant.data import Rows
+
+log = logging.getLogger("keras_equivariant.training")
 
 
 def in_terms_of(trained, dataset):
@@ -20,6 +23,8 @@ def in_terms_of(trained, dataset):
     if trained.task == dataset.task and of_one:
         if dataset.task == "segmentation":
             _check_masks(trained, dataset)
+        elif dataset.task == "multilabel":
+            return _labels(trained, dataset)
         elif dataset.task in ("regression", "vectors"):
             return _numbers(trained, dataset)
     return dataset
@@ -54,6 +59,20 @@ def _check_masks(trained, dataset):
             f"{dataset.num_classes}. Say what the classes have in these masks, "
             f"--option mask_values={[*(trained.mask_values or (0, 255))]}, or train on them."
         )
+
+
+def _labels(trained, dataset):
+    """The labels in the order that the network learned; those that no image has need no column."""
+    own, names = [*map(str, trained.targets)], [*map(str, dataset.target_names)]
+    missing = [name for name in own if name not in names]
+    if not own or not names or not missing or not set(names) <= set(own):
+        return _numbers(trained, dataset)
+    log.warning("%s does not name these labels, which count as missing: %s.", dataset.name, ", ".join(missing))
+    absent = {
+        part: np.concatenate([targets, np.zeros((len(targets), len(missing)), targets.dtype)], axis=1)
+        for part, targets in _targets(dataset).items()
+    }
+    return _numbers(trained, replace(dataset, **absent, target_names=(*names, *missing)))
 
 
 def _numbers(trained, dataset):

@@ -141,6 +141,7 @@ def normal(*shape):
 
 CASES = {
     "classification": ("classification", images(lambda n: np.arange(n) % 3), numbers(3), "Confusion matrix"),
+    "labels": ("multilabel", images(lambda n: np.arange(3 * n).reshape(n, 3) % 2), numbers(3), "Balance of the labels"),
     "one mask": ("segmentation", images(masks(2)), fields(1), "Best answers"),
     "masks of volumes": ("segmentation", images(masks(3, (4,) * 3), 4, (4,) * 3), fields(3, (4,) * 3), "Class balance"),
     "numbers": ("regression", images(normal(2)), numbers(2), "Parity plot"),

@@ -13,7 +13,7 @@ FLIPS = ("horizontal", "vertical", "both")
 FILLS = ("reflect", "constant")
 INTERPOLATIONS = ("cubic", "linear", "nearest")
 LOSSES = ("crossentropy", "balanced_crossentropy", "squared_error", "absolute_error")
-TASKS = ("classification", "segmentation", "regression", "vectors", "molecules", "trajectories")
+TASKS = ("classification", "multilabel", "segmentation", "regression", "vectors", "molecules", "trajectories")
 DISTRIBUTE = ("none", "mirrored", "multi_worker", "data_parallel")
 
 

@@ -2,6 +2,7 @@
 
 from keras_equivariant.training.tasks.classification import Classification
 from keras_equivariant.training.tasks.molecules import Molecules
+from keras_equivariant.training.tasks.multilabel import Multilabel
 from keras_equivariant.training.tasks.regression import Regression
 from keras_equivariant.training.tasks.segmentation import Segmentation
 from keras_equivariant.training.tasks.task import Task
@@ -9,13 +10,23 @@ from keras_equivariant.training.tasks.trajectories import Trajectories
 from keras_equivariant.training.tasks.vectors import Vectors
 
 TASKS = {
-    task.name: task for task in (Classification(), Segmentation(), Regression(), Vectors(), Molecules(), Trajectories())
+    task.name: task
+    for task in (
+        Classification(),
+        Multilabel(),
+        Segmentation(),
+        Regression(),
+        Vectors(),
+        Molecules(),
+        Trajectories(),
+    )
 }
 
 __all__ = [
     "TASKS",
     "Classification",
     "Molecules",
+    "Multilabel",
     "Regression",
     "Segmentation",
     "Task",

@@ -92,10 +92,10 @@ class Segmentation(Task):
 
         def answer(images):
             if all(image.shape == dataset.image_shape for image in images):
-                yield from _probability(predict(model, np.stack(images), preprocess)[..., 0])
+                yield from probability(predict(model, np.stack(images), preprocess)[..., 0])
                 return
             for image in images:
-                yield _probability(predict_volume(own, image, dataset.image_shape[:-1], OVERLAP, size)[..., 0])
+                yield probability(predict_volume(own, image, dataset.image_shape[:-1], OVERLAP, size)[..., 0])
 
         return dataset.references.scores(answer, (scores or {}).get("threshold", 0.5))
 
@@ -108,7 +108,7 @@ class Segmentation(Task):
             shares = np.bincount(numbers.ravel(), minlength=outputs.shape[-1]) / numbers.size
             columns = {f"share of {value}": float(share) for value, share in zip(values, shares, strict=True)}
             return _valued(numbers, values), columns
-        found = _probability(outputs[..., 0]) >= trained.threshold
+        found = probability(outputs[..., 0]) >= trained.threshold
         return _valued(found.astype(int), trained.mask_values or (0, 255)), {"share found": float(found.mean())}
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
@@ -191,7 +191,7 @@ class Segmentation(Task):
             found, rule = np.argmax(logits, axis=-1), "the largest logit"
         else:
             threshold = pixel_scores(logits, targets)["threshold"]
-            found, truth = (_probability(logits[..., 0]) >= threshold).astype(int), (truth >= 0.5).astype(int)
+            found, truth = (probability(logits[..., 0]) >= threshold).astype(int), (truth >= 0.5).astype(int)
             rule = f"the threshold {threshold:.3f}"
         space = tuple(range(1, truth.ndim))
         right = np.sum((truth > 0) & (found == truth), axis=space)
@@ -238,7 +238,7 @@ def pixel_scores(logits, masks):
         A dict of `f1`, `average_precision` and `threshold` (a probability).
     """
     metrics = require("sklearn.metrics", "Scoring masks")
-    found, truth = _probability(logits).ravel(), np.asarray(masks).ravel() >= 0.5
+    found, truth = probability(logits).ravel(), np.asarray(masks).ravel() >= 0.5
     precision, recall, thresholds = metrics.precision_recall_curve(truth, found)
     f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
     best = int(np.argmax(f1[: len(thresholds)]))
@@ -271,7 +271,7 @@ def class_weights(masks, classes):
 
 def f1_at(threshold, logits, masks):
     """F1 of the pixels at a given threshold (a probability)."""
-    found, truth = _probability(logits) >= threshold, np.asarray(masks) >= 0.5
+    found, truth = probability(logits) >= threshold, np.asarray(masks) >= 0.5
     return float(2 * np.sum(found & truth) / max(1, np.sum(found) + np.sum(truth)))
 
 
@@ -287,5 +287,6 @@ def _valued(numbers, values):
     return table.astype(np.result_type(*map(np.min_scalar_type, table.tolist())))[numbers]
 
 
-def _probability(logits):
+def probability(logits):
+    """The sigmoid of logits, in float64."""
     return 0.5 * (1 + np.tanh(np.asarray(logits, "float64") / 2))
