@@ -43,6 +43,20 @@ def run_train(arguments):
     )
 
 
+def _tested(dataset, arguments):
+    """The data set with what is to be tested in its test part: all of it, if asked for."""
+    if arguments.all and not arguments.data:
+        raise ValueError(
+            "All images are tested of other data than the network was trained on. Received: --all without --data. Name "
+            "the data, or leave --all out."
+        )
+    if arguments.data and not arguments.all:
+        total = sum(len(x) for x in (dataset.x_train, dataset.x_val, dataset.x_test) if x is not None)
+        text = "Tested are the %d for testing of the %d of %s; --all tests all, where the network has not seen them."
+        log.info(text, len(dataset.x_test), total, dataset.name)
+    return dataset.all_tested() if arguments.all else dataset
+
+
 def run_evaluate(arguments):
     from keras_equivariant.data.cuts import check_count
     from keras_equivariant.training.evaluation import angles_of
@@ -58,6 +72,7 @@ def run_evaluate(arguments):
     dataset = trained.load_data(name, _data_options(arguments), seed)
     trained.check_task(dataset)
     trained.check_images(dataset.x_test, dataset.name)
+    dataset = _tested(dataset, arguments)
     dataset = trained.in_own_terms(dataset).limited(arguments.limit, seed)
     task = task_of(dataset)
     scores = task.scores(trained.model, dataset.x_test, dataset.y_test, trained.preprocess)

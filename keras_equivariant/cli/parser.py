@@ -109,6 +109,7 @@ def _add_evaluate(evaluate):
         "that of the run",
         seed_text=f"seed of {drawn} (default: the run's; its own data stay as it divided them)",
     )
+    evaluate.add_argument("--all", action="store_true", help="test on all images of --data, not on its test part alone")
     _add_angles(evaluate)
     evaluate.add_argument("--json", metavar="FILE", help="also write the results as JSON")
 

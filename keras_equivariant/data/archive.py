@@ -128,7 +128,7 @@ def load_archive(path, seed=0, size=None, fit="pad", target=None, mask_values=No
 
 
 def _task(arrays):
-    """The task that all parts describe together: rows of 0 and 1 are classes or labels only where they are so in each."""
+    """The task that all parts describe together: rows of 0 and 1 are labels only where they are so in each."""
     tasks = [task_of(arrays[f"x_{part}"], arrays[f"y_{part}"]) for part in PARTS if f"x_{part}" in arrays]
     if not are_labels(arrays["y_train"]):
         return tasks[0]

@@ -10,7 +10,7 @@ from keras_equivariant.data.cuts import count_of, drawn, others, taken
 from keras_equivariant.data.rows import Rows
 from keras_equivariant.data.scales import are_apart, scale_of
 from keras_equivariant.data.sizes import MOST_FIRST, are_space
-from keras_equivariant.data.stored import Stored
+from keras_equivariant.data.stored import Stored, joined
 from keras_equivariant.data.targets import check_targets, class_numbers, several_classes, whole
 from keras_equivariant.utils.arrays import as_numbers
 
@@ -173,6 +173,12 @@ class Dataset:
             if part == "test" and self.references is not None:
                 parts["references"] = self.references.subset(rows)
         return replace(self, num_classes=self.num_classes, **parts)
+
+    def all_tested(self):
+        """The same set with the images of every part to test on, as of data that a network has never seen."""
+        parts = [part for part in ("train", "val", "test") if getattr(self, f"x_{part}") is not None]
+        arrays = {f"{kind}_test": joined(getattr(self, f"{kind}_{part}") for part in parts) for kind in "xy"}
+        return replace(self, num_classes=self.num_classes, references=None, **arrays)
 
     def with_fraction(self, fraction, seed=0, block=1):
         """The same set with this fraction of its training images, drawn with the seed, each class in its share, or by

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_equivariant.data.rows import Rows
+
 
 class Stored:
     """Rows of an array that are read when they are asked for.
@@ -49,3 +51,31 @@ class Stored:
 
     def __array__(self, dtype=None, copy=None):
         return np.asarray(self[np.arange(len(self))], dtype)
+
+
+class _Joined(Stored):
+    """Arrays of like rows, some of them on disk, one after the other."""
+
+    def __init__(self, arrays):
+        self.arrays = list(arrays)
+        self._ends = np.cumsum([len(array) for array in self.arrays])
+        dtype = np.result_type(*(array.dtype for array in self.arrays))
+        super().__init__(int(self._ends[-1]), self.arrays[0].shape[1:], dtype)
+
+    def read(self, numbers):
+        where = np.searchsorted(self._ends, numbers, side="right")
+        found = np.empty((len(numbers), *self.row_shape), self.dtype)
+        for number in np.unique(where):
+            here = where == number
+            start = self._ends[number] - len(self.arrays[number])
+            found[here] = self.arrays[number][numbers[here] - start]
+        return found
+
+
+def joined(arrays):
+    """Arrays of like rows as one, the rows of each behind those before; what stays on disk does so."""
+    arrays = list(arrays)
+    if isinstance(arrays[0], Rows):
+        names = arrays[0].arrays
+        return Rows(**{name: np.concatenate([rows.arrays[name] for rows in arrays]) for name in names})
+    return _Joined(arrays) if any(isinstance(array, Stored) for array in arrays) else np.concatenate(arrays)

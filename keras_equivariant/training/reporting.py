@@ -15,11 +15,13 @@ THINGS = {"images": "images", "volumes": "volumes", "points": "sets of points", 
 
 
 def heading(settings, dataset):
-    """One line that says what is trained on what."""
+    """One line that says what is trained on what, and in how many steps."""
+    steps = settings["epochs"] * max(1, len(dataset.x_train) // settings["batch_size"])
     return (
         f"{settings['network']} on {dataset.description}: {settings['parameters']:,} parameters, "
         f"{len(dataset.x_train):,} training and {len(dataset.x_test):,} test {THINGS[dataset.layout]}, "
-        f"{settings['epochs']} epochs of batches of {settings['batch_size']}, seed {settings['seed']}."
+        f"{settings['epochs']} epochs of batches of {settings['batch_size']} ({steps:,} steps), "
+        f"seed {settings['seed']}."
     )
 
 

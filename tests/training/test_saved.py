@@ -203,3 +203,29 @@ def test_images_of_other_channels_are_told_to_be_saved_in_those(run, capsys, tmp
             image.fromarray(RNG.integers(0, 255, (8, 8, 3), "uint8")).save(tmp_path / "colors" / name / f"{i}.png")
     status, text = evaluate(run, capsys, "--data", tmp_path / "colors")
     assert status == 2 and "train on them; save them in gray" in text
+
+
+def test_all_images_of_other_data_are_tested_where_asked(run, capsys, tmp_path):
+    other = folder_of(tmp_path / "two", ("dog", "eel"), count=15)
+    status, text = evaluate(run, capsys, "--data", other)
+    assert status == 0 and "6 test images" in text and "the 6 for testing of the 30 of" in text
+    status, text = evaluate(run, capsys, "--data", other, "--all")  # as the line says
+    assert status == 0 and "30 test images" in text and "for testing of the" not in text
+    status, text = evaluate(run, capsys, "--all")
+    assert status == 2 and "Received: --all without --data" in text
+
+
+def test_parts_become_one_whatever_holds_them(tmp_path):
+    x, y = RNG.integers(0, 255, (20, 8, 8, 1)).astype("uint8"), np.arange(20) % 2
+    for name, rows in (("a", slice(12)), ("b", slice(12, 16))):
+        np.savez(tmp_path / f"{name}.npz", x_train=x[rows], y_train=y[rows])
+    np.savez(tmp_path / "c.npz", x_test=x[16:], y_test=y[16:])
+    stored = ke.data.load(str(tmp_path / "*.npz"))
+    in_memory = ke.data.Dataset("set", "", x[:12], y[:12], x[16:], y[16:], x_val=x[12:16], y_val=y[12:16])
+    for dataset in (stored, in_memory):
+        found = dataset.all_tested()
+        np.testing.assert_array_equal(np.asarray(found.x_test), x)
+        np.testing.assert_array_equal(found.x_test[np.array([15, 3, 17])], x[[15, 3, 17]])
+        assert found.y_test.tolist() == y.tolist() and len(found.x_train) == len(dataset.x_train)
+    points = ke.data.load("clusters").all_tested()
+    assert len(points.x_test) == len(points.y_test) == len(points.x_train) + len(ke.data.load("clusters").x_test)

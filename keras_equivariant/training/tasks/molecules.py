@@ -8,6 +8,7 @@ import numpy as np
 from keras_equivariant.data import Rows
 from keras_equivariant.data.point_augment import MOVING
 from keras_equivariant.data.sets.points import least_heights
+from keras_equivariant.data.stored import joined
 from keras_equivariant.dynamics import EnergyAndForces
 from keras_equivariant.layers import LiePooling
 from keras_equivariant.training.losses import ScaledError
@@ -249,11 +250,6 @@ def rotated_rows(rows, matrix):
         return (array.reshape(-1, len(matrix)) @ matrix.T).reshape(array.shape).astype("float32")
 
     return Rows(**{name: move(array) if name in MOVING else array for name, array in rows.arrays.items()})
-
-
-def joined(rows):
-    """Several `Rows` of the same arrays, one after the other."""
-    return Rows(**{name: np.concatenate([r.arrays[name] for r in rows]) for name in rows[0].arrays})
 
 
 def composition_fit(inputs, energies):

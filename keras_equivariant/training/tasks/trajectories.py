@@ -3,12 +3,13 @@
 import keras
 import numpy as np
 
+from keras_equivariant.data.stored import joined
 from keras_equivariant.dynamics import DynamicsNetwork, HamiltonianNetwork
 from keras_equivariant.training.losses import ScaledError
 from keras_equivariant.training.report.answers import by_step
 from keras_equivariant.training.report.figures import Picture
 from keras_equivariant.training.report.points import paths
-from keras_equivariant.training.tasks.molecules import joined, rotated_rows
+from keras_equivariant.training.tasks.molecules import rotated_rows
 from keras_equivariant.training.tasks.task import Measured, without_xla
 from keras_equivariant.training.tasks.vectors import about_last_axis
 
