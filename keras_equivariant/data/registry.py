@@ -142,7 +142,9 @@ def _converted(path):
             'each as atoms.info["energy"].'
         )
     if suffix in (".las", ".laz", ".obj", ".off", ".pcd", ".ply", ".stl"):
-        return "Save the points of all clouds in an .npz file: `positions` (clouds, points, 3) and labels `y`."
+        return (
+            "Save the points of all clouds in an .npz file: `positions` (clouds, points, 3) and labels or numbers `y`."
+        )
     return (
         "Save arrays as x_train, y_train, x_test and y_test, or x and y, in an .npz or .h5 file, a table of file names "
         "as .csv, pictures in a folder for each class."
@@ -170,10 +172,10 @@ def load(name: str | os.PathLike[str], seed: int = 0, **options: Any) -> Dataset
             .npz or .h5 file with the arrays x_train, y_train, x_test, y_test (and x_val, y_val), or MedMNIST's names of
             them, or x and y alone, perhaps with `split` and `groups`; y holds labels, or masks as high and wide as the
             images. With positions of atoms, positions_train and so on, in place of x it becomes densities, with charges
-            `z` and positions `pos` molecules, with `positions` and labels `y` clouds of points. A folder holds a folder
-            of pictures for each class, or `images` and `masks`; a .csv file names files and what they show; an .xyz
-            file holds molecules (see `tutorials/guides/your_data.md`). A pattern such as `set/*.npz` names several such
-            files; their training images stay on disk.
+            `z` and positions `pos` molecules, with `positions` and labels or numbers `y` clouds of points. A
+            folder holds a folder of pictures for each class, or `images` and `masks`; a .csv file names files and what
+            they show; an .xyz file holds molecules (see `tutorials/guides/your_data.md`). A pattern such as
+            `set/*.npz` names several such files; their training images stay on disk.
         seed: Seed of the sets that are made rather than read (random angles), and of what is drawn for testing.
         **options: Of some sets: `size` of the images of "cells", of the volumes of "shapes" and "tetris" and of
             densities, `size` and `fit` of "dsb2018_nuclei", `tile` of "isbi2012_em", in pixels; `size` and `crops` of

@@ -16,6 +16,12 @@ def keys_of(names):
     return tuple(next((name for name in known if name in names), None) for known in wanted)
 
 
+def groups_of(arrays):
+    """A number for each row of what it belongs to, such as its patient, by the array that says so; None without."""
+    found = next((arrays[name] for name in GROUPS if name in arrays), None)
+    return None if found is None else np.unique(np.ravel(found), return_inverse=True)[1]
+
+
 def divided(name, images, targets, split=None, groups=None, seed=0, classes=True):
     """`({"x_train": …, …}, fields of the Dataset)` of arrays with a row an image.
 
@@ -41,7 +47,7 @@ def divided(name, images, targets, split=None, groups=None, seed=0, classes=True
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     classes = classes and labels.ndim == 1 and labels.dtype.kind in "biuUS"
     labels = labels if classes else np.zeros((len(labels), 1))
-    of = None if groups is None else np.unique(np.ravel(groups), return_inverse=True)[1]
+    of = None if groups is None else groups_of({GROUPS[0]: groups})
     parts = rows_of_parts(name, "images", labels, split, seed, of, leave=classes)
     found = {f"x_{part}": images[rows] for part, rows in parts.items()}
     found |= {f"y_{part}": targets[rows] for part, rows in parts.items()}

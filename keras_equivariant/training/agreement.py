@@ -8,6 +8,7 @@ from keras_equivariant import groups
 from keras_equivariant.data import Preprocess
 from keras_equivariant.graphs.symmetry import group_of, kept_by
 from keras_equivariant.groups import grid
+from keras_equivariant.training.reach import log_reach
 from keras_equivariant.utils.periodic import space_of
 
 LAYOUTS = {"images": "images", "volumes": "volumes", "points": "points in space", "states": "states of particles"}
@@ -16,6 +17,7 @@ TASKS_OF_SPECS = {
     "regression": ("regression", "classification"),
     "multilabel": ("multilabel", "classification"),
 }
+NUMBERS = "outputs"  # the parameter of a spec for molecules that says how many numbers, or classes, it answers with
 DEFAULT_DATA = "digits"
 # Data that need no file: what a spec of a kind starts with, and others that recipes name.
 GENERATED = {
@@ -46,7 +48,8 @@ def layout_of(spec):
 def fits(spec, task, dataset):
     """Whether a spec for this task takes the data and answers as they do."""
     tasks = TASKS_OF_SPECS.get(dataset.task, (dataset.task,))
-    return task in tasks and layout_of(spec) in LAYOUTS_OF_SPECS.get(dataset.layout, (dataset.layout,))
+    numbers = dataset.task in ("regression", "classification") and task == "molecules" and NUMBERS in spec.params
+    return (task in tasks or numbers) and layout_of(spec) in LAYOUTS_OF_SPECS.get(dataset.layout, (dataset.layout,))
 
 
 def group_name(spec):
@@ -160,10 +163,18 @@ def check_rows(network, dataset):
             "the cells out, --option periodic=false."
         )
     if given != [tuple(shape) for shape in wanted]:
+        other = dataset.layout == "points" and given[0][-1] != wanted[0][-1]
+        remedy = (
+            f"Use a spec for points of {wanted[0][-1]} coordinates, `space: {wanted[0][-1]}` in its input"
+            if other
+            else "Set the parameters of its input with --set"
+        )
         raise ValueError(
             f'A network must take the data as they are. Received: network "{network.name}" for inputs {given}, data '
-            f'"{dataset.name}" of {[tuple(shape) for shape in wanted]}. Set the parameters of its input with --set.'
+            f'"{dataset.name}" of {[tuple(shape) for shape in wanted]}. {remedy}.'
         )
+    if dataset.layout == "points":
+        log_reach(network.model, dataset.x_train, dataset.name)
 
 
 def certified_group(model, dataset):

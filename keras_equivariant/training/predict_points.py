@@ -32,7 +32,8 @@ def checked_output(output, trained, paths):
     if output is None:
         return None
     output = Path(output).expanduser()
-    frames = WRITTEN if trained.task == "molecules" else ()
+    # Vectors of clouds are learned as those of molecules, but have no elements to write.
+    frames = WRITTEN if (trained.settings.get("data_options") or {}).get("elements") else ()
     if output.suffix.lower() not in (".csv", *frames) or output.is_dir():
         raise ValueError(
             f"Answers of one row {'a molecule' if frames else 'a cloud'} are written to a file, "

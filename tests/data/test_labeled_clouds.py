@@ -73,3 +73,82 @@ def test_clouds_are_trained_on_tested_and_predicted_from_the_command_line(tmp_pa
     capsys.readouterr()
     found = ke.predict_files(run, save(tmp_path / "new.npz", y=None))
     assert [row[found.columns.index("class")] for row in found.rows] == NAMES.tolist()
+
+
+GENERAL = POSITIONS + RNG.normal(0, 0.5, POSITIONS.shape)
+NUMBERS = np.linalg.norm(POSITIONS, axis=-1).sum(axis=1)
+
+
+@pytest.mark.parametrize(
+    "arrays, target, task, shape, names",
+    [
+        ({"y": NUMBERS}, None, "regression", (1,), ("y",)),
+        ({"y": np.stack([NUMBERS, 2 * NUMBERS], axis=1)}, None, "regression", (2,), ("y0", "y1")),
+        ({"y": np.arange(20)}, "number", "regression", (1,), ("y",)),
+        ({"y": None, "gap": NUMBERS}, "gap", "regression", (1,), ("gap",)),
+        ({"y": POSITIONS.sum(axis=1)}, "number", "regression", (3,), ("y0", "y1", "y2")),
+        ({"y": POSITIONS.sum(axis=1)}, "vector", "molecules", (3,), ("y",)),
+        ({"y": None, "dipole": POSITIONS.sum(axis=1)}, "dipole", "molecules", (3,), ("dipole",)),
+        ({"y": NUMBERS.astype(int) % 2}, "class", "classification", (), ()),
+        ({"y": np.eye(2)[np.arange(20) % 2]}, None, "classification", (), ()),
+    ],
+)
+def test_what_clouds_say_may_be_numbers_or_vectors(arrays, target, task, shape, names, tmp_path):
+    found = data.load(save(tmp_path / "set.npz", **arrays), target=target)
+    said = found.y_train.arrays["dipole"] if task == "molecules" else found.y_train
+    assert (found.task, said.shape, found.target_names) == (task, (16, *shape), names)
+
+
+@pytest.mark.parametrize(
+    "arrays, options, message",
+    [
+        ({"y": POSITIONS.sum(axis=1)}, {}, "may be either. Say which, --target number, or --target vector"),
+        ({"y": POSITIONS}, {}, r"\(20, 3, 3\) for 20 clouds"),
+        ({"y": NUMBERS}, {"target": "vector"}, "or a vector"),
+        ({"y": np.full(20, np.nan)}, {}, "must be finite"),
+        ({"groups": np.zeros(20)}, {}, "20 for test|20 for train|to train on and to test on"),
+    ],
+)
+def test_what_is_wrong_with_numbers_is_said(arrays, options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        data.load(save(tmp_path / "set.npz", **arrays), **options)
+
+
+def test_clouds_of_one_patient_stay_together_and_classes_have_the_names_of_the_file(tmp_path):
+    patient = np.repeat(np.arange(5), 4)
+    names = np.array(["corner", "rod"])
+    found = data.load(save(tmp_path / "set.npz", y=np.arange(20) % 2, patient=patient, class_names=names, made=2026))
+    assert found.class_names == ("corner", "rod") and len(found.groups) == len(found.x_train) == 16
+    seen = {float(p[0, 0]) for p in found.x_test.arrays["positions"]}
+    owners = [patient[np.flatnonzero(np.isclose(POSITIONS[:, 0, 0], x))[0]] for x in seen]
+    assert len(owners) == 4 and len(set(owners)) == 1
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(
+    "spec, target, arrays",
+    [
+        ("ponita_tetris", None, {"y": NUMBERS}),
+        ("tfn_molecules", None, {"y": np.stack([NUMBERS, 2 * NUMBERS], axis=1)}),
+        ("tfn_dipole", "vector", {"y": (GENERAL**3).sum(axis=1)}),
+        ("tfn_molecules", None, {}),
+    ],
+)
+def test_numbers_of_clouds_are_learned_tested_and_predicted_in_their_units(spec, target, arrays, tmp_path):
+    # Rods are symmetric, so that what rotates nearly cancels.
+    path = save(tmp_path / "set.npz", **{"positions": GENERAL, **arrays})
+    small = {"width": 4} if spec == "ponita_tetris" else {"scalars": 4, "vectors": 2}
+    options = {"epochs": 1, "angle_step": 180, "export_formats": (), "run_dir": tmp_path / "run"}
+    dataset = data.load(path, target=target)
+    result = ke.train(spec, dataset, params={**small, "layers": 1}, **options)
+    assert result.certificate.exact and (tmp_path / "run" / "report.html").is_file()
+    wanted = arrays.get("y", NAMES)
+    found = ke.predict_files(tmp_path / "run", path)
+    assert len(found.rows) == 20
+    if wanted.dtype.kind == "f":
+        inputs = [GENERAL + 1, np.ones((20, 3, 1)), np.ones((20, 3), bool)]  # no answer depends on where a cloud lies
+        answers = np.array([row[2:] for row in found.rows], float)
+        assert answers.shape == wanted.reshape(20, -1).shape
+        np.testing.assert_allclose(answers, result.model(inputs), rtol=1e-3, atol=1e-4)
+    with pytest.raises(ValueError, match="written to a file, .csv"):
+        ke.predict_files(tmp_path / "run", path, tmp_path / "answers.extxyz")

@@ -228,22 +228,28 @@ def load_molecules(path, elements=None, points=None):
 def _targets(path, arrays, count):
     """The arrays of `count` samples, energies in hartree in kcal/mol too; what else there is stays behind, and no
     target may."""
-    whole = {key: array for key, array in arrays.items() if np.ndim(array) and len(array) == count}
-    left = {key: np.shape(array) for key, array in arrays.items() if np.ndim(array) and key not in whole}
     known = {name for names in NAMES.values() for name in names}
-    for key, shape in left.items():
-        if key in known or key.endswith("_ha"):
-            raise ValueError(
-                f"There must be one target a sample. Received: {path} with {key} of shape {shape} for {count} samples. "
-                "Save as many as there are charges z, or leave the array out."
-            )
-    if left:
-        log.info("Arrays of %s that have no entry a molecule are left out: %s.", path.name, ", ".join(left))
+    whole = _whole(path, arrays, count, "a molecule", lambda key: key in known or key.endswith("_ha"))
     return whole | {
         key.removesuffix("_ha") + "_kcal": array * HARTREE
         for key, array in whole.items()
         if key.endswith("_ha") and array.dtype.kind in "buif"
     }
+
+
+def _whole(path, arrays, count, what, is_target):
+    """The arrays with an entry for each of `count` samples; others are left out, which is said, but no target may."""
+    whole = {key: array for key, array in arrays.items() if np.ndim(array) and len(array) == count}
+    left = {key: np.shape(array) for key, array in arrays.items() if np.ndim(array) and key not in whole}
+    for key, shape in left.items():
+        if is_target(key):
+            raise ValueError(
+                f"There must be one target a sample. Received: {path} with {key} of shape {shape} for {count} samples. "
+                "Save as many as there are positions, or leave the array out."
+            )
+    if left:
+        log.info("Arrays of %s that have no entry %s are left out: %s.", path.name, what, ", ".join(left))
+    return whole
 
 
 def load_xyz(paths, points=None, elements=None):
@@ -303,7 +309,8 @@ def _number(text):
 def load_point_cloud(path):
     """A PointSet from an .npz file with `positions`, and `values`, `mask` and targets if it has them.
 
-    Without values every point has the value 1; without a mask all points are there, but those at NaN.
+    Without values every point has the value 1; without a mask all points are there, but those at NaN. Arrays without an
+    entry a cloud are left out, but for what each cloud says, `y`, `label` or `labels`.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -319,6 +326,7 @@ def load_point_cloud(path):
         )
     mask = arrays.pop("mask", np.isfinite(positions).all(axis=-1)).astype(bool)
     values = arrays.pop("values", np.ones((*positions.shape[:2], 1), "float32"))
+    arrays = _whole(path, arrays, len(positions), "a cloud", lambda key: key in ("y", "label", "labels"))
     with naming(path):
         return PointSet(path.stem, positions, values, mask, arrays)
 

@@ -171,9 +171,18 @@ class Neighborhoods(OnPoints):
 
     def _in_space(self, elements):
         """Whether distances are those of space, in a graph that may have branches; an exported one has none."""
+        return self._of_space and not isinstance(elements, keras.KerasTensor)
+
+    @property
+    def _of_space(self):
+        """Whether distances on the group are those of space."""
         group = self.group
-        in_space = len(group.axes) == group.dimension == element_width(group) > 1 and set(group.metric) <= {1}
-        return in_space and not isinstance(elements, keras.KerasTensor)
+        return len(group.axes) == group.dimension == element_width(group) > 1 and set(group.metric) <= {1}
+
+    @property
+    def cutoff(self):
+        """The distance in space within which points count; None where there is none."""
+        return self.radius if self.neighborhood == "cutoff" and self._of_space else None
 
     def _by_cells(self, elements, count, radius):
         """Whether neighbors within a radius are looked for in cells, where that is less work."""

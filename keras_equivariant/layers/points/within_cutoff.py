@@ -47,6 +47,11 @@ class WithinCutoff(OnTypedPoints):
         self.chunk_size = None if chunk_size is None else tuple_of(chunk_size, 1, "chunk_size")[0]
         self.kernel_layers = []
 
+    @property
+    def cutoff(self):
+        """The distance within which points count."""
+        return self.radius
+
     def _add_kernel_layers(self, activations):
         self.kernel_layers = [
             keras.layers.Dense(

@@ -9,10 +9,8 @@ from keras_equivariant.training.prediction import predict
 from keras_equivariant.training.report.answers import confusion
 from keras_equivariant.training.report.figures import Picture, bars, gallery, short
 from keras_equivariant.training.report.images import shown
-from keras_equivariant.training.tasks.molecules import drawn_points, rotated_rows
+from keras_equivariant.training.tasks.points import drawn_points, rotated_about_last_axis
 from keras_equivariant.training.tasks.task import Task
-from keras_equivariant.training.tasks.vectors import about_last_axis
-from keras_equivariant.utils.periodic import space_of
 
 SPACE = {
     "error_over_cube_rotations_percent": "the 24 rotations of the cube",
@@ -35,7 +33,7 @@ class Classification(Task):
     result = ("error", "test error")
 
     def parameters(self, dataset):
-        return {"classes": dataset.num_classes}
+        return {"classes": dataset.num_classes, "outputs": dataset.num_classes}
 
     def make_loss(self, name, targets):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -64,8 +62,7 @@ class Classification(Task):
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
         if isinstance(images, Rows):  # about the last axis
-            d = space_of(images.arrays["positions"].shape[-1])
-            moved = ((angle, rotated_rows(images, about_last_axis(angle, d))) for angle in angles)
+            moved = ((angle, rotated_about_last_axis(images, angle)) for angle in angles)
             return {float(angle): evaluation.accuracy(model, rows, targets, preprocess) for angle, rows in moved}
         return evaluation.accuracy_by_angle(model, images, targets, angles, preprocess)
 

@@ -7,18 +7,17 @@ import numpy as np
 
 from keras_equivariant.data import Rows
 from keras_equivariant.data.point_augment import MOVING
-from keras_equivariant.data.sets.points import least_heights
 from keras_equivariant.data.stored import joined
 from keras_equivariant.dynamics import EnergyAndForces
 from keras_equivariant.layers import LiePooling
 from keras_equivariant.training.losses import ScaledError
 from keras_equivariant.training.prediction import predict
+from keras_equivariant.training.reach import check_reach
 from keras_equivariant.training.report.answers import parity
 from keras_equivariant.training.report.figures import Picture, histograms
-from keras_equivariant.training.report.points import molecules
+from keras_equivariant.training.tasks.points import drawn_points, rotated_about_last_axis
 from keras_equivariant.training.tasks.regression import rescaled, spread
 from keras_equivariant.training.tasks.task import Measured, without_xla
-from keras_equivariant.training.tasks.vectors import about_last_axis
 from keras_equivariant.utils.periodic import space_of
 
 FORCE_WEIGHT = 10.0  # of a molecule there is one energy and three forces an atom, which say more
@@ -118,7 +117,7 @@ class Molecules(Measured):
     def check(self, network, dataset):
         super().check(network, dataset)
         parts = [rows for rows in (dataset.x_train, dataset.x_val, dataset.x_test) if rows is not None]
-        _check_reach(network.model, joined([Rows(positions=rows.arrays["positions"]) for rows in parts]), dataset.name)
+        check_reach(network.model, joined([Rows(positions=rows.arrays["positions"]) for rows in parts]), dataset.name)
         outputs = tuple(network.model.output_shape[1:])
         first = dataset.y_train.arrays[self.targets[0]]
         if outputs != first.shape[1:]:
@@ -131,7 +130,7 @@ class Molecules(Measured):
             )
 
     def scores(self, model, images, targets, preprocess=None):
-        _check_reach(model, images, "to test on")
+        check_reach(model, images, "to test on")
         found = self._answers(model, images)
         name = self.targets[0]
         scores = {"mae": _error(found[name], targets.arrays[name])}
@@ -141,7 +140,7 @@ class Molecules(Measured):
         return scores
 
     def outputs(self, model, inputs, preprocess=None):
-        _check_reach(model, inputs, "to predict")
+        check_reach(model, inputs, "to predict")
         return self._answers(model, inputs)
 
     def named(self, outputs, trained):
@@ -174,7 +173,7 @@ class Molecules(Measured):
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
         """Rotated about the last axis, targets with them."""
         d, angles = space_of(images.arrays["positions"].shape[-1]), list(angles)
-        moved = [[rotated_rows(rows, about_last_axis(a, d)) for rows in (images, targets)] for a in angles]
+        moved = [[rotated_about_last_axis(rows, a, d) for rows in (images, targets)] for a in angles]
         x, y = (joined(rows) for rows in zip(*moved, strict=True))
         name = self.targets[0]
         off = np.abs(self._answers(model, x)[name].astype("float64") - y.arrays[name])
@@ -219,37 +218,6 @@ class Molecules(Measured):
         ]
 
 
-def _check_reach(model, rows, name):
-    """ValueError where layers would need more copies of a cell than they look at."""
-    first = rows.arrays["positions"][:, 0]
-    d = space_of(first.shape[-1])
-    heights = least_heights(first[:, d:].reshape(len(first), -1, d))
-    for layer in getattr(model, "layers", ()):
-        needed = int(np.ceil(getattr(layer, "radius", 0) / heights.min(initial=np.inf)))
-        if getattr(layer, "images", needed) < needed:
-            raise ValueError(
-                "A radius must end within the copies of the cell. Received: "
-                f'radius={layer.radius:g} with images={layer.images} in layer "{layer.name}", data "{name}" '
-                f"with cells of height {heights.min():.3g}. Train with images={needed}, --set images={needed}."
-            )
-
-
-def drawn_points(rows, captions):
-    """Molecules of `Rows` with captions; the kind of an atom is the largest of its values."""
-    masks = rows.arrays["mask"].astype(bool)
-    d = space_of(rows.arrays["positions"].shape[-1])
-    atoms = [positions[mask][:, :d] for positions, mask in zip(rows.arrays["positions"], masks, strict=True)]
-    kinds = [np.argmax(values[mask], axis=-1) for values, mask in zip(rows.arrays["values"], masks, strict=True)]
-    return molecules(atoms, kinds, captions)
-
-
-def rotated_rows(rows, matrix):
-    """Rows whose coordinates are rotated by a matrix."""
-
-    def move(array):  # lattice vectors behind positions rotate, too
-        return (array.reshape(-1, len(matrix)) @ matrix.T).reshape(array.shape).astype("float32")
-
-    return Rows(**{name: move(array) if name in MOVING else array for name, array in rows.arrays.items()})
 
 
 def composition_fit(inputs, energies):

@@ -9,9 +9,8 @@ from keras_equivariant.training.losses import ScaledError
 from keras_equivariant.training.report.answers import by_step
 from keras_equivariant.training.report.figures import Picture
 from keras_equivariant.training.report.points import paths
-from keras_equivariant.training.tasks.molecules import rotated_rows
+from keras_equivariant.training.tasks.points import rotated_about_last_axis
 from keras_equivariant.training.tasks.task import Measured, without_xla
-from keras_equivariant.training.tasks.vectors import about_last_axis
 
 SAMPLES = 8  # motions drawn in the report
 
@@ -107,7 +106,7 @@ class Trajectories(Measured):
         d, angles = images.arrays["state"].shape[-1], list(angles)
         if d < 2:
             return {}
-        moved = [(rotated_rows(images, m), rotated_rows(targets, m)) for m in (about_last_axis(a, d) for a in angles)]
+        moved = [[rotated_about_last_axis(rows, a, d) for rows in (images, targets)] for a in angles]
         wanted = np.concatenate([y.arrays[self.target] for _, y in moved])
         inputs = joined([x for x, _ in moved])
         errors = self._errors(self._rollout(model, inputs, wanted.shape[1]), wanted).reshape(len(angles), -1)

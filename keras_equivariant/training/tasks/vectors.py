@@ -8,6 +8,7 @@ from keras_equivariant.training.prediction import predict
 from keras_equivariant.training.report.answers import wheel
 from keras_equivariant.training.report.figures import GREEN, RED, Picture, gallery, histograms
 from keras_equivariant.training.report.images import shown
+from keras_equivariant.training.tasks.points import about_last_axis
 from keras_equivariant.training.tasks.regression import rescaled
 from keras_equivariant.training.tasks.segmentation import disc
 from keras_equivariant.training.tasks.task import Measured
@@ -162,10 +163,3 @@ class Vectors(Measured):
 def _length(targets):
     """The root mean square of the components, one for all: what each had for itself would not rotate."""
     return float(np.sqrt(np.mean(np.square(targets, dtype="float64"))) or 1.0)
-
-
-def about_last_axis(degrees, dimension):
-    """The matrix of a counter-clockwise rotation of the plane, or of space about the last axis."""
-    matrix, angle = np.eye(dimension), np.deg2rad(degrees)
-    matrix[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-    return np.round(matrix, 15)
