@@ -21,8 +21,8 @@ def part_of(name):
     return next((part for part, names in PARTS.items() if str(name).strip().lower() in names), None)
 
 
-def rows_of_parts(name, what, labels, split=None, seed=0, groups=None, leave=True):
-    """`{part: numbers of rows}` of what nobody has divided: as `split` says, or with a fifth drawn for testing.
+def rows_of_parts(name, what, labels, split=None, seed=0, groups=None, leave=True, share=TEST_SHARE):
+    """`{part: numbers of rows}` of what nobody has divided: as `split` says, or with some drawn for testing.
 
     Args:
         name, what: of the archive, and what a row is, in the plural, for messages.
@@ -31,13 +31,14 @@ def rows_of_parts(name, what, labels, split=None, seed=0, groups=None, leave=Tru
         seed: of the draw.
         groups: a number for each row of what it belongs to, drawn together, or None.
         leave: whether a row of each class is left to train on.
+        share: of the rows that are drawn for testing.
 
     Raises:
         ValueError: a `split` that says something else, or no row for training or for testing.
     """
     count = len(labels)
     if split is None:
-        test = drawn(labels, max(1, round(TEST_SHARE * count)), seed, groups=groups, leave=leave)
+        test = drawn(labels, max(1, round(share * count)), seed, groups=groups, leave=leave)
         parts = {"train": others(test, count), "test": test}
         log.info("Nothing says what is for testing: %d of %d %s are drawn (seed %d).", len(test), count, what, seed)
     else:

@@ -226,3 +226,82 @@ def test_frames_to_test_on_say_what_is_learned(tmp_path):
         ke.data.load(tmp_path / "with.xyz", test=str(tmp_path / "without.xyz"))
     found = ke.data.load(tmp_path / "with.xyz", test=str(tmp_path / "without.xyz"), target="energy")
     assert len(found.x_test) == 6 and list(found.y_test.arrays) == ["energy"]
+
+
+@pytest.mark.parametrize(
+    "names", [("z", "pos"), ("z", "R"), ("nuclear_charges", "coords"), ("atomic_numbers", "positions")]
+)
+def test_archives_in_which_all_samples_have_the_same_atoms_are_read_by_the_names_of_md17(names, tmp_path):
+    arrays = {names[0]: Z[0, :3], names[1]: POS[:, :3], "E": E[:, None], "F": F[:, :3], "theory": "DFT", "md5": "0"}
+    np.savez(tmp_path / "md.npz", **arrays)
+    found = ke.data.load(tmp_path / "md.npz")
+    assert found.target_names == ("E", "F") and found.reading == {"points": 3, "elements": [1, 8]}
+    assert found.x_train.arrays["mask"].all() and len(found.x_train) == 11
+
+
+def test_parts_and_groups_of_molecules_are_those_of_the_file(tmp_path):
+    split = np.array(["train"] * 6 + ["val"] * 2 + ["test"] * 4)
+    found = load(tmp_path, energy=E, split=split)
+    for part, rows in (("train", slice(6)), ("val", slice(6, 8)), ("test", slice(8, 12))):
+        np.testing.assert_array_equal(getattr(found, f"y_{part}").arrays["energy"][:, 0], E[rows])
+    groups = np.repeat(np.arange(4), 3)
+    found = load(tmp_path, energy=E, groups=groups)
+    tested = np.isin(E, found.y_test.arrays["energy"])
+    assert tested.sum() == 3 and len(set(groups[tested])) == 1 and len(found.groups) == 9
+    with pytest.raises(ValueError, match="`split` says train, val or test of each of the molecules"):
+        load(tmp_path, energy=E, split=np.array(["later"] * 12))
+
+
+def water(path, split=False, **columns):
+    """An extended xyz file of water with numbers of each frame, and of each atom, by their names."""
+    of_atoms = {name: array for name, array in columns.items() if np.ndim(array) > 1 and len(array[0]) == 3}
+    of_frames = {name: array for name, array in columns.items() if name not in of_atoms}
+    kinds = "".join(f":{name}:R:{np.shape(array)[2] if np.ndim(array) > 2 else 1}" for name, array in of_atoms.items())
+    lines = []
+    for i in range(12):
+        said = [f"{name}={array[i]}" for name, array in of_frames.items()]
+        said += [f"split={'test' if i > 8 else 'train'}"] if split else []
+        lines += ["3", f'Properties=species:S:1:pos:R:3{kinds} {" ".join(said)} pbc="F F F"']
+        for atom, symbol in enumerate("OHH"):
+            numbers = [POS[i, atom], *(np.ravel(array[i][atom]) for array in of_atoms.values())]
+            lines.append(" ".join([symbol, *(f"{v:.8f}" for v in np.concatenate(numbers))]))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("columns", "target", "learned"),
+    [
+        ({"REF_energy": E, "REF_forces": F[:, :3]}, None, ("REF_energy", "REF_forces")),
+        ({"REF_energy": E, "REF_forces": F[:, :3]}, "forces", ("REF_energy", "REF_forces")),
+        ({"REF_energy": E, "REF_forces": F[:, :3]}, "REF_energy", ("REF_energy",)),
+        ({"energy": E, "forces": F[:, :3], "REF_energy": E, "REF_forces": F[:, :3]}, None, ("energy", "forces")),
+        (
+            {"energy": E, "forces": F[:, :3], "REF_energy": E, "REF_forces": F[:, :3]},
+            "REF_forces",
+            ("REF_energy", "REF_forces"),
+        ),
+        ({"dft_energy": E, "dft_force": F[:, :3]}, None, ("dft_energy", "dft_force")),
+        ({"energy": E, "REF_forces": F[:, :3]}, None, ("energy",)),  # of another method, perhaps
+    ],
+)
+def test_energies_and_forces_by_the_names_of_other_tools(columns, target, learned, tmp_path):
+    pytest.importorskip("ase")
+    found = ke.data.load(water(tmp_path / "some.xyz", **columns), target=target)
+    assert found.target_names == learned and len(found.y_test.arrays["energy"]) == 1
+    if len(learned) > 1:
+        np.testing.assert_allclose(both(found, "forces"), np.sort(F[:, :3].astype("float32"), axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["charges", "magmoms", "partial"])
+def test_a_number_for_each_of_three_atoms_is_no_vector(name, tmp_path):
+    pytest.importorskip("ase")
+    path = water(tmp_path / "some.xyz", energy=E, **{name: F[:, :3, 0]})
+    with pytest.raises(ValueError, match=rf"{name} of shape \(3,\).*of 3 atoms"):
+        ke.data.load(path, target=name)
+
+
+def test_frames_say_their_part(tmp_path):
+    pytest.importorskip("ase")
+    found = ke.data.load(water(tmp_path / "some.xyz", split=True, energy=E))
+    np.testing.assert_allclose(found.y_test.arrays["energy"][:, 0], E[9:], atol=1e-7)

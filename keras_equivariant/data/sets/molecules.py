@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_equivariant.data.cuts import drawn, others
 from keras_equivariant.data.dataset import Dataset
+from keras_equivariant.data.parts import rows_of_parts
 from keras_equivariant.data.rows import Rows
-from keras_equivariant.data.sets.points import NAMES, load_molecules, molecules_of
+from keras_equivariant.data.sets.points import NAMES, load_molecules, molecules_of, named, names_of_atoms
+from keras_equivariant.data.undivided import SPLIT, groups_of
 from keras_equivariant.utils.arrays import array_names, as_numbers
 from keras_equivariant.utils.periodic import space_of
 
@@ -16,15 +17,16 @@ TEST_SHARE = 0.1
 
 
 def holds_molecules(path):
-    """Whether a file is an archive of molecules: charges `z` and positions `pos`."""
+    """Whether a file is an archive of molecules: charges `z` and positions `pos`, by any of their names."""
     try:
-        return {"z", "pos"} <= set(array_names(path)) or {"z", "positions"} <= set(array_names(path))
+        return names_of_atoms(array_names(path)) is not None
     except (ValueError, OSError):
         return False
 
 
 def load_molecule_set(path, seed=0, target=None, elements=None, points=None):
-    """Molecules of an .npz file with `z`, `pos` and energies, forces or dipoles; a tenth is drawn for testing.
+    """Molecules of an .npz file with `z`, `pos` and energies, forces or dipoles; a tenth is drawn for testing, or
+    `split` says train, val or test of each; what has the same number in `groups`, such as conformers, stays together.
 
     Args:
         path: the file, or the name of one in the folder that KERAS_EQUIVARIANT_DATA names.
@@ -52,27 +54,32 @@ def as_dataset(name, points, seed=0, target=None, description=None, test=None):
         target: name of the array to learn; None as in `load_molecule_set`.
         test: a `PointSet` to test on instead.
     """
-    keys = _chosen(name, points, target)
+    keys, said = _chosen(name, points, target), points.targets
     points, test = (found and _learnable(name, found, keys) for found in (points, test))
+    kept, groups = {"train": points, "test": test}, None
     if test is None:
         if len(points) < 2:
             raise ValueError(
                 f"Molecules are divided into some to train on and some to test on. Received: {name} with one. Add more."
             )
-        rows = drawn(np.zeros((len(points), 1)), max(1, round(TEST_SHARE * len(points))), seed)
-        test, points = points.take(rows), points.take(others(rows, len(points)))
+        groups = groups_of(said)
+        alike = np.zeros((len(points), 1))
+        rows = rows_of_parts(name, "molecules", alike, said.get(SPLIT), seed, groups, leave=False, share=TEST_SHARE)
+        kept = {part: points.take(numbers) for part, numbers in rows.items()}
+        groups = None if groups is None else groups[rows["train"]]
     parts = {}
-    for part, found in (("train", points), ("test", test)):
+    for part, found in kept.items():
         parts[f"x_{part}"] = centered(found)
         parts[f"y_{part}"] = Rows(**{kind: found.targets[kind] for kind in keys})
     atoms = points.positions.shape[1]
     return Dataset(
         name=name,
-        description=description or f"{len(points) + len(test):,} molecules of up to {atoms} atoms",
+        description=description or f"{sum(map(len, kept.values())):,} molecules of up to {atoms} atoms",
         task="molecules",
         target_names=tuple(keys.values()),
         default_batch_size=50,
         reading={"elements": list(points.elements), "points": atoms},
+        groups=groups,
         **parts,
     )
 
@@ -93,11 +100,13 @@ def _chosen(name, points, target):
             "`target` names an array of the data with an entry a molecule. Received: "
             f"target={target!r} for {name} with {', '.join(targets) or 'none'}. Choose one."
         )
-    found = {kind: next((n for n in names if n in targets), None) for kind, names in NAMES.items()}
+    found = {kind: named(kind, targets) for kind in NAMES}
     kind = None if target is None else _kind(target, np.shape(targets[target]), points.mask.shape)
     if kind in ("energy", "dipole"):
         return {kind: target}
-    energy, forces = found["energy"], target or found["forces"]
+    energy, forces = pair(targets, [*targets])
+    forces = target or forces
+    energy = partner(forces, targets) or energy
     own = str(energy).removesuffix("_kcal") + "_ha"
     if forces and own in targets and not forces.endswith("_kcal"):
         energy = own  # forces beside an energy in hartree are in its units
@@ -112,10 +121,24 @@ def _chosen(name, points, target):
     )
 
 
+def pair(names, vectors):
+    """The names of an energy, and of the forces among what is a vector for each atom that belong to it, or None each:
+    both are known, or called the same but for the word."""
+    energy, forces = named("energy", names), named("forces", vectors)
+    known = energy in NAMES["energy"] and forces in NAMES["forces"]
+    return energy, forces if known or (forces and partner(forces, names) == energy) else None
+
+
+def partner(forces, names):
+    """The energy whose name is that of these forces but for the word, such as REF_energy of REF_forces; or None."""
+    alike = [str(forces).replace(word, "energy") for word in ("forces", "force") if word in str(forces)]
+    return next((name for name in alike if name in names), None)
+
+
 def _kind(key, shape, places):
     """What an array of this name and shape is: "energy", or another number, "forces" or "dipole"."""
-    named = next((kind for kind, names in NAMES.items() if key in names), None)
-    return named or ("dipole" if shape[1:] == (3,) else "forces" if shape == (*places, 3) else "energy")
+    known = next((kind for kind, names in NAMES.items() if key in names), None)
+    return known or ("dipole" if shape[1:] == (3,) else "forces" if shape == (*places, 3) else "energy")
 
 
 def _learnable(name, points, keys):

@@ -23,6 +23,9 @@ NAMES = {
     "forces": ("forces", "F", "forces_kcal"),
     "dipole": ("dipole", "dipole_au"),
 }
+# What charges and positions of atoms are called, ours first; MD17 says R, rMD17 nuclear_charges and coords.
+CHARGES = ("z", "Z", "nuclear_charges", "atomic_numbers", "numbers")
+POSITIONS = ("pos", "positions", "R", "coords", "coordinates")
 
 log = logging.getLogger("keras_equivariant.data")
 
@@ -186,10 +189,11 @@ def molecules_of(name, z, positions, targets, elements=None, points=None):
 def load_molecules(path, elements=None, points=None):
     """Molecules from an archive: QM7 (`qm7.npz`) or 10,000 of QM9 (`qm9_mp2_10k.npz`), or one in their form.
 
-    The archive holds `z` (samples, N), charges with 0 where there is no atom, `pos` (samples, N, 3), and arrays of
-    targets with the samples on axis 0. With `cell` (samples, 3, 3), lattice vectors as rows, zeros where there is no
-    period, or (3, 3) for all samples, the positions come with them. Energies in hartree (`*_ha`) are given in kcal/mol
-    too (`*_kcal`).
+    The archive holds `z` (samples, N), charges with 0 where there is no atom, or (N,) where all samples have the same
+    atoms, `pos` (samples, N, 3), and arrays of targets with the samples on axis 0. The names of MD17 and rMD17 (`R`;
+    `nuclear_charges`, `coords`) do as well. With `cell` (samples, 3, 3), lattice vectors as rows, zeros where there is
+    no period, or (3, 3) for all samples, the positions come with them. Energies in hartree (`*_ha`) are given in
+    kcal/mol too (`*_kcal`).
 
     Args:
         path: an .npz file, or the name of one in the folder that KERAS_EQUIVARIANT_DATA names.
@@ -202,17 +206,18 @@ def load_molecules(path, elements=None, points=None):
             f"No such data file. Received: {path}. Give a path, or set KERAS_EQUIVARIANT_DATA to its folder."
         )
     arrays = read_arrays(path, _FORMATS.get(path.name), "An archive of molecules")
-    if "positions" in arrays and "pos" not in arrays:
-        arrays["pos"] = arrays.pop("positions")
-    if not {"z", "pos"} <= set(arrays):
+    own = names_of_atoms(arrays)
+    if own is None:
         raise ValueError(f"An archive of molecules must hold z and pos. Received: {path} with {', '.join(arrays)}.")
-    z = as_numbers(arrays.pop("z"), "int64", f"Charges of atoms, z of {path},")
+    given, positions = (np.asarray(arrays.pop(name)) for name in own)
+    z = as_numbers(given, "int64", f"Charges of atoms, z of {path},")
+    if z.ndim == 1 and positions.shape == (len(positions), len(z), 3):
+        z = np.tile(z, (len(positions), 1))
     if z.ndim != 2 or z.min(initial=0) < 0 or not z.any():
         raise ValueError(
             "Charges of atoms must be an array (samples, N) of positive integers, 0 where there is no atom. "
             f"Received: {path} with z of shape {z.shape} from {z.min(initial=0)}. Save them so."
         )
-    positions = np.asarray(arrays.pop("pos"))
     if positions.shape != (*z.shape, 3):
         raise ValueError(
             "Positions of atoms must be an array (samples, N, 3) for charges (samples, N). Received: "
@@ -223,6 +228,21 @@ def load_molecules(path, elements=None, points=None):
     with naming(path):
         positions = positions if cell is None else in_cells(positions, cell)
         return molecules_of(path.stem, z, positions, targets, elements, points)
+
+
+def named(kind, names):
+    """The likeliest of these names for what is learned of a kind; where none is known, the only one that ends as such,
+    as REF_energy or dft_forces; None without one."""
+    known = next((name for name in NAMES[kind] if name in names), None)
+    ends = (kind, kind.removesuffix("s"))
+    alike = [name for name in names if str(name).lower().endswith(ends)]
+    return known or (alike[0] if len(alike) == 1 else None)
+
+
+def names_of_atoms(names):
+    """What charges and positions of atoms are called among these names; None where either is missing."""
+    found = tuple(next((name for name in known if name in names), None) for known in (CHARGES, POSITIONS))
+    return None if None in found else found
 
 
 def _targets(path, arrays, count):

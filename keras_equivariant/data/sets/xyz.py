@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from keras_equivariant.data.archive import find
-from keras_equivariant.data.sets.molecules import as_dataset
-from keras_equivariant.data.sets.points import in_cells, molecules_of
+from keras_equivariant.data.sets.molecules import as_dataset, pair, partner
+from keras_equivariant.data.sets.points import in_cells, molecules_of, named
+from keras_equivariant.data.undivided import SPLIT
 from keras_equivariant.utils.optional import require
 
 SUFFIXES = (".xyz", ".extxyz", ".traj")
+OF_ATOMS = ("forces", "charges", "magmoms", "energies", "stresses")  # what ASE calls results that have an entry an atom
 
 
 def load_extended_xyz(paths, seed=0, test=None, periodic=None, target=None, elements=None, points=None):
@@ -20,11 +22,12 @@ def load_extended_xyz(paths, seed=0, test=None, periodic=None, target=None, elem
 
     Args:
         paths: file, or files, of any number of frames each.
-        seed: of the draw of a tenth for testing.
+        seed: of the draw of a tenth for testing, where no `split` in the comment lines says train, val or test.
         test: file, or files, to test on instead.
         periodic: whether positions come with a cell; None where a frame has one. False leaves cells out.
         target: what to learn: "energy" alone, "forces" with it, or what else the comment lines say, one number or one
-            vector a frame, such as "dipole". By default an energy, with forces if there are any, else a dipole.
+            vector a frame, such as "dipole". By default an energy, with forces if there are any, else a dipole; where
+            no name is known, the only one that ends as such, as REF_energy and REF_forces.
         elements: charges of the elements that a network is to tell apart; by default those of the files.
         points: places for atoms; by default as many as the largest molecule has.
 
@@ -45,7 +48,10 @@ def load_extended_xyz(paths, seed=0, test=None, periodic=None, target=None, elem
         molecules_of_frames(name, part, elements, points, periodic, names) if part else None
         for part in (frames, held_out)
     ]
-    return as_dataset(name, parts[0], seed, target, f"molecules of {Path(name).name}", parts[1])
+    said = [frame["says"].get(SPLIT) for frame in frames]
+    if not held_out and all(isinstance(part, str) for part in said):
+        parts[0].targets[SPLIT] = np.array(said)
+    return as_dataset(name, parts[0], seed, names[-1], f"molecules of {Path(name).name}", parts[1])
 
 
 def molecules_of_frames(name, frames, elements=None, points=None, periodic=None, names=()):
@@ -57,8 +63,9 @@ def molecules_of_frames(name, frames, elements=None, points=None, periodic=None,
 
 def read_frames(path):
     """The molecules of an xyz file, each a dict of `place`, the file and the number of the frame, `z`, `positions`,
-    `cell`, lattice vectors as rows, zeros where there is no period, `pbc`, along which there is one, and `says`, a dict
-    of the numbers that it has besides: `energy`, `forces` and whatever stands in its comment line."""
+    `cell`, lattice vectors as rows, zeros where there is no period, `pbc`, along which there is one, `says`, a dict of
+    what it has besides: `energy` and whatever stands in its comment line, and `of_atoms`, what it has of each atom,
+    such as `forces`."""
     path = find(str(path)) or Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"No such data file. Received: {path}. Give the path of an .xyz file.")
@@ -85,8 +92,9 @@ def _frame(place, atoms):
             f"{', '.join(atoms.symbols) or 'none'}. Remove the frame, or what is no atom in it, such as X."
         )
     says = {**atoms.info, **getattr(atoms.calc, "results", {})}
-    if "forces" in atoms.arrays:
-        says.setdefault("forces", atoms.arrays["forces"])
+    own = {name: array for name, array in atoms.arrays.items() if name not in ("numbers", "positions")}
+    # ASE has what it knows to be of the atoms among the results.
+    own |= {name: says.pop(name) for name in OF_ATOMS if name in says}
     if "Energy" in says:
         says.setdefault("energy", says["Energy"])
     cell = np.where(atoms.pbc[:, None], atoms.cell.array, 0.0)
@@ -97,28 +105,38 @@ def _frame(place, atoms):
         "cell": cell,
         "pbc": atoms.pbc,
         "says": says,
+        "of_atoms": own,
     }
 
 
 def _learned(frames, target):
     """The names of what is learned, which every frame says."""
-    said = {name for frame in frames for name in frame["says"]}
+    said, of_atoms = ({name for frame in frames for name in frame[key]} for key in ("says", "of_atoms"))
+    vectors = {name for name in of_atoms if any(_is_forces(frame, name) for frame in frames)}
+    energy, forces = pair(said, vectors)
     if target is None:
-        target = "forces" if {"energy", "forces"} <= said else "energy" if "energy" in said else None
-    if target is None:
-        target = "dipole" if "dipole" in said else "energy"
-    names = ("energy", "forces") if target == "forces" else (target,)
+        target = forces or energy or named("dipole", said) or "energy"
+    names = (target,)
+    if target == "forces" or target in vectors:
+        target = target if target in vectors else named("forces", vectors) or target
+        names = (partner(target, said) or energy or "energy", target)
     for frame in frames:
         for name in names:
-            if name in frame["says"]:
+            if name in frame["says"] or name in frame["of_atoms"]:
                 continue
-            without = ", or learn the energies alone, --target energy" if name == "forces" else ""
+            without = f", or learn the energies alone, --target {names[0]}" if name == names[-1] != names[0] else ""
+            there = ", ".join(map(str, [*frame["says"], *frame["of_atoms"]])) or "nothing"
             raise ValueError(
-                f"Frames of an xyz file say their {name}. Received: {frame['place']} with "
-                f"{', '.join(map(str, frame['says'])) or 'nothing'}. Write {name} into all frames (extended xyz), "
-                f"leave this one out{without or ', or name what they say, --target NAME'}."
+                f"Frames of an xyz file say their {name}. Received: {frame['place']} with {there}. Write {name} into "
+                f"all frames (extended xyz), leave this one out{without or ', or name what they say, --target NAME'}."
             )
     return names
+
+
+def _is_forces(frame, name):
+    """Whether what a frame has of its atoms is a vector each."""
+    value = frame["of_atoms"].get(name)
+    return np.shape(value) == (len(frame["z"]), 3) and np.asarray(value).dtype.kind in "buif"
 
 
 def _periodic(name, frames, periodic):
@@ -142,23 +160,23 @@ def _arrays(frames, names, periodic):
     """`(z, positions, targets)` of frames, filled up to the largest."""
     z = np.zeros((len(frames), max(len(frame["z"]) for frame in frames)), "int64")
     positions = np.zeros((*z.shape, 3))
-    targets = {name: np.zeros((*z.shape, 3)) if name == "forces" else [] for name in names}
+    vectors = [name for name in names if any(name in frame["of_atoms"] for frame in frames)]
+    targets = {name: np.zeros((*z.shape, 3)) if name in vectors else [] for name in names}
     for i, frame in enumerate(frames):
         count = len(frame["z"])
         z[i, :count], positions[i, :count] = frame["z"], frame["positions"]
         for name in names:
-            value = np.asarray(frame["says"][name])
-            wanted = ((count, 3),) if name == "forces" else ((), (1,), (3,))
-            if value.shape not in wanted or value.dtype.kind not in "buif":
+            value = np.asarray(frame["of_atoms" if name in frame["of_atoms"] else "says"][name])
+            if name in vectors and _is_forces(frame, name):
+                targets[name][i, :count] = value
+            elif name not in vectors and value.shape in ((), (1,), (3,)) and value.dtype.kind in "buif":
+                targets[name].append(value)
+            else:
                 raise ValueError(
                     "A frame says one number, one vector, or the forces on its atoms. Received: "
-                    f"{frame['place']} with {name} of shape {value.shape} and dtype {value.dtype}. Correct it, or "
-                    "choose another, --target NAME."
+                    f"{frame['place']} with {name} of shape {value.shape} and dtype {value.dtype}"
+                    f"{f', of {count} atoms' if name in vectors else ''}. Correct it, or choose another, --target NAME."
                 )
-            if name == "forces":
-                targets[name][i, :count] = value
-            else:
-                targets[name].append(value)
     if periodic:
         positions = in_cells(positions, np.stack([frame["cell"] for frame in frames]))
     return z, positions, {name: _stacked(frames, name, array) for name, array in targets.items()}
