@@ -9,7 +9,7 @@ import numpy as np
 from keras_equivariant.data import Rows, load_molecules, load_point_cloud
 from keras_equivariant.data.sets.elements import with_places
 from keras_equivariant.data.sets.molecules import centered, holds_molecules
-from keras_equivariant.data.sets.points import NAMES
+from keras_equivariant.data.sets.names import NAMES
 from keras_equivariant.data.sets.xyz import SUFFIXES as FRAMES
 from keras_equivariant.data.sets.xyz import molecules_of_frames, read_frames
 from keras_equivariant.utils import hdf5

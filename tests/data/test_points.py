@@ -93,3 +93,22 @@ def test_bad_sets(change, text):
     with pytest.raises(ValueError, match=text) as error:
         ke.data.PointSet(**{"name": "test", **good, "targets": {}, **change})
     assert "Received: test" in str(error.value)
+
+
+@pytest.mark.parametrize("cell", [False, True])
+def test_points_far_from_the_origin_keep_what_is_between_them(cell):
+    rng = np.random.default_rng(0)
+    near, far = rng.normal(size=(3, 5, 3)), np.array([5.4e5, 5.2e6, 300.0])  # meters on a map
+    mask = np.array([[True] * 5, [True] * 4 + [False], [True] * 5])
+    positions = np.where(mask[..., None], near + far, 0.0)
+    positions = ke.data.in_cells(positions, 4 * np.eye(3)) if cell else positions
+    found = ke.data.PointSet("map", positions, np.ones((3, 5, 1)), mask, {})
+    for points, there, wanted in zip(found.positions, mask, near, strict=True):
+        points, wanted = points[there, :3].astype("float64"), wanted[there]
+        apart, truth = (p[:, None] - p for p in (points, wanted))
+        np.testing.assert_allclose(apart, truth, atol=1e-5)
+    assert found.positions.dtype == np.float32 and not found.positions[~mask][:, :3].any()
+    if cell:
+        np.testing.assert_array_equal(found.positions[0, 0, 3:].reshape(3, 3), 4 * np.eye(3))
+    close = ke.data.PointSet("near", near + 10, np.ones((3, 5, 1)), mask, {})
+    np.testing.assert_allclose(close.positions[mask], (near + 10)[mask], rtol=1e-6)

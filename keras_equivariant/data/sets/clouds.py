@@ -8,7 +8,8 @@ from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.data.parts import rows_of_parts
 from keras_equivariant.data.rows import Rows
 from keras_equivariant.data.sets.elements import with_places
-from keras_equivariant.data.sets.points import NAMES, load_point_cloud
+from keras_equivariant.data.sets.names import NAMES
+from keras_equivariant.data.sets.points import load_point_cloud
 from keras_equivariant.data.targets import is_one_hot, task_of
 from keras_equivariant.data.undivided import SPLIT, groups_of
 from keras_equivariant.utils.arrays import array_names, as_numbers, read_arrays

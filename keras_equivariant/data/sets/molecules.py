@@ -8,10 +8,10 @@ import numpy as np
 from keras_equivariant.data.dataset import Dataset
 from keras_equivariant.data.parts import rows_of_parts
 from keras_equivariant.data.rows import Rows
-from keras_equivariant.data.sets.points import NAMES, load_molecules, molecules_of, named, names_of_atoms
+from keras_equivariant.data.sets.names import NAMES, named, names_of_atoms
+from keras_equivariant.data.sets.points import about_middles, load_molecules, molecules_of
 from keras_equivariant.data.undivided import SPLIT, groups_of
 from keras_equivariant.utils.arrays import array_names, as_numbers
-from keras_equivariant.utils.periodic import space_of
 
 TEST_SHARE = 0.1
 
@@ -86,10 +86,8 @@ def as_dataset(name, points, seed=0, target=None, description=None, test=None):
 
 def centered(points):
     """Positions about the mean of each molecule, values and mask, as `Rows`."""
-    there = points.mask[..., None]
-    mean = (points.positions * there).sum(axis=1, keepdims=True) / there.sum(axis=1, keepdims=True)
-    mean[..., space_of(mean.shape[-1]) :] = 0  # lattice vectors stay
-    return Rows(positions=((points.positions - mean) * there).astype("float32"), values=points.values, mask=points.mask)
+    positions = about_middles(points.positions, points.mask).astype("float32")
+    return Rows(positions=positions, values=points.values, mask=points.mask)
 
 
 def _chosen(name, points, target):

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from keras_equivariant.data.archive import find
+from keras_equivariant.data.scales import extent_of
 from keras_equivariant.data.sets.elements import ELEMENTS, charge_values, checked_elements, with_places
+from keras_equivariant.data.sets.names import NAMES, names_of_atoms
 from keras_equivariant.utils.arrays import as_numbers, naming, read_arrays
 from keras_equivariant.utils.periodic import space_of
 
@@ -17,15 +19,7 @@ _FORMATS = {
     "qm7.npz": ("z", "pos", "energy_pbe0_kcal"),
     "qm9_mp2_10k.npz": ("z", "pos", "binding_energy_ha", "homo_ha", "dipole_au"),
 }
-# What the targets of archives are called, the likeliest first.
-NAMES = {
-    "energy": ("energy", "energy_kcal", "energy_pbe0_kcal", "binding_energy_kcal", "energies", "E", "energy_ha"),
-    "forces": ("forces", "F", "forces_kcal"),
-    "dipole": ("dipole", "dipole_au"),
-}
-# What charges and positions of atoms are called, ours first; MD17 says R, rMD17 nuclear_charges and coords.
-CHARGES = ("z", "Z", "nuclear_charges", "atomic_numbers", "numbers")
-POSITIONS = ("pos", "positions", "R", "coords", "coordinates")
+COARSE = 1e-4  # steps of a coordinate in float32, of the distance of the points from their middle
 
 log = logging.getLogger("keras_equivariant.data")
 
@@ -37,7 +31,8 @@ class PointSet:
     Attributes:
         name: where it comes from.
         positions: `(samples, N, d)` float32; in periodic cells `(samples, N, d + d d)`, the d lattice vectors behind
-            the coordinates of each point.
+            the coordinates of each point. About the middle of each sample where they lie so far from the origin, as
+            those on a map, that float32 has too few digits for what is between them.
         values: `(samples, N, C)` float32, what is known of each point.
         mask: `(samples, N)` booleans, which places hold a point.
         targets: dict of arrays, the samples on axis 0.
@@ -81,7 +76,8 @@ class PointSet:
             )
         keep = there[..., None]
         for field in ("positions", "values"):
-            numbers = np.where(keep, getattr(self, field), 0)
+            given = self._near(there) if field == "positions" else self.values
+            numbers = np.where(keep, given, 0)
             object.__setattr__(self, field, as_numbers(numbers, "float32", f"The {field} of {self.name}"))
         object.__setattr__(self, "mask", there)
         for key, target in self.targets.items():
@@ -90,6 +86,23 @@ class PointSet:
                     f"There must be one target a sample. Received: {self.name} with {key!r} of shape "
                     f"{np.shape(target)} for {shape[0]} samples. Drop the rest."
                 )
+
+    def _near(self, there):
+        """The positions, about their middles where float32 would round away what is between them."""
+        positions = np.asarray(self.positions)
+        d = space_of(positions.shape[-1])
+        largest = np.abs(np.where(there[..., None], positions[..., :d], 0)).max(initial=0)
+        step, apart = float(np.spacing(np.float32(largest))), extent_of(positions, there)
+        if positions.dtype == "float32" or not step > COARSE * apart > 0:
+            return positions
+        log.info(
+            "The points of %s lie up to %.4g from the origin, where float32 has steps of %.2g: they are taken about "
+            "the middle of each sample.",
+            self.name,
+            largest,
+            step,
+        )
+        return about_middles(positions, there)
 
     def __len__(self):
         return len(self.positions)
@@ -120,6 +133,15 @@ class PointSet:
             raise ValueError(f"`test` must be from 1 to {len(self) - 1}. Received: test={test}")
         order = np.random.default_rng(seed).permutation(len(self))
         return self.take(np.sort(order[test:])), self.take(np.sort(order[:test]))
+
+
+def about_middles(positions, mask):
+    """Positions `(samples, N, ...)` about the mean of those of each sample that are there; lattice vectors stay."""
+    there = np.asarray(mask, bool)[..., None]
+    points = np.where(there, positions, 0)
+    mean = points.sum(axis=1, keepdims=True) / there.sum(axis=1, keepdims=True)
+    mean[..., space_of(mean.shape[-1]) :] = 0
+    return (points - mean) * there
 
 
 def in_cells(positions, cells):
@@ -228,21 +250,6 @@ def load_molecules(path, elements=None, points=None):
     with naming(path):
         positions = positions if cell is None else in_cells(positions, cell)
         return molecules_of(path.stem, z, positions, targets, elements, points)
-
-
-def named(kind, names):
-    """The likeliest of these names for what is learned of a kind; where none is known, the only one that ends as such,
-    as REF_energy or dft_forces; None without one."""
-    known = next((name for name in NAMES[kind] if name in names), None)
-    ends = (kind, kind.removesuffix("s"))
-    alike = [name for name in names if str(name).lower().endswith(ends)]
-    return known or (alike[0] if len(alike) == 1 else None)
-
-
-def names_of_atoms(names):
-    """What charges and positions of atoms are called among these names; None where either is missing."""
-    found = tuple(next((name for name in known if name in names), None) for known in (CHARGES, POSITIONS))
-    return None if None in found else found
 
 
 def _targets(path, arrays, count):

@@ -6,7 +6,8 @@ import numpy as np
 
 from keras_equivariant.data.archive import find
 from keras_equivariant.data.sets.molecules import as_dataset, pair, partner
-from keras_equivariant.data.sets.points import in_cells, molecules_of, named
+from keras_equivariant.data.sets.names import named
+from keras_equivariant.data.sets.points import in_cells, molecules_of
 from keras_equivariant.data.undivided import SPLIT
 from keras_equivariant.utils.optional import require
 
