@@ -48,7 +48,11 @@ def layout_of(spec):
 def fits(spec, task, dataset):
     """Whether a spec for this task takes the data and answers as they do."""
     tasks = TASKS_OF_SPECS.get(dataset.task, (dataset.task,))
-    numbers = dataset.task in ("regression", "classification") and task == "molecules" and NUMBERS in spec.params
+    numbers = (
+        dataset.task in ("regression", "multilabel", "classification")
+        and task == "molecules"
+        and NUMBERS in spec.params
+    )
     return (task in tasks or numbers) and layout_of(spec) in LAYOUTS_OF_SPECS.get(dataset.layout, (dataset.layout,))
 
 

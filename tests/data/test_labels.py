@@ -95,3 +95,26 @@ def test_bands_before_the_axes_of_space_are_warned_of(tmp_path, caplog):
     np.savez(tmp_path / "a.npz", x=RNG.random((20, 13, 16, 16)), y=np.arange(20) % 2)
     ke.data.load(tmp_path / "a.npz")
     assert "if their channels are the first axis, numpy.moveaxis(x, 1, -1)" in caplog.text
+
+
+@pytest.mark.tensorflow
+def test_clouds_with_several_labels_are_learned(tmp_path):
+    labels = RNG.integers(0, 2, (24, 2))
+    positions = RNG.normal(size=(24, 5, 3)) * np.where(labels[:, :1], 1.0, 0.3)[..., None]
+    np.savez(tmp_path / "clouds.npz", positions=positions, y=labels)
+    found = ke.data.load(tmp_path / "clouds.npz")
+    assert found.task == "multilabel" and found.layout == "points" and found.y_train.shape[1] == 2
+    run = ke.train(
+        "tfn_molecules",
+        found,
+        tmp_path / "run",
+        params={"reduction": "mean", "scalars": 4, "vectors": 1},
+        epochs=1,
+        batch_size=8,
+        angle_step=120,
+        export_formats=(),
+        verbose=0,
+    )
+    angles = run.summary["auc_percent_by_angle"]
+    assert max(angles.values()) - min(angles.values()) < 0.1 and run.summary["certificate"]["verdict"] == "exact"
+    assert "Balance of the labels" in (run.run_dir / "report.html").read_text()

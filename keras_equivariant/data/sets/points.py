@@ -256,7 +256,7 @@ def _targets(path, arrays, count):
     """The arrays of `count` samples, energies in hartree in kcal/mol too; what else there is stays behind, and no
     target may."""
     known = {name for names in NAMES.values() for name in names}
-    whole = _whole(path, arrays, count, "a molecule", lambda key: key in known or key.endswith("_ha"))
+    whole = _whole(path, arrays, count, ("a molecule", "charges z"), lambda key: key in known or key.endswith("_ha"))
     return whole | {
         key.removesuffix("_ha") + "_kcal": array * HARTREE
         for key, array in whole.items()
@@ -265,17 +265,21 @@ def _targets(path, arrays, count):
 
 
 def _whole(path, arrays, count, what, is_target):
-    """The arrays with an entry for each of `count` samples; others are left out, which is said, but no target may."""
+    """The arrays with an entry for each of `count` samples; others are left out, which is said, but no target may.
+
+    Args:
+        what: a sample is, and what there is one of for each.
+    """
     whole = {key: array for key, array in arrays.items() if np.ndim(array) and len(array) == count}
     left = {key: np.shape(array) for key, array in arrays.items() if np.ndim(array) and key not in whole}
     for key, shape in left.items():
         if is_target(key):
             raise ValueError(
                 f"There must be one target a sample. Received: {path} with {key} of shape {shape} for {count} samples. "
-                "Save as many as there are positions, or leave the array out."
+                f"Save as many as there are {what[1]}, or leave the array out."
             )
     if left:
-        log.info("Arrays of %s that have no entry %s are left out: %s.", path.name, what, ", ".join(left))
+        log.info("Arrays of %s that have no entry %s are left out: %s.", path.name, what[0], ", ".join(left))
     return whole
 
 
@@ -353,7 +357,7 @@ def load_point_cloud(path):
         )
     mask = arrays.pop("mask", np.isfinite(positions).all(axis=-1)).astype(bool)
     values = arrays.pop("values", np.ones((*positions.shape[:2], 1), "float32"))
-    arrays = _whole(path, arrays, len(positions), "a cloud", lambda key: key in ("y", "label", "labels"))
+    arrays = _whole(path, arrays, len(positions), ("a cloud", "positions"), lambda key: key in ("y", "label", "labels"))
     with naming(path):
         return PointSet(path.stem, positions, values, mask, arrays)
 

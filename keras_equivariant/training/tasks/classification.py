@@ -7,9 +7,8 @@ from keras_equivariant.data import Rows
 from keras_equivariant.training import evaluation
 from keras_equivariant.training.prediction import predict
 from keras_equivariant.training.report.answers import confusion
-from keras_equivariant.training.report.figures import Picture, bars, gallery, short
-from keras_equivariant.training.report.images import shown
-from keras_equivariant.training.tasks.points import drawn_points, rotated_about_last_axis
+from keras_equivariant.training.report.figures import Picture, bars, short
+from keras_equivariant.training.tasks.points import drawn_inputs, rotated_about_last_axis
 from keras_equivariant.training.tasks.task import Task
 
 SPACE = {
@@ -129,7 +128,7 @@ class Classification(Task):
             Picture(
                 "Samples",
                 "Training examples, drawn with the seed, each class in its share.",
-                _gallery(images, order, captions),
+                drawn_inputs(images, order, captions),
             ),
         ]
 
@@ -149,14 +148,7 @@ class Classification(Task):
             f"{short(names[answers[i]], 12)} ({100 * sure[i]:.0f} %)\nis {short(names[targets[i]])}" for i in worst
         ]
         text = f"Of {len(wrong):,} mistakes those of which the network was most certain: its answer, and the truth."
-        return [matrix, Picture("Worst mistakes", text, _gallery(inputs, worst, captions))]
-
-
-def _gallery(images, rows, captions):
-    """Pictures of some of the inputs, which are images or points."""
-    if isinstance(images, Rows):
-        return drawn_points(images[rows], captions)
-    return gallery([shown(images[i]) for i in rows], captions)
+        return [matrix, Picture("Worst mistakes", text, drawn_inputs(inputs, worst, captions))]
 
 
 def class_names(dataset, count=0):

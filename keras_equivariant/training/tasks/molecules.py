@@ -218,8 +218,6 @@ class Molecules(Measured):
         ]
 
 
-
-
 def composition_fit(inputs, energies):
     """`(weights (C, n), rest)` of the linear fit of energies on the sums of the atoms' values, and what it leaves."""
     weights = np.linalg.lstsq(_sums(inputs), energies, rcond=1e-8)[0]

@@ -3,11 +3,10 @@
 import keras
 import numpy as np
 
-from keras_equivariant.data import rotate_images
 from keras_equivariant.training.losses import BalancedCrossentropy
 from keras_equivariant.training.prediction import predict
-from keras_equivariant.training.report.figures import Picture, bars, gallery, short
-from keras_equivariant.training.report.images import shown
+from keras_equivariant.training.report.figures import Picture, bars, short
+from keras_equivariant.training.tasks.points import drawn_inputs, rotated_inputs
 from keras_equivariant.training.tasks.regression import number_names
 from keras_equivariant.training.tasks.segmentation import probability
 from keras_equivariant.training.tasks.task import Task
@@ -59,7 +58,7 @@ class Multilabel(Task):
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
         return {
-            float(angle): self.scores(model, rotate_images(images, angle), targets, preprocess)["auc"]
+            float(angle): self.scores(model, rotated_inputs(images, angle), targets, preprocess)["auc"]
             for angle in angles
         }
 
@@ -101,9 +100,10 @@ class Multilabel(Task):
         parts = {"training": dataset.y_train, "validation": dataset.y_val, "test": dataset.y_test}
         shares = {part: 100 * y.mean(axis=0) for part, y in parts.items() if y is not None}
         images, labels = dataset.sample("train", SAMPLES, seed)
+        samples = drawn_inputs(images, range(len(labels)), _listed(labels, names))
         return [
             Picture("Balance of the labels", "How many images have each.", bars(shares, names, "% of the images")),
-            Picture("Samples", "Training examples with their labels.", _gallery(images, labels, names)),
+            Picture("Samples", "Training examples with their labels.", samples),
         ]
 
     def answer_pictures(self, model, inputs, targets, dataset, preprocess=None):
@@ -126,7 +126,7 @@ class Multilabel(Task):
             for i in worst
         ]
         text = "The label of which the network was most certain in error: its probability, and the truth."
-        return [*pictures, Picture("Worst mistakes", text, gallery([shown(inputs[i]) for i in worst], captions))]
+        return [*pictures, Picture("Worst mistakes", text, drawn_inputs(inputs, worst, captions))]
 
 
 def label_areas(logits, labels):
@@ -153,7 +153,7 @@ def label_scores(logits, labels):
     }
 
 
-def _gallery(images, labels, names):
+def _listed(labels, names):
+    """The labels of each row, as captions."""
     listed = [[short(name, 12) for name, there in zip(names, row, strict=True) if there > 0.5] for row in labels]
-    captions = ["\n".join(found[:2]) + " …" * (len(found) > 2) if found else "none" for found in listed]
-    return gallery([*map(shown, images)], captions)
+    return ["\n".join(found[:2]) + " …" * (len(found) > 2) if found else "none" for found in listed]

@@ -1,9 +1,11 @@
-"""What the tasks have in common where their inputs are points: how they rotate, and how they are drawn."""
+"""What the tasks have in common whose inputs may be points: how they rotate, and how they are drawn."""
 
 import numpy as np
 
-from keras_equivariant.data import Rows
+from keras_equivariant.data import Rows, rotate_images
 from keras_equivariant.data.point_augment import MOVING
+from keras_equivariant.training.report.figures import gallery
+from keras_equivariant.training.report.images import shown
 from keras_equivariant.training.report.points import molecules
 from keras_equivariant.utils.periodic import space_of
 
@@ -15,6 +17,18 @@ def drawn_points(rows, captions):
     atoms = [positions[mask][:, :d] for positions, mask in zip(rows.arrays["positions"], masks, strict=True)]
     kinds = [np.argmax(values[mask], axis=-1) for values, mask in zip(rows.arrays["values"], masks, strict=True)]
     return molecules(atoms, kinds, captions)
+
+
+def drawn_inputs(inputs, rows, captions):
+    """Pictures of these rows of the inputs, which are images or points, with captions."""
+    if isinstance(inputs, Rows):
+        return drawn_points(inputs[rows], captions)
+    return gallery([shown(inputs[i]) for i in rows], captions)
+
+
+def rotated_inputs(inputs, degrees):
+    """Images rotated counter-clockwise, or points about the last axis."""
+    return (rotated_about_last_axis if isinstance(inputs, Rows) else rotate_images)(inputs, degrees)
 
 
 def rotated_rows(rows, matrix):

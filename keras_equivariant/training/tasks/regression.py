@@ -3,13 +3,11 @@
 import keras
 import numpy as np
 
-from keras_equivariant.data import Rows, rotate_images
 from keras_equivariant.training.losses import ScaledError
 from keras_equivariant.training.prediction import predict
 from keras_equivariant.training.report.answers import parity
-from keras_equivariant.training.report.figures import Picture, gallery, histograms
-from keras_equivariant.training.report.images import shown
-from keras_equivariant.training.tasks.points import drawn_points, rotated_about_last_axis
+from keras_equivariant.training.report.figures import Picture, histograms
+from keras_equivariant.training.tasks.points import drawn_inputs, rotated_inputs
 from keras_equivariant.training.tasks.task import Measured
 
 SAMPLES, PLOTTED = 16, 3  # pictures in a gallery of the report, and numbers with a plot of their own
@@ -64,9 +62,9 @@ class Regression(Measured):
         return scores
 
     def score_by_angle(self, model, images, targets, angles, preprocess=None, scores=None):
-        rotated = rotated_about_last_axis if isinstance(images, Rows) else rotate_images
         return {
-            float(angle): self.scores(model, rotated(images, angle), targets, preprocess)["mae"] for angle in angles
+            float(angle): self.scores(model, rotated_inputs(images, angle), targets, preprocess)["mae"]
+            for angle in angles
         }
 
     def chance(self, targets):
@@ -83,7 +81,9 @@ class Regression(Measured):
                 "How often each value is there in the training set.",
                 histograms(dataset.y_train.T[:PLOTTED], names[:PLOTTED]),
             ),
-            Picture("Samples", "Training examples with their numbers.", _gallery(images, captions)),
+            Picture(
+                "Samples", "Training examples with their numbers.", drawn_inputs(images, range(len(captions)), captions)
+            ),
         ]
 
     def answer_pictures(self, model, inputs, targets, dataset, preprocess=None):
@@ -95,13 +95,8 @@ class Regression(Measured):
         captions = [f"{found[i, column[i]]:.3g}\nis {targets[i, column[i]]:.3g}" for i in worst]
         return [
             Picture("Parity plot", "Answers against the truth; a perfect network is on the line.", parity(pairs)),
-            Picture("Worst mistakes", "The answer, and the truth.", _gallery(inputs[worst], captions)),
+            Picture("Worst mistakes", "The answer, and the truth.", drawn_inputs(inputs, worst, captions)),
         ]
-
-
-def _gallery(inputs, captions):
-    """Pictures of inputs, which are images or points."""
-    return drawn_points(inputs, captions) if isinstance(inputs, Rows) else gallery([*map(shown, inputs)], captions)
 
 
 def number_names(dataset):
