@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_equivariant.export.formats import registry
+from keras_equivariant.export.signature import output_names
 
 
 class Source:
@@ -60,10 +61,3 @@ class Source:
             return dict(zip(self.output_names, arrays, strict=True))
 
         return run
-
-
-def output_names(model):
-    """Names of the outputs in a SavedModel's signature, in the order of `keras.tree.flatten`."""
-    if isinstance(model.output, dict):
-        return keras.tree.flatten({key: key for key in model.output})
-    return [f"output_{i}" for i in range(len(model.outputs))]

@@ -53,6 +53,18 @@ def dict_outputs():
     return keras.Model(image, {"map": x, "vector": layers.GlobalMaxPooling2D()(x)})
 
 
+def nested_outputs():
+    image = keras.Input((8, 8, 2))
+    x = L.GroupPooling("mean")(lift()(image))
+    return keras.Model(image, {"map": x, "more": [L.GaussianBlur2D()(x), {"vector": layers.GlobalMaxPooling2D()(x)}]})
+
+
+def nested_inputs():
+    a, b = keras.Input((8, 8, 2), name="a"), keras.Input((8, 8, 1), name="b")
+    x = layers.Add()([lift()(a), lift()(b)])
+    return keras.Model([a, {"b": b}], L.GroupPooling("max")(x))
+
+
 class Block(layers.Layer):
     """A layer made of layers."""
 
@@ -104,7 +116,7 @@ def operators():
 KINDS = {
     kind.__name__: kind
     for kind in (functional, sequential, nested, shared, several_inputs, dict_outputs, subclassed, composed)
-    + (time_distributed, spectral, operators)
+    + (time_distributed, spectral, operators, nested_outputs, nested_inputs)
 }
 
 

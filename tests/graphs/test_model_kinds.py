@@ -39,6 +39,15 @@ def test_folding(model):
     assert all(type(layer).__module__.startswith("keras.") for layer in walk(folded))
 
 
+def test_proof(model, request):
+    folded = ke.fold(model)
+    proof, images = ke.prove(folded, "D4"), all(len(tensor.shape) == 4 for tensor in folded.inputs)
+    assert proof.verdict == ("proved" if images else "not covered"), str(proof)
+    keys = {"dict_outputs": ["map", "vector"], "subclassed": ["logits", "map"]}
+    numbers = [f"output_{i}" for i in range(len(folded.outputs))]
+    assert not images or list(proof.outputs) == keys.get(request.node.callspec.params["model"], numbers)
+
+
 def test_certification(model):
     report = ke.certify(model, angles=0)
     assert report.exact and report.group == "D4" and report.layers, str(report)

@@ -8,6 +8,7 @@ from keras_equivariant.export.proof.graph import Graph, Node
 from keras_equivariant.export.proof.keras_layers import LAYERS
 from keras_equivariant.export.proof.keras_nodes import function
 from keras_equivariant.export.proof.keras_operations import OPERATIONS
+from keras_equivariant.export.signature import output_names
 from keras_equivariant.graphs.calls import calls
 from keras_equivariant.graphs.reading import as_functional, is_function, is_plain
 from keras_equivariant.graphs.symmetry import group_of
@@ -23,7 +24,7 @@ def read(model):
     keys = {id(tensor): reader.key() for tensor in graph.inputs}
     inputs = {keys[id(tensor)]: tuple(tensor.shape) for tensor in graph.inputs}
     reader.walk(graph, keys)
-    outputs = {keys[id(tensor)]: name for tensor, name in zip(graph.outputs, _output_names(graph), strict=True)}
+    outputs = {keys[id(tensor)]: name for tensor, name in zip(graph.outputs, output_names(graph), strict=True)}
     return Graph(model.name, inputs, outputs, reader.nodes, reader.constants, _group(model))
 
 
@@ -33,12 +34,6 @@ def _group(model):
         return group_of(model)
     except ValueError:
         return None
-
-
-def _output_names(graph):
-    if isinstance(graph.output, dict):
-        return keras.tree.flatten({key: key for key in graph.output})
-    return [f"output_{i}" for i in range(len(graph.outputs))]
 
 
 def _inside(call):
