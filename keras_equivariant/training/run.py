@@ -80,7 +80,8 @@ def train(
         run_dir: Folder of the run; default `runs/<network>-<data>-seed<seed>`.
         params: Parameters of the spec, e.g. `{"filters": 23}`.
         recipe: Entries that replace those of the spec's `training` block.
-        epochs, batch_size: Default: the recipe's; if it was written for other data, at most what suits these.
+        epochs, batch_size: Default: the recipe's; if it was written for other data, and `recipe` does not give them,
+            at most what suits these.
         seed: Seed of the initial weights, the order of the images, their augmentation, and sets that are generated.
         seeds: Train so many networks, with the seeds `seed`, `seed + 1`, …, each in a folder of its own; the results
             are their mean and deviation. Default: the recipe's, 1.
@@ -221,7 +222,7 @@ class _Job:
             )
         with distribution.scope():
             network = make_network(spec, dataset, params, recipe, seed, mixed_precision)
-        epochs, batch_size = suited(network.recipe, dataset)
+        epochs, batch_size = suited(network.recipe, dataset, recipe)
         settings = {
             "network": network.name,
             "spec": sha256(network.spec_text.encode()).hexdigest()[:16],
@@ -262,7 +263,7 @@ class _Job:
         """The job with its network trained."""
         own, recipe = self.settings, self.network.recipe
         log.info("%s", reporting.heading(own, dataset))
-        if recipe.dataset != dataset.name:
+        if recipe.dataset != dataset.name and (own["epochs"], own["batch_size"]) != (recipe.epochs, recipe.batch_size):
             log.info(
                 "The recipe was written for %s (%d epochs, batches of %d); --epochs and --batch-size change this.",
                 recipe.dataset,
@@ -328,12 +329,13 @@ def _name_of(spec):
     return spec.name if isinstance(spec, keras.Model) else load_spec(spec).name
 
 
-def suited(recipe, dataset):
+def suited(recipe, dataset, given=None):
     """(epochs, batch size) of a recipe; where it was written for other data at most the data's defaults, or batches of
-    which an epoch has several."""
-    found = recipe.epochs, recipe.batch_size
+    which an epoch has several. `given` are the entries that were given for these data: they stay as they are."""
+    found = {"epochs": recipe.epochs, "batch_size": recipe.batch_size}
     if recipe.dataset == dataset.name:
-        return found
+        return tuple(found.values())
     few = max(SMALLEST_BATCH, len(dataset.x_train) // FEWEST_STEPS)
-    defaults = dataset.default_epochs, dataset.default_batch_size or few
-    return tuple(value if limit is None else min(value, limit) for value, limit in zip(found, defaults, strict=True))
+    limits = {"epochs": dataset.default_epochs, "batch_size": dataset.default_batch_size or few}
+    own = {key for key, value in (given or {}).items() if value is not None}
+    return tuple(n if limits[key] is None or key in own else min(n, limits[key]) for key, n in found.items())

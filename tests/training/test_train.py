@@ -88,6 +88,16 @@ def test_a_recipe_for_other_data_is_shortened_and_a_given_number_is_kept(shapes,
     assert suited(Recipe(dataset="elsewhere", epochs=300), capped) == (40, 64)
     assert suited(Recipe(dataset="elsewhere", epochs=10), capped) == (10, 64)
     assert suited(Recipe(dataset=own.name, epochs=300), capped) == (300, 128)
+    assert suited(Recipe(dataset="elsewhere", epochs=300), capped, {"epochs": 300}) == (300, 64)
+    assert suited(Recipe(dataset="elsewhere", epochs=300), capped, {"batch_size": 128, "epochs": None}) == (40, 128)
+
+
+def test_numbers_given_for_the_recipe_are_those_of_the_run(shapes, tmp_path, caplog):
+    caplog.set_level("INFO")
+    known = quiet(SPEC, shapes, tmp_path / "run", recipe={"epochs": 1, "batch_size": 30}).summary
+    assert (known["epochs"], known["batch_size"]) == (1, 30) and "written for" not in caplog.text
+    quiet(SPEC, shapes, tmp_path / "short", epochs=1)
+    assert "The recipe was written for elsewhere (3 epochs, batches of 16)" in caplog.text
 
 
 def test_an_existing_run_is_never_written_over(finished, shapes):
