@@ -19,10 +19,11 @@ def restrict(model: keras.Model, subgroup: str | Group, name: str | None = None)
     Convolutions, dense layers and batch normalizations become those of the subgroup: a kernel that was shared by all
     of D4 is shared by the four elements of C4, in two copies that training may change apart. Regular features
     (B, H, W, |G|, C) become (B, H, W, |H|, C |G| / |H|), features of a field type those of its restriction (see
-    `groups.restriction`). A normalization of all fields becomes that of the fields of a coset, for which sizes must
+    `groups.restriction`). A normalization or softmax of all fields becomes that of the fields of a coset, for which sizes must
     be known. Pooling over the group still pools over all of the large one, and nonlinearities and other
     normalizations of fields that fall apart stay as they are, between two changes of basis, `Unrestrict` and
-    `Restrict`. Layers whose group the subgroup contains stay what they are.
+    `Restrict`. What has no group axis and is added to features or multiplied with them acts on all that a field becomes.
+    Layers whose group the subgroup contains stay what they are; Lambda layers and functions of your own are followed.
 
     Args:
         model: a built `keras.Model`; nested and shared models and layers made of layers are fine. A subclassed model
@@ -54,7 +55,7 @@ def restrict(model: keras.Model, subgroup: str | Group, name: str | None = None)
     Reference: Weiler & Cesa, arXiv 1911.08251, section 2.7.
     """
     walk = _Restriction(groups.orthogonal_group(subgroup))
-    restricted = walk.run(functional(model, "restricted"), name or model.name)
+    restricted = walk.run(functional(model, "restricted", functions=True), name or model.name)
     if not walk.restricted:
         raise ValueError(
             f"`subgroup` must be smaller than the group of some layer. Received: {walk.subgroup.name} for the model "

@@ -14,7 +14,14 @@ from keras_equivariant.layers.points.features import OnPoints
 from keras_equivariant.layers.regular.group_depthwise_conv import GroupDepthwiseConv
 from keras_equivariant.stock import making
 from keras_equivariant.stock.inference import at_inference
-from keras_equivariant.stock.traits import ELEMENTWISE_OPERATIONS, has, is_elementwise, traits
+from keras_equivariant.stock.traits import (
+    ELEMENTWISE_OPERATIONS,
+    SYMMETRIC,
+    activation_name,
+    has,
+    is_elementwise,
+    traits,
+)
 from keras_equivariant.transfer import typed_rules
 from keras_equivariant.transfer.convolutions import restrict_depthwise, restrict_rotated
 from keras_equivariant.transfer.copies import copy
@@ -25,6 +32,8 @@ _REMEDIES = {
     layers.GroupRepeat: "GroupPooling before what is joined there, without a group axis",
     layers.Relaxed: "keras_equivariant.project(model).model, and restrict that",
 }
+# Functions of all numbers of an axis in keras.ops, and their names as activations.
+_SYMMETRIC_OPERATIONS = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "Sparsemax": "sparsemax"}
 
 
 def apply_rule(walk, operation, args, kwargs):
@@ -54,13 +63,41 @@ def apply_rule(walk, operation, args, kwargs):
         return copy(walk, operation)(*args, **kwargs)
     if any(isinstance(form, groups.FieldType) for form in forms):
         return typed_rules.apply_stock(walk, operation, args, kwargs, forms)
-    if len(set(forms)) > 1:
-        raise ValueError(
-            "What one layer joins must be split alike. Received: fields split into "
-            f'{[form.orbits if form else 1 for form in forms]} as the inputs of "{operation.name}"; pool over the '
-            "group before it"
-        )
-    return _on_split(walk, operation, args, kwargs, forms[0])
+    form = next(form for form in forms if form)
+    if has(operation, "merge") or _is_elementwise_operation(operation):
+        args, kwargs = _spread(walk, operation, args, kwargs, form)
+    elif len(set(forms)) > 1:
+        raise _joined(operation, forms)
+    return _on_split(walk, operation, args, kwargs, form)
+
+
+def _joined(operation, forms):
+    return ValueError(
+        "What one layer joins must be split alike. Received: fields split into "
+        f'{[form.orbits if form else 1 for form in forms]} as the inputs of "{operation.name}"; pool over the '
+        "group before it"
+    )
+
+
+def _spread(walk, operation, args, kwargs, form):
+    """The arguments of a function of each number; those without a group axis have what one field had for all that it
+    has become."""
+    tensors = keras.tree.flatten((args, kwargs))
+    forms = [walk.form(x) for x in tensors if isinstance(x, keras.KerasTensor)]
+    if set(forms) - {None, form}:
+        raise _joined(operation, forms)
+    layer = isinstance(operation, keras.layers.Layer)
+
+    def spread(x):
+        shape = tuple(getattr(x, "shape", ()))
+        if isinstance(x, keras.KerasTensor) and walk.form(x) or not shape:
+            return x
+        # A layer of Keras's puts axes of one between the batch and the channels of a vector.
+        if len(shape) > (2 if layer else 1) and shape[-2] != 1 or len(shape) == 1 and isinstance(x, keras.KerasTensor):
+            raise _joined(operation, forms)
+        return x if shape[-1] == 1 else keras.ops.repeat(x, form.orbits, axis=-1)
+
+    return keras.tree.map_structure(spread, (args, kwargs))
 
 
 def _on_points(walk, operation, args, kwargs):
@@ -185,8 +222,12 @@ def _on_split(walk, operation, args, kwargs, form):
         options = {"mode": "mean" if traits(operation).linear else "max", "orbits": form.orbits}
         pool = walk.make(operation, ("group", form), lambda name: layers.GroupPooling(**options, name=name))
         return walk.make(operation, ("space", form), lambda name: making.make(over_space, name=name))(pool(x))
-    if _is_over_fields(operation, rank):
+    axes = _axes(operation, rank)
+    alone = len(keras.tree.flatten((args, kwargs))) == 1  # without a mask, say
+    if axes == {rank - 1} and alone:
         return walk.mark(_of_each_orbit(walk, operation, x, form), form)
+    if axes is not None and alone and not getattr(operation, "weights", ()) and len(axes & {rank - 2, rank - 1}) != 1:
+        return walk.mark(copy(walk, operation)(x), form)  # of all fields and elements, or of each by itself
     change = _changed(operation, form.orbits, rank)
     if change is None:
         raise ValueError(
@@ -198,12 +239,16 @@ def _on_split(walk, operation, args, kwargs, form):
     return walk.mark(new(x), form)
 
 
-def _is_over_fields(layer, rank):
-    """Whether a layer normalizes the fields of each pixel and element by themselves."""
+def _axes(layer, rank):
+    """The axes of which a layer sees all numbers at once, and treats them alike; None for other layers."""
+    if isinstance(layer, keras.layers.Activation):
+        return {rank - 1} if activation_name(layer.activation) in SYMMETRIC else None
+    if type(layer).__name__ in _SYMMETRIC_OPERATIONS and not isinstance(layer, keras.layers.Layer):
+        return {axis % rank for axis in np.ravel(layer.axis).tolist()}
     kinds = (keras.layers.LayerNormalization, keras.layers.RMSNormalization)
-    if not has(layer, "unit") and not isinstance(layer, kinds):
-        return False
-    return {axis % rank for axis in np.ravel(layer.axis).tolist()} == {rank - 1}
+    if not has(layer, "unit") and not has(layer, "softmax") and not isinstance(layer, kinds):
+        return None
+    return {axis % rank for axis in np.ravel(layer.axis).tolist()}
 
 
 def _of_each_orbit(walk, layer, x, form):
@@ -214,26 +259,34 @@ def _of_each_orbit(walk, layer, x, form):
             f'"{layer.name}" on features of shape {tuple(x.shape)}; give the input a shape without None'
         )
     whole = [-1 if size is None else size for size in x.shape[1:]]
-    apart = (*whole[:-1], whole[-1] // form.orbits, form.orbits)
+    # Three axes: of more than five TensorFlow has no softmax.
+    apart = (-1, whole[-1] // form.orbits, form.orbits)
 
     def step(role, kind, argument):
         return walk.make(layer, (role, *argument), lambda name: making.make(kind, argument, name=name))
 
     def build(name):
-        return DeferredWeights(clone_with(layer, name, axis=axis), layer.get_weights())
+        if not isinstance(layer, keras.layers.Layer):
+            return keras.layers.Activation(_SYMMETRIC_OPERATIONS[type(layer).__name__], name=name)
+        options = {"axis": axis} if hasattr(layer, "axis") else {}
+        return DeferredWeights(clone_with(layer, name, **options), layer.get_weights())
 
     y = step("apart", keras.layers.Reshape, apart)(x)
-    # Of another axis than the last Keras takes the mean of squares, but its scale does not broadcast there.
-    last = isinstance(layer, keras.layers.RMSNormalization)
-    axis, rank = (-1 if last else -2), len(apart)
-    swapped = step("swapped", keras.layers.Permute, (*range(1, rank - 1), rank, rank - 1))
+    # A softmax is one of the last axis, and of another RMSNormalization's scale does not broadcast.
+    last = not has(layer, "unit") and not isinstance(layer, keras.layers.LayerNormalization)
+    axis = -1 if last else -2
+    swapped = step("swapped", keras.layers.Permute, (1, 3, 2))
     y = walk.make(layer, form, build)(swapped(y) if last else y)
     return step("joined", keras.layers.Reshape, tuple(whole))(swapped(y) if last else y)
 
 
+def _is_elementwise_operation(operation):
+    return not isinstance(operation, keras.layers.Layer) and type(operation).__name__ in ELEMENTWISE_OPERATIONS
+
+
 def _elementwise(operation, rank):
     if not isinstance(operation, keras.layers.Layer):
-        return type(operation).__name__ in ELEMENTWISE_OPERATIONS
+        return _is_elementwise_operation(operation)
     if isinstance(operation, keras.layers.Activation):
         return is_elementwise(operation.activation)
     if isinstance(operation, keras.layers.Concatenate):
@@ -245,6 +298,8 @@ def _elementwise(operation, rank):
 
 def _changed(operation, orbits, rank):
     """What to change in a stock layer with weights for each field, and its weights; None for layers without a rule."""
+    if not isinstance(operation, keras.layers.Layer):
+        return None
     weights = operation.get_weights()
     if isinstance(operation, keras.layers.BatchNormalization) and operation.axis in (-1, rank - 1):
         activation = getattr(operation, "activation", keras.activations.linear)

@@ -1,6 +1,7 @@
 """Activations of the user's own inside layers of this package and inside TimeDistributed."""
 
 import keras
+import numpy as np
 import pytest
 from keras import layers
 
@@ -48,6 +49,23 @@ def test_functions_take_their_place_in_stock_operations(network, function, tmp_p
     path = tmp_path / "folded.keras"
     folded.save(path)
     assert keras.models.load_model(path).output_shape == model.output_shape
+
+
+CONSTANTS = [(3,), (1, 3), (1, 1, 1, 1, 3), (8, 1), (1, 1, 1, 8, 1), (9, 9, 1, 1), (1, 9, 9, 8, 3), (9, 1, 1, 1), (1,)]
+
+
+@pytest.mark.parametrize("shape", CONSTANTS, ids=str)
+@pytest.mark.parametrize("joined", [False, True], ids=["one", "joined"])
+def test_constants_lie_on_the_axes_that_they_are_written_for(shape, joined):
+    # Not 8 x 8: Keras on TensorFlow adds (8, 1) along the first axis of a tensor that has 8 there, too.
+    image = keras.Input((9, 9, 2))
+    x = ke.layers.LiftingConv2D(3, 3, group="D4", padding="same")(image)
+    if joined:
+        shape = tuple(4 if axis == len(shape) - 1 and n == 3 else n for axis, n in enumerate(shape))
+        x = layers.Concatenate()([x, ke.layers.LiftingConv2D(1, 3, group="D4", padding="same")(image)])
+    constant = np.random.default_rng(0).normal(size=shape).astype("float32")
+    x = keras.ops.maximum(x * constant, constant) + keras.ops.convert_to_tensor(constant)
+    ke.fold(keras.Model(image, [x, layers.GlobalAveragePooling3D()(x)]))  # compares the answers
 
 
 def test_frames_of_unknown_sizes_are_told_what_to_do():

@@ -253,6 +253,8 @@ def test_an_activation_that_mixes_fields_is_refused(layer):
         keras.layers.LayerNormalization(axis=[-1], center=False, epsilon=0.1),
         keras.layers.UnitNormalization(),
         keras.layers.RMSNormalization(),
+        keras.layers.Softmax(),
+        keras.layers.Activation("log_softmax"),
     ],
     ids=lambda layer: layer.name,
 )
@@ -275,6 +277,51 @@ def test_layers_over_all_fields_on_volumes_and_unknown_sizes():
     x = keras.layers.LayerNormalization()(L.LiftingConv2D(3, 3, "D4")(image))
     with pytest.raises(ValueError, match="LayerNormalization is restricted on known sizes.*without None"):
         ke.restrict(keras.Model(image, L.GroupPooling("max")(x)), "C4")
+
+
+def _film(x, k):
+    scale, shift = (keras.layers.Reshape((1, 1, 1, 3))(keras.layers.Dense(3)(k)) for _ in range(2))
+    return keras.layers.Add()([keras.layers.Multiply()([x, scale]), shift])
+
+
+def _map(x, k):
+    """A gate for each pixel, made of features that are pooled over the group."""
+    gate = keras.layers.Dense(1, activation="sigmoid")(L.GroupPooling("mean")(x))
+    return keras.layers.Multiply()([keras.layers.Reshape((7, 7, 1, 1))(gate), x])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        _film,
+        _map,
+        lambda x, k: keras.layers.Multiply()([x, keras.layers.Dense(3)(k)]),
+        lambda x, k: x * np.array([1.0, 2.0, -3.0]),
+        lambda x, k: keras.layers.Lambda(lambda t: keras.ops.abs(t) + 2 * keras.ops.softmax(t))(x),
+        lambda x, k: keras.ops.sparsemax(x, axis=4),
+        lambda x, k: keras.layers.Softmax(axis=(1, 2))(x),
+        lambda x, k: keras.layers.Softmax(axis=(-2, -1))(x),
+    ],
+    ids=["film", "map", "vector", "constant", "lambda", "operation", "space", "element and field"],
+)
+@pytest.mark.parametrize("subgroup", ["C4", "C1"])
+def test_what_has_no_group_axis_and_functions_of_several_axes(function, subgroup):
+    image, vector = keras.Input((7, 7, 2)), keras.Input((5,))
+    x = function(L.LiftingConv2D(3, 3, "D4", padding="same")(image), vector)
+    x = keras.layers.GlobalAveragePooling2D()(L.GroupPooling("max")(L.GroupConv2D(2, 3, "D4")(x)))
+    model = shuffled(keras.Model([image, vector], x))
+    small = ke.restrict(model, subgroup)
+    generator = np.random.default_rng(2)
+    inputs = [generator.normal(size=(2, 7, 7, 2)), generator.normal(size=(2, 5))]
+    np.testing.assert_allclose(small(inputs), model(inputs), rtol=1e-10, atol=1e-12)
+
+
+def test_what_differs_along_the_group_is_named():
+    image = keras.Input((7, 7, 2))
+    x = L.LiftingConv2D(3, 3, "D4", padding="same")(image)
+    for y in (x * np.ones((8, 1)), keras.layers.Softmax(axis=3)(x), keras.ops.cumsum(x, axis=-1)):
+        with pytest.raises(ValueError, match="Received: (fields split into|the layer).*over the group|GroupPooling"):
+            ke.restrict(keras.Model(image, L.GroupPooling("max")(y)), "C4")
 
 
 def test_an_activation_of_ones_own_is_judged_by_what_it_does():

@@ -18,10 +18,13 @@ _BLOCK_DIAGONAL_FIELDS = 16
 
 
 def elementwise(emitter, operation, *args):
-    """The operation on the 4-D forms, where all tensors are features of one shape."""
+    """The operation on the 4-D forms, where all tensors are features of one shape, and constants the same in space."""
     tensors = [x for x in keras.tree.flatten(args) if isinstance(x, keras.KerasTensor)]
     features = [emitter.features.get(x) for x in tensors]
     if not all(features) or len({f.shape for f in features}) > 1 or all(f.tensor is None for f in features):
+        return None
+    constants = [x for x in keras.tree.flatten(args) if not isinstance(x, keras.KerasTensor) and np.ndim(x)]
+    if any(set(np.shape(x)[: -1 - len(features[0].fiber)]) - {1} for x in constants):
         return None
     if len({f.sections for f in features}) > 1:
         for x in tensors:
@@ -31,10 +34,19 @@ def elementwise(emitter, operation, *args):
             emitter.features.packed(x)
 
     def four(x):
-        return emitter.features.get(x).tensor if isinstance(x, keras.KerasTensor) else x
+        if isinstance(x, keras.KerasTensor):
+            return emitter.features.get(x).tensor
+        return x if np.ndim(x) == 0 else _on_channels(keras.ops.convert_to_numpy(x), features[0])
 
     result = emitter.copy(operation, *keras.tree.map_structure(four, args))
     return emitter.features.add(features[0].holding(result))
+
+
+def _on_channels(constant, features):
+    """A constant that differs between the fields, or along the fiber, as one of the channels of the 4-D form."""
+    sizes = (*features.fiber, features.fields)
+    kept = constant.reshape(constant.shape[-len(sizes) :])
+    return in_packed_order(np.broadcast_to(kept, sizes).ravel(), features.order, features.sections)
 
 
 def _activation(emitter, layer, x):
