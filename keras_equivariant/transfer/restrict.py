@@ -19,11 +19,12 @@ def restrict(model: keras.Model, subgroup: str | Group, name: str | None = None)
     Convolutions, dense layers and batch normalizations become those of the subgroup: a kernel that was shared by all
     of D4 is shared by the four elements of C4, in two copies that training may change apart. Regular features
     (B, H, W, |G|, C) become (B, H, W, |H|, C |G| / |H|), features of a field type those of its restriction (see
-    `groups.restriction`). A normalization or softmax of all fields becomes that of the fields of a coset, for which sizes must
-    be known. Pooling over the group still pools over all of the large one, and nonlinearities and other
+    `groups.restriction`). A normalization or softmax of all fields becomes that of the fields of a coset, for which
+    sizes must be known. Pooling over the group still pools over all of the large one, and nonlinearities and other
     normalizations of fields that fall apart stay as they are, between two changes of basis, `Unrestrict` and
-    `Restrict`. What has no group axis and is added to features or multiplied with them acts on all that a field becomes.
-    Layers whose group the subgroup contains stay what they are; Lambda layers and functions of your own are followed.
+    `Restrict`. What has no group axis and is added to features, or multiplied with them, acts on all that a field
+    becomes. Layers whose group the subgroup contains stay what they are; Lambda layers and functions of your own are
+    followed.
 
     Args:
         model: a built `keras.Model`; nested and shared models and layers made of layers are fine. A subclassed model
