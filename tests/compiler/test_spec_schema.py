@@ -39,6 +39,19 @@ def test_words_are_valid_in_the_case_in_which_they_load(validator):
     assert list(validator.iter_errors(spec)) != []
 
 
+@pytest.mark.parametrize("empty", ["description", "params", "defaults", "blocks", "training"])
+def test_blocks_that_load_empty_are_valid_empty(empty, validator):
+    structures = [
+        {"residual": {"main": ["ReLU"], "shortcut": None}},
+        "ReLU",
+    ]
+    for entry in structures:
+        spec = spec_with(entry, **{empty: None})
+        assert build_from_spec(spec).output_shape == (None, 8, 8, 1)
+        assert list(validator.iter_errors(spec)) == []
+        assert list(validator.iter_errors({**spec, empty: 3})) != []
+
+
 @pytest.mark.parametrize(
     "entry",
     [

@@ -272,6 +272,18 @@ def test_what_is_not_covered_is_said():
     assert (ke.prove(model).verdict, ke.prove(model).layer) == ("not covered", "strange")
 
 
+def test_groups_of_which_nothing_can_be_proved_are_refused():
+    """That these have the identity alone on the grid was said to be a fault of the sizes."""
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(2, 3)])
+    for group in ("Z2", "C1", "C3"):
+        with pytest.raises(ValueError, match="besides the identity.*which has none; use a group that has, such as C2"):
+            ke.prove(model, group)
+    image = keras.Input((9, 9, 1))
+    x = ke.layers.LiftingConv2D(2, 3, group="C3")(image)
+    folded = ke.fold(keras.Model(image, ke.layers.GroupPooling()(x)))
+    assert "C3" not in str(ke.prove(folded))
+
+
 def test_channels_that_are_equal_may_be_exchanged():
     """Filters that are still zero are no ground to refuse a proof."""
     model = normalized_cnn("D4")

@@ -44,15 +44,16 @@ def json_schema() -> dict[str, Any]:
 
 def _root():
     size = {"anyOf": [{"type": ["integer", "null"], "minimum": 1}, {"$ref": "#/$defs/expression"}]}
-    block = _object({"params": {"$ref": "#/$defs/params"}, "body": {"$ref": "#/$defs/layers"}}, ("body",))
+    block = _object({"params": _or_nothing({"$ref": "#/$defs/params"}), "body": {"$ref": "#/$defs/layers"}}, ("body",))
+    defaults = _object({name: {"$ref": f"#/$defs/layer_{name}"} for name in registry.layer_classes()})
     shape = {"anyOf": [{"type": "array", "items": size, "minItems": 1}, {"$ref": "#/$defs/expression"}]}
     return {
         "spec": {"const": VERSION},
         "extends": {"type": "string", "description": "a packaged spec; then only other parameters and another recipe"},
         "name": {"type": "string"},
-        "description": {"type": "string"},
+        "description": {"type": ["string", "null"]},
         "law": {"enum": list(LAWS)},
-        "params": {"$ref": "#/$defs/params"},
+        "params": _or_nothing({"$ref": "#/$defs/params"}),
         "input": _object(
             {
                 "shape": shape,
@@ -64,10 +65,10 @@ def _root():
             },
             ("shape",),
         ),
-        "defaults": _object({name: {"$ref": f"#/$defs/layer_{name}"} for name in registry.layer_classes()}),
-        "blocks": _mapping(BLOCK_NAME, block),
+        "defaults": _or_nothing(defaults),
+        "blocks": _or_nothing(_mapping(BLOCK_NAME, block)),
         "layers": {"$ref": "#/$defs/layers"},
-        "training": {"$ref": "#/$defs/training"},
+        "training": _or_nothing({"$ref": "#/$defs/training"}),
     }
 
 
@@ -80,7 +81,9 @@ def _entry():
             {"times": _or_expression({"type": "integer", "minimum": 0}), "index": {"type": "string"}, "body": body},
             ("times", "body"),
         ),
-        "residual": _object({"main": body, "shortcut": body, "merge": {"$ref": "#/$defs/merge"}}, ("main",)),
+        "residual": _object(
+            {"main": body, "shortcut": _or_nothing(body), "merge": {"$ref": "#/$defs/merge"}}, ("main",)
+        ),
         "parallel": _object(
             {"branches": {"type": "array", "items": body, "minItems": 2}, "merge": {"$ref": "#/$defs/merge"}},
             ("branches", "merge"),
@@ -148,6 +151,11 @@ def _object(properties, required=()):
 
 def _mapping(pattern, rule):
     return {"type": "object", "patternProperties": {pattern: rule}, "additionalProperties": False}
+
+
+def _or_nothing(rule):
+    """A block that may stand there empty."""
+    return {"anyOf": [rule, {"type": "null"}]}
 
 
 def _or_expression(rule):

@@ -60,6 +60,11 @@ def prove(artifact, group=None, input_shape=None):
     shapes = _shapes(graph, input_shape)
     asked = groups.get(group) if group is not None else _likely(graph, shapes)
     moves = moves_of(asked)
+    if len(moves) < 2:
+        raise ValueError(
+            "A proof is of the elements of a group that map the pixel grid onto itself, besides the identity. "
+            f"Received: {asked.name}, which has none; use a group that has, such as C2, C4 or D1"
+        )
     sizes = next((shape[1:-1] for shape in shapes.values() if len(shape) == len(moves[0].source) + 2), None)
     found, broken = _walked(graph, [move for move in moves if sizes is None or move.fits(sizes)], sizes, shapes)
     proved = [move for move, good in zip(found.walk.moves, found.good, strict=False) if good]
