@@ -191,13 +191,14 @@ def train(
 
 @dataclass(frozen=True)
 class _Job:
-    """One network, its folder and the settings it is trained with."""
+    """One network, its folder, the settings it is trained with, and what of its recipe is not the spec's own."""
 
     network: Network
     folder: RunFolder
     settings: dict
     preprocess: Preprocess
     distribution: Distribution
+    given: frozenset = frozenset()
 
     @classmethod
     def prepare(
@@ -247,7 +248,8 @@ class _Job:
                     f"`{key}` must be at least 1. Received: {key}={settings[key]}. Use a positive integer."
                 )
         folder = RunFolder(run_dir or default_folder(network.name, dataset, seed))
-        return cls(network, folder, settings, Preprocess(network.recipe.preprocess), distribution)
+        preprocess = Preprocess(network.recipe.preprocess)
+        return cls(network, folder, settings, preprocess, distribution, frozenset(recipe or ()))
 
     def check(self, dataset):
         """Raises what can be known to go wrong before the folder is opened."""
@@ -263,13 +265,11 @@ class _Job:
         """The job with its network trained."""
         own, recipe = self.settings, self.network.recipe
         log.info("%s", reporting.heading(own, dataset))
-        if recipe.dataset != dataset.name and (own["epochs"], own["batch_size"]) != (recipe.epochs, recipe.batch_size):
-            log.info(
-                "The recipe was written for %s (%d epochs, batches of %d); --epochs and --batch-size change this.",
-                recipe.dataset,
-                recipe.epochs,
-                recipe.batch_size,
-            )
+        written = {"epochs": f"{recipe.epochs} epochs", "batch_size": f"batches of {recipe.batch_size}"}
+        written = ", ".join(text for key, text in written.items() if key not in self.given)
+        if recipe.dataset != dataset.name and written:
+            text = "The recipe was written for %s (%s); --epochs and --batch-size change this."
+            log.info(text, recipe.dataset, written)
         model = fit_network(
             self.network,
             self.preprocess,
