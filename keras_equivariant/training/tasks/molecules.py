@@ -53,8 +53,9 @@ class Molecules(Measured):
         return Molecules(tuple(targets))
 
     def parameters(self, dataset):
-        # What a batch has to do with a molecule's energy would be part of its forces.
-        return {"batch_normalization": False} if "forces" in self.targets else {}
+        # What a batch has to do with a molecule's energy would be part of its forces, which have a kink where one of
+        # the nearest atoms changes.
+        return {"batch_normalization": False, "neighborhood": "cutoff"} if "forces" in self.targets else {}
 
     def scaled(self, model, dataset):
         if "energy" not in self.targets:
