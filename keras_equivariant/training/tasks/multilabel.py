@@ -20,7 +20,7 @@ class Multilabel(Task):
     """Logits `(B, labels)` against labels `(B, labels)` of 0 and 1, any number of them 1 in a row."""
 
     name = "multilabel"
-    score, score_text = "auc", "area under the ROC curve, the mean over the labels,"
+    score, score_text = "auc", "mean ROC AUC of the labels"
     losses = ("crossentropy", "balanced_crossentropy")
     result = ("auc", "AUC")
     further = {"test_label_f1_percent": "F1 of the labels %"}
