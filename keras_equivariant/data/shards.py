@@ -6,12 +6,12 @@ import zipfile
 
 import numpy as np
 
-from keras_equivariant.data.stored import Stored
+from keras_equivariant.data.stored import Joined
 
 OPEN_FILES = 64
 
 
-class Shards(Stored):
+class Shards(Joined):
     """The array `key` of several files, one after the other.
 
     Args:
@@ -23,18 +23,11 @@ class Shards(Stored):
 
     def __init__(self, files, key, row_shape, dtype):
         self.files, self.key = tuple(files), key
-        self._ends = np.cumsum([count for _, count in self.files])
-        super().__init__(int(self._ends[-1]), row_shape, dtype)
+        super().__init__([count for _, count in self.files], row_shape, dtype)
 
-    def read(self, numbers):
-        where = np.searchsorted(self._ends, numbers, side="right")
-        found = np.empty((len(numbers), *self.row_shape), self.dtype)
-        for number in np.unique(where):
-            path, count = self.files[number]
-            here = where == number
-            stored = stored_array(path, self.key)[numbers[here] - (self._ends[number] - count)]
-            found[here] = stored.reshape(-1, *self.row_shape)
-        return found
+    def part(self, place, numbers):
+        path, _ = self.files[place]
+        return stored_array(path, self.key)[numbers].reshape(-1, *self.row_shape)
 
 
 def stored_array(path, key):

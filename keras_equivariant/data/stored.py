@@ -53,23 +53,42 @@ class Stored:
         return np.asarray(self[np.arange(len(self))], dtype)
 
 
-class _Joined(Stored):
+class Joined(Stored):
+    """Rows that lie in several places, one after the other.
+
+    Args:
+        counts: how many rows lie in each.
+        row_shape, dtype: as of `Stored`.
+    """
+
+    def __init__(self, counts, row_shape, dtype):
+        self._ends = np.cumsum(counts)
+        super().__init__(int(self._ends[-1]), row_shape, dtype)
+
+    def part(self, place, numbers):
+        """The rows of these numbers, counted from 0, of one place."""
+        raise NotImplementedError
+
+    def read(self, numbers):
+        where = np.searchsorted(self._ends, numbers, side="right")
+        starts = np.concatenate([[0], self._ends])
+        found = np.empty((len(numbers), *self.row_shape), self.dtype)
+        for place in np.unique(where):
+            here = where == place
+            found[here] = self.part(place, numbers[here] - starts[place])
+        return found
+
+
+class _Arrays(Joined):
     """Arrays of like rows, some of them on disk, one after the other."""
 
     def __init__(self, arrays):
         self.arrays = list(arrays)
-        self._ends = np.cumsum([len(array) for array in self.arrays])
         dtype = np.result_type(*(array.dtype for array in self.arrays))
-        super().__init__(int(self._ends[-1]), self.arrays[0].shape[1:], dtype)
+        super().__init__([len(array) for array in self.arrays], self.arrays[0].shape[1:], dtype)
 
-    def read(self, numbers):
-        where = np.searchsorted(self._ends, numbers, side="right")
-        found = np.empty((len(numbers), *self.row_shape), self.dtype)
-        for number in np.unique(where):
-            here = where == number
-            start = self._ends[number] - len(self.arrays[number])
-            found[here] = self.arrays[number][numbers[here] - start]
-        return found
+    def part(self, place, numbers):
+        return self.arrays[place][numbers]
 
 
 def joined(arrays):
@@ -78,4 +97,4 @@ def joined(arrays):
     if isinstance(arrays[0], Rows):
         names = arrays[0].arrays
         return Rows(**{name: np.concatenate([rows.arrays[name] for rows in arrays]) for name in names})
-    return _Joined(arrays) if any(isinstance(array, Stored) for array in arrays) else np.concatenate(arrays)
+    return _Arrays(arrays) if any(isinstance(array, Stored) for array in arrays) else np.concatenate(arrays)

@@ -183,6 +183,8 @@ def _targets(path, rows, lines, columns, target):
     numbers = [[_number(cell) for cell in row] for row in cells]
     _check_filled(path, lines, columns, cells)
     if len(columns) == 1 and _hold_lists([row[0] for row in cells], target):
+        text = "The column %s of %s is read as lists of labels; --target class takes each text as a class."
+        log.info(text, columns[0], path)
         columns, numbers = _as_columns([row[0] for row in cells])
         return as_targets(np.asarray(numbers, "float64"), "labels", columns, str(path))
     name = columns[0].lower()

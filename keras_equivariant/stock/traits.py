@@ -199,7 +199,9 @@ SOFTMAX_AXES = 5
 # And those that make one channel of two.
 HALVING = ("glu",)
 
-# Operations of keras.ops by their class's name, of each number by itself.
+# Operations of keras.ops by their class's name, of all numbers of an axis, and their names as activations.
+SYMMETRIC_OPERATIONS = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "Sparsemax": "sparsemax"}
+# Of each number by itself.
 LINEAR_OPERATIONS = ("Add", "Negative", "Subtract")
 SCALING_OPERATIONS = ("Divide", "Multiply", "TrueDivide")
 ODD_OPERATIONS = (

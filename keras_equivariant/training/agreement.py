@@ -9,14 +9,10 @@ from keras_equivariant.data import Preprocess
 from keras_equivariant.graphs.symmetry import group_of, kept_by
 from keras_equivariant.groups import grid
 from keras_equivariant.training.reach import log_reach
+from keras_equivariant.training.tasks import TASKS
 from keras_equivariant.utils.periodic import space_of
 
 LAYOUTS = {"images": "images", "volumes": "volumes", "points": "points in space", "states": "states of particles"}
-# What each task's data may be used for besides: a classifier's outputs can be numbers, or several labels.
-TASKS_OF_SPECS = {
-    "regression": ("regression", "classification"),
-    "multilabel": ("multilabel", "classification"),
-}
 NUMBERS = "outputs"  # the parameter of a spec for molecules that says how many numbers, or classes, it answers with
 DEFAULT_DATA = "digits"
 # Data that need no file: what a spec of a kind starts with, and others that recipes name.
@@ -47,13 +43,10 @@ def layout_of(spec):
 
 def fits(spec, task, dataset):
     """Whether a spec for this task takes the data and answers as they do."""
-    tasks = TASKS_OF_SPECS.get(dataset.task, (dataset.task,))
-    numbers = (
-        dataset.task in ("regression", "multilabel", "classification")
-        and task == "molecules"
-        and NUMBERS in spec.params
-    )
-    return (task in tasks or numbers) and layout_of(spec) in LAYOUTS_OF_SPECS.get(dataset.layout, (dataset.layout,))
+    own = TASKS[dataset.task]
+    numbers = own.of_numbers and task == "molecules" and NUMBERS in spec.params
+    known = task in (own.name, *own.specs) or numbers
+    return known and layout_of(spec) in LAYOUTS_OF_SPECS.get(dataset.layout, (dataset.layout,))
 
 
 def group_name(spec):

@@ -1,6 +1,7 @@
 """A loss and a metric of masks that Keras lacks."""
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -24,7 +25,7 @@ class BalancedCrossentropy(keras.losses.Loss):
 
     def __init__(self, frequency, name="balanced_crossentropy", **kwargs):
         super().__init__(name=name, **kwargs)
-        if not all(0 < share < 1 for share in (frequency if isinstance(frequency, list | tuple) else [frequency])):
+        if not np.all((0 < np.array(frequency)) & (np.array(frequency) < 1)):
             raise ValueError(
                 "`frequency` must lie between 0 and 1: masks of one kind of pixels teach nothing. "
                 f"Received: frequency={frequency}. Use the mean of the training masks."

@@ -17,6 +17,7 @@ from keras_equivariant.stock.inference import at_inference
 from keras_equivariant.stock.traits import (
     ELEMENTWISE_OPERATIONS,
     SYMMETRIC,
+    SYMMETRIC_OPERATIONS,
     activation_name,
     has,
     is_elementwise,
@@ -32,8 +33,6 @@ _REMEDIES = {
     layers.GroupRepeat: "GroupPooling before what is joined there, without a group axis",
     layers.Relaxed: "keras_equivariant.project(model).model, and restrict that",
 }
-# Functions of all numbers of an axis in keras.ops, and their names as activations.
-_SYMMETRIC_OPERATIONS = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "Sparsemax": "sparsemax"}
 
 
 def apply_rule(walk, operation, args, kwargs):
@@ -243,7 +242,7 @@ def _axes(layer, rank):
     """The axes of which a layer sees all numbers at once, and treats them alike; None for other layers."""
     if isinstance(layer, keras.layers.Activation):
         return {rank - 1} if activation_name(layer.activation) in SYMMETRIC else None
-    if type(layer).__name__ in _SYMMETRIC_OPERATIONS and not isinstance(layer, keras.layers.Layer):
+    if type(layer).__name__ in SYMMETRIC_OPERATIONS and not isinstance(layer, keras.layers.Layer):
         return {axis % rank for axis in np.ravel(layer.axis).tolist()}
     kinds = (keras.layers.LayerNormalization, keras.layers.RMSNormalization)
     if not has(layer, "unit") and not has(layer, "softmax") and not isinstance(layer, kinds):
@@ -267,7 +266,7 @@ def _of_each_orbit(walk, layer, x, form):
 
     def build(name):
         if not isinstance(layer, keras.layers.Layer):
-            return keras.layers.Activation(_SYMMETRIC_OPERATIONS[type(layer).__name__], name=name)
+            return keras.layers.Activation(SYMMETRIC_OPERATIONS[type(layer).__name__], name=name)
         options = {"axis": axis} if hasattr(layer, "axis") else {}
         return DeferredWeights(clone_with(layer, name, **options), layer.get_weights())
 

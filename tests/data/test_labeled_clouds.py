@@ -152,3 +152,23 @@ def test_numbers_of_clouds_are_learned_tested_and_predicted_in_their_units(spec,
         np.testing.assert_allclose(answers, result.model(inputs), rtol=1e-3, atol=1e-4)
     with pytest.raises(ValueError, match="written to a file, .csv"):
         ke.predict_files(tmp_path / "run", path, tmp_path / "answers.extxyz")
+
+
+@pytest.mark.tensorflow
+def test_clouds_of_the_plane_are_for_specs_of_the_plane(tmp_path):
+    rng = np.random.default_rng(0)
+    clouds = save(tmp_path / "flat.npz", positions=rng.normal(size=(20, 4, 2)), y=rng.normal(size=20))
+    options = {"epochs": 1, "batch_size": 4, "angle_step": 90, "export_formats": (), "verbose": 0}
+    with pytest.raises(ValueError, match="Use a spec for points of 2 coordinates, `space: 2` in its input"):
+        ke.train("tfn_molecules", clouds, tmp_path / "a", params={"scalars": 4, "vectors": 1}, **options)
+    layers = (
+        "[{SteerablePointConv: {out_type: 4x0, group: SO2, radius: 5.0, neighbors: 4}}, {Activation: tanh}, "
+        "{Dense: 1}, {SteerablePointPooling: {reduction: mean, group: SO2}}]"
+    )
+    spec = tmp_path / "flat.yaml"
+    spec.write_text(
+        f"spec: 1\nname: flat\ninput: {{shape: [4, 1], space: 2}}\nlayers: {layers}\ntraining: {{task: regression}}\n"
+    )
+    found = ke.train(str(spec), clouds, tmp_path / "b", **options).summary
+    assert found["certificate"]["verdict"] == "exact"
+    assert list(found["mae_by_angle"].values()) == pytest.approx([found["test_mae"]] * 4, rel=1e-4)

@@ -58,12 +58,15 @@ def test_columns_of_zeros_and_ones(tmp_path):
 
 
 @pytest.mark.parametrize(("separator", "target"), [("|", None), ("|", "labels"), (";", "labels"), (" | ", None)])
-def test_lists_of_labels(tmp_path, separator, target):
+def test_lists_of_labels(tmp_path, separator, target, caplog):
+    caplog.set_level("INFO")
     lists = [separator.join(name for name, there in zip(NAMES, row, strict=True) if there) or "none" for row in LABELS]
     found = ke.data.load(table(tmp_path, ["findings"], [[cell] for cell in lists]), target=target)
     assert found.task == "multilabel" and found.target_names == (*NAMES[:2], "none", NAMES[2])
     every = np.concatenate([found.y_train, found.y_test])
     assert every.sum(axis=0).tolist() == [10, 10, 5, 5]
+    assert "read as lists of labels; --target class takes each text as a class" in caplog.text
+    assert ke.data.load(tmp_path / "table.csv", target="class").task == "classification"  # as the line says
 
 
 def test_texts_that_are_no_lists_stay_classes(tmp_path):

@@ -29,6 +29,7 @@ class Classification(Task):
     name = "classification"
     score = score_text = "accuracy"
     losses = ("crossentropy",)
+    of_numbers = True
     result = ("error", "test error")
 
     def parameters(self, dataset):

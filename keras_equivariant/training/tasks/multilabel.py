@@ -23,6 +23,7 @@ class Multilabel(Task):
     score, score_text = "auc", "mean ROC AUC of the labels"
     losses = ("crossentropy", "balanced_crossentropy")
     result = ("auc", "AUC")
+    specs, of_numbers = ("classification",), True
     further = {"test_label_f1_percent": "F1 of the labels %"}
 
     def parameters(self, dataset):

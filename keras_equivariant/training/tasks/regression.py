@@ -20,6 +20,7 @@ class Regression(Measured):
     score, score_text = "mae", "mean absolute error"
     losses = ("squared_error", "absolute_error")
     result = ("mae", "mean absolute error")
+    specs, of_numbers = ("classification",), True
 
     def parameters(self, dataset):
         count = dataset.y_train.shape[-1]

@@ -28,6 +28,9 @@ class Task:
         unit: The unit in plots and tables, `"%"`.
         scale: What a score is multiplied by to have that unit.
         of_files: Whether its inputs may lie in files that nobody has labeled.
+        specs: Tasks of specs, besides its own, whose outputs may be its answers.
+        of_numbers: Whether its answers are numbers that stay as they are when the input moves, of which a spec for
+            molecules may give any number.
         further: Keys of a summary that a table of runs shows, where they are there, with what they are called.
     """
 
@@ -38,6 +41,8 @@ class Task:
     result: tuple[str | None, str | None] = (None, None)
     suffix, unit, scale = "_percent", "%", 100
     of_files = True
+    specs: tuple[str, ...] = ()
+    of_numbers = False
     further: dict[str, str] = {}
 
     def of(self, dataset):
